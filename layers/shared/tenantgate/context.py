@@ -1,0 +1,43 @@
+"""Who and what the current request is: its id, and once verified its user and tenant. Standard library only."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+# Long enough for UUIDs, trace ids and API Gateway's own ids; no character that could forge a log line or a header.
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._=\-]{8,128}\Z")
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """Filled in as the request goes on; read by the log formatter and the error renderer."""
+
+    request_id: str = ""
+    gateway_request_id: str | None = None
+    user_id: str | None = None
+    tenant_id: str | None = None
+
+
+_current: ContextVar[RequestContext] = ContextVar("tenantgate_request")
+
+
+def current_request() -> RequestContext:
+    """The current request's context; outside a request an empty one."""
+    return _current.get(None) or RequestContext()
+
+
+def begin_request(context: RequestContext) -> None:
+    """Make `context` the current one for this task or invocation."""
+    _current.set(context)
+
+
+def choose_request_id(offered: str | None, *, gateway_request_id: str | None = None) -> str:
+    """The caller's `X-Request-ID` if it is well-formed, else API Gateway's id, else a new one."""
+    if offered is not None and _WELL_FORMED.match(offered):
+        return offered
+    if gateway_request_id is not None and _WELL_FORMED.match(gateway_request_id):
+        return gateway_request_id
+    return secrets.token_hex(16)
