@@ -1,0 +1,120 @@
+"""From a variable's text to its value. Each function raises `ValueError` with the allowed form, never the value."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from urllib.parse import urlsplit, urlunsplit
+
+_DATABASE_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
+# Parameters that the sign-in itself sets: one that could be overridden would undo a check.
+PROTOCOL_PARAMETERS = frozenset(
+    {
+        "client_id", "client_secret", "code_challenge", "code_challenge_method", "nonce", "redirect_uri", "request",
+        "request_uri", "resource", "response_mode", "response_type", "scope", "state",
+    }
+)  # fmt: skip
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a URL's host is this machine by name or address."""
+    if host is None:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def parse_origins(text: str, *, allow_loopback_http: bool) -> tuple[str, ...]:
+    """Comma-separated origins, each `scheme://host[:port]` in its serialized form (RFC 6454 §6.1)."""
+    origins = tuple(
+        parse_origin(part.strip(), allow_loopback_http=allow_loopback_http) for part in text.split(",") if part.strip()
+    )
+    if not origins:
+        raise ValueError("list at least one origin, such as https://app.example.com")
+    return tuple(dict.fromkeys(origins))
+
+
+def parse_origin(text: str, *, allow_loopback_http: bool) -> str:
+    """One origin, lower-cased and without a default port."""
+    if "*" in text:
+        # Credentials are allowed to these origins: a wildcard would hand them to every site (Fetch §3.3.5).
+        raise ValueError(
+            "a wildcard can't be combined with credentials; list each origin, such as https://app.example.com"
+        )
+    form = "each is scheme://host[:port] without a path, such as https://app.example.com"
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise ValueError(form) from None
+    host = parts.hostname
+    if not host or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc or "\\" in text:
+        raise ValueError(form)
+    if any(character.isspace() or not character.isascii() for character in text):
+        raise ValueError(form + "; write an international name in its punycode form")
+    _require_scheme(parts.scheme, host, allow_loopback_http=allow_loopback_http)
+    shown = f"[{host}]" if ":" in host else host
+    default = {"http": 80, "https": 443}[parts.scheme]
+    return f"{parts.scheme}://{shown}" if port in (None, default) else f"{parts.scheme}://{shown}:{port}"
+
+
+def parse_base_url(text: str, *, allow_loopback_http: bool) -> str:
+    """An absolute URL without query, fragment, user info or trailing slash."""
+    form = "set it to an absolute URL such as https://auth.example.com"
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(form) from None
+    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError(form)
+    _require_scheme(parts.scheme, parts.hostname, allow_loopback_http=allow_loopback_http)
+    return urlunsplit((parts.scheme, parts.netloc.lower(), parts.path.rstrip("/"), "", ""))
+
+
+def _require_scheme(scheme: str, host: str, *, allow_loopback_http: bool) -> None:
+    if scheme == "https" or (scheme == "http" and allow_loopback_http and is_loopback(host)):
+        return
+    raise ValueError("it must begin with https:// (plain http only for loopback addresses in development)")
+
+
+def parse_database_url(text: str) -> str:
+    """A PostgreSQL URL in SQLAlchemy's form for asyncpg; `postgres://` and `postgresql://` are accepted."""
+    form = "set it to postgresql://user:password@host:5432/name"
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise ValueError(form) from None
+    if parts.scheme not in _DATABASE_SCHEMES or not parts.hostname or len(parts.path) < 2 or parts.fragment:
+        raise ValueError(form)
+    return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, parts.query, ""))
+
+
+def parse_redis_url(text: str) -> str:
+    """A Redis or Valkey URL."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise ValueError("set it to redis://host:6379/0, or rediss://host:6379/0 with TLS")
+    return text
+
+
+def parse_scopes(text: str) -> tuple[str, ...]:
+    """Scopes separated by spaces, `openid` always first (OpenID Connect Core §3.1.2.1)."""
+    return tuple(dict.fromkeys(("openid", *text.replace(",", " ").split())))
+
+
+def parse_authorize_params(text: str) -> dict[str, str]:
+    """Further authorization request parameters: a JSON object of strings."""
+    form = 'set it to a JSON object of strings, such as {"audience":"https://api.example.com"}'
+    try:
+        params = json.loads(text)
+    except ValueError:
+        raise ValueError(form) from None
+    if not isinstance(params, dict) or not all(isinstance(value, str) for value in params.values()):
+        raise ValueError(form)
+    if fixed := sorted(PROTOCOL_PARAMETERS & params.keys()):
+        raise ValueError(f"take out {', '.join(fixed)}: the sign-in sets these itself")
+    return params

@@ -1,0 +1,399 @@
+"""Every environment variable of the product, typed. The one place (beside `access/environment.py`) that reads them.
+
+A bad value stops start-up: `SettingsError` lists every bad variable at once, with its value (never a secret's), what is
+wrong and what to set instead. An unset `ENVIRONMENT` means production, the strict one. A `.env` file in the working
+directory is read in development and test only. Secrets are not fields here: see `aws/secrets.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from functools import cache, cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, override
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+from tenantgate.setting_values import (
+    parse_authorize_params,
+    parse_base_url,
+    parse_database_url,
+    parse_origins,
+    parse_redis_url,
+    parse_scopes,
+)
+from tenantgate.tokens.policy import PolicyError, TokenPolicy, token_policy
+
+type Environment = Literal["development", "test", "staging", "production"]
+
+DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://localhost:5173", "http://localhost:8080")
+DEVELOPMENT_BASE_URL = "http://127.0.0.1:3000"
+# Their values are never repeated in a message or a log; the URLs may carry passwords.
+SECRET_VARIABLES = frozenset(
+    {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS"}
+)
+# What a process may be handed in its environment instead of by Secrets Manager.
+SECRET_NAMES = ("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
+
+
+class SettingsError(Exception):
+    """Start-up can't go on. `problems`: variable → what is wrong and what to set. The text names them all."""
+
+    def __init__(self, problems: Mapping[str, str], values: Mapping[str, str]) -> None:
+        self.problems = dict(problems)
+        lines = [f"Tenantgate can't start: {len(problems)} setting{'s are' if len(problems) > 1 else ' is'} wrong."]
+        for variable, problem in problems.items():
+            lines.append(f"  {variable} {_shown(variable, values)}: {problem}")
+        super().__init__("\n".join(lines))
+
+
+def _shown(variable: str, values: Mapping[str, str]) -> str:
+    if not values.get(variable):
+        return "is not set"
+    if variable in SECRET_VARIABLES:
+        return "(a secret, not shown)"
+    value = values[variable]
+    return f"is {value if len(value) <= 120 else value[:117] + '...'!r}"
+
+
+def _setting(purpose: str, *, injected_by: str = "operator", example: str = "", **field: Any) -> Any:
+    """A field together with what `docs/CONFIGURATION.md` and `.env.example` say of it."""
+    return Field(description=purpose, json_schema_extra={"injected_by": injected_by, "example": example}, **field)
+
+
+class Settings(BaseSettings):
+    """The validated environment; immutable. Build with `get_settings()`, in tests with `Settings.from_mapping()`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    environment: Environment = _setting(
+        "Which environment this is: `development`, `test`, `staging` or `production`. Unset means production.",
+        injected_by="template parameter `Environment`",
+        example="development",
+        default="production",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = _setting(
+        "Least level logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`. Unset: `DEBUG` in development, else `INFO`.",
+        default=None,
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = _setting(
+        "Origins (scheme, host, port) of the web apps that may call this API and be redirected to; comma-separated, "
+        "no wildcard.",
+        injected_by="template parameter `AllowedOrigins`",
+        example=",".join(DEVELOPMENT_ORIGINS),
+        default=(),
+        validate_default=True,
+    )
+    public_base_url: str = _setting(
+        "Where clients reach this API. The default redirect URI is `<it>/api/v1/auth/callback`.",
+        injected_by="template parameter `PublicBaseUrl`",
+        example=DEVELOPMENT_BASE_URL,
+        default="",
+        validate_default=True,
+    )
+    database_url: str | None = _setting(
+        "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name` (`postgres://` too).",
+        injected_by="`tenantgate dev`; template parameter; Railway",
+        default=None,
+        validate_default=True,
+    )
+    database_owner_url: str | None = _setting(
+        "PostgreSQL, as the owner that migrates, by a direct connection (no pooling proxy). Unset: `DATABASE_URL`.",
+        injected_by="`tenantgate dev`; the migration runner's environment",
+        default=None,
+        validate_default=True,
+    )
+    redis_url: str | None = _setting(
+        "Valkey or Redis: `redis://host:6379/0`, or `rediss://` with TLS. Nothing needs it yet.", default=None
+    )
+    oidc_issuer_url: str = _setting(
+        "The OpenID provider's issuer, exactly as its discovery document has it. In development the built-in provider "
+        "if unset.",
+        injected_by="template parameter `OidcIssuerUrl`",
+        default="",
+        validate_default=True,
+    )
+    oidc_client_id: str = _setting(
+        "This relying party's client id at the provider.",
+        injected_by="template parameter `OidcClientId`",
+        example="tenantgate-dev",
+        default="",
+        validate_default=True,
+    )
+    oidc_redirect_uri: str = _setting(
+        "The redirect URI registered at the provider. Unset: `<PUBLIC_BASE_URL>/api/v1/auth/callback`.",
+        default="",
+        validate_default=True,
+    )
+    oidc_scopes: Annotated[tuple[str, ...], NoDecode] = _setting(
+        "Scopes to ask for, separated by spaces; `openid` is always among them.",
+        default=("openid", "profile", "email"),
+    )
+    oidc_resource: str | None = _setting(
+        "Resource indicator (RFC 8707) to ask the access token for; many providers then issue a JWT for it.",
+        default=None,
+    )
+    oidc_authorize_params: Annotated[dict[str, str], NoDecode] = _setting(
+        'Further parameters of the authorization request, as a JSON object of strings (Auth0: `{"audience":"…"}`).',
+        default_factory=dict,
+    )
+    oidc_audience: str = _setting(
+        "Audiences that access tokens must name, comma-separated. Unset: the client id.",
+        injected_by="template parameter `OidcAudience`",
+        default="",
+    )
+    oidc_jwks_file: str = _setting(
+        "A key set shipped with the bundle, so that a cold start fetches nothing.", default=""
+    )
+    trusted_issuers: str = _setting(
+        "Several issuers, as JSON; replaces `OIDC_ISSUER_URL` and `OIDC_AUDIENCE` for verifying.", default=""
+    )
+    jwt_tenant_claim_name: str = _setting(
+        "Claims that may name the tenant, in priority order, comma-separated; dots reach into objects.",
+        example="tenant_id,organization_id,org_id",
+        default="",
+    )
+    tenant_id_pattern: str = _setting(
+        "Regular expression that a whole tenant id must match. Unset: `org-{uuid}`.", default=""
+    )
+    jwt_max_lifetime_minutes: str = _setting("Longest `exp` - `iat` accepted, in minutes (60).", default="")
+    jwt_leeway_seconds: str = _setting("Clock skew forgiven, in seconds (60).", default="")
+    jwks_cache_ttl_seconds: str = _setting("Age at which a key set is fetched anew, in seconds (3600).", default="")
+    jwks_max_age_seconds: str = _setting(
+        "Age at which a key set is no longer trusted when it can't be fetched anew, in seconds (86400).", default=""
+    )
+    port: int = _setting(
+        "Port of the container and of `tenantgate dev`.", injected_by="host", default=8000, ge=0, le=65535
+    )
+    aws_region: str | None = _setting("AWS region.", injected_by="Lambda", example="eu-central-1", default=None)
+    aws_secrets_manager_secret_id: str | None = _setting(
+        "Name or ARN of the secret (a JSON object) that holds "
+        + " and ".join(f"`{name}`" for name in SECRET_NAMES)
+        + ".",
+        injected_by="template",
+        default=None,
+        validate_default=True,
+    )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, str]) -> Self:
+        """Settings of these variables alone, by their upper-case names; raises `SettingsError` with all problems."""
+
+        class Given(cls):  # type: ignore[valid-type, misc]
+            @classmethod
+            @override
+            def settings_customise_sources(
+                cls,
+                settings_cls: type[BaseSettings],
+                init_settings: PydanticBaseSettingsSource,
+                env_settings: PydanticBaseSettingsSource,
+                dotenv_settings: PydanticBaseSettingsSource,
+                file_secret_settings: PydanticBaseSettingsSource,
+            ) -> tuple[PydanticBaseSettingsSource, ...]:
+                return (init_settings,)
+
+        return _validated(lambda: Given(**{name.lower(): value for name, value in values.items() if value}), values)
+
+    @property
+    def is_development(self) -> bool:
+        return self.environment == "development"
+
+    @property
+    def effective_log_level(self) -> str:
+        return self.log_level or ("DEBUG" if self.is_development else "INFO")
+
+    @property
+    def version(self) -> str:
+        return _version()
+
+    @cached_property
+    def token_policy(self) -> TokenPolicy:
+        """How tokens are verified here: the same parsing as the authorizer's."""
+        return token_policy(self.token_variables)
+
+    @property
+    def token_variables(self) -> dict[str, str]:
+        """The text settings by variable name, as `tokens/policy.py` reads them."""
+        return {
+            name.upper(): value for name in type(self).model_fields if isinstance(value := getattr(self, name), str)
+        }
+
+    @field_validator("environment", "log_level", mode="before")
+    @classmethod
+    def _folded(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        return value.strip().lower() if info.field_name == "environment" else value.strip().upper()
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object, info: ValidationInfo) -> object:
+        if not value and _relaxed(info):
+            return DEVELOPMENT_ORIGINS
+        if not value:
+            raise ValueError("set it to your web apps' origins, such as https://app.example.com")
+        return parse_origins(str(value), allow_loopback_http=_relaxed(info)) if isinstance(value, str) else value
+
+    @field_validator("public_base_url")
+    @classmethod
+    def _base_url(cls, value: str, info: ValidationInfo) -> str:
+        if not value and _relaxed(info):
+            return DEVELOPMENT_BASE_URL
+        return parse_base_url(value, allow_loopback_http=_relaxed(info))
+
+    @field_validator("database_url", "database_owner_url")
+    @classmethod
+    def _database(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            if info.field_name == "database_url" and not _relaxed(info):
+                raise ValueError("set it to postgresql://user:password@host:5432/name")
+            return None
+        return parse_database_url(value)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        return None if value is None else parse_redis_url(value)
+
+    @field_validator("oidc_issuer_url")
+    @classmethod
+    def _issuer(cls, value: str, info: ValidationInfo) -> str:
+        if not value and _relaxed(info):
+            return f"{info.data.get('public_base_url', DEVELOPMENT_BASE_URL)}/idp"
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _client_id(cls, value: str, info: ValidationInfo) -> str:
+        if not value and _relaxed(info):
+            return "tenantgate-dev"
+        if not value:
+            raise ValueError("set it to the client id that the provider gave this application")
+        return value
+
+    @field_validator("oidc_redirect_uri")
+    @classmethod
+    def _redirect_uri(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            return f"{info.data.get('public_base_url', '')}/api/v1/auth/callback"
+        return parse_base_url(value, allow_loopback_http=_relaxed(info))
+
+    @field_validator("oidc_scopes", mode="before")
+    @classmethod
+    def _scopes(cls, value: object) -> object:
+        return parse_scopes(value) if isinstance(value, str) else value
+
+    @field_validator("oidc_resource")
+    @classmethod
+    def _resource(cls, value: str | None) -> str | None:
+        if value is not None and (not urlsplit(value).scheme or urlsplit(value).fragment):
+            raise ValueError("set it to an absolute URI without a fragment, such as https://api.example.com (RFC 8707)")
+        return value
+
+    @field_validator("oidc_authorize_params", mode="before")
+    @classmethod
+    def _authorize_params(cls, value: object) -> object:
+        return parse_authorize_params(value) if isinstance(value, str) else value
+
+    @field_validator("aws_secrets_manager_secret_id")
+    @classmethod
+    def _secret_id(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if (
+            value is None
+            and info.data.get("environment") in ("staging", "production")
+            and not _secrets_in_environment()
+        ):
+            raise ValueError(
+                "set it to the secret's name or ARN; outside AWS, set " + " and ".join(SECRET_NAMES) + " instead"
+            )
+        return value
+
+
+def _relaxed(info: ValidationInfo) -> bool:
+    """Only development and test have defaults that a production must state, and accept plain http on loopback."""
+    return info.data.get("environment") in ("development", "test")
+
+
+def _validated[T: Settings](build: Callable[[], T], values: Mapping[str, str]) -> T:
+    """Build, and check the token policy too, so that one error names everything that is wrong."""
+    problems: dict[str, str] = {}
+    settings = None
+    try:
+        settings = build()
+    except ValidationError as error:
+        for item in error.errors():
+            variable = str(item["loc"][0]).upper()
+            problems.setdefault(variable, _told(item["msg"]))
+    try:
+        token_policy(settings.token_variables if settings else _with_defaults(values))
+    except PolicyError as error:
+        for variable, problem in error.problems:
+            problems.setdefault(variable, problem)
+    if settings is None or problems:
+        raise SettingsError(problems, values)
+    return settings
+
+
+def _told(message: str) -> str:
+    return message.removeprefix("Value error, ").replace("Input should be", "must be")
+
+
+def _with_defaults(values: Mapping[str, str]) -> dict[str, str]:
+    # Other fields are wrong already; what the token variables say of themselves must be told all the same.
+    given = dict(values)
+    if given.get("ENVIRONMENT") in ("development", "test"):
+        given.setdefault("OIDC_ISSUER_URL", f"{DEVELOPMENT_BASE_URL}/idp")
+    given.setdefault("OIDC_CLIENT_ID", "unset")
+    return given
+
+
+@cache
+def _version() -> str:
+    try:
+        return metadata.version("tenantgate")
+    except metadata.PackageNotFoundError:
+        return "0"
+
+
+def read_variables() -> dict[str, str]:
+    """The process's environment, with `.env` beneath it in development and test."""
+    variables = dict(os.environ)
+    if (file := _dotenv_file(variables)) is not None:
+        return {**_written(file), **variables}
+    return variables
+
+
+def _dotenv_file(variables: Mapping[str, str]) -> Path | None:
+    # Never in staging or production: a file left in a working directory must not steer them.
+    file = Path(".env")
+    if not file.is_file():
+        return None
+    environment = variables.get("ENVIRONMENT") or _written(file).get("ENVIRONMENT", "")
+    return file if environment.lower() in ("development", "test") else None
+
+
+def _written(file: Path) -> dict[str, str]:
+    from dotenv import dotenv_values  # noqa: PLC0415  (only a checkout has a .env)
+
+    return {name: value for name, value in dotenv_values(file).items() if value is not None}
+
+
+def environment_secrets() -> dict[str, str]:
+    """Secrets handed over in the environment, by name; for `aws/secrets.py` alone."""
+    variables = read_variables()
+    return {name: variables[name] for name in SECRET_NAMES if variables.get(name)}
+
+
+def _secrets_in_environment() -> bool:
+    return set(SECRET_NAMES) <= environment_secrets().keys()
+
+
+@cache
+def get_settings() -> Settings:
+    """This process's settings, read once; raises `SettingsError`."""
+    variables = read_variables()
+    return _validated(lambda: Settings(_env_file=_dotenv_file(variables)), variables)
