@@ -2,7 +2,17 @@
 
 import pytest
 
+from tests.support.requires import MISSING, SYSTEM_PACKAGES
+
 
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if MISSING:
+        packages = " ".join(SYSTEM_PACKAGES[program] for program in MISSING)
+        terminalreporter.write_line(
+            f"Some tests were skipped for want of {', '.join(MISSING)}: apt-get install {packages}"
+        )

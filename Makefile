@@ -1,0 +1,67 @@
+# What can be done with this checkout: `make help`. Needs Python 3.13 and make; the rest is installed into the checkout.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PORT ?= 3000
+RESET ?=
+ARCH ?= arm64
+
+# A `uv` on PATH may belong to another Python version manager's version and fail: its answer counts, not its path.
+UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
+PYTHON3 := $(shell for p in python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$p && break; done)
+RUN := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(dir $(abspath $(UV))):$(PATH)
+
+.PHONY: help dev serve test check build bench docs fmt clean
+
+help: ## Say what can be done
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.uv/bin/uv:
+	@test -n "$(PYTHON3)" || { echo "Python 3.13 is needed: install it, or put its python3.13 on PATH" >&2; exit 1; }
+	@echo "installing uv into .uv/"
+	@$(PYTHON3) -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.13,<1'
+
+.PHONY: stack tools
+# What runs the product. `--inexact` leaves in place what `tools` installed.
+stack: $(filter-out uv,$(UV))
+	@$(UV) sync --quiet --frozen --inexact --no-default-groups --extra cli --extra container
+# What checks and tests it, too.
+tools: $(filter-out uv,$(UV))
+	@$(UV) sync --quiet --frozen --all-extras
+
+dev: stack ## Run everything here: PostgreSQL, provider, gateway, functions (PORT=3000, RESET=1 starts anew)
+	@exec $(RUN)/tenantgate dev --port $(PORT) $(if $(RESET),--reset)
+
+serve: stack ## Run the container's application here, without an image (PORT=3000)
+	@exec $(RUN)/tenantgate serve --port $(PORT)
+
+test: tools ## Run all tests (T='-k name' for some)
+	@$(RUN)/pytest $(T)
+
+check: tools ## Lint, types, import rules, template, generated docs
+	$(RUN)/ruff check .
+	$(RUN)/ruff format --check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+	$(RUN)/tenantgate docs --check
+
+build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86_64)
+	@echo "filled in by the build"
+
+bench: tools ## Measure, and write the figures into docs/PERFORMANCE.md
+	@echo "filled in by the benchmark"
+
+docs: tools ## Write the generated docs anew
+	@$(RUN)/tenantgate docs
+
+fmt: tools ## Format the code and mend what can be mended
+	$(RUN)/ruff check --fix-only --quiet .
+	$(RUN)/ruff format .
+
+clean: ## Remove everything this checkout made, .local/ (the data) included
+	rm -rf .venv .uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
