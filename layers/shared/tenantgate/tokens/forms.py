@@ -1,0 +1,119 @@
+"""The written forms of the verification settings, and their parsers.
+
+Each parser raises `ValueError` whose text is the allowed form, never the value. `urllib.parse` is not used: the
+authorizer parses its settings at every cold start, and that import alone costs a tenth of one.
+"""
+
+from __future__ import annotations
+
+import re
+
+ALGORITHMS = frozenset(
+    {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"},
+)
+
+_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+_HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
+_PATH_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@%/")
+_UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_PLACEHOLDERS = {"{uuid}": _UUID, "{slug}": "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "{digits}": "[0-9]{1,20}"}
+_MAX_NAME = 256
+
+
+def parse_whole_number(text: str, *, low: int, high: int) -> int:
+    """A whole number in decimal digits from `low` to `high`, both included."""
+    stripped = text.strip()
+    if stripped.isascii() and stripped.isdigit() and len(stripped) <= 18 and low <= int(stripped) <= high:
+        return int(stripped)
+    raise ValueError(f"a whole number from {low} to {high}")
+
+
+def parse_issuer_url(text: str, *, allow_loopback_http: bool) -> str:
+    """An issuer identifier, kept exactly as written, since `iss` is compared byte for byte.
+
+    `https://host[:port][/path]` without user info, query or fragment (OpenID Connect Discovery §2, RFC 8414 §2);
+    `http://` only for a loopback host and only when `allow_loopback_http`.
+    """
+    form = "an https:// URL without user info, query or fragment"
+    form += " (http:// for 127.0.0.1, [::1] or localhost)" if allow_loopback_http else ""
+    url = text.strip()
+    scheme, separator, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    host, port = _host_and_port(authority)
+    if not (
+        separator
+        and _is_host(host)
+        and (port is None or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536))
+        and _PATH_CHARACTERS.issuperset(slash + path)
+        and (scheme == "https" or (scheme == "http" and allow_loopback_http and host in _LOOPBACK_HOSTS))
+    ):
+        raise ValueError(form)
+    return url
+
+
+def is_loopback_url(url: str) -> bool:
+    """Whether the host of an already parsed `http(s)` URL is this machine."""
+    return _host_and_port(url.partition("://")[2].partition("/")[0])[0] in _LOOPBACK_HOSTS
+
+
+def parse_list(text: str, *, what: str) -> tuple[str, ...]:
+    """Comma-separated words, without blanks or repetitions, in the order written."""
+    words = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
+    if not words or not all(is_plain_text(word) for word in words):
+        raise ValueError(f"comma-separated {what}, at least one, each of at most {_MAX_NAME} printable characters")
+    return words
+
+
+def parse_audiences(text: str) -> tuple[str, ...]:
+    """`OIDC_AUDIENCE`: the values of `aud` that mean this API, comma-separated."""
+    return parse_list(text, what="audiences")
+
+
+def parse_claim_names(text: str) -> tuple[str, ...]:
+    """`JWT_TENANT_CLAIM_NAME`: claim names in priority order, comma-separated."""
+    return parse_list(text, what="claim names in priority order")
+
+
+def parse_tenant_id_pattern(text: str) -> re.Pattern[str]:
+    """`TENANT_ID_PATTERN` as a regular expression to be used with `fullmatch`.
+
+    Either literal text with the placeholders `{uuid}`, `{slug}` and `{digits}`, or, when it starts with `^` and ends
+    with `$`, a regular expression. UUIDs and slugs are lower-case alone: a tenant has one spelling.
+    """
+    pattern = text.strip()
+    if pattern.startswith("^") and pattern.endswith("$") and len(pattern) > 2:
+        try:
+            return re.compile(pattern[1:-1])
+        except (re.error, OverflowError, RecursionError):
+            pass
+    else:
+        expression = re.escape(pattern)
+        for placeholder, meaning in _PLACEHOLDERS.items():
+            expression = expression.replace(re.escape(placeholder), meaning)
+        if expression != re.escape(pattern) and "{" not in re.sub(r"\{\d+(,\d+)?\}", "", expression):
+            return re.compile(expression)
+    raise ValueError("text with {uuid}, {slug} or {digits} in it, such as org-{uuid}, or a regular expression ^...$")
+
+
+def is_plain_text(value: object) -> bool:
+    """Whether this is a non-empty string of at most 256 printable characters."""
+    return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable()
+
+
+def _host_and_port(authority: str) -> tuple[str, str | None]:
+    if authority.startswith("["):
+        host, bracket, after = authority.partition("]")
+        return host + bracket, after[1:] if after.startswith(":") else (after or None)
+    host, colon, port = authority.partition(":")
+    return host, port if colon else None
+
+
+def _is_host(host: str) -> bool:
+    if host.startswith("["):
+        return host in _LOOPBACK_HOSTS
+    labels = host.split(".")
+    return (
+        0 < len(host) <= 253
+        and _HOST_CHARACTERS.issuperset(host)
+        and all(label and not label.startswith("-") and not label.endswith("-") for label in labels)
+    )

@@ -1,0 +1,146 @@
+"""The settings of verification as one value, made from environment variables by name.
+
+The settings model and the authorizer both call `token_policy`: one definition of each variable.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from tenantgate.tokens.forms import (
+    parse_audiences,
+    parse_claim_names,
+    parse_issuer_url,
+    parse_list,
+    parse_tenant_id_pattern,
+    parse_whole_number,
+)
+from tenantgate.tokens.issuers import IssuerPolicy, parse_trusted_issuers
+
+__all__ = [
+    "VARIABLES",
+    "IssuerPolicy",
+    "PolicyError",
+    "TokenPolicy",
+    "parse_audiences",
+    "parse_claim_names",
+    "parse_issuer_url",
+    "parse_tenant_id_pattern",
+    "parse_trusted_issuers",
+    "parse_whole_number",
+    "token_policy",
+]
+
+# The variables that `token_policy` reads, with their defaults; None where there is none.
+VARIABLES: Mapping[str, str | None] = {
+    "ENVIRONMENT": None,
+    "OIDC_ISSUER_URL": None,
+    "OIDC_CLIENT_ID": None,
+    "OIDC_AUDIENCE": None,
+    "OIDC_JWKS_FILE": None,
+    "TRUSTED_ISSUERS": None,
+    "JWT_TENANT_CLAIM_NAME": "tenant_id,organization_id,org_id",
+    "TENANT_ID_PATTERN": "org-{uuid}",
+    "JWT_MAX_LIFETIME_MINUTES": "60",
+    "JWT_LEEWAY_SECONDS": "60",
+    "JWKS_CACHE_TTL_SECONDS": "3600",
+    "JWKS_MAX_AGE_SECONDS": "86400",
+}
+
+
+class TokenPolicy(NamedTuple):
+    """What the verifier demands. `issuers[0]` is the one that `OIDC_ISSUER_URL` names, when it is set.
+
+    `tenant_id_pattern` is used with `fullmatch`. Times are whole seconds.
+    """
+
+    issuers: tuple[IssuerPolicy, ...]
+    tenant_claim_names: tuple[str, ...]
+    tenant_id_pattern: re.Pattern[str]
+    max_lifetime_seconds: int = 3600
+    leeway_seconds: int = 60
+    jwks_cache_ttl_seconds: int = 3600
+    jwks_max_age_seconds: int = 86400
+
+
+class PolicyError(ValueError):
+    """Every problem of the verification settings at once: `(variable, allowed form)` for each."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{variable} must be {form}" for variable, form in problems))
+        self.problems = problems
+
+
+class _Reader:
+    """Reads variables by name and gathers the problems instead of stopping at the first."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+        self.problems: list[tuple[str, str]] = []
+
+    def text(self, variable: str) -> str:
+        return (self._values.get(variable) or "").strip() or VARIABLES[variable] or ""
+
+    def read[T](self, variable: str, parse: Callable[[str], T], fallback: T) -> T:
+        text = self.text(variable)
+        if not text:
+            return fallback
+        try:
+            return parse(text)
+        except ValueError as form:
+            self.problems.append((variable, str(form)))
+            return fallback
+
+    def whole_number(self, variable: str, low: int, high: int) -> int:
+        return self.read(variable, lambda text: parse_whole_number(text, low=low, high=high), low)
+
+
+def token_policy(values: Mapping[str, str]) -> TokenPolicy:
+    """The policy that environment variables spell out; `PolicyError` names every bad one.
+
+    An empty variable counts as unset. Plain http issuers are for `ENVIRONMENT=development` or `test`, and for loopback
+    alone. Entries of `TRUSTED_ISSUERS` come beside the issuer of `OIDC_ISSUER_URL`; one for that issuer replaces it.
+    """
+    reader = _Reader(values)
+    local = reader.text("ENVIRONMENT") in ("development", "test")
+    issuers = _issuers(reader, local)
+    no_pattern = re.compile("(?!)")
+    ttl = reader.whole_number("JWKS_CACHE_TTL_SECONDS", 1, 86400)
+    max_age = reader.whole_number("JWKS_MAX_AGE_SECONDS", 1, 31536000)
+    if max_age < ttl:
+        reader.problems.append(("JWKS_MAX_AGE_SECONDS", "at least JWKS_CACHE_TTL_SECONDS"))
+    policy = TokenPolicy(
+        issuers=issuers,
+        tenant_claim_names=reader.read("JWT_TENANT_CLAIM_NAME", parse_claim_names, ()),
+        tenant_id_pattern=reader.read("TENANT_ID_PATTERN", parse_tenant_id_pattern, no_pattern),
+        max_lifetime_seconds=60 * reader.whole_number("JWT_MAX_LIFETIME_MINUTES", 1, 1440),
+        leeway_seconds=reader.whole_number("JWT_LEEWAY_SECONDS", 0, 300),
+        jwks_cache_ttl_seconds=ttl,
+        jwks_max_age_seconds=max_age,
+    )
+    if reader.problems:
+        raise PolicyError(reader.problems)
+    return policy
+
+
+def _issuers(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:
+    nothing: tuple[str, ...] = ()
+    no_issuers: tuple[IssuerPolicy, ...] = ()
+    trusted = reader.read(
+        "TRUSTED_ISSUERS", lambda text: parse_trusted_issuers(text, allow_loopback_http=local), no_issuers
+    )
+    issuer = reader.read("OIDC_ISSUER_URL", lambda text: parse_issuer_url(text, allow_loopback_http=local), "")
+    if not issuer:
+        if not reader.text("OIDC_ISSUER_URL") and not reader.text("TRUSTED_ISSUERS"):
+            reader.problems.append(("OIDC_ISSUER_URL", "the issuer whose tokens are accepted, an https:// URL"))
+        return trusted
+    own = [entry for entry in trusted if entry.issuer == issuer]
+    if not own:
+        client_id = reader.read("OIDC_CLIENT_ID", lambda text: parse_list(text, what="client ids"), nothing)
+        audiences = reader.read("OIDC_AUDIENCE", parse_audiences, client_id)
+        if not audiences and not reader.text("OIDC_AUDIENCE"):
+            reader.problems.append(("OIDC_AUDIENCE", "the audience of the access tokens (or set OIDC_CLIENT_ID)"))
+        own = [IssuerPolicy(issuer, audiences, jwks_file=reader.text("OIDC_JWKS_FILE") or None)]
+    return (*own, *(entry for entry in trusted if entry.issuer != issuer))
