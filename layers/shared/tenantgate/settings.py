@@ -98,17 +98,21 @@ class Settings(BaseSettings):
     database_url: str | None = _setting(
         "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name` (`postgres://` too).",
         injected_by="`tenantgate dev`; template parameter; Railway",
+        repr=False,
         default=None,
         validate_default=True,
     )
     database_owner_url: str | None = _setting(
         "PostgreSQL, as the owner that migrates, by a direct connection (no pooling proxy). Unset: `DATABASE_URL`.",
         injected_by="`tenantgate dev`; the migration runner's environment",
+        repr=False,
         default=None,
         validate_default=True,
     )
     redis_url: str | None = _setting(
-        "Valkey or Redis: `redis://host:6379/0`, or `rediss://` with TLS. Nothing needs it yet.", default=None
+        "Valkey or Redis: `redis://host:6379/0`, or `rediss://` with TLS. Nothing needs it yet.",
+        repr=False,
+        default=None,
     )
     oidc_issuer_url: str = _setting(
         "The OpenID provider's issuer, exactly as its discovery document has it. In development the built-in provider "

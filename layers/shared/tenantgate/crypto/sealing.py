@@ -53,6 +53,9 @@ class Sealer:
             raw = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raise SealBroken from None
+        # One spelling alone: base64 would forgive padding and stray last bits.
+        if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != sealed:
+            raise SealBroken
         header, ciphertext = raw[:_HEADER_BYTES], raw[_HEADER_BYTES:]
         key_id, nonce = header[1 : 1 + _KEY_ID_BYTES], header[1 + _KEY_ID_BYTES :]
         if header[:1] != _VERSION or key_id not in self._keys:

@@ -1,0 +1,108 @@
+"""`docs/CONFIGURATION.md` and `.env.example`, from the settings model."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from pydantic.fields import FieldInfo
+
+from tenantgate.settings import SECRET_VARIABLES, Settings, SettingsError
+
+_HEAD = """\
+# Configuration
+
+Every setting is an environment variable. A bad value stops start-up with one message that names every bad variable, its
+value (never a secret's) and what to set instead. In development and test a `.env` file in the working directory is read
+too; `.env.example` lists everything.
+
+An unset `ENVIRONMENT` means production. "Required" means: in staging and production. Secrets come from AWS Secrets
+Manager where `AWS_SECRETS_MANAGER_SECRET_ID` is set, read again every five minutes.
+
+<!-- Written by `make docs` from layers/shared/tenantgate/settings.py -->
+
+| variable | required | purpose | set by |
+|---|---|---|---|
+"""
+
+_SECRETS = """\
+
+## Secrets
+
+Members of the JSON object in Secrets Manager; outside AWS, environment variables of the same names.
+
+| name | purpose |
+|---|---|
+| `OIDC_CLIENT_SECRET` | The relying party's client secret at the provider. |
+| `COOKIE_SEALING_KEYS` | Keys that seal cookies and stored tokens: 32 random bytes each as base64url, \
+comma-separated, newest first. A new key is put in front; an old one is taken out when what it sealed has expired. |
+
+A key: `python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'`
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One row: what the settings model says of a variable."""
+
+    name: str
+    purpose: str
+    required: bool
+    injected_by: str
+    example: str
+
+
+def variables() -> list[Variable]:
+    """All variables in the model's order."""
+    required = _required_variables()
+    return [_variable(name, field, required=name.upper() in required) for name, field in Settings.model_fields.items()]
+
+
+def _variable(name: str, field: FieldInfo, *, required: bool) -> Variable:
+    extra = field.json_schema_extra
+    assert isinstance(extra, dict)  # noqa: S101  (every field is made by `_setting`)
+    return Variable(
+        name=name.upper(),
+        purpose=field.description or "",
+        required=required,
+        injected_by=str(extra["injected_by"]),
+        example=str(extra["example"]),
+    )
+
+
+def _required_variables() -> frozenset[str]:
+    # What production refuses to start without is asked of the model itself, so that this can't drift.
+    try:
+        Settings.from_mapping({"ENVIRONMENT": "production"})
+    except SettingsError as error:
+        return frozenset(error.problems)
+    return frozenset()
+
+
+def configuration_page() -> str:
+    """The Markdown of `docs/CONFIGURATION.md`."""
+    rows = [
+        f"| `{v.name}` | {'yes' if v.required else 'no'} | {v.purpose.replace('|', chr(92) + '|')} | {v.injected_by} |"
+        for v in variables()
+    ]
+    return _HEAD + "\n".join(rows) + "\n" + _SECRETS
+
+
+def env_example() -> str:
+    """The text of `.env.example`."""
+    lines = [
+        "# Every setting, for development: copy to .env and change what you need. `tenantgate dev` needs none of them.",
+        "# Written by `make docs` from the settings model; explained in docs/CONFIGURATION.md.",
+    ]
+    for v in variables():
+        state = "required in staging and production" if v.required else "optional"
+        lines += [
+            "",
+            *textwrap.wrap(
+                f"{v.purpose} ({state}; set by: {v.injected_by})", 110, initial_indent="# ", subsequent_indent="# "
+            ),
+        ]
+        lines.append(f"{v.name}={v.example}" if v.example else f"# {v.name}=")
+    for name in sorted(SECRET_VARIABLES - {v.name for v in variables()}):
+        lines += ["", "# A secret: in AWS it comes from Secrets Manager.", f"# {name}="]
+    return "\n".join(lines) + "\n"
