@@ -1,0 +1,212 @@
+"""Calls to the provider's token and userinfo endpoints.
+
+Limits: 3 s to connect, 5 s for each read or write, 8 s and 256 KiB for the whole answer; no redirect is followed (it
+would carry the code and the client's secret elsewhere). What breaks them is `ProviderTimeout` or `ProviderUnreachable`.
+httpx2 is imported with the first call: only the callback makes one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, Protocol
+from urllib.parse import quote_plus
+
+from tenantgate.errors import IdTokenRefused, InvalidAuthorizationCode, ProviderTimeout, ProviderUnreachable
+from tenantgate.login.models import ProviderTokens
+from tenantgate.login.provider import ClientRegistration, ProviderMetadata, printable_error_code
+from tenantgate.login.transactions import LoginTransaction
+
+if TYPE_CHECKING:
+    import httpx2
+
+logger = logging.getLogger(__name__)
+
+MAX_ANSWER_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds. `total` bounds the whole exchange, however slowly the answer drips."""
+
+    connect: float = 3.0
+    read: float = 5.0
+    total: float = 8.0
+
+
+class ClientSecret(Protocol):
+    """The client's secret, read at each use since it may rotate."""
+
+    async def get(self, name: str) -> str: ...
+
+    def invalidate(self) -> None: ...
+
+
+class ProviderClient:
+    """Talks to the provider as the registered client. One per process: it keeps its connections."""
+
+    def __init__(
+        self,
+        registration: ClientRegistration,
+        secrets: ClientSecret,
+        *,
+        timeouts: Timeouts = Timeouts(),
+    ) -> None:
+        self._registration = registration
+        self._secrets = secrets
+        self._timeouts = timeouts
+        self._http: httpx2.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def exchange(self, provider: ProviderMetadata, *, code: str, transaction: LoginTransaction) -> ProviderTokens:
+        """Redeem the code (RFC 6749 §4.1.3 with RFC 7636 §4.5 and RFC 8707 §2.2).
+
+        Raises `InvalidAuthorizationCode` when the provider refuses the code, `IdTokenRefused` when it issues no ID
+        token, `ProviderUnreachable` when it refuses us or makes no sense, `ProviderTimeout` when it is too slow.
+        """
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "redirect_uri": transaction.redirect_uri,
+            "code_verifier": transaction.code_verifier,
+        }
+        if self._registration.resource is not None:
+            form["resource"] = self._registration.resource
+        secret = await self._secrets.get("OIDC_CLIENT_SECRET")
+        status, body = await self._post_form(provider, form, secret)
+        if _error_code(body) == "invalid_client":
+            # The secret may have been rotated since we read it; the provider has not looked at the code yet.
+            self._secrets.invalidate()
+            if (renewed := await self._secrets.get("OIDC_CLIENT_SECRET")) != secret:
+                status, body = await self._post_form(provider, form, renewed)
+        if status != 200:
+            _refused(status, body)
+        return _tokens(body)
+
+    async def userinfo(self, provider: ProviderMetadata, *, access_token: str, subject: str) -> Mapping[str, object]:
+        """The claims of the userinfo endpoint (OpenID Connect Core §5.3).
+
+        `subject` is the verified ID token's `sub`: an answer about anyone else is refused, as §5.3.2 demands, since an
+        access token could have been swapped. Signing in does not need this call: identity comes from verified tokens.
+        """
+        if provider.userinfo_endpoint is None:
+            raise ProviderUnreachable("the provider has no userinfo endpoint")
+        headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
+        status, body = await self._send("GET", provider.userinfo_endpoint, headers=headers)
+        if status != 200 or body is None:
+            raise ProviderUnreachable("the userinfo endpoint made no sense", status=status)
+        if body.get("sub") != subject:
+            raise IdTokenRefused("userinfo is about another subject", expected=subject, actual=body.get("sub"))
+        return body
+
+    async def aclose(self) -> None:
+        """Close the connections kept."""
+        if self._http is not None:
+            await self._http.aclose()
+            self._http = None
+
+    async def _post_form(
+        self, provider: ProviderMetadata, form: Mapping[str, str], secret: str
+    ) -> tuple[int, Mapping[str, object] | None]:
+        client_id = self._registration.client_id
+        headers = {"Accept": "application/json"}
+        if provider.client_authentication == "client_secret_basic":
+            # Both halves are form-encoded first (RFC 6749 §2.3.1).
+            pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
+            headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
+        else:
+            form = {**form, "client_id": client_id, "client_secret": secret}
+        return await self._send("POST", provider.token_endpoint, headers=headers, form=form)
+
+    async def _send(
+        self, method: str, url: str, *, headers: Mapping[str, str], form: Mapping[str, str] | None = None
+    ) -> tuple[int, Mapping[str, object] | None]:
+        """Status and JSON object (None when the body is none)."""
+        import httpx2  # noqa: PLC0415
+
+        http = self._client()
+        raw = bytearray()
+        try:
+            async with (
+                asyncio.timeout(self._timeouts.total),
+                http.stream(
+                    method, url, headers=dict(headers), data=dict(form) if form is not None else None
+                ) as answer,
+            ):
+                async for chunk in answer.aiter_bytes():
+                    raw += chunk
+                    if len(raw) > MAX_ANSWER_BYTES:
+                        raise ProviderUnreachable("the provider's answer is too large", limit=MAX_ANSWER_BYTES)
+        except (TimeoutError, httpx2.TimeoutException) as error:
+            raise ProviderTimeout("the provider took too long", failure=type(error).__name__) from None
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise ProviderUnreachable("the provider can't be reached", failure=type(error).__name__) from None
+        return answer.status_code, _json_object(bytes(raw))
+
+    def _client(self) -> httpx2.AsyncClient:
+        import httpx2  # noqa: PLC0415
+
+        loop = asyncio.get_running_loop()
+        if self._http is None or self._loop is not loop:
+            # Connections belong to the loop that opened them; a process that changes loops starts with new ones.
+            self._loop = loop
+            self._http = httpx2.AsyncClient(
+                timeout=httpx2.Timeout(self._timeouts.read, connect=self._timeouts.connect), follow_redirects=False
+            )
+        return self._http
+
+
+def _json_object(raw: bytes) -> Mapping[str, object] | None:
+    try:
+        value = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _error_code(body: Mapping[str, object] | None) -> str | None:
+    """RFC 6749 §5.2's `error`, if it is one that can be repeated."""
+    return printable_error_code(body.get("error")) if body is not None else None
+
+
+def _refused(status: int, body: Mapping[str, object] | None) -> NoReturn:
+    code = _error_code(body)
+    if code == "invalid_grant":
+        raise InvalidAuthorizationCode("the provider refused the code", detail={"provider_error": code})
+    logger.error("the token endpoint refused us", extra={"context": {"status": status, "provider_error": code}})
+    if code is None:
+        raise ProviderUnreachable("the token endpoint made no sense", status=status)
+    remedy = _REMEDIES.get(code, "See the provider's log for its reason.")
+    raise ProviderUnreachable(f"the token endpoint answered {code}", detail={"provider_error": code, "remedy": remedy})
+
+
+_REMEDIES = {
+    "invalid_client": "Compare OIDC_CLIENT_ID and OIDC_CLIENT_SECRET with the client registered at the provider.",
+    "unauthorized_client": "Allow the authorization code grant for the client OIDC_CLIENT_ID at the provider.",
+    "invalid_target": "Register OIDC_RESOURCE at the provider as a resource that this client may ask for.",
+    "invalid_scope": "Compare OIDC_SCOPES with the scopes that the provider grants this client.",
+}
+
+
+def _tokens(body: Mapping[str, object] | None) -> ProviderTokens:
+    if body is None:
+        raise ProviderUnreachable("the token endpoint's answer is not a JSON object")
+    access_token, token_type = body.get("access_token"), body.get("token_type")
+    if not isinstance(access_token, str) or not access_token:
+        raise ProviderUnreachable("the token endpoint's answer has no access token")
+    if not isinstance(token_type, str) or token_type.lower() != "bearer":
+        raise ProviderUnreachable("the access token is not a bearer token", token_type=token_type)
+    id_token = body.get("id_token")
+    if not isinstance(id_token, str) or not id_token:
+        raise IdTokenRefused("the token endpoint issued no ID token")
+    refresh_token, expires_in = body.get("refresh_token"), body.get("expires_in")
+    return ProviderTokens(
+        access_token=access_token,
+        id_token=id_token,
+        refresh_token=refresh_token if isinstance(refresh_token, str) and refresh_token else None,
+        expires_in=expires_in if type(expires_in) is int and expires_in > 0 else None,
+    )

@@ -1,0 +1,80 @@
+"""Signing out: end what we hold, then say where the browser ends the provider's session (RP-Initiated Logout §2)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from tenantgate.errors import ProviderUnreachable
+from tenantgate.login.provider import ClientRegistration, ProviderMetadata, end_session_url
+from tenantgate.login.redirects import RedirectPolicy
+from tenantgate.tokens.verifier import VerifiedToken
+
+
+class EndedTokens(Protocol):
+    @property
+    def id_token(self) -> str: ...
+
+
+class EndedSession(Protocol):
+    @property
+    def tokens(self) -> EndedTokens: ...
+
+
+class SessionEnder(Protocol):
+    """The part of `sessions.service.SessionService` that a sign-out needs."""
+
+    async def end(self, cookie_value: str) -> EndedSession | None: ...
+
+
+class Verifier(Protocol):
+    """The part of `tokens.verifier.TokenVerifier` that a sign-out needs. It may block while it fetches keys."""
+
+    def verify(self, token: str, *, allow_expired: bool = False) -> VerifiedToken: ...
+
+
+class LogoutService:
+    """Ends sessions. `sessions` is asked for only when there is a session to end: it brings the database."""
+
+    def __init__(
+        self,
+        *,
+        registration: ClientRegistration,
+        redirects: RedirectPolicy,
+        provider: Callable[[], Awaitable[ProviderMetadata]],
+        verifier: Verifier,
+        sessions: Callable[[], Awaitable[SessionEnder]],
+    ) -> None:
+        self._registration = registration
+        self._redirects = redirects
+        self._provider = provider
+        self._verifier = verifier
+        self._sessions = sessions
+
+    async def sign_out(self, *, redirect_uri: str | None, bearer: str | None, session_cookie: str | None) -> str:
+        """The URL to send the browser to.
+
+        `bearer`: an access token, checked but for its expiry: one that is genuine signs out however old it is.
+        `session_cookie`: ended if it is live; one that ended before signs out all the same. The caller has seen that
+        there is at least one of them, and that a request with the cookie alone came from our own site.
+        Raises `TokenError`s, `RedirectNotAllowed`, `DatabaseUnreachable` (nothing has ended then), and
+        `ProviderUnreachable` (what we hold has ended, the provider's own session may not have).
+        """
+        if bearer is not None:
+            await asyncio.to_thread(self._verifier.verify, bearer, allow_expired=True)
+        target = self._redirects.default_logout_target
+        if redirect_uri is not None:
+            target = self._redirects.require_redirect_uri(redirect_uri)
+        ended = await (await self._sessions()).end(session_cookie) if session_cookie is not None else None
+        try:
+            provider = await self._provider()
+        except ProviderUnreachable as error:
+            error.detail = "You are signed out here; the identity provider can't be reached to sign you out there."
+            raise
+        return end_session_url(
+            provider,
+            self._registration,
+            redirect_uri=target,
+            id_token_hint=ended.tokens.id_token if ended is not None else None,
+        )

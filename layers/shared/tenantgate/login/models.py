@@ -1,0 +1,56 @@
+"""What the login package hands in and out: plain values, no HTTP and no secrets in their text form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tenantgate.access.principal import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionCookie:
+    """One sign-in attempt, sealed, to be kept by the browser for `max_age` seconds."""
+
+    name: str
+    value: str = field(repr=False)
+    max_age: int
+
+
+@dataclass(frozen=True, slots=True)
+class LoginStarted:
+    """Send the browser to `authorization_url`, set `cookie`, and clear each of `stale_cookies` (names)."""
+
+    authorization_url: str = field(repr=False)
+    cookie: TransactionCookie
+    stale_cookies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationAnswer:
+    """The provider's authorization response (RFC 6749 §4.1.2, RFC 9207 §2), as it came; nothing in it is trusted."""
+
+    state: str | None
+    code: str | None = field(default=None, repr=False)
+    iss: str | None = None
+    error: str | None = None
+    error_description: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderTokens:
+    """The token endpoint's answer (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3), its form checked, nothing verified."""
+
+    access_token: str = field(repr=False)
+    id_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_in: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A sign-in that passed every check. `expires_in`: seconds that the access token is still good for."""
+
+    principal: Principal
+    tokens: ProviderTokens
+    expires_in: int
+    return_to: str

@@ -1,0 +1,184 @@
+"""Signing in through an OpenID provider: authorization code with PKCE (OpenID Connect Core §3.1, RFC 9700 §2.1.1)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from tenantgate.access.principal import Principal
+from tenantgate.crypto.sealing import Sealer
+from tenantgate.errors import (
+    AccessTokenUnusable,
+    InvalidAuthorizationCode,
+    MalformedToken,
+    StateMismatch,
+    TenantMalformed,
+    TenantMissing,
+    TokenError,
+    WrongAudience,
+)
+from tenantgate.login.models import AuthorizationAnswer, LoginStarted, ProviderTokens, SignedIn
+from tenantgate.login.provider import ClientRegistration, ProviderMetadata, authorization_url, printable_error_code
+from tenantgate.login.redirects import RedirectPolicy
+from tenantgate.login.transactions import LoginTransaction, Transactions
+from tenantgate.tokens.verifier import VerifiedToken
+
+_MAX_CODE_LENGTH = 4096
+
+
+class TokenEndpoint(Protocol):
+    """Redeems codes; see `client.ProviderClient`."""
+
+    async def exchange(
+        self, provider: ProviderMetadata, *, code: str, transaction: LoginTransaction
+    ) -> ProviderTokens: ...
+
+
+class Verifier(Protocol):
+    """The part of `tokens.verifier.TokenVerifier` that a sign-in needs. It may block while it fetches keys."""
+
+    def verify_id_token(
+        self, token: str, *, client_id: str, nonce: str | None, access_token: str | None
+    ) -> VerifiedToken: ...
+
+
+class Credential(Protocol):
+    """An access token's way to a principal; see `access.bearer.BearerCredential`."""
+
+    def principal(self, token: str) -> Principal: ...
+
+
+class LoginService:
+    """Begins sign-ins and completes them. `clock` gives epoch seconds; `own_callback` is our GET callback's URL."""
+
+    def __init__(
+        self,
+        *,
+        registration: ClientRegistration,
+        redirects: RedirectPolicy,
+        own_callback: str,
+        provider: Callable[[], Awaitable[ProviderMetadata]],
+        token_endpoint: TokenEndpoint,
+        verifier: Verifier,
+        credential: Credential,
+        sealer: Callable[[], Awaitable[Sealer]],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._registration = registration
+        self._redirects = redirects
+        self._own_callback = own_callback
+        self._provider = provider
+        self._token_endpoint = token_endpoint
+        self._verifier = verifier
+        self._credential = credential
+        self._sealer = sealer
+        self._clock = clock
+
+    async def begin(
+        self, *, redirect_uri: str | None, return_to: str | None, cookies: Mapping[str, str]
+    ) -> LoginStarted:
+        """Start one attempt.
+
+        `redirect_uri`: where a single-page app takes the code itself (default: our own callback). `return_to`: where
+        our own callback sends the browser in the end (default `/`). Raises `RedirectNotAllowed`,
+        `ProviderUnreachable`, `SecretsUnavailable`.
+        """
+        target = self._own_callback
+        if redirect_uri is not None and redirect_uri != self._own_callback:
+            target = self._redirects.require_redirect_uri(redirect_uri)
+        back = "/" if return_to is None else self._redirects.require_return_to(return_to)
+        provider = await self._provider()
+        transactions = await self._transactions()
+        transaction = transactions.begin(issuer=provider.issuer, redirect_uri=target, return_to=back)
+        cookie = transactions.cookie(transaction)
+        return LoginStarted(
+            authorization_url=authorization_url(provider, self._registration, transaction),
+            cookie=cookie,
+            stale_cookies=transactions.to_drop(cookies, making_room_for=cookie),
+        )
+
+    async def complete(self, answer: AuthorizationAnswer, *, cookies: Mapping[str, str]) -> SignedIn:
+        """Finish the attempt that `answer` belongs to.
+
+        Raises `StateMismatch` (AUTH_002), `InvalidAuthorizationCode` (AUTH_001), `IdTokenRefused` (AUTH_008),
+        `AccessTokenUnusable` (AUTH_009), `TenantMissing`/`TenantMalformed` (AUTH_005), `ProviderUnreachable`,
+        `ProviderTimeout`, `SecretsUnavailable`.
+        """
+        # The state comes first: until it matches, nothing else in the answer is known to be from the provider.
+        transaction = (await self._transactions()).find(answer.state, cookies)
+        provider = await self._provider()
+        self._require_issuer(answer.iss, transaction, provider)
+        code = _require_code(answer)
+        tokens = await self._token_endpoint.exchange(provider, code=code, transaction=transaction)
+        id_token = await asyncio.to_thread(
+            self._verifier.verify_id_token,
+            tokens.id_token,
+            client_id=self._registration.client_id,
+            nonce=transaction.nonce,
+            access_token=tokens.access_token,
+        )
+        principal = await self._principal(tokens.access_token)
+        if principal.issuer != id_token.issuer:
+            raise AccessTokenUnusable("the tokens come from two issuers", id_token=id_token.issuer)
+        left = max(0, principal.expires_at - int(self._clock()))
+        return SignedIn(
+            principal=principal,
+            tokens=tokens,
+            expires_in=min(left, tokens.expires_in) if tokens.expires_in is not None else left,
+            return_to=transaction.return_to,
+        )
+
+    async def _transactions(self) -> Transactions:
+        return Transactions(await self._sealer(), clock=self._clock)
+
+    @staticmethod
+    def _require_issuer(iss: str | None, transaction: LoginTransaction, provider: ProviderMetadata) -> None:
+        # RFC 9207 §2.4. The provider may have been reconfigured since the attempt began: then nothing matches any more.
+        if transaction.issuer != provider.issuer:
+            raise StateMismatch("the attempt was begun at another provider", begun_at=transaction.issuer)
+        if iss is None and provider.announces_iss:
+            raise StateMismatch("the provider announces iss, but the answer has none")
+        if iss is not None and iss != provider.issuer:
+            raise StateMismatch("iss names another provider", expected=provider.issuer, actual=iss)
+
+    async def _principal(self, access_token: str) -> Principal:
+        try:
+            return await asyncio.to_thread(self._credential.principal, access_token)
+        except (TenantMissing, TenantMalformed):
+            raise
+        except TokenError as error:
+            raise AccessTokenUnusable(
+                f"{type(error).__name__}: {error.reason}", detail=_remedy(error, access_token), **error.private
+            ) from error
+
+
+def _require_code(answer: AuthorizationAnswer) -> str:
+    if answer.error is not None:
+        raise InvalidAuthorizationCode(
+            "the provider answered with an error",
+            detail={"provider_error": printable_error_code(answer.error) or "unknown"},
+            description=answer.error_description,
+        )
+    if not answer.code or len(answer.code) > _MAX_CODE_LENGTH or not answer.code.isprintable():
+        raise InvalidAuthorizationCode("the answer has no usable code")
+    return answer.code
+
+
+def _remedy(error: TokenError, access_token: str) -> str:
+    """What an operator can do: which of the two settings is to blame can be told from the check that failed."""
+    if isinstance(error, MalformedToken) and access_token.count(".") != 2:
+        return (
+            "The provider issued an opaque access token. Set OIDC_RESOURCE (or `audience` in OIDC_AUTHORIZE_PARAMS) so "
+            "that it issues a JWT for this API, and OIDC_AUDIENCE to the audience that it puts there."
+        )
+    if isinstance(error, WrongAudience):
+        return (
+            "The access token is meant for another audience. Set OIDC_AUDIENCE to the audience that the provider puts "
+            "into it, or OIDC_RESOURCE to the resource whose audience OIDC_AUDIENCE names."
+        )
+    return (
+        f"The access token failed a check ({type(error).__name__}). See that OIDC_RESOURCE makes the provider issue a "
+        "JWT for this API and that OIDC_AUDIENCE names its audience."
+    )
