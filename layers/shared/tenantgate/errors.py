@@ -12,6 +12,7 @@
     ├── RedirectNotAllowed          AUTH_006        IdTokenRefused              AUTH_008
     ├── AccessTokenUnusable         AUTH_009
     ├── SessionEnded                AUTH_020        CrossSiteRequest            AUTH_021
+    ├── AuthorizationRequestRefused AUTH_040        SignInFormRefused           AUTH_041
     ├── ValidationFailed, MalformedBody, BodyTooLarge, UnsupportedMediaType,
     │   NotFound, MethodNotAllowed                                              VAL_001 … VAL_006
     └── DatabaseUnreachable SYS_001, SecretsUnavailable SYS_002, InternalError SYS_003,
@@ -131,6 +132,21 @@ AUTH_021 = _register(
     "The request came from another site",
     cause="A request that carries the session cookie came from an origin that is not one of ours.",
     remedy="Call from the API's own origin or one of `ALLOWED_ORIGINS`, or send a bearer token instead of the cookie.",
+)
+AUTH_040 = _register(
+    "AUTH_040",
+    HTTPStatus.BAD_REQUEST,
+    "The application's sign-in request can't be used",
+    cause="An application sent the browser to the built-in provider with an unknown `client_id`, without `redirect_uri`, "
+    "or with one of them given twice.",
+    remedy="Start again at the application; its developer compares `OIDC_CLIENT_ID` on both sides.",
+)
+AUTH_041 = _register(
+    "AUTH_041",
+    HTTPStatus.BAD_REQUEST,
+    "The form has expired or was changed",
+    cause="A form of the built-in provider came back more than 10 minutes after it was shown, or not as it was shown.",
+    remedy="Start again at the application.",
 )
 VAL_001 = _register(
     "VAL_001",
@@ -325,6 +341,14 @@ class SessionEnded(TenantgateError):
 
 class CrossSiteRequest(TenantgateError):
     error = AUTH_021
+
+
+class AuthorizationRequestRefused(TenantgateError):
+    error = AUTH_040
+
+
+class SignInFormRefused(TenantgateError):
+    error = AUTH_041
 
 
 class ValidationFailed(TenantgateError):
