@@ -137,8 +137,8 @@ AUTH_040 = _register(
     "AUTH_040",
     HTTPStatus.BAD_REQUEST,
     "The application's sign-in request can't be used",
-    cause="An application sent the browser to the built-in provider with an unknown `client_id`, without `redirect_uri`, "
-    "or with one of them given twice.",
+    cause="An application sent the browser to the built-in provider with an unknown `client_id`, without "
+    "`redirect_uri`, or with one of them given twice.",
     remedy="Start again at the application; its developer compares `OIDC_CLIENT_ID` on both sides.",
 )
 AUTH_041 = _register(
