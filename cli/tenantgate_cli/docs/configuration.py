@@ -47,7 +47,7 @@ class Variable:
 
     name: str
     purpose: str
-    required: bool
+    required: str
     injected_by: str
     example: str
 
@@ -55,16 +55,16 @@ class Variable:
 def variables() -> list[Variable]:
     """All variables in the model's order."""
     required = _required_variables()
-    return [_variable(name, field, required=name.upper() in required) for name, field in Settings.model_fields.items()]
+    return [_variable(name, field, always=name.upper() in required) for name, field in Settings.model_fields.items()]
 
 
-def _variable(name: str, field: FieldInfo, *, required: bool) -> Variable:
+def _variable(name: str, field: FieldInfo, *, always: bool) -> Variable:
     extra = field.json_schema_extra
     assert isinstance(extra, dict)  # noqa: S101  (every field is made by `_setting`)
     return Variable(
         name=name.upper(),
         purpose=field.description or "",
-        required=required,
+        required="yes" if always else (str(extra["needed_by"]) and f"for {extra['needed_by']}") or "no",
         injected_by=str(extra["injected_by"]),
         example=str(extra["example"]),
     )
@@ -82,7 +82,7 @@ def _required_variables() -> frozenset[str]:
 def configuration_page() -> str:
     """The Markdown of `docs/CONFIGURATION.md`."""
     rows = [
-        f"| `{v.name}` | {'yes' if v.required else 'no'} | {v.purpose.replace('|', chr(92) + '|')} | {v.injected_by} |"
+        f"| `{v.name}` | {v.required} | {v.purpose.replace('|', chr(92) + '|')} | {v.injected_by} |"
         for v in variables()
     ]
     return _HEAD + "\n".join(rows) + "\n" + _SECRETS
@@ -95,7 +95,7 @@ def env_example() -> str:
         "# Written by `make docs` from the settings model; explained in docs/CONFIGURATION.md.",
     ]
     for v in variables():
-        state = "required in staging and production" if v.required else "optional"
+        state = "optional" if v.required == "no" else f"required in staging and production: {v.required}"
         lines += [
             "",
             *textwrap.wrap(

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal, Self, override
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from tenantgate.setting_values import (
@@ -60,9 +61,15 @@ def _shown(variable: str, values: Mapping[str, str]) -> str:
     return f"is {value if len(value) <= 120 else value[:117] + '...'!r}"
 
 
-def _setting(purpose: str, *, injected_by: str = "operator", example: str = "", **field: Any) -> Any:
-    """A field together with what `docs/CONFIGURATION.md` and `.env.example` say of it."""
-    return Field(description=purpose, json_schema_extra={"injected_by": injected_by, "example": example}, **field)
+def _setting(
+    purpose: str, *, injected_by: str = "operator", example: str = "", needed_by: str = "", **field: Any
+) -> Any:
+    """A field together with what `docs/CONFIGURATION.md` and `.env.example` say of it.
+
+    `needed_by`: who can't do without it, where not every function needs it; checked where it is used.
+    """
+    said: JsonDict = {"injected_by": injected_by, "example": example, "needed_by": needed_by}
+    return Field(description=purpose, json_schema_extra=said, **field)
 
 
 class Settings(BaseSettings):
@@ -97,17 +104,16 @@ class Settings(BaseSettings):
     )
     database_url: str | None = _setting(
         "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name` (`postgres://` too).",
-        injected_by="`tenantgate dev`; template parameter; Railway",
+        injected_by="template parameter `DatabaseUrl`; Railway; `tenantgate dev`",
+        needed_by="what uses the database",
         repr=False,
         default=None,
-        validate_default=True,
     )
     database_owner_url: str | None = _setting(
         "PostgreSQL, as the owner that migrates, by a direct connection (no pooling proxy). Unset: `DATABASE_URL`.",
-        injected_by="`tenantgate dev`; the migration runner's environment",
+        injected_by="template parameter `DatabaseOwnerUrl`; `tenantgate dev`",
         repr=False,
         default=None,
-        validate_default=True,
     )
     redis_url: str | None = _setting(
         "Valkey or Redis: `redis://host:6379/0`, or `rediss://` with TLS. Nothing needs it yet.",
@@ -125,11 +131,6 @@ class Settings(BaseSettings):
         "This relying party's client id at the provider.",
         injected_by="template parameter `OidcClientId`",
         example="tenantgate-dev",
-        default="",
-        validate_default=True,
-    )
-    oidc_redirect_uri: str = _setting(
-        "The redirect URI registered at the provider. Unset: `<PUBLIC_BASE_URL>/api/v1/auth/callback`.",
         default="",
         validate_default=True,
     )
@@ -178,9 +179,9 @@ class Settings(BaseSettings):
         "Name or ARN of the secret (a JSON object) that holds "
         + " and ".join(f"`{name}`" for name in SECRET_NAMES)
         + ".",
-        injected_by="template",
+        injected_by="template parameter `SecretArn`",
+        needed_by="sign-in, sign-out and sessions on AWS",
         default=None,
-        validate_default=True,
     )
 
     @classmethod
@@ -209,6 +210,18 @@ class Settings(BaseSettings):
     @property
     def effective_log_level(self) -> str:
         return self.log_level or ("DEBUG" if self.is_development else "INFO")
+
+    @property
+    def oidc_redirect_uri(self) -> str:
+        """Where the provider returns to, unless a single-page app asked for the code itself."""
+        return f"{self.public_base_url}/api/v1/auth/callback"
+
+    @property
+    def required_database_url(self) -> str:
+        """`database_url` for those who can't do without; raises `SettingsError` when it is not set."""
+        if self.database_url is None:
+            raise SettingsError({"DATABASE_URL": "set it to postgresql://user:password@host:5432/name"}, {})
+        return self.database_url
 
     @property
     def version(self) -> str:
@@ -251,12 +264,8 @@ class Settings(BaseSettings):
 
     @field_validator("database_url", "database_owner_url")
     @classmethod
-    def _database(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None:
-            if info.field_name == "database_url" and not _relaxed(info):
-                raise ValueError("set it to postgresql://user:password@host:5432/name")
-            return None
-        return parse_database_url(value)
+    def _database(cls, value: str | None) -> str | None:
+        return None if value is None else parse_database_url(value)
 
     @field_validator("redis_url")
     @classmethod
@@ -279,13 +288,6 @@ class Settings(BaseSettings):
             raise ValueError("set it to the client id that the provider gave this application")
         return value
 
-    @field_validator("oidc_redirect_uri")
-    @classmethod
-    def _redirect_uri(cls, value: str, info: ValidationInfo) -> str:
-        if not value:
-            return f"{info.data.get('public_base_url', '')}/api/v1/auth/callback"
-        return parse_base_url(value, allow_loopback_http=_relaxed(info))
-
     @field_validator("oidc_scopes", mode="before")
     @classmethod
     def _scopes(cls, value: object) -> object:
@@ -302,19 +304,6 @@ class Settings(BaseSettings):
     @classmethod
     def _authorize_params(cls, value: object) -> object:
         return parse_authorize_params(value) if isinstance(value, str) else value
-
-    @field_validator("aws_secrets_manager_secret_id")
-    @classmethod
-    def _secret_id(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if (
-            value is None
-            and info.data.get("environment") in ("staging", "production")
-            and not _secrets_in_environment()
-        ):
-            raise ValueError(
-                "set it to the secret's name or ARN; outside AWS, set " + " and ".join(SECRET_NAMES) + " instead"
-            )
-        return value
 
 
 def _relaxed(info: ValidationInfo) -> bool:
@@ -390,10 +379,6 @@ def environment_secrets() -> dict[str, str]:
     """Secrets handed over in the environment, by name; for `aws/secrets.py` alone."""
     variables = read_variables()
     return {name: variables[name] for name in SECRET_NAMES if variables.get(name)}
-
-
-def _secrets_in_environment() -> bool:
-    return set(SECRET_NAMES) <= environment_secrets().keys()
 
 
 @cache
