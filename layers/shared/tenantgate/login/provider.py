@@ -61,7 +61,7 @@ class ProviderMetadata:
 
 
 def authorization_url(provider: ProviderMetadata, client: ClientRegistration, transaction: LoginTransaction) -> str:
-    """The authentication request (OpenID Connect Core §3.1.2.1), with PKCE (RFC 7636 §4.3) and `resource` (RFC 8707)."""
+    """The authentication request (OpenID Connect Core §3.1.2.1) with PKCE (RFC 7636 §4.3), `resource` (RFC 8707)."""
     parameters = {
         **client.authorize_params,
         # After the configured ones: what a check of ours relies on can't be replaced.
