@@ -1,0 +1,41 @@
+"""`GET /api/v1/auth/me`: the caller as the authorizer handed it on."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+
+from tenantgate.errors import AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004
+from tenantgate.web.dependencies import CurrentPrincipal
+from tenantgate.web.models import StrictModel
+from tenantgate.web.responses import error_responses
+
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+
+
+class MeResponse(StrictModel):
+    user_id: str
+    tenant_id: str
+    issuer: str
+    scopes: list[str]
+    expires_at: int
+    auth_method: Literal["bearer", "session", "api_key"]
+
+
+@router.get(
+    "/me",
+    operation_id="currentPrincipal",
+    summary="Who am I",
+    responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004),
+)
+async def me(principal: CurrentPrincipal) -> MeResponse:
+    """The caller's user, tenant, issuer and scopes. `expires_at` is in whole seconds since the epoch."""
+    return MeResponse(
+        user_id=principal.user_id,
+        tenant_id=principal.tenant_id,
+        issuer=principal.issuer,
+        scopes=sorted(principal.scopes),
+        expires_at=principal.expires_at,
+        auth_method=principal.auth_method,
+    )

@@ -1,0 +1,32 @@
+"""`GET /api/v1/auth/validate`: whether the caller's token is good, and whose it is."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from fastapi import APIRouter
+
+from tenantgate.errors import AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004
+from tenantgate.web.dependencies import VerifiedPrincipal
+from tenantgate.web.models import StrictModel
+from tenantgate.web.responses import error_responses
+
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+
+
+class ValidateResponse(StrictModel):
+    valid: Literal[True] = True
+    user_id: str
+    tenant_id: str
+    expires_at: int
+
+
+@router.get(
+    "/validate",
+    operation_id="validateToken",
+    summary="Validate a token",
+    responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004),
+)
+async def validate(principal: VerifiedPrincipal) -> ValidateResponse:
+    """Say whether the caller's token is good, and whose it is. `expires_at` is in whole seconds since the epoch."""
+    return ValidateResponse(user_id=principal.user_id, tenant_id=principal.tenant_id, expires_at=principal.expires_at)

@@ -1,0 +1,7 @@
+"""Lambda adapter."""
+
+from functions.health.routes import router
+
+from tenantgate.web.lambda_adapter import lambda_handler_for
+
+lambda_handler = lambda_handler_for(router)

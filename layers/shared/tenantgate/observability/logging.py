@@ -1,0 +1,187 @@
+"""One JSON line per event, the same members in every function, the authorizer included. Standard library only.
+
+    {"timestamp", "level", "logger", "message", "service", "request_id", "user_id", "tenant_id", "context"}
+
+and on Lambda `cold_start`, `function_request_id` and `trace_id` too. Log with `logging.getLogger(__name__)` and put
+what varies into `extra={"context": {...}}`; an exception goes into `context.exception` without source or variables.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import threading
+import time
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TextIO, override
+
+from tenantgate.context import current_request
+from tenantgate.observability.redaction import redact, redact_text
+
+# Ours log at the configured level. Others only warn: at DEBUG some of them print credentials and bodies.
+_OUR_LOGGERS = ("tenantgate", "tenantgate_cli", "functions", "container", "migrations", "uvicorn")
+_MOST_FRAMES = 20
+_MOST_CAUSES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The Lambda invocation that a line belongs to."""
+
+    function_request_id: str
+    trace_id: str | None
+    cold_start: bool
+
+
+_invocation: ContextVar[Invocation | None] = ContextVar("tenantgate_invocation")
+_warm = False
+
+
+def begin_invocation(function_request_id: str, *, trace_id: str | None = None) -> None:
+    """Name the Lambda invocation in the lines that follow; the first one of a process is its cold start."""
+    global _warm  # noqa: PLW0603
+    _invocation.set(Invocation(function_request_id, trace_id, cold_start=not _warm))
+    _warm = True
+
+
+def configure_logging(*, level: str, service: str) -> None:
+    """Make one JSON handler on standard output the only one of this process; calling it again replaces it."""
+    handler = _StandardOutput()
+    handler.setFormatter(JsonFormatter(service=service))
+    root = logging.getLogger()
+    for old in list(root.handlers):
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(max(logging.getLevelNamesMapping()[level], logging.WARNING))
+    for name in _OUR_LOGGERS:
+        logging.getLogger(name).setLevel(level)
+    # uvicorn brings handlers of its own, whose access lines hold query strings as they came.
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+    # Said already, with more, by our own lines.
+    logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+    logging.captureWarnings(capture=True)
+    threading.excepthook = _log_thread_failure
+
+
+class JsonFormatter(logging.Formatter):
+    """Renders a record as one line of JSON; message, context and exception pass through the redaction."""
+
+    def __init__(self, *, service: str) -> None:
+        super().__init__()
+        self._service = service
+
+    @override
+    def format(self, record: logging.LogRecord) -> str:
+        request = current_request()
+        context = redact(getattr(record, "context", None) or {})
+        if not isinstance(context, dict):
+            context = {"value": context}
+        if record.exc_info and record.exc_info[1] is not None:
+            context["exception"] = describe_exception(record.exc_info[1])
+        line: dict[str, Any] = {
+            "timestamp": _timestamp(record.created),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": redact_text(record.getMessage()),
+            "service": self._service,
+            "request_id": request.request_id or None,
+            "user_id": request.user_id,
+            "tenant_id": request.tenant_id,
+            "context": context,
+        }
+        if (invocation := _invocation.get(None)) is not None:
+            line["cold_start"] = invocation.cold_start
+            line["function_request_id"] = invocation.function_request_id
+            line["trace_id"] = invocation.trace_id
+        return json.dumps(line, separators=(",", ":"))
+
+
+def describe_exception(error: BaseException, *, depth: int = 0) -> dict[str, object]:
+    """Kind, redacted message, where (file, line, function; no source, no variables) and what it came from."""
+    described: dict[str, object] = {
+        "kind": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins."),
+        "message": redact_text(_message(error)),
+        "stack": _stack(error.__traceback__),
+    }
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None and depth < _MOST_CAUSES:
+        described["cause"] = describe_exception(cause, depth=depth + 1)
+    if isinstance(error, BaseExceptionGroup) and depth < _MOST_CAUSES:
+        described["parts"] = [describe_exception(part, depth=depth + 1) for part in error.exceptions[:_MOST_CAUSES]]
+    return described
+
+
+def _stack(trace: TracebackType | None) -> list[str]:
+    frames: list[str] = []
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frames.append(f"{_short(code.co_filename)}:{trace.tb_lineno} {code.co_qualname}")
+        trace = trace.tb_next
+    return frames[-_MOST_FRAMES:]
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  (the line matters more than a broken __str__)
+        return "<unprintable>"
+
+
+def _short(filename: str) -> str:
+    for marker in ("/site-packages/", "/layers/shared/", "/python3.13/"):
+        _, found, rest = filename.rpartition(marker)
+        if found:
+            return rest
+    return "/".join(filename.rsplit("/", 3)[1:])
+
+
+def _timestamp(created: float) -> str:
+    seconds = int(created)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int((created - seconds) * 1000):03d}Z"
+
+
+class _StandardOutput(logging.StreamHandler[TextIO]):
+    """Writes to whatever `sys.stdout` is at that moment: Lambda's runtime and the tests replace it."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stdout
+
+    @override
+    def handleError(self, record: logging.LogRecord) -> None:
+        # The default prints the record's arguments, unredacted, to standard error.
+        kind = type(sys.exception()).__name__
+        line: dict[str, Any] = {
+            "timestamp": _timestamp(record.created),
+            "level": "ERROR",
+            "logger": __name__,
+            "message": f"a line of {record.name} could not be written: {kind}",
+            "service": None,
+            "request_id": current_request().request_id or None,
+            "user_id": None,
+            "tenant_id": None,
+            "context": {},
+        }
+        try:
+            sys.stdout.write(json.dumps(line) + "\n")
+        except (OSError, ValueError):
+            return
+
+
+def _log_thread_failure(failure: threading.ExceptHookArgs) -> None:
+    if failure.exc_value is None or isinstance(failure.exc_value, SystemExit):
+        return
+    logging.getLogger("tenantgate.threads").error(
+        "a background thread failed",
+        exc_info=(failure.exc_type, failure.exc_value, failure.exc_traceback),
+        extra={"context": {"thread": failure.thread.name if failure.thread else None}},
+    )

@@ -1,0 +1,26 @@
+"""Whether a caller would rather see a page than JSON (RFC 9110 §12.5.1). Standard library only."""
+
+from __future__ import annotations
+
+
+def prefers_html(accept: str | None) -> bool:
+    """True when `text/html` is named and `application/json` isn't preferred to it, as in a browser's navigation."""
+    if accept is None:
+        return False
+    return _quality(accept, "text/html") > _quality(accept, "application/json")
+
+
+def _quality(accept: str, wanted: str) -> float:
+    """The weight given to exactly this media type; wildcards don't count, since every script sends them."""
+    for item in accept.split(","):
+        media_type, *parameters = (part.strip().lower() for part in item.split(";"))
+        if media_type == wanted:
+            for parameter in parameters:
+                name, _, value = parameter.partition("=")
+                if name.strip() == "q":
+                    try:
+                        return float(value)
+                    except ValueError:
+                        return 0.0
+            return 1.0
+    return 0.0

@@ -1,0 +1,90 @@
+"""The one way to make an HTTP application of routers, for a single function, the container and the tests alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, override
+
+from fastapi import APIRouter, FastAPI
+from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
+from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
+
+from tenantgate.observability.logging import configure_logging
+from tenantgate.settings import Settings, get_settings
+from tenantgate.web.middleware import LONGEST_BODY, ErrorRendering, Headers, RequestLogging
+from tenantgate.web.route_table import RouteTable
+
+
+class TenantgateApp(FastAPI):
+    """FastAPI with our middleware in place of its own: no route, no failure and no header goes past it."""
+
+    def __init__(self, *, settings: Settings, cors: bool, **options: Any) -> None:
+        super().__init__(**options)
+        self.settings = settings
+        self._cors = cors
+
+    @override
+    def build_middleware_stack(self) -> ASGIApp:
+        headers = Headers(
+            AsyncExitStackMiddleware(self.router), allowed_origins=self.settings.allowed_origins if self._cors else None
+        )
+        errors = ErrorRendering(
+            headers, debug=self.settings.is_development, routes=lambda: self.route_table, finish=headers.finish
+        )
+        return RequestLogging(errors)
+
+    @cached_property
+    def route_table(self) -> RouteTable:
+        """Every path with its methods, made once the routes are complete."""
+        table: dict[str, set[str]] = {}
+        for route in iter_route_contexts(self.routes):
+            if route.path is not None:
+                table.setdefault(route.path, set()).update(route.methods or {"ANY"})
+        return RouteTable(table)
+
+
+def create_app(
+    *routers: APIRouter,
+    settings: Settings | None = None,
+    lifespan: Callable[[Any], Any] | None = None,
+    extra_routes: Sequence[BaseRoute] = (),
+    cors: bool = True,
+    service: str = "tenantgate",
+) -> TenantgateApp:
+    """An ASGI application of these routers.
+
+    `cors=False` where API Gateway answers cross-origin requests. `settings` defaults to the process's. Configures the
+    process's logging. Bodies over 64 KiB are refused with VAL_003 as soon as a route reads them.
+    """
+    settings = settings or get_settings()
+    configure_logging(level=settings.effective_log_level, service=service)
+    app = TenantgateApp(
+        settings=settings,
+        cors=cors,
+        title="Tenantgate",
+        version=settings.version,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        max_body_size=None,  # bounded by our own middleware, in our own shape
+        # It would record bodies and messages as they came, past our redaction.
+        telemetry={
+            "tracing": False,
+            "metrics": False,
+            "logs": False,
+            "operation_spans": False,
+            "auto_configure": False,
+        },
+    )
+    for router in routers:
+        app.include_router(router)
+    app.router.routes.extend(extra_routes)
+    return app
+
+
+__all__ = ["LONGEST_BODY", "TenantgateApp", "create_app"]

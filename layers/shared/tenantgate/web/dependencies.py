@@ -1,0 +1,72 @@
+"""Who is calling, as parameters of a route.
+
+`CurrentPrincipal`: whoever the authorizer let in when API Gateway ran it, else whoever the bearer token names.
+`VerifiedPrincipal`: always from the token itself, for endpoints whose answer is about the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from tenantgate.access.bearer import BearerCredential, bearer_token
+from tenantgate.access.principal import Principal
+from tenantgate.context import current_request
+from tenantgate.tokens.tenant import TenantExtractor
+from tenantgate.tokens.verifier import KeyFetchNeeded
+from tenantgate.tokens.wiring import token_verifier
+from tenantgate.web.middleware import PAGES_KEY
+
+
+async def get_current_user(request: Request) -> Principal:
+    """The caller; raises AuthenticationRequired or a TokenError.
+
+    The authorizer's context comes with API Gateway's event, never with the HTTP request: no client can write it.
+    """
+    event = request.scope.get("aws.event")
+    if event is not None and (granted := (event["requestContext"].get("authorizer") or {}).get("lambda")):
+        return _entered(request, Principal.from_context(granted))
+    return await get_verified_user(request)
+
+
+async def get_verified_user(request: Request) -> Principal:
+    """The caller, by verifying the bearer token here; a missing key is fetched in a worker thread."""
+    token = bearer_token(request.headers.get("authorization"))
+    credential = bearer_credential(request)
+    try:
+        principal = credential.principal(token, fetch=False)
+    except KeyFetchNeeded:
+        principal = await asyncio.to_thread(credential.principal, token)
+    return _entered(request, principal)
+
+
+def bearer_credential(request: Request) -> BearerCredential:
+    """The application's one verifier of bearer tokens, made of its settings at first use."""
+    state = request.app.state
+    credential: BearerCredential | None = getattr(state, "bearer_credential", None)
+    if credential is None:
+        policy = request.app.settings.token_policy
+        credential = BearerCredential(
+            token_verifier(policy), TenantExtractor(policy.tenant_claim_names, policy.tenant_id_pattern)
+        )
+        state.bearer_credential = credential
+    return credential
+
+
+def _entered(request: Request, principal: Principal) -> Principal:
+    request.state.tenant_id = principal.tenant_id
+    context = current_request()
+    context.user_id, context.tenant_id = principal.user_id, principal.tenant_id
+    return principal
+
+
+async def show_pages(request: Request) -> None:
+    """For a route that people open in a browser: its failures are pages when the browser asks for HTML."""
+    request.scope[PAGES_KEY] = True
+
+
+CurrentPrincipal = Annotated[Principal, Depends(get_current_user)]
+VerifiedPrincipal = Annotated[Principal, Depends(get_verified_user)]
+ShowPages = Depends(show_pages)

@@ -1,0 +1,59 @@
+"""The headers that every response carries, and those that cross-origin callers need. Standard library only.
+
+On Lambda API Gateway answers preflights and writes the CORS headers itself; in the container `web/middleware.py` does the
+same with the functions below. Fetch standard §3.2 (CORS), RFC 6797 (HSTS), CSP level 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+CORS_METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS")
+CORS_REQUEST_HEADERS = (
+    "authorization",
+    "content-type",
+    "traceparent",
+    "tracestate",
+    "x-api-key",
+    "x-csrf-token",
+    "x-request-id",
+)
+CORS_EXPOSED_HEADERS = ("x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "www-authenticate")
+CORS_MAX_AGE = 86_400
+
+SECURE_HEADERS: dict[str, str] = {
+    "strict-transport-security": "max-age=63072000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    # What a route says itself wins over these two: pages bring a policy with a nonce, key sets may be cached.
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "cache-control": "no-store",
+}
+
+
+def preflight_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
+    """What API Gateway adds to its 204 answer to a preflight: nothing for a foreign origin."""
+    if origin not in allowed:
+        return {}
+    return {
+        "access-control-allow-origin": origin,
+        "access-control-allow-credentials": "true",
+        "access-control-allow-methods": ",".join(CORS_METHODS),
+        "access-control-allow-headers": ",".join(CORS_REQUEST_HEADERS),
+        "access-control-max-age": str(CORS_MAX_AGE),
+    }
+
+
+def response_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
+    """What API Gateway adds to the answer to a request with this `Origin`: nothing for a foreign one."""
+    if origin not in allowed:
+        return {}
+    return {
+        "access-control-allow-origin": origin,
+        "access-control-allow-credentials": "true",
+        "access-control-expose-headers": ",".join(CORS_EXPOSED_HEADERS),
+    }

@@ -1,0 +1,80 @@
+"""How failures look over HTTP: the one JSON shape, its headers, and what OpenAPI says of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.responses import JSONResponse
+
+from tenantgate.context import current_request
+from tenantgate.errors import (
+    SYS_003,
+    BodyTooLarge,
+    ErrorCode,
+    TenantgateError,
+    bearer_challenge,
+    error_body,
+)
+from tenantgate.observability.redaction import redact
+from tenantgate.web.models import StrictModel
+
+
+class ErrorMember(StrictModel):
+    """What went wrong: a code of docs/ERROR_CODES.md, its message, and the request id to quote."""
+
+    code: str
+    message: str
+    detail: str | dict[str, Any] | list[dict[str, Any]] | None
+    request_id: str
+
+
+class ErrorResponse(StrictModel):
+    """The one shape of every error."""
+
+    error: ErrorMember
+
+
+def error_responses(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
+    """The `responses=` of a route: its failures by status, each with its codes; `SYS_003` always among them."""
+    by_status: dict[int, list[ErrorCode]] = {}
+    for code in dict.fromkeys((*codes, SYS_003)):
+        by_status.setdefault(int(code.status), []).append(code)
+    return {
+        status: {
+            "model": ErrorResponse,
+            "description": "; ".join(f"`{code.code}` {code.message}" for code in same),
+        }
+        for status, same in sorted(by_status.items())
+    }
+
+
+def error_headers(error: TenantgateError, *, allow: str | None = None) -> dict[str, str]:
+    """Headers of an error answer: never cached; the challenge of a 401; `Allow` of a 405."""
+    headers = {"cache-control": "no-store"}
+    if (challenge := bearer_challenge(error)) is not None:
+        headers["www-authenticate"] = challenge
+    if allow is not None:
+        headers["allow"] = allow
+    if isinstance(error, BodyTooLarge):
+        # The rest of the body stays unread, so the connection can't be used again (RFC 9112 §9.3).
+        headers["connection"] = "close"
+    return headers
+
+
+def error_response(error: TenantgateError, *, debug: bool = False, allow: str | None = None) -> JSONResponse:
+    """The error as its JSON answer; `debug` (development alone) tells the private reason, redacted."""
+    body = error_body(error, request_id=current_request().request_id)
+    if debug and error.detail is None:
+        body["error"] = {**_members(body["error"]), "detail": told_detail(error, debug=True)}
+    return JSONResponse(body, status_code=int(error.http_status), headers=error_headers(error, allow=allow))
+
+
+def told_detail(error: TenantgateError, *, debug: bool) -> object:
+    """What `error.detail` says: the error's own, else in development the private side, redacted; never a trace."""
+    if error.detail is not None or not debug or not (error.reason or error.private):
+        return error.detail
+    return redact({"reason": error.reason, "kind": type(error).__name__, **error.private})
+
+
+def _members(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
