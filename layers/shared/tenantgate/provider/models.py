@@ -1,0 +1,154 @@
+"""What the built-in provider knows: its client, its users, codes, browser sessions and signing keys.
+
+Times are whole seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+type SigningAlgorithm = Literal["RS256", "ES256"]
+
+SIGNING_ALGORITHMS: tuple[SigningAlgorithm, ...] = ("RS256", "ES256")
+SUPPORTED_SCOPES = ("openid", "profile", "email", "address", "phone")
+
+CODE_LIFETIME_SECONDS = 60
+TOKEN_LIFETIME_SECONDS = 60 * 60
+FORM_LIFETIME_SECONDS = 10 * 60
+BROWSER_SESSION_LIFETIME_SECONDS = 8 * 60 * 60
+
+
+def digest(secret: str) -> str:
+    """How a code or a cookie's secret is stored: SHA-256 in hex. Both are 256 random bits, so no salt is needed."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person who can sign in. `claims`: the standard claims of OpenID Connect Core §5.1."""
+
+    id: str
+    tenant_id: str
+    claims: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The relying party, in the methods that authlib's server asks of a client (RFC 6749 §2).
+
+    It is confidential and first-party: it authenticates with its secret, and nobody is asked for consent.
+    """
+
+    client_id: str
+    client_secret: str = field(repr=False)
+    allows_redirect: Callable[[str], bool]
+    id_token_signed_response_alg: SigningAlgorithm = "RS256"  # noqa: S105  (an algorithm)
+
+    def get_client_id(self) -> str:
+        return self.client_id
+
+    def get_default_redirect_uri(self) -> str | None:
+        # OpenID Connect Core §3.1.2.1: redirect_uri is required, so there is no default to fall back to.
+        return None
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        """The requested scopes that exist here, in our order; None if none does. Others are ignored (§3.1.2.1)."""
+        asked = (scope or "").split()
+        return " ".join(known for known in SUPPORTED_SCOPES if known in asked) or None
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        return self.allows_redirect(redirect_uri)
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        # By digest: the comparison takes the same time for every length, and accepts any text.
+        return hmac.compare_digest(digest(self.client_secret), digest(client_secret))
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        return endpoint == "token" and method in ("client_secret_basic", "client_secret_post")
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code"
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return grant_type == "authorization_code"
+
+
+@dataclass(frozen=True, slots=True)
+class BrowserSession:
+    """A browser that is signed in at the provider. `sid` is what tokens may tell of it; `key` is its stored id."""
+
+    key: str
+    sid: str
+    tenant_id: str
+    user_id: str
+    auth_time: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationCode:
+    """What a code was issued for, in the methods that authlib's grants ask of one. `key` is the code's stored id."""
+
+    key: str
+    client_id: str
+    redirect_uri: str
+    scope: str
+    tenant_id: str
+    user_id: str
+    sid: str
+    auth_time: int
+    code_challenge: str
+    nonce: str | None
+    expires_at: int
+
+    @property
+    def code_challenge_method(self) -> str:
+        return "S256"
+
+    def get_redirect_uri(self) -> str:
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.scope
+
+    def get_nonce(self) -> str | None:
+        return self.nonce
+
+    def get_auth_time(self) -> int:
+        return self.auth_time
+
+    def get_acr(self) -> None:
+        return None
+
+    def get_amr(self) -> list[str]:
+        return ["pwd"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A signing key as it lies in the database: its private JWK is sealed."""
+
+    kid: str
+    algorithm: SigningAlgorithm
+    sealed_jwk: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolResponse:
+    """An answer of a protocol endpoint: OAuth and OpenID Connect fix its status, headers and body.
+
+    `body` is a JSON object, or None for an empty body. `location`: where the browser is sent, if it is.
+    """
+
+    status: int
+    body: Mapping[str, object] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    location: str | None = None
+
+
+type Parameters = Mapping[str, str]
