@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tenantgate.errors import ProviderUnreachable
@@ -34,6 +35,14 @@ class Verifier(Protocol):
     def verify(self, token: str, *, allow_expired: bool = False) -> VerifiedToken: ...
 
 
+@dataclass(frozen=True, slots=True)
+class SignedOut:
+    """What we held has ended. `logout_url`: where the browser goes now; None with the `failure` that kept it from us."""
+
+    logout_url: str | None = field(repr=False)
+    failure: ProviderUnreachable | None = None
+
+
 class LogoutService:
     """Ends sessions. `sessions` is asked for only when there is a session to end: it brings the database."""
 
@@ -52,14 +61,14 @@ class LogoutService:
         self._verifier = verifier
         self._sessions = sessions
 
-    async def sign_out(self, *, redirect_uri: str | None, bearer: str | None, session_cookie: str | None) -> str:
-        """The URL to send the browser to.
+    async def sign_out(self, *, redirect_uri: str | None, bearer: str | None, session_cookie: str | None) -> SignedOut:
+        """Check everything, then end the session.
 
         `bearer`: an access token, checked but for its expiry: one that is genuine signs out however old it is.
         `session_cookie`: ended if it is live; one that ended before signs out all the same. The caller has seen that
         there is at least one of them, and that a request with the cookie alone came from our own site.
-        Raises `TokenError`s, `RedirectNotAllowed`, `DatabaseUnreachable` (nothing has ended then), and
-        `ProviderUnreachable` (what we hold has ended, the provider's own session may not have).
+        Raises `TokenError`s, `RedirectNotAllowed`, `DatabaseUnreachable`, `ProviderUnreachable` for the keys to check
+        `bearer` with: nothing has ended then.
         """
         if bearer is not None:
             await asyncio.to_thread(self._verifier.verify, bearer, allow_expired=True)
@@ -71,10 +80,6 @@ class LogoutService:
             provider = await self._provider()
         except ProviderUnreachable as error:
             error.detail = "You are signed out here; the identity provider can't be reached to sign you out there."
-            raise
-        return end_session_url(
-            provider,
-            self._registration,
-            redirect_uri=target,
-            id_token_hint=ended.tokens.id_token if ended is not None else None,
-        )
+            return SignedOut(None, error)
+        id_token = ended.tokens.id_token if ended is not None else None
+        return SignedOut(end_session_url(provider, self._registration, redirect_uri=target, id_token_hint=id_token))

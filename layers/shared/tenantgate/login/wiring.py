@@ -18,9 +18,18 @@ from tenantgate.tokens.tenant import TenantExtractor
 from tenantgate.tokens.wiring import token_verifier
 
 
-@cache
-def login_service() -> LoginService:
+async def login_service() -> LoginService:
     """This process's `LoginService`."""
+    return _login_service()
+
+
+async def logout_service() -> LogoutService:
+    """This process's `LogoutService`."""
+    return _logout_service()
+
+
+@cache
+def _login_service() -> LoginService:
     settings = get_settings()
     policy = settings.token_policy
     verifier = token_verifier(policy)
@@ -38,8 +47,7 @@ def login_service() -> LoginService:
 
 
 @cache
-def logout_service() -> LogoutService:
-    """This process's `LogoutService`."""
+def _logout_service() -> LogoutService:
     return LogoutService(
         registration=_registration(),
         redirects=_redirects(),

@@ -1,0 +1,93 @@
+"""`GET /api/v1/auth/login`: where signing in begins."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+from pydantic import Field
+
+from tenantgate.errors import AUTH_006, SYS_002, SYS_004, VAL_001
+from tenantgate.login.service import LoginService
+from tenantgate.login.wiring import login_service
+from tenantgate.setting_values import is_loopback
+from tenantgate.web.accept import prefers_html
+from tenantgate.web.cookies import clear_cookie, set_cookie
+from tenantgate.web.dependencies import ShowPages
+from tenantgate.web.models import StrictModel
+from tenantgate.web.responses import error_responses
+
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+
+
+class LoginParameters(StrictModel):
+    redirect_uri: str | None = Field(
+        default=None,
+        description="Where the provider returns to, when a single-page app takes the code itself and posts it: a URL of "
+        "an allowed origin. Default: our own callback, which starts a session.",
+        examples=["http://localhost:5173/callback"],
+    )
+    return_to: str | None = Field(
+        default=None,
+        description="Where our own callback sends the browser in the end: a path, or a URL of an allowed origin. "
+        "Default: `/`.",
+        examples=["/"],
+    )
+
+
+class AuthorizationUrl(StrictModel):
+    authorization_url: str
+
+
+@router.get(
+    "/login",
+    operation_id="beginLogin",
+    summary="Begin signing in",
+    status_code=302,
+    response_class=Response,
+    dependencies=[ShowPages],
+    responses={
+        200: {
+            "description": "With `Accept: application/json`: where to send the browser.",
+            "model": AuthorizationUrl,
+        },
+        302: {
+            "description": "To the provider's sign-in page.",
+            "headers": {"Location": {"schema": {"type": "string"}}},
+        },
+        **error_responses(AUTH_006, VAL_001, SYS_002, SYS_004),
+    },
+)
+async def login(
+    request: Request,
+    parameters: Annotated[LoginParameters, Query()],
+    service: Annotated[LoginService, Depends(login_service)],
+) -> Response:
+    """Send the browser to the provider, with one sealed cookie that ties the answer to this browser (10 minutes)."""
+    accept = request.headers.get("accept", "")
+    if prefers_html(accept) and (elsewhere := _canonical(request)) is not None:
+        return RedirectResponse(elsewhere, status_code=302)
+    started = await service.begin(
+        redirect_uri=parameters.redirect_uri, return_to=parameters.return_to, cookies=request.cookies
+    )
+    response: Response
+    if "application/json" in accept.lower() and not prefers_html(accept):
+        response = JSONResponse({"authorization_url": started.authorization_url})
+    else:
+        response = RedirectResponse(started.authorization_url, status_code=302)
+    response.headers["vary"] = "Accept"
+    set_cookie(response, started.cookie.name, started.cookie.value, max_age=started.cookie.max_age)
+    for name in started.stale_cookies:
+        clear_cookie(response, name)
+    return response
+
+
+def _canonical(request: Request) -> str | None:
+    # `localhost` and `127.0.0.1` share no cookies: the attempt must begin on the host that the provider returns to.
+    returned_to = urlsplit(request.app.settings.oidc_redirect_uri)
+    asked = request.url.hostname
+    if asked == returned_to.hostname or not (is_loopback(asked) and is_loopback(returned_to.hostname)):
+        return None
+    return urlunsplit((returned_to.scheme, returned_to.netloc, request.url.path, request.url.query, ""))

@@ -1,0 +1,76 @@
+"""`POST /api/v1/auth/logout`: ends the session and tells where the browser ends the provider's."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse
+from pydantic import Field
+
+from tenantgate.access.bearer import bearer_token
+from tenantgate.errors import (
+    AUTH_004,
+    AUTH_006,
+    AUTH_007,
+    AUTH_021,
+    SYS_001,
+    SYS_004,
+    VAL_001,
+    VAL_002,
+    VAL_003,
+    VAL_004,
+)
+from tenantgate.login.logout import LogoutService
+from tenantgate.login.wiring import logout_service
+from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
+from tenantgate.web.middleware import log_failure
+from tenantgate.web.models import StrictModel
+from tenantgate.web.origins import require_same_site
+from tenantgate.web.responses import error_response, error_responses
+
+router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
+
+
+class LogoutRequest(StrictModel):
+    redirect_uri: str | None = Field(
+        default=None,
+        description="Where the provider sends the browser in the end: a URL of an allowed origin. Default: our own `/`.",
+        examples=["http://localhost:3000/"],
+    )
+
+
+class LogoutResponse(StrictModel):
+    logout_url: str
+
+
+@router.post(
+    "/logout",
+    operation_id="logout",
+    summary="Sign out",
+    response_model=LogoutResponse,
+    responses=error_responses(
+        AUTH_004, AUTH_006, AUTH_007, AUTH_021, VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_004
+    ),
+)
+async def logout(
+    request: Request, body: LogoutRequest, service: Annotated[LogoutService, Depends(logout_service)]
+) -> Response:
+    """Sign out by bearer token (an expired one too) or session cookie; send the browser to `logout_url` afterwards."""
+    session_cookie = request.cookies.get(SESSION_COOKIE)
+    authorization = request.headers.get("authorization")
+    bearer: str | None = None
+    if authorization is not None or session_cookie is None:
+        bearer = bearer_token(authorization)
+    else:
+        # A page of another site can send the cookie along, but no Authorization header.
+        require_same_site(request)
+    signed_out = await service.sign_out(redirect_uri=body.redirect_uri, bearer=bearer, session_cookie=session_cookie)
+    if signed_out.failure is not None:
+        log_failure(signed_out.failure)
+        response = error_response(signed_out.failure, debug=request.app.settings.is_development)
+    else:
+        response = JSONResponse({"logout_url": signed_out.logout_url}, headers={"cache-control": "no-store"})
+    if session_cookie is not None:
+        clear_cookie(response, SESSION_COOKIE)
+    return response
