@@ -1,0 +1,173 @@
+"""The events that an HTTP API hands to functions: payload format 2.0, for integrations and for authorizers.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import string
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+from tenantgate_cli.gateway.intrinsics import ACCOUNT_ID, REGION
+from tenantgate_cli.gateway.model import DEFAULT_ROUTE, Route
+from tenantgate_cli.gateway.runtime import new_trace_id
+
+STAGE = "$default"
+API_ID = "local"
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_REQUEST_ID_ALPHABET = string.ascii_letters + string.digits
+# Bodies of these types are handed over as text, every other as base64.
+_TEXT_TYPES = ("text/", "application/json", "application/javascript", "application/xml")
+_TEXT_SUFFIXES = ("+json", "+xml")
+
+
+def new_request_id() -> str:
+    """An id of API Gateway's form: 15 characters and `=`."""
+    return "".join(secrets.choice(_REQUEST_ID_ALPHABET) for _ in range(15)) + "="
+
+
+@dataclass(slots=True)
+class Request:
+    """One HTTP request as it came in. `headers` in order, names lower-case; `path` decoded; `query` as sent."""
+
+    method: str
+    path: str
+    query: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes = b""
+    source_ip: str = "127.0.0.1"
+    protocol: str = "HTTP/1.1"
+    scheme: str = "http"
+    request_id: str = field(default_factory=new_request_id)
+    trace_id: str = field(default_factory=new_trace_id)
+    received: float = field(default_factory=time.time)
+
+    def header(self, name: str) -> str | None:
+        """All values of a header, joined as API Gateway joins them; None if there is none."""
+        values = [value for key, value in self.headers if key == name]
+        return ",".join(values) if values else None
+
+    @property
+    def host(self) -> str:
+        return self.header("host") or "localhost"
+
+
+def integration_event(
+    request: Request, route: Route, path_parameters: Mapping[str, str], authorizer_context: object = None
+) -> dict[str, object]:
+    """The event of a Lambda integration. `authorizer_context` is what the authorizer's `context` held, None without."""
+    event = _common(request, route, path_parameters, authorizer_context if route.authorizer else None)
+    if request.body:
+        event["body"], event["isBase64Encoded"] = encode_body(request.body, request.header("content-type"))
+    else:
+        event["isBase64Encoded"] = False
+    return event
+
+
+def authorizer_event(
+    request: Request, route: Route, path_parameters: Mapping[str, str], identity: Sequence[str]
+) -> dict[str, object]:
+    """The event of a REQUEST authorizer. `identity` holds the values of its identity sources."""
+    common = _common(request, route, path_parameters, None)
+    version = common.pop("version")
+    arn_path = request.path.removeprefix("/")
+    return {
+        "version": version,
+        "type": "REQUEST",
+        "routeArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{API_ID}/{STAGE}/{request.method}/{arn_path}",
+        "identitySource": list(identity) if identity else None,
+        **common,
+    }
+
+
+def encode_body(body: bytes, content_type: str | None) -> tuple[str, bool]:
+    """The event's `body`, and whether it is base64."""
+    media_type = (content_type or "text/plain").split(";", 1)[0].strip().lower()
+    if media_type.startswith(_TEXT_TYPES) or media_type.endswith(_TEXT_SUFFIXES):
+        try:
+            return body.decode("utf-8"), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(body).decode("ascii"), True
+
+
+def _common(
+    request: Request, route: Route, path_parameters: Mapping[str, str], authorizer_context: object
+) -> dict[str, object]:
+    route_key = route.key
+    headers, cookies = _headers(request)
+    event: dict[str, object] = {
+        "version": "2.0",
+        "routeKey": route_key,
+        "rawPath": request.path,
+        "rawQueryString": request.query,
+    }
+    if cookies:
+        event["cookies"] = cookies
+    event["headers"] = headers
+    if request.query and (parameters := _query_parameters(request.query)):
+        event["queryStringParameters"] = parameters
+    event["requestContext"] = _request_context(request, route_key, authorizer_context)
+    if path_parameters and route_key != DEFAULT_ROUTE:
+        event["pathParameters"] = dict(path_parameters)
+    return event
+
+
+def _request_context(request: Request, route_key: str, authorizer_context: object) -> dict[str, object]:
+    domain = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
+    received = time.gmtime(request.received)
+    context: dict[str, object] = {"accountId": ACCOUNT_ID, "apiId": API_ID}
+    if authorizer_context is not None:
+        context["authorizer"] = {"lambda": authorizer_context}
+    return context | {
+        "domainName": domain,
+        "domainPrefix": domain.split(".", 1)[0],
+        "http": {
+            "method": request.method,
+            "path": request.path,
+            "protocol": request.protocol,
+            "sourceIp": request.source_ip,
+            "userAgent": request.header("user-agent") or "",
+        },
+        "requestId": request.request_id,
+        "routeKey": route_key,
+        "stage": STAGE,
+        # Not strftime: month names must not follow the machine's locale.
+        "time": time.strftime(f"%d/{_MONTHS[received.tm_mon - 1]}/%Y:%H:%M:%S +0000", received),
+        "timeEpoch": int(request.received * 1000),
+    }
+
+
+def _headers(request: Request) -> tuple[dict[str, str], list[str]]:
+    """Headers joined by commas, without the cookies, which have a member of their own."""
+    headers: dict[str, str] = {}
+    cookies: list[str] = []
+    for name, value in request.headers:
+        if name == "cookie":
+            cookies.extend(cookie.strip() for cookie in value.split(";") if cookie.strip())
+        elif name in headers:
+            headers[name] = f"{headers[name]},{value}"
+        else:
+            headers[name] = value
+    _, _, port = request.host.rpartition(":")
+    default_port = "443" if request.scheme == "https" else "80"
+    forwarded = headers.get("x-forwarded-for")
+    headers.setdefault("content-length", str(len(request.body)))
+    headers["x-amzn-trace-id"] = request.trace_id.split(";", 1)[0]
+    headers["x-forwarded-for"] = f"{forwarded}, {request.source_ip}" if forwarded else request.source_ip
+    headers["x-forwarded-port"] = port if port.isdecimal() else default_port
+    headers["x-forwarded-proto"] = request.scheme
+    return dict(sorted(headers.items())), cookies
+
+
+def _query_parameters(query: str) -> dict[str, str]:
+    parameters: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        parameters[name] = f"{parameters[name]},{value}" if name in parameters else value
+    return parameters
