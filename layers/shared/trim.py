@@ -1,7 +1,7 @@
-"""Make an installed folder of packages smaller: `python trim.py FOLDER`. Run by the layer's build, before bytecode is made.
+"""Make an installed folder of packages smaller: `python trim.py FOLDER`. The layer's build runs it before it compiles.
 
-Leaves out what no function imports (tests, type stubs, sources of compiled modules, commands, other databases' dialects)
-and what the dynamic loader doesn't read in shared objects (symbol and debug tables). Licences stay.
+Leaves out what no function imports (tests, type stubs, sources of compiled modules, commands, other databases'
+dialects) and what the dynamic loader doesn't read in shared objects (symbol and debug tables). Licences stay.
 """
 
 import re

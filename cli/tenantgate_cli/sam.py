@@ -1,0 +1,104 @@
+"""AWS SAM CLI, run from an environment of its own so that its pins don't rule ours; no Docker.
+
+python -m tenantgate_cli.sam build [--arch arm64|x86_64] [--build-dir .aws-sam/build]
+python -m tenantgate_cli.sam validate
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal, get_args
+
+type Architecture = Literal["arm64", "x86_64"]
+
+SAM_VERSION = "1.170.0"
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / ".aws-sam" / "build"
+
+
+class UvMissing(Exception):
+    """No working `uv`: neither on PATH nor in the checkout."""
+
+
+def find_uv() -> str:
+    """The `uv` to run tools with. One on PATH may belong to a Python that is switched off: its answer counts."""
+    for candidate in (os.environ.get("UV"), shutil.which("uv"), str(ROOT / ".uv" / "bin" / "uv")):
+        if (
+            candidate
+            and shutil.which(candidate)
+            and subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0
+        ):
+            return str(Path(shutil.which(candidate) or candidate).absolute())
+    raise UvMissing("uv is missing: `make build` installs it into .uv/")
+
+
+def tool(package: str, *arguments: str) -> list[str]:
+    """The command that runs a published tool, from an environment that uv keeps for it."""
+    return [find_uv(), "tool", "run", "--quiet", "--python", sys.executable, "--from", package, *arguments]
+
+
+def sam(*arguments: str, arch: Architecture | None = None) -> subprocess.CompletedProcess[str]:
+    """Run SAM CLI at the root of the checkout; standard output and error come back as one text."""
+    environment = {
+        **os.environ,
+        "SAM_CLI_TELEMETRY": "0",
+        # For layers/shared/Makefile and functions/Makefile.
+        "UV": find_uv(),
+        "PYTHON": sys.executable,
+        **({"ARCH": arch} if arch else {}),
+    }
+    # A tool's own environment must not see ours.
+    environment.pop("PYTHONPATH", None)
+    return subprocess.run(
+        tool(f"aws-sam-cli=={SAM_VERSION}", "sam", *arguments),
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def native_architecture() -> Architecture:
+    """The architecture whose builds run on this machine."""
+    return "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
+
+
+def build(arch: Architecture, build_dir: Path = BUILD) -> subprocess.CompletedProcess[str]:
+    """`sam build` of the layer and every function for `arch`."""
+    overrides = ("--parameter-overrides", f"Architecture={arch}")
+    return sam("build", "--build-dir", str(build_dir), *overrides, arch=arch)
+
+
+def validate() -> subprocess.CompletedProcess[str]:
+    """`sam validate --lint`: the transform's own checks and cfn-lint's."""
+    return sam("validate", "--lint")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tenantgate_cli.sam", description=__doc__.splitlines()[0] if __doc__ else ""
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    build_command = commands.add_parser("build", help="build the layer and the functions")
+    build_command.add_argument("--arch", choices=get_args(Architecture.__value__), default="arm64")
+    build_command.add_argument("--build-dir", type=Path, default=BUILD)
+    commands.add_parser("validate", help="lint the template")
+    given = parser.parse_args()
+    try:
+        done = build(given.arch, given.build_dir.absolute()) if given.command == "build" else validate()
+    except UvMissing as error:
+        sys.exit(str(error))
+    sys.stdout.write(done.stdout)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""The same API in one process: every function's routes under one application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+
+from functions.auth_callback.routes import router as auth_callback
+from functions.auth_login.routes import router as auth_login
+from functions.auth_logout.routes import router as auth_logout
+from functions.auth_me.routes import router as auth_me
+from functions.auth_validate.routes import router as auth_validate
+from functions.health.routes import router as health
+from functions.identity_provider.routes import router as identity_provider
+from tenantgate.database.wiring import database
+from tenantgate.settings import Settings, get_settings
+from tenantgate.web.app import TenantgateApp, create_app
+
+# Each functions/<name>/routes.py; a test finds a missing one. What no route takes, the application answers itself, as
+# the unknown_route function does on AWS.
+ROUTERS: tuple[APIRouter, ...] = (
+    auth_callback,
+    auth_login,
+    auth_logout,
+    auth_me,
+    auth_validate,
+    health,
+    identity_provider,
+)
+OPENAPI_DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.json"
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        await database().dispose()
+
+
+def container_app(settings: Settings | None = None) -> TenantgateApp:
+    """The application of these settings (the process's by default), with `/docs` in development.
+
+    Raises `SettingsError`, so that a container with a bad or missing setting never serves.
+    """
+    settings = settings or get_settings()
+    _ = settings.required_database_url
+    documentation = []
+    if settings.is_development:
+        from tenantgate.web.docs import documentation_routes  # noqa: PLC0415  (its assets are for development)
+
+        documentation = documentation_routes(OPENAPI_DOCUMENT)
+    return create_app(*ROUTERS, settings=settings, lifespan=_lifespan, extra_routes=documentation)

@@ -1,0 +1,5 @@
+"""What an ASGI server serves: `container.main:app`."""
+
+from container.app import container_app
+
+app = container_app()
