@@ -172,6 +172,9 @@ class FunctionProcess:
             raise InitFailed(
                 "Sandbox.Timedout", f"loading {self.handler} took longer than {self.init_timeout:g} s"
             ) from None
+        except OSError as error:
+            await self.stop()
+            raise InitFailed("Runtime.InvalidEntrypoint", f"{self.handler} in {self._cwd}: {error.strerror}") from error
         except BaseException:
             await self.stop()
             raise

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import httptools
 
@@ -116,9 +117,8 @@ class _Connection(asyncio.Protocol):
         self._expects_continue = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport):  # pragma: no cover - a stream server makes no other
-            raise TypeError("a stream transport is needed")
-        self._transport = transport
+        # Not checked with isinstance: uvloop's transports don't inherit from asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
         self._api.opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
