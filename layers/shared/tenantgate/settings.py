@@ -208,6 +208,11 @@ class Settings(BaseSettings):
         return self.environment == "development"
 
     @property
+    def on_lambda(self) -> bool:
+        """Whether this process is a Lambda environment, which serves one request at a time."""
+        return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+
+    @property
     def effective_log_level(self) -> str:
         return self.log_level or ("DEBUG" if self.is_development else "INFO")
 
