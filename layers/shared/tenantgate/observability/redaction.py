@@ -1,7 +1,8 @@
 """What keeps secrets and personal data out of the logs. Standard library only, since the authorizer logs too.
 
-Three nets, each on its own: members are masked by their name, text by its form (tokens, credentials, query strings), and
-whatever the current request carried in its credentials, cookies, query and body is masked verbatim, wherever it shows up.
+Three nets, each on its own: members are masked by their name, text by its form (tokens, credentials, query strings),
+and whatever the current request carried in its credentials, cookies, query and body is masked verbatim, wherever it
+shows up.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from contextvars import ContextVar
 from functools import cache, cached_property
 from urllib.parse import unquote_plus
 
-MASK = "[redacted]"
+# Made of characters that every pattern below leaves alone, so that masking twice changes nothing.
+MASK = "***"
 
 _LONGEST_TEXT = 4096
 _MOST_ITEMS = 50
@@ -86,8 +88,8 @@ def redact(value: object, *, depth: int = 0) -> object:
     """A copy of `value` made of JSON types alone, without secrets, and bounded in depth, length and text."""
     if value is None or isinstance(value, (bool, int, float)):
         return value
-    if isinstance(value, str):
-        return redact_text(value)
+    if isinstance(value, (str, bytes)):
+        return redact_text(value if isinstance(value, str) else value.decode("utf-8", "replace"))
     if depth >= _DEEPEST:
         return MASK
     if isinstance(value, Mapping):
@@ -97,8 +99,6 @@ def redact(value: object, *, depth: int = 0) -> object:
         }
     if isinstance(value, (list, tuple, set, frozenset)):
         return [redact(item, depth=depth + 1) for item in list(value)[:_MOST_ITEMS]]
-    if isinstance(value, bytes):
-        return redact_text(value.decode("utf-8", "replace"))
     return redact_text(_text_of(value))
 
 
@@ -228,7 +228,7 @@ class _Patterns:
         self.harmless_value = re.compile(r"[a-z0-9_ +-]{0,40}|(?:[a-z0-9_-]|%20)*")
         self.substitutions: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
             (
-                re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}-----|\Z)", re.DOTALL),
+                re.compile(r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}-----|\Z)"),
                 MASK,
             ),
             # Compact JWS and JWE, cut off ones too: "eyJ" is how base64url writes `{"`.

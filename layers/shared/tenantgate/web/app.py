@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import Settings, get_settings
-from tenantgate.web.middleware import LONGEST_BODY, ErrorRendering, Headers, RequestLogging
+from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
 from tenantgate.web.route_table import RouteTable
 
 
@@ -85,6 +85,3 @@ def create_app(
         app.include_router(router)
     app.router.routes.extend(extra_routes)
     return app
-
-
-__all__ = ["LONGEST_BODY", "TenantgateApp", "create_app"]

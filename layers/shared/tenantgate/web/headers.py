@@ -1,12 +1,14 @@
 """The headers that every response carries, and those that cross-origin callers need. Standard library only.
 
-On Lambda API Gateway answers preflights and writes the CORS headers itself; in the container `web/middleware.py` does the
-same with the functions below. Fetch standard §3.2 (CORS), RFC 6797 (HSTS), CSP level 3.
+On Lambda API Gateway answers preflights and writes the CORS headers itself; in the container `web/middleware.py` does
+the same with the functions below. Fetch standard §3.2 (CORS), RFC 6797 (HSTS), CSP level 3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
+
+from tenantgate.errors import BodyTooLarge, TenantgateError, bearer_challenge
 
 CORS_METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS")
 CORS_REQUEST_HEADERS = (
@@ -57,3 +59,16 @@ def response_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
         "access-control-allow-credentials": "true",
         "access-control-expose-headers": ",".join(CORS_EXPOSED_HEADERS),
     }
+
+
+def error_headers(error: TenantgateError, *, allow: str | None = None) -> dict[str, str]:
+    """Headers of an error answer: never cached; the challenge of a 401; `Allow` of a 405."""
+    headers = {"cache-control": "no-store"}
+    if (challenge := bearer_challenge(error)) is not None:
+        headers["www-authenticate"] = challenge
+    if allow is not None:
+        headers["allow"] = allow
+    if isinstance(error, BodyTooLarge):
+        # The rest of the body stays unread, so the connection can't be used again (RFC 9112 §9.3).
+        headers["connection"] = "close"
+    return headers

@@ -7,7 +7,6 @@ every invocation would close them.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,11 +15,11 @@ from fastapi import APIRouter
 from mangum import Mangum
 
 from tenantgate.context import RequestContext, begin_request, choose_request_id, current_request
-from tenantgate.errors import InternalError, error_body
+from tenantgate.errors import InternalError
 from tenantgate.observability.logging import begin_invocation
 from tenantgate.settings import Settings
 from tenantgate.web.app import create_app
-from tenantgate.web.headers import SECURE_HEADERS
+from tenantgate.web.plain_lambda import error_answer
 
 type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -39,20 +38,10 @@ def lambda_handler_for(*routers: APIRouter, settings: Settings | None = None) ->
         begin_invocation(context.aws_request_id, trace_id=headers.get("x-amzn-trace-id"))
         try:
             return adapter(event, context)
-        except Exception:
+        except Exception:  # noqa: BLE001  (whatever it is, the caller gets our shape)
             # Mangum itself failed, before or after our application: still one shape, never its plain text.
             begin_request(RequestContext(request_id=choose_request_id(current_request().request_id or None)))
             _log.exception("the event could not be served")
-            return _internal_error()
+            return error_answer(InternalError())
 
     return lambda_handler
-
-
-def _internal_error() -> dict[str, Any]:
-    request_id = current_request().request_id
-    return {
-        "statusCode": 500,
-        "headers": {**SECURE_HEADERS, "content-type": "application/json", "x-request-id": request_id},
-        "body": json.dumps(error_body(InternalError(), request_id=request_id)),
-        "isBase64Encoded": False,
-    }

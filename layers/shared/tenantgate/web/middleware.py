@@ -5,24 +5,26 @@ What the errors layer answers by itself gets the same headers as what a route an
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Collection
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.errors import BodyTooLarge, InternalError, TenantgateError
-from tenantgate.observability.redaction import CarriedSecrets, carry_secrets, sanitize_query
+from tenantgate.errors import BodyTooLarge
+from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
+from tenantgate.web.accept import prefers_html
 from tenantgate.web.failures import failure_of
 from tenantgate.web.headers import SECURE_HEADERS, preflight_headers, response_headers
+from tenantgate.web.request_log import RequestLog, log_failure
 from tenantgate.web.responses import error_response
 from tenantgate.web.route_table import RouteTable
 
-LONGEST_BODY = 64 * 1024
+__all__ = ["LONGEST_BODY", "PAGES_KEY", "ErrorRendering", "Headers", "RequestLogging", "log_failure"]
 
-_log = logging.getLogger("tenantgate.requests")
+LONGEST_BODY = 64 * 1024
+# Set in a request's scope by `show_pages`: this route's failures are pages when a browser asks.
+PAGES_KEY = "tenantgate.pages"
+
 _SECURE = [(name.encode(), value.encode()) for name, value in SECURE_HEADERS.items()]
 
 
@@ -35,7 +37,7 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 class RequestLogging:
-    """Gives the request its id and context, and logs its start (DEBUG) and its end (INFO)."""
+    """Gives the request its id and context, logs it, bounds its body, and has its secrets masked in every line."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -44,33 +46,18 @@ class RequestLogging:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = time.perf_counter_ns()
         event = scope.get("aws.event")
-        gateway_id = event["requestContext"].get("requestId") if event else None
-        offered = header(scope, b"x-request-id")
-        if offered is not None and offered.startswith("eyJ"):
-            offered = None  # a token in the wrong header must not become the id that every line repeats
-        context = RequestContext(
-            request_id=choose_request_id(offered, gateway_request_id=gateway_id), gateway_request_id=gateway_id
-        )
-        begin_request(context)
         carried = CarriedSecrets(scope["headers"], scope["query_string"])
         carry_secrets(carried)
-        request_id = (b"x-request-id", context.request_id.encode())
-        status = 0
-        unread = LONGEST_BODY
-
-        async def receive_bounded() -> Message:
-            nonlocal unread
-            if unread == LONGEST_BODY and _declared_length(scope) > LONGEST_BODY:
-                raise BodyTooLarge
-            message = await receive()
-            if message["type"] == "http.request" and (chunk := message.get("body")):
-                unread -= len(chunk)
-                if unread < 0:
-                    raise BodyTooLarge
-                carried.add_body(chunk)
-            return message
+        request = RequestLog(
+            method=scope["method"],
+            path=scope["path"],
+            query=scope["query_string"].decode("latin-1"),
+            offered_id=header(scope, b"x-request-id"),
+            gateway_request_id=event["requestContext"].get("requestId") if event else None,
+        )
+        request_id = (b"x-request-id", request.request_id.encode())
+        status: int | None = None
 
         async def send_marked(message: Message) -> None:
             nonlocal status
@@ -79,32 +66,32 @@ class RequestLogging:
                 message["headers"] = [*message.get("headers", ()), request_id]
             await send(message)
 
-        if _log.isEnabledFor(logging.DEBUG):
-            query = sanitize_query(scope["query_string"].decode("latin-1")) if scope["query_string"] else ""
-            _log.debug(
-                "request started",
-                extra={"context": {"method": scope["method"], "path": scope["path"], "query": query}},
-            )
         try:
-            await self._app(scope, receive_bounded, send_marked)
+            await self._app(scope, _bounded(scope, receive, carried), send_marked)
         finally:
-            _log.info(
-                "request completed",
-                extra={
-                    "context": {
-                        "method": scope["method"],
-                        "path": scope["path"],
-                        "status": status or None,
-                        "duration_ms": round((time.perf_counter_ns() - started) / 1e6, 3),
-                        **({"gateway_request_id": gateway_id} if gateway_id else {}),
-                    }
-                },
-            )
+            request.completed(status)
 
 
-def _declared_length(scope: Scope) -> int:
-    declared = header(scope, b"content-length")
-    return int(declared) if declared is not None and declared.isascii() and declared.isdigit() else 0
+def _bounded(scope: Scope, receive: Receive, carried: CarriedSecrets) -> Receive:
+    """`receive`, raising `BodyTooLarge` as soon as more than `LONGEST_BODY` bytes are announced or have come."""
+    unread = LONGEST_BODY
+    announced = header(scope, b"content-length")
+
+    async def receive_bounded() -> Message:
+        nonlocal unread, announced
+        if announced is not None:
+            if announced.isascii() and announced.isdigit() and int(announced[:20]) > LONGEST_BODY:
+                raise BodyTooLarge
+            announced = None
+        message = await receive()
+        if message["type"] == "http.request" and (chunk := message.get("body")):
+            unread -= len(chunk)
+            if unread < 0:
+                raise BodyTooLarge
+            carried.add_body(chunk)
+        return message
+
+    return receive_bounded
 
 
 type Finish = Callable[[Scope, Message], None]
@@ -145,36 +132,12 @@ class ErrorRendering:
             log_failure(failure)
             if answering:
                 raise
-            if scope.get(PAGES_KEY) and _wants_page(scope):
+            if scope.get(PAGES_KEY) and prefers_html(header(scope, b"accept")):
                 from tenantgate.web.pages import failure_page  # noqa: PLC0415  (Jinja2 is for browsers alone)
 
                 await failure_page(failure, debug=self._debug)(scope, receive, send_finished)
                 return
             await error_response(failure, debug=self._debug, allow=allow)(scope, receive, send_finished)
-
-
-# Set in a request's scope by `show_pages`: this route's failures are pages when a browser asks.
-PAGES_KEY = "tenantgate.pages"
-
-
-def _wants_page(scope: Scope) -> bool:
-    from tenantgate.web.accept import prefers_html  # noqa: PLC0415
-
-    return prefers_html(header(scope, b"accept"))
-
-
-def log_failure(failure: TenantgateError) -> None:
-    """One line per refused or failed request: a refusal at INFO, our own trouble at ERROR."""
-    context: dict[str, object] = {"code": failure.error.code, "kind": type(failure).__name__}
-    if failure.reason:
-        context["reason"] = failure.reason
-    if failure.private:
-        context["private"] = failure.private
-    if failure.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        cause = failure.__cause__ if isinstance(failure, InternalError) else failure
-        _log.error("request failed", exc_info=cause or failure, extra={"context": context})
-    else:
-        _log.info("request refused", extra={"context": context})
 
 
 class Headers:

@@ -1,7 +1,7 @@
 """The few pages that people see: server-rendered, escaped, without anything from elsewhere.
 
-Every page brings a Content-Security-Policy with a nonce of its own: its one style sheet and, where there is one, its one
-script are inline, and nothing else runs or loads. Jinja2 is imported when the first page is rendered.
+Every page brings a Content-Security-Policy with a nonce of its own: its one style sheet and, where there is one, its
+one script are inline, and nothing else runs or loads. Jinja2 is imported when the first page is rendered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from starlette.responses import HTMLResponse
 from tenantgate.context import current_request
 from tenantgate.errors import TenantgateError
 from tenantgate.web.accept import prefers_html
-from tenantgate.web.responses import error_headers, told_detail
+from tenantgate.web.headers import error_headers
+from tenantgate.web.responses import told_detail
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -9,13 +9,12 @@ from starlette.responses import JSONResponse
 from tenantgate.context import current_request
 from tenantgate.errors import (
     SYS_003,
-    BodyTooLarge,
     ErrorCode,
     TenantgateError,
-    bearer_challenge,
     error_body,
 )
 from tenantgate.observability.redaction import redact
+from tenantgate.web.headers import error_headers
 from tenantgate.web.models import StrictModel
 
 
@@ -46,19 +45,6 @@ def error_responses(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
         }
         for status, same in sorted(by_status.items())
     }
-
-
-def error_headers(error: TenantgateError, *, allow: str | None = None) -> dict[str, str]:
-    """Headers of an error answer: never cached; the challenge of a 401; `Allow` of a 405."""
-    headers = {"cache-control": "no-store"}
-    if (challenge := bearer_challenge(error)) is not None:
-        headers["www-authenticate"] = challenge
-    if allow is not None:
-        headers["allow"] = allow
-    if isinstance(error, BodyTooLarge):
-        # The rest of the body stays unread, so the connection can't be used again (RFC 9112 §9.3).
-        headers["connection"] = "close"
-    return headers
 
 
 def error_response(error: TenantgateError, *, debug: bool = False, allow: str | None = None) -> JSONResponse:

@@ -1,0 +1,12 @@
+"""Path → methods of every route in template.yaml. Written by `make docs`."""
+
+ROUTES: dict[str, tuple[str, ...]] = {
+    "/": ("GET",),
+    "/api/v1/auth/callback": ("GET", "POST"),
+    "/api/v1/auth/login": ("GET",),
+    "/api/v1/auth/logout": ("POST",),
+    "/api/v1/auth/me": ("GET",),
+    "/api/v1/auth/validate": ("GET",),
+    "/api/v1/health/live": ("GET",),
+    "/api/v1/health/ready": ("GET",),
+}

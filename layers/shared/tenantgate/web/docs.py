@@ -1,0 +1,80 @@
+"""`/docs`: the API's description in a browser, its assets served from here and from nowhere else.
+
+Swagger UI comes with the package `fastapi-offline`, of which only the files are used; the Lambda layer hasn't got it.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import BaseRoute, Route
+
+_ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+# Swagger UI writes style attributes; scripts, though, are our two files alone.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+)
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>API · Tenantgate</title>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+</head>
+<body>
+<main id="api"></main>
+<noscript>This page needs JavaScript. The description itself: <a href="/docs/openapi.json">/docs/openapi.json</a>.</noscript>
+<script src="/docs/assets/swagger-ui-bundle.js"></script>
+<script src="/docs/assets/start.js"></script>
+</body>
+</html>
+"""
+_START = """SwaggerUIBundle({
+  url: "/docs/openapi.json",
+  dom_id: "#api",
+  deepLinking: true,
+  validatorUrl: null,
+  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset || []],
+});
+"""
+
+
+def documentation_routes(openapi_path: Path) -> list[BaseRoute]:
+    """`/docs`, its assets, and the document at `openapi_path` as `/docs/openapi.json`.
+
+    Raises RuntimeError, naming what to install, when the assets aren't there.
+    """
+    package = find_spec("fastapi_offline")
+    if package is None or not package.submodule_search_locations:
+        raise RuntimeError("the assets of /docs are missing: install tenantgate[container] or tenantgate[cli]")
+    folder = Path(package.submodule_search_locations[0]) / "static"
+
+    async def show(_: Request) -> Response:
+        return HTMLResponse(_PAGE, headers={"content-security-policy": _POLICY})
+
+    async def document(_: Request) -> Response:
+        return FileResponse(openapi_path, media_type="application/json", headers={"cache-control": "no-cache"})
+
+    async def start(_: Request) -> Response:
+        return Response(_START, media_type="text/javascript", headers={"cache-control": "no-cache"})
+
+    def asset(name: str, media_type: str) -> Route:
+        async def serve(_: Request) -> Response:
+            return FileResponse(
+                folder / name, media_type=media_type, headers={"cache-control": "public, max-age=86400"}
+            )
+
+        return Route(f"/docs/assets/{name}", serve)
+
+    return [
+        Route("/docs", show),
+        Route("/docs/openapi.json", document),
+        Route("/docs/assets/start.js", start),
+        *(asset(name, media_type) for name, media_type in _ASSETS.items()),
+    ]

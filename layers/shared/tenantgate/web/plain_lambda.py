@@ -1,0 +1,48 @@
+"""What the web framework does for a Lambda function, for functions that do without one. Standard library only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tenantgate.context import current_request
+from tenantgate.errors import TenantgateError, error_body
+from tenantgate.observability.logging import begin_invocation
+from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
+from tenantgate.web.headers import SECURE_HEADERS, error_headers
+from tenantgate.web.request_log import RequestLog
+
+
+def begin(event: Mapping[str, Any], context: Any) -> RequestLog:
+    """Begin the request that API Gateway's event (HTTP API, payload format 2.0) describes."""
+    headers: dict[str, str] = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    begin_invocation(context.aws_request_id, trace_id=headers.get("x-amzn-trace-id"))
+    query = event.get("rawQueryString") or ""
+    carried = [(name.encode(), value.encode()) for name, value in headers.items()]
+    carried += [(b"cookie", cookie.encode()) for cookie in event.get("cookies") or ()]
+    carry_secrets(CarriedSecrets(carried, query.encode()))
+    request = event["requestContext"]
+    return RequestLog(
+        method=request["http"]["method"],
+        path=request["http"]["path"],
+        query=query,
+        offered_id=headers.get("x-request-id"),
+        gateway_request_id=request.get("requestId"),
+    )
+
+
+def error_answer(error: TenantgateError, *, allow: str | None = None) -> dict[str, Any]:
+    """The error in its one shape, with the headers that every response carries."""
+    request_id = current_request().request_id
+    return {
+        "statusCode": int(error.http_status),
+        "headers": {
+            **SECURE_HEADERS,
+            **error_headers(error, allow=allow),
+            "content-type": "application/json",
+            "x-request-id": request_id,
+        },
+        "body": json.dumps(error_body(error, request_id=request_id), separators=(",", ":")),
+        "isBase64Encoded": False,
+    }

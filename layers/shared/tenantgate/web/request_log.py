@@ -1,0 +1,63 @@
+"""The beginning and the end of every request, with or without a web framework around it. Standard library only."""
+
+from __future__ import annotations
+
+import logging
+import time
+from http import HTTPStatus
+
+from tenantgate.context import RequestContext, begin_request, choose_request_id
+from tenantgate.errors import InternalError, TenantgateError
+from tenantgate.observability.redaction import sanitize_query
+
+_log = logging.getLogger("tenantgate.requests")
+
+
+class RequestLog:
+    """One request: begins its context, logs its start (DEBUG) and, by `completed`, its end (INFO)."""
+
+    __slots__ = ("_gateway_id", "_method", "_path", "_started", "request_id")
+
+    def __init__(
+        self, *, method: str, path: str, query: str, offered_id: str | None, gateway_request_id: str | None
+    ) -> None:
+        """`offered_id`: the caller's `X-Request-ID`. `gateway_request_id`: API Gateway's own, if it was there."""
+        self._started = time.perf_counter_ns()
+        self._method = method
+        self._path = path
+        self._gateway_id = gateway_request_id
+        if offered_id is not None and offered_id.startswith("eyJ"):
+            offered_id = None  # a token in the wrong header must not become the id that every line repeats
+        self.request_id = choose_request_id(offered_id, gateway_request_id=gateway_request_id)
+        begin_request(RequestContext(request_id=self.request_id, gateway_request_id=gateway_request_id))
+        if _log.isEnabledFor(logging.DEBUG):
+            context = {"method": method, "path": path, "query": sanitize_query(query) if query else ""}
+            _log.debug("request started", extra={"context": context})
+
+    def completed(self, status: int | None) -> None:
+        """`status` None: no answer was begun."""
+        if not _log.isEnabledFor(logging.INFO):
+            return
+        context: dict[str, object] = {
+            "method": self._method,
+            "path": self._path,
+            "status": status,
+            "duration_ms": round((time.perf_counter_ns() - self._started) / 1e6, 3),
+        }
+        if self._gateway_id is not None:
+            context["gateway_request_id"] = self._gateway_id
+        _log.info("request completed", extra={"context": context})
+
+
+def log_failure(failure: TenantgateError) -> None:
+    """One line per refused or failed request: a refusal at INFO, our own trouble at ERROR."""
+    context: dict[str, object] = {"code": failure.error.code, "kind": type(failure).__name__}
+    if failure.reason:
+        context["reason"] = failure.reason
+    if failure.private:
+        context["private"] = failure.private
+    if failure.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        cause = failure.__cause__ if isinstance(failure, InternalError) else None
+        _log.error("request failed", exc_info=cause or failure, extra={"context": context})
+    else:
+        _log.info("request refused", extra={"context": context})
