@@ -8,8 +8,8 @@ from tenantgate.settings import Settings
 
 
 def openapi_document() -> str:
-    """The document as indented JSON, as a development server would describe itself."""
-    from container.main import ROUTERS  # noqa: PLC0415  (imports every function)
+    """The document as indented JSON, as a development server describes itself."""
+    from container.app import ROUTERS  # noqa: PLC0415  (imports every function)
     from tenantgate.web.app import create_app  # noqa: PLC0415
 
     app = create_app(*ROUTERS, settings=Settings.from_mapping({"ENVIRONMENT": "development"}))

@@ -7,6 +7,9 @@ from pathlib import Path
 from tenantgate_cli.gateway.model import ANY_METHOD
 from tenantgate_cli.gateway.template import read_template
 
+# The routes are the same for all values; these have no default.
+_PARAMETERS = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS": "https://app.example.com"}
+
 _HEAD = '''\
 """Path → methods of every route in template.yaml. Written by `make docs`."""
 
@@ -17,7 +20,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
 def route_table_module() -> str:
     """The module's source. Routes for any method are left out: what they don't take never reaches `$default`."""
     methods: dict[str, list[str]] = {}
-    for route in read_template(Path("template.yaml")).api.routes:
+    for route in read_template(Path("template.yaml"), _PARAMETERS).api.routes:
         if route.path is not None and route.method != ANY_METHOD:
             methods.setdefault(route.path, []).append(route.method)
     return (
