@@ -97,8 +97,8 @@ class ProviderInMemory:
 
     def __post_init__(self) -> None:
         rule = RedirectRule(exact=[REDIRECT_URI], origins=["http://localhost:5173"])
-        self.client = Client(CLIENT_ID, CLIENT_SECRET, rule, self.algorithm)
-        self.signing_keys = SigningKeys(self.keys, self.sealer, clock=self.clock)
+        self.client = Client(CLIENT_ID, CLIENT_SECRET, rule, rule, self.algorithm)
+        self.signing_keys = SigningKeys(self.keys, sealer=self.open_with, clock=self.clock)
         self.service = ProviderService(
             Provider(
                 issuer=ISSUER,
@@ -112,6 +112,9 @@ class ProviderInMemory:
                 clock=self.clock,
             )
         )
+
+    async def open_with(self) -> Sealer:
+        return self.sealer
 
 
 def authorization_request(**changes: str | None) -> Submitted:

@@ -98,7 +98,7 @@ class AuthorizationService:
         values = self._forms.open(_FORM, form_token)
         user = self._users.authenticate(username, password)
         if user is None:
-            _log.warning("A sign-in at the provider failed")
+            _log.warning("a sign-in at the provider failed")
             return self._page(values, username=username, failed=True)
         started = await self._browser_sessions.start(user, replacing=cookie)
         # The prompt has been obeyed by now; asking for it again would never end.

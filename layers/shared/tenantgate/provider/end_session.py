@@ -80,7 +80,7 @@ class EndSessionService:
         # Without a hint the client must at least be named, or nobody knows whose redirect URIs count (§2).
         if not (values.get("id_token_hint") or values.get("client_id")):
             return None
-        if not self._client.check_redirect_uri(uri):
+        if not self._client.allows_post_logout_redirect(uri):
             raise RedirectNotAllowed(redirect_uri=uri)
         state = values.get("state")
         return str(add_params_to_uri(uri, [("state", state)])) if state else uri

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from joserfc import jwt
 from joserfc.errors import JoseError
@@ -66,7 +66,7 @@ class KeyRing:
 class SigningKeys:
     """Gives out the key ring, making what is missing first. One per process; safe between processes."""
 
-    def __init__(self, store: KeyStore, sealer: Sealer, *, clock: Callable[[], float]) -> None:
+    def __init__(self, store: KeyStore, *, sealer: Callable[[], Awaitable[Sealer]], clock: Callable[[], float]) -> None:
         self._store = store
         self._sealer = sealer
         self._clock = clock
@@ -81,36 +81,37 @@ class SigningKeys:
         return self._ring
 
     async def _load_or_make(self) -> dict[SigningAlgorithm, Key]:
-        keys = await self._usable()
+        sealer = await self._sealer()
+        keys = await self._usable(sealer)
         missing = [algorithm for algorithm in SIGNING_ALGORITHMS if algorithm not in keys]
         if not missing:
             return keys
         for algorithm in missing:
-            await self._store.add(await asyncio.to_thread(self._new, algorithm))
+            await self._store.add(await asyncio.to_thread(self._new, algorithm, sealer))
         # Read back: of several processes that start at once, one wins for each algorithm, and all must use its key.
-        keys = await self._usable()
+        keys = await self._usable(sealer)
         if missing := [algorithm for algorithm in SIGNING_ALGORITHMS if algorithm not in keys]:
             raise RuntimeError(f"no signing key for {', '.join(missing)}")
         return keys
 
-    async def _usable(self) -> dict[SigningAlgorithm, Key]:
+    async def _usable(self, sealer: Sealer) -> dict[SigningAlgorithm, Key]:
         keys: dict[SigningAlgorithm, Key] = {}
         for stored in await self._store.load():
             try:
-                opened = self._sealer.open(stored.sealed_jwk, purpose=_PURPOSE, context=stored.kid.encode())
+                opened = sealer.open(stored.sealed_jwk, purpose=_PURPOSE, context=stored.kid.encode())
             except SealBroken:
                 # COOKIE_SEALING_KEYS no longer has the key that this was sealed with: nobody can sign with it again.
-                _log.warning("A signing key can't be unsealed and is replaced", extra={"context": {"kid": stored.kid}})
+                _log.warning("a signing key can't be unsealed and is replaced", extra={"context": {"kid": stored.kid}})
                 await self._store.remove(stored.kid)
                 continue
             keys.setdefault(stored.algorithm, import_key(json.loads(opened)))
         return keys
 
-    def _new(self, algorithm: SigningAlgorithm) -> StoredKey:
+    def _new(self, algorithm: SigningAlgorithm, sealer: Sealer) -> StoredKey:
         kid = secrets.token_urlsafe(12)
         jwk = json.dumps(_generate(algorithm, kid).as_dict(private=True)).encode()
-        sealed = self._sealer.seal(jwk, purpose=_PURPOSE, context=kid.encode())
-        return StoredKey(kid, algorithm, sealed, int(self._clock()))
+        sealed = sealer.seal(jwk, purpose=_PURPOSE, context=kid.encode())
+        return StoredKey(kid, algorithm, sealed)
 
 
 def _generate(algorithm: SigningAlgorithm, kid: str) -> Key:

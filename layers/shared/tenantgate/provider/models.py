@@ -46,6 +46,7 @@ class Client:
     client_id: str
     client_secret: str = field(repr=False)
     allows_redirect: Callable[[str], bool]
+    allows_post_logout_redirect: Callable[[str], bool]
     id_token_signed_response_alg: SigningAlgorithm = "RS256"  # noqa: S105  (an algorithm)
 
     def get_client_id(self) -> str:
@@ -135,7 +136,6 @@ class StoredKey:
     kid: str
     algorithm: SigningAlgorithm
     sealed_jwk: str
-    created_at: int
 
 
 @dataclass(frozen=True, slots=True)

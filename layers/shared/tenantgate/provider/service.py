@@ -114,7 +114,7 @@ class ProviderService:
         )
         user = self._provider.users.find(redeemed.user_id) if redeemed is not None else None
         if redeemed is None or user is None:
-            _log.warning("An authorization code was refused", extra={"context": {"client_id": client.client_id}})
+            _log.warning("an authorization code was refused", extra={"context": {"client_id": client.client_id}})
             return None
         return RedeemedCode(redeemed, user, now)
 

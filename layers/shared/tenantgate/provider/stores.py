@@ -9,7 +9,7 @@ from tenantgate.provider.models import AuthorizationCode, BrowserSession, Stored
 
 class KeyStore(Protocol):
     async def load(self) -> list[StoredKey]:
-        """All keys, oldest first."""
+        """All keys: one for each algorithm."""
         ...
 
     async def add(self, key: StoredKey) -> None:

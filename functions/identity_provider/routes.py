@@ -1,0 +1,164 @@
+"""`/idp`: the built-in OpenID provider, in development only. Its protocol endpoints answer as OAuth and OpenID Connect
+say, errors included; what people see are pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import JSONResponse, RedirectResponse
+
+from functions.identity_provider.forms import submitted, submitted_form
+from tenantgate.errors import CrossSiteRequest, MalformedBody, NotFound, UnsupportedMediaType
+from tenantgate.provider.authorization import SignInNeeded
+from tenantgate.provider.end_session import SignedOut, SignOutNeedsConsent
+from tenantgate.provider.models import BROWSER_SESSION_LIFETIME_SECONDS, ProtocolResponse
+from tenantgate.provider.service import ProviderService
+from tenantgate.provider.wiring import provider_service
+from tenantgate.web.cookies import clear_cookie, set_cookie
+from tenantgate.web.dependencies import ShowPages
+from tenantgate.web.pages import page
+
+BROWSER_COOKIE = "__Host-tg_idp"
+
+_PUBLIC = {"cache-control": "public, max-age=300"}
+_SIGN_IN_FAILED = "The email or the password is wrong."
+
+
+async def in_development_only(request: Request) -> None:
+    """Elsewhere nothing is here: the demo user's password is published."""
+    if not request.app.settings.is_development:
+        raise NotFound
+
+
+async def from_own_page(request: Request) -> None:
+    """Refuse a form that another site's page sent, which would sign its visitor in as somebody else (login CSRF).
+
+    No ambient credential is at stake, so a client that sends neither header, which no browser is, may pass.
+    """
+    site = request.headers.get("sec-fetch-site")
+    origin = request.headers.get("origin")
+    if site is not None:
+        foreign = site != "same-origin"
+    else:
+        foreign = origin is not None and origin != request.app.settings.public_base_url
+    if foreign:
+        raise CrossSiteRequest("a form of another site", sec_fetch_site=site, origin=origin)
+
+
+router = APIRouter(
+    prefix="/idp", tags=["identity provider"], include_in_schema=False, dependencies=[Depends(in_development_only)]
+)
+Service = Annotated[ProviderService, Depends(provider_service)]
+
+
+@router.get("/.well-known/openid-configuration")
+async def discovery(service: Service) -> Response:
+    return JSONResponse(service.metadata(), headers=_PUBLIC)
+
+
+@router.get("/jwks")
+async def jwks(service: Service) -> Response:
+    return JSONResponse(await service.jwks(), headers=_PUBLIC)
+
+
+@router.api_route("/authorize", methods=["GET", "POST"], dependencies=[ShowPages])
+async def authorize(request: Request, service: Service) -> Response:
+    authorization = await service.authorization()
+    answer = await authorization.authorize(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
+    if isinstance(answer, SignInNeeded):
+        return _sign_in_page(request, answer)
+    return _respond(answer)
+
+
+@router.post("/sign_in", dependencies=[ShowPages, Depends(from_own_page)])
+async def sign_in(request: Request, service: Service) -> Response:
+    form = (await submitted_form(request)).values
+    authorization = await service.authorization()
+    answer = await authorization.sign_in(
+        form_token=form.get("form", ""),
+        username=form.get("username", ""),
+        password=form.get("password", ""),
+        cookie=request.cookies.get(BROWSER_COOKIE),
+    )
+    if isinstance(answer, SignInNeeded):
+        return _sign_in_page(request, answer)
+    response = _respond(answer.response)
+    set_cookie(response, BROWSER_COOKIE, answer.cookie, max_age=BROWSER_SESSION_LIFETIME_SECONDS)
+    return response
+
+
+@router.post("/token")
+async def token(request: Request, service: Service) -> Response:
+    try:
+        form = await submitted_form(request)
+    except (MalformedBody, UnsupportedMediaType):
+        return _respond(_invalid_request("The body must be application/x-www-form-urlencoded."))
+    return _respond(await service.token(form, authorization=request.headers.get("authorization")))
+
+
+@router.api_route("/userinfo", methods=["GET", "POST"])
+async def userinfo(request: Request, service: Service) -> Response:
+    authorization = request.headers.get("authorization")
+    posted_token = None
+    if request.method == "POST" and "content-type" in request.headers:
+        try:
+            posted_token = (await submitted_form(request)).values.get("access_token")
+        except (MalformedBody, UnsupportedMediaType):
+            return _respond(_invalid_request("The body must be application/x-www-form-urlencoded."))
+    return _respond(await service.userinfo(authorization=authorization, posted_token=posted_token))
+
+
+@router.api_route("/end_session", methods=["GET", "POST"], dependencies=[ShowPages])
+async def end_session(request: Request, service: Service) -> Response:
+    ending = await service.end_session()
+    answer = await ending.end(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
+    if isinstance(answer, SignOutNeedsConsent):
+        targets = ("'self'", *request.app.settings.allowed_origins)
+        return page("sign_out.html", action="/idp/sign_out", form_token=answer.form_token, form_targets=targets)
+    return _signed_out(answer)
+
+
+@router.post("/sign_out", dependencies=[ShowPages, Depends(from_own_page)])
+async def sign_out(request: Request, service: Service) -> Response:
+    form = (await submitted_form(request)).values
+    ending = await service.end_session()
+    return _signed_out(await ending.confirm(form.get("form", ""), cookie=request.cookies.get(BROWSER_COOKIE)))
+
+
+def _sign_in_page(request: Request, needed: SignInNeeded) -> Response:
+    # The answer to the form leads through the client's callback to any allowed origin, and browsers apply the policy
+    # of the form to each of these steps.
+    response = page(
+        "sign_in.html",
+        status=400 if needed.failed else 200,
+        form_targets=("'self'", *request.app.settings.allowed_origins),
+        action="/idp/sign_in",
+        client_name=needed.client_name,
+        error=_SIGN_IN_FAILED if needed.failed else None,
+        hidden={"form": needed.form_token},
+        username=needed.username,
+    )
+    # With no-referrer the browser would send the form with `Origin: null`.
+    response.headers["referrer-policy"] = "same-origin"
+    return response
+
+
+def _signed_out(answer: SignedOut) -> Response:
+    response = page("signed_out.html") if answer.location is None else RedirectResponse(answer.location, 303)
+    clear_cookie(response, BROWSER_COOKIE)
+    return response
+
+
+def _respond(answer: ProtocolResponse) -> Response:
+    headers = {"cache-control": "no-store", **{name.lower(): value for name, value in answer.headers.items()}}
+    if answer.location is not None:
+        # 303 always: the browser must never repeat the sign-in form's body elsewhere (RFC 9700 §4.12).
+        return RedirectResponse(answer.location, 303, headers=headers)
+    if answer.body is None:
+        return Response(status_code=answer.status, headers=headers)
+    return JSONResponse(answer.body, status_code=answer.status, headers=headers)
+
+
+def _invalid_request(description: str) -> ProtocolResponse:
+    return ProtocolResponse(400, {"error": "invalid_request", "error_description": description})
