@@ -129,12 +129,14 @@ class EmbeddedPostgres:
         if supervisor is None:
             return
         assert supervisor.stdin is not None  # noqa: S101
+        assert supervisor.stdout is not None  # noqa: S101
         supervisor.stdin.close()
         try:
             supervisor.wait(_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             supervisor.kill()
             supervisor.wait()
+        supervisor.stdout.close()
 
     def _addresses(self) -> PostgresAddresses:
         roles = json.loads(self._roles_file.read_text())
@@ -272,9 +274,8 @@ class EmbeddedPostgres:
         except subprocess.TimeoutExpired:
             code = -1
         finally:
-            assert supervisor.stdin is not None  # noqa: S101
-            supervisor.stdin.close()
-            supervisor.wait()
+            self._supervisor = supervisor
+            self.stop()
             fed.unlink(missing_ok=True)
         said = self._said_since(said_before)
         if code != 0 or "ERROR:" in said:

@@ -16,7 +16,7 @@
     ├── ValidationFailed, MalformedBody, BodyTooLarge, UnsupportedMediaType,
     │   NotFound, MethodNotAllowed                                              VAL_001 … VAL_006
     └── DatabaseUnreachable SYS_001, SecretsUnavailable SYS_002, InternalError SYS_003,
-        ProviderUnreachable and ProviderTimeout SYS_004
+        ProviderUnreachable and ProviderTimeout SYS_004, MigrationBusy SYS_007, MigrationFailed SYS_008
 
 What is logged and what is told are apart: `detail` reaches the caller, `private` only the log.
 Imports nothing but the standard library, because the authorizer imports this.
@@ -218,6 +218,20 @@ SYS_004 = _register(
     cause="The provider refused the connection, answered nonsense (502) or too slowly (504).",
     remedy="Try again shortly. Operators: check `OIDC_ISSUER_URL` and the network's way out.",
 )
+SYS_007 = _register(
+    "SYS_007",
+    HTTPStatus.CONFLICT,
+    "Another migration is running",
+    cause="Somebody else holds the database's migration lock, and kept it for half a minute.",
+    remedy="Wait until it has ended, and run yours again.",
+)
+SYS_008 = _register(
+    "SYS_008",
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    "A migration failed",
+    cause="PostgreSQL refused one of its statements. The failing migration left nothing behind.",
+    remedy="`error.detail` says where it stopped and why. Mend the migration or the data, and run it again.",
+)
 
 
 class TenantgateError(Exception):
@@ -399,6 +413,14 @@ class ProviderUnreachable(TenantgateError):
 
 class ProviderTimeout(ProviderUnreachable):
     status = HTTPStatus.GATEWAY_TIMEOUT
+
+
+class MigrationBusy(TenantgateError):
+    error = SYS_007
+
+
+class MigrationFailed(TenantgateError):
+    error = SYS_008
 
 
 def error_body(error: TenantgateError, *, request_id: str, debug: bool = False) -> dict[str, object]:

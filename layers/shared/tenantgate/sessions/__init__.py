@@ -1,0 +1,1 @@
+"""Server-side sessions: what a signed-in browser's cookie stands for."""

@@ -1,0 +1,116 @@
+"""SQLAlchemy's asyncpg dialect, kept quiet and quick: see `connection.py` for what must not be sent.
+
+Registered as `postgresql+tenantgate`. It opens connections by our own `connect()`, asks nothing when a connection is
+new, prepares without names, and drops a failed connection at once instead of parting from it politely.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, override
+
+import asyncpg
+from sqlalchemy import URL
+from sqlalchemy.dialects import registry
+from sqlalchemy.dialects.postgresql.asyncpg import (
+    AsyncAdapt_asyncpg_connection,
+    AsyncAdapt_asyncpg_dbapi,
+    PGDialect_asyncpg,
+)
+from sqlalchemy.util.concurrency import await_
+
+from tenantgate.database.connection import Connection, connect, is_lost
+
+DRIVER = "postgresql+tenantgate"
+# The oldest server that is supported; nothing that we emit depends on a newer one.
+_SERVER_VERSION = (15, 0)
+_PING_SECONDS = 1.0
+_CLOSE_SECONDS = 1.0
+
+
+class _AdaptedConnection(AsyncAdapt_asyncpg_connection):
+    __slots__ = ()
+
+    @classmethod
+    @override
+    def _handle_exception_no_connection(cls, dbapi: Any, error: Exception) -> NoReturn:
+        # Time-outs and socket errors become errors of the driver, so that none is taken for a failure of the caller's
+        # own code, and the other way round.
+        if isinstance(error, OSError):
+            raise dbapi.OperationalError(f"{type(error).__name__}: {error}", error) from error
+        super()._handle_exception_no_connection(dbapi, error)
+
+    @override
+    def terminate(self) -> None:
+        self._terminate_force_close()
+
+    @override
+    def close(self) -> None:
+        connection: Connection = self.driver_connection
+        try:
+            await_(connection.close(timeout=_CLOSE_SECONDS))
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self._terminate_force_close()
+
+    @override
+    def ping(self) -> None:
+        # By the simple protocol and outside a transaction: one round trip, whatever sits between.
+        connection: Connection = self.driver_connection
+        try:
+            await_(connection.execute("SELECT 1", timeout=_PING_SECONDS))
+        except Exception as error:  # noqa: BLE001
+            self._terminate_force_close()
+            self._handle_exception(error)
+
+
+class _Driver(AsyncAdapt_asyncpg_dbapi):
+    @override
+    def connect(self, *arg: Any, **kw: Any) -> _AdaptedConnection:
+        opened = _AdaptedConnection.create(
+            self, connect(**kw), prepared_statement_cache_size=0, prepared_statement_name_func=str
+        )
+        return await_(opened)
+
+
+class TenantgateDialect(PGDialect_asyncpg):
+    """What `create_async_engine("postgresql+tenantgate://…")` uses."""
+
+    driver = "tenantgate"
+    supports_statement_cache = True
+    # asyncpg hands over JSON as text and takes it as text, without any codec set up on the connection.
+    supports_native_json_deserialization = False
+    dialect_injects_custom_json_deserializer = False
+
+    @classmethod
+    @override
+    def import_dbapi(cls) -> Any:
+        return _Driver(asyncpg)  # type: ignore[no-untyped-call]
+
+    @override
+    def create_connect_args(self, url: URL) -> tuple[list[str], dict[str, Any]]:
+        # asyncpg reads the whole URL, `sslmode` and the other parameters of libpq included.
+        return [], {"url": url.set(drivername="postgresql").render_as_string(hide_password=False)}
+
+    @override
+    def initialize(self, connection: Any) -> None:
+        # Instead of four queries on the first connection, in the middle of a cold start.
+        self.server_version_info = _SERVER_VERSION
+        self.default_schema_name = "public"
+        self.default_isolation_level = "READ COMMITTED"
+
+    @override
+    def on_connect(self) -> None:
+        # Instead of setting up codecs on each connection.
+        return None
+
+    @override
+    def do_ping(self, dbapi_connection: Any) -> bool:
+        dbapi_connection.ping()
+        return True
+
+    @override
+    def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:
+        lost: bool = super().is_disconnect(e, connection, cursor)  # type: ignore[no-untyped-call]
+        return lost or is_lost(getattr(e, "sqlstate", None))
+
+
+registry.register("postgresql.tenantgate", __name__, TenantgateDialect.__name__)

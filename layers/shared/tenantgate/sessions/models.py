@@ -1,0 +1,53 @@
+"""What a session is, in memory and at rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SessionTokens:
+    """The provider's tokens. They never leave the server, and never show in a log: this class has no readable form."""
+
+    access_token: str
+    id_token: str
+    refresh_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as callers get it. Times are whole epoch seconds."""
+
+    id: UUID
+    tenant_id: str
+    user_id: str
+    issuer: str
+    created_at: int
+    expires_at: int
+    tokens: SessionTokens
+
+
+@dataclass(frozen=True, slots=True)
+class StartedSession:
+    """A new session, and the one time that its cookie's value is known."""
+
+    cookie_value: str
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """A session at rest.
+
+    `secret_hash`: SHA-256 of the cookie's secret. `sealed_tokens`: opens with the id's bytes as context.
+    """
+
+    id: UUID
+    tenant_id: str
+    user_id: str
+    issuer: str
+    secret_hash: bytes
+    sealed_tokens: str
+    created_at: int
+    expires_at: int

@@ -1,0 +1,18 @@
+"""The session service of this process."""
+
+from __future__ import annotations
+
+from tenantgate.aws.secrets import secret_store
+from tenantgate.database.wiring import database
+from tenantgate.sessions.service import SessionService
+
+
+async def session_service() -> SessionService:
+    """Sessions in the process's database, sealed with the current keys; raises `SecretsUnavailable`.
+
+    Cheap, and meant to be called per request: so rotated sealing keys are picked up.
+    """
+    # Here, because it brings SQLAlchemy: a request without a session shouldn't pay for it.
+    from tenantgate.sessions.repository import SessionRepository  # noqa: PLC0415
+
+    return SessionService(SessionRepository(database()), await secret_store().sealer())
