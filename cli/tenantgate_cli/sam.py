@@ -43,18 +43,21 @@ def tool(package: str, *arguments: str) -> list[str]:
     return [find_uv(), "tool", "run", "--quiet", "--python", sys.executable, "--from", package, *arguments]
 
 
+def tool_environment() -> dict[str, str]:
+    """The variables for a tool: this process's, without those that would let the tool see our packages."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+
+
 def sam(*arguments: str, arch: Architecture | None = None) -> subprocess.CompletedProcess[str]:
     """Run SAM CLI at the root of the checkout; standard output and error come back as one text."""
     environment = {
-        **os.environ,
+        **tool_environment(),
         "SAM_CLI_TELEMETRY": "0",
         # For layers/shared/Makefile and functions/Makefile.
         "UV": find_uv(),
         "PYTHON": sys.executable,
         **({"ARCH": arch} if arch else {}),
     }
-    # A tool's own environment must not see ours.
-    environment.pop("PYTHONPATH", None)
     return subprocess.run(
         tool(f"aws-sam-cli=={SAM_VERSION}", "sam", *arguments),
         cwd=ROOT,

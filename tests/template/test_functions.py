@@ -1,0 +1,161 @@
+"""The functions: where their code is, what they are told, and what they may do."""
+
+import json
+
+import pytest
+
+from tenantgate.settings import SECRET_NAMES, SECRET_VARIABLES, Settings
+from tenantgate.tokens.policy import token_policy
+from tenantgate_cli.gateway.template import read_template, variable_name
+from tenantgate_cli.sam import ROOT
+from tests.support.stack import TEMPLATE, Stack, function_folder
+
+NEEDS_THE_DATABASE = {
+    "AuthCallbackFunction",
+    "AuthLogoutFunction",
+    "HealthFunction",
+    "IdentityProviderFunction",
+}
+NEEDS_THE_SECRET = NEEDS_THE_DATABASE | {"AuthLoginFunction"}
+
+# What the host says, or nothing on AWS needs.
+NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "PORT", "REDIS_URL"}
+NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+
+DEPLOYMENT = {
+    "ENVIRONMENT": "production",
+    "PUBLIC_BASE_URL": "https://auth.example.com",
+    "ALLOWED_ORIGINS": "https://app.example.com,https://admin.example.com",
+    "DATABASE_URL": "postgresql://app:password@db.example.com:5432/tenantgate",
+    "DATABASE_OWNER_URL": "postgresql://owner:password@db.example.com:5432/tenantgate",
+    "SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:tenantgate-AbCdEf",
+    "OIDC_ISSUER_URL": "https://issuer.example.com/",
+    "OIDC_CLIENT_ID": "tenantgate",
+}
+
+
+def test_every_folder_of_functions_is_a_function_and_the_other_way_round(stack: Stack) -> None:
+    folders = {handler.parent.name for handler in ROOT.glob("functions/*/handler.py")}
+
+    assert {function_folder(name) for name in stack.functions} == folders
+
+
+def test_handlers_have_the_name_that_they_have_everywhere(stack: Stack) -> None:
+    for name, function in stack.functions.items():
+        folder = function_folder(name)
+        assert function["Handler"] == f"functions.{folder}.handler.lambda_handler"
+        assert "lambda_handler" in (ROOT / "functions" / folder / "handler.py").read_text(encoding="utf-8")
+
+
+def test_every_function_runs_the_pinned_python_on_the_chosen_architecture_with_the_layer(stack: Stack) -> None:
+    (layer_name,) = stack.resources("AWS::Lambda::LayerVersion")
+    python = f"python{(ROOT / '.python-version').read_text(encoding='utf-8').strip()}"
+    for function in stack.functions.values():
+        assert function["Runtime"] == python
+        assert function["Architectures"] == [{"Ref": "Architecture"}]
+        assert function["Layers"] == [{"Ref": layer_name}]
+    layer = stack.properties(layer_name)
+    assert layer["CompatibleRuntimes"] == [python]
+    assert layer["CompatibleArchitectures"] == [{"Ref": "Architecture"}]
+
+
+def test_every_variable_is_a_setting_and_comes_from_the_parameter_of_its_name(stack: Stack) -> None:
+    settings = {name.upper() for name in Settings.model_fields}
+    for name in stack.functions:
+        for variable, value in stack.environment(name).items():
+            if variable in NOT_A_SETTING:
+                assert isinstance(value, str)
+                continue
+            assert variable in settings
+            if variable == "ALLOWED_ORIGINS":
+                assert value == {"Fn::Join": [",", {"Ref": "AllowedOrigins"}]}
+            elif variable == "AWS_SECRETS_MANAGER_SECRET_ID":
+                assert value == {"Ref": "SecretArn"}
+            else:
+                assert variable_name(value["Ref"]) == variable
+
+
+def test_every_setting_can_be_set_by_the_template(stack: Stack) -> None:
+    told = {variable for name in stack.functions for variable in stack.environment(name)}
+
+    assert {name.upper() for name in Settings.model_fields} - told == NOT_FROM_THE_TEMPLATE
+
+
+def test_secret_things_are_told_to_those_who_need_them_alone(stack: Stack) -> None:
+    told = {
+        variable: {name for name in stack.functions if variable in stack.environment(name)}
+        for variable in {*SECRET_VARIABLES, *SECRET_NAMES, "AWS_SECRETS_MANAGER_SECRET_ID"}
+    }
+
+    assert {variable: functions for variable, functions in told.items() if functions} == {
+        "DATABASE_URL": NEEDS_THE_DATABASE,
+        "DATABASE_OWNER_URL": {"MigrationRunnerFunction"},
+        "AWS_SECRETS_MANAGER_SECRET_ID": NEEDS_THE_SECRET,
+    }
+
+
+@pytest.mark.parametrize("environment", ["development", "staging", "production"])
+def test_each_function_starts_on_what_the_template_tells_it(environment: str) -> None:
+    functions = read_template(TEMPLATE, DEPLOYMENT | {"ENVIRONMENT": environment}).functions
+
+    assert ("IdentityProviderFunction" in functions) == (environment == "development")
+    for function in functions.values():
+        settings = Settings.from_mapping(function.env)
+        assert settings.environment == environment
+        assert settings.allowed_origins == ("https://app.example.com", "https://admin.example.com")
+        # The authorizer reads the same variables without the settings model.
+        assert token_policy(function.env) == settings.token_policy
+
+
+def test_the_built_in_provider_exists_in_development_alone(stack: Stack) -> None:
+    conditional = {name: body["Condition"] for name, body in stack.document["Resources"].items() if "Condition" in body}
+
+    assert stack.document["Conditions"]["IsDevelopment"] == {"Fn::Equals": [{"Ref": "Environment"}, "development"]}
+    assert set(conditional.values()) == {"IsDevelopment"}
+    assert {name for name in stack.functions if name in conditional} == {"IdentityProviderFunction"}
+    assert stack.api["paths"]["/idp/{proxy+}"]["Fn::If"][0] == "IsDevelopment"
+
+
+def test_the_secret_is_read_by_those_who_are_told_of_it_and_nothing_else_is_granted(stack: Stack) -> None:
+    granted: dict[str, list[tuple[object, object]]] = {}
+    for name, role in stack.resources("AWS::IAM::Role").items():
+        statements = [
+            statement
+            for policy in role["Properties"].get("Policies", [])
+            for statement in policy["PolicyDocument"]["Statement"]
+        ]
+        assert all(statement["Effect"] == "Allow" for statement in statements)
+        granted[name.removesuffix("Role")] = [(item["Action"], item["Resource"]) for item in statements]
+
+    the_secret = {"Fn::Sub": ["${secretArn}", {"secretArn": {"Ref": "SecretArn"}}]}
+    reads_the_secret = [(["secretsmanager:GetSecretValue"], the_secret)]
+    assert {name for name, statements in granted.items() if statements} == NEEDS_THE_SECRET
+    assert all(statements in ([], reads_the_secret) for statements in granted.values())
+
+
+def test_each_function_has_a_role_of_its_own_that_else_only_writes_logs(stack: Stack) -> None:
+    roles = {name: function["Role"]["Fn::GetAtt"][0] for name, function in stack.functions.items()}
+
+    assert len(set(roles.values())) == len(roles)
+    for role in stack.resources("AWS::IAM::Role").values():
+        (managed,) = role["Properties"]["ManagedPolicyArns"]
+        assert json.dumps(managed).endswith('service-role/AWSLambdaBasicExecutionRole"')
+
+
+def test_all_logs_are_json_in_one_group_with_a_retention(stack: Stack) -> None:
+    groups = stack.resources("AWS::Logs::LogGroup")
+    for function in stack.functions.values():
+        assert function["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionLogs"}
+        assert function["LoggingConfig"]["LogFormat"] == "JSON"
+        # Lambda's own filter lets everything through: LOG_LEVEL decides.
+        assert function["LoggingConfig"]["ApplicationLogLevel"] == "TRACE"
+    assert set(groups) == {"FunctionLogs", "ApiAccessLogs"}
+    for group in groups.values():
+        assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+        assert group["DeletionPolicy"] == "Retain"
+
+
+def test_functions_end_before_api_gateway_gives_up(stack: Stack) -> None:
+    limits = {"AuthorizerFunction": 10, "MigrationRunnerFunction": 900.1}
+    for name, function in stack.functions.items():
+        assert function["Timeout"] < limits.get(name, 30)

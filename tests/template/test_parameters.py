@@ -1,0 +1,93 @@
+"""Parameters, outputs and the configurations of samconfig.toml."""
+
+import re
+import shlex
+import tomllib
+
+import pytest
+
+from tenantgate_cli.sam import ROOT, validate
+from tests.support.stack import Stack, require_uv
+
+STAGES = {"dev": "development", "staging": "staging", "prod": "production"}
+
+
+def test_the_template_lints_clean() -> None:
+    require_uv()
+    done = validate()
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_every_parameter_is_described_labelled_and_in_one_group(stack: Stack) -> None:
+    parameters = stack.document["Parameters"]
+    interface = stack.document["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+
+    assert sorted(grouped) == sorted(parameters)
+    assert sorted(interface["ParameterLabels"]) == sorted(parameters)
+    assert all(parameter["Description"] for parameter in parameters.values())
+
+
+def test_parameters_that_hold_passwords_are_not_echoed(stack: Stack) -> None:
+    hidden = {name for name, parameter in stack.document["Parameters"].items() if parameter.get("NoEcho")}
+
+    assert hidden == {"DatabaseUrl", "DatabaseOwnerUrl"}
+
+
+def test_nothing_that_weakens_security_is_a_default(stack: Stack) -> None:
+    parameters = stack.document["Parameters"]
+
+    assert parameters["Environment"]["Default"] == "production"
+    for name in ("PublicBaseUrl", "AllowedOrigins", "DatabaseUrl", "SecretArn", "OidcIssuerUrl", "OidcClientId"):
+        assert "Default" not in parameters[name]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "accepted"),
+    [
+        pytest.param("PublicBaseUrl", "https://auth.example.com", True, id="base-url"),
+        pytest.param("PublicBaseUrl", "http://auth.example.com", False, id="base-url-in-the-clear"),
+        pytest.param("PublicBaseUrl", "https://auth.example.com/", False, id="base-url-with-a-slash"),
+        pytest.param("AllowedOrigins", "https://app.example.com", True, id="origin"),
+        pytest.param("AllowedOrigins", "http://localhost:5173", True, id="origin-of-a-developer"),
+        pytest.param("AllowedOrigins", "*", False, id="any-origin"),
+        pytest.param("AllowedOrigins", "https://*.example.com", False, id="wildcard-origin"),
+        pytest.param("DatabaseUrl", "postgres://user:pw@host/name", True, id="database"),
+        pytest.param("DatabaseUrl", "mysql://user:pw@host/name", False, id="another-database"),
+        pytest.param("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-AbCdEf", True, id="arn"),
+        pytest.param("SecretArn", "tenantgate", False, id="a-secrets-name"),
+        pytest.param("OidcIssuerUrl", "http://issuer.example.com", False, id="issuer-in-the-clear"),
+        pytest.param("JwtLeewaySeconds", "-1", False, id="negative-leeway"),
+    ],
+)
+def test_parameters_refuse_what_could_only_fail_later(stack: Stack, parameter: str, value: str, accepted: bool) -> None:
+    pattern = stack.document["Parameters"][parameter]["AllowedPattern"]
+
+    assert bool(re.fullmatch(pattern, value)) == accepted
+
+
+def test_every_output_is_described_and_exported_under_the_stacks_name(stack: Stack) -> None:
+    for name, output in stack.document["Outputs"].items():
+        assert output["Description"]
+        assert output["Export"]["Name"] == {"Fn::Sub": f"${{AWS::StackName}}-{name}"}
+
+
+def test_other_stacks_find_the_authorizer(stack: Stack) -> None:
+    assert stack.document["Outputs"]["AuthorizerArn"]["Value"] == {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}
+
+
+@pytest.mark.parametrize(("stage", "environment"), STAGES.items())
+def test_each_stage_deploys_its_environment_with_parameters_that_the_template_has(
+    stack: Stack, stage: str, environment: str
+) -> None:
+    with (ROOT / "samconfig.toml").open("rb") as file:
+        deploy = tomllib.load(file)[stage]["deploy"]["parameters"]
+    overrides = dict(pair.split("=", 1) for pair in shlex.split(deploy["parameter_overrides"]))
+    parameters = stack.document["Parameters"]
+
+    assert deploy["stack_name"] == f"tenantgate-{stage}"
+    assert overrides["Environment"] == environment
+    for name, value in overrides.items():
+        allowed = {str(item) for item in parameters[name].get("AllowedValues", [value])}
+        assert value in allowed
