@@ -1,0 +1,53 @@
+"""The bearer token (RFC 6750 §2.1): from the Authorization header to a principal."""
+
+from __future__ import annotations
+
+import re
+
+from tenantgate.access.principal import Principal
+from tenantgate.errors import AuthenticationRequired
+from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
+from tenantgate.tokens.tenant import TenantExtractor
+from tenantgate.tokens.verifier import TokenVerifier
+
+# No comma: several Authorization headers arrive joined by one, and which of them counts would be a guess.
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")
+
+
+def bearer_token(authorization: str | None) -> str:
+    """The token in `Authorization: Bearer <token>`; the scheme in any case (RFC 9110 §11.1).
+
+    Raises `AuthenticationRequired` when the header is missing, of another scheme or form, or longer than any token.
+    """
+    if authorization is None:
+        raise AuthenticationRequired("Authorization is missing")
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise AuthenticationRequired("Authorization is not of the Bearer scheme")
+    token = token.strip(" ")
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise AuthenticationRequired("the bearer token is too long", expected=MAX_TOKEN_LENGTH, actual=len(token))
+    if _TOKEN.fullmatch(token) is None:
+        raise AuthenticationRequired("Authorization holds no bearer token")
+    return token
+
+
+class BearerCredential:
+    """Turns a bearer token into the principal that it proves."""
+
+    def __init__(self, verifier: TokenVerifier, tenants: TenantExtractor) -> None:
+        self._verifier = verifier
+        self._tenants = tenants
+
+    def principal(self, token: str, *, fetch: bool = True) -> Principal:
+        """Raises what `TokenVerifier.verify` and `TenantExtractor.tenant_of` raise."""
+        verified = self._verifier.verify(token, fetch=fetch)
+        return Principal(
+            verified.subject,
+            self._tenants.tenant_of(verified.claims),
+            verified.issuer,
+            verified.scopes,
+            verified.expires_at,
+            "bearer",
+            verified.claims,
+        )

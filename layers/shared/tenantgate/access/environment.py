@@ -1,0 +1,43 @@
+"""The environment as the authorizer reads it: plain functions instead of the settings model, which costs a cold start.
+
+The variables and their forms are those of the settings model: both call `token_policy`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Mapping
+
+from tenantgate.access.bearer import BearerCredential
+from tenantgate.tokens.policy import VARIABLES, PolicyError, token_policy
+from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class EnvironmentRefused(Exception):
+    """The environment can't be used; the text names every bad variable, its value and the allowed form."""
+
+
+def bearer_credential(environ: Mapping[str, str] | None = None) -> BearerCredential:
+    """The credential that the environment's trusted issuers make; raises `EnvironmentRefused`."""
+    values = os.environ if environ is None else environ
+    try:
+        policy = token_policy({name: values[name] for name in VARIABLES if name in values})
+    except PolicyError as error:
+        # None of these variables holds a secret.
+        lines = [f"{name}={values.get(name, '')[:200]!r}: must be {form}" for name, form in error.problems]
+        raise EnvironmentRefused("; ".join(lines)) from None
+    return BearerCredential(token_verifier(policy), tenant_extractor(policy))
+
+
+def log_level(environ: Mapping[str, str] | None = None) -> str:
+    """`LOG_LEVEL`, INFO when it is unset or none of the five levels."""
+    level = (os.environ if environ is None else environ).get("LOG_LEVEL", "").strip().upper()
+    return level if level in logging.getLevelNamesMapping() and level in LOG_LEVELS else "INFO"
+
+
+def service_name(environ: Mapping[str, str] | None = None) -> str:
+    """`POWERTOOLS_SERVICE_NAME`, by default `authorizer`."""
+    return (os.environ if environ is None else environ).get("POWERTOOLS_SERVICE_NAME", "").strip() or "authorizer"

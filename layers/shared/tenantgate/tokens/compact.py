@@ -1,0 +1,141 @@
+"""The compact serialization of a JWS (RFC 7515 §3.1, §5.2), read strictly: no lenient base64, JSON or header.
+
+Everything that can be said of a token without its key is said here, at a cost that its length bounds.
+"""
+
+from __future__ import annotations
+
+import json
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from collections.abc import Callable, Iterable
+from typing import NamedTuple, NoReturn
+
+from tenantgate.errors import MalformedToken, UnsupportedHeader
+from tenantgate.tokens.forms import is_plain_text
+
+# API Gateway passes at most 10 KB of headers; a container's server little more.
+MAX_TOKEN_LENGTH = 16 * 1024
+_MAX_HEADER_LENGTH = 4 * 1024
+
+# Must be understood (crit, b64), would choose the key by the token's own word (jwk, jku, x5u, x5c), or belong to JWE.
+_REFUSED_HEADERS = frozenset({"crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", "zip", "epk", "p2c", "p2s"})
+
+# base64url to base64; `+`, `/` and `=` become what strict decoding refuses.
+_BASE64URL = bytes.maketrans(b"-_+/=", b"+/!!!")
+_PADDING = (b"", None, b"==", b"=")
+# RFC 4648 §3.5: the unused bits of the last character are zero, so that no two spellings mean the same bytes.
+_LAST_OF_TWO = frozenset(b"AQgw")
+_LAST_OF_THREE = frozenset(b"AEIMQUYcgkosw048")
+
+
+class Header(NamedTuple):
+    """What the verifier uses of a JOSE header. `typ` is lower-case, without `application/`, empty when absent."""
+
+    alg: str
+    kid: str | None
+    typ: str
+
+
+class Parts(NamedTuple):
+    """A token taken apart. `header`, `payload` and `signature` are still base64, of the standard alphabet."""
+
+    header: bytes
+    payload: bytes
+    signature: bytes
+    signing_input: bytes
+
+
+def take_apart(token: str) -> Parts:
+    """Split into three segments; raises `MalformedToken`."""
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise MalformedToken("token is too long", expected=MAX_TOKEN_LENGTH, actual=len(token))
+    try:
+        raw = token.encode("ascii")
+    except UnicodeEncodeError:
+        raise MalformedToken("token has characters outside ASCII") from None
+    segments = raw.translate(_BASE64URL).split(b".")
+    if len(segments) != 3:
+        kind = "encrypted token (JWE)" if len(segments) == 5 else "not a compact JWS"
+        raise MalformedToken(kind, expected="3 segments", actual=len(segments))
+    header, payload, signature = segments
+    return Parts(header, payload, signature, raw[: -len(signature) - 1])
+
+
+def decode(segment: bytes, what: str) -> bytes:
+    """Strict, canonical base64 without padding; raises `MalformedToken`."""
+    rest = len(segment) & 3
+    padding = _PADDING[rest]
+    if (
+        padding is None
+        or (rest == 2 and segment[-1] not in _LAST_OF_TWO)
+        or (rest == 3 and segment[-1] not in _LAST_OF_THREE)
+        or not segment
+    ):
+        raise MalformedToken(f"{what} is not canonical base64url")
+    try:
+        return a2b_base64(segment + padding, strict_mode=True)
+    except Base64Error:
+        raise MalformedToken(f"{what} is not canonical base64url") from None
+
+
+def decode_base64url(text: str, what: str) -> bytes:
+    """`decode` for a text of its own, such as a JWK's member."""
+    try:
+        return decode(text.encode("ascii").translate(_BASE64URL), what)
+    except UnicodeEncodeError:
+        raise MalformedToken(f"{what} is not canonical base64url") from None
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # RFC 7519 §4: two readers that choose different members of the same name would see different tokens.
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate member")
+    return members
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+# `decode` would look for whitespace with two regular expressions; `scan_once` is what it calls in between.
+_scan: Callable[[str, int], tuple[object, int]] = json.JSONDecoder(  # type: ignore[attr-defined]
+    object_pairs_hook=_unique, parse_constant=_refuse_constant
+).scan_once
+
+
+def json_object(raw: bytes, what: str) -> dict[str, object]:
+    """One JSON object in UTF-8 without duplicate members, at any depth; raises `MalformedToken`."""
+    try:
+        text = raw.decode().strip(" \t\r\n")
+        value, end = _scan(text, 0)
+    except (ValueError, RecursionError, StopIteration):
+        raise MalformedToken(f"{what} is not JSON with unique members in UTF-8") from None
+    if end != len(text) or not isinstance(value, dict):
+        raise MalformedToken(f"{what} is not one JSON object")
+    return value
+
+
+def parse_header(segment: bytes) -> Header:
+    """Read a JOSE header; raises `MalformedToken` or `UnsupportedHeader`."""
+    if len(segment) > _MAX_HEADER_LENGTH:
+        raise MalformedToken("header is too long", expected=_MAX_HEADER_LENGTH, actual=len(segment))
+    members = json_object(decode(segment, "header"), "header")
+    if not _REFUSED_HEADERS.isdisjoint(members):
+        raise UnsupportedHeader("header has a member that is not supported", actual=_named(members))
+    alg, kid, typ = members.get("alg"), members.get("kid"), members.get("typ", "")
+    if not isinstance(alg, str) or not is_plain_text(alg):
+        raise MalformedToken("alg is missing or not a text")
+    if "kid" in members and not is_plain_text(kid):
+        raise MalformedToken("kid is not a text of at most 256 printable characters")
+    if not isinstance(typ, str) or ("typ" in members and not is_plain_text(typ)):
+        raise MalformedToken("typ is not a text")
+    # RFC 7519 §5.2: cty says that another token is nested in this one.
+    if "cty" in members:
+        raise UnsupportedHeader("nested tokens are not supported", actual=["cty"])
+    return Header(alg, kid if isinstance(kid, str) else None, typ.lower().removeprefix("application/"))
+
+
+def _named(members: Iterable[str]) -> list[str]:
+    return sorted(_REFUSED_HEADERS.intersection(members))

@@ -1,0 +1,138 @@
+"""One bounded GET of a JSON object from a provider: time, size and hops are limited.
+
+`http.client` and `ssl` are imported only here, and only when something is fetched.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from tenantgate.errors import MalformedToken, ProviderTimeout, ProviderUnreachable
+from tenantgate.tokens.compact import json_object
+from tenantgate.tokens.forms import is_loopback_url
+
+if TYPE_CHECKING:
+    import http.client
+    import socket
+
+    from _typeshed import WriteableBuffer
+
+MAX_BYTES = 256 * 1024
+
+
+class FetchJson(Protocol):
+    def __call__(self, url: str, *, timeout: float) -> Mapping[str, object]:
+        """The JSON object at `url`, within `timeout` seconds; raises `ProviderUnreachable` or `ProviderTimeout`."""
+        ...
+
+
+def fetch_json(url: str, *, timeout: float, max_bytes: int = MAX_BYTES) -> Mapping[str, object]:
+    """GET `url` and read its answer as one JSON object.
+
+    No redirect is followed, since it would let the answer choose whom we ask next (SSRF). `timeout` is for the whole
+    exchange, so that a server which sends a byte now and then can't hold us. Certificates are verified.
+    Raises `ProviderTimeout`, or `ProviderUnreachable` for everything else that isn't an answer of that kind.
+    """
+    import http.client  # noqa: PLC0415
+
+    deadline = time.monotonic() + timeout
+    connection = _connection(url, timeout)
+    try:
+        body = _exchange(connection, url, deadline, max_bytes)
+    except TimeoutError:
+        raise ProviderTimeout("the provider answered too slowly", url=url, seconds=timeout) from None
+    except (OSError, http.client.HTTPException) as failure:
+        raise ProviderUnreachable("the provider can't be reached", url=url, failure=type(failure).__name__) from failure
+    finally:
+        connection.close()
+    try:
+        return json_object(body, "answer")
+    except MalformedToken as failure:
+        raise ProviderUnreachable("the provider's answer is not a JSON object", url=url) from failure
+
+
+def _connection(url: str, timeout: float) -> http.client.HTTPConnection:
+    import http.client  # noqa: PLC0415
+
+    scheme, _, rest = url.partition("://")
+    authority = rest.partition("/")[0].partition("?")[0]
+    if not authority or "@" in authority or not url.isascii() or not url.isprintable() or " " in url:
+        raise ProviderUnreachable("not a URL that can be fetched", url=url)
+    try:
+        if scheme == "https":
+            import ssl  # noqa: PLC0415
+
+            return http.client.HTTPSConnection(authority, timeout=timeout, context=ssl.create_default_context())
+        if scheme == "http" and is_loopback_url(url):
+            return http.client.HTTPConnection(authority, timeout=timeout)
+    except http.client.InvalidURL as failure:
+        raise ProviderUnreachable("not a URL that can be fetched", url=url) from failure
+    # Over plain http anybody on the way could swap the keys.
+    raise ProviderUnreachable("only https:// is fetched, and http:// from loopback", url=url)
+
+
+def _exchange(connection: http.client.HTTPConnection, url: str, deadline: float, max_bytes: int) -> bytes:
+    target = "/" + url.partition("://")[2].partition("/")[2]
+    connection.connect()
+    connection.sock.settimeout(_left(deadline))
+    connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "tenantgate"})
+    connection.response_class = _response_within(deadline)
+    response = connection.getresponse()
+    if response.status != 200:
+        raise ProviderUnreachable("the provider's answer is not 200", url=url, actual=response.status)
+    body = response.read(max_bytes + 1)
+    if len(body) > max_bytes:
+        raise ProviderUnreachable("the provider's answer is too long", url=url, expected=f"at most {max_bytes} bytes")
+    if response.length:
+        raise ProviderUnreachable("the provider's answer was cut off", url=url)
+    return body
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _response_within(deadline: float) -> type[http.client.HTTPResponse]:
+    import http.client  # noqa: PLC0415
+
+    class Response(http.client.HTTPResponse):
+        def __init__(self, sock: socket.socket, *args: Any, **options: Any) -> None:
+            super().__init__(_DeadlineSocket(sock, deadline), *args, **options)  # type: ignore[arg-type]
+
+    return Response
+
+
+class _DeadlineSocket:
+    """What `HTTPResponse` asks of a socket: a file to read from, here one with a deadline for all of its reads."""
+
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._socket = sock
+        self._deadline = deadline
+
+    def makefile(self, mode: Literal["rb"]) -> io.BufferedReader:
+        return io.BufferedReader(_DeadlineFile(self._socket, self._deadline, mode))
+
+
+class _DeadlineFile(io.RawIOBase):
+    def __init__(self, sock: socket.socket, deadline: float, mode: Literal["rb"]) -> None:
+        self._raw = sock.makefile(mode, buffering=0)
+        self._socket = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int | None:
+        # A time-out of the socket's own would start again with every byte.
+        self._socket.settimeout(_left(self._deadline))
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()

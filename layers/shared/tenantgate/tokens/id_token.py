@@ -1,0 +1,76 @@
+"""The checks of an ID token after its signature (OpenID Connect Core §3.1.3.7, §3.1.3.8, §3.3.2.11)."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from base64 import urlsafe_b64encode
+from types import MappingProxyType
+
+from tenantgate.errors import InvalidClaim, MissingClaim, WrongAudience, WrongTokenType
+from tenantgate.tokens import claims as check
+from tenantgate.tokens.compact import Header
+from tenantgate.tokens.verifier import VerifiedToken
+
+_ID_TOKEN_TYPES = frozenset({"jwt", ""})
+_DIGESTS = {"256": "sha256", "384": "sha384", "512": "sha512"}
+
+
+def check_id_token(
+    claims: dict[str, object],
+    header: Header,
+    *,
+    client_id: str,
+    nonce: str | None,
+    access_token: str | None,
+    code: str | None,
+    now: float,
+    leeway: int,
+    allow_expired: bool,
+) -> VerifiedToken:
+    """Raises the `TokenError` of the first check that fails."""
+    if header.typ not in _ID_TOKEN_TYPES or "events" in claims:
+        raise WrongTokenType("this is no ID token", actual=check.shown(header.typ))
+    if claims.get("token_use", "id") != "id":
+        raise WrongTokenType("this is no ID token", actual=check.shown(claims["token_use"]))
+    expires_at, issued_at = check.whole_seconds(claims, "exp"), check.whole_seconds(claims, "iat")
+    check.check_issued(issued_at, now, leeway)
+    check.check_not_before(claims, now, leeway)
+    if not allow_expired:
+        check.check_expiry(expires_at, now, leeway)
+    _check_client(claims, client_id)
+    subject = check.required_text(claims, "sub")
+    if nonce is not None:
+        # Ties the ID token to this browser's sign-in: a stolen one can't be injected into another.
+        _require_equal("nonce", check.required_text(claims, "nonce"), nonce)
+    for name, value in (("at_hash", access_token), ("c_hash", code)):
+        if value is not None and name in claims:
+            _require_equal(name, check.required_text(claims, name), half_hash(value, header.alg))
+    return VerifiedToken(
+        str(claims["iss"]), subject, issued_at, expires_at, frozenset(), MappingProxyType(claims), None
+    )
+
+
+def half_hash(value: str, alg: str) -> str:
+    """The left half of the hash that `alg` uses, base64url (§3.1.3.6); SHA-512 for EdDSA with Ed25519."""
+    digest = hashlib.new(_DIGESTS.get(alg[2:], "sha512"), value.encode()).digest()
+    return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
+
+
+def _check_client(claims: check.Claims, client_id: str) -> None:
+    if "aud" not in claims:
+        raise MissingClaim("aud is missing", claim="aud")
+    audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    if not audiences or not all(isinstance(audience, str) for audience in audiences):
+        raise InvalidClaim("aud is neither a text nor a list of texts", claim="aud", actual=check.shown(claims["aud"]))
+    if client_id not in audiences:
+        raise WrongAudience("aud is another client", expected=client_id, actual=check.shown(claims["aud"]))
+    # An ID token for several audiences says by azp whose it is.
+    authorized_party = claims.get("azp")
+    if ("azp" in claims or len(audiences) > 1) and authorized_party != client_id:
+        raise WrongAudience("azp is another client", expected=client_id, actual=check.shown(authorized_party))
+
+
+def _require_equal(name: str, actual: str, expected: str) -> None:
+    if not hmac.compare_digest(actual.encode(), expected.encode()):
+        raise InvalidClaim(f"{name} doesn't match", claim=name)

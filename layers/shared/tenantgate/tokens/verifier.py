@@ -1,0 +1,210 @@
+"""Whether a JWT is good: signature, then kind, times, issuer, audience and subject (RFC 7519, RFC 8725, RFC 9068).
+
+Synchronous, and without I/O while the key is in memory. Only what a signature covers is believed: before it is checked,
+the token's words choose nothing but which trusted issuer's keys to try.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature as BadSignature
+
+from tenantgate.errors import (
+    AlgorithmNotAllowed,
+    IdTokenRefused,
+    InvalidSignature,
+    MissingClaim,
+    TokenError,
+    WrongIssuer,
+)
+from tenantgate.tokens import claims as check
+from tenantgate.tokens.compact import Header, decode, json_object, parse_header, take_apart
+from tenantgate.tokens.issuers import IssuerPolicy
+from tenantgate.tokens.keys import IssuerKeys, KeyFetchNeeded, KeySource
+from tenantgate.tokens.policy import TokenPolicy
+
+__all__ = ["KeyFetchNeeded", "TokenVerifier", "VerifiedToken"]
+
+_log = logging.getLogger(__name__)
+
+# Two generations of each: at most twice as many are held, and one look-up finds a recent one.
+MEMO_SIZE = 512
+_HEADERS = 64
+
+
+class VerifiedToken(NamedTuple):
+    """A token whose every check passed. Times are whole epoch seconds; `claims` is read-only."""
+
+    issuer: str
+    subject: str
+    issued_at: int
+    expires_at: int
+    scopes: frozenset[str]
+    claims: Mapping[str, object]
+    token_id: str | None = None
+
+
+class Signed(NamedTuple):
+    """A token whose signature is its issuer's. Nothing else is known of it yet."""
+
+    header: Header
+    claims: dict[str, object]
+    policy: IssuerPolicy
+    keys: IssuerKeys
+    generation: int
+
+
+class _Remembered(NamedTuple):
+    verified: VerifiedToken
+    not_before: float
+    not_after: int
+    keys: IssuerKeys
+    generation: int
+
+
+class TokenVerifier:
+    """Verifies tokens of the issuers in `policy` by the keys that `keys` holds. Safe to share between threads."""
+
+    def __init__(self, policy: TokenPolicy, keys: KeySource, *, clock: Callable[[], float] = time.time) -> None:
+        self._policies = {issuer.issuer: issuer for issuer in policy.issuers}
+        self._login_issuer = policy.issuers[0].issuer
+        self._longest = policy.max_lifetime_seconds
+        self._leeway = policy.leeway_seconds
+        self._keys = keys
+        self._clock = clock
+        self._headers: dict[bytes, Header] = {}
+        self._memo: dict[str, _Remembered] = {}
+        self._older_memo: dict[str, _Remembered] = {}
+        self._largest_skew = 0
+
+    def verify(self, token: str, *, fetch: bool = True, allow_expired: bool = False) -> VerifiedToken:
+        """Check an access token; raises the `TokenError` of the first check that fails.
+
+        Without `fetch`, raises `KeyFetchNeeded` when only asking the issuer could tell. `ProviderUnreachable` means
+        that no usable key is held and the issuer doesn't answer. `allow_expired` is for signing out.
+        """
+        now = self._clock()
+        remembered = self._memo.get(token) or self._older_memo.get(token)
+        if (
+            remembered is not None
+            and remembered.not_before <= now < remembered.not_after
+            and remembered.generation == remembered.keys.generation
+            and now < remembered.keys.tend_at
+        ):
+            return remembered.verified
+        signed = self.check_signature(token, fetch=fetch)
+        claims, policy, leeway = signed.claims, signed.policy, self._leeway
+        check.check_access_token_kind(claims, signed.header, policy)
+        expires_at = check.whole_seconds(claims, "exp")
+        issued_at = check.whole_seconds(claims, "iat")
+        check.check_issued(issued_at, now, leeway)
+        check.check_lifetime(issued_at, expires_at, self._longest)
+        not_before = check.check_not_before(claims, now, leeway)
+        check.check_audience(claims, policy)
+        subject = check.required_text(claims, "sub")
+        if policy.user_claim != "sub":
+            subject = check.required_text(claims, policy.user_claim)
+        verified = VerifiedToken(
+            policy.issuer,
+            subject,
+            issued_at,
+            expires_at,
+            check.scopes_of(claims, policy.scope_claims),
+            MappingProxyType(claims),
+            check.optional_text(claims, "jti"),
+        )
+        if not allow_expired:
+            # Last, so that only a token that was good once is called expired.
+            check.check_expiry(expires_at, now, leeway)
+            earliest = max(not_before, issued_at - leeway)
+            self._remember(token, _Remembered(verified, earliest, expires_at + leeway, signed.keys, signed.generation))
+        if issued_at > now:
+            self._note_skew(issued_at - now, policy.issuer)
+        return verified
+
+    def verify_id_token(
+        self,
+        token: str,
+        *,
+        client_id: str,
+        nonce: str | None,
+        access_token: str | None,
+        code: str | None = None,
+        fetch: bool = True,
+        allow_expired: bool = False,
+        issuer: str | None = None,
+    ) -> VerifiedToken:
+        """Check an ID token of the login provider (OpenID Connect Core §3.1.3.7); any failure is `IdTokenRefused`.
+
+        `nonce` is compared unless None; `at_hash` and `c_hash` are, when present, against `access_token` and `code`.
+        `issuer` is the provider that was asked, `OIDC_ISSUER_URL`'s by default.
+        """
+        from tenantgate.tokens.id_token import check_id_token  # noqa: PLC0415
+
+        now = self._clock()
+        try:
+            signed = self.check_signature(token, fetch=fetch)
+            if signed.policy.issuer != (issuer or self._login_issuer):
+                raise WrongIssuer("iss is another provider", expected=issuer or self._login_issuer)
+            return check_id_token(
+                signed.claims,
+                signed.header,
+                client_id=client_id,
+                nonce=nonce,
+                access_token=access_token,
+                code=code,
+                now=now,
+                leeway=self._leeway,
+                allow_expired=allow_expired,
+            )
+        except TokenError as refusal:
+            error = IdTokenRefused(refusal.reason)
+            error.private = {"check": type(refusal).__name__, **refusal.private}
+            raise error from refusal
+
+    def check_signature(self, token: str, *, fetch: bool = True) -> Signed:
+        """Take the token apart and check its signature by its issuer's key: nothing else."""
+        parts = take_apart(token)
+        known = self._headers.get(parts.header)
+        header = known or parse_header(parts.header)
+        claims = json_object(decode(parts.payload, "payload"), "payload")
+        signature = decode(parts.signature, "signature")
+        issuer = claims.get("iss")
+        policy = self._policies.get(issuer) if isinstance(issuer, str) else None
+        if policy is None:
+            if "iss" not in claims:
+                raise MissingClaim("iss is missing", claim="iss")
+            raise WrongIssuer("iss is not trusted", expected=sorted(self._policies), actual=check.shown(issuer))
+        if header.alg not in policy.algorithms:
+            raise AlgorithmNotAllowed(
+                "alg is not allowed", expected=sorted(policy.algorithms), actual=check.shown(header.alg)
+            )
+        keys = self._keys.of(policy.issuer)
+        # Read before the key is found: a key that disappears meanwhile leaves this answer out of date.
+        generation = keys.generation
+        key = keys.find(header.kid, header.alg, fetch=fetch)
+        try:
+            key(signature, parts.signing_input)
+        except BadSignature:
+            raise InvalidSignature("signature doesn't verify", alg=header.alg, kid=check.shown(header.kid)) from None
+        if known is None:
+            # Only headers under a good signature are kept, so nobody else can fill this.
+            if len(self._headers) >= _HEADERS:
+                self._headers = {}
+            self._headers[parts.header] = header
+        return Signed(header, claims, policy, keys, generation)
+
+    def _remember(self, token: str, answer: _Remembered) -> None:
+        if len(self._memo) >= MEMO_SIZE:
+            self._older_memo, self._memo = self._memo, {}
+        self._memo[token] = answer
+
+    def _note_skew(self, seconds: float, issuer: str) -> None:
+        if seconds > self._largest_skew:
+            self._largest_skew = int(seconds) + 1
+            _log.info("issuer's clock is ahead", extra={"context": {"issuer": issuer, "seconds": round(seconds, 1)}})

@@ -1,0 +1,87 @@
+"""Builds the verifier out of a policy: key sets from the bundle's files, memory, and the issuers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from tenantgate.errors import MalformedToken, ProviderUnreachable
+from tenantgate.tokens.compact import json_object
+from tenantgate.tokens.issuers import IssuerPolicy
+from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache, LoadJwks, Timings
+from tenantgate.tokens.keys import KeySet
+from tenantgate.tokens.policy import TokenPolicy
+from tenantgate.tokens.tenant import TenantExtractor
+from tenantgate.tokens.verifier import TokenVerifier
+
+_log = logging.getLogger(__name__)
+
+
+def token_verifier(policy: TokenPolicy) -> TokenVerifier:
+    """A verifier with a key cache of its own. Make one per process."""
+    return TokenVerifier(policy, jwks_cache(policy))
+
+
+def tenant_extractor(policy: TokenPolicy) -> TenantExtractor:
+    """The extractor that goes with the policy's claim names, pattern and issuer bindings."""
+    return TenantExtractor(policy.tenant_claim_names, policy.tenant_id_pattern, issuers=policy.issuers)
+
+
+def jwks_cache(policy: TokenPolicy, *, timings: Timings | None = None) -> JwksCache:
+    """The key cache of the policy's issuers; nothing is read or fetched before a key is asked for."""
+    # Instances that started together shouldn't refresh together.
+    ahead = 0.75 + os.urandom(1)[0] / 2560
+    times = timings or Timings(policy.jwks_cache_ttl_seconds, policy.jwks_max_age_seconds, refresh_ahead=ahead)
+    return JwksCache(
+        {
+            issuer.issuer: CachedIssuerKeys(
+                issuer.issuer, _loader(issuer), timings=times, bundle=_bundle_reader(issuer.jwks_file)
+            )
+            for issuer in policy.issuers
+        }
+    )
+
+
+def _loader(issuer: IssuerPolicy) -> LoadJwks:
+    def load(timeout: float) -> Mapping[str, object]:
+        # Imported here: with a bundled key set, a cold start fetches nothing.
+        from tenantgate.tokens.discovery import provider_directory  # noqa: PLC0415
+        from tenantgate.tokens.fetch import fetch_json  # noqa: PLC0415
+
+        if issuer.jwks_uri is not None:
+            return fetch_json(issuer.jwks_uri, timeout=timeout)
+        directory = provider_directory()
+        deadline = time.monotonic() + timeout
+        metadata = directory.metadata(issuer.issuer, timeout=timeout)
+        try:
+            return fetch_json(str(metadata["jwks_uri"]), timeout=max(0.1, deadline - time.monotonic()))
+        except ProviderUnreachable:
+            # It may have moved: ask where it is next time.
+            directory.doubt(issuer.issuer)
+            raise
+
+    return load
+
+
+def _bundle_reader(path: str | None) -> Callable[[], Bundle | None]:
+    def read() -> Bundle | None:
+        return None if path is None else read_bundle(path)
+
+    return read
+
+
+def read_bundle(path: str) -> Bundle | None:
+    """The key set in a file: a JWK set whose member `fetched_at` (epoch seconds) says when it was fetched, or else the
+    file's time of change. None, and a logged error, when it can't be used."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is an import that the authorizer can do without
+            document = json_object(file.read(), "key set")
+            fetched_at = document.get("fetched_at", os.fstat(file.fileno()).st_mtime)
+        if isinstance(fetched_at, bool) or not isinstance(fetched_at, int | float):
+            raise ValueError("fetched_at is not a number")
+        return Bundle(KeySet.parse(document), fetched_at)
+    except (OSError, ValueError, MalformedToken) as problem:
+        _log.error("the bundled key set is unusable", extra={"context": {"file": path, "problem": str(problem)}})
+        return None
