@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from tenantgate.errors import (
     AUTH_001,
@@ -55,8 +55,18 @@ class CallbackRequest(StrictModel):
 
 class TokenResponse(StrictModel):
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  (RFC 6750's name of the kind)
     expires_in: int = Field(description="Seconds that the token is still good for.")
+
+
+class AuthorizationResponse(BaseModel):
+    """What the provider adds to the redirect URI. Providers add members of their own, which mean nothing here."""
+
+    state: str | None = None
+    code: str | None = None
+    iss: str | None = None
+    error: str | None = None
+    error_description: str | None = None
 
 
 @router.post(
@@ -69,7 +79,7 @@ class TokenResponse(StrictModel):
     ),
 )
 async def redeem_code(request: Request, body: CallbackRequest, login: Login) -> Response:
-    """For an app that received the code itself. Needs the cookie that `GET /api/v1/auth/login` set; starts no session."""
+    """For an app that received the code itself: needs the cookie set by `GET /api/v1/auth/login`, starts no session."""
     answer = AuthorizationAnswer(code=body.code, state=body.state, iss=body.iss)
     try:
         signed_in = await login.complete(answer, cookies=request.cookies)
@@ -97,30 +107,26 @@ async def redeem_code(request: Request, body: CallbackRequest, login: Login) -> 
     },
 )
 async def complete_login(
-    request: Request,
-    login: Login,
-    sessions: Sessions,
-    state: str | None = None,
-    code: str | None = None,
-    iss: str | None = None,
-    error: str | None = None,
-    error_description: Annotated[str | None, Query()] = None,
+    request: Request, parameters: Annotated[AuthorizationResponse, Query()], login: Login, sessions: Sessions
 ) -> Response:
-    """Where the provider returns the browser: starts a session and goes to `return_to`. A failure is shown as a page."""
-    answer = AuthorizationAnswer(code=code, state=state, iss=iss, error=error, error_description=error_description)
+    """Where the provider returns the browser: starts a session, goes to `return_to`. A failure is shown as a page."""
+    answer = AuthorizationAnswer(**parameters.model_dump())
     try:
         signed_in = await login.complete(answer, cookies=request.cookies)
         tokens = signed_in.tokens
+        if (replaced := request.cookies.get(SESSION_COOKIE)) is not None:
+            # This browser forgets its cookie now; nobody who kept a copy shall go on with it.
+            await sessions.end(replaced)
         started = await sessions.start(
             principal=signed_in.principal,
             tokens=SessionTokens(tokens.access_token, tokens.id_token, tokens.refresh_token),
         )
     except TenantgateError as failure:
-        return _refused(request, failure, state=state, page=prefers_html(request.headers.get("accept")))
+        return _refused(request, failure, state=answer.state, page=prefers_html(request.headers.get("accept")))
     response = RedirectResponse(signed_in.return_to, status_code=303)
     lifetime = max(0, started.session.expires_at - int(time.time()))
     set_cookie(response, SESSION_COOKIE, started.cookie_value, max_age=lifetime)
-    clear_cookie(response, transaction_cookie_name(state or ""))
+    clear_cookie(response, transaction_cookie_name(answer.state or ""))
     return response
 
 

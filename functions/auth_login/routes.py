@@ -13,6 +13,7 @@ from tenantgate.errors import AUTH_006, SYS_002, SYS_004, VAL_001
 from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service
 from tenantgate.setting_values import is_loopback
+from tenantgate.settings import Settings
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
@@ -25,8 +26,8 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 class LoginParameters(StrictModel):
     redirect_uri: str | None = Field(
         default=None,
-        description="Where the provider returns to, when a single-page app takes the code itself and posts it: a URL of "
-        "an allowed origin. Default: our own callback, which starts a session.",
+        description="Where the provider returns to, when a single-page app takes the code itself and posts it: a URL "
+        "of an allowed origin. Default: our own callback, which starts a session.",
         examples=["http://localhost:5173/callback"],
     )
     return_to: str | None = Field(
@@ -86,7 +87,8 @@ async def login(
 
 def _canonical(request: Request) -> str | None:
     # `localhost` and `127.0.0.1` share no cookies: the attempt must begin on the host that the provider returns to.
-    returned_to = urlsplit(request.app.settings.oidc_redirect_uri)
+    settings: Settings = request.app.settings
+    returned_to = urlsplit(settings.oidc_redirect_uri)
     asked = request.url.hostname
     if asked == returned_to.hostname or not (is_loopback(asked) and is_loopback(returned_to.hostname)):
         return None

@@ -35,7 +35,7 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 class LogoutRequest(StrictModel):
     redirect_uri: str | None = Field(
         default=None,
-        description="Where the provider sends the browser in the end: a URL of an allowed origin. Default: our own `/`.",
+        description="Where the browser is sent in the end: a URL of an allowed origin. Default: our own `/`.",
         examples=["http://localhost:3000/"],
     )
 

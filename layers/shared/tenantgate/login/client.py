@@ -22,7 +22,7 @@ from tenantgate.login.provider import ClientRegistration, ProviderMetadata, prin
 from tenantgate.login.transactions import LoginTransaction
 
 if TYPE_CHECKING:
-    import httpx2
+    import ssl
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class ClientSecret(Protocol):
 
 
 class ProviderClient:
-    """Talks to the provider as the registered client. One per process: it keeps its connections."""
+    """Talks to the provider as the registered client."""
 
     def __init__(
         self,
@@ -59,8 +59,7 @@ class ProviderClient:
         self._registration = registration
         self._secrets = secrets
         self._timeouts = timeouts
-        self._http: httpx2.AsyncClient | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tls: ssl.SSLContext | None = None
 
     async def exchange(self, provider: ProviderMetadata, *, code: str, transaction: LoginTransaction) -> ProviderTokens:
         """Redeem the code (RFC 6749 §4.1.3 with RFC 7636 §4.5 and RFC 8707 §2.2).
@@ -103,12 +102,6 @@ class ProviderClient:
             raise IdTokenRefused("userinfo is about another subject", expected=subject, actual=body.get("sub"))
         return body
 
-    async def aclose(self) -> None:
-        """Close the connections kept."""
-        if self._http is not None:
-            await self._http.aclose()
-            self._http = None
-
     async def _post_form(
         self, provider: ProviderMetadata, form: Mapping[str, str], secret: str
     ) -> tuple[int, Mapping[str, object] | None]:
@@ -128,11 +121,15 @@ class ProviderClient:
         """Status and JSON object (None when the body is none)."""
         import httpx2  # noqa: PLC0415
 
-        http = self._client()
+        self._tls = self._tls or httpx2.create_ssl_context()
+        limits = httpx2.Timeout(self._timeouts.read, connect=self._timeouts.connect)
         raw = bytearray()
         try:
+            # A connection of its own each time: one that was kept may have died while Lambda froze the process, and a
+            # code can't be sent twice.
             async with (
                 asyncio.timeout(self._timeouts.total),
+                httpx2.AsyncClient(verify=self._tls, timeout=limits, follow_redirects=False) as http,
                 http.stream(
                     method, url, headers=dict(headers), data=dict(form) if form is not None else None
                 ) as answer,
@@ -146,18 +143,6 @@ class ProviderClient:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ProviderUnreachable("the provider can't be reached", failure=type(error).__name__) from None
         return answer.status_code, _json_object(bytes(raw))
-
-    def _client(self) -> httpx2.AsyncClient:
-        import httpx2  # noqa: PLC0415
-
-        loop = asyncio.get_running_loop()
-        if self._http is None or self._loop is not loop:
-            # Connections belong to the loop that opened them; a process that changes loops starts with new ones.
-            self._loop = loop
-            self._http = httpx2.AsyncClient(
-                timeout=httpx2.Timeout(self._timeouts.read, connect=self._timeouts.connect), follow_redirects=False
-            )
-        return self._http
 
 
 def _json_object(raw: bytes) -> Mapping[str, object] | None:

@@ -37,7 +37,7 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """What we held has ended. `logout_url`: where the browser goes now; None with the `failure` that kept it from us."""
+    """What we held has ended. `logout_url`: where the browser goes now, or None and the `failure` that hides it."""
 
     logout_url: str | None = field(repr=False)
     failure: ProviderUnreachable | None = None

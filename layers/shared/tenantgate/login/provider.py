@@ -118,7 +118,7 @@ def _endpoint(document: Mapping[str, object], name: str, issuer: str) -> str | N
     if url is None:
         return None
     if not isinstance(url, str) or not _is_acceptable(url, issuer):
-        raise ProviderUnreachable(f"the discovery document's {name} is not a usable URL", **{name: url})
+        raise ProviderUnreachable(f"the discovery document's {name} is not a usable URL", actual=str(url)[:200])
     return url
 
 

@@ -10,12 +10,11 @@ from typing import Protocol
 from tenantgate.access.principal import Principal
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors import (
+    AUTH_005,
     AccessTokenUnusable,
     InvalidAuthorizationCode,
     MalformedToken,
     StateMismatch,
-    TenantMalformed,
-    TenantMissing,
     TokenError,
     WrongAudience,
 )
@@ -103,7 +102,7 @@ class LoginService:
         """Finish the attempt that `answer` belongs to.
 
         Raises `StateMismatch` (AUTH_002), `InvalidAuthorizationCode` (AUTH_001), `IdTokenRefused` (AUTH_008),
-        `AccessTokenUnusable` (AUTH_009), `TenantMissing`/`TenantMalformed` (AUTH_005), `ProviderUnreachable`,
+        `AccessTokenUnusable` (AUTH_009), what the tenant extractor raises (AUTH_005), `ProviderUnreachable`,
         `ProviderTimeout`, `SecretsUnavailable`.
         """
         # The state comes first: until it matches, nothing else in the answer is known to be from the provider.
@@ -146,9 +145,9 @@ class LoginService:
     async def _principal(self, access_token: str) -> Principal:
         try:
             return await asyncio.to_thread(self._credential.principal, access_token)
-        except (TenantMissing, TenantMalformed):
-            raise
         except TokenError as error:
+            if error.error is AUTH_005:
+                raise
             raise AccessTokenUnusable(
                 f"{type(error).__name__}: {error.reason}", detail=_remedy(error, access_token), **error.private
             ) from error

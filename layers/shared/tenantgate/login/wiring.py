@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from functools import cache
 
 from tenantgate.access.bearer import BearerCredential
-from tenantgate.aws.secrets import secret_store
-from tenantgate.login.client import ProviderClient
+from tenantgate.aws.secrets import SecretStore, secret_store
+from tenantgate.login.client import ProviderClient, Timeouts
 from tenantgate.login.logout import LogoutService, SessionEnder
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.service import LoginService
-from tenantgate.settings import get_settings
+from tenantgate.sessions.wiring import session_service
+from tenantgate.settings import Settings, get_settings
 from tenantgate.tokens.discovery import provider_metadata
-from tenantgate.tokens.tenant import TenantExtractor
-from tenantgate.tokens.wiring import token_verifier
+from tenantgate.tokens.verifier import TokenVerifier
+from tenantgate.tokens.wiring import tenant_extractor, token_verifier
 
 
 async def login_service() -> LoginService:
@@ -31,45 +34,60 @@ async def logout_service() -> LogoutService:
 @cache
 def _login_service() -> LoginService:
     settings = get_settings()
-    policy = settings.token_policy
-    verifier = token_verifier(policy)
-    registration = _registration()
-    return LoginService(
-        registration=registration,
-        redirects=_redirects(),
-        own_callback=settings.oidc_redirect_uri,
-        provider=_provider,
-        token_endpoint=ProviderClient(registration, secret_store()),
-        verifier=verifier,
-        credential=BearerCredential(verifier, TenantExtractor(policy.tenant_claim_names, policy.tenant_id_pattern)),
-        sealer=secret_store().sealer,
-    )
+    return make_login_service(settings, secret_store(), token_verifier(settings.token_policy))
 
 
 @cache
 def _logout_service() -> LogoutService:
-    return LogoutService(
-        registration=_registration(),
-        redirects=_redirects(),
-        provider=_provider,
-        verifier=token_verifier(get_settings().token_policy),
-        sessions=_sessions,
+    settings = get_settings()
+    return make_logout_service(settings, token_verifier(settings.token_policy), sessions=session_service)
+
+
+def make_login_service(
+    settings: Settings,
+    secrets: SecretStore,
+    verifier: TokenVerifier,
+    *,
+    timeouts: Timeouts | None = None,
+    clock: Callable[[], float] = time.time,
+) -> LoginService:
+    """A `LoginService` of these settings."""
+    policy = settings.token_policy
+    registration = _registration(settings)
+    return LoginService(
+        registration=registration,
+        redirects=_redirects(settings),
+        own_callback=settings.oidc_redirect_uri,
+        provider=_provider(settings.oidc_issuer_url),
+        token_endpoint=ProviderClient(registration, secrets, timeouts=timeouts or Timeouts()),
+        verifier=verifier,
+        credential=BearerCredential(verifier, tenant_extractor(policy)),
+        sealer=secrets.sealer,
+        clock=clock,
     )
 
 
-async def _provider() -> ProviderMetadata:
-    document = await asyncio.to_thread(provider_metadata, get_settings().oidc_issuer_url)
-    return ProviderMetadata.from_document(document)
+def make_logout_service(
+    settings: Settings, verifier: TokenVerifier, *, sessions: Callable[[], Awaitable[SessionEnder]]
+) -> LogoutService:
+    """A `LogoutService` of these settings; `sessions` is asked for only when there is a session to end."""
+    return LogoutService(
+        registration=_registration(settings),
+        redirects=_redirects(settings),
+        provider=_provider(settings.oidc_issuer_url),
+        verifier=verifier,
+        sessions=sessions,
+    )
 
 
-async def _sessions() -> SessionEnder:
-    from tenantgate.sessions.wiring import session_service  # noqa: PLC0415  (brings SQLAlchemy)
+def _provider(issuer: str) -> Callable[[], Awaitable[ProviderMetadata]]:
+    async def provider() -> ProviderMetadata:
+        return ProviderMetadata.from_document(await asyncio.to_thread(provider_metadata, issuer))
 
-    return await session_service()
+    return provider
 
 
-def _registration() -> ClientRegistration:
-    settings = get_settings()
+def _registration(settings: Settings) -> ClientRegistration:
     return ClientRegistration(
         client_id=settings.oidc_client_id,
         scopes=settings.oidc_scopes,
@@ -78,6 +96,5 @@ def _registration() -> ClientRegistration:
     )
 
 
-def _redirects() -> RedirectPolicy:
-    settings = get_settings()
+def _redirects(settings: Settings) -> RedirectPolicy:
     return RedirectPolicy(allowed_origins=settings.allowed_origins, public_base_url=settings.public_base_url)

@@ -1,0 +1,28 @@
+"""A provider that can be made to misbehave, and the sign-in's application running against it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tenantgate.login.client import Timeouts
+from tests.support.browser import Browser
+from tests.support.login_app import LoginApp, running_login_app
+from tests.support.misbehaving_provider import MisbehavingProvider
+
+
+@pytest.fixture
+def provider() -> Iterator[MisbehavingProvider]:
+    with MisbehavingProvider() as running:
+        yield running
+
+
+@pytest.fixture
+def app(provider: MisbehavingProvider) -> Iterator[LoginApp]:
+    with running_login_app(provider.issuer, timeouts=Timeouts(connect=0.5, read=0.5, total=1.0)) as running:
+        yield running
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with Browser() as opened:
+        yield opened

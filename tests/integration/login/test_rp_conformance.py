@@ -1,0 +1,204 @@
+"""The OpenID Foundation's relying-party modules, basic and config: each test bears its module's name.
+
+The relying party is the whole application under uvicorn; the provider is a real HTTP server with real keys that
+misbehaves as the module says (`oidcc-client-test-…` of the conformance suite).
+"""
+
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tenantgate.errors import IdTokenRefused
+from tenantgate.login.client import ProviderClient
+from tenantgate.login.provider import ClientRegistration, ProviderMetadata
+from tests.support.browser import Browser, location
+from tests.support.login_app import LoginApp, code_of, redeem, returned_to, running_login_app, sign_in
+from tests.support.misbehaving_provider import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    SUBJECT,
+    TENANT,
+    Claims,
+    MisbehavingProvider,
+    basic_credentials,
+    ec_key,
+    rsa_key,
+    signed,
+    unsigned,
+)
+
+
+def validated(browser: Browser, app: LoginApp, access_token: str) -> Claims:
+    answer = browser.get(app.base + "/api/v1/auth/validate", headers={"authorization": f"Bearer {access_token}"})
+    assert answer.status_code == 200, answer.text
+    claims: Claims = answer.json()
+    return claims
+
+
+def refused(browser: Browser, app: LoginApp) -> str:
+    """The code that both forms of the callback refuse the sign-in with."""
+    posted = sign_in(browser, app)
+    got = browser.get(returned_to(browser, app), accept="application/json")
+    assert posted.status_code == got.status_code
+    assert code_of(posted) == code_of(got)
+    assert not browser.named("__Host-tg_session")
+    return code_of(posted)
+
+
+class TestBasic:
+    def test_base(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        answer = sign_in(browser, app)
+        assert answer.status_code == 200, answer.text
+        token = answer.json()
+        assert set(token) == {"access_token", "token_type", "expires_in"}
+        assert token["token_type"] == "Bearer"
+        assert 1790 <= token["expires_in"] <= 1800
+        assert validated(browser, app, token["access_token"]) == {
+            "valid": True,
+            "user_id": SUBJECT,
+            "tenant_id": TENANT,
+            "expires_at": pytest.approx(time.time() + 1800, abs=10),
+        }
+        (authorization,) = provider.asked("/authorize")
+        assert authorization.query["response_type"] == "code"
+        assert authorization.query["client_id"] == CLIENT_ID
+        assert authorization.query["scope"].split()[0] == "openid"
+        assert authorization.query["redirect_uri"] == app.callback_url
+        assert authorization.query["code_challenge_method"] == "S256"
+
+    def test_invalid_iss(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_id_token = lambda claims: claims | {"iss": provider.issuer + "/"}
+        assert refused(browser, app) == "AUTH_008"
+
+    def test_missing_sub(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_id_token = lambda claims: {name: claims[name] for name in claims if name != "sub"}
+        assert refused(browser, app) == "AUTH_008"
+
+    def test_invalid_aud(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_id_token = lambda claims: claims | {"aud": "another-client"}
+        assert refused(browser, app) == "AUTH_008"
+
+    def test_missing_iat(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_id_token = lambda claims: {name: claims[name] for name in claims if name != "iat"}
+        assert refused(browser, app) == "AUTH_008"
+
+    def test_kid_absent_single_jwks(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.rotate(rsa_key(None))
+        assert sign_in(browser, app).status_code == 200
+
+    def test_kid_absent_multiple_jwks(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        # The module leaves the choice: refuse, or try the keys that fit. Never accept what none of them signed.
+        provider.published = [rsa_key("other").jwk, ec_key("third").jwk, rsa_key("first").jwk]
+        provider.sign_id_token = lambda claims: signed(claims, rsa_key("first"), kid=None)
+        answer = sign_in(browser, app)
+        assert answer.status_code == 200 or code_of(answer) == "AUTH_008"
+        provider.sign_id_token = lambda claims: signed(claims, rsa_key("not published"), kid=None)
+        assert refused(browser, app) == "AUTH_008"
+
+    def test_idtoken_sig_rs256(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        assert provider.key.alg == "RS256"
+        assert sign_in(browser, app).status_code == 200
+
+    def test_idtoken_sig_none(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        # The module lets a client that did not register for `none` refuse it.
+        provider.sign_id_token = unsigned
+        assert refused(browser, app) == "AUTH_008"
+
+    def test_invalid_sig_rs256(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.sign_id_token = lambda claims: signed(claims, rsa_key("not published"), kid="first")
+        assert refused(browser, app) == "AUTH_008"
+
+    @pytest.mark.anyio
+    async def test_userinfo_invalid_sub(self, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.userinfo = {"sub": "somebody else", "email": "demo@example.test"}
+        with pytest.raises(IdTokenRefused, match="another subject"):
+            await userinfo(app, provider)
+
+    def test_nonce_invalid(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_id_token = lambda claims: claims | {"nonce": claims["nonce"][:-1]}
+        assert refused(browser, app) == "AUTH_008"
+
+    @pytest.mark.anyio
+    async def test_scope_userinfo_claims(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        assert sign_in(browser, app).status_code == 200
+        assert provider.asked("/authorize")[0].query["scope"].split() == ["openid", "profile", "email"]
+        claims = await userinfo(app, provider)
+        assert claims == {"sub": SUBJECT, "email": "demo@example.test", "name": "Demo"}
+        assert provider.asked("/userinfo")[0].headers["authorization"].startswith("Bearer ")
+
+    def test_client_secret_basic(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        assert sign_in(browser, app).status_code == 200
+        (request,) = provider.asked("/token")
+        assert basic_credentials(request.headers["authorization"]) == (CLIENT_ID, CLIENT_SECRET)
+        assert "client_secret" not in request.form
+
+
+class TestConfig:
+    def test_discovery_openid_config(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_metadata = lambda metadata: (
+            metadata | {"authorization_endpoint": provider.issuer + "/elsewhere?a=b"}
+        )
+        started = browser.get(app.login_url)
+        assert len(provider.asked("/.well-known/openid-configuration")) == 1
+        target = urlsplit(location(started))
+        assert target.path == "/elsewhere"
+        assert parse_qs(target.query)["a"] == ["b"]
+
+    def test_discovery_jwks_uri_keys(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        assert sign_in(browser, app).status_code == 200
+        assert len(provider.asked("/jwks")) == 1
+
+    def test_discovery_issuer_mismatch(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_metadata = lambda metadata: metadata | {"issuer": provider.issuer + "/other"}
+        answer = browser.get(app.login_url, accept="application/json")
+        assert answer.status_code == 502
+        assert code_of(answer) == "SYS_004"
+        assert not browser.cookies
+
+    def test_idtoken_sig_none(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_metadata = lambda metadata: (
+            metadata | {"id_token_signing_alg_values_supported": ["RS256", "none"]}
+        )
+        provider.sign_id_token = unsigned
+        assert refused(browser, app) == "AUTH_008"
+
+    def test_signing_key_rotation_just_before_signing(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        assert sign_in(browser, app).status_code == 200
+        url = returned_to(browser, app)
+        provider.before_signing = lambda: provider.rotate(rsa_key("second"), keep_published=True)
+        assert redeem(browser, app, url).status_code == 200
+
+    def test_signing_key_rotation(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        assert sign_in(browser, app).status_code == 200
+        provider.rotate(rsa_key("second"))
+        assert sign_in(browser, app).status_code == 200
+
+
+async def userinfo(app: LoginApp, provider: MisbehavingProvider) -> Claims:
+    """Ask as the registered client. Our sign-in makes no such call: identity comes from verified tokens alone."""
+    registration = ClientRegistration(client_id=CLIENT_ID, scopes=app.settings.oidc_scopes)
+    client = ProviderClient(registration, _NoSecret())
+    metadata = ProviderMetadata.from_document(provider.edit_metadata(provider._metadata()))
+    return dict(await client.userinfo(metadata, access_token=provider.access_token(), subject=SUBJECT))
+
+
+class _NoSecret:
+    async def get(self, name: str) -> str:
+        raise AssertionError(f"userinfo needs no {name}")
+
+    def invalidate(self) -> None:
+        raise AssertionError("userinfo needs no secret")
+
+
+def test_client_secret_post_where_the_provider_takes_only_that(provider: MisbehavingProvider, browser: Browser) -> None:
+    provider.edit_metadata = lambda metadata: (
+        metadata | {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}
+    )
+    with running_login_app(provider.issuer) as app:
+        assert sign_in(browser, app).status_code == 200
+    (request,) = provider.asked("/token")
+    assert (request.form["client_id"], request.form["client_secret"]) == (CLIENT_ID, CLIENT_SECRET)
+    assert "authorization" not in request.headers

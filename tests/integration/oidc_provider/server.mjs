@@ -1,0 +1,69 @@
+// A certified OpenID provider on a free loopback port, for the sign-in's tests.
+//
+// Takes its configuration as JSON in PROVIDER_CONFIG:
+//   clients          as in oidc-provider's configuration
+//   resource         the resource indicator that it knows; access tokens for it are JWTs with this audience
+//   defaultFor       ids of clients whose tokens are for that resource even when they don't ask for it
+//   tenants          account → value of the access token's tenant_id
+// Prints {"issuer": …} on one line when it is ready, and ends with its standard input.
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+
+import Provider, { errors } from 'oidc-provider';
+
+const { clients, resource, defaultFor, tenants } = JSON.parse(process.env.PROVIDER_CONFIG);
+
+const signingKey = (type, options, alg) => ({
+  ...generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' }),
+  use: 'sig',
+  alg,
+  kid: alg.toLowerCase(),
+});
+
+const configuration = {
+  clients,
+  jwks: {
+    keys: [
+      signingKey('rsa', { modulusLength: 2048 }, 'RS256'),
+      signingKey('ec', { namedCurve: 'P-256' }, 'ES256'),
+    ],
+  },
+  cookies: { keys: ['only-a-test'] },
+  scopes: ['openid', 'profile', 'email', 'offline_access'],
+  claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
+  pkce: { required: () => true },
+  ttl: { AccessToken: 1800, AuthorizationCode: 60, IdToken: 600 },
+  findAccount: (ctx, id) => ({
+    accountId: id,
+    claims: () => ({ sub: id, email: `${id}@example.test`, email_verified: true, name: id }),
+  }),
+  extraTokenClaims: (ctx, token) => (tenants[token.accountId] ? { tenant_id: tenants[token.accountId] } : {}),
+  features: {
+    devInteractions: { enabled: true },
+    rpInitiatedLogout: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: (ctx, client) => (defaultFor.includes(client.clientId) ? resource : undefined),
+      useGrantedResource: (ctx, source) => defaultFor.includes(source.clientId),
+      getResourceServerInfo: (ctx, indicator, client) => {
+        if (indicator !== resource) throw new errors.InvalidTarget();
+        return {
+          scope: '',
+          audience: resource,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: 1800,
+          jwt: { sign: { alg: client.idTokenSignedResponseAlg } },
+        };
+      },
+    },
+  },
+};
+
+const server = createServer();
+server.listen(0, '127.0.0.1', () => {
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  server.on('request', new Provider(issuer, configuration).callback());
+  console.log(JSON.stringify({ issuer }));
+});
+// The test that started this holds the other end: it goes when the test goes, however that ends.
+process.stdin.resume().on('end', () => process.exit(0));
