@@ -15,7 +15,7 @@ from functions.auth_me.routes import router as auth_me
 from functions.auth_validate.routes import router as auth_validate
 from functions.health.routes import router as health
 from functions.identity_provider.routes import router as identity_provider
-from tenantgate.database.wiring import database
+from tenantgate.database.wiring import dispose_database
 from tenantgate.settings import Settings, get_settings
 from tenantgate.web.app import TenantgateApp, create_app
 
@@ -38,7 +38,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await database().dispose()
+        await dispose_database()
 
 
 def container_app(settings: Settings | None = None) -> TenantgateApp:

@@ -5,25 +5,26 @@ import os
 import sys
 from typing import NoReturn
 
-from tenantgate.database.migrator import upgrade
+from tenantgate.database.migrator import owner_url, upgrade
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import SettingsError, get_settings
 
-logger = logging.getLogger(__name__)
+logger = logging.getLogger("container.start")  # run as __main__
 
 
 def main() -> NoReturn:
     try:
         settings = get_settings()
-        owner_url = settings.database_owner_url or settings.required_database_url
+        owner = owner_url()
     except SettingsError as error:
         sys.exit(str(error))
     configure_logging(level=settings.effective_log_level, service="tenantgate")
     try:
-        upgrade(owner_url)
+        migrated = upgrade(owner)
     except Exception:
         logger.exception("the migration failed; not serving")
         sys.exit(1)
+    logger.info("database migrated", extra={"context": {"before": migrated.before, "after": migrated.after}})
     # A new image of the process, without the owner's URL: who breaks into the server must not find it.
     os.execvp("env", ["env", "-u", "DATABASE_OWNER_URL", sys.executable, "-m", "container"])  # noqa: S606, S607
 
