@@ -1,7 +1,5 @@
 """Lambda adapter."""
 
-from functions.health.routes import router
-
 from tenantgate.web.lambda_adapter import lambda_handler_for
 
-lambda_handler = lambda_handler_for(router)
+lambda_handler = lambda_handler_for("functions.health.routes")

@@ -16,9 +16,9 @@ from functions.health.checks import DEADLINE_SECONDS, Check, Readiness, Status
 from tenantgate.errors import SYS_001, SYS_002, DatabaseUnreachable, SecretsUnavailable, SessionEnded
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
-from tenantgate.web.dependencies import ShowPages
 from tenantgate.web.models import StrictModel
 from tenantgate.web.responses import error_responses
+from tenantgate.web.show_pages import ShowPages
 
 if TYPE_CHECKING:
     from tenantgate.sessions.models import Session

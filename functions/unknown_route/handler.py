@@ -5,15 +5,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantgate.access.environment import log_level, service_name
-
 from functions.unknown_route.route_table import ROUTES
+from tenantgate.access.environment import log_level
 from tenantgate.observability.logging import configure_logging
 from tenantgate.web.plain_lambda import begin, error_answer
 from tenantgate.web.request_log import log_failure
 from tenantgate.web.route_table import RouteTable
 
-configure_logging(level=log_level(), service=service_name())
+configure_logging(level=log_level(), service="tenantgate")
 _routes = RouteTable(ROUTES)
 
 

@@ -65,6 +65,10 @@ def configure_logging(*, level: str, service: str) -> None:
         logger.propagate = True
     # Said already, with more, by our own lines.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
+
+
+def log_unhandled() -> None:
+    """Have warnings and the failures of threads logged too, instead of printed to standard error as they are."""
     logging.captureWarnings(capture=True)
     threading.excepthook = _log_thread_failure
 

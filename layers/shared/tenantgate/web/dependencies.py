@@ -14,10 +14,11 @@ from fastapi import Depends, Request
 from tenantgate.access.bearer import BearerCredential, bearer_token
 from tenantgate.access.principal import Principal
 from tenantgate.context import current_request
-from tenantgate.tokens.tenant import TenantExtractor
 from tenantgate.tokens.verifier import KeyFetchNeeded
-from tenantgate.tokens.wiring import token_verifier
-from tenantgate.web.middleware import PAGES_KEY
+from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+from tenantgate.web.show_pages import ShowPages
+
+__all__ = ["CurrentPrincipal", "ShowPages", "VerifiedPrincipal", "bearer_credential", "get_current_user"]
 
 
 async def get_current_user(request: Request) -> Principal:
@@ -48,9 +49,7 @@ def bearer_credential(request: Request) -> BearerCredential:
     credential: BearerCredential | None = getattr(state, "bearer_credential", None)
     if credential is None:
         policy = request.app.settings.token_policy
-        credential = BearerCredential(
-            token_verifier(policy), TenantExtractor(policy.tenant_claim_names, policy.tenant_id_pattern)
-        )
+        credential = BearerCredential(token_verifier(policy), tenant_extractor(policy))
         state.bearer_credential = credential
     return credential
 
@@ -62,11 +61,5 @@ def _entered(request: Request, principal: Principal) -> Principal:
     return principal
 
 
-async def show_pages(request: Request) -> None:
-    """For a route that people open in a browser: its failures are pages when the browser asks for HTML."""
-    request.scope[PAGES_KEY] = True
-
-
 CurrentPrincipal = Annotated[Principal, Depends(get_current_user)]
 VerifiedPrincipal = Annotated[Principal, Depends(get_verified_user)]
-ShowPages = Depends(show_pages)

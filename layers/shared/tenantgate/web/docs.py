@@ -29,7 +29,7 @@ _PAGE = """<!doctype html>
 </head>
 <body>
 <main id="api"></main>
-<noscript>This page needs JavaScript. The description itself: <a href="/docs/openapi.json">/docs/openapi.json</a>.</noscript>
+<noscript>This page needs JavaScript. Without it: <a href="/docs/openapi.json">openapi.json</a>.</noscript>
 <script src="/docs/assets/swagger-ui-bundle.js"></script>
 <script src="/docs/assets/start.js"></script>
 </body>

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tenantgate.errors import BodyTooLarge, TenantgateError, bearer_challenge
+from tenantgate.errors import TenantgateError, bearer_challenge
 
 CORS_METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS")
 CORS_REQUEST_HEADERS = (
@@ -68,7 +68,4 @@ def error_headers(error: TenantgateError, *, allow: str | None = None) -> dict[s
         headers["www-authenticate"] = challenge
     if allow is not None:
         headers["allow"] = allow
-    if isinstance(error, BodyTooLarge):
-        # The rest of the body stays unread, so the connection can't be used again (RFC 9112 §9.3).
-        headers["connection"] = "close"
     return headers

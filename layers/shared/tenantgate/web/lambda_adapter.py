@@ -9,28 +9,39 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fastapi import APIRouter
-from mangum import Mangum
-
-from tenantgate.context import RequestContext, begin_request, choose_request_id, current_request
+from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors import InternalError
-from tenantgate.observability.logging import begin_invocation
-from tenantgate.settings import Settings
-from tenantgate.web.app import create_app
+from tenantgate.observability.logging import begin_invocation, log_unhandled
 from tenantgate.web.plain_lambda import error_answer
+from tenantgate.web.quick_import import import_quickly, quickly
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from tenantgate.settings import Settings
 
 type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 _log = logging.getLogger(__name__)
 
 
-def lambda_handler_for(*routers: APIRouter, settings: Settings | None = None) -> LambdaHandler:
-    """The `lambda_handler` of a function that serves these routers behind an HTTP API (payload format 2.0)."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    adapter = Mangum(create_app(*routers, settings=settings, cors=False), lifespan="off")
+def lambda_handler_for(*routes: str | APIRouter, settings: Settings | None = None) -> LambdaHandler:
+    """The `lambda_handler` of a function that serves these routes behind an HTTP API (payload format 2.0).
+
+    Name the module that holds the `router` rather than importing it: then FastAPI is imported the quick way.
+    """
+    log_unhandled()
+    with quickly():
+        routers = [import_quickly(item).router if isinstance(item, str) else item for item in routes]
+        from mangum import Mangum  # noqa: PLC0415  (asyncio, FastAPI and pydantic come with these two)
+
+        from tenantgate.web.app import create_app  # noqa: PLC0415
+
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        adapter = Mangum(create_app(*routers, settings=settings, cors=False), lifespan="off")
 
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         asyncio.set_event_loop(loop)
@@ -40,7 +51,7 @@ def lambda_handler_for(*routers: APIRouter, settings: Settings | None = None) ->
             return adapter(event, context)
         except Exception:  # noqa: BLE001  (whatever it is, the caller gets our shape)
             # Mangum itself failed, before or after our application: still one shape, never its plain text.
-            begin_request(RequestContext(request_id=choose_request_id(current_request().request_id or None)))
+            begin_request(RequestContext(request_id=choose_request_id(context.aws_request_id)))
             _log.exception("the event could not be served")
             return error_answer(InternalError())
 

@@ -10,7 +10,7 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenantgate.errors import BodyTooLarge
+from tenantgate.errors import BodyTooLarge, TenantgateError
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.failures import failure_of
@@ -119,9 +119,13 @@ class ErrorRendering:
 
         async def send_finished(message: Message) -> None:
             if message["type"] == "http.response.start":
+                if isinstance(failure, BodyTooLarge) and "aws.event" not in scope:
+                    # The rest of the body stays unread, so the connection can't be used again (RFC 9112 §9.3).
+                    message["headers"].append((b"connection", b"close"))
                 self._finish(scope, message)
             await send(message)
 
+        failure: TenantgateError | None = None
         try:
             await self._app(scope, receive, watch)
         except Exception as error:

@@ -51,7 +51,7 @@ class RequestLog:
 
 def log_failure(failure: TenantgateError) -> None:
     """One line per refused or failed request: a refusal at INFO, our own trouble at ERROR."""
-    context: dict[str, object] = {"code": failure.error.code, "kind": type(failure).__name__}
+    context: dict[str, object] = {"error_code": failure.error.code, "kind": type(failure).__name__}
     if failure.reason:
         context["reason"] = failure.reason
     if failure.private:
