@@ -1,103 +1,156 @@
-"""template.yaml as CloudFormation would deploy it."""
+"""The stack as a developer starts it, in a process of its own: `tenantgate dev` and `tenantgate serve`.
+
+with dev_stack(tmp_path) as stack:
+    httpx2.get(f"{stack.url}/api/v1/health/live")
+"""
 
 from __future__ import annotations
 
-import json
+import os
+import queue
+import signal
 import subprocess
-from dataclasses import dataclass
-from functools import cache
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-import pytest
-
-from tenantgate_cli.sam import ROOT, SAM_VERSION, UvMissing, find_uv, tool, tool_environment
-
-TEMPLATE = ROOT / "template.yaml"
-
-type Json = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[2]
+READY = "Tenantgate ready at "
+# What would choose another provider, port, database or level than the tests expect.
+_FOREIGN = ("OIDC_", "JWT_", "JWKS_", "TENANT_ID_", "TRUSTED_", "ALLOWED_", "DATABASE_", "PUBLIC_", "AWS_", "REDIS_")
+_FOREIGN_NAMES = {"PORT", "ENVIRONMENT", "LOG_LEVEL", "COOKIE_SEALING_KEYS"}
 
 
-@dataclass(frozen=True, slots=True)
-class ApiRoute:
-    """`key` as API Gateway writes it: `GET /path`, `ANY /path/{proxy+}` or `$default`."""
-
-    key: str
-    function: str
-    authorizers: tuple[str, ...]
+class StackFailed(AssertionError):
+    """It ended, or took too long, before it was ready. The text is what it printed."""
 
 
-class Stack:
-    """The translated template."""
+@dataclass
+class RunningStack:
+    """`url` has no trailing slash. `lines` is everything printed so far, without line ends."""
 
-    def __init__(self, document: Json) -> None:
-        self.document = document
-
-    def resources(self, kind: str) -> dict[str, Json]:
-        return {name: body for name, body in self.document["Resources"].items() if body["Type"] == kind}
-
-    def properties(self, name: str) -> Json:
-        found: Json = self.document["Resources"][name]["Properties"]
-        return found
+    url: str
+    data_dir: Path
+    process: subprocess.Popen[str]
+    lines: list[str] = field(default_factory=list)
+    _printed: queue.SimpleQueue[str | None] = field(default_factory=queue.SimpleQueue)
 
     @property
-    def functions(self) -> dict[str, Json]:
-        return {name: body["Properties"] for name, body in self.resources("AWS::Lambda::Function").items()}
+    def ready_lines(self) -> list[str]:
+        """From the ready line to the last line of what follows it at once."""
+        first = next(number for number, line in enumerate(self.lines) if line.startswith(READY))
+        rest = self.lines[first + 1 :]
+        end = next((number for number, line in enumerate(rest) if not line.startswith("  ")), len(rest))
+        return self.lines[first : first + 1 + end]
 
-    def environment(self, function: str) -> Json:
-        variables: Json = self.functions[function]["Environment"]["Variables"]
-        return variables
+    def wait_for_line(self, matches: Callable[[str], bool], *, seconds: float = 20.0) -> str:
+        """The first line, printed already or to come, that matches."""
+        for line in self.lines:
+            if matches(line):
+                return line
+        return _await_line(self, matches, seconds)
 
-    @property
-    def api(self) -> Json:
-        body: Json = self.properties("HttpApi")["Body"]
-        return body
+    def logs(self) -> str:
+        """Everything that the functions wrote (`dev`)."""
+        return "".join(path.read_text("utf-8") for path in sorted((self.data_dir / "logs").glob("*.log")))
 
-    @property
-    def routes(self) -> list[ApiRoute]:
-        found = []
-        for path, methods in self.api["paths"].items():
-            for method, operation in _present(methods).items():
-                operation = _present(operation)  # noqa: PLW2901
-                verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
-                key = "$default" if operation.get("isDefaultRoute") else f"{verb} {path}"
-                uri = _present(operation["x-amazon-apigateway-integration"]["uri"])["Fn::Sub"]
-                security = tuple(name for need in operation.get("security", []) for name in need)
-                found.append(ApiRoute(key, uri.split("${")[3].removesuffix(".Arn}/invocations"), security))
-        return found
-
-
-def _present(value: Json) -> Json:
-    """The branch of a condition that makes the resource."""
-    chosen: Json = value["Fn::If"][1] if "Fn::If" in value else value
-    return chosen
+    def stop(self, number: int = signal.SIGINT, *, seconds: float = 30.0) -> int:
+        """Signal it, as Ctrl-C does, and wait for its end; the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(seconds)
 
 
-def require_uv() -> None:
-    """Skip the test when SAM can't be run here."""
-    try:
-        find_uv()
-    except UvMissing as error:
-        pytest.skip(str(error))
+@contextmanager
+def dev_stack(data_dir: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[RunningStack]:
+    """`tenantgate dev` on a free port, with its data in `data_dir`; ready when the block begins, gone after it."""
+    with _stack("dev", data_dir, arguments, env) as stack:
+        yield stack
 
 
-@cache
-def deployed_stack() -> Stack:
-    """The template, translated by SAM's own translator."""
-    require_uv()
-    script = Path(__file__).with_name("translate_template.py")
-    done = subprocess.run(
-        tool(f"aws-sam-cli=={SAM_VERSION}", "python", str(script), str(TEMPLATE)),
-        env=tool_environment() | {"AWS_DEFAULT_REGION": "us-east-1"},
-        capture_output=True,
+@contextmanager
+def serve_stack(data_dir: Path, *arguments: str, env: Mapping[str, str] | None = None) -> Iterator[RunningStack]:
+    """`tenantgate serve`: the container's application, otherwise the same."""
+    with _stack("serve", data_dir, arguments, env) as stack:
+        yield stack
+
+
+def start_command(
+    command: Literal["dev", "serve"], data_dir: Path, *arguments: str, env: Mapping[str, str] | None = None
+) -> RunningStack:
+    """Start it without waiting. `url` is empty until `await_ready`."""
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(_FOREIGN) and name not in _FOREIGN_NAMES
+    }
+    port = () if "--port" in arguments else ("--port", "0")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tenantgate_cli.main", command, *port, "--data-dir", str(data_dir), *arguments],
+        cwd=ROOT,
+        env={**clean, "PYTHONUNBUFFERED": "1", **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
-        check=False,
+        # Away from the test run's own terminal and its Ctrl-C.
+        start_new_session=True,
     )
-    assert done.returncode == 0, done.stderr
-    return Stack(json.loads(done.stdout))
+    stack = RunningStack("", data_dir, process)
+    threading.Thread(target=_read, args=(stack,), daemon=True).start()
+    return stack
 
 
-def function_folder(name: str) -> str:
-    """AuthLoginFunction → auth_login."""
-    stem = name.removesuffix("Function")
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in stem).lstrip("_")
+def await_ready(stack: RunningStack, *, seconds: float = 90.0) -> RunningStack:
+    """Wait for the ready line. Raises StackFailed."""
+    line = _await_line(stack, lambda line: line.startswith(READY), seconds)
+    stack.url = line.removeprefix(READY).strip()
+    _await_line(stack, lambda line: line.startswith("  Ctrl-C"), seconds)
+    return stack
+
+
+@contextmanager
+def _stack(
+    command: Literal["dev", "serve"], data_dir: Path, arguments: tuple[str, ...], env: Mapping[str, str] | None
+) -> Iterator[RunningStack]:
+    stack = start_command(command, data_dir, *arguments, env=env)
+    try:
+        yield await_ready(stack)
+    finally:
+        try:
+            stack.stop()
+        except subprocess.TimeoutExpired:
+            stack.process.kill()
+            stack.process.wait()
+        if stack.process.stdout is not None:
+            stack.process.stdout.close()
+
+
+def _read(stack: RunningStack) -> None:
+    assert stack.process.stdout is not None
+    try:
+        for line in stack.process.stdout:
+            stack.lines.append(line.rstrip("\n"))
+            stack._printed.put(line.rstrip("\n"))
+    except ValueError:
+        pass  # closed while it was read
+    stack._printed.put(None)
+
+
+def _await_line(stack: RunningStack, matches: Callable[[str], bool], seconds: float) -> str:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            line = stack._printed.get(timeout=max(0.0, deadline - time.monotonic()))
+        except queue.Empty:
+            raise StackFailed(f"no such line within {seconds:g} s:\n" + "\n".join(stack.lines)) from None
+        if line is None:
+            stack._printed.put(None)
+            raise StackFailed("it ended:\n" + "\n".join(stack.lines))
+        if matches(line):
+            return line

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -27,6 +27,7 @@ from tenantgate_cli.gateway.runtime import FunctionError
 type Scope = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+type AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 10 * 1024 * 1024
 # Request line and header values together.
@@ -70,6 +71,7 @@ class Gateway:
         self._environments = environments
         self.functions: dict[str, Function] = {}
         self._unanswered: set[asyncio.Task[bytes]] = set()
+        self._warming: asyncio.Task[None] | None = None
         self.load(template)
 
     def load(self, template: Template) -> None:
@@ -92,8 +94,32 @@ class Gateway:
     def template(self) -> Template:
         return self._template
 
+    def restart(self, names: Iterable[str]) -> list[str]:
+        """Serve from changed code; returns which of `names` were running. These start anew, the last used first."""
+        running = [name for name in names if self.functions[name].restart()]
+        running.sort(key=lambda name: self.functions[name].last_used, reverse=True)
+        if self._warming is not None:
+            self._warming.cancel()
+        self._warming = asyncio.create_task(self._warm(running))
+        return running
+
+    async def _warm(self, names: Iterable[str]) -> None:
+        # One after the other: whoever is asked for meanwhile starts at once by itself.
+        for name in names:
+            if name in self.functions:
+                await self.functions[name].warm()
+
+    async def retire_idle(self, *, every: float = 15.0) -> None:
+        """Run for ever: end environments that were needed for a burst of requests only."""
+        while True:
+            await asyncio.sleep(every)
+            for function in self.functions.values():
+                function.retire_idle()
+
     async def stop(self) -> None:
         """End every function's processes."""
+        if self._warming is not None:
+            self._warming.cancel()
         await asyncio.gather(*(function.stop() for function in self.functions.values()))
         await asyncio.gather(*self._unanswered, return_exceptions=True)
 

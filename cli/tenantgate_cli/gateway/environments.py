@@ -41,6 +41,7 @@ class Function:
         self._current: set[FunctionProcess] = set()
         self._all: set[FunctionProcess] = set()
         self._generation = 0
+        self.last_used = 0.0
         self._waiting: deque[asyncio.Future[FunctionProcess]] = deque()
         self._starting = 0
         self._starts: set[asyncio.Task[None]] = set()
@@ -58,16 +59,17 @@ class Function:
 
     async def invoke(self, payload: bytes, *, trace_id: str = "") -> bytes:
         """Event bytes in, answer bytes out. Raises FunctionError."""
+        self.last_used = time.monotonic()
         process = await self._acquire()
         try:
             return await process.invoke_raw(payload, trace_id=trace_id)
         finally:
             self._release(process)
 
-    def restart(self, spec: FunctionSpec | None = None) -> None:
+    def restart(self, spec: FunctionSpec | None = None) -> bool:
         """Serve further requests from new processes; those in the middle of an invocation finish it first.
 
-        A function that was running is started at once, so that the next request needn't wait.
+        Returns whether any was running.
         """
         self.spec = spec or self.spec
         self._generation += 1
@@ -76,8 +78,14 @@ class Function:
         self._current = set()
         for process, _ in idle:
             self._discard(process)
-        if was_running or self._waiting:
+        self._grow()
+        return was_running
+
+    async def warm(self) -> None:
+        """Have an environment ready before it is asked for. One that can't start says so when it is asked for."""
+        if not self._current and not self._starting and not self._closed:
             self._start(patience=0.0)
+        await asyncio.gather(*self._starts, return_exceptions=True)
 
     async def stop(self) -> None:
         """End every environment, in the middle of what it does."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ANY_METHOD = "ANY"
@@ -80,3 +80,10 @@ class Template:
     path: Path
     api: Api
     functions: Mapping[str, FunctionSpec]
+
+    def with_machine_variables(self, variables: Mapping[str, str]) -> Template:
+        """The same, with variables that every function needs on this machine and the template can't know."""
+        functions = {
+            name: replace(function, env={**variables, **function.env}) for name, function in self.functions.items()
+        }
+        return replace(self, functions=functions)

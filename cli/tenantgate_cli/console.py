@@ -1,0 +1,49 @@
+"""What the commands print: timed steps, and failures that say what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.text import Text
+
+# `soft_wrap` where it prints: lines that are meant for copying or for other programs are never broken.
+out = Console(highlight=False, markup=False)
+err = Console(highlight=False, markup=False, stderr=True)
+
+
+class Failure(Exception):
+    """The command can't go on. The text says why; `remedy` is the exact command or setting that mends it."""
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
+def say(text: str | Text = "", style: str | None = None) -> None:
+    out.print(text, style=style, soft_wrap=True)
+
+
+def complain(failure: Failure) -> None:
+    err.print(Text("✗ ", style="red") + Text(str(failure)), soft_wrap=True)
+    if failure.remedy:
+        err.print(Text("  → ", style="green") + Text(failure.remedy), soft_wrap=True)
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Print `name 0.8 s ✓` when the block is done, with ✗ when it failed; on a terminal show that it goes on."""
+    began = time.perf_counter()
+    mark, style = "✗", "red"
+    status = out.status(f"{name} …") if out.is_terminal else None
+    if status is not None:
+        status.start()
+    try:
+        yield
+        mark, style = "✓", "green"
+    finally:
+        if status is not None:
+            status.stop()
+        say(Text(f"{name} {time.perf_counter() - began:.1f} s ") + Text(mark, style=style))

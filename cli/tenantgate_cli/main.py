@@ -1,0 +1,126 @@
+"""The `tenantgate` command. Each subcommand imports what it needs when it runs, so that `--help` is quick."""
+
+# ruff: noqa: PLC0415
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantgate_cli.console import Failure, complain
+
+app = typer.Typer(
+    name="tenantgate",
+    help="Tenantgate on your machine: run it, migrate it, ask it for a token.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+migrate = typer.Typer(help="Bring the database's schema up, down, or say where it is.", no_args_is_help=True)
+app.add_typer(migrate, name="migrate")
+
+PortOption = Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Loopback port; 0 takes any free one.")]
+DataDirOption = Annotated[Path, typer.Option(help="Where database, secrets and logs are kept.")]
+ResetOption = Annotated[bool, typer.Option("--reset", help="Start anew: delete the data first.")]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option(envvar="DATABASE_OWNER_URL", help="The database, as its owner; else the one of the data folder."),
+]
+_DATA_DIR = Path(".local")
+_TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
+
+
+@app.command()
+def dev(
+    port: PortOption = 3000,
+    data_dir: DataDirOption = _DATA_DIR,
+    reset: ResetOption = False,
+    template: Annotated[
+        Path, typer.Option(help="The SAM template to serve.", show_default="template.yaml")
+    ] = _TEMPLATE,
+) -> None:
+    """Run everything here: PostgreSQL, the provider, and each function under Lambda's runtime client."""
+    with _failures():
+        from tenantgate_cli import dev as command
+
+        command.run(port, data_dir, reset=reset, template=template)
+
+
+@app.command()
+def serve(port: PortOption = 3000, data_dir: DataDirOption = _DATA_DIR, reset: ResetOption = False) -> None:
+    """Run the container's application here, with PostgreSQL and the provider of `dev`."""
+    with _failures():
+        from tenantgate_cli import serve as command
+
+        command.run(port, data_dir, reset=reset)
+
+
+@app.command()
+def token(data_dir: DataDirOption = _DATA_DIR) -> None:
+    """Sign the demo user in at the running stack and print the access token."""
+    with _failures():
+        from tenantgate_cli.token import access_token
+
+        typer.echo(access_token(data_dir))
+
+
+@app.command()
+def docs(
+    check: Annotated[bool, typer.Option("--check", help="Only say which are out of step; exit 1 if any is.")] = False,
+) -> None:
+    """Write the documents that are generated from code."""
+    from tenantgate_cli.docs.command import docs as command
+
+    command(check)
+
+
+@migrate.command()
+def up(
+    revision: Annotated[str, typer.Argument(help="Up to this revision.")] = "head",
+    data_dir: DataDirOption = _DATA_DIR,
+    database_url: DatabaseOption = None,
+) -> None:
+    """Apply migrations."""
+    with _failures():
+        from tenantgate_cli.migrate import move
+
+        typer.echo(move("up", revision, data_dir, database_url))
+
+
+@migrate.command()
+def down(
+    revision: Annotated[str, typer.Argument(help="Down to this revision; -1 for one step, base for all.")] = "-1",
+    data_dir: DataDirOption = _DATA_DIR,
+    database_url: DatabaseOption = None,
+) -> None:
+    """Undo migrations, and with them the data of what they made."""
+    with _failures():
+        from tenantgate_cli.migrate import move
+
+        typer.echo(move("down", revision, data_dir, database_url))
+
+
+@migrate.command()
+def current(data_dir: DataDirOption = _DATA_DIR, database_url: DatabaseOption = None) -> None:
+    """Say which revision the database is at, and which is the newest."""
+    with _failures():
+        from tenantgate_cli.migrate import tell
+
+        typer.echo(tell(data_dir, database_url))
+
+
+class _failures:  # noqa: N801 - used as a function
+    """Say what went wrong and what to do, without a stack trace, and exit with 1."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, Failure):
+            complain(error)
+            raise typer.Exit(1) from None
+
+
+if __name__ == "__main__":
+    app()

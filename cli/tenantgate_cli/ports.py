@@ -1,0 +1,71 @@
+"""Loopback ports: taking one, and saying who has it already."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+import psutil
+
+HOST = "127.0.0.1"
+
+
+class PortTaken(Exception):
+    """`holder` says which program has the port, as far as this user may know."""
+
+    def __init__(self, port: int, holder: str) -> None:
+        super().__init__(f"port {port} is taken by {holder}")
+        self.port = port
+        self.holder = holder
+
+
+class PortForbidden(Exception):
+    """This user may not listen on the port."""
+
+
+def bind(port: int) -> socket.socket:
+    """A socket on 127.0.0.1:`port`, 0 for any free one. Raises PortTaken or PortForbidden."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # So that a restart needn't wait for the last run's connections; it doesn't let two programs share a port.
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((HOST, port))
+        sock.listen(1024)
+    except OSError as error:
+        sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port, holder_of(port)) from error
+        if error.errno == errno.EACCES:
+            raise PortForbidden(f"port {port} needs administrator's rights") from error
+        raise
+    return sock
+
+
+def port_of(sock: socket.socket) -> int:
+    return int(sock.getsockname()[1])
+
+
+def next_free(port: int) -> int:
+    """The first port above `port` that could be taken now."""
+    for candidate in range(port + 1, min(port + 100, 65536)):
+        try:
+            bind(candidate).close()
+        except (PortTaken, PortForbidden):
+            continue
+        return candidate
+    return 0
+
+
+def holder_of(port: int) -> str:
+    """`name (process 123)` of who listens on the port."""
+    for process in psutil.process_iter(["name"]):
+        try:
+            listens = any(
+                connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+                for connection in process.net_connections(kind="tcp")
+            )
+        except psutil.Error:
+            continue
+        if listens:
+            return f"{process.info['name']} (process {process.pid})"
+    return "another program"
