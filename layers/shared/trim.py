@@ -16,6 +16,7 @@ UNUSED_FOLDERS = (
     "*.dist-info/sboms",
     "asyncpg/_testbase",
     "bin",
+    "include",
     "sqlalchemy/dialects/mssql",
     "sqlalchemy/dialects/mysql",
     "sqlalchemy/dialects/oracle",

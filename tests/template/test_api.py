@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from tenantgate.web import headers
 from tenantgate_cli.sam import ROOT
-from tests.support.stack import Stack, function_folder
+from tests.support.deployed_template import Stack, function_folder
 
 # Every route stands on exactly one of these lists; whoever adds one decides here who guards it.
 PUBLIC = {
@@ -58,7 +58,9 @@ def test_every_route_of_the_code_is_in_the_template_and_the_other_way_round(stac
         assert isinstance(router, APIRouter)
         for route in router.routes:
             assert isinstance(route, APIRoute)
-            in_code |= {(folder, _template_key(f"{method} {route.path}")) for method in (route.methods or set()) - {"HEAD"}}
+            in_code |= {
+                (folder, _template_key(f"{method} {route.path}")) for method in (route.methods or set()) - {"HEAD"}
+            }
 
     in_template = {(function_folder(route.function), route.key) for route in stack.routes if route.key != "$default"}
     assert in_code == in_template

@@ -8,7 +8,7 @@ from tenantgate.settings import SECRET_NAMES, SECRET_VARIABLES, Settings
 from tenantgate.tokens.policy import token_policy
 from tenantgate_cli.gateway.template import read_template, variable_name
 from tenantgate_cli.sam import ROOT
-from tests.support.stack import TEMPLATE, Stack, function_folder
+from tests.support.deployed_template import TEMPLATE, Stack, function_folder
 
 NEEDS_THE_DATABASE = {
     "AuthCallbackFunction",

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from tenantgate_cli.sam import ROOT, validate
-from tests.support.stack import Stack, require_uv
+from tests.support.deployed_template import Stack, require_uv
 
 STAGES = {"dev": "development", "staging": "staging", "prod": "production"}
 

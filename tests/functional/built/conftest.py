@@ -1,0 +1,28 @@
+"""What `sam build` makes, for this machine's processor, from template and makefiles."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tenantgate_cli.sam import build, native_architecture
+from tenantgate_cli.servers.postgres import EmbeddedPostgres, PostgresAddresses
+from tests.support.deployed_template import require_uv
+
+
+@pytest.fixture(scope="session")
+def build_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    require_uv()
+    folder = tmp_path_factory.mktemp("sam-build")
+    done = build(native_architecture(), folder)
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresAddresses]:
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    try:
+        yield server.start()
+    finally:
+        server.stop()

@@ -1,0 +1,181 @@
+"""The bundles: what is in them, what is not, and that Lambda's runtime can use the bytecode."""
+
+import importlib.util
+import marshal
+import os
+import shutil
+import struct
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tenantgate_cli.sam import ROOT, Architecture, find_uv, native_architecture, sam
+from tests.support.deployed_template import function_folder, require_uv
+
+LARGEST_LAYER = 30_000_000
+LARGEST_FUNCTION = 100_000
+MACHINES = {"x86_64": 62, "arm64": 183}
+
+FUNCTIONS = sorted(
+    f"{''.join(part.title() for part in handler.parent.name.split('_'))}Function"
+    for handler in ROOT.glob("functions/*/handler.py")
+)
+
+
+def files(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_is_its_own_folder_and_nothing_else(build_dir: Path, function: str) -> None:
+    name = function_folder(function)
+    source = {f"functions/{name}/{file}" for file in files(ROOT / "functions" / name)}
+    if function == "MigrationRunnerFunction":
+        source |= {f"migrations/{file}" for file in files(ROOT / "migrations")}
+
+    built = files(build_dir / function)
+
+    assert f"functions/{name}/handler.py" in built
+    assert {file for file in built if "__pycache__" not in file} == {
+        file for file in source if "__pycache__" not in file
+    }
+    assert sum(path.stat().st_size for path in (build_dir / function).rglob("*")) < LARGEST_FUNCTION
+
+
+@pytest.mark.parametrize("bundle", [*FUNCTIONS, "SharedLayer"])
+def test_every_module_has_bytecode_that_the_runtime_uses_without_looking_at_the_source(
+    build_dir: Path, bundle: str
+) -> None:
+    sources = [path for path in (build_dir / bundle).rglob("*.py") if "/templates/" not in path.as_posix()]
+
+    assert sources
+    for source in sources:
+        header = Path(importlib.util.cache_from_source(str(source))).read_bytes()[:16]
+        # PEP 552: hash-based (bit 0), not checked against the source (bit 1 clear).
+        assert header[:4] == importlib.util.MAGIC_NUMBER, source
+        assert struct.unpack("<I", header[4:8]) == (0b01,), source
+
+
+def test_bytecode_doesnt_name_the_folder_it_was_built_in(build_dir: Path) -> None:
+    for bundle, module, place in [
+        ("HealthFunction", "functions/health/handler.py", "/var/task"),
+        ("SharedLayer", "python/tenantgate/errors.py", "/opt"),
+    ]:
+        cached = Path(importlib.util.cache_from_source(str(build_dir / bundle / module)))
+        assert marshal.loads(cached.read_bytes()[16:]).co_filename == f"{place}/{module}"
+
+
+def test_the_layer_has_our_package_and_what_it_needs_under_python(build_dir: Path) -> None:
+    layer = build_dir / "SharedLayer" / "python"
+    source = {file for file in files(ROOT / "layers/shared/tenantgate") if "__pycache__" not in file}
+
+    assert {file for file in files(layer / "tenantgate") if "__pycache__" not in file} == source
+    for package in ("cryptography", "fastapi", "mangum", "sqlalchemy", "asyncpg", "alembic"):
+        assert (layer / package / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize(
+    "unwanted",
+    [
+        pytest.param("boto3", id="boto3-is-the-runtimes"),
+        pytest.param("botocore", id="botocore-is-the-runtimes"),
+        pytest.param("awslambdaric", id="the-runtime-client"),
+        pytest.param("uvicorn", id="the-containers-server"),
+        pytest.param("pytest", id="the-tests-tools"),
+        pytest.param("tenantgate_cli", id="the-command-line"),
+        pytest.param("bin", id="commands"),
+        pytest.param("**/tests", id="tests"),
+        pytest.param("**/*.pyi", id="stubs"),
+        pytest.param("**/*.pyx", id="sources-of-compiled-modules"),
+        pytest.param("sqlalchemy/dialects/mysql", id="another-dialect"),
+        pytest.param("**/.*", id="hidden-files"),
+    ],
+)
+def test_the_layer_leaves_out_what_no_function_imports(build_dir: Path, unwanted: str) -> None:
+    assert not list((build_dir / "SharedLayer" / "python").glob(unwanted))
+
+
+def test_the_layer_keeps_the_licences_of_what_it_ships(build_dir: Path) -> None:
+    for information in (build_dir / "SharedLayer" / "python").glob("*.dist-info"):
+        kept = {path.name.lower() for path in information.rglob("*") if path.is_file()}
+        assert "metadata" in kept, information.name
+
+
+def test_the_zipped_layer_is_small_enough(build_dir: Path, tmp_path: Path) -> None:
+    archive = tmp_path / "layer.zip"
+    layer = build_dir / "SharedLayer"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for path in layer.rglob("*"):
+            zipped.write(path, path.relative_to(layer))
+
+    assert archive.stat().st_size <= LARGEST_LAYER
+
+
+def machine_of(shared_object: Path) -> int:
+    image = shared_object.read_bytes()
+    assert image[:4] == b"\x7fELF"
+    number: int = struct.unpack_from("<H", image, 18)[0]
+    return number
+
+
+@pytest.mark.parametrize("arch", ["arm64", "x86_64"])
+def test_compiled_modules_are_of_the_chosen_architecture_and_stripped(
+    arch: Architecture, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    if arch == native_architecture():
+        folder: Path = request.getfixturevalue("build_dir")
+    else:
+        require_uv()
+        folder = tmp_path
+        arguments = ("build", "SharedLayer", "--build-dir", str(folder))
+        done = sam(*arguments, "--parameter-overrides", f"Architecture={arch}", arch=arch)
+        assert done.returncode == 0, done.stdout
+
+    compiled = [path for path in (folder / "SharedLayer").rglob("*.so*") if path.is_file()]
+
+    assert compiled
+    assert {machine_of(path) for path in compiled} == {MACHINES[arch]}
+    for path in compiled:
+        assert struct.unpack_from("<H", path.read_bytes(), 60) == (0,), f"{path} has sections"
+
+
+def test_requirements_are_those_of_the_lock_file(tmp_path: Path) -> None:
+    require_uv()
+    checkout = tmp_path / "checkout"
+    (checkout / "layers/shared").mkdir(parents=True)
+    for file in ("pyproject.toml", "uv.lock", "README.md", "layers/shared/Makefile"):
+        shutil.copy(ROOT / file, checkout / file)
+
+    subprocess.run(
+        ["make", "-f", "layers/shared/Makefile", "requirements", f"UV={find_uv()}"],
+        cwd=checkout,
+        env={name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
+        check=True,
+        capture_output=True,
+    )
+
+    exported = (checkout / "layers/shared/requirements.txt").read_text(encoding="utf-8")
+    committed = (ROOT / "layers/shared/requirements.txt").read_text(encoding="utf-8")
+    assert committed == exported, "run: make -f layers/shared/Makefile requirements"
+
+
+@pytest.mark.parametrize(
+    ("variables", "complaint"),
+    [
+        pytest.param(["ARCH=mips"], "ARCH must be arm64 or x86_64; it is mips", id="unknown-architecture"),
+        pytest.param(["ARCH=arm64", "PYTHON=false"], "PYTHON must name a Python 3.13; it is false", id="other-python"),
+    ],
+)
+def test_the_layer_refuses_to_be_built_wrong(tmp_path: Path, variables: list[str], complaint: str) -> None:
+    done = subprocess.run(
+        ["make", "-f", "layers/shared/Makefile", "build-SharedLayer", f"ARTIFACTS_DIR={tmp_path}", *variables],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode != 0
+    assert complaint in done.stderr

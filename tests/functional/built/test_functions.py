@@ -1,0 +1,266 @@
+"""Every built function, under Lambda's runtime client, with its build folder and the layer's on the path alone."""
+
+import base64
+import contextlib
+import json
+import os
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenantgate_cli.gateway.runtime import FunctionError, FunctionProcess
+from tenantgate_cli.gateway.template import read_template
+from tenantgate_cli.servers.postgres import PostgresAddresses
+
+pytestmark = pytest.mark.anyio
+
+PRINCIPAL = {
+    "user_id": "user-1",
+    "tenant_id": "org-6f0f9e2e-8f0f-4f53-9d6d-7e1a6a0a4a11",
+    "issuer": "http://127.0.0.1:9/idp",
+    "scopes": "openid profile",
+    "expires_at": int(time.time()) + 600,
+    "auth_method": "bearer",
+    "request_id": "request-0000000001",
+}
+
+
+def http_event(
+    method: str,
+    path: str,
+    *,
+    route: str | None = None,
+    headers: dict[str, str] | None = None,
+    body: object = None,
+    authorizer: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """API Gateway's event of payload format 2.0."""
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": route or f"{method} {path}",
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"host": "auth.example.com", **(headers or {})},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "api",
+            "domainName": "auth.example.com",
+            "domainPrefix": "auth",
+            "http": {
+                "method": method,
+                "path": path,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "192.0.2.1",
+                "userAgent": "test",
+            },
+            "requestId": "JKJaXmPLvHcESHA=",
+            "routeKey": route or f"{method} {path}",
+            "stage": "$default",
+            "time": "21/Nov/2026:20:00:00 +0000",
+            "timeEpoch": 1795291200000,
+        },
+        "isBase64Encoded": False,
+    }
+    if body is not None:
+        event["headers"]["content-type"] = "application/json"
+        event["body"] = json.dumps(body)
+    if authorizer is not None:
+        event["requestContext"]["authorizer"] = {"lambda": authorizer}
+    return event
+
+
+def authorizer_event(headers: dict[str, str]) -> dict[str, Any]:
+    return {
+        **http_event("GET", "/api/v1/auth/me", headers=headers),
+        "type": "REQUEST",
+        "routeArn": "arn:aws:execute-api:eu-central-1:123456789012:api/$default/GET/api/v1/auth/me",
+        "identitySource": None,
+    }
+
+
+@dataclass(frozen=True)
+class Case:
+    function: str
+    event: dict[str, Any]
+    status: int
+    body: dict[str, Any] = field(default_factory=dict)
+
+
+def error(code: str) -> dict[str, Any]:
+    return {"error": {"code": code}}
+
+
+CASES = [
+    pytest.param(Case("HealthFunction", http_event("GET", "/"), 200, {"status": "ok"}), id="health-root"),
+    pytest.param(
+        Case("HealthFunction", http_event("GET", "/api/v1/health/live"), 200, {"status": "ok"}), id="health-live"
+    ),
+    pytest.param(
+        Case(
+            "HealthFunction",
+            http_event("GET", "/api/v1/health/ready"),
+            200,
+            {"status": "ready", "checks": {"database": "ok", "secrets": "ok"}},
+        ),
+        id="health-ready",
+    ),
+    pytest.param(
+        Case("AuthLoginFunction", http_event("GET", "/api/v1/auth/login"), 502, error("SYS_004")),
+        id="auth-login-with-its-provider-away",
+    ),
+    pytest.param(
+        Case(
+            "AuthCallbackFunction",
+            http_event("POST", "/api/v1/auth/callback", body={"code": "code", "state": "state"}),
+            403,
+            error("AUTH_002"),
+        ),
+        id="auth-callback-without-a-transaction",
+    ),
+    pytest.param(
+        Case("AuthValidateFunction", http_event("GET", "/api/v1/auth/validate"), 401, error("AUTH_007")),
+        id="auth-validate-without-a-token",
+    ),
+    pytest.param(
+        Case(
+            "AuthLogoutFunction",
+            http_event("POST", "/api/v1/auth/logout", body={"redirect_uri": "https://elsewhere.example.com/"}),
+            400,
+            error("AUTH_006"),
+        ),
+        id="auth-logout-to-a-foreign-origin",
+    ),
+    pytest.param(
+        Case(
+            "AuthMeFunction",
+            http_event("GET", "/api/v1/auth/me", authorizer=PRINCIPAL),
+            200,
+            {"user_id": PRINCIPAL["user_id"], "tenant_id": PRINCIPAL["tenant_id"]},
+        ),
+        id="auth-me-behind-the-authorizer",
+    ),
+    pytest.param(
+        Case(
+            "IdentityProviderFunction",
+            http_event("GET", "/idp/.well-known/openid-configuration", route="ANY /idp/{proxy+}"),
+            200,
+            {"issuer": "http://127.0.0.1:9/idp"},
+        ),
+        id="identity-provider-discovery",
+    ),
+    pytest.param(
+        Case("UnknownRouteFunction", http_event("GET", "/nowhere", route="$default"), 404, error("VAL_005")),
+        id="unknown-route",
+    ),
+    pytest.param(
+        Case("UnknownRouteFunction", http_event("PUT", "/api/v1/auth/me", route="$default"), 405, error("VAL_006")),
+        id="unknown-method",
+    ),
+]
+
+
+@contextlib.asynccontextmanager
+async def running(build_dir: Path, name: str, database: PostgresAddresses) -> AsyncIterator[FunctionProcess]:
+    """The function of this name, with the variables that the built template gives it."""
+    base_url = "http://127.0.0.1:9"  # the discard port: nobody answers
+    variables = {
+        "ENVIRONMENT": "development",
+        "LOG_LEVEL": "DEBUG",
+        "PUBLIC_BASE_URL": base_url,
+        "ALLOWED_ORIGINS": "http://localhost:3000",
+        "DATABASE_URL": database.app_url,
+        "DATABASE_OWNER_URL": database.owner_url,
+        "OIDC_ISSUER_URL": f"{base_url}/idp",
+        "OIDC_CLIENT_ID": "tenantgate-dev",
+    }
+    secrets = {
+        "OIDC_CLIENT_SECRET": "a secret for tests",
+        "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+    }
+    function = read_template(build_dir / "template.yaml", variables, secrets).functions[name]
+    assert function.root == build_dir / name
+    assert function.layers == (build_dir / "SharedLayer" / "python",)
+    async with FunctionProcess(
+        function.handler,
+        name=name,
+        env=function.env,
+        pythonpath=[function.root, *function.layers],
+        cwd=function.root,
+        timeout=function.timeout,
+        isolated=True,
+    ) as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+async def migrated(build_dir: Path, postgres: PostgresAddresses, anyio_backend: str) -> PostgresAddresses:
+    """The database, brought up to date by the built migration runner."""
+    async with running(build_dir, "MigrationRunnerFunction", postgres) as process:
+        answer = await process.invoke({"action": "upgrade"})
+        assert answer["action"] == "upgrade", answer
+        assert answer["before"] is None
+        assert answer["after"] is not None
+    return postgres
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_built_function_serves_an_api_gateway_event(
+    build_dir: Path, migrated: PostgresAddresses, case: Case
+) -> None:
+    async with running(build_dir, case.function, migrated) as process:
+        answer = await process.invoke(case.event)
+
+    body = json.loads(answer["body"])
+    assert (answer["statusCode"], _reduced(body, case.body)) == (case.status, case.body), body
+    assert answer["headers"]["content-type"] == "application/json"
+    assert answer["headers"]["x-request-id"]
+
+
+def _reduced(given: Any, wanted: Any) -> Any:
+    """Those members of `given` that `wanted` names."""
+    if isinstance(given, dict) and isinstance(wanted, dict):
+        return {name: _reduced(given[name], value) for name, value in wanted.items() if name in given}
+    return given
+
+
+async def test_the_built_authorizer_refuses_with_the_text_that_api_gateway_takes_for_a_401(
+    build_dir: Path, migrated: PostgresAddresses
+) -> None:
+    async with running(build_dir, "AuthorizerFunction", migrated) as process:
+        with pytest.raises(FunctionError, match=r"\AUnauthorized\Z"):
+            await process.invoke(authorizer_event({}))
+        with pytest.raises(FunctionError, match=r"\AUnauthorized\Z"):
+            await process.invoke(authorizer_event({"authorization": "Bearer not.a.token"}))
+
+
+async def test_the_built_migration_runner_tells_where_the_database_is(
+    build_dir: Path, migrated: PostgresAddresses
+) -> None:
+    async with running(build_dir, "MigrationRunnerFunction", migrated) as process:
+        answer = await process.invoke({"action": "current"})
+
+    assert answer["revision"] == answer["head"]
+
+
+async def test_every_line_that_a_built_function_writes_is_json(build_dir: Path, migrated: PostgresAddresses) -> None:
+    async with running(build_dir, "HealthFunction", migrated) as process:
+        await process.invoke(http_event("GET", "/api/v1/health/live"))
+        output = list(process.output)
+
+    assert [json.loads(line)["message"] for line in output] == ["request started", "request completed"]
+
+
+async def test_each_function_has_a_case_here(build_dir: Path) -> None:
+    covered = {case.values[0].function for case in CASES if isinstance(case.values[0], Case)}
+    built = {folder.name for folder in build_dir.iterdir() if folder.name.endswith("Function")}
+
+    assert built - covered == {"AuthorizerFunction", "MigrationRunnerFunction"}
