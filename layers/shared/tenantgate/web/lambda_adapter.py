@@ -39,9 +39,11 @@ def lambda_handler_for(*routes: str | APIRouter, settings: Settings | None = Non
 
         from tenantgate.web.app import create_app  # noqa: PLC0415
 
+        # Before the loop: until our logging is in place, the runtime's prints what asyncio says of it.
+        app = create_app(*routers, settings=settings, cors=False)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
-        adapter = Mangum(create_app(*routers, settings=settings, cors=False), lifespan="off")
+        adapter = Mangum(app, lifespan="off")
 
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         asyncio.set_event_loop(loop)
