@@ -72,13 +72,15 @@ class SigningKeys:
         self._clock = clock
         self._ring: KeyRing | None = None
         self._read_at = 0.0
+        self._reading = asyncio.Lock()
 
     async def ring(self) -> KeyRing:
         """The current keys, read anew every few minutes."""
-        if self._ring is None or self._clock() - self._read_at > _REREAD_AFTER_SECONDS:
-            self._ring = KeyRing(await self._load_or_make())
-            self._read_at = self._clock()
-        return self._ring
+        async with self._reading:
+            if self._ring is None or self._clock() - self._read_at > _REREAD_AFTER_SECONDS:
+                self._ring = KeyRing(await self._load_or_make())
+                self._read_at = self._clock()
+            return self._ring
 
     async def _load_or_make(self) -> dict[SigningAlgorithm, Key]:
         sealer = await self._sealer()
