@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextvars import ContextVar
 from functools import cache, cached_property
 from urllib.parse import unquote_plus
@@ -69,6 +70,8 @@ def is_sensitive(name: str) -> bool:
 
 def sanitize_query(query: str) -> str:
     """A query string fit for a log: names kept where they look like names, values masked but for a short list."""
+    if not query:
+        return ""
     patterns = _patterns()
     parts = []
     for pair in query.split("&", _MOST_ITEMS)[:_MOST_ITEMS]:
@@ -86,20 +89,25 @@ def sanitize_query(query: str) -> str:
 
 def redact(value: object, *, depth: int = 0) -> object:
     """A copy of `value` made of JSON types alone, without secrets, and bounded in depth, length and text."""
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, (bool, int)):
         return value
-    if isinstance(value, (str, bytes)):
-        return redact_text(value if isinstance(value, str) else value.decode("utf-8", "replace"))
-    if depth >= _DEEPEST:
-        return MASK
+    if isinstance(value, float):
+        # JSON has no NaN and no infinity.
+        return value if value - value == 0 else str(value)
+    if isinstance(value, (Mapping, list, tuple, set, frozenset)):
+        return MASK if depth >= _DEEPEST else _redact_items(value, depth + 1)
+    return redact_text(_text_of(value))
+
+
+def _redact_items(
+    value: Mapping[object, object] | list[object] | tuple[object, ...] | AbstractSet[object], depth: int
+) -> object:
     if isinstance(value, Mapping):
         return {
-            redact_text(str(name)): MASK if is_sensitive(str(name)) and item else redact(item, depth=depth + 1)
+            redact_text(str(name)): MASK if is_sensitive(str(name)) and item else redact(item, depth=depth)
             for name, item in list(value.items())[:_MOST_ITEMS]
         }
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [redact(item, depth=depth + 1) for item in list(value)[:_MOST_ITEMS]]
-    return redact_text(_text_of(value))
+    return [redact(item, depth=depth) for item in list(value)[:_MOST_ITEMS]]
 
 
 def redact_text(text: str) -> str:
@@ -112,13 +120,25 @@ def redact_text(text: str) -> str:
                 text = text.replace(secret, MASK)
     if text in _found_clean:
         return text
-    redacted = text
+    redacted = _mask_members(text)
     for pattern, replacement in _patterns().substitutions:
         redacted = pattern.sub(replacement, redacted)
     if redacted == text and len(text) <= 256 and len(_found_clean) < 1024:
         # Most messages and paths are the same few; what is remembered here has nothing to hide.
         _found_clean.add(text)
     return redacted
+
+
+def _mask_members(text: str) -> str:
+    """Mask the values of `name=value`, `"name": "value"` and the like whose name is sensitive."""
+    patterns, parts, written, at = _patterns(), [], 0, 0
+    while (member := patterns.member.search(text, at)) is not None:
+        at = member.end()
+        # Not sensitive: on with the value itself, since "Error: password=..." holds a member within a member.
+        if is_sensitive(member[1]) and (value := patterns.value.match(text, at)) is not None:
+            parts += [text[written:at], MASK]
+            written = at = value.end()
+    return "".join([*parts, text[written:]])
 
 
 _found_clean: set[str] = set()
@@ -214,6 +234,8 @@ def _strings(value: object, *, depth: int) -> Iterable[str]:
 
 
 def _text_of(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
     try:
         return str(value)
     except Exception:  # noqa: BLE001  (a broken __str__ must not lose the line that it is logged in)
@@ -226,6 +248,8 @@ class _Patterns:
     def __init__(self) -> None:
         self.parameter_name = re.compile(r"[A-Za-z][A-Za-z0-9_\[\].-]{0,39}")
         self.harmless_value = re.compile(r"[a-z0-9_ +-]{0,40}|(?:[a-z0-9_-]|%20)*")
+        self.member = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]{0,63})['\"]?\s{0,8}[:=]\s{0,8}b?")
+        self.value = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s&,;}\])\"']+")
         self.substitutions: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
             (
                 re.compile(r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}-----|\Z)"),
@@ -244,13 +268,6 @@ class _Patterns:
             (re.compile(r"(?i)\b(bearer|basic|digest|dpop|apikey)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
             (re.compile(r"://[^\s/@]{1,256}@"), f"://{MASK}@"),
             (re.compile(r"\?([^\s\"'<>#]*=[^\s\"'<>#]*)"), lambda found: "?" + sanitize_query(found[1])),
-            (
-                re.compile(
-                    r"(?<![\w.-])([A-Za-z_][\w.-]{0,63})(['\"]?\s*[:=]\s*b?)"
-                    r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s&,;}\])\"']+)"
-                ),
-                lambda found: found[1] + found[2] + (MASK if is_sensitive(found[1]) else found[3]),
-            ),
             (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
             (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{1,63}"), MASK),
             (re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), MASK),
