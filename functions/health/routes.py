@@ -91,7 +91,11 @@ async def ready() -> ReadyResponse:
 
 @cache
 def readiness() -> Readiness:
-    """This process's checks."""
+    """This process's checks. What they import and build, they do here: a cold start must not use up their deadline."""
+    import tenantgate.database.engine  # noqa: F401, PLC0415  (liveness must not pay for it)
+    from tenantgate.aws.secrets import secret_store  # noqa: PLC0415
+
+    secret_store().prepare()
     secrets = _Secrets()
     return Readiness({"database": Check(_database), "secrets": Check(secrets.check, secrets.overdue)})
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 UNUSED_FOLDERS = (
+    "**/.*",
     "**/tests",
     "**/testing",
     "*.dist-info/sboms",

@@ -128,11 +128,11 @@ CASES = [
     pytest.param(
         Case(
             "AuthLogoutFunction",
-            http_event("POST", "/api/v1/auth/logout", body={"redirect_uri": "https://elsewhere.example.com/"}),
-            400,
-            error("AUTH_006"),
+            http_event("POST", "/api/v1/auth/logout", body={"redirect_uri": "http://localhost:3000/"}),
+            401,
+            error("AUTH_007"),
         ),
-        id="auth-logout-to-a-foreign-origin",
+        id="auth-logout-of-nobody",
     ),
     pytest.param(
         Case(

@@ -8,6 +8,7 @@ A failed re-read keeps what is in memory: a hiccup of Secrets Manager is not an 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import threading
@@ -89,6 +90,15 @@ class SecretStore:
             return SecretsHealth("unavailable", f"no value for {', '.join(missing)}")
         return SecretsHealth("stale", self._failure) if self._failure else SecretsHealth("ok")
 
+    def prepare(self) -> None:
+        """Import and build what reading takes, for callers with a deadline that must not allow for a cold start."""
+        if self._secret_id is not None:
+            import stamina  # noqa: F401, PLC0415
+
+            # What is wrong with it, reading tells.
+            with contextlib.suppress(Exception):
+                self._client()
+
     def invalidate(self) -> None:
         """Read the secret anew at the next call: for when its owner says that it is no longer right."""
         self._read_again_at = float("-inf")
@@ -152,6 +162,7 @@ def secret_store() -> SecretStore:
     """This process's store."""
     settings = get_settings()
 
+    @cache
     def client() -> SecretsClient:
         import boto3  # noqa: PLC0415  (200 ms at a cold start, and only where Secrets Manager is really read)
         from botocore.config import Config  # noqa: PLC0415
