@@ -40,6 +40,11 @@ class Browser:
     def post_json(self, url: str, body: object, *, headers: dict[str, str] | None = None) -> httpx2.Response:
         return self._send("POST", url, json=body, headers={"accept": "application/json", **(headers or {})})
 
+    def post(self, url: str, content: bytes, *, media_type: str) -> httpx2.Response:
+        return self._send(
+            "POST", url, content=content, headers={"accept": "application/json", "content-type": media_type}
+        )
+
     def named(self, prefix: str) -> dict[str, str]:
         """Cookies by name, of any host."""
         return {name: value for (_, _, name), value in self.cookies.items() if name.startswith(prefix)}
@@ -52,6 +57,7 @@ class Browser:
         headers: dict[str, str],
         data: dict[str, str] | None = None,
         json: object = None,
+        content: bytes | None = None,
     ) -> httpx2.Response:
         parts = urlsplit(url)
         sent = {
@@ -61,7 +67,7 @@ class Browser:
         }
         if sent:
             headers = headers | {"cookie": "; ".join(f"{name}={value}" for name, value in sent.items())}
-        answer = self._http.request(method, url, headers=headers, data=data, json=json)
+        answer = self._http.request(method, url, headers=headers, data=data, json=json, content=content)
         self._http.cookies.clear()  # ours are the only cookies
         self.set_cookies = answer.headers.get_list("set-cookie")
         for text in self.set_cookies:

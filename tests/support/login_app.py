@@ -35,6 +35,7 @@ from tenantgate.web.app import create_app
 from tests.support.app_server import AppServer, free_socket
 from tests.support.browser import Browser, location
 from tests.support.misbehaving_provider import CLIENT_ID, CLIENT_SECRET
+from tests.support.session_stores import MemorySessionStore
 
 ALLOWED_ORIGIN = "http://localhost:5173"
 CALLBACK = "/api/v1/auth/callback"
@@ -42,24 +43,18 @@ LOGIN = "/api/v1/auth/login"
 LOGOUT = "/api/v1/auth/logout"
 
 
-class MemorySessionStore:
-    """A `SessionStore` in memory. `broken`: raised by every call, as when the database is down."""
+class BreakableSessionStore(MemorySessionStore):
+    """Fails with `broken`, when set, as when the database is down."""
 
-    def __init__(self) -> None:
-        self.rows: dict[tuple[str, bytes], StoredSession] = {}
-        self.broken: DatabaseUnreachable | None = None
+    broken: DatabaseUnreachable | None = None
 
     async def add(self, session: StoredSession) -> None:
         self._require_up()
-        self.rows[session.tenant_id, session.secret_hash] = session
-
-    async def find(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
-        self._require_up()
-        return self.rows.get((tenant_id, secret_hash))
+        await super().add(session)
 
     async def remove(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
         self._require_up()
-        return self.rows.pop((tenant_id, secret_hash), None)
+        return await super().remove(secret_hash, tenant_id=tenant_id)
 
     def _require_up(self) -> None:
         if self.broken is not None:
@@ -82,8 +77,9 @@ class LoginApp:
     base: str
     settings: Settings
     service: LoginService
-    store: MemorySessionStore
+    store: BreakableSessionStore
     sessions: SessionService
+    sealer: Sealer
     clock: Clock = field(default_factory=Clock)
 
     @property
@@ -135,8 +131,9 @@ def running_login_app(
         client=_no_aws,
         fall_back_to_environment=True,
     )
-    clock, memory = Clock(), MemorySessionStore()
-    sessions = SessionService(session_store or memory, Sealer([key]))
+    clock, memory = Clock(), BreakableSessionStore()
+    sealer = Sealer([key])
+    sessions = SessionService(session_store or memory, sealer)
     verifier = token_verifier(settings.token_policy)
     running = LoginApp(
         base=base,
@@ -144,6 +141,7 @@ def running_login_app(
         service=make_login_service(settings, store, verifier, timeouts=timeouts, clock=clock),
         store=memory,
         sessions=sessions,
+        sealer=sealer,
         clock=clock,
     )
 

@@ -232,7 +232,7 @@ class MisbehavingProvider:
     def _behave(self, request: Recorded) -> Answer:
         match request.path:
             case "/.well-known/openid-configuration":
-                return Answer.of_json(self.edit_metadata(self._metadata()))
+                return Answer.of_json(self.metadata())
             case "/jwks":
                 return Answer.of_json({"keys": self.published})
             case "/authorize":
@@ -244,8 +244,9 @@ class MisbehavingProvider:
             case _:
                 return Answer(status=404)
 
-    def _metadata(self) -> Claims:
-        return {
+    def metadata(self) -> Claims:
+        """The discovery document, as edited."""
+        document = {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",
             "token_endpoint": f"{self.issuer}/token",
@@ -257,12 +258,14 @@ class MisbehavingProvider:
             "id_token_signing_alg_values_supported": ["RS256", "ES256"],
             "authorization_response_iss_parameter_supported": True,
         }
+        return self.edit_metadata(document)
 
     def _authorize(self, query: Mapping[str, str]) -> Answer:
         code = secrets.token_urlsafe(16)
         self._grants[code] = _Grant(query["nonce"], query["code_challenge"], query["redirect_uri"])
         answer = self.edit_authorization_answer({"code": code, "state": query["state"], "iss": self.issuer})
-        return Answer(status=302, headers={"Location": f"{query['redirect_uri']}?{urlencode(answer)}"})
+        joint = "&" if "?" in query["redirect_uri"] else "?"
+        return Answer(status=302, headers={"Location": query["redirect_uri"] + joint + urlencode(answer)})
 
     def _token(self, request: Recorded) -> Answer:
         expected = base64.b64encode(

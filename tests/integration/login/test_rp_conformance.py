@@ -181,7 +181,7 @@ async def userinfo(app: LoginApp, provider: MisbehavingProvider) -> Claims:
     """Ask as the registered client. Our sign-in makes no such call: identity comes from verified tokens alone."""
     registration = ClientRegistration(client_id=CLIENT_ID, scopes=app.settings.oidc_scopes)
     client = ProviderClient(registration, _NoSecret())
-    metadata = ProviderMetadata.from_document(provider.edit_metadata(provider._metadata()))
+    metadata = ProviderMetadata.from_document(provider.metadata())
     return dict(await client.userinfo(metadata, access_token=provider.access_token(), subject=SUBJECT))
 
 

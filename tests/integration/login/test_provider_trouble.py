@@ -1,0 +1,229 @@
+"""A provider that is down, slow or makes no sense: a clear answer within the stated time, no code or secret astray."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tenantgate.errors import ProviderUnreachable
+from tenantgate.login.client import MAX_ANSWER_BYTES, ProviderClient, Timeouts
+from tenantgate.login.provider import ClientRegistration, ProviderMetadata
+from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
+from tests.support.browser import Browser
+from tests.support.login_app import LoginApp, answer_of, code_of, returned_to, running_login_app, sign_in
+from tests.support.misbehaving_provider import CLIENT_ID, CLIENT_SECRET, Answer, MisbehavingProvider
+
+DISCOVERY = "/.well-known/openid-configuration"
+JSON = "application/json"
+
+
+def good_enough(**changes: object) -> bytes:
+    return json.dumps({"access_token": "a", "token_type": "Bearer", "id_token": "b", **changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "code"),
+    [
+        pytest.param(Answer(status=500), 502, "SYS_004", id="error-500"),
+        pytest.param(Answer(status=503, body=b"<html>"), 502, "SYS_004", id="error-503-in-html"),
+        pytest.param(Answer(status=404, body=b"{}"), 502, "SYS_004", id="not-found"),
+        pytest.param(Answer(status=204), 502, "SYS_004", id="no-content"),
+        pytest.param(Answer(status=201, body=good_enough()), 502, "SYS_004", id="another-success"),
+        pytest.param(Answer(body=b""), 502, "SYS_004", id="empty"),
+        pytest.param(Answer(body=b"<html>"), 502, "SYS_004", id="html"),
+        pytest.param(Answer(body=b"[]"), 502, "SYS_004", id="array"),
+        pytest.param(Answer(body=b"null"), 502, "SYS_004", id="null"),
+        pytest.param(Answer(body=b"\xff\xfe{"), 502, "SYS_004", id="not-utf-8"),
+        pytest.param(Answer(body=b"[" * 100_000), 502, "SYS_004", id="deeply-nested"),
+        pytest.param(Answer(body=good_enough(pad="x" * MAX_ANSWER_BYTES)), 502, "SYS_004", id="too-large"),
+        pytest.param(Answer(body=good_enough(access_token=None)), 502, "SYS_004", id="no-access-token"),
+        pytest.param(Answer(body=good_enough(access_token=["a"])), 502, "SYS_004", id="list-for-access-token"),
+        pytest.param(Answer(body=good_enough(token_type="mac")), 502, "SYS_004", id="another-token-type"),
+        pytest.param(Answer(body=good_enough(token_type=None)), 502, "SYS_004", id="no-token-type"),
+        pytest.param(Answer(body=good_enough(id_token=None)), 400, "AUTH_008", id="no-id-token"),
+        pytest.param(Answer(body=good_enough()), 400, "AUTH_008", id="id-token-that-is-none"),
+        pytest.param(Answer.of_json({"error": "invalid_grant"}, 400), 400, "AUTH_001", id="invalid-grant"),
+        pytest.param(Answer.of_json({"error": "invalid_grant"}, 403), 400, "AUTH_001", id="invalid-grant-by-403"),
+        pytest.param(Answer.of_json({"error": "invalid_client"}, 401), 502, "SYS_004", id="invalid-client"),
+        pytest.param(Answer.of_json({"error": "invalid_target"}, 400), 502, "SYS_004", id="invalid-target"),
+        pytest.param(Answer.of_json({"error": "<b>x</b>"}, 400), 502, "SYS_004", id="error-code-in-markup"),
+        pytest.param(Answer.of_json({"error": 7}, 400), 502, "SYS_004", id="error-code-of-another-type"),
+    ],
+)
+def test_the_token_endpoint_makes_no_sense(
+    answer: Answer, status: int, code: str, browser: Browser, provider: MisbehavingProvider
+) -> None:
+    provider.answers["/token"] = answer
+    with running_login_app(provider.issuer) as app:
+        refused = sign_in(browser, app)
+        assert (refused.status_code, code_of(refused)) == (status, code)
+        assert CLIENT_SECRET not in refused.text
+        assert "<b>" not in refused.text
+
+
+@pytest.mark.parametrize(
+    ("error", "named"),
+    [("invalid_client", "OIDC_CLIENT_SECRET"), ("invalid_target", "OIDC_RESOURCE"), ("invalid_scope", "OIDC_SCOPES")],
+)
+def test_a_refusal_that_is_ours_to_mend_names_the_setting(
+    error: str, named: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.answers["/token"] = Answer.of_json({"error": error}, 400)
+    detail = sign_in(browser, app).json()["error"]["detail"]
+    assert detail["provider_error"] == error
+    assert named in detail["remedy"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_carries_neither_code_nor_secret_elsewhere(
+    status: int, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    with MisbehavingProvider() as elsewhere:
+        provider.answers["/token"] = Answer(status=status, headers={"Location": elsewhere.issuer + "/token"})
+        assert code_of(sign_in(browser, app)) == "SYS_004"
+        assert not elsewhere.requests
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        pytest.param(lambda provider: Answer(hold=provider.hold()), id="says-nothing"),
+        pytest.param(lambda provider: Answer(body=b" " * 1000, drip=True), id="drips"),
+    ],
+)
+def test_a_slow_token_endpoint_is_given_up_in_time(
+    slow: Callable[[MisbehavingProvider], Answer], browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.answers["/token"] = slow(provider)
+    began = time.monotonic()
+    answer = sign_in(browser, app)
+    assert (answer.status_code, code_of(answer)) == (504, "SYS_004")
+    assert time.monotonic() - began < 3, "the fixture's limit is one second in all"
+
+
+def test_the_stated_limits_end_before_those_of_the_gateway() -> None:
+    # API Gateway gives a function 30 s; discovery and the key set may take 3 s each beside this.
+    assert Timeouts().total + 2 * 3 < 15
+    assert Timeouts().connect < Timeouts().read < Timeouts().total
+
+
+def test_a_provider_that_is_down_when_signing_in_begins(browser: Browser) -> None:
+    with MisbehavingProvider() as gone:
+        issuer = gone.issuer
+    with running_login_app(issuer) as app:
+        answer = browser.get(app.login_url, accept=JSON)
+        assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
+        shown = browser.get(app.login_url)
+        assert shown.headers["content-type"].startswith("text/html")
+        assert "SYS_004" in shown.text
+        assert not browser.cookies
+
+
+def test_a_provider_that_is_slow_when_signing_in_begins(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.answers[DISCOVERY] = Answer(hold=provider.hold())
+    began = time.monotonic()
+    answer = browser.get(app.login_url, accept=JSON)
+    assert (answer.status_code, code_of(answer)) == (504, "SYS_004")
+    assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(status=500), id="error"),
+        pytest.param(Answer(body=b"<html>"), id="html"),
+        pytest.param(Answer(body=b"x" * 400_000), id="too-large"),
+        pytest.param(Answer(status=302, headers={"Location": "/elsewhere"}), id="redirect"),
+    ],
+)
+def test_discovery_makes_no_sense(
+    answer: Answer, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.answers[DISCOVERY] = answer
+    refused = browser.get(app.login_url, accept=JSON)
+    assert (refused.status_code, code_of(refused)) == (502, "SYS_004")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"authorization_endpoint": None}, id="no-authorization-endpoint"),
+        pytest.param({"token_endpoint": None}, id="no-token-endpoint"),
+        pytest.param({"token_endpoint": "http://provider.example/token"}, id="code-in-the-clear"),
+        pytest.param({"authorization_endpoint": "javascript:alert(1)"}, id="script-for-an-endpoint"),
+        pytest.param({"authorization_endpoint": "https://a.example/\r\nx: y"}, id="header-injection"),
+        pytest.param({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, id="no-client-secret-taken"),
+    ],
+)
+def test_metadata_that_can_not_be_used(
+    changes: dict[str, object], browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.edit_metadata = lambda metadata: {
+        name: value for name, value in (metadata | changes).items() if value is not None
+    }
+    answer = browser.get(app.login_url, accept=JSON)
+    assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
+
+
+def test_keys_out_of_reach(browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+    provider.answers["/jwks"] = Answer(status=503)
+    answer = sign_in(browser, app)
+    assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
+
+
+def test_an_attempt_outlives_a_hiccup(browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+    url = returned_to(browser, app)
+    provider.answers["/token"] = Answer(status=503)
+    assert browser.get(url).status_code == 502
+    assert len(browser.named(COOKIE_PREFIX)) == 1
+    del provider.answers["/token"]
+    assert browser.get(url).status_code == 303
+
+
+class RotatedSecret:
+    """Secrets Manager after a rotation: the old value is in memory until somebody says that it is wrong."""
+
+    def __init__(self, *values: str) -> None:
+        self._values = list(values)
+
+    async def get(self, name: str) -> str:
+        assert name == "OIDC_CLIENT_SECRET"
+        return self._values[0]
+
+    def invalidate(self) -> None:
+        if len(self._values) > 1:
+            self._values.pop(0)
+
+
+def attempt(browser: Browser, app: LoginApp) -> tuple[str, LoginTransaction]:
+    """A code and the attempt that it belongs to."""
+    code = answer_of(returned_to(browser, app))["code"]
+    ((name, sealed),) = browser.named(COOKIE_PREFIX).items()
+    return code, LoginTransaction(**json.loads(app.sealer.open(sealed, purpose="login", context=name.encode())))
+
+
+@pytest.mark.anyio
+async def test_a_rotated_client_secret_is_picked_up_at_once(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    code, transaction = attempt(browser, app)
+    client = ProviderClient(ClientRegistration(CLIENT_ID, ("openid",)), RotatedSecret("the old one", CLIENT_SECRET))
+    metadata = ProviderMetadata.from_document(provider.metadata())
+    tokens = await client.exchange(metadata, code=code, transaction=transaction)
+    assert tokens.id_token
+    assert len(provider.asked("/token")) == 2
+
+
+@pytest.mark.anyio
+async def test_a_wrong_client_secret_is_not_tried_twice(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    code, transaction = attempt(browser, app)
+    client = ProviderClient(ClientRegistration(CLIENT_ID, ("openid",)), RotatedSecret("wrong"))
+    metadata = ProviderMetadata.from_document(provider.metadata())
+    with pytest.raises(ProviderUnreachable, match="invalid_client"):
+        await client.exchange(metadata, code=code, transaction=transaction)
+    assert len(provider.asked("/token")) == 1

@@ -1,0 +1,230 @@
+"""Signing out: by session cookie or bearer token, and where the browser is sent then."""
+
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+
+from tenantgate.errors import DatabaseUnreachable
+from tenantgate.tokens.discovery import provider_directory
+from tests.support.browser import Browser
+from tests.support.login_app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, sign_in
+from tests.support.misbehaving_provider import (
+    CLIENT_ID,
+    TENANT,
+    Answer,
+    Claims,
+    MisbehavingProvider,
+    rsa_key,
+    signed,
+)
+
+SESSION = "__Host-tg_session"
+
+
+def with_session(browser: Browser, app: LoginApp) -> None:
+    assert browser.get(returned_to(browser, app)).status_code == 303
+    assert browser.named(SESSION)
+
+
+def sign_out(browser: Browser, app: LoginApp, body: object = None, **headers: str) -> httpx2.Response:
+    return browser.post_json(app.logout_url, body if body is not None else {}, headers=headers)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def parameters(answer: httpx2.Response) -> dict[str, str]:
+    assert answer.status_code == 200, answer.text
+    assert set(answer.json()) == {"logout_url"}
+    return {name: values[0] for name, values in parse_qs(urlsplit(answer.json()["logout_url"]).query).items()}
+
+
+class TestBySession:
+    def test_ends_it_and_hints_at_it(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        with_session(browser, app)
+        answer = sign_out(browser, app, {"redirect_uri": ALLOWED_ORIGIN + "/bye"}, origin=app.base)
+        assert answer.json()["logout_url"].startswith(provider.issuer + "/end_session?")
+        sent = parameters(answer)
+        assert sent["client_id"] == CLIENT_ID
+        assert sent["post_logout_redirect_uri"] == ALLOWED_ORIGIN + "/bye"
+        assert sent["id_token_hint"].count(".") == 2
+        assert answer.headers["cache-control"] == "no-store"
+        assert not app.store.rows
+        assert not browser.cookies
+
+    def test_returns_home_unless_told_otherwise(self, browser: Browser, app: LoginApp) -> None:
+        with_session(browser, app)
+        assert parameters(sign_out(browser, app, origin=app.base))["post_logout_redirect_uri"] == app.base + "/"
+
+    @pytest.mark.parametrize(
+        ("headers", "allowed"),
+        [
+            pytest.param(lambda app: {"origin": app.base}, True, id="own-origin"),
+            pytest.param(lambda app: {"origin": ALLOWED_ORIGIN}, True, id="allowed-origin"),
+            pytest.param(lambda app: {"sec-fetch-site": "same-origin"}, True, id="same-origin-by-fetch-metadata"),
+            pytest.param(lambda app: {"origin": "https://evil.example"}, False, id="foreign-origin"),
+            pytest.param(lambda app: {"origin": "null"}, False, id="opaque-origin"),
+            pytest.param(lambda app: {"origin": app.base + ".evil.example"}, False, id="suffix"),
+            pytest.param(lambda app: {"sec-fetch-site": "cross-site"}, False, id="cross-site"),
+            pytest.param(lambda app: {"sec-fetch-site": "same-site"}, False, id="sibling-subdomain"),
+            pytest.param(lambda app: {}, False, id="neither"),
+        ],
+    )
+    def test_only_from_our_own_pages(
+        self, headers: Callable[[LoginApp], dict[str, str]], allowed: bool, browser: Browser, app: LoginApp
+    ) -> None:
+        with_session(browser, app)
+        answer = sign_out(browser, app, **headers(app))
+        if allowed:
+            assert answer.status_code == 200
+            assert not app.store.rows
+        else:
+            assert (answer.status_code, code_of(answer)) == (403, "AUTH_021")
+            assert len(app.store.rows) == 1
+            assert browser.named(SESSION)
+
+    @pytest.mark.parametrize(
+        "cookie", [f"{TENANT}.{'x' * 43}", "", "nonsense", "." * 50, "a.b", f"{TENANT}.{'x' * 2000}"]
+    )
+    def test_one_that_is_gone_signs_out_all_the_same(self, cookie: str, browser: Browser, app: LoginApp) -> None:
+        browser.cookies["127.0.0.1", "/", SESSION] = cookie
+        sent = parameters(sign_out(browser, app, origin=app.base))
+        assert "id_token_hint" not in sent
+        assert sent["client_id"] == CLIENT_ID
+        assert not browser.cookies
+
+    def test_twice(self, browser: Browser, app: LoginApp) -> None:
+        with_session(browser, app)
+        kept = dict(browser.cookies)
+        assert sign_out(browser, app, origin=app.base).status_code == 200
+        browser.cookies |= kept
+        assert "id_token_hint" not in parameters(sign_out(browser, app, origin=app.base))
+
+    def test_a_refused_target_leaves_it_alone(self, browser: Browser, app: LoginApp) -> None:
+        with_session(browser, app)
+        answer = sign_out(browser, app, {"redirect_uri": "https://evil.example/"}, origin=app.base)
+        assert (answer.status_code, code_of(answer)) == (400, "AUTH_006")
+        assert len(app.store.rows) == 1
+        assert browser.named(SESSION)
+
+    def test_a_database_that_is_down_leaves_it_alone(self, browser: Browser, app: LoginApp) -> None:
+        with_session(browser, app)
+        app.store.broken = DatabaseUnreachable("connection refused")
+        answer = sign_out(browser, app, origin=app.base)
+        assert (answer.status_code, code_of(answer)) == (503, "SYS_001")
+        assert browser.named(SESSION)
+
+    def test_a_provider_out_of_reach_ends_ours_and_says_so(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        with_session(browser, app)
+        provider_directory()._kept.pop(provider.issuer)  # as in a process that never asked
+        provider.answers["/.well-known/openid-configuration"] = Answer(status=503)
+        answer = sign_out(browser, app, origin=app.base)
+        assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
+        assert "signed out here" in answer.json()["error"]["detail"]
+        assert not app.store.rows
+        assert not browser.cookies
+
+
+class TestByToken:
+    def test_needs_no_session(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        sent = parameters(
+            sign_out(browser, app, {"redirect_uri": ALLOWED_ORIGIN + "/"}, **bearer(provider.access_token()))
+        )
+        assert sent == {"client_id": CLIENT_ID, "post_logout_redirect_uri": ALLOWED_ORIGIN + "/"}
+
+    def test_an_expired_but_genuine_one_signs_out(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        provider.edit_access_token = lambda claims: (
+            claims | {"iat": claims["iat"] - 86400, "exp": claims["iat"] - 84600}
+        )
+        token = provider.access_token()
+        refused = browser.get(app.base + "/api/v1/auth/validate", headers=bearer(token))
+        assert code_of(refused) == "AUTH_003"
+        assert sign_out(browser, app, **bearer(token)).status_code == 200
+
+    @pytest.mark.parametrize(
+        "forge",
+        [
+            pytest.param(lambda c, p: signed(c, rsa_key("not published"), kid="first", typ="at+jwt"), id="signature"),
+            pytest.param(lambda c, p: signed(c | {"aud": "another"}, p.key, typ="at+jwt"), id="audience"),
+            pytest.param(lambda c, p: signed(c | {"iss": "https://evil.example"}, p.key, typ="at+jwt"), id="issuer"),
+            pytest.param(lambda c, p: signed(c | {"nonce": "x", "at_hash": "y"}, p.key), id="id-token"),
+            pytest.param(lambda c, p: signed(c, p.key, typ="logout+jwt"), id="logout-token"),
+        ],
+    )
+    def test_a_forged_one_does_not_expired_or_not(
+        self,
+        forge: Callable[[Claims, MisbehavingProvider], str],
+        browser: Browser,
+        app: LoginApp,
+        provider: MisbehavingProvider,
+    ) -> None:
+        for age in (0, 86400):
+            made: list[Claims] = []
+
+            def aged(claims: Claims, age: int = age, made: list[Claims] = made) -> Claims:
+                made.append(claims | {"iat": claims["iat"] - age, "exp": claims["exp"] - age})
+                return made[0]
+
+            provider.edit_access_token = aged
+            provider.access_token()
+            answer = sign_out(browser, app, **bearer(forge(made[0], provider)))
+            assert (answer.status_code, code_of(answer)) == (401, "AUTH_004")
+            assert answer.headers["www-authenticate"].startswith('Bearer realm="tenantgate", error="invalid_token"')
+
+    def test_beside_a_session_ends_that_too(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        with_session(browser, app)
+        assert "id_token_hint" in parameters(sign_out(browser, app, **bearer(provider.access_token())))
+        assert not app.store.rows
+        assert not browser.cookies
+
+    def test_a_forged_one_beside_a_session_ends_nothing(self, browser: Browser, app: LoginApp) -> None:
+        with_session(browser, app)
+        assert code_of(sign_out(browser, app, origin="https://evil.example", **bearer("e30.e30.x"))) == "AUTH_004"
+        assert len(app.store.rows) == 1
+
+
+def test_needs_a_credential(browser: Browser, app: LoginApp) -> None:
+    for headers in ({}, {"origin": app.base}, {"authorization": "Basic eDp5"}, {"authorization": "Bearer"}):
+        answer = sign_out(browser, app, **headers)
+        assert (answer.status_code, code_of(answer)) == (401, "AUTH_007")
+        assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+def test_a_provider_without_an_end_session_endpoint(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.edit_metadata = lambda metadata: {n: metadata[n] for n in metadata if n != "end_session_endpoint"}
+    answer = sign_out(browser, app, {"redirect_uri": ALLOWED_ORIGIN + "/bye"}, **bearer(provider.access_token()))
+    assert answer.json() == {"logout_url": ALLOWED_ORIGIN + "/bye"}
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param({"redirect_uri": 1}, "VAL_001", id="number"),
+        pytest.param({"redirect_uri": ALLOWED_ORIGIN, "state": "x"}, "VAL_001", id="unknown-member"),
+        pytest.param([], "VAL_001", id="array"),
+        pytest.param({"redirect_uri": ""}, "AUTH_006", id="empty"),
+        pytest.param({"redirect_uri": "/"}, "AUTH_006", id="path"),
+        pytest.param({"redirect_uri": "javascript:alert(1)"}, "AUTH_006", id="script"),
+        pytest.param({"redirect_uri": ALLOWED_ORIGIN + ":80/"}, "AUTH_006", id="port"),
+    ],
+)
+def test_the_body_is_strict(
+    body: object, code: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    assert code_of(sign_out(browser, app, body, **bearer(provider.access_token()))) == code
+
+
+def test_the_token_of_a_sign_in_signs_out(browser: Browser, app: LoginApp) -> None:
+    token = sign_in(browser, app).json()["access_token"]
+    assert sign_out(browser, app, **bearer(token)).status_code == 200
