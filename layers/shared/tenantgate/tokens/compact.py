@@ -23,10 +23,10 @@ _REFUSED_HEADERS = frozenset({"crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", 
 
 # base64url to base64; `+`, `/` and `=` become what strict decoding refuses.
 _BASE64URL = bytes.maketrans(b"-_+/=", b"+/!!!")
-_PADDING = (b"", None, b"==", b"=")
-# RFC 4648 §3.5: the unused bits of the last character are zero, so that no two spellings mean the same bytes.
-_LAST_OF_TWO = frozenset(b"AQgw")
-_LAST_OF_THREE = frozenset(b"AEIMQUYcgkosw048")
+_PADDING = (b"", b"", b"==", b"=")
+# RFC 4648 §3.5: the unused bits of the last character are zero, so that no two spellings mean the same bytes. By the
+# number of characters past the last group of four; a single one can't be.
+_LAST_CHARACTERS = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 
 
 class Header(NamedTuple):
@@ -37,17 +37,11 @@ class Header(NamedTuple):
     typ: str
 
 
-class Parts(NamedTuple):
-    """A token taken apart. `header`, `payload` and `signature` are still base64, of the standard alphabet."""
+def take_apart(token: str) -> tuple[bytes, bytes, bytes, bytes]:
+    """Header, payload and signature, still in base64 (of the standard alphabet), and the bytes that were signed.
 
-    header: bytes
-    payload: bytes
-    signature: bytes
-    signing_input: bytes
-
-
-def take_apart(token: str) -> Parts:
-    """Split into three segments; raises `MalformedToken`."""
+    Raises `MalformedToken` for anything but three segments of a bounded length in ASCII.
+    """
     if len(token) > MAX_TOKEN_LENGTH:
         raise MalformedToken("token is too long", expected=MAX_TOKEN_LENGTH, actual=len(token))
     try:
@@ -59,22 +53,20 @@ def take_apart(token: str) -> Parts:
         kind = "encrypted token (JWE)" if len(segments) == 5 else "not a compact JWS"
         raise MalformedToken(kind, expected="3 segments", actual=len(segments))
     header, payload, signature = segments
-    return Parts(header, payload, signature, raw[: -len(signature) - 1])
+    return header, payload, signature, raw[: -len(signature) - 1]
 
 
 def decode(segment: bytes, what: str) -> bytes:
     """Strict, canonical base64 without padding; raises `MalformedToken`."""
     rest = len(segment) & 3
-    padding = _PADDING[rest]
-    if (
-        padding is None
-        or (rest == 2 and segment[-1] not in _LAST_OF_TWO)
-        or (rest == 3 and segment[-1] not in _LAST_OF_THREE)
-        or not segment
-    ):
-        raise MalformedToken(f"{what} is not canonical base64url")
+    if rest:
+        if segment[-1] not in _LAST_CHARACTERS[rest]:
+            raise MalformedToken(f"{what} is not canonical base64url")
+        segment += _PADDING[rest]
+    elif not segment:
+        raise MalformedToken(f"{what} is empty")
     try:
-        return a2b_base64(segment + padding, strict_mode=True)
+        return a2b_base64(segment, strict_mode=True)
     except Base64Error:
         raise MalformedToken(f"{what} is not canonical base64url") from None
 

@@ -33,9 +33,7 @@ def check_id_token(
         raise WrongTokenType("this is no ID token", actual=check.shown(header.typ))
     if claims.get("token_use", "id") != "id":
         raise WrongTokenType("this is no ID token", actual=check.shown(claims["token_use"]))
-    expires_at, issued_at = check.whole_seconds(claims, "exp"), check.whole_seconds(claims, "iat")
-    check.check_issued(issued_at, now, leeway)
-    check.check_not_before(claims, now, leeway)
+    issued_at, expires_at, _ = check.check_times(claims, now, leeway)
     if not allow_expired:
         check.check_expiry(expires_at, now, leeway)
     _check_client(claims, client_id)
