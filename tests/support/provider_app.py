@@ -12,7 +12,7 @@ from functions.identity_provider.routes import router
 from tenantgate.aws.secrets import secret_store
 from tenantgate.database.wiring import dispose_database
 from tenantgate.settings import get_settings
-from tenantgate.web.app import create_app
+from tenantgate.web.app import TenantgateApp, create_app
 from tests.support.provider import AUDIENCE, CLIENT_ID, CLIENT_SECRET
 
 SPA_ORIGIN = "https://spa.example.test"
@@ -36,6 +36,11 @@ def provider_variables(*, base_url: str, database_url: str, sealing_key: str, **
     }
 
 
+def application() -> TenantgateApp:
+    """The application with the provider's routes, of this process's environment."""
+    return create_app(router)
+
+
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
     """These variables, read anew."""
@@ -53,7 +58,7 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 async def provider_client(variables: Mapping[str, str]) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of the real application in this process."""
     with environment(variables):
-        transport = httpx2.ASGITransport(create_app(router))
+        transport = httpx2.ASGITransport(application())
         try:
             async with httpx2.AsyncClient(transport=transport, base_url=variables["PUBLIC_BASE_URL"]) as client:
                 yield client

@@ -1,0 +1,49 @@
+"""Several processes on one database: what must happen once happens once."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx2
+import pytest
+
+from tenantgate.provider.demo import DEMO_PASSWORD, DEMO_USERNAME
+from tests.support.app_server import free_socket
+from tests.support.postgres import DatabaseUrls
+from tests.support.provider import authorization_request, query_of, sealing_key, token_request
+from tests.support.provider_app import provider_variables
+from tests.support.provider_browser import HTML, form_of
+from tests.support.provider_process import provider_processes
+
+WORKERS = 3
+
+
+@pytest.fixture(scope="module")
+def base_url(database_urls: DatabaseUrls) -> Iterator[str]:
+    with free_socket() as sock:
+        url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        variables = provider_variables(base_url=url, database_url=database_urls.app_url, sealing_key=sealing_key())
+        with provider_processes(variables, sock, workers=WORKERS):
+            yield url
+
+
+def test_processes_that_start_at_once_share_one_key_set(base_url: str) -> None:
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda _: httpx2.get(f"{base_url}/idp/jwks", timeout=20).json(), range(16)))
+    assert all(answer == answers[0] for answer in answers)
+    assert len(answers[0]["keys"]) == 2
+
+
+def test_of_a_race_for_one_code_over_processes_one_wins(base_url: str) -> None:
+    redirect_uri = f"{base_url}/api/v1/auth/callback"
+    for _ in range(5):
+        with httpx2.Client(base_url=base_url, timeout=20) as browser:
+            request = authorization_request(redirect_uri=redirect_uri)
+            form = form_of(browser.get("/idp/authorize", params=dict(request.values), headers=HTML).text)
+            form.fields |= {"username": DEMO_USERNAME, "password": DEMO_PASSWORD}
+            answer = browser.post(form.action, data=form.fields)
+        fields = dict(token_request(query_of(answer.headers["location"])["code"], redirect_uri=redirect_uri).values)
+        with ThreadPoolExecutor(8) as threads:
+            statuses = threads.map(
+                lambda _, body=fields: httpx2.post(f"{base_url}/idp/token", data=body, timeout=20).status_code, range(8)
+            )
+            assert sorted(statuses) == [200, *[400] * 7]
