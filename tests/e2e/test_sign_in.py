@@ -1,0 +1,104 @@
+"""The main job by script, on both targets: login → callback → validate → me → logout."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tenantgate.provider.demo import DEMO_TENANT_ID
+from tests.support.browser import Browser
+from tests.support.flow import access_token, sign_in_as_app, sign_in_by_redirect, submit_demo_sign_in
+from tests.support.stack import RunningStack
+
+
+@pytest.fixture(params=["gateway", "container"])
+def base(request: pytest.FixtureRequest) -> str:
+    stack: RunningStack = request.getfixturevalue(request.param)
+    return stack.url
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with Browser() as made:
+        yield made
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+def test_an_app_signs_in_validates_asks_who_it_is_and_signs_out(base: str, browser: Browser) -> None:
+    answer = sign_in_as_app(browser, base)
+    assert answer.status_code == 200
+    assert set(answer.json()) == {"access_token", "token_type", "expires_in"}
+    assert answer.json()["token_type"] == "Bearer"
+    token = bearer(answer.json()["access_token"])
+
+    valid = browser.get(f"{base}/api/v1/auth/validate", headers=token, accept="application/json")
+    assert valid.status_code == 200
+    assert set(valid.json()) == {"valid", "user_id", "tenant_id", "expires_at"}
+    assert (valid.json()["valid"], valid.json()["tenant_id"]) == (True, DEMO_TENANT_ID)
+
+    me = browser.get(f"{base}/api/v1/auth/me", headers=token, accept="application/json")
+    assert me.status_code == 200
+    assert me.json()["user_id"] == valid.json()["user_id"]
+    assert me.json()["tenant_id"] == DEMO_TENANT_ID
+
+    logout = browser.post_json(f"{base}/api/v1/auth/logout", {"redirect_uri": f"{base}/"}, headers=token)
+    assert logout.status_code == 200
+    assert logout.json()["logout_url"].startswith(f"{base}/idp/")
+
+
+def test_a_browser_gets_a_session_that_a_sign_out_ends(base: str, browser: Browser) -> None:
+    answer = sign_in_by_redirect(browser, base, return_to="/?from=here")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/?from=here")
+    assert len(browser.named("__Host-tg_session")) == 1
+    assert browser.named("__Host-tg_login") == {}
+    assert "You are signed in" in browser.get(f"{base}/").text
+    kept = dict(browser.cookies)
+
+    logout = browser.post_json(f"{base}/api/v1/auth/logout", {"redirect_uri": f"{base}/"}, headers={"origin": base})
+    assert logout.status_code == 200
+    assert browser.named("__Host-tg_session") == {}
+
+    # A copy of the cookie that outlived the sign-out opens nothing.
+    browser.cookies = kept
+    assert "You are signed in" not in browser.get(f"{base}/").text
+
+
+def test_another_site_cannot_sign_a_browser_out(base: str, browser: Browser) -> None:
+    sign_in_by_redirect(browser, base)
+
+    answer = browser.post_json(f"{base}/api/v1/auth/logout", {}, headers={"origin": "https://evil.example"})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "AUTH_021")
+    assert "You are signed in" in browser.get(f"{base}/").text
+
+
+def test_the_same_answer_of_the_provider_opens_the_door_once(base: str, browser: Browser) -> None:
+    sign_in_by_redirect(browser, base)
+    callback = str(sign_in_by_redirect(browser, base).request.url)
+
+    again = browser.get(callback, accept="application/json")
+
+    assert (again.status_code, again.json()["error"]["code"]) == (403, "AUTH_002")
+
+
+def test_two_tabs_sign_in_side_by_side(base: str, browser: Browser) -> None:
+    first, second = (
+        browser.get(f"{base}/api/v1/auth/login", accept="application/json").json()["authorization_url"]
+        for _ in range(2)
+    )
+    for url in (second, first):
+        assert browser.get(submit_demo_sign_in(browser, url)).status_code == 303
+
+
+def test_a_token_of_one_stack_is_nothing_to_another(
+    gateway: RunningStack, container: RunningStack, browser: Browser
+) -> None:
+    token = bearer(access_token(browser, gateway.url))
+
+    answer = browser.get(f"{container.url}/api/v1/auth/validate", headers=token, accept="application/json")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_004")
