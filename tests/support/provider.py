@@ -83,6 +83,9 @@ def sealing_key() -> str:
     return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
+_KEYS, _SEALER = MemoryKeys(), Sealer([sealing_key()])
+
+
 @dataclass
 class ProviderInMemory:
     """A whole provider without a database; `service` is what the routes would call."""
@@ -92,8 +95,9 @@ class ProviderInMemory:
     clock: Clock = field(default_factory=Clock)
     codes: MemoryCodes = field(default_factory=MemoryCodes)
     browser_sessions: MemoryBrowserSessions = field(default_factory=MemoryBrowserSessions)
-    keys: MemoryKeys = field(default_factory=MemoryKeys)
-    sealer: Sealer = field(default_factory=lambda: Sealer([sealing_key()]))
+    # One key set for all, since making RSA keys takes its time.
+    keys: MemoryKeys = field(default_factory=lambda: _KEYS)
+    sealer: Sealer = field(default_factory=lambda: _SEALER)
 
     def __post_init__(self) -> None:
         rule = RedirectRule(exact=[REDIRECT_URI], origins=["http://localhost:5173"])
