@@ -57,7 +57,7 @@ class Issuer:
         return cls(key, file)
 
     def settings(self, **variables: str) -> Settings:
-        return make_settings(OIDC_JWKS_FILE=str(self.jwks_file), **variables)
+        return make_settings(**{"OIDC_JWKS_FILE": str(self.jwks_file), **variables})
 
     def token(self, **claims: object) -> str:
         """A good token unless `claims` spoil it; a claim of None is left out."""

@@ -1,4 +1,4 @@
-"""Whatever goes wrong, one shape: `{"error": {"code", "message", "detail", "request_id"}}` and nothing of our insides."""
+"""Whatever goes wrong, one shape: `{"error": {"code", "message", "detail", "request_id"}}`, and nothing of our own."""
 
 import asyncio
 from collections.abc import Iterator
@@ -150,7 +150,7 @@ JSON = {"content-type": "application/json"}
     ],
 )
 def test_every_failure_has_the_one_shape(
-    client: TestClient, method: str, path: str, sent: dict[str, Any], status: int, code: str
+    client: TestClient, *, method: str, path: str, sent: dict[str, Any], status: int, code: str
 ) -> None:
     answer = client.request(method, path, **sent)
     assert answer.status_code == status

@@ -79,7 +79,9 @@ def test_a_preflight_of_an_allowed_origin(client: TestClient) -> None:
         "access-control-allow-origin": ORIGIN,
         "access-control-allow-credentials": "true",
         "access-control-allow-methods": "GET,POST,PUT,DELETE,OPTIONS",
-        "access-control-allow-headers": "authorization,content-type,traceparent,tracestate,x-api-key,x-csrf-token,x-request-id",
+        "access-control-allow-headers": (
+            "authorization,content-type,traceparent,tracestate,x-api-key,x-csrf-token,x-request-id"
+        ),
         "access-control-max-age": "86400",
     }
     assert answer.headers["vary"] == "Origin"

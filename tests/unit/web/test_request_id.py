@@ -42,7 +42,7 @@ def test_a_well_formed_id_is_taken_over_everywhere(client: TestClient, capsys: p
     ],
 )
 def test_any_other_is_replaced(client: TestClient, offered: str) -> None:
-    answer = client.get("/id", headers={"x-request-id": offered.encode("latin-1")})
+    answer = client.get("/id", headers=[(b"x-request-id", offered.encode("latin-1"))])
     assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
 
 

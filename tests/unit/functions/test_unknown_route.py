@@ -1,0 +1,64 @@
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi import APIRouter
+from starlette.testclient import TestClient
+
+from functions.unknown_route.handler import lambda_handler
+from functions.unknown_route.route_table import ROUTES
+from tenantgate.observability.logging import configure_logging
+from tenantgate.web.app import create_app
+from tests.support.web import api_event, lambda_context, log_lines, make_settings
+
+
+@pytest.fixture
+def container() -> Iterator[TestClient]:
+    """An application with the same routes, each doing nothing."""
+    router = APIRouter()
+    for path, methods in ROUTES.items():
+        router.add_api_route(path, lambda: None, methods=list(methods))
+    with TestClient(create_app(router, settings=make_settings(), cors=False), base_url="https://gate.example") as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "allow"),
+    [
+        pytest.param("GET", "/nothing", 404, None, id="unknown-path"),
+        pytest.param("GET", "/api/v1/auth/me/", 404, None, id="trailing-slash"),
+        pytest.param("POST", "/api/v1/auth/validate", 405, "GET", id="unknown-method"),
+        pytest.param("DELETE", "/api/v1/auth/callback", 405, "GET, POST", id="several-methods"),
+        pytest.param("HEAD", "/", 405, "GET", id="head"),
+        pytest.param("OPTIONS", "/", 405, "GET", id="options"),
+    ],
+)
+def test_the_answer_is_the_containers(
+    container: TestClient, *, method: str, path: str, status: int, allow: str | None
+) -> None:
+    headers = {"x-request-id": "checkout-1"}
+    answer = lambda_handler(api_event(method, path, headers=headers), lambda_context())
+    assert answer["statusCode"] == status
+    assert answer["headers"].get("allow") == allow
+    same = container.request(method, path, headers=headers)
+    assert same.status_code == status
+    assert same.content.decode() == ("" if method == "HEAD" else answer["body"])
+    assert {name: value for name, value in same.headers.items() if name != "content-length"} == answer["headers"]
+
+
+@pytest.mark.parametrize("headers", [None, {}, {"X-Request-ID": "checkout-1"}])
+def test_it_logs_as_every_function_does(headers: dict[str, str] | None, capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(level="DEBUG", service="tenantgate")
+    event: dict[str, Any] = api_event(path="/nothing", query="code=abcdef", cookies=["a=hunter2"])
+    event["headers"] = headers
+    answer = lambda_handler(event, lambda_context("invocation-3"))
+    out = capsys.readouterr().out
+    lines = log_lines(out)
+    assert [line["message"] for line in lines] == ["request started", "request refused", "request completed"]
+    expected = "checkout-1" if headers else "JKJaXmPLvHcESHA="
+    assert {line["request_id"] for line in lines} == {expected}
+    assert json.loads(answer["body"])["error"]["request_id"] == expected
+    assert {line["function_request_id"] for line in lines} == {"invocation-3"}
+    assert "abcdef" not in out
+    assert "hunter2" not in out

@@ -1,0 +1,38 @@
+import json
+import re
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from tenantgate.web import docs
+from tenantgate.web.app import create_app
+from tenantgate.web.docs import documentation_routes
+from tests.support.web import make_settings
+
+
+def test_the_page_and_all_it_loads_come_from_here(tmp_path: Path) -> None:
+    document = tmp_path / "openapi.json"
+    document.write_text(json.dumps({"openapi": "3.1.0", "paths": {}}))
+    app = create_app(settings=make_settings(), extra_routes=documentation_routes(document))
+    with TestClient(app, base_url="https://gate.example.test") as client:
+        page = client.get("/docs")
+        assert page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "script-src 'self';" in page.headers["content-security-policy"]
+        loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+        assert len(loaded) == 5
+        for target in loaded:
+            assert target.startswith(("/docs/", "data:"))
+            if target.startswith("/"):
+                answer = client.get(target)
+                assert answer.status_code == 200
+                assert answer.content
+        assert client.get("/docs/openapi.json").json()["openapi"] == "3.1.0"
+        assert client.get("/docs/assets/start.js").headers["content-type"].startswith("text/javascript")
+        assert client.get("/docs/assets/..%2f..%2f__init__.py").status_code == 404
+
+
+def test_missing_assets_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docs, "find_spec", lambda _name: None)
+    with pytest.raises(RuntimeError, match=r"install tenantgate\[container\]"):
+        documentation_routes(tmp_path / "openapi.json")

@@ -1,0 +1,120 @@
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from fastapi import APIRouter, Request, Response
+
+from tenantgate.context import current_request
+from tenantgate.web.cookies import set_cookie
+from tenantgate.web.headers import SECURE_HEADERS
+from tenantgate.web.lambda_adapter import LambdaHandler, lambda_handler_for
+from tests.support.web import ORIGIN, api_event, lambda_context, log_lines, make_settings
+
+router = APIRouter()
+
+
+@router.get("/loop")
+async def loop_id() -> int:
+    return id(asyncio.get_running_loop())
+
+
+@router.get("/cookies")
+async def cookies(request: Request) -> Response:
+    response = Response(json.dumps(request.cookies), media_type="application/json")
+    set_cookie(response, "a", "1", max_age=1)
+    set_cookie(response, "b", "2", max_age=1)
+    return response
+
+
+@router.get("/id")
+async def request_id() -> str:
+    return current_request().request_id
+
+
+@router.get("/crash")
+async def crash() -> None:
+    raise ValueError("an inside")
+
+
+@router.post("/echo")
+async def echo(body: dict[str, Any]) -> dict[str, Any]:
+    return body
+
+
+@pytest.fixture(scope="module")
+def handler() -> LambdaHandler:
+    return lambda_handler_for(router, settings=make_settings())
+
+
+def test_one_event_loop_serves_every_invocation(handler: LambdaHandler) -> None:
+    bodies = {handler(api_event(path="/loop"), lambda_context())["body"] for _ in range(3)}
+    assert len(bodies) == 1
+
+
+def test_cookies_come_and_go_as_payload_2_has_them(handler: LambdaHandler) -> None:
+    answer = handler(api_event(path="/cookies", cookies=["x=1", "y=2"]), lambda_context())
+    assert json.loads(answer["body"]) == {"x": "1", "y": "2"}
+    assert [cookie.partition(";")[0] for cookie in answer["cookies"]] == ["a=1", "b=2"]
+    assert "set-cookie" not in answer["headers"]
+
+
+@pytest.mark.parametrize(
+    ("offered", "expected"),
+    [
+        pytest.param({}, "JKJaXmPLvHcESHA=", id="the-gateways"),
+        pytest.param({"x-request-id": "checkout-1"}, "checkout-1", id="the-callers"),
+        pytest.param({"x-request-id": "bad id"}, "JKJaXmPLvHcESHA=", id="the-gateways-for-a-bad-one"),
+    ],
+)
+def test_the_request_id_is_tied_to_the_gateways(
+    handler: LambdaHandler, offered: dict[str, str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = handler(
+        api_event(path="/id", headers={"x-amzn-trace-id": "Root=1-5e6722a7", **offered}), lambda_context("invocation-1")
+    )
+    assert answer["headers"]["x-request-id"] == json.loads(answer["body"]) == expected
+    end = log_lines(capsys.readouterr().out)[-1]
+    assert end["context"]["gateway_request_id"] == "JKJaXmPLvHcESHA="
+    assert (end["function_request_id"], end["trace_id"]) == ("invocation-1", "Root=1-5e6722a7")
+
+
+def test_a_failure_has_our_shape_and_headers(handler: LambdaHandler) -> None:
+    answer = handler(api_event(path="/crash"), lambda_context())
+    assert answer["statusCode"] == 500
+    assert json.loads(answer["body"])["error"]["code"] == "SYS_003"
+    assert answer["headers"].items() >= SECURE_HEADERS.items()
+    assert "an inside" not in str(answer)
+
+
+def test_cors_is_left_to_the_gateway(handler: LambdaHandler) -> None:
+    answer = handler(api_event(path="/id", headers={"origin": ORIGIN}), lambda_context())
+    assert not [name for name in answer["headers"] if name.startswith("access-control")]
+
+
+def test_a_body_too_large_is_refused_without_a_connection_header(handler: LambdaHandler) -> None:
+    event = api_event(
+        "POST", "/echo", headers={"content-type": "application/json"}, body=json.dumps({"a": "b" * 70_000})
+    )
+    answer = handler(event, lambda_context())
+    assert answer["statusCode"] == 413
+    assert "connection" not in answer["headers"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        pytest.param({}, id="empty"),
+        pytest.param({"version": "2.0", "requestContext": {}}, id="no-request"),
+        pytest.param({"Records": []}, id="another-source"),
+    ],
+)
+def test_an_event_that_nobody_can_serve_gets_our_shape(
+    handler: LambdaHandler, event: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = handler(event, lambda_context("invocation-2"))
+    error = json.loads(answer["body"])["error"]
+    assert (answer["statusCode"], error["code"], error["request_id"]) == (500, "SYS_003", "invocation-2")
+    assert answer["headers"].items() >= SECURE_HEADERS.items()
+    (line,) = log_lines(capsys.readouterr().out)
+    assert (line["level"], line["request_id"]) == ("ERROR", "invocation-2")
