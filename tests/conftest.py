@@ -2,7 +2,11 @@
 
 import pytest
 
+from tests.support.postgres import database_urls, postgres_server
 from tests.support.requires import MISSING, SYSTEM_PACKAGES
+from tests.support.running import container, gateway
+
+__all__ = ["container", "database_urls", "gateway", "postgres_server"]  # fixtures
 
 
 @pytest.fixture

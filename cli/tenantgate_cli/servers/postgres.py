@@ -30,7 +30,7 @@ from tenantgate_cli.servers.unprivileged import reachable, reachable_copy, unpri
 DATABASE = "tenantgate"
 ADMIN, OWNER, APPLICATION = "postgres", "tenantgate_owner", "tenantgate_app"
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_START_SECONDS, _STOP_SECONDS = 60.0, 20.0
+_START_SECONDS, _STOP_SECONDS, _ENDING_SECONDS = 60.0, 20.0, 10.0
 # Through the working directory, so that folders above it may be closed to the user that PostgreSQL runs as.
 _WORKING_DIRECTORY = "/proc/self/cwd"
 _HOST_RULES = "host all all 127.0.0.1/32 scram-sha-256\n"
@@ -109,15 +109,20 @@ class EmbeddedPostgres:
         if not self._cluster.exists():
             self._initialize()
         self._check_cluster()
-        for attempts_left in (2, 1, 0):
+        give_up = time.monotonic() + _ENDING_SECONDS
+        while True:
             port = self._port or _free_port()
             try:
                 self._run(port)
             except _PortTaken:
-                if self._port is not None or not attempts_left:
+                if self._port is not None or time.monotonic() > give_up:
                     raise PostgresBroken(
                         f"port {port} on 127.0.0.1 is taken by another program. Stop it, or choose another port."
                     ) from None
+            except _StillEnding:
+                if time.monotonic() > give_up:
+                    raise self._broken("processes of its last server don't end") from None
+                time.sleep(0.05)
             else:
                 self._port = port
                 break
@@ -203,7 +208,7 @@ class EmbeddedPostgres:
         first = lock.read_text().split("\n", 1)[0].strip()
         if first.isdigit() and _is_postgres(int(first)):
             # A server of ours that was killed a moment ago may still be ending.
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + _ENDING_SECONDS
             while _is_postgres(int(first)) and time.monotonic() < deadline:
                 time.sleep(0.05)
             if _is_postgres(int(first)):
@@ -245,6 +250,8 @@ class EmbeddedPostgres:
                 said = self._said_since(said_before)
                 if "could not bind" in said or "could not create any TCP/IP sockets" in said:
                     raise _PortTaken
+                if "pre-existing shared memory block" in said:
+                    raise _StillEnding
                 raise self._broken(_last_complaint(said) or "PostgreSQL doesn't start on it")
             time.sleep(0.01)
 
@@ -337,6 +344,10 @@ class EmbeddedPostgres:
 
 class _PortTaken(Exception):
     pass
+
+
+class _StillEnding(Exception):
+    """The last server was killed, and its children haven't noticed yet."""
 
 
 def _set_up(passwords: Mapping[str, str]) -> str:

@@ -27,7 +27,7 @@ from tenantgate.errors import DatabaseUnreachable, MigrationBusy, MigrationFaile
 from tenantgate.settings import get_settings
 
 # Any number will do, as long as nobody else takes it for another lock of this database.
-_LOCK = 0x7E4A_6A7E
+LOCK_KEY = 0x7E4A_6A7E
 LOCK_WAIT_SECONDS = 30.0
 
 
@@ -65,13 +65,16 @@ def head() -> str | None:
 
 def configuration() -> Config:
     """alembic's configuration, with the migrations wherever `migrations/` is on Python's path."""
+    config = Config()
+    config.set_main_option("script_location", str(_location()).replace("%", "%%"))
+    return config
+
+
+def _location() -> Path:
     found = importlib.util.find_spec("migrations")
-    locations = list(found.submodule_search_locations or ()) if found else []
-    for location in map(Path, locations):
+    for location in map(Path, (found.submodule_search_locations or ()) if found else ()):
         if (location / "env.py").is_file():
-            config = Config()
-            config.set_main_option("script_location", str(location).replace("%", "%%"))
-            return config
+            return location
     raise FileNotFoundError("no folder migrations/ with an env.py on Python's path")
 
 
@@ -87,7 +90,10 @@ async def owner_connection(url: str) -> AsyncIterator[AsyncConnection]:
     from tenantgate.database.dialect import DRIVER  # noqa: PLC0415  (registers the dialect)
 
     engine = create_async_engine(
-        make_url(url).set(drivername=DRIVER), poolclass=NullPool, connect_args={"statement_seconds": None}
+        make_url(url).set(drivername=DRIVER),
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"statement_seconds": None},
     )
     try:
         async with engine.connect() as connection:
@@ -115,9 +121,9 @@ async def _lock(connection: AsyncConnection) -> None:
     """Wait for the lock of this session; it goes with the connection."""
     try:
         await connection.execute(
-            text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": f"{LOCK_WAIT_SECONDS:.0f}s"}
+            text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": f"{LOCK_WAIT_SECONDS * 1000:.0f}ms"}
         )
-        await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
         await connection.commit()
     except exc.DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == "55P03":
@@ -133,7 +139,7 @@ def _step(connection: Connection, revision: str, step: Callable[[Config, str], N
     try:
         step(config, revision)
     except CommandError as error:
-        raise ValidationFailed("no such revision", detail=[{"field": "revision", "message": str(error)}]) from error
+        raise ValidationFailed("no such revision", detail=[{"field": "revision", "problem": str(error)}]) from error
     except exc.DBAPIError as error:
         if error.connection_invalidated:
             raise

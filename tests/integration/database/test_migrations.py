@@ -1,0 +1,212 @@
+"""Migrations up and down, one at a time, and in step with the models."""
+
+import asyncio
+import importlib.util
+import pkgutil
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+import tenantgate
+from tenantgate.database import migrator
+from tenantgate.database.base import Base
+from tenantgate.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed, ValidationFailed
+from tests.support.postgres import DatabaseUrls, PostgresServer, execute
+
+TABLES = (
+    "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
+    " AND relname <> 'alembic_version' ORDER BY relname"
+)
+
+
+@pytest.fixture
+def empty(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
+    urls = postgres_server.create_database(migrated=False)
+    yield urls
+    postgres_server.drop_database(urls)
+
+
+def schema(url: str) -> list[tuple[str, ...]]:
+    """Tables, columns, indexes, policies, functions, triggers and grants, as text."""
+    found = execute(
+        url,
+        "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+        " WHERE table_schema = 'public' ORDER BY 1, 2",
+        "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
+        "SELECT tablename, policyname, roles::text, cmd, qual, with_check FROM pg_policies ORDER BY 1, 2",
+        "SELECT proname, prosrc FROM pg_proc WHERE proname LIKE 'tenantgate%' ORDER BY 1",
+        "SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2",
+        "SELECT table_name, privilege_type FROM information_schema.role_table_grants"
+        " WHERE grantee = 'tenantgate_app' ORDER BY 1, 2",
+        "SELECT extname FROM pg_extension ORDER BY 1",
+    )
+    return [tuple(map(str, row)) for rows in found for row in rows]
+
+
+def test_up_down_and_up_again_gives_the_same_schema(empty: DatabaseUrls) -> None:
+    assert migrator.current(empty.owner_url) is None
+    assert migrator.upgrade(empty.owner_url).after == migrator.head()
+    first = schema(empty.admin_url)
+    assert any("sessions" in row for row in first)
+    assert migrator.downgrade(empty.owner_url, "base").after is None
+    assert execute(empty.admin_url, TABLES) == [[]]
+    assert execute(empty.admin_url, "SELECT proname FROM pg_proc WHERE proname LIKE 'tenantgate%'") == [[]]
+    assert migrator.upgrade(empty.owner_url).before is None
+    assert schema(empty.admin_url) == first
+
+
+def test_each_migration_can_be_undone_and_done_again(empty: DatabaseUrls) -> None:
+    revisions = [script.revision for script in ScriptDirectory.from_config(migrator.configuration()).walk_revisions()]
+    for revision in reversed(revisions):
+        assert migrator.upgrade(empty.owner_url, revision).after == revision
+        before = schema(empty.admin_url)
+        migrator.downgrade(empty.owner_url, "-1")
+        migrator.upgrade(empty.owner_url, revision)
+        assert schema(empty.admin_url) == before
+
+
+def test_an_upgrade_without_anything_to_do_changes_nothing(database_urls: DatabaseUrls) -> None:
+    done = migrator.upgrade(database_urls.owner_url)
+    assert done.before == done.after == migrator.head()
+
+
+def test_pgvector_works_after_the_first_migration(empty: DatabaseUrls) -> None:
+    migrator.upgrade(empty.owner_url, "0001")
+    *_, rows = execute(
+        empty.owner_url,
+        "CREATE TABLE items (embedding vector(3))",
+        "CREATE INDEX ON items USING hnsw (embedding vector_l2_ops)",
+        "INSERT INTO items VALUES ('[1,2,3]'), ('[4,5,6]')",
+        "SELECT embedding::text FROM items ORDER BY embedding <-> '[4,5,5]' LIMIT 1",
+    )
+    assert rows[0][0] == "[4,5,6]"
+
+
+def test_the_models_and_the_migrated_database_agree(database_urls: DatabaseUrls) -> None:
+    for module in pkgutil.iter_modules(tenantgate.__path__, "tenantgate."):
+        repository = f"{module.name}.repository"
+        if module.ispkg and importlib.util.find_spec(repository):
+            importlib.import_module(repository)
+    assert "sessions" in Base.metadata.tables
+
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, Base.metadata))
+
+    async def compare() -> list[object]:
+        async with migrator.owner_connection(database_urls.owner_url) as connection:
+            return await connection.run_sync(differences)
+
+    assert asyncio.run(compare()) == []
+
+
+def test_the_application_owns_nothing_and_every_tenant_table_is_forced(database_urls: DatabaseUrls) -> None:
+    owners, unforced, rights = execute(
+        database_urls.admin_url,
+        "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'",
+        "SELECT c.relname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant_id'"
+        " WHERE c.relkind = 'r' AND NOT (c.relrowsecurity AND c.relforcerowsecurity)",
+        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = 'tenantgate_app'",
+    )
+    assert [row[0] for row in owners] == ["tenantgate_owner"]
+    assert unforced == []
+    assert tuple(rights[0]) == (False, False, False, False)
+
+
+@pytest.mark.parametrize(
+    ("step", "revision"),
+    [
+        pytest.param(migrator.upgrade, "no-such", id="upgrade-unknown"),
+        pytest.param(migrator.downgrade, "no-such", id="downgrade-unknown"),
+        pytest.param(migrator.downgrade, "-99", id="further-down-than-there-is"),
+        pytest.param(migrator.upgrade, "+99", id="further-up-than-there-is"),
+        pytest.param(migrator.upgrade, "'; DROP TABLE sessions; --", id="sql"),
+    ],
+)
+def test_an_unknown_revision_is_refused(database_urls: DatabaseUrls, step: object, revision: str) -> None:
+    assert callable(step)
+    with pytest.raises(ValidationFailed):
+        step(database_urls.owner_url, revision)
+    assert migrator.current(database_urls.owner_url) == migrator.head()
+
+
+def test_a_failing_migration_leaves_nothing_and_says_where_it_stopped(
+    empty: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    migrations = tmp_path / "migrations"
+    (migrations / "versions").mkdir(parents=True)
+    (migrations / "env.py").write_text((Path("migrations") / "env.py").read_text())
+    for revision, below, statements in (
+        ("a", None, ["CREATE TABLE good ()"]),
+        ("b", "a", ["CREATE TABLE half ()", "SELECT 1/0"]),
+    ):
+        executed = "\n    ".join(f"op.execute({statement!r})" for statement in statements)
+        (migrations / "versions" / f"{revision}.py").write_text(
+            f"from alembic import op\nrevision = {revision!r}\ndown_revision = {below!r}\n"
+            f"def upgrade():\n    {executed}\n"
+        )
+    monkeypatch.setattr(migrator, "_location", lambda: migrations)
+    with pytest.raises(MigrationFailed) as caught:
+        migrator.upgrade(empty.owner_url)
+    assert caught.value.detail == {"stopped_at": "a", "reason": "division by zero"}
+    assert migrator.current(empty.owner_url) == "a"
+    assert [[row[0] for row in rows] for rows in execute(empty.admin_url, TABLES)] == [["good"]]
+
+
+def test_two_migrations_at_once_run_one_after_the_other(empty: DatabaseUrls) -> None:
+    together = threading.Barrier(4)
+    outcomes: list[migrator.Migrated | BaseException] = []
+
+    def run() -> None:
+        together.wait()
+        try:
+            outcomes.append(migrator.upgrade(empty.owner_url))
+        except BaseException as error:  # noqa: BLE001
+            outcomes.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    head = migrator.head()
+    assert sorted(map(str, outcomes)) == sorted(
+        map(str, [migrator.Migrated(None, head), *[migrator.Migrated(head, head)] * 3])
+    )
+
+
+def test_a_lock_that_stays_taken_is_told(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(migrator, "LOCK_WAIT_SECONDS", 0.2)
+
+    async def hold_and_try() -> None:
+        holder = await asyncpg.connect(database_urls.owner_url)
+        try:
+            await holder.execute(f"SELECT pg_advisory_lock({migrator.LOCK_KEY})")
+            await asyncio.to_thread(migrator.upgrade, database_urls.owner_url)
+        finally:
+            await holder.close()
+
+    with pytest.raises(MigrationBusy):
+        asyncio.run(hold_and_try())
+    migrator.upgrade(database_urls.owner_url)
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong"),
+    [
+        pytest.param(r":\d+/", ":1/", id="nobody-listens"),
+        pytest.param(r"_owner:", "_owner:x", id="wrong-password"),
+        pytest.param(r"/test_", "/no_such_", id="no-such-database"),
+    ],
+)
+def test_an_owner_that_can_not_connect_is_told(database_urls: DatabaseUrls, part: str, wrong: str) -> None:
+    with pytest.raises(DatabaseUnreachable):
+        migrator.current(re.sub(part, wrong, database_urls.owner_url))

@@ -1,0 +1,290 @@
+"""PostgreSQL killed, frozen, too slow: requests fail in the stated time with SYS_001, and recover by themselves."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+import pytest
+from sqlalchemy import text
+
+from tenantgate.database import connection as limits
+from tenantgate.database import migrator
+from tenantgate.database.engine import CONTAINER_POOL, Database, PoolLimits
+from tenantgate.errors import DatabaseUnreachable
+from tenantgate.sessions.repository import SessionRepository
+from tenantgate_cli.servers.postgres import EmbeddedPostgres
+from tests.support.postgres import start_postgres
+from tests.support.session_stores import TENANT, stored_session
+
+pytestmark = pytest.mark.anyio
+
+# What a busy machine may add to a stated time.
+SLACK = 1.0
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    server = start_postgres(tmp_path_factory.mktemp("outages"))
+    migrator.upgrade(server.start().owner_url)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+async def database(server: EmbeddedPostgres) -> AsyncIterator[Database]:
+    made = Database(server.start().app_url)
+    yield made
+    await made.dispose()
+    assert [task for task in asyncio.all_tasks() if "asyncpg" in repr(task)] == []
+
+
+@contextmanager
+def frozen(server: EmbeddedPostgres) -> Iterator[None]:
+    """The server and every process of it stopped in its tracks."""
+    # The postmaster first: then it can make no more.
+    postmaster = psutil.Process(server.pid)
+    postmaster.suspend()
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    try:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.suspend()
+        yield
+    finally:
+        for process in processes:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
+class Load:
+    """Workers that write sessions one after the other, and remember which were acknowledged."""
+
+    def __init__(self, database: Database, workers: int) -> None:
+        self._repository = SessionRepository(database)
+        self.acknowledged: list[bytes] = []
+        self.failures: list[float] = []
+        self._progress = asyncio.Condition()
+        self._tasks = [asyncio.create_task(self._work()) for _ in range(workers)]
+
+    async def _work(self) -> None:
+        while True:
+            session = stored_session()
+            began = time.monotonic()
+            try:
+                await self._repository.add(session)
+            except DatabaseUnreachable:
+                self.failures.append(time.monotonic() - began)
+            else:
+                self.acknowledged.append(session.secret_hash)
+            async with self._progress:
+                self._progress.notify_all()
+
+    async def until(self, *, acknowledged: int = 0, failures: int = 0) -> None:
+        """Wait for so many more of each."""
+        acknowledged, failures = acknowledged + len(self.acknowledged), failures + len(self.failures)
+        async with asyncio.timeout(60), self._progress:
+            await self._progress.wait_for(
+                lambda: (
+                    (len(self.acknowledged) >= acknowledged and len(self.failures) >= failures)
+                    or any(task.done() for task in self._tasks)
+                )
+            )
+        self._raise()
+
+    async def stop(self) -> None:
+        self._raise()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _raise(self) -> None:
+        for task in self._tasks:
+            if task.done():
+                task.result()
+
+
+async def test_killed_under_load_and_restarted_requests_fail_and_recover_and_nothing_is_lost(
+    server: EmbeddedPostgres, database: Database
+) -> None:
+    load = Load(database, workers=20)
+    for _ in range(2):
+        await load.until(acknowledged=200)
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        await load.until(failures=40)
+        await asyncio.to_thread(server.start)
+        back = time.monotonic()
+        await load.until(acknowledged=1)
+        assert time.monotonic() - back < 5
+    await load.until(acknowledged=200)
+    await load.stop()
+
+    assert max(load.failures) < limits.CONNECT_ATTEMPT_SECONDS + SLACK
+    async with database.tenant(TENANT) as unit:
+        kept = set((await unit.execute(text("SELECT secret_hash FROM sessions"))).scalars())
+    assert [hash_ for hash_ in load.acknowledged if hash_ not in kept] == []
+
+
+async def test_the_check_keeps_its_time_while_the_server_is_frozen(
+    server: EmbeddedPostgres, database: Database
+) -> None:
+    await database.check(5)
+    with frozen(server):
+        for _ in range(3):
+            began = time.monotonic()
+            outcomes = await asyncio.gather(*[database.check(0.3) for _ in range(50)], return_exceptions=True)
+            assert time.monotonic() - began < 0.3 + 0.15
+            assert {type(outcome) for outcome in outcomes} == {DatabaseUnreachable}
+    await database.check(5)
+
+
+async def test_a_first_check_keeps_its_time_too(server: EmbeddedPostgres, database: Database) -> None:
+    with frozen(server):
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnreachable):
+            await database.check(0.3)
+        assert time.monotonic() - began < 0.3 + 0.15
+
+
+async def test_the_check_fails_when_no_new_connection_can_be_made(server: EmbeddedPostgres, database: Database) -> None:
+    async with database.tenant(TENANT):
+        await database.check(5)
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)  # the postmaster alone: open connections go on working
+    try:
+        async with database.tenant(TENANT):
+            began = time.monotonic()
+            with pytest.raises(DatabaseUnreachable):
+                await database.check(0.3)
+            assert time.monotonic() - began < 0.3 + 0.15
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+async def test_the_check_does_not_need_a_free_connection_of_the_pool(server: EmbeddedPostgres) -> None:
+    database = Database(server.start().app_url, pool=PoolLimits(size=1, overflow=0, wait_seconds=30))
+    try:
+        async with database.tenant(TENANT):
+            await database.check(5)
+    finally:
+        await database.dispose()
+
+
+async def test_a_check_that_is_cancelled_leaves_the_others_their_answer(database: Database) -> None:
+    first = asyncio.create_task(database.check(5))
+    second = asyncio.create_task(database.check(5))
+    await asyncio.sleep(0)
+    first.cancel()
+    await second
+    assert first.cancelled()
+
+
+async def test_a_frozen_server_holds_no_request_for_longer_than_stated(
+    server: EmbeddedPostgres, database: Database
+) -> None:
+    async def sleep(entered: asyncio.Event) -> None:
+        async with database.tenant(TENANT) as unit:
+            entered.set()
+            await unit.execute(text("SELECT pg_sleep(60)"))
+
+    async def statement_under_way(entered: asyncio.Event) -> float:
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnreachable):
+            await sleep(entered)
+        return time.monotonic() - began
+
+    async def new_request() -> float:
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnreachable):
+            async with database.tenant(TENANT):
+                pytest.fail("entered")
+        return time.monotonic() - began
+
+    async with database.tenant(TENANT), database.tenant(TENANT):
+        pass  # two connections are idle in the pool now
+    entered = asyncio.Event()
+    waiting = asyncio.create_task(statement_under_way(entered))
+    await entered.wait()
+    with frozen(server):
+        # The check of an idle connection, then a new connection.
+        assert await new_request() < 1 + limits.CONNECT_ATTEMPT_SECONDS + SLACK
+        assert await waiting < limits.STATEMENT_SECONDS + SLACK
+    async with database.tenant(TENANT) as unit:
+        assert await unit.scalar(text("SELECT 1")) == 1
+
+
+async def test_a_cancelled_request_gives_its_connection_up_at_once(server: EmbeddedPostgres) -> None:
+    database = Database(server.start().app_url, pool=PoolLimits(size=1, overflow=0, wait_seconds=1))
+    entered = asyncio.Event()
+
+    async def request() -> None:
+        async with database.tenant(TENANT) as unit:
+            entered.set()
+            await unit.execute(text("SELECT pg_sleep(60)"))
+
+    try:
+        for _ in range(3):
+            entered.clear()
+            task = asyncio.create_task(request())
+            await entered.wait()
+            await asyncio.sleep(0)
+            began = time.monotonic()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            async with database.tenant(TENANT) as unit:
+                assert await unit.scalar(text("SELECT 1")) == 1
+            assert time.monotonic() - began < SLACK
+    finally:
+        await database.dispose()
+
+
+async def test_the_pool_holds_20_requests_at_once_and_the_next_one_waits(database: Database) -> None:
+    together = asyncio.Barrier(21)
+    leave = asyncio.Event()
+
+    async def request() -> object:
+        async with database.tenant(TENANT) as unit:
+            backend = await unit.scalar(text("SELECT pg_backend_pid()"))
+            await together.wait()
+            await leave.wait()
+            return backend
+
+    async def late_request() -> object:
+        async with database.tenant(TENANT) as unit:
+            return await unit.scalar(text("SELECT pg_backend_pid()"))
+
+    assert (CONTAINER_POOL.size, CONTAINER_POOL.overflow, CONTAINER_POOL.wait_seconds) == (10, 10, 30)
+    held = [asyncio.create_task(request()) for _ in range(20)]
+    async with asyncio.timeout(20):
+        await together.wait()
+        late = asyncio.create_task(late_request())
+        done, _ = await asyncio.wait({late}, timeout=0.2)
+        assert not done
+        leave.set()
+        backends = await asyncio.gather(*held)
+        assert len(set(backends)) == 20
+        assert await late in backends
+
+
+async def test_a_pool_that_stays_full_is_told(server: EmbeddedPostgres) -> None:
+    database = Database(server.start().app_url, pool=PoolLimits(size=1, overflow=0, wait_seconds=0.1))
+    try:
+        async with database.tenant(TENANT):
+            with pytest.raises(DatabaseUnreachable):
+                async with database.tenant(TENANT):
+                    pytest.fail("entered")
+    finally:
+        await database.dispose()
+
+
+async def test_a_failure_of_the_callers_own_is_not_taken_for_the_databases(database: Database) -> None:
+    for own in (TimeoutError("provider"), ConnectionResetError("provider"), ValueError("x")):
+        with pytest.raises(type(own)) as caught:
+            async with database.tenant(TENANT):
+                raise own
+        assert caught.value is own

@@ -1,0 +1,96 @@
+"""How the application's role gets its login."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import pytest
+from sqlalchemy import text
+
+from tenantgate.database.engine import Database
+from tenantgate.database.roles import ensure_login, scram_verifier
+from tenantgate.errors import DatabaseUnreachable, MigrationFailed
+from tests.support.postgres import DatabaseUrls, execute
+
+
+def as_user(url: str, user: str, password: str | None) -> str:
+    parts = urlsplit(url)
+    login = quote(user, safe="") + ("" if password is None else f":{quote(password, safe='')}")
+    return urlunsplit(parts._replace(netloc=f"{login}@{parts.hostname}:{parts.port}"))
+
+
+@pytest.fixture
+def user(database_urls: DatabaseUrls) -> Iterator[str]:
+    """The name of a role that doesn't exist yet, with characters that need quoting."""
+    name = f"app \"{secrets.token_hex(4)}' %I"
+    yield name
+    quoted = '"' + name.replace('"', '""') + '"'
+    execute(database_urls.admin_url, f"DROP OWNED BY {quoted}", f"DROP ROLE {quoted}")
+
+
+def log_in(url: str) -> tuple[str, str]:
+    """Use the application's table as this user: who the user is, and its time limit."""
+
+    async def ask() -> tuple[str, str]:
+        database = Database(url)
+        try:
+            await database.check(5)
+            async with database.tenant("org-1") as unit:
+                await unit.execute(text("SELECT * FROM sessions"))
+                user, limit = (await unit.execute(text("SELECT user, current_setting('statement_timeout')"))).one()
+                return str(user), str(limit)
+        finally:
+            await database.dispose()
+
+    return asyncio.run(ask())
+
+
+@pytest.mark.parametrize("password", ["simple", "'; DROP ROLE x; --", "p@ss:w/rd?#%41", " ~!$%&*()=+[]{}|;,.<>\\"])
+def test_a_new_user_gets_the_applications_rights_and_limits(
+    database_urls: DatabaseUrls, user: str, password: str
+) -> None:
+    url = as_user(database_urls.app_url, user, password)
+    for _ in range(2):  # again does no harm
+        ensure_login(database_urls.owner_url, url)
+        assert log_in(url) == (user, "10s")
+
+
+def test_a_changed_password_takes_effect(database_urls: DatabaseUrls, user: str) -> None:
+    old, new = (as_user(database_urls.app_url, user, password) for password in ("old", "new"))
+    ensure_login(database_urls.owner_url, old)
+    ensure_login(database_urls.owner_url, new)
+    assert log_in(new) == (user, "10s")
+    with pytest.raises(DatabaseUnreachable):
+        log_in(old)
+
+
+def test_a_user_without_a_password_gets_none(database_urls: DatabaseUrls, user: str) -> None:
+    ensure_login(database_urls.owner_url, as_user(database_urls.app_url, user, None))
+    *_, ((password,),) = execute(
+        database_urls.admin_url,
+        "SELECT rolpassword FROM pg_authid WHERE rolcanlogin AND rolname = '" + user.replace("'", "''") + "'",
+    )
+    assert password is None
+
+
+def test_one_user_for_both_is_left_alone(database_urls: DatabaseUrls) -> None:
+    ensure_login(database_urls.owner_url, as_user(database_urls.app_url, "tenantgate_owner", "another"))
+    execute(database_urls.owner_url, "SELECT 1")
+
+
+def test_an_owner_that_may_not_make_roles_is_told(database_urls: DatabaseUrls) -> None:
+    with pytest.raises(MigrationFailed, match="login can't be made") as caught:
+        ensure_login(database_urls.app_url, as_user(database_urls.app_url, "somebody", "pw"))
+    assert caught.value.detail == {"role": "somebody", "reason": "permission denied to create role"}
+
+
+def test_a_password_beyond_ascii_is_refused(database_urls: DatabaseUrls) -> None:
+    with pytest.raises(MigrationFailed) as caught:
+        ensure_login(database_urls.owner_url, as_user(database_urls.app_url, "somebody", "Zoë"))
+    assert caught.value.detail == {"role": "somebody", "reason": "its password must be made of ASCII characters"}
+
+
+def test_a_verifier_does_not_hold_the_password() -> None:
+    assert "canary" not in scram_verifier("canary")
+    assert scram_verifier("canary") != scram_verifier("canary")

@@ -1,0 +1,157 @@
+"""Tenants are kept apart by PostgreSQL alone: the statements here name no tenant, or the wrong one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from tenantgate.database.engine import Database
+from tenantgate.errors import DatabaseUnreachable, InternalError
+from tenantgate.sessions.repository import SessionRepository
+from tests.support.postgres import DatabaseUrls, execute
+from tests.support.session_stores import OTHER_TENANT, TENANT, stored_session
+
+pytestmark = pytest.mark.anyio
+
+INSERT = (
+    "INSERT INTO sessions (id, tenant_id, user_id, issuer, secret_hash, sealed_tokens, expires_at)"
+    " VALUES (gen_random_uuid(), :tenant, 'u', 'i', sha256(:seed), '', now())"
+)
+
+
+@pytest.fixture
+async def theirs(database: Database) -> AsyncIterator[Database]:
+    """A database in which the other tenant has a session, and ours has none."""
+    await SessionRepository(database).add(stored_session(tenant_id=OTHER_TENANT))
+    yield database
+    async with database.tenant(OTHER_TENANT) as unit:
+        await unit.execute(text("DELETE FROM sessions"))
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        pytest.param("SELECT 1 FROM sessions", id="read-all"),
+        pytest.param(f"SELECT 1 FROM sessions WHERE tenant_id = '{OTHER_TENANT}'", id="read-by-name"),
+        pytest.param("SELECT 1 FROM sessions WHERE true OR tenant_id <> ''", id="read-injected"),
+        pytest.param("SELECT 1 FROM sessions FOR UPDATE", id="lock"),
+        pytest.param("UPDATE sessions SET user_id = 'mine' RETURNING 1", id="change-all"),
+        pytest.param(f"UPDATE sessions SET tenant_id = '{TENANT}' RETURNING 1", id="take-over"),
+        pytest.param("DELETE FROM sessions RETURNING 1", id="delete-all"),
+        pytest.param(
+            "SELECT 1 FROM sessions, (SELECT set_config('tenantgate.every_tenant', 'on', true)) AS s",
+            id="the-owners-word-in-the-applications-mouth",
+        ),
+    ],
+)
+async def test_another_tenants_rows_are_not_there(theirs: Database, statement: str) -> None:
+    async with theirs.tenant(TENANT) as unit:
+        assert (await unit.execute(text(statement))).all() == []
+    async with theirs.untenanted() as unit:
+        assert (await unit.execute(text(statement))).all() == []
+    async with theirs.tenant(OTHER_TENANT) as unit:
+        assert (await unit.execute(text("SELECT user_id FROM sessions"))).scalars().all() == ["user-1"]
+
+
+@pytest.mark.parametrize("tenant", [OTHER_TENANT, ""])
+async def test_a_row_can_not_be_written_into_another_tenant(theirs: Database, tenant: str) -> None:
+    for unit_of_work in (theirs.tenant(TENANT), theirs.untenanted()):
+        with pytest.raises(ProgrammingError, match="row-level security"):
+            async with unit_of_work as unit:
+                await unit.execute(text(INSERT), {"tenant": tenant, "seed": uuid4().bytes})
+
+
+async def test_a_row_can_not_be_moved_into_another_tenant(database: Database) -> None:
+    await SessionRepository(database).add(stored_session())
+    with pytest.raises(ProgrammingError, match="row-level security"):
+        async with database.tenant(TENANT) as unit:
+            await unit.execute(text("UPDATE sessions SET tenant_id = :other"), {"other": OTHER_TENANT})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "TRUNCATE sessions",
+        "ALTER TABLE sessions DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY own_tenant ON sessions",
+        "SET ROLE tenantgate_owner",
+        "SET SESSION AUTHORIZATION postgres",
+        "CREATE TABLE mine ()",
+        "SELECT tenantgate_shared_table('sessions')",
+        "SELECT * FROM alembic_version",
+        "COPY (SELECT 1) TO PROGRAM 'true'",
+    ],
+)
+async def test_the_application_can_not_lift_the_isolation(database: Database, statement: str) -> None:
+    with pytest.raises(ProgrammingError, match=r"permission denied|must be owner|must be able to"):
+        async with database.tenant(TENANT) as unit:
+            await unit.execute(text(statement))
+
+
+async def test_a_tenant_does_not_outlast_its_transaction(database_urls: DatabaseUrls) -> None:
+    """The connection goes on to somebody else, as behind a transaction-pooling proxy, without being reset."""
+    connection = await asyncpg.connect(database_urls.app_url)
+    try:
+        for end in (connection.transaction().rollback, connection.transaction().commit):
+            transaction = end.__self__
+            await transaction.start()
+            await connection.execute("SELECT set_config('tenantgate.tenant_id', $1, true)", OTHER_TENANT)
+            assert await connection.fetchval("SELECT current_setting('tenantgate.tenant_id')") == OTHER_TENANT
+            await end()
+            assert not await connection.fetchval("SELECT current_setting('tenantgate.tenant_id', true)")
+            assert await connection.fetchval("SELECT count(*) FROM sessions") == 0
+    finally:
+        await connection.close()
+
+
+async def test_concurrent_units_of_work_see_each_their_own_tenant(database: Database) -> None:
+    tenants = [f"org-{number}" for number in range(40)]
+    for tenant in tenants:
+        await SessionRepository(database).add(stored_session(tenant_id=tenant))
+
+    async def seen(tenant: str) -> list[str]:
+        async with database.tenant(tenant) as unit:
+            rows = (await unit.execute(text("SELECT tenant_id, pg_sleep(0.01) FROM sessions"))).all()
+            return [row.tenant_id for row in rows]
+
+    assert await asyncio.gather(*map(seen, tenants)) == [[tenant] for tenant in tenants]
+
+
+async def test_an_empty_tenant_id_is_refused_before_any_statement(database: Database) -> None:
+    with pytest.raises(ValueError, match="never empty"):
+        database.tenant("")
+
+
+async def test_the_owner_is_bound_too_and_backfills_by_saying_so(theirs: Database, database_urls: DatabaseUrls) -> None:
+    count = "SELECT count(*) FROM sessions"
+    connection = await asyncpg.connect(database_urls.owner_url)
+    try:
+        assert await connection.fetchval(count) == 0
+        async with connection.transaction():
+            await connection.execute("SELECT set_config('tenantgate.every_tenant', 'on', true)")
+            assert await connection.fetchval(count) > 0
+            assert await connection.execute("UPDATE sessions SET issuer = issuer") != "UPDATE 0"
+        assert await connection.fetchval(count) == 0
+    finally:
+        await connection.close()
+
+
+async def test_a_role_that_may_bypass_the_isolation_is_refused(database_urls: DatabaseUrls) -> None:
+    database = Database(database_urls.admin_url)
+    try:
+        with pytest.raises(InternalError, match="bypass row-level security"):
+            async with database.tenant(TENANT):
+                pytest.fail("entered")
+        with pytest.raises(DatabaseUnreachable, match="bypass row-level security"):
+            await database.check(5)
+    finally:
+        await database.dispose()
+
+
+def test_the_tests_above_had_something_to_find(database_urls: DatabaseUrls) -> None:
+    ((row,),) = execute(database_urls.admin_url, "SELECT count(DISTINCT tenant_id) FROM sessions")
+    assert row[0] >= 40
