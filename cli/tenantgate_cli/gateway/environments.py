@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from tenantgate_cli.gateway.model import FunctionSpec
-from tenantgate_cli.gateway.runtime import FunctionError, FunctionProcess
+from tenantgate_cli.gateway.runtime import FunctionError, FunctionProcess, NotRunning
 
 # How long a request waits for a busy environment before another one is started: shorter than starting takes.
 _PATIENCE = 0.05
@@ -60,11 +60,14 @@ class Function:
     async def invoke(self, payload: bytes, *, trace_id: str = "") -> bytes:
         """Event bytes in, answer bytes out. Raises FunctionError."""
         self.last_used = time.monotonic()
-        process = await self._acquire()
-        try:
-            return await process.invoke_raw(payload, trace_id=trace_id)
-        finally:
-            self._release(process)
+        while True:
+            process = await self._acquire()
+            try:
+                return await process.invoke_raw(payload, trace_id=trace_id)
+            except NotRunning:
+                continue
+            finally:
+                self._release(process)
 
     def restart(self, spec: FunctionSpec | None = None) -> bool:
         """Serve further requests from new processes; those in the middle of an invocation finish it first.
@@ -152,18 +155,25 @@ class Function:
         task.add_done_callback(self._starts.discard)
 
     async def _start_one(self, spec: FunctionSpec, generation: int, patience: float) -> None:
+        waiting_for_it = list(self._waiting)
+        process: FunctionProcess | None = None
+        failure: FunctionError | None = None
         try:
             if patience:
                 await asyncio.sleep(patience)
-                if not any(not waiter.done() for waiter in self._waiting):
-                    return
-            process = self._process(spec)
-            await process.start()
+                waiting_for_it = list(self._waiting)
+            if not patience or not all(waiter.done() for waiter in waiting_for_it):
+                process = self._process(spec)
+                await process.start()
         except FunctionError as error:
-            self._fail_waiting(error)
-            return
+            failure = error
         finally:
             self._starting -= 1
+        if failure is not None:
+            self._fail(waiting_for_it, failure)
+            return
+        if process is None:
+            return
         self._on_start(spec.name, process.init_seconds)
         self._all.add(process)
         if generation == self._generation:
@@ -183,14 +193,17 @@ class Function:
             on_output=lambda line: self._on_output(spec.name, line),
         )
 
-    def _fail_waiting(self, error: FunctionError) -> None:
-        """Code that can't be loaded fails everybody who waits for it, unless an environment is there to serve them."""
+    def _fail(self, waiting: list[asyncio.Future[FunctionProcess]], error: FunctionError) -> None:
+        """Code that can't be loaded fails who waited since before, unless an environment is there to serve them.
+
+        Who came later may be after a change that mended it: for them it is tried again.
+        """
         if self._current:
             return
-        while self._waiting:
-            waiter = self._waiting.popleft()
+        for waiter in waiting:
             if not waiter.done():
                 waiter.set_exception(error)
+        self._grow()
 
     def _discard(self, process: FunctionProcess) -> None:
         task = asyncio.create_task(self._stop_one(process))

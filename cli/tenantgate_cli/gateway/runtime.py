@@ -75,6 +75,10 @@ class Crashed(FunctionError):
     pass
 
 
+class NotRunning(Crashed):
+    pass
+
+
 class FunctionProcess:
     """One execution environment. Takes one invocation at a time, as on Lambda.
 
@@ -140,7 +144,12 @@ class FunctionProcess:
 
     @property
     def alive(self) -> bool:
-        return self._process is not None and self._process.returncode is None and not self._stopping
+        return (
+            self._process is not None
+            and self._process.returncode is None
+            and not self._stopping
+            and not _has_ended(self._process.pid)
+        )
 
     @property
     def busy(self) -> bool:
@@ -194,7 +203,7 @@ class FunctionProcess:
     ) -> bytes:
         """Hand over one event's bytes and return the answer's. Raises FunctionError."""
         if not self.alive:
-            raise Crashed("Runtime.ExitError", f"{self.name} is not running")
+            raise NotRunning("Runtime.ExitError", f"{self.name} is not running")
         if self.busy:
             raise RuntimeError(f"{self.name} is in the middle of an invocation")
         limit = self.timeout if timeout is None else timeout
@@ -324,6 +333,14 @@ class FunctionProcess:
         self.output.append(text)
         if self._on_output is not None:
             self._on_output(text)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether our child has ended, also when the event loop hasn't been told yet. Leaves it to the loop to reap."""
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True
 
 
 def new_trace_id() -> str:
