@@ -15,6 +15,7 @@ from tenantgate.errors import (
     AUTH_007,
     AUTH_021,
     SYS_001,
+    SYS_002,
     SYS_004,
     VAL_001,
     VAL_002,
@@ -50,7 +51,7 @@ class LogoutResponse(StrictModel):
     summary="Sign out",
     response_model=LogoutResponse,
     responses=error_responses(
-        AUTH_004, AUTH_006, AUTH_007, AUTH_021, VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_004
+        AUTH_004, AUTH_006, AUTH_007, AUTH_021, VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_002, SYS_004
     ),
 )
 async def logout(

@@ -31,7 +31,7 @@ class AppServer:
                 started.set()
 
         self._started = started
-        self._server = Server(uvicorn.Config(app, log_config=None, lifespan="off", access_log=False))
+        self._server = Server(uvicorn.Config(app, log_config=None, lifespan="on", access_log=False))
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]}, daemon=True)
 
     def __enter__(self) -> Self:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import secrets
+import socket
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import NoReturn
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -22,11 +23,13 @@ from functions.auth_logout.routes import router as logout_router
 from functions.auth_validate.routes import router as validate_router
 from tenantgate.aws.secrets import SecretStore
 from tenantgate.crypto.sealing import Sealer
+from tenantgate.database.engine import Database
 from tenantgate.errors import DatabaseUnreachable
 from tenantgate.login.client import Timeouts
 from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service, logout_service, make_login_service, make_logout_service
 from tenantgate.sessions.models import StoredSession
+from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService, SessionStore
 from tenantgate.sessions.wiring import session_service
 from tenantgate.settings import Settings
@@ -78,7 +81,6 @@ class LoginApp:
     settings: Settings
     service: LoginService
     store: BreakableSessionStore
-    sessions: SessionService
     sealer: Sealer
     clock: Clock = field(default_factory=Clock)
 
@@ -104,10 +106,14 @@ def running_login_app(
     audience: str = "https://api.example.test",
     variables: Mapping[str, str] | None = None,
     timeouts: Timeouts | None = None,
-    session_store: SessionStore | None = None,
+    sock: socket.socket | None = None,
+    database_url: str | None = None,
 ) -> Iterator[LoginApp]:
-    """Serve login, callback, logout and validate for the provider `issuer`."""
-    sock = free_socket()
+    """Serve login, callback, logout and validate for the provider `issuer`.
+
+    Sessions are kept in memory, or in the migrated database at `database_url`. `sock`: a port taken beforehand.
+    """
+    sock = sock or free_socket()
     base = f"http://127.0.0.1:{sock.getsockname()[1]}"
     settings = Settings.from_mapping(
         {
@@ -133,26 +139,38 @@ def running_login_app(
     )
     clock, memory = Clock(), BreakableSessionStore()
     sealer = Sealer([key])
-    sessions = SessionService(session_store or memory, sealer)
     verifier = token_verifier(settings.token_policy)
     running = LoginApp(
         base=base,
         settings=settings,
         service=make_login_service(settings, store, verifier, timeouts=timeouts, clock=clock),
         store=memory,
-        sessions=sessions,
         sealer=sealer,
         clock=clock,
     )
 
+    store_in_use: list[SessionStore] = [memory]
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        if database_url is None:
+            yield
+            return
+        database = Database(database_url)
+        store_in_use[0] = SessionRepository(database)
+        yield
+        await database.dispose()
+
     async def given_sessions() -> SessionService:
-        return sessions
+        return SessionService(store_in_use[0], sealer)
 
     async def given_login() -> LoginService:
         return running.service
 
     logout = make_logout_service(settings, verifier, sessions=given_sessions)
-    app = create_app(login_router, callback_router, logout_router, validate_router, settings=settings)
+    app = create_app(
+        login_router, callback_router, logout_router, validate_router, settings=settings, lifespan=lifespan
+    )
     app.dependency_overrides |= {
         login_service: given_login,
         logout_service: lambda: logout,

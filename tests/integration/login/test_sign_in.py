@@ -435,6 +435,7 @@ class TestPostedBody:
             pytest.param(b'{"code":"a","state":"b","nonce":"c"}', "VAL_001", id="unknown-member"),
             pytest.param(b'{"code":["a"],"state":"b"}', "VAL_001", id="list-for-code"),
             pytest.param(b'{"code":"' + b"a" * 5000 + b'","state":"b"}', "VAL_001", id="long-code"),
+            pytest.param(b'{"code":"a","state":"\\ud800"}', "VAL_001", id="lone-surrogate"),
             pytest.param(b"[]", "VAL_001", id="array"),
             pytest.param(b'{"code":', "VAL_002", id="cut-off"),
             pytest.param(b'{"code":"' + b"a" * 70_000 + b'"}', "VAL_003", id="huge"),

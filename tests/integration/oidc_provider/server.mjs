@@ -59,10 +59,29 @@ const configuration = {
   },
 };
 
+// In the code flow `at_hash` is optional (OpenID Connect Core §3.1.3.6) and this provider leaves it out. It has the code
+// for it, though, which this switches on.
+function addAccessTokenHashes({ AccessToken, IdToken }) {
+  const issued = new WeakMap();
+  const { save } = AccessToken.prototype;
+  AccessToken.prototype.save = async function (...options) {
+    const token = await save.apply(this, options);
+    issued.set(Provider.ctx, token);
+    return token;
+  };
+  const { issue } = IdToken.prototype;
+  IdToken.prototype.issue = function (options) {
+    if (issued.has(this.ctx)) this.set('at_hash', issued.get(this.ctx));
+    return issue.call(this, options);
+  };
+}
+
 const server = createServer();
 server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
-  server.on('request', new Provider(issuer, configuration).callback());
+  const provider = new Provider(issuer, configuration);
+  addAccessTokenHashes(provider);
+  server.on('request', provider.callback());
   console.log(JSON.stringify({ issuer }));
 });
 // The test that started this holds the other end: it goes when the test goes, however that ends.

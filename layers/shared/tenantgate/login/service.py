@@ -118,6 +118,8 @@ class LoginService:
             nonce=transaction.nonce,
             access_token=tokens.access_token,
         )
+        # Their `sub` is not compared: a provider with pairwise subjects (Entra ID) names one person differently to the
+        # client and to the API. `at_hash`, when present, ties the two tokens together.
         principal = await self._principal(tokens.access_token)
         if principal.issuer != id_token.issuer:
             raise AccessTokenUnusable("the tokens come from two issuers", id_token=id_token.issuer)
@@ -158,7 +160,7 @@ def _require_code(answer: AuthorizationAnswer) -> str:
         raise InvalidAuthorizationCode(
             "the provider answered with an error",
             detail={"provider_error": printable_error_code(answer.error) or "unknown"},
-            description=answer.error_description,
+            description=(answer.error_description or "")[:200],
         )
     if not answer.code or len(answer.code) > _MAX_CODE_LENGTH or not answer.code.isprintable():
         raise InvalidAuthorizationCode("the answer has no usable code")

@@ -1,0 +1,130 @@
+"""The certified provider of npm's `oidc-provider`, as a process of its own with clients of every kind that we are."""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from tests.support.app_server import free_socket
+from tests.support.browser import Browser
+from tests.support.login_app import CALLBACK, LoginApp, running_login_app
+from tests.support.node_packages import install
+from tests.support.postgres import DatabaseUrls
+
+FOLDER = Path(__file__).parent
+RESOURCE = "https://api.example.test"
+USER, TENANT, NOBODY = "alice", "org-8a1f5f0e-6f0b-4b7e-9a57-2f7c4f3d9b11", "nobody"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One client of the provider, and the port on which our application is that client."""
+
+    client_id: str
+    algorithm: str
+    asks_for_resource: bool
+    by_default: bool
+    sock: socket.socket = field(default_factory=free_socket)
+    secret: str = "s3cret: +%&/"
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.sock.getsockname()[1]}"
+
+    def as_configured(self) -> dict[str, object]:
+        return {
+            "client_id": self.client_id,
+            "client_secret": self.secret,
+            "redirect_uris": [self.base + CALLBACK],
+            "post_logout_redirect_uris": [self.base + "/"],
+            "id_token_signed_response_alg": self.algorithm,
+        }
+
+
+@pytest.fixture(scope="module")
+def registrations() -> Iterator[dict[str, Registration]]:
+    made = [
+        Registration("RS256-by-resource", "RS256", asks_for_resource=True, by_default=False),
+        Registration("RS256-by-default", "RS256", asks_for_resource=False, by_default=True),
+        Registration("ES256-by-resource", "ES256", asks_for_resource=True, by_default=False),
+        Registration("ES256-by-default", "ES256", asks_for_resource=False, by_default=True),
+        Registration("opaque", "RS256", asks_for_resource=False, by_default=False),
+    ]
+    yield {registration.client_id: registration for registration in made}
+    for registration in made:
+        registration.sock.close()
+
+
+@pytest.fixture(scope="module")
+def issuer(registrations: dict[str, Registration]) -> Iterator[str]:
+    install(FOLDER)
+    configuration = {
+        "clients": [registration.as_configured() for registration in registrations.values()],
+        "resource": RESOURCE,
+        "defaultFor": [name for name, registration in registrations.items() if registration.by_default],
+        "tenants": {USER: TENANT},
+    }
+    process = subprocess.Popen(
+        ["node", "--no-warnings", str(FOLDER / "server.mjs")],
+        env=os.environ | {"PROVIDER_CONFIG": json.dumps(configuration)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process, process.stdin:
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            assert selector.select(30), "the provider did not start"
+        ready = process.stdout.readline()
+        assert ready, f"the provider ended with {process.wait(5)}"
+        yield json.loads(ready)["issuer"]
+
+
+def app_as(registration: Registration, issuer: str, database: DatabaseUrls) -> Iterator[LoginApp]:
+    variables = {"OIDC_RESOURCE": RESOURCE} if registration.asks_for_resource else {}
+    with running_login_app(
+        issuer,
+        client_id=registration.client_id,
+        client_secret=registration.secret,
+        audience=RESOURCE,
+        variables=variables,
+        sock=registration.sock,
+        database_url=database.app_url,
+    ) as running:
+        yield running
+
+
+@pytest.fixture(
+    scope="module", params=["RS256-by-resource", "RS256-by-default", "ES256-by-resource", "ES256-by-default"]
+)
+def app(
+    request: pytest.FixtureRequest,
+    registrations: dict[str, Registration],
+    issuer: str,
+    database_urls: DatabaseUrls,
+) -> Iterator[LoginApp]:
+    """Our application, once as each client that gets JWT access tokens."""
+    yield from app_as(registrations[request.param], issuer, database_urls)
+
+
+@pytest.fixture(scope="module")
+def app_with_opaque_tokens(
+    registrations: dict[str, Registration], issuer: str, database_urls: DatabaseUrls
+) -> Iterator[LoginApp]:
+    yield from app_as(registrations["opaque"], issuer, database_urls)
+
+
+@pytest.fixture
+def browser() -> Iterator[Browser]:
+    with Browser() as opened:
+        yield opened

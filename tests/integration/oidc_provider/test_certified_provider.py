@@ -1,0 +1,194 @@
+"""The whole sign-in and sign-out against a certified OpenID provider that nobody here wrote, sessions in PostgreSQL.
+
+It requires PKCE, issues ID and access tokens by RS256 and by ES256, and JWT access tokens for a resource that the
+client asks for (RFC 8707) or that is the default of the provider.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tenantgate.login.models import ProviderTokens
+from tenantgate.login.provider import ProviderMetadata
+from tenantgate.login.service import TokenEndpoint
+from tenantgate.login.transactions import LIFETIME_SECONDS, LoginTransaction
+from tests.integration.oidc_provider.conftest import NOBODY, RESOURCE, TENANT, USER
+from tests.support.browser import HTML, Browser, form_of, location
+from tests.support.login_app import LoginApp, answer_of, code_of, redeem
+from tests.support.requires import requires_node
+
+pytestmark = requires_node
+
+SESSION = "__Host-tg_session"
+
+
+def at_the_provider(browser: Browser, app: LoginApp, url: str, *, user: str = USER) -> str:
+    """Sign in and consent on the provider's own pages; the URL that it returns the browser to."""
+    answer = browser.get(url)
+    for _ in range(12):
+        if answer.is_redirect:
+            if location(answer).startswith(app.callback_url):
+                return location(answer)
+            answer = browser.get(location(answer))
+        else:
+            action, fields = form_of(answer)
+            if fields.get("prompt") == "login":
+                fields |= {"login": user, "password": "any"}
+            answer = browser.submit(action, fields)
+    raise AssertionError("the provider leads nowhere")
+
+
+def returned(browser: Browser, app: LoginApp, *, user: str = USER, **query: str) -> str:
+    begun = location(browser.get(f"{app.login_url}?{urlencode(query)}"))
+    return at_the_provider(browser, app, begun, user=user)
+
+
+def header_of(token: str) -> dict[str, Any]:
+    segment = token.partition(".")[0]
+    header: dict[str, Any] = json.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
+    return header
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    return header_of(token.partition(".")[2])
+
+
+class TestFlow:
+    def test_an_app_gets_a_token_that_validates(self, browser: Browser, app: LoginApp) -> None:
+        answer = redeem(browser, app, returned(browser, app))
+        assert answer.status_code == 200, answer.text
+        token = answer.json()["access_token"]
+        assert header_of(token)["alg"] == app.settings.oidc_client_id[:5]
+        assert header_of(token)["typ"] == "at+jwt"
+        assert claims_of(token)["aud"] == RESOURCE
+        assert 1790 <= answer.json()["expires_in"] <= 1800
+        validated = browser.get(app.base + "/api/v1/auth/validate", headers={"authorization": f"Bearer {token}"})
+        assert validated.status_code == 200, validated.text
+        assert validated.json() == {
+            "valid": True, "user_id": USER, "tenant_id": TENANT, "expires_at": claims_of(token)["exp"],
+        }  # fmt: skip
+
+    def test_a_browser_signs_in_and_out(self, browser: Browser, app: LoginApp) -> None:
+        answer = browser.get(returned(browser, app, return_to="/home?x=1"))
+        assert (answer.status_code, answer.headers["location"]) == (303, "/home?x=1")
+        assert browser.named(SESSION)[SESSION].startswith(TENANT + ".")
+        out = browser.post_json(app.logout_url, {"redirect_uri": app.base + "/"}, headers={"origin": app.base})
+        assert out.status_code == 200, out.text
+        assert not browser.named(SESSION)
+        asked = browser.get(out.json()["logout_url"])
+        action, fields = form_of(asked)
+        done = browser.submit(action, fields | {"logout": "yes"})
+        assert location(done) == app.base + "/"
+        # The provider's session is over too: it asks who is there.
+        again = browser.get(location(browser.get(app.login_url)))
+        assert 'name="login"' in browser.get(location(again)).text
+
+    def test_the_provider_announces_its_issuer_and_we_hold_it_to_that(self, browser: Browser, app: LoginApp) -> None:
+        url = returned(browser, app)
+        assert answer_of(url)["iss"] == app.settings.oidc_issuer_url
+        assert code_of(redeem(browser, app, url, iss=None)) == "AUTH_002"
+
+    def test_the_provider_insists_on_pkce(self, browser: Browser, app: LoginApp) -> None:
+        begun = location(browser.get(app.login_url))
+        refused = browser.get(re.sub(r"&code_challenge(_method)?=[^&]*", "", begun))
+        assert answer_of(location(refused))["error"] == "invalid_request"
+        assert code_of(browser.get(location(refused), accept="application/json")) == "AUTH_001"
+
+
+class TestRefused:
+    def test_missing_state(self, browser: Browser, app: LoginApp) -> None:
+        url = returned(browser, app)
+        without = re.sub(r"([?&])state=[^&]*&?", r"\1", url)
+        assert code_of(browser.get(without, accept="application/json")) == "AUTH_002"
+
+    def test_foreign_state(self, browser: Browser, app: LoginApp) -> None:
+        with Browser() as victim:
+            url = returned(victim, app)
+        assert code_of(redeem(browser, app, url)) == "AUTH_002"
+
+    def test_replayed_state(self, browser: Browser, app: LoginApp) -> None:
+        url = returned(browser, app)
+        assert redeem(browser, app, url).status_code == 200
+        assert code_of(redeem(browser, app, url)) == "AUTH_002"
+
+    def test_expired_state(self, browser: Browser, app: LoginApp, clock_put_back: None) -> None:
+        url = returned(browser, app)
+        app.clock.offset = LIFETIME_SECONDS + 1
+        assert code_of(redeem(browser, app, url)) == "AUTH_002"
+
+    def test_reused_code(self, browser: Browser, app: LoginApp) -> None:
+        used = returned(browser, app)
+        assert redeem(browser, app, used).status_code == 200
+        answer = redeem(browser, app, returned(browser, app), code=answer_of(used)["code"])
+        assert (answer.status_code, code_of(answer)) == (400, "AUTH_001")
+
+    def test_stolen_code(self, browser: Browser, app: LoginApp) -> None:
+        with Browser() as victim:
+            stolen = answer_of(returned(victim, app))["code"]
+        answer = redeem(browser, app, returned(browser, app), code=stolen)
+        assert (answer.status_code, code_of(answer)) == (400, "AUTH_001")
+
+    def test_wrong_nonce(self, browser: Browser, app: LoginApp) -> None:
+        begun = location(browser.get(app.login_url))
+        url = at_the_provider(browser, app, re.sub(r"([?&]nonce=)[^&]*", r"\1another", begun))
+        answer = redeem(browser, app, url)
+        assert (answer.status_code, code_of(answer)) == (400, "AUTH_008")
+
+    def test_wrong_iss(self, browser: Browser, app: LoginApp) -> None:
+        answer = redeem(browser, app, returned(browser, app), iss="https://another.example")
+        assert (answer.status_code, code_of(answer)) == (403, "AUTH_002")
+
+    def test_swapped_access_token(self, browser: Browser, app: LoginApp) -> None:
+        swapping = SwappedAccessTokens(app.service._token_endpoint)
+        app.service._token_endpoint = swapping
+        try:
+            assert redeem(browser, app, returned(browser, app)).status_code == 200
+            answer = redeem(browser, app, returned(browser, app))
+        finally:
+            app.service._token_endpoint = swapping.real
+        assert (answer.status_code, code_of(answer)) == (400, "AUTH_008")
+
+    def test_denied_by_the_person(self, browser: Browser, app: LoginApp) -> None:
+        page = browser.get(location(browser.get(location(browser.get(app.login_url)))))
+        abort = re.search(r'href="([^"]*/abort)"', page.text)
+        assert abort is not None
+        answer = browser.get(location(browser.get(location(browser.get(abort.group(1))))), accept=HTML)
+        assert answer.status_code == 400
+        assert "AUTH_001" in answer.text
+        assert "access_denied" in answer.text
+
+    def test_without_a_tenant(self, browser: Browser, app: LoginApp) -> None:
+        answer = redeem(browser, app, returned(browser, app, user=NOBODY))
+        assert (answer.status_code, code_of(answer)) == (403, "AUTH_005")
+
+
+def test_opaque_access_tokens_are_told_apart(browser: Browser, app_with_opaque_tokens: LoginApp) -> None:
+    app = app_with_opaque_tokens
+    answer = redeem(browser, app, returned(browser, app))
+    assert (answer.status_code, code_of(answer)) == (502, "AUTH_009")
+    assert "OIDC_RESOURCE" in answer.json()["error"]["detail"]
+
+
+class SwappedAccessTokens:
+    """Somebody between the provider and us: every access token but the first is replaced by that one."""
+
+    def __init__(self, real: TokenEndpoint) -> None:
+        self.real = real
+        self._first: str | None = None
+
+    async def exchange(self, provider: ProviderMetadata, *, code: str, transaction: LoginTransaction) -> ProviderTokens:
+        tokens = await self.real.exchange(provider, code=code, transaction=transaction)
+        self._first = self._first or tokens.access_token
+        return replace(tokens, access_token=self._first)
+
+
+@pytest.fixture
+def clock_put_back(app: LoginApp) -> Iterator[None]:
+    yield
+    app.clock.offset = 0
