@@ -12,9 +12,10 @@ from functions.identity_provider.forms import submitted, submitted_form
 from tenantgate.errors import CrossSiteRequest, MalformedBody, NotFound, UnsupportedMediaType
 from tenantgate.provider.authorization import SignInNeeded
 from tenantgate.provider.end_session import SignedOut, SignOutNeedsConsent
+from tenantgate.provider.metadata import provider_metadata
 from tenantgate.provider.models import BROWSER_SESSION_LIFETIME_SECONDS, ProtocolResponse
 from tenantgate.provider.service import ProviderService
-from tenantgate.provider.wiring import provider_service
+from tenantgate.provider.wiring import issuer, provider_service
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
 from tenantgate.web.pages import page
@@ -53,8 +54,8 @@ Service = Annotated[ProviderService, Depends(provider_service)]
 
 
 @router.get("/.well-known/openid-configuration")
-async def discovery(service: Service) -> Response:
-    return JSONResponse(service.metadata(), headers=_PUBLIC)
+async def discovery() -> Response:
+    return JSONResponse(provider_metadata(issuer()), headers=_PUBLIC)
 
 
 @router.get("/jwks")

@@ -16,7 +16,6 @@ from tenantgate.provider.forms import FormTokens
 from tenantgate.provider.grants import ProtocolRequest, RedeemedCode
 from tenantgate.provider.hints import IdTokenHints
 from tenantgate.provider.keys import SigningKeys
-from tenantgate.provider.metadata import provider_metadata
 from tenantgate.provider.models import Client, ProtocolResponse, digest
 from tenantgate.provider.requests import MAX_PARAMETER_CHARACTERS, Submitted
 from tenantgate.provider.server import ProtocolServer
@@ -50,10 +49,6 @@ class ProviderService:
     async def jwks(self) -> dict[str, object]:
         """The public keys, as a JWK Set."""
         return (await self._provider.keys.ring()).public_jwks()
-
-    def metadata(self) -> dict[str, object]:
-        """The discovery document."""
-        return provider_metadata(self._provider.issuer)
 
     async def authorization(self) -> AuthorizationService:
         """What answers authorization requests and sign-in forms."""

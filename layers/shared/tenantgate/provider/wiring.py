@@ -21,6 +21,11 @@ from tenantgate.settings import get_settings
 _signing_keys: WeakKeyDictionary[asyncio.AbstractEventLoop, SigningKeys] = WeakKeyDictionary()
 
 
+def issuer() -> str:
+    """The provider's issuer identifier."""
+    return f"{get_settings().public_base_url}/idp"
+
+
 async def provider_service() -> ProviderService:
     """The provider, with the client's secret and the sealing keys of now. Refuses to exist outside development."""
     settings = get_settings()
@@ -35,7 +40,7 @@ async def provider_service() -> ProviderService:
     )
     return ProviderService(
         Provider(
-            issuer=f"{settings.public_base_url}/idp",
+            issuer=issuer(),
             audiences=settings.token_policy.issuers[0].audiences,
             client=client,
             users=users,
