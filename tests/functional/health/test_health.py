@@ -1,0 +1,229 @@
+"""Health as its callers see it: over uvicorn, with a real PostgreSQL and a Secrets Manager that can stop answering."""
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Self
+
+import httpx2
+import psutil
+import pytest
+
+from functions.health import routes
+from tenantgate.aws import secrets
+from tenantgate.settings import get_settings
+from tenantgate.web.app import create_app
+from tests.support.app_server import AppServer, free_socket
+from tests.support.postgres import start_postgres
+
+READY = "/api/v1/health/ready"
+# What each answer must stay below, with a dependency that hangs.
+LIMIT_SECONDS = 0.5
+
+
+class SecretsManager:
+    """Answers GetSecretValue over HTTP until it is frozen; then it accepts connections and says nothing."""
+
+    def __init__(self) -> None:
+        self.awake = threading.Event()
+        self.awake.set()
+        self.asked = 0
+        manager = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                manager.asked += 1
+                manager.awake.wait(30)
+                members = {"OIDC_CLIENT_SECRET": "a", "COOKIE_SEALING_KEYS": "b"}
+                body = json.dumps({"SecretString": json.dumps(members)}).encode()
+                self.send_response(200)
+                self.send_header("content-type", "application/x-amz-json-1.1")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_request(self, code: object = "-", size: object = "-") -> None:
+                """Say nothing."""
+
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, request: object, client_address: object) -> None:
+                """A client that gave up is no error."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.awake.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def forget_singletons() -> None:
+    for made in (get_settings, secrets.secret_store, routes.readiness):
+        made.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def manager() -> Iterator[SecretsManager]:
+    with SecretsManager() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def postgres_pids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+    server = start_postgres(tmp_path_factory.mktemp("health"))
+    try:
+        url = server.start().app_url
+        assert server.pid is not None
+        yield url, server.pid
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def api(
+    postgres_pids: tuple[str, int], manager: SecretsManager, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[httpx2.Client]:
+    """A new process, as far as its singletons go."""
+    variables = {
+        "ENVIRONMENT": "test",
+        "LOG_LEVEL": "WARNING",
+        "DATABASE_URL": postgres_pids[0],
+        "AWS_SECRETS_MANAGER_SECRET_ID": "tenantgate",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL_SECRETS_MANAGER": manager.url,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    forget_singletons()
+    manager.awake.set()
+    sock = free_socket()
+    with AppServer(create_app(routes.router), sock):
+        address = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        with httpx2.Client(base_url=address, timeout=10) as client:
+            yield client
+            manager.awake.set()  # or the server would wait for its last question
+    forget_singletons()
+
+
+def timed(api: httpx2.Client, path: str = READY) -> tuple[httpx2.Response, float]:
+    started = time.perf_counter()
+    answer = api.get(path)
+    return answer, time.perf_counter() - started
+
+
+def frozen(pid: int) -> list[psutil.Process]:
+    """Stop PostgreSQL and each of its processes with SIGSTOP; returns them, to be woken."""
+    postmaster = psutil.Process(pid)
+    processes = [postmaster, *postmaster.children(recursive=True)]
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
+    return processes
+
+
+def test_liveness_asks_nobody_and_is_quick(api: httpx2.Client, manager: SecretsManager) -> None:
+    asked = manager.asked
+    timed(api, "/api/v1/health/live")
+    answer, seconds = timed(api, "/api/v1/health/live")
+    assert answer.status_code == 200
+    assert answer.json().keys() == {"status", "timestamp"}
+    assert answer.json()["status"] == "ok"
+    assert abs(answer.json()["timestamp"] - time.time()) < 5
+    assert isinstance(answer.json()["timestamp"], int)
+    assert seconds < 0.1
+    assert manager.asked == asked
+
+
+def test_ready_when_every_dependency_answers(api: httpx2.Client) -> None:
+    answer, _ = timed(api)
+    for _ in range(2):  # the first one imports what it needs
+        answer, seconds = timed(api)
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["status"], body["checks"]) == ("ready", {"database": "ok", "secrets": "ok"})
+    assert isinstance(body["timestamp"], int)
+    assert seconds < LIMIT_SECONDS
+
+
+def test_a_frozen_database_is_told_in_time_and_forgotten_when_it_is_back(
+    api: httpx2.Client, postgres_pids: tuple[str, int]
+) -> None:
+    assert timed(api)[0].status_code == 200
+    processes = frozen(postgres_pids[1])
+    try:
+        for _ in range(3):
+            answer, seconds = timed(api)
+            assert seconds < LIMIT_SECONDS
+            error = answer.json()["error"]
+            assert (answer.status_code, error["code"]) == (503, "SYS_001")
+            assert error["detail"]["checks"] == {"database": "failed", "secrets": "ok"}
+            assert isinstance(error["detail"]["timestamp"], int)
+        with ThreadPoolExecutor(8) as pool:
+            assert all(answer.status_code == 503 for answer, _ in pool.map(lambda _: timed(api), range(16)))
+        assert timed(api, "/api/v1/health/live")[1] < 0.1
+    finally:
+        for process in processes:
+            process.send_signal(signal.SIGCONT)
+    deadline = time.monotonic() + 10
+    while timed(api)[0].status_code != 200:
+        assert time.monotonic() < deadline, "readiness did not recover"
+
+
+def test_a_frozen_secrets_manager_counts_when_no_secret_is_in_memory(
+    api: httpx2.Client, manager: SecretsManager
+) -> None:
+    manager.awake.clear()
+    timed(api)  # the first one imports what it needs
+    answer, seconds = timed(api)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (503, "SYS_002")
+    assert error["detail"]["checks"] == {"database": "ok", "secrets": "failed"}
+    assert seconds < LIMIT_SECONDS
+
+
+def test_a_frozen_secrets_manager_is_a_warning_when_every_secret_is_in_memory(
+    api: httpx2.Client, manager: SecretsManager
+) -> None:
+    assert timed(api)[0].status_code == 200
+    manager.awake.clear()
+    secrets.secret_store().invalidate()
+    answer, seconds = timed(api)
+    assert (answer.status_code, answer.json()["checks"]) == (200, {"database": "ok", "secrets": "warning"})
+    assert seconds < LIMIT_SECONDS
+
+
+def test_a_stopped_database_is_told(tmp_path: Path, api: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = start_postgres(tmp_path)
+    try:
+        monkeypatch.setenv("DATABASE_URL", server.start().app_url)
+        forget_singletons()
+        assert timed(api)[0].status_code == 200
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while (answer := timed(api)[0]).status_code == 200:
+            assert time.monotonic() < deadline, "a dead database was reported ready"
+        assert answer.json()["error"]["code"] == "SYS_001"
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", None])
+def test_the_root_tells_anybody_that_it_is_there(api: httpx2.Client, accept: str | None) -> None:
+    answer = api.get("/", headers={"accept": accept} if accept else {})
+    assert answer.json() == {"status": "ok"}
+    assert "Accept" in answer.headers["vary"]
