@@ -1,0 +1,325 @@
+"""Cold starts of the built functions, as ratios to a bare Python handler in the same run.
+
+    python -m benchmarks.cold_start [--rounds N] [--json] [--build-dir FOLDER]
+
+One figure is the time from spawning the process to its first answer, under Lambda's runtime client (awslambdaric), with
+nothing on the path but the function's bundle, the layer's and what the runtime brings. In every round each function
+starts once, the bare handler several times, so that the machine's other work slows all alike; medians count. CPU is the
+time that the process itself ran, which other work hardly changes; memory is its peak. The answers are real ones: an
+accepted token, a completed sign-in, a session ended; a provider and a PostgreSQL stand by on loopback. Secrets
+come from the environment: Secrets Manager's client isn't in the figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import compileall
+import json
+import re
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from py_compile import PycInvalidationMode
+from typing import Any, Literal, NamedTuple
+
+from benchmarks.stand_ins import BASE_URL, SIGNED_IN, Provider, development_variables, http_event
+from tenantgate_cli.gateway.model import FunctionSpec
+from tenantgate_cli.gateway.runtime import FunctionProcess
+from tenantgate_cli.gateway.template import read_template
+from tenantgate_cli.sam import ROOT, build, native_architecture
+from tenantgate_cli.servers.postgres import EmbeddedPostgres
+
+BUILD = ROOT / ".aws-sam" / "native"
+BARE = "def lambda_handler(event, context):\n    return {'statusCode': 200, 'body': '{}'}\n"
+
+type Kind = Literal["authorizer", "no database", "database"]
+GOALS: dict[Kind, float] = {"authorizer": 1.4, "no database": 8.0, "database": 14.0}
+
+type Answer = dict[str, Any]
+type Samples = dict[str, list[Sample]]
+
+
+@dataclass
+class Journey:
+    """What one step of a sign-in hands to the next."""
+
+    provider: Provider
+    cookies: dict[str, str] = field(default_factory=dict)
+    state: str = ""
+    nonce: str = ""
+
+    def keep_cookies(self, answer: Answer) -> None:
+        for cookie in answer.get("cookies", []):
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+
+    @property
+    def cookie_header(self) -> dict[str, str]:
+        return {"cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items() if value)}
+
+
+@dataclass(frozen=True)
+class Start:
+    """One kind of cold start: `function` gets the event and must answer with `status`."""
+
+    name: str
+    function: str
+    kind: Kind | None
+    event: Callable[[Journey], dict[str, Any]]
+    status: int | None = 200
+    after: Callable[[Journey, Answer], None] = lambda journey, answer: None
+
+
+@dataclass(frozen=True)
+class Figure:
+    name: str
+    kind: Kind | None
+    milliseconds: float
+    ratio: float
+    cpu_milliseconds: float
+    cpu_ratio: float
+    megabytes: float
+    memory_ratio: float
+
+    @property
+    def goal(self) -> float | None:
+        return GOALS[self.kind] if self.kind else None
+
+
+def _bearer(journey: Journey) -> dict[str, str]:
+    return {"authorization": f"Bearer {journey.provider.access_token()}"}
+
+
+def _login(journey: Journey) -> dict[str, Any]:
+    journey.cookies.clear()
+    return http_event("GET", "/api/v1/auth/login")
+
+
+def _begun(journey: Journey, answer: Answer) -> None:
+    journey.keep_cookies(answer)
+    location = answer["headers"]["location"]
+    journey.state = re.findall(r"[?&]state=([^&]+)", location)[0]
+    journey.nonce = re.findall(r"[?&]nonce=([^&]+)", location)[0]
+
+
+def _callback(journey: Journey) -> dict[str, Any]:
+    # The stand-in's codes are the nonces that its ID tokens must carry.
+    query = f"code={journey.nonce}&state={journey.state}"
+    return http_event("GET", "/api/v1/auth/callback", query=query, cookies=journey.cookie_header)
+
+
+STARTS = [
+    Start(
+        "authorizer: an accepted token",
+        "AuthorizerFunction",
+        "authorizer",
+        lambda journey: {
+            **http_event("GET", "/api/v1/auth/me", headers=_bearer(journey)),
+            "type": "REQUEST",
+            "identitySource": None,
+        },
+        status=None,
+    ),
+    Start(
+        "auth_validate: a good token",
+        "AuthValidateFunction",
+        "no database",
+        lambda journey: http_event("GET", "/api/v1/auth/validate", headers=_bearer(journey)),
+    ),
+    Start(
+        "auth_me: behind the authorizer",
+        "AuthMeFunction",
+        "no database",
+        lambda _: http_event("GET", "/api/v1/auth/me", authorizer=SIGNED_IN),
+    ),
+    Start("health: live", "HealthFunction", "no database", lambda _: http_event("GET", "/api/v1/health/live")),
+    Start(
+        "unknown_route: 404",
+        "UnknownRouteFunction",
+        "no database",
+        lambda _: http_event("GET", "/nowhere", route="$default"),
+        status=404,
+    ),
+    Start("auth_login: to the provider", "AuthLoginFunction", "no database", _login, status=302, after=_begun),
+    Start("health: ready", "HealthFunction", "database", lambda _: http_event("GET", "/api/v1/health/ready")),
+    Start(
+        "auth_callback: a completed sign-in",
+        "AuthCallbackFunction",
+        "database",
+        _callback,
+        status=303,
+        after=Journey.keep_cookies,
+    ),
+    Start(
+        "health: the signed-in home page",
+        "HealthFunction",
+        "database",
+        lambda journey: http_event("GET", "/", headers={"accept": "text/html"}, cookies=journey.cookie_header),
+    ),
+    Start(
+        "auth_logout: a session ended",
+        "AuthLogoutFunction",
+        "database",
+        lambda journey: http_event(
+            "POST", "/api/v1/auth/logout", headers={"origin": BASE_URL}, cookies=journey.cookie_header, body={}
+        ),
+    ),
+    Start(
+        "identity_provider: key set",
+        "IdentityProviderFunction",
+        "database",
+        lambda _: http_event("GET", "/idp/jwks", route="ANY /idp/{proxy+}"),
+    ),
+    Start("migration_runner: current", "MigrationRunnerFunction", None, lambda _: {"action": "current"}, status=None),
+]
+
+
+class Sample(NamedTuple):
+    """One start: from spawn to first answer, and what the process used by then."""
+
+    milliseconds: float
+    cpu_milliseconds: float
+    megabytes: float
+
+
+async def _start_once(function: FunctionSpec, event: dict[str, Any]) -> tuple[Sample, Answer]:
+    process = FunctionProcess(
+        function.handler,
+        name=function.name,
+        env=function.env,
+        pythonpath=[function.root, *function.layers],
+        cwd=function.root,
+        timeout=30,
+        isolated=True,
+    )
+    began = time.perf_counter()
+    await process.start()
+    try:
+        answer = await process.invoke(event)
+        milliseconds = (time.perf_counter() - began) * 1000
+        return Sample(milliseconds, *_used(process.pid)), answer
+    finally:
+        await process.stop()
+
+
+def _used(pid: int | None) -> tuple[float, float]:
+    """CPU milliseconds of all threads and peak memory in MB, so far (Linux; elsewhere not a number)."""
+    folder = Path(f"/proc/{pid}")
+    if not folder.is_dir():
+        return float("nan"), float("nan")
+    ran = sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in folder.glob("task/*/schedstat"))
+    peak = re.search(r"VmHWM:\s+(\d+) kB", (folder / "status").read_text(encoding="ascii"))
+    return ran / 1e6, int(peak[1]) / 1024 if peak else float("nan")
+
+
+def _bare_function(folder: Path) -> FunctionSpec:
+    (folder / "bare.py").write_text(BARE, encoding="utf-8")
+    compileall.compile_dir(folder, quiet=1, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
+    return FunctionSpec(name="bare", handler="bare.lambda_handler", root=folder, code=folder)
+
+
+async def measure(build_dir: Path, rounds: int, tell: Callable[[str], None]) -> list[Figure]:
+    """The figures of every start, each the median of `rounds`."""
+    with (
+        tempfile.TemporaryDirectory() as name,
+        EmbeddedPostgres(Path(name) / "postgres") as postgres,
+        Provider(Path(name) / "jwks.json") as provider,
+    ):
+        addresses = postgres.start()
+        variables, secrets = development_variables(addresses, provider)
+        functions = read_template(build_dir / "template.yaml", variables, secrets).functions
+        bare_folder = Path(name) / "bare"
+        bare_folder.mkdir()
+        bare = _bare_function(bare_folder)
+        await _start_once(functions["MigrationRunnerFunction"], {"action": "upgrade"})
+
+        samples: Samples = {"bare": [], **{start.name: [] for start in STARTS}}
+        journey = Journey(provider)
+        # The first round fills the page cache and isn't counted.
+        for number in range(rounds + 1):
+            tell(f"round {number} of {rounds}")
+            taken = await _round(functions, bare, journey)
+            if number > 0:
+                for start, sample in taken:
+                    samples[start].append(sample)
+    return [_figure("a bare Python handler", None, "bare", samples)] + [
+        _figure(start.name, start.kind, start.name, samples) for start in STARTS
+    ]
+
+
+async def _round(
+    functions: Mapping[str, FunctionSpec], bare: FunctionSpec, journey: Journey
+) -> list[tuple[str, Sample]]:
+    taken = []
+    for number, start in enumerate(STARTS):
+        if number % 4 == 0:
+            taken.append(("bare", (await _start_once(bare, {}))[0]))
+        sample, answer = await _start_once(functions[start.function], start.event(journey))
+        if start.status is not None and answer.get("statusCode") != start.status:
+            raise SystemExit(f"{start.name}: expected {start.status}, got {answer}")
+        start.after(journey, answer)
+        taken.append((start.name, sample))
+    return taken
+
+
+def _figure(name: str, kind: Kind | None, key: str, samples: Samples) -> Figure:
+    own = [statistics.median(values) for values in zip(*samples[key], strict=True)]
+    floor = [statistics.median(values) for values in zip(*samples["bare"], strict=True)]
+    (milliseconds, ratio), (cpu, cpu_ratio), (memory, memory_ratio) = (
+        (value, value / base) for value, base in zip(own, floor, strict=True)
+    )
+    return Figure(name, kind, milliseconds, ratio, cpu, cpu_ratio, memory, memory_ratio)
+
+
+def table(figures: list[Figure]) -> str:
+    """The figures as Markdown."""
+    lines = [
+        "| first answer of | ms | × bare | goal | CPU ms | × bare | peak memory, MB | × bare |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    for figure in figures:
+        goal = f"≤ {figure.goal:g}" if figure.goal else ""
+        lines.append(
+            f"| {figure.name} | {figure.milliseconds:.0f} | {figure.ratio:.2f} | {goal} "
+            f"| {figure.cpu_milliseconds:.0f} | {figure.cpu_ratio:.2f} "
+            f"| {figure.megabytes:.0f} | {figure.memory_ratio:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def built(build_dir: Path | None, tell: Callable[[str], None]) -> Path:
+    """`build_dir`, or a fresh build for this machine's processor."""
+    if build_dir is not None:
+        return build_dir
+    tell("sam build")
+    done = build(native_architecture(), BUILD)
+    if done.returncode != 0:
+        raise SystemExit(done.stdout)
+    return BUILD
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=15, help="starts of each function; medians count (15)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--build-dir", type=Path, help="measure this build instead of making one")
+    options = parser.parse_args()
+
+    def tell(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+    figures = asyncio.run(measure(built(options.build_dir, tell), options.rounds, tell))
+    if options.json:
+        sys.stdout.write(json.dumps([{**vars(figure), "goal": figure.goal} for figure in figures], indent=2) + "\n")
+    else:
+        sys.stdout.write(table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
