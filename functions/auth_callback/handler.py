@@ -1,6 +1,5 @@
 """Lambda adapter."""
 
-from functions.auth_callback.routes import router
 from tenantgate.web.lambda_adapter import lambda_handler_for
 
-lambda_handler = lambda_handler_for(router)
+lambda_handler = lambda_handler_for("functions.auth_callback.routes")
