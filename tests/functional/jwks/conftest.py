@@ -1,0 +1,42 @@
+"""A running issuer, and a key cache that asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tenantgate.tokens.fetch import fetch_json
+from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, Timings
+from tests.support.issuer_server import IssuerServer
+from tests.support.tokens import StandingClock
+
+type MakeKeys = Callable[..., CachedIssuerKeys]
+
+
+@pytest.fixture
+def issuer() -> Iterator[IssuerServer]:
+    with IssuerServer().running() as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> StandingClock:
+    return StandingClock()
+
+
+@pytest.fixture
+def make_keys(issuer: IssuerServer, clock: StandingClock) -> MakeKeys:
+    """Builds a cache of the issuer's keys; time passes only by the clock, and pauses between tries take none."""
+
+    def make(bundle: Bundle | None = None, **timings: float) -> CachedIssuerKeys:
+        return CachedIssuerKeys(
+            issuer.url,
+            lambda timeout: fetch_json(f"{issuer.url}/jwks", timeout=timeout),
+            timings=Timings(**timings),  # type: ignore[arg-type]
+            bundle=lambda: bundle,
+            clock=clock,
+            pause=clock.pass_by,
+        )
+
+    return make
