@@ -91,8 +91,9 @@ def send_json(request: BaseHTTPRequestHandler, value: Mapping[str, object]) -> N
 
 def send(request: BaseHTTPRequestHandler, status: int, body: bytes, **headers: str) -> None:
     request.send_response(status)
-    for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
-        request.send_header(name.replace("_", "-"), value)
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **given}.items():
+        request.send_header(name, value)
     request.end_headers()
     request.wfile.write(body)
     request.close_connection = True

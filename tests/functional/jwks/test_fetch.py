@@ -1,0 +1,175 @@
+"""Fetching from a provider that answers slowly, hugely, wrongly or not at all."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+
+import pytest
+
+from tenantgate.errors import ProviderTimeout, ProviderUnreachable
+from tenantgate.tokens.fetch import MAX_BYTES, fetch_json
+from tests.support.issuer_server import IssuerServer, send, send_json
+
+
+def test_reads_a_json_object(issuer: IssuerServer) -> None:
+    assert fetch_json(f"{issuer.url}/jwks", timeout=5) == issuer.jwks
+
+
+def test_asks_for_path_and_query_as_they_are(issuer: IssuerServer) -> None:
+    issuer.answer = lambda request: send_json(request, {})
+    fetch_json(f"{issuer.url}/a%20b/c?d=e&f", timeout=5)
+    fetch_json(issuer.url, timeout=5)
+    assert issuer.requests == ["/a%20b/c?d=e&f", "/"]
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 302, 303, 307, 308, 400, 404, 429, 500, 503])
+def test_takes_nothing_but_200_and_follows_no_redirect(status: int, issuer: IssuerServer) -> None:
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        send(request, status, b"" if status == 204 else b"{}", Location=f"{issuer.url}/elsewhere")
+
+    issuer.answer = answer
+    with pytest.raises(ProviderUnreachable) as refusal:
+        fetch_json(f"{issuer.url}/jwks", timeout=5)
+    assert refusal.value.private["actual"] == status
+    assert issuer.requests == ["/jwks"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"<html>sign in to the hotel's network</html>", id="html"),
+        pytest.param(b"[]", id="a-list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"keys":[]', id="cut-off"),
+        pytest.param(b'{"keys":[],"keys":[]}', id="a-duplicate-member"),
+        pytest.param(b'{"keys":NaN}', id="no-number"),
+        pytest.param(b'{"a":' * 50000, id="deep"),
+        pytest.param("{}".encode("utf-16"), id="utf-16"),
+        pytest.param(b"\xff\xfe{}", id="no-utf-8"),
+    ],
+)
+def test_refuses_what_is_no_json_object(body: bytes, issuer: IssuerServer) -> None:
+    issuer.answer = lambda request: send(request, 200, body)
+    with pytest.raises(ProviderUnreachable):
+        fetch_json(f"{issuer.url}/jwks", timeout=5)
+
+
+def _endless(request: BaseHTTPRequestHandler) -> None:
+    request.send_response(200)
+    request.end_headers()
+    while True:
+        request.wfile.write(b" " * 65536)
+
+
+def _endless_chunks(request: BaseHTTPRequestHandler) -> None:
+    request.send_response(200)
+    request.send_header("Transfer-Encoding", "chunked")
+    request.end_headers()
+    while True:
+        request.wfile.write(b"10000\r\n" + b" " * 65536 + b"\r\n")
+
+
+def _endless_headers(request: BaseHTTPRequestHandler) -> None:
+    request.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    while True:
+        request.wfile.write(b"X-More: " + b"x" * 1000 + b"\r\n")
+
+
+def _announced_too_long(request: BaseHTTPRequestHandler) -> None:
+    send(request, 200, b" " * (MAX_BYTES + 1))
+
+
+def _shorter_than_announced(request: BaseHTTPRequestHandler) -> None:
+    send(request, 200, b"{}", Content_Length="100")
+
+
+@pytest.mark.parametrize(
+    "answer", [_endless, _endless_chunks, _endless_headers, _announced_too_long, _shorter_than_announced]
+)
+def test_refuses_an_answer_without_a_fitting_end(
+    answer: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
+) -> None:
+    issuer.answer = answer
+    with pytest.raises(ProviderUnreachable):
+        fetch_json(f"{issuer.url}/jwks", timeout=5)
+
+
+def _drip(request: BaseHTTPRequestHandler, text: bytes) -> None:
+    for byte in text:
+        request.wfile.write(bytes([byte]))
+        time.sleep(0.02)
+
+
+def _drip_headers(request: BaseHTTPRequestHandler) -> None:
+    _drip(request, b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100)
+
+
+def _drip_body(request: BaseHTTPRequestHandler) -> None:
+    request.send_response(200)
+    request.send_header("Content-Length", "1000")
+    request.end_headers()
+    _drip(request, b" " * 1000)
+
+
+def _drip_after_continue(request: BaseHTTPRequestHandler) -> None:
+    _drip(request, b"HTTP/1.1 100 Continue\r\n\r\n" * 40)
+
+
+@pytest.mark.parametrize("answer", [_drip_headers, _drip_body, _drip_after_continue])
+def test_a_time_out_is_for_the_whole_exchange_not_for_each_byte(
+    answer: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
+) -> None:
+    issuer.answer = answer
+    started = time.monotonic()
+    with pytest.raises(ProviderTimeout):
+        fetch_json(f"{issuer.url}/jwks", timeout=0.3)
+    assert time.monotonic() - started < 2
+
+
+def test_a_server_that_accepts_and_says_nothing_is_a_time_out() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ProviderTimeout) as refusal:
+        fetch_json(f"http://127.0.0.1:{silent.getsockname()[1]}/jwks", timeout=0.2)
+    assert refusal.value.http_status == 504
+
+
+def test_nobody_listening_is_unreachable_at_once() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as soon_closed:
+        port = soon_closed.getsockname()[1]
+    with pytest.raises(ProviderUnreachable) as refusal:
+        fetch_json(f"http://127.0.0.1:{port}/jwks", timeout=5)
+    assert type(refusal.value) is ProviderUnreachable
+    assert refusal.value.http_status == 502
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://issuer.example.test/jwks",
+        "http://127.0.0.1.example.test/jwks",
+        "http://127.0.0.1@example.test/jwks",
+        "http://user:word@127.0.0.1/jwks",
+        "http://169.254.169.254/latest/meta-data",
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/",
+        "https://",
+        "//127.0.0.1/",
+        "https://127.0.0.1:port/",
+        "http://127.0.0.1:1/\r\nX-Injected: yes",
+        "http://127.0.0.1:1/a b",
+        "",
+    ],
+)
+def test_fetches_only_https_and_loopback_http(url: str) -> None:
+    with pytest.raises(ProviderUnreachable):
+        fetch_json(url, timeout=1)
+
+
+def test_https_checks_the_certificate(issuer: IssuerServer) -> None:
+    # Plain HTTP under an https URL: the handshake fails, nothing falls back.
+    with pytest.raises(ProviderUnreachable):
+        fetch_json(issuer.url.replace("http", "https") + "/jwks", timeout=2)
+    assert issuer.requests == []

@@ -1,0 +1,107 @@
+"""A process that is frozen during a refresh, as Lambda freezes one between invocations, and thawed long after."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from typing import Self
+
+import pytest
+
+from tests.support.issuer_server import IssuerServer, send_json
+from tests.support.tokens import public_jwks
+
+# Obeys line by line: `find <kid>` says whether the key is known, without fetching inline; `wait` waits for refreshes.
+_CHILD = """
+import sys, threading
+from tenantgate.errors import UnknownKey
+from tenantgate.tokens.fetch import fetch_json
+from tenantgate.tokens.jwks import CachedIssuerKeys, Timings
+from tenantgate.tokens.keys import KeyFetchNeeded
+
+url = sys.argv[1]
+keys = CachedIssuerKeys(
+    url,
+    lambda timeout: fetch_json(url, timeout=timeout),
+    timings=Timings(ttl=3600, refresh_ahead=0.0, retries=0, background_budget=1.0, attempt=30.0, unknown_kid_burst=0),
+)
+keys.find("rsa-1", "RS256", fetch=True)
+print("ready", flush=True)
+for line in sys.stdin:
+    word, _, kid = line.strip().partition(" ")
+    if word == "wait":
+        for thread in threading.enumerate():
+            if thread.name == "tenantgate-jwks-refresh":
+                thread.join(20)
+        print("waited", flush=True)
+        continue
+    try:
+        keys.find(kid, "RS256", fetch=False)
+        print("known", flush=True)
+    except (UnknownKey, KeyFetchNeeded):
+        print("unknown", flush=True)
+"""
+
+
+class _Child:
+    def __init__(self, url: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _CHILD, url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def __enter__(self) -> Self:
+        assert self._line() == "ready"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def ask(self, words: str) -> str:
+        assert self._process.stdin is not None
+        self._process.stdin.write(words + "\n")
+        self._process.stdin.flush()
+        return self._line()
+
+    def freeze(self) -> None:
+        os.kill(self._process.pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
+
+    def thaw(self) -> None:
+        os.kill(self._process.pid, signal.SIGCONT)
+
+    def _line(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system can't stop a process")
+def test_a_refresh_thawed_past_its_deadline_is_discarded_and_done_anew(issuer: IssuerServer) -> None:
+    asked, held = threading.Event(), threading.Event()
+
+    def answered_into_the_freeze(request: BaseHTTPRequestHandler) -> None:
+        issuer.answer = None
+        asked.set()
+        held.wait(20)
+        send_json(request, public_jwks("rsa-1", "rsa-late"))
+
+    with _Child(f"{issuer.url}/jwks") as child:
+        issuer.answer = answered_into_the_freeze
+        assert child.ask("find rsa-1") == "known", "served while the refresh is under way"
+        assert asked.wait(20)
+        child.freeze()
+        # The answer lies in the frozen process's socket when it wakes, well after the refresh's deadline of a second.
+        held.set()
+        time.sleep(1.2)
+        child.thaw()
+        assert child.ask("wait") == "waited"
+        issuer.jwks = public_jwks("rsa-1", "rsa-new")
+        assert child.ask("find rsa-late") == "unknown", "nobody knows how old that answer is"
+        assert child.ask("wait") == "waited"
+        assert child.ask("find rsa-1") == "known", "the old keys serve on"
+        assert child.ask("find rsa-new") == "known", "and a new refresh has brought the new ones"
