@@ -39,6 +39,7 @@ class RunningStack:
     process: subprocess.Popen[str]
     lines: list[str] = field(default_factory=list)
     _printed: queue.SimpleQueue[str | None] = field(default_factory=queue.SimpleQueue)
+    _reader: threading.Thread | None = None
 
     @property
     def ready_lines(self) -> list[str]:
@@ -60,10 +61,13 @@ class RunningStack:
         return "".join(path.read_text("utf-8") for path in sorted((self.data_dir / "logs").glob("*.log")))
 
     def stop(self, number: int = signal.SIGINT, *, seconds: float = 30.0) -> int:
-        """Signal it, as Ctrl-C does, and wait for its end; the exit status."""
+        """Signal it, as Ctrl-C does, and wait for its end and its last words; the exit status."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(seconds)
+        status = self.process.wait(seconds)
+        if self._reader is not None:
+            self._reader.join(seconds)
+        return status
 
 
 @contextmanager
@@ -102,7 +106,8 @@ def start_command(
         start_new_session=True,
     )
     stack = RunningStack("", data_dir, process)
-    threading.Thread(target=_read, args=(stack,), daemon=True).start()
+    stack._reader = threading.Thread(target=_read, args=(stack,), daemon=True)
+    stack._reader.start()
     return stack
 
 
@@ -126,19 +131,15 @@ def _stack(
             stack.stop()
         except subprocess.TimeoutExpired:
             stack.process.kill()
-            stack.process.wait()
-        if stack.process.stdout is not None:
-            stack.process.stdout.close()
+            stack.stop()
 
 
 def _read(stack: RunningStack) -> None:
     assert stack.process.stdout is not None
-    try:
-        for line in stack.process.stdout:
+    with stack.process.stdout as printed:
+        for line in printed:
             stack.lines.append(line.rstrip("\n"))
             stack._printed.put(line.rstrip("\n"))
-    except ValueError:
-        pass  # closed while it was read
     stack._printed.put(None)
 
 
