@@ -27,6 +27,7 @@ def _become(spec: dict[str, object], supervisor: int) -> NoReturn:
     command, user = spec["command"], spec["user"]
     assert isinstance(command, list)  # noqa: S101
     os.chdir(str(spec["directory"]))
+    # Opened before the change of user: it may be unable to.
     log = os.open(str(spec["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(os.open(str(spec["stdin"]), os.O_RDONLY), 0)
     os.dup2(log, 1)

@@ -27,7 +27,7 @@ def unprivileged_user(existing_data: Path) -> tuple[int, int] | None:
 
 
 def reachable(path: Path, user: tuple[int, int] | None) -> bool:
-    """Whether `user` may enter every folder above `path`."""
+    """Whether `user` may enter every folder above `path`, which it owns itself."""
     if user is None:
         return True
     uid, gid = user
@@ -52,7 +52,7 @@ def reachable_copy(source: Path, user: tuple[int, int] | None, *, name: str, par
     if reachable(source, user):
         return source
     for parent in dict.fromkeys((Path("/var/tmp"), Path("/tmp"), Path(tempfile.gettempdir()))):  # noqa: S108
-        if not parent.is_dir() or not reachable(parent / "x", user):
+        if not parent.is_dir() or not reachable(parent / "copy", user):
             continue
         copy = parent / f"{name}-{os.geteuid()}"
         # In a folder that all can write: only a copy that root made and nobody else can change is used.
