@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi.routing import APIRoute
 
 from container.app import ROUTERS
 from functions.unknown_route.route_table import ROUTES
@@ -183,8 +184,8 @@ def test_both_targets_answer_alike(asked: Case, targets: tuple[Target, Target]) 
         error = by_gateway.json()["error"]
         assert set(error) == {"code", "message", "detail", "request_id"}
         assert error["code"] == asked.code
-    seen = [_seen(target, answer) for target, answer in zip(targets, (by_gateway, by_container), strict=True)]
-    difference = "\n".join(difflib.unified_diff(*seen, "gateway", "container", lineterm="", n=0))
+    seen = _seen(targets[0], by_gateway), _seen(targets[1], by_container)
+    difference = "\n".join(difflib.unified_diff(seen[0], seen[1], "gateway", "container", lineterm="", n=0))
     assert not difference, difference
 
 
@@ -206,8 +207,8 @@ def test_every_route_of_one_target_exists_in_the_other(targets: tuple[Target, Ta
         (method, route.path)
         for router in ROUTERS
         for route in router.routes
-        for method in route.methods
-        if not route.path.startswith("/idp")
+        if isinstance(route, APIRoute) and not route.path.startswith("/idp")
+        for method in route.methods or ()
     }
     assert served == {(method, path) for path, methods in ROUTES.items() for method in methods}
 
