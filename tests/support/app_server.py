@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from types import TracebackType
@@ -26,9 +27,16 @@ class AppServer:
         started = threading.Event()
 
         class Server(uvicorn.Server):
-            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-                await super().startup(sockets)
+            async def main_loop(self) -> None:
+                # Woken when it is to stop, where uvicorn's own looks ten times a second.
+                self.loop, self.stopping = asyncio.get_running_loop(), asyncio.Event()
+                await self.on_tick(0)
                 started.set()
+                await self.stopping.wait()
+
+            def stop(self) -> None:
+                self.should_exit = True
+                self.loop.call_soon_threadsafe(self.stopping.set)
 
         self._started = started
         self._server = Server(uvicorn.Config(app, log_config=None, lifespan="on", access_log=False))
@@ -40,7 +48,7 @@ class AppServer:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join(20)
         assert not self._thread.is_alive(), "the server did not stop"
         self._socket.close()

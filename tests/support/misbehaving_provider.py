@@ -174,7 +174,9 @@ class MisbehavingProvider:
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.issuer = f"http://127.0.0.1:{self._server.server_port}"
+        # A path of its own: the next provider on this port is another issuer, about which nothing is remembered.
+        self._prefix = f"/{secrets.token_hex(8)}"
+        self.issuer = f"http://127.0.0.1:{self._server.server_port}{self._prefix}"
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -211,9 +213,10 @@ class MisbehavingProvider:
         length = int(handler.headers.get("Content-Length") or 0)
         form = _single(handler.rfile.read(length).decode())
         headers = {name.lower(): value for name, value in handler.headers.items()}
-        request = Recorded(handler.command, parts.path, _single(parts.query), form, headers)
+        path = parts.path.removeprefix(self._prefix)
+        request = Recorded(handler.command, path, _single(parts.query), form, headers)
         self.requests.append(request)
-        answer = self.answers.get(parts.path) or self._behave(request)
+        answer = self.answers.get(path) or self._behave(request)
         if answer.hold is not None:
             answer.hold.wait(30)
         handler.send_response(answer.status)

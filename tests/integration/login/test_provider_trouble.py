@@ -11,7 +11,7 @@ from tenantgate.login.client import MAX_ANSWER_BYTES, ProviderClient, Timeouts
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
 from tests.support.browser import Browser
-from tests.support.login_app import LoginApp, answer_of, code_of, returned_to, running_login_app, sign_in
+from tests.support.login_app import LoginApp, answer_of, code_of, redeem, returned_to, running_login_app, sign_in
 from tests.support.misbehaving_provider import CLIENT_ID, CLIENT_SECRET, Answer, MisbehavingProvider
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -93,13 +93,17 @@ def test_a_redirect_carries_neither_code_nor_secret_elsewhere(
     ],
 )
 def test_a_slow_token_endpoint_is_given_up_in_time(
-    slow: Callable[[MisbehavingProvider], Answer], browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    slow: Callable[[MisbehavingProvider], Answer],
+    browser: Browser,
+    impatient_app: LoginApp,
+    provider: MisbehavingProvider,
 ) -> None:
     provider.answers["/token"] = slow(provider)
+    url = returned_to(browser, impatient_app)
     began = time.monotonic()
-    answer = sign_in(browser, app)
+    answer = redeem(browser, impatient_app, url)
     assert (answer.status_code, code_of(answer)) == (504, "SYS_004")
-    assert time.monotonic() - began < 3, "the fixture's limit is one second in all"
+    assert time.monotonic() - began < 5, "the limit is one second in all; left alone it takes half a minute"
 
 
 def test_the_stated_limits_end_before_those_of_the_gateway() -> None:
@@ -127,7 +131,7 @@ def test_a_provider_that_is_slow_when_signing_in_begins(
     began = time.monotonic()
     answer = browser.get(app.login_url, accept=JSON)
     assert (answer.status_code, code_of(answer)) == (504, "SYS_004")
-    assert time.monotonic() - began < 6
+    assert time.monotonic() - began < 10, "the limit is three seconds; left alone it takes half a minute"
 
 
 @pytest.mark.parametrize(

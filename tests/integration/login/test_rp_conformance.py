@@ -5,7 +5,6 @@ misbehaves as the module says (`oidcc-client-test-…` of the conformance suite)
 """
 
 import time
-from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -141,9 +140,7 @@ class TestConfig:
         )
         started = browser.get(app.login_url)
         assert len(provider.asked("/.well-known/openid-configuration")) == 1
-        target = urlsplit(location(started))
-        assert target.path == "/elsewhere"
-        assert parse_qs(target.query)["a"] == ["b"]
+        assert location(started).startswith(provider.issuer + "/elsewhere?a=b&")
 
     def test_discovery_jwks_uri_keys(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
         assert sign_in(browser, app).status_code == 200
