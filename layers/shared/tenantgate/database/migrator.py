@@ -86,7 +86,7 @@ def owner_url() -> str:
 
 @asynccontextmanager
 async def owner_connection(url: str) -> AsyncIterator[AsyncConnection]:
-    """A direct connection; connection failures become `DatabaseUnreachable`."""
+    """A direct connection; what PostgreSQL refuses becomes `DatabaseUnreachable` or `MigrationFailed`."""
     from tenantgate.database.dialect import DRIVER  # noqa: PLC0415  (registers the dialect)
 
     engine = create_async_engine(
@@ -101,7 +101,7 @@ async def owner_connection(url: str) -> AsyncIterator[AsyncConnection]:
     except exc.DBAPIError as error:
         if error.connection_invalidated or isinstance(error, exc.OperationalError) or error.statement is None:
             raise DatabaseUnreachable(type(error).__name__, error=str(error.orig)) from error
-        raise
+        raise MigrationFailed("a statement was refused", detail={"reason": told(error)}) from error
     finally:
         await engine.dispose()
 
@@ -152,8 +152,13 @@ def _failed(error: exc.DBAPIError, connection: Connection) -> TenantgateError:
     connection.rollback()
     return MigrationFailed(
         "a migration failed",
-        detail={"stopped_at": _current_revision(connection), "reason": str(error.orig).splitlines()[0]},
+        detail={"stopped_at": _current_revision(connection), "reason": told(error)},
     )
+
+
+def told(error: exc.DBAPIError) -> str:
+    """What PostgreSQL said, without the statement."""
+    return str(error.orig).split("\n", 1)[0]
 
 
 def _current_revision(connection: Connection) -> str | None:

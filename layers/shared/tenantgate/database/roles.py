@@ -21,7 +21,7 @@ import os
 from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tenantgate.database.migrator import owner_connection
+from tenantgate.database.migrator import owner_connection, told
 from tenantgate.errors import MigrationFailed
 
 APPLICATION_ROLE = "tenantgate_app"
@@ -61,9 +61,8 @@ async def _ensure_login(owner_url: str, application_url: str) -> None:
         except exc.DBAPIError as error:
             if error.connection_invalidated:
                 raise
-            reason = str(error.orig).splitlines()[0]
             raise MigrationFailed(
-                "the login can't be made", detail={"role": target.username, "reason": reason}
+                "the login can't be made", detail={"role": target.username, "reason": told(error)}
             ) from error
 
 
