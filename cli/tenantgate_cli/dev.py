@@ -20,11 +20,11 @@ from tenantgate_cli import ready
 from tenantgate_cli.console import Failure, say, step
 from tenantgate_cli.front import Front
 from tenantgate_cli.gateway.app import Gateway, Handled, Observer
+from tenantgate_cli.gateway.failures import FunctionError, InitFailed
 from tenantgate_cli.gateway.logs import FunctionLogs
 from tenantgate_cli.gateway.model import Template, TemplateError
 from tenantgate_cli.gateway.reload import reload_on_change
 from tenantgate_cli.gateway.responses import MalformedAnswer
-from tenantgate_cli.gateway.runtime import FunctionError, InitFailed
 from tenantgate_cli.gateway.template import read_template
 from tenantgate_cli.local_servers import Stack, ignore_signals, local_stack
 from tenantgate_cli.stack import ROOT
@@ -196,8 +196,10 @@ def _configuration(app: Front) -> uvicorn.Config:
 
 def _discovery_problem(issuer: str) -> str:
     url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
+    # The functions use no proxy either.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with urllib.request.urlopen(url, timeout=20) as response:  # noqa: S310 - the issuer was validated as a setting
+        with opener.open(url, timeout=20) as response:
             found = json.load(response).get("issuer")
     except urllib.error.HTTPError as error:
         return f"{url} answers {error.code}"

@@ -13,6 +13,7 @@ import uvicorn
 from tenantgate_cli import ready
 from tenantgate_cli.console import say, step
 from tenantgate_cli.local_servers import Stack, ignore_signals, local_stack
+from tenantgate_cli.ports import HOST
 from tenantgate_cli.stack import environment
 
 
@@ -32,6 +33,8 @@ def _serve(stack: Stack) -> None:
     os.environ.update({**variables.settings, **variables.secrets})
     os.environ.pop("DATABASE_OWNER_URL", None)
     os.environ.pop("AWS_SECRETS_MANAGER_SECRET_ID", None)
+    # The built-in provider is this very process.
+    os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), HOST]))
     os.environ["LOG_LEVEL"] = environment().get("LOG_LEVEL") or "INFO"
     with step("application"):
         from container.app import container_app  # noqa: PLC0415 - reads the environment

@@ -41,19 +41,8 @@ _PASSED_ON = (
     *("LOG_LEVEL", "JWT_MAX_LIFETIME_MINUTES", "JWT_LEEWAY_SECONDS", "JWKS_CACHE_TTL_SECONDS"),
     *("JWKS_MAX_AGE_SECONDS", "REDIS_URL"),
 )
-# How this machine reaches the internet; Lambda has its own ways.
-_OF_THE_MACHINE = (
-    *(
-        "SSL_CERT_FILE",
-        "SSL_CERT_DIR",
-        "HTTP_PROXY",
-        "HTTPS_PROXY",
-        "NO_PROXY",
-        "http_proxy",
-        "https_proxy",
-        "no_proxy",
-    ),
-)
+# Where this machine keeps the certificates it trusts. Not its proxies: token verification knows none.
+_OF_THE_MACHINE = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)

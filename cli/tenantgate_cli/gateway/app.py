@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
+from traceback import format_exception
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -19,10 +20,10 @@ from tenantgate_cli.gateway import responses
 from tenantgate_cli.gateway.authorizers import AUTHORIZER_TIMEOUT, Allowed, AuthorizerGate
 from tenantgate_cli.gateway.environments import Function
 from tenantgate_cli.gateway.events import Request, integration_event
+from tenantgate_cli.gateway.failures import FunctionError
 from tenantgate_cli.gateway.model import FunctionSpec, Route, Template
 from tenantgate_cli.gateway.responses import MalformedAnswer, Response
 from tenantgate_cli.gateway.routing import Router
-from tenantgate_cli.gateway.runtime import FunctionError
 
 type Scope = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -138,6 +139,9 @@ class Gateway:
                 response, route = await self._handle(request)
         except ClientGone:
             return
+        except Exception as error:  # noqa: BLE001 - the gateway's own mistakes, too, are a 500 of its kind
+            self._observer.failed("gateway", FunctionError(type(error).__name__, str(error), format_exception(error)))
+            response = responses.internal_error()
         if self._template.api.cors is not None and not cors_rules.is_preflight(request):
             cors_rules.decorate(self._template.api.cors, request, response)
         await _send(send, request, response)

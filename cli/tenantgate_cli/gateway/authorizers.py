@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs
 
 from tenantgate_cli.gateway.events import STAGE, Request, authorizer_event
+from tenantgate_cli.gateway.failures import FunctionError
 from tenantgate_cli.gateway.model import Authorizer, Route
 from tenantgate_cli.gateway.responses import Response, forbidden, internal_error, unauthorized
-from tenantgate_cli.gateway.runtime import FunctionError
 
 # API Gateway waits this long for an authorizer.
 AUTHORIZER_TIMEOUT = 10.0

@@ -8,8 +8,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from tenantgate_cli.gateway.failures import FunctionError, NotRunning
 from tenantgate_cli.gateway.model import FunctionSpec
-from tenantgate_cli.gateway.runtime import FunctionError, FunctionProcess, NotRunning
+from tenantgate_cli.gateway.runtime import FunctionProcess
 
 # How long a request waits for a busy environment before another one is started: shorter than starting takes.
 _PATIENCE = 0.05
@@ -186,7 +187,8 @@ class Function:
             spec.handler,
             name=spec.name,
             env=spec.env,
-            cwd=spec.root,
+            # The function's own folder, as on Lambda: what lies about in the checkout, such as a .env, isn't there.
+            cwd=spec.code if spec.code.is_dir() else spec.root,
             pythonpath=(spec.root, *spec.layers),
             timeout=spec.timeout,
             memory=spec.memory,

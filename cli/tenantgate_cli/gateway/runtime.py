@@ -1,14 +1,11 @@
 """One function in one process, run as Lambda runs it: under `awslambdaric`, with an environment of its own.
 
-process = FunctionProcess("functions.health.handler.lambda_handler", env={...}, pythonpath=[root, layer])
-await process.start()
-answer = await process.invoke(event)
-await process.stop()
+    process = FunctionProcess("functions.health.handler.lambda_handler", env={...}, pythonpath=[root, layer])
+    await process.start()
+    answer = await process.invoke(event)
+    await process.stop()
 
-FunctionError               what Lambda would report: errorType, errorMessage, stackTrace
-├── InitFailed              the handler's module could not be loaded, in time or at all
-├── TimedOut                the invocation took longer than the function's timeout; the process is gone
-└── Crashed                 the process ended in the middle of an invocation
+What can go wrong is in `failures.py`.
 """
 
 from __future__ import annotations
@@ -26,10 +23,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from tenantgate_cli.gateway.failures import Crashed, FunctionError, InitFailed, NotRunning, TimedOut
 from tenantgate_cli.gateway.runtime_api import Invocation, RuntimeApi, RuntimeEvents
 
+__all__ = ["Crashed", "FunctionError", "FunctionProcess", "InitFailed", "NotRunning", "TimedOut", "runtime_packages"]
+
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-_INIT_TIMEOUT = 10.0
+# Lambda's own limit is 10 s, but it never compiles what it loads, and isn't busy with anything else.
+_INIT_TIMEOUT = 30.0
 _STOP_GRACE = 1.0
 _KEPT_OUTPUT_LINES = 40
 # Lambda's own packages, as they come with its Python runtime.
@@ -40,53 +41,14 @@ ACCOUNT_ID = "123456789012"
 REGION = "us-east-1"
 
 
-class FunctionError(Exception):
-    """The function failed. `str()` is the errorMessage."""
-
-    def __init__(self, error_type: str, message: str, stack_trace: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.error_type = error_type
-        self.message = message
-        self.stack_trace = tuple(stack_trace)
-
-    @classmethod
-    def from_report(cls, report: bytes) -> Self:
-        """From the JSON that the runtime client posts: `{"errorType", "errorMessage", "stackTrace"}`."""
-        try:
-            said = json.loads(report)
-        except ValueError:
-            said = None
-        if not isinstance(said, dict):
-            return cls("Runtime.UnknownReason", report.decode("utf-8", "replace"))
-        trace = said.get("stackTrace")
-        lines = [str(line) for line in trace] if isinstance(trace, list) else []
-        return cls(str(said.get("errorType", "")), str(said.get("errorMessage", "")), lines)
-
-
-class InitFailed(FunctionError):
-    pass
-
-
-class TimedOut(FunctionError):
-    pass
-
-
-class Crashed(FunctionError):
-    pass
-
-
-class NotRunning(Crashed):
-    pass
-
-
 class FunctionProcess:
     """One execution environment. Takes one invocation at a time, as on Lambda.
 
     handler         dotted name, `functions.health.handler.lambda_handler`
     env             the function's variables, complete but for AWS_LAMBDA_* and those that Python itself needs:
                     nothing of the parent's environment is passed on
-    cwd             what /var/task is on Lambda (LAMBDA_TASK_ROOT); default: the first of `pythonpath`
-    pythonpath      folders that come before the interpreter's own on the path
+    pythonpath      folders that come before the interpreter's own on the path; the first is what /var/task is on Lambda
+    cwd             the working directory; default: the first of `pythonpath`
     timeout         seconds for one invocation
     isolated        True: only `pythonpath`, the standard library and what Lambda's runtime brings (awslambdaric, boto3)
                     can be imported, not this interpreter's site-packages
@@ -267,6 +229,7 @@ class FunctionProcess:
 
     def _environment(self, address: str) -> dict[str, str]:
         path = [str(folder) for folder in self._pythonpath]
+        task_root = path[0] if path else str(self._cwd)
         if self._isolated:
             path.append(str(runtime_packages()))
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -276,7 +239,7 @@ class FunctionProcess:
             "TZ": ":UTC",
             **self._env,
             "PYTHONPATH": os.pathsep.join(path),
-            "LAMBDA_TASK_ROOT": str(self._cwd),
+            "LAMBDA_TASK_ROOT": task_root,
             "AWS_LAMBDA_RUNTIME_API": address,
             "AWS_LAMBDA_FUNCTION_NAME": self.name,
             "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
