@@ -27,6 +27,7 @@ from tenantgate.login.wiring import logout_service
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
 from tenantgate.web.middleware import log_failure
 from tenantgate.web.models import StrictModel
+from tenantgate.web.openapi import NEEDS_TOKEN_OR_SESSION
 from tenantgate.web.origins import require_same_site
 from tenantgate.web.responses import error_response, error_responses
 
@@ -49,6 +50,7 @@ class LogoutResponse(StrictModel):
     "/logout",
     operation_id="logout",
     summary="Sign out",
+    openapi_extra=NEEDS_TOKEN_OR_SESSION,
     response_model=LogoutResponse,
     responses=error_responses(
         AUTH_004, AUTH_006, AUTH_007, AUTH_021, VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_002, SYS_004

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from tenantgate.errors import AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004
 from tenantgate.web.dependencies import CurrentPrincipal
 from tenantgate.web.models import StrictModel
+from tenantgate.web.openapi import NEEDS_TOKEN
 from tenantgate.web.responses import error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
@@ -27,6 +28,7 @@ class MeResponse(StrictModel):
     "/me",
     operation_id="currentPrincipal",
     summary="Who am I",
+    openapi_extra=NEEDS_TOKEN,
     responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004),
 )
 async def me(principal: CurrentPrincipal) -> MeResponse:

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from tenantgate.errors import AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004
 from tenantgate.web.dependencies import VerifiedPrincipal
 from tenantgate.web.models import StrictModel
+from tenantgate.web.openapi import NEEDS_TOKEN
 from tenantgate.web.responses import error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
@@ -25,6 +26,7 @@ class ValidateResponse(StrictModel):
     "/validate",
     operation_id="validateToken",
     summary="Validate a token",
+    openapi_extra=NEEDS_TOKEN,
     responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004),
 )
 async def validate(principal: VerifiedPrincipal) -> ValidateResponse:

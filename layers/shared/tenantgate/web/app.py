@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import Settings, get_settings
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
+from tenantgate.web.openapi import security_schemes
 from tenantgate.web.route_table import RouteTable
 
 
@@ -35,6 +36,12 @@ class TenantgateApp(FastAPI):
             headers, debug=self.settings.is_development, routes=lambda: self.route_table, finish=headers.finish
         )
         return RequestLogging(errors)
+
+    @override
+    def openapi(self) -> dict[str, Any]:
+        document = super().openapi()
+        document.setdefault("components", {})["securitySchemes"] = security_schemes(self.settings)
+        return document
 
     @cached_property
     def route_table(self) -> RouteTable:
