@@ -26,8 +26,6 @@ class RequestLog:
         self._method = method
         self._path = path
         self._gateway_id = gateway_request_id
-        if offered_id is not None and offered_id.startswith("eyJ"):
-            offered_id = None  # a token in the wrong header must not become the id that every line repeats
         self.request_id = choose_request_id(offered_id, gateway_request_id=gateway_request_id)
         begin_request(RequestContext(request_id=self.request_id, gateway_request_id=gateway_request_id))
         if _log.isEnabledFor(logging.DEBUG):
