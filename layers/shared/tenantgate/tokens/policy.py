@@ -109,7 +109,7 @@ def token_policy(values: Mapping[str, str]) -> TokenPolicy:
     no_pattern = re.compile("(?!)")
     ttl = reader.whole_number("JWKS_CACHE_TTL_SECONDS", 1, 86400)
     max_age = reader.whole_number("JWKS_MAX_AGE_SECONDS", 1, 31536000)
-    if max_age < ttl:
+    if max_age < ttl and not any(variable.startswith("JWKS_") for variable, _ in reader.problems):
         reader.problems.append(("JWKS_MAX_AGE_SECONDS", "at least JWKS_CACHE_TTL_SECONDS"))
     policy = TokenPolicy(
         issuers=issuers,
