@@ -23,7 +23,8 @@ class Browser:
     def __init__(self) -> None:
         self.cookies: dict[tuple[str, str, str], str] = {}
         self.set_cookies: list[str] = []
-        self._http = httpx2.Client(follow_redirects=False, timeout=30, trust_env=False)
+        # Loopback without TLS alone: no certificates need to be read.
+        self._http = httpx2.Client(follow_redirects=False, timeout=30, trust_env=False, verify=False)
 
     def __enter__(self) -> Self:
         return self
