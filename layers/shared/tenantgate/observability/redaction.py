@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from contextvars import ContextVar
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from urllib.parse import unquote_plus
 
 # Made of characters that every pattern below leaves alone, so that masking twice changes nothing.
@@ -60,6 +60,7 @@ _HARMLESS_PARAMETERS = frozenset(
 )  # fmt: skip
 
 
+@lru_cache(maxsize=512)
 def is_sensitive(name: str) -> bool:
     """Whether a member, header or parameter of this name is masked whatever it holds."""
     folded = name.lower().replace("-", "_")

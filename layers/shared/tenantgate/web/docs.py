@@ -40,7 +40,6 @@ _START = """SwaggerUIBundle({
   dom_id: "#api",
   deepLinking: true,
   validatorUrl: null,
-  presets: [SwaggerUIBundle.presets.apis, SwaggerUIBundle.SwaggerUIStandalonePreset || []],
 });
 """
 

@@ -64,7 +64,7 @@ def failure_page(error: TenantgateError, *, debug: bool) -> HTMLResponse:
         status=int(error.http_status),
         code=error.error.code,
         message=error.error.message,
-        cause=error.error.cause.replace("`", ""),
+        cause=error.error.cause.split("`"),
         detail=told_detail(error, debug=debug),
         is_ours=error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR,
     )
