@@ -13,7 +13,7 @@ ARCH ?= arm64
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
 PYTHON3 := $(shell for p in python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$p && break; done)
 RUN := .venv/bin
-export PATH := $(CURDIR)/.venv/bin:$(dir $(abspath $(UV))):$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
 .PHONY: help dev serve test check build bench docs fmt clean
 
@@ -48,9 +48,10 @@ check: tools ## Lint, types, import rules, template, generated docs
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/tenantgate docs --check
+	$(RUN)/python -m tenantgate_cli.sam validate
 
 build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86_64)
-	@echo "filled in by the build"
+	@$(RUN)/python -m tenantgate_cli.sam build --arch $(ARCH)
 
 bench: tools ## Measure, and write the figures into docs/PERFORMANCE.md
 	@echo "filled in by the benchmark"

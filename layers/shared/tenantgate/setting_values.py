@@ -61,17 +61,14 @@ def parse_origin(text: str, *, allow_loopback_http: bool) -> str:
 
 
 def parse_base_url(text: str, *, allow_loopback_http: bool) -> str:
-    """An absolute URL without query, fragment, user info or trailing slash."""
-    form = "set it to an absolute URL such as https://auth.example.com"
+    """Where an API is reached: an origin, because its routes begin at the root."""
     try:
-        parts = urlsplit(text)
-        _ = parts.port
+        return parse_origin(text, allow_loopback_http=allow_loopback_http)
     except ValueError:
-        raise ValueError(form) from None
-    if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
-        raise ValueError(form)
-    _require_scheme(parts.scheme, parts.hostname, allow_loopback_http=allow_loopback_http)
-    return urlunsplit((parts.scheme, parts.netloc.lower(), parts.path.rstrip("/"), "", ""))
+        raise ValueError(
+            "set it to scheme://host[:port] without a path, such as https://auth.example.com (plain http only for "
+            "loopback addresses in development)"
+        ) from None
 
 
 def _require_scheme(scheme: str, host: str, *, allow_loopback_http: bool) -> None:

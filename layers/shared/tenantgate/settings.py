@@ -155,7 +155,8 @@ class Settings(BaseSettings):
         "A key set shipped with the bundle, so that a cold start fetches nothing.", default=""
     )
     trusted_issuers: str = _setting(
-        "Several issuers, as JSON; replaces `OIDC_ISSUER_URL` and `OIDC_AUDIENCE` for verifying.", default=""
+        "Further issuers whose access tokens are accepted, as JSON; an entry for `OIDC_ISSUER_URL` replaces that one.",
+        default="",
     )
     jwt_tenant_claim_name: str = _setting(
         "Claims that may name the tenant, in priority order, comma-separated; dots reach into objects.",
