@@ -16,6 +16,7 @@ import httpx2
 import psutil
 import pytest
 
+from tests.support.gateway_project import HEAD, event, function_resource, write_handler, write_project
 from tests.support.stack import ROOT, RunningStack, dev_stack, serve_stack, start_command
 
 DEMO = "demo@example.test / correct horse battery staple"
@@ -239,3 +240,40 @@ def test_commands_that_need_a_running_stack_say_so(tmp_path: Path) -> None:
     migrate = command("migrate", "up", "--data-dir", str(tmp_path))
     assert migrate.returncode == 1
     assert "there is no database" in migrate.stderr
+
+
+def test_what_goes_wrong_in_a_function_is_told_in_the_terminal_until_it_is_mended(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    template = (
+        HEAD
+        + function_resource("Broken", "broken", event("GET", "/broken"))
+        + function_resource("Prints", "prints", event("GET", "/prints"))
+    )
+    project.mkdir()
+    code = "def lambda_handler(event, context):\n    print('printed by hand')\n    raise ValueError('the cause')"
+    path = write_project(project, template, {"broken": "import nothing_like_this", "prints": code})
+    # No built-in provider in this template.
+    other = {"OIDC_ISSUER_URL": "http://127.0.0.1:9", "OIDC_CLIENT_ID": "client", "OIDC_CLIENT_SECRET": "secret"}
+    with dev_stack(tmp_path / "data", "--template", str(path), env=other) as running:
+        assert get(running, "/broken").status_code == 500
+        running.wait_for_line(
+            lambda line: (
+                line.startswith("✗ Broken can't be loaded: Runtime.ImportModuleError")
+                and "No module named 'nothing_like_this'" in line
+            )
+        )
+        assert get(running, "/prints").status_code == 500
+        running.wait_for_line(lambda line: line == "│ Prints: printed by hand")
+        running.wait_for_line(lambda line: line == "✗ Prints failed: ValueError: the cause")
+        running.wait_for_line(lambda line: line.endswith("logs/Prints.log"))
+        write_handler(project, "prints", "def lambda_handler(event, context):\n    return {'mended': True}")
+        running.wait_for_line(lambda line: line == "changed: handler.py; starting anew: Prints")
+        assert get(running, "/prints").json() == {"mended": True}
+
+
+def test_a_template_that_cannot_be_emulated_stops_the_start_with_its_place(tmp_path: Path) -> None:
+    template = HEAD + function_resource("Old", "old", "Events: { A: { Type: Api } }\n")
+    path = write_project(tmp_path, template, {"old": "def lambda_handler(event, context): pass"})
+    failed = command("dev", "--port", "0", "--data-dir", str(tmp_path / "data"), "--template", str(path))
+    assert failed.returncode == 1
+    assert "Resources.Old.Properties.Events.A: REST APIs aren't emulated" in failed.stderr
