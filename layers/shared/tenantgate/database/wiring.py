@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -20,8 +21,15 @@ def database() -> Database:
     loop = asyncio.get_running_loop()
     if (known := _databases.get(loop)) is not None:
         return known
-    # Here, because importing SQLAlchemy is most of a cold start, and many requests need no database.
-    from tenantgate.database.engine import CONTAINER_POOL, LAMBDA_POOL, Database  # noqa: PLC0415
+    # Here, because importing SQLAlchemy is most of a cold start, and many requests need no database. Nothing that it
+    # makes is garbage, so none is collected meanwhile.
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        from tenantgate.database.engine import CONTAINER_POOL, LAMBDA_POOL, Database  # noqa: PLC0415
+    finally:
+        if collecting:
+            gc.enable()
 
     settings = get_settings()
     made = Database(settings.required_database_url, pool=LAMBDA_POOL if settings.on_lambda else CONTAINER_POOL)
