@@ -1,0 +1,67 @@
+"""`python -m benchmarks`: run all benchmarks and write their figures into docs/PERFORMANCE.md."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import platform
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks import cold_start, verify
+from benchmarks.report import replace_section
+from tenantgate_cli.sam import ROOT
+
+DOCUMENT = ROOT / "docs" / "PERFORMANCE.md"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few rounds, to see that it works; writes nothing")
+    options = parser.parse_args()
+    build_dir = cold_start.built(None, tell)
+    starts = asyncio.run(cold_start.measure(build_dir, 2 if options.quick else 15, tell))
+    tell("verifying tokens")
+    figures = verify.measure(3 if options.quick else 25)
+    sections = {
+        "machine": machine(),
+        "cold-start": cold_start.table(starts),
+        "verify": verify_table(figures),
+    }
+    text = DOCUMENT.read_text(encoding="utf-8")
+    for name, body in sections.items():
+        text = replace_section(text, name, body)
+        sys.stdout.write(f"\n{body}")
+    if not options.quick:
+        DOCUMENT.write_text(text, encoding="utf-8")
+        tell(f"written to {DOCUMENT.relative_to(ROOT)}")
+    return 0
+
+
+def machine() -> str:
+    """Where and when the figures were taken."""
+    processors = Path("/proc/cpuinfo")
+    count = processors.read_text(encoding="utf-8").count("processor\t") if processors.exists() else 0
+    cores = f"{count} cores, " if count else ""
+    return (
+        f"Taken {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on {cores}{platform.machine()}, "
+        f"{platform.system()}; load generator and servers on the same machine.\n"
+    )
+
+
+def verify_table(figures: list[verify.Figure]) -> str:
+    """The verifier's figures as Markdown."""
+    lines = ["| token | bare verify, µs | ours, µs | × bare | goal |", "|---|---:|---:|---:|---:|"]
+    for figure in figures:
+        goal = "" if figure.goal is None else f"≤ {figure.goal:g}"
+        lines.append(f"| {figure.name} | {figure.floor_us:.1f} | {figure.ours_us:.1f} | {figure.ratio:.3f} | {goal} |")
+    return "\n".join(lines) + "\n"
+
+
+def tell(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

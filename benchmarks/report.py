@@ -1,0 +1,13 @@
+"""Generated sections of a Markdown document: what stands between `<!-- begin NAME -->` and `<!-- end NAME -->`."""
+
+from __future__ import annotations
+
+
+def replace_section(text: str, name: str, body: str) -> str:
+    """`text` with the section's content replaced; raises ValueError when it has no such section, or several."""
+    begin, end = f"<!-- begin {name} -->\n", f"<!-- end {name} -->"
+    if text.count(begin) != 1 or text.count(end) != 1:
+        raise ValueError(f"there must be one section {name}")
+    before, _, rest = text.partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{body}{end}{after}"

@@ -1,0 +1,74 @@
+"""The files that make and run the image, without building it."""
+
+import fnmatch
+import json
+import re
+import tomllib
+
+from tenantgate_cli.sam import ROOT
+
+DOCKERFILE = (ROOT / "container" / "Dockerfile").read_text(encoding="utf-8")
+STAGES = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
+
+
+def copied() -> list[str]:
+    """What the build context gives to the image."""
+    lines = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, flags=re.MULTILINE)
+    return [source for line in lines for source in line.split()[:-1]]
+
+
+def test_the_base_image_is_an_argument_with_the_pinned_python_by_default() -> None:
+    python = (ROOT / ".python-version").read_text(encoding="utf-8").strip()
+
+    assert f"ARG BASE=python:{python}-slim" in STAGES[0]
+    assert [stage.split()[0] for stage in STAGES[1:]] == ["${BASE}", "${BASE}"]
+
+
+def test_the_image_runs_as_a_number_that_is_not_root() -> None:
+    users = re.findall(r"^USER (\S+)$", STAGES[-1], flags=re.MULTILINE)
+
+    assert users == ["10001:10001"]
+
+
+def test_the_image_starts_by_migrating_on_port_8000() -> None:
+    assert 'CMD ["python", "-m", "container.start"]' in STAGES[-1]
+    assert re.search(r"^\s*PORT=8000$", STAGES[-1], flags=re.MULTILINE)
+
+
+def test_what_is_copied_exists_and_is_not_ignored() -> None:
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    kept = [line.removeprefix("!") for line in ignored if line.startswith("!")]
+
+    assert "*" in ignored
+    for source in copied():
+        assert (ROOT / source).exists(), source
+        assert source in kept, f"{source} is not in .dockerignore"
+    assert sorted(kept) == sorted(copied())
+
+
+def test_nothing_secret_or_local_gets_into_the_image() -> None:
+    ignored = [line for line in (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines() if line[:1] == "*"]
+
+    for path in (".env", ".local/roles.json", "container/.env", ".git/config", "functions/health/__pycache__"):
+        assert any(fnmatch.fnmatch(f"/{path}", f"/{pattern}") or fnmatch.fnmatch(path, pattern) for pattern in ignored)
+    assert not re.search(r"(?i)^(ARG|ENV) .*(secret|password|token|key)", DOCKERFILE, flags=re.MULTILINE)
+
+
+def test_the_labels_say_the_version_and_licence_of_the_project() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+
+    assert f"ARG VERSION={project['version']}\n" in STAGES[-1]
+    assert f'org.opencontainers.image.licenses="{project["license"]}"' in STAGES[-1]
+
+
+def test_railway_builds_the_dockerfile_and_waits_until_it_is_ready() -> None:
+    railway = json.loads((ROOT / "railway.json").read_text(encoding="utf-8"))
+
+    assert railway["build"] == {"builder": "DOCKERFILE", "dockerfilePath": "container/Dockerfile"}
+    assert railway["deploy"] == {
+        "healthcheckPath": "/api/v1/health/ready",
+        "healthcheckTimeout": 30,
+        "restartPolicyType": "ON_FAILURE",
+        "restartPolicyMaxRetries": 3,
+    }
