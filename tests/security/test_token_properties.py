@@ -1,0 +1,239 @@
+"""What holds for every token: we accept only what PyJWT and joserfc accept, too, and refuse with a `TokenError`."""
+
+from __future__ import annotations
+
+import json
+import random
+from base64 import urlsafe_b64decode
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tenantgate.errors import TenantMalformed, TenantMissing, TokenError
+from tenantgate.tokens.policy import parse_tenant_id_pattern
+from tenantgate.tokens.tenant import TenantExtractor
+from tests.support.forged_tokens import FORGED
+from tests.support.jwt_oracles import JoserfcOracle, PyJwtOracle
+from tests.support.tokens import (
+    ALGORITHM_KEYS,
+    AUDIENCE,
+    ISSUER,
+    NOW,
+    b64,
+    good_claims,
+    public_jwks,
+    sign,
+    sign_raw,
+    static_verifier,
+)
+
+JWKS = public_jwks()
+VERIFIER = static_verifier(JWKS)
+ORACLES = (PyJwtOracle(JWKS), JoserfcOracle(JWKS))
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+TIMES = st.integers(NOW - 10_000, NOW + 10_000) | JSON
+CLAIMS = st.fixed_dictionaries(
+    {},
+    optional={
+        "iss": st.just(ISSUER) | JSON,
+        "aud": st.just(AUDIENCE) | st.just([AUDIENCE]) | JSON,
+        "sub": st.text(max_size=8) | JSON,
+        "exp": TIMES,
+        "iat": TIMES,
+        "nbf": TIMES,
+        "jti": JSON,
+        "scope": JSON,
+        "nonce": JSON,
+    },
+)
+
+
+def _accepts(token: str) -> bool:
+    try:
+        VERIFIER.verify(token)
+    except TokenError:
+        return False
+    return True
+
+
+def _agree(token: str) -> None:
+    if _accepts(token):
+        refusing = [type(oracle).__name__ for oracle in ORACLES if not oracle.accepts(token, NOW)]
+        assert not refusing, f"ours accepts what {refusing} refuse: {token}"
+
+
+@pytest.mark.parametrize("alg", ALGORITHM_KEYS)
+def test_all_three_accept_a_good_token(alg: str) -> None:
+    token = sign(good_claims(), alg)
+    assert _accepts(token)
+    assert [oracle.accepts(token, NOW) for oracle in ORACLES] == [True, True]
+
+
+def test_the_oracles_refuse_on_their_own() -> None:
+    for changes in (
+        {"exp": NOW - 100, "iat": NOW - 200},
+        {"aud": "x"},
+        {"iss": "x"},
+        {"nbf": NOW + 100},
+        {"sub": None},
+    ):
+        token = sign(good_claims(**changes))
+        assert [oracle.accepts(token, NOW) for oracle in ORACLES] == [False, False], changes
+
+
+@given(claims=CLAIMS, alg=st.sampled_from(["ES256", "EdDSA"]))
+@settings(max_examples=300, deadline=None)
+@example(claims=good_claims(), alg="ES256")
+def test_signed_with_any_claims_ours_accepts_no_more_than_the_oracles(claims: dict[str, object], alg: str) -> None:
+    _agree(sign(good_claims() | claims, alg))
+
+
+@given(
+    header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "jwk", "x", "cty"]), JSON, max_size=4),
+    alg=st.sampled_from(["ES256", "EdDSA"]),
+)
+@settings(max_examples=200, deadline=None)
+def test_signed_with_any_header_ours_accepts_no_more_than_the_oracles(header: dict[str, object], alg: str) -> None:
+    whole = {"alg": alg, "kid": ALGORITHM_KEYS[alg], **header}
+    _agree(sign_raw(json.dumps(whole), json.dumps(good_claims()), alg))
+
+
+@given(
+    text=st.text(max_size=300) | st.from_regex(r"[A-Za-z0-9_\-]{0,80}(\.[A-Za-z0-9_\-=+/ ]{0,80}){0,5}", fullmatch=True)
+)
+@settings(max_examples=500, deadline=None)
+def test_any_text_is_refused_with_a_token_error_and_nothing_else(text: str) -> None:
+    with pytest.raises(TokenError):
+        VERIFIER.verify(text)
+
+
+@given(header=st.binary(max_size=100), payload=st.binary(max_size=100), signature=st.binary(max_size=100))
+@settings(max_examples=300, deadline=None)
+def test_any_three_segments_are_refused(header: bytes, payload: bytes, signature: bytes) -> None:
+    with pytest.raises(TokenError):
+        VERIFIER.verify(f"{b64(header)}.{b64(payload)}.{b64(signature)}")
+
+
+@given(names=st.lists(st.text(max_size=12), max_size=4), claims=st.dictionaries(st.text(max_size=12), JSON, max_size=5))
+@settings(max_examples=300, deadline=None)
+def test_a_tenant_is_of_the_pattern_or_none_at_all(names: list[str], claims: dict[str, object]) -> None:
+    pattern = parse_tenant_id_pattern("org-{uuid}")
+    try:
+        tenant = TenantExtractor(tuple(names), pattern).tenant_of(claims)
+    except (TenantMissing, TenantMalformed):
+        return
+    assert pattern.fullmatch(tenant)
+
+
+def _mutated(token: str, chance: random.Random) -> str:  # noqa: C901 - a table of nine edits
+    """One to three random changes of a kind that a forger or a bad line makes."""
+    for _ in range(chance.randint(1, 3)):
+        position = chance.randrange(len(token))
+        kind = chance.randrange(9)
+        if kind == 0:
+            token = token[:position] + chr(chance.randrange(33, 127)) + token[position + 1 :]
+        elif kind == 1:
+            token = token[:position] + token[position + 1 :]
+        elif kind == 2:
+            token = token[:position] + chance.choice("AQgw-_=+/.~ \n\0") + token[position:]
+        elif kind == 3:
+            token = token[:position]
+        elif kind == 4:
+            token = token + chance.choice(["A", "=", "==", ".", "\n", " ", "AA", ".e30"])
+        elif kind == 5:
+            segments = token.split(".")
+            chance.shuffle(segments)
+            token = ".".join(segments)
+        elif kind == 6:
+            token = _edited_json(token, chance)
+        elif kind == 7:
+            last = token.rfind(".") - 1
+            token = token[:last] + chance.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZ-_") + token[last + 1 :]
+        else:
+            token = token[:-1] + chance.choice("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+        if not token:
+            return "."
+    return token
+
+
+def _edited_json(token: str, chance: random.Random) -> str:
+    segments = token.split(".")
+    place = chance.randrange(min(2, len(segments)))
+    try:
+        text = urlsafe_b64decode(segments[place] + "==").decode()
+    except ValueError:
+        return token
+    old, new = chance.choice(
+        [
+            ("RS256", "none"),
+            ("ES256", "HS256"),
+            ("EdDSA", "ES256"),
+            ("rsa-1", "p256-1"),
+            ('"', "'"),
+            ("{", '{"x":1,'),
+            ("{", '{"alg":"none",'),
+            ("{", '{"sub":"admin",'),
+            (": ", ":"),
+            ("user-1", "admin"),
+            ("at+jwt", "JWT"),
+            ("179", "999"),
+            ("}", ' , "exp": 99999999999}'),
+        ]
+    )
+    segments[place] = b64(text.replace(old, new))
+    return ".".join(segments)
+
+
+@pytest.mark.parametrize("alg", ["RS256", "PS384", "ES256", "ES512", "EdDSA"])
+def test_no_mutation_is_accepted_that_an_oracle_refuses(alg: str) -> None:
+    chance = random.Random(f"mutations of {alg}")
+    token = sign(good_claims(), alg)
+    accepted = 0
+    for _ in range(2000):
+        mutated = _mutated(token, chance)
+        _agree(mutated)
+        accepted += mutated != token and _accepts(mutated)
+    assert accepted == 0, "a change of a signed token is never accepted"
+
+
+@pytest.mark.parametrize("alg", ["ES256", "EdDSA"])
+def test_no_mutation_of_a_payload_signed_anew_is_accepted_that_an_oracle_refuses(alg: str) -> None:
+    chance = random.Random(f"payloads of {alg}")
+    values: list[object] = [
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        NOW,
+        NOW + 3600,
+        NOW - 3600,
+        str(NOW),
+        "",
+        [],
+        {},
+        [AUDIENCE],
+        AUDIENCE,
+        ISSUER,
+    ]
+    accepted = 0
+    for _ in range(1000):
+        claims = good_claims()
+        for _ in range(chance.randint(0, 2)):
+            name = chance.choice([*claims, "nbf", "azp", "extra"])
+            claims[name] = chance.choice(values)
+        token = sign(claims, alg)
+        _agree(token)
+        accepted += _accepts(token)
+    assert accepted > 50, "some of them are good, or this would show nothing"
+
+
+def test_the_whole_corpus_is_refused_where_an_oracle_accepts_it_too() -> None:
+    for forged in FORGED:
+        _agree(forged.build())
