@@ -1,0 +1,100 @@
+"""The process's database and session service, from its settings."""
+
+import asyncio
+import base64
+from collections.abc import Iterator
+
+import pytest
+
+from tenantgate.access.principal import Principal
+from tenantgate.aws.secrets import secret_store
+from tenantgate.database.wiring import database, dispose_database
+from tenantgate.sessions.models import SessionTokens
+from tenantgate.sessions.wiring import session_service
+from tenantgate.settings import get_settings
+from tests.support.postgres import DatabaseUrls
+from tests.support.session_stores import TENANT
+
+VARIABLES = {
+    "ENVIRONMENT": "test",
+    "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(bytes(32)).decode(),
+}
+
+
+@pytest.fixture(autouse=True)
+def settings(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The process's settings are those of the module's database, for this test."""
+    for name, value in {**VARIABLES, "DATABASE_URL": database_urls.app_url}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    get_settings.cache_clear()
+    secret_store.cache_clear()
+    yield
+    get_settings.cache_clear()
+    secret_store.cache_clear()
+
+
+def test_a_loop_has_one_database_and_another_loop_another() -> None:
+    async def twice() -> tuple[object, object]:
+        try:
+            return database(), database()
+        finally:
+            await dispose_database()
+
+    first, second = asyncio.run(twice()), asyncio.run(twice())
+    assert first[0] is first[1]
+    assert second[0] is second[1]
+    assert first[0] is not second[0]
+
+
+def test_there_is_no_database_outside_a_loop() -> None:
+    with pytest.raises(RuntimeError):
+        database()
+
+
+@pytest.mark.parametrize(
+    ("on_lambda", "connections"), [pytest.param(False, 20, id="container"), pytest.param(True, 1, id="lambda")]
+)
+def test_a_lambda_environment_keeps_one_connection(
+    monkeypatch: pytest.MonkeyPatch, *, on_lambda: bool, connections: int
+) -> None:
+    if on_lambda:
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "auth_callback")
+
+    async def held_at_once() -> int:
+        """How many units of work get a connection when 21 want one."""
+        leave = asyncio.Event()
+        entered: list[int] = []
+
+        async def work() -> None:
+            async with database().tenant(TENANT):
+                entered.append(1)
+                await leave.wait()
+
+        tasks = [asyncio.create_task(work()) for _ in range(21)]
+        await asyncio.wait(tasks, timeout=1.5)
+        held = len(entered)
+        leave.set()
+        await asyncio.gather(*tasks)
+        await dispose_database()
+        return held
+
+    assert asyncio.run(held_at_once()) == connections
+
+
+def test_sessions_start_live_and_end_in_the_process_database() -> None:
+    principal = Principal(
+        user_id="u", tenant_id=TENANT, issuer="https://i.example", scopes=frozenset(), expires_at=4_000_000_000
+    )
+
+    async def live() -> None:
+        try:
+            service = await session_service()
+            started = await service.start(principal=principal, tokens=SessionTokens("a", "i", None))
+            assert await (await session_service()).find_live(started.cookie_value) == started.session
+            assert await service.end(started.cookie_value) == started.session
+            assert await service.end(started.cookie_value) is None
+        finally:
+            await dispose_database()
+
+    asyncio.run(live())
