@@ -6,8 +6,8 @@ import os
 import re
 from contextvars import ContextVar
 
-# Long enough for UUIDs, trace ids and API Gateway's own ids; no character that could forge a log line or a header. And no
-# token sent in the wrong header: every line would repeat it.
+# Long enough for UUIDs, trace ids and API Gateway's own ids; no character that could forge a log line or a header.
+# And no token sent in the wrong header: every line would repeat it.
 _WELL_FORMED = re.compile(r"(?!eyJ)[A-Za-z0-9._=\-]{8,128}\Z")
 
 

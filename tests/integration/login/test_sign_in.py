@@ -9,7 +9,6 @@ import pytest
 
 from tenantgate.errors import DatabaseUnreachable
 from tenantgate.login.transactions import COOKIE_PREFIX, LIFETIME_SECONDS, transaction_cookie_name
-from tenantgate.web.cookies import login_cookie_name
 from tests.support.browser import HTML, Browser, location
 from tests.support.login_app import (
     ALLOWED_ORIGIN,
@@ -64,7 +63,7 @@ class TestBegin:
 
     def test_names_the_cookie_after_the_state(self, browser: Browser, app: LoginApp) -> None:
         state = answer_of(location(browser.get(app.login_url)))["state"]
-        assert set(browser.named(COOKIE_PREFIX)) == {transaction_cookie_name(state)} == {login_cookie_name(state)}
+        assert set(browser.named(COOKIE_PREFIX)) == {transaction_cookie_name(state)}
 
     def test_asks_for_the_resource_and_the_configured_parameters(
         self, browser: Browser, provider: MisbehavingProvider

@@ -1,7 +1,7 @@
 import pytest
 from starlette.responses import Response
 
-from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, login_cookie_name, set_cookie
+from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie
 
 
 def test_a_cookie_carries_every_attribute() -> None:
@@ -29,9 +29,3 @@ def test_several_cookies_are_several_headers() -> None:
 def test_a_value_that_no_cookie_may_hold_is_refused(value: str) -> None:
     with pytest.raises(ValueError, match="can't be sent"):
         set_cookie(Response(), SESSION_COOKIE, value, max_age=1)
-
-
-def test_each_sign_in_attempt_has_a_cookie_of_its_own() -> None:
-    assert login_cookie_name("one") == login_cookie_name("one") != login_cookie_name("two")
-    assert login_cookie_name("one").startswith("__Host-tg_login_")
-    assert "one" not in login_cookie_name("one")

@@ -6,14 +6,12 @@ sibling subdomain nor a plain-text page can plant one.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from typing import Protocol
 
 from starlette.datastructures import MutableHeaders
 
 SESSION_COOKIE = "__Host-tg_session"
-LOGIN_COOKIE_PREFIX = "__Host-tg_login_"
 
 # cookie-octet of RFC 6265 §4.1.1: nothing that could end the value and begin an attribute.
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\Z")
@@ -23,11 +21,6 @@ _LONGEST = 3800
 class HasHeaders(Protocol):
     @property
     def headers(self) -> MutableHeaders: ...
-
-
-def login_cookie_name(state: str) -> str:
-    """One cookie per sign-in attempt, named after its `state`, so that two tabs don't overwrite each other."""
-    return LOGIN_COOKIE_PREFIX + hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
 def set_cookie(response: HasHeaders, name: str, value: str, *, max_age: int) -> None:
