@@ -1,0 +1,82 @@
+"""Decision receipts: what a denial's log line says, and the reason codes that clients, logs and `explain` share.
+
+A reason code is stable: it is the error's name in snake case, or the one that the route rules gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tenantgate.errors import REGISTRY, ErrorCode, TenantgateError, TokenError
+
+MALFORMED_EVENT = "malformed_event"
+UNKNOWN_EVENT = "unknown_event"
+
+# Error → the check that it means, in the order in which the verifier makes them. Those of a claim are told apart by it.
+CHECKS: Mapping[str, str] = {
+    "AuthenticationRequired": "credential",
+    "MalformedToken": "form",
+    "UnsupportedHeader": "header",
+    "WrongIssuer": "issuer",
+    "AlgorithmNotAllowed": "algorithm",
+    "UnknownKey": "key",
+    "ProviderUnreachable": "key",
+    "ProviderTimeout": "key",
+    "InvalidSignature": "signature",
+    "WrongTokenType": "type",
+    "IssuedInFuture": "issued at",
+    "LifetimeTooLong": "lifetime",
+    "NotYetValid": "not before",
+    "WrongAudience": "audience",
+    "MissingClaim": "claim",
+    "InvalidClaim": "claim",
+    "TokenExpired": "expiry",
+    "TenantMissing": "tenant",
+    "TenantMalformed": "tenant",
+    "TenantNotAllowed": "tenant",
+}
+
+
+def reason_code(error: type[TenantgateError]) -> str:
+    """`TokenExpired` → `token_expired`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in error.__name__).lstrip("_")
+
+
+def check_of(error: TenantgateError) -> str:
+    """The name of the check that failed; a claim's own when it is about one."""
+    name = CHECKS.get(type(error).__name__, "other")
+    return f"claim {error.private['claim']}" if name == "claim" and "claim" in error.private else name
+
+
+def refusal_receipt(refusal: TenantgateError) -> dict[str, object]:
+    """What the log says of a refused credential: code, reason, check, and expected and actual as far as there are."""
+    receipt: dict[str, object] = {
+        "error_code": refusal.error.code,
+        "reason": reason_code(type(refusal)),
+        "check": check_of(refusal),
+        "finding": refusal.reason,
+    }
+    return {**receipt, **refusal.private}
+
+
+def explained(name: str) -> tuple[ErrorCode, list[str]] | None:
+    """The registry's row of an error code or a reason code, and the reason codes that belong to it; None if unknown."""
+    wanted = name.strip()
+    reasons = {reason_code(error): error.error for error in _errors()}
+    code = REGISTRY.get(wanted.upper().replace("-", "_")) or reasons.get(wanted.lower())
+    return None if code is None else (code, sorted(reason for reason, of in reasons.items() if of is code))
+
+
+def token_reasons() -> dict[str, ErrorCode]:
+    """Every reason code of a refused token, with its row of the registry."""
+    return {reason_code(error): error.error for error in _errors() if issubclass(error, TokenError)}
+
+
+def _errors() -> list[type[TenantgateError]]:
+    found, open_ends = [], [TenantgateError]
+    while open_ends:
+        error = open_ends.pop()
+        open_ends += error.__subclasses__()
+        if error is not TenantgateError and error is not TokenError:
+            found.append(error)
+    return found
