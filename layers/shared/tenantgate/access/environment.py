@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 
 from tenantgate.access.bearer import BearerCredential
-from tenantgate.tokens.policy import VARIABLES, PolicyError, token_policy
+from tenantgate.tokens.policy import VARIABLES, PolicyError, TokenPolicy, token_policy
 from tenantgate.tokens.wiring import tenant_extractor, token_verifier
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -20,15 +20,20 @@ class EnvironmentRefused(Exception):
     """The environment can't be used; the text names every bad variable, its value and the allowed form."""
 
 
-def bearer_credential(environ: Mapping[str, str] | None = None) -> BearerCredential:
-    """The credential that the environment's trusted issuers make; raises `EnvironmentRefused`."""
+def verification_policy(environ: Mapping[str, str] | None = None) -> TokenPolicy:
+    """What the environment demands of tokens; raises `EnvironmentRefused`."""
     values = os.environ if environ is None else environ
     try:
-        policy = token_policy({name: values[name] for name in VARIABLES if name in values})
+        return token_policy({name: values[name] for name in VARIABLES if name in values})
     except PolicyError as error:
         # None of these variables holds a secret.
         lines = [f"{name}={values.get(name, '')[:200]!r}: must be {form}" for name, form in error.problems]
         raise EnvironmentRefused("; ".join(lines)) from None
+
+
+def bearer_credential(environ: Mapping[str, str] | None = None) -> BearerCredential:
+    """The credential that the environment's trusted issuers make; raises `EnvironmentRefused`."""
+    policy = verification_policy(environ)
     return BearerCredential(token_verifier(policy), tenant_extractor(policy))
 
 
@@ -41,3 +46,11 @@ def log_level(environ: Mapping[str, str] | None = None) -> str:
 def service_name(environ: Mapping[str, str] | None = None) -> str:
     """`POWERTOOLS_SERVICE_NAME`, by default `authorizer`."""
     return (os.environ if environ is None else environ).get("POWERTOOLS_SERVICE_NAME", "").strip() or "authorizer"
+
+
+def trace_id() -> str | None:
+    """The root of the current invocation's trace, which a REST API tells its client in `X-Amzn-Trace-Id`."""
+    for part in os.environ.get("_X_AMZN_TRACE_ID", "").split(";"):
+        if part.startswith("Root="):
+            return part.removeprefix("Root=")
+    return None

@@ -37,14 +37,16 @@ def jwks_cache(policy: TokenPolicy, *, timings: Timings | None = None) -> JwksCa
     return JwksCache(
         {
             issuer.issuer: CachedIssuerKeys(
-                issuer.issuer, _loader(issuer), timings=times, bundle=_bundle_reader(issuer.jwks_file)
+                issuer.issuer, jwks_loader(issuer), timings=times, bundle=_bundle_reader(issuer.jwks_file)
             )
             for issuer in policy.issuers
         }
     )
 
 
-def _loader(issuer: IssuerPolicy) -> LoadJwks:
+def jwks_loader(issuer: IssuerPolicy) -> LoadJwks:
+    """Fetches the issuer's key set: from its `jwks_uri`, or from where its metadata says."""
+
     def load(timeout: float) -> Mapping[str, object]:
         # Imported here: with a bundled key set, a cold start fetches nothing.
         from tenantgate.tokens.discovery import provider_directory  # noqa: PLC0415
