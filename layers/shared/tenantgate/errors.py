@@ -11,6 +11,7 @@
     ├── InvalidAuthorizationCode    AUTH_001        StateMismatch               AUTH_002
     ├── RedirectNotAllowed          AUTH_006        IdTokenRefused              AUTH_008
     ├── AccessTokenUnusable         AUTH_009
+    ├── InsufficientScope           AUTH_010        StepUpRequired              AUTH_011
     ├── SessionEnded                AUTH_020        CrossSiteRequest            AUTH_021
     ├── AuthorizationRequestRefused AUTH_040        SignInFormRefused           AUTH_041
     ├── ValidationFailed, MalformedBody, BodyTooLarge, UnsupportedMediaType,
@@ -118,6 +119,22 @@ AUTH_009 = _register(
     cause="The sign-in went well, but the access token is opaque, or isn't meant for this API.",
     remedy="Set `OIDC_RESOURCE` (or `audience` in `OIDC_AUTHORIZE_PARAMS`) so that the provider issues a JWT for this "
     "API, and `OIDC_AUDIENCE` to the audience that it puts there.",
+)
+AUTH_010 = _register(
+    "AUTH_010",
+    HTTPStatus.FORBIDDEN,
+    "The credential doesn't allow this",
+    cause="No route rule covers the request, or its rule asks for a scope or a role that the caller lacks.",
+    remedy="Ask for a token with the scope that the challenge names (RFC 6750 §3.1), or have the role given; API owners "
+    "compare the file in `ROUTE_RULES_FILE`: `tenantgate rules check`.",
+)
+AUTH_011 = _register(
+    "AUTH_011",
+    HTTPStatus.UNAUTHORIZED,
+    "A stronger or more recent sign-in is required",
+    cause="The route's rule asks for an `acr` or a maximum authentication age that the token doesn't meet (RFC 9470).",
+    remedy="Sign in again with the challenge's `acr_values` and `max_age`. Behind an HTTP API's authorizer, which "
+    "controls no header, this is a plain 403.",
 )
 AUTH_020 = _register(
     "AUTH_020",
@@ -355,6 +372,35 @@ class AccessTokenUnusable(TenantgateError):
     error = AUTH_009
 
 
+class InsufficientScope(TenantgateError):
+    """The caller is known, but the route's rule asks for more, or there is no rule. `scope`: what would do."""
+
+    error = AUTH_010
+
+    def __init__(self, reason: str = "", *, scope: str = "", detail: Detail = None, **private: object) -> None:
+        super().__init__(reason, detail=detail, **private)
+        self.scope = scope
+
+
+class StepUpRequired(TenantgateError):
+    """The sign-in behind the token is too weak or too old (RFC 9470 §3)."""
+
+    error = AUTH_011
+
+    def __init__(
+        self,
+        reason: str = "",
+        *,
+        acr_values: str = "",
+        max_age: int | None = None,
+        detail: Detail = None,
+        **private: object,
+    ) -> None:
+        super().__init__(reason, detail=detail, **private)
+        self.acr_values = acr_values
+        self.max_age = max_age
+
+
 class SessionEnded(TenantgateError):
     error = AUTH_020
 
@@ -442,8 +488,22 @@ def error_body(error: TenantgateError, *, request_id: str, debug: bool = False) 
 
 def bearer_challenge(error: TenantgateError) -> str | None:
     """The `WWW-Authenticate` value of a 401 or 403 of ours about a bearer token, else None (RFC 6750 §3)."""
+    if isinstance(error, InsufficientScope):
+        return _challenge("insufficient_scope", error.error.message, f'scope="{error.scope}"' if error.scope else "")
     if error.http_status is not HTTPStatus.UNAUTHORIZED:
         return None
     if error.error in (AUTH_007, AUTH_020):
         return 'Bearer realm="tenantgate"'
-    return f'Bearer realm="tenantgate", error="invalid_token", error_description="{error.error.message}"'
+    if isinstance(error, StepUpRequired):
+        return _challenge(
+            "insufficient_user_authentication",
+            error.error.message,
+            f'acr_values="{error.acr_values}"' if error.acr_values else "",
+            "" if error.max_age is None else f'max_age="{error.max_age}"',
+        )
+    return _challenge("invalid_token", error.error.message)
+
+
+def _challenge(code: str, description: str, *parameters: str) -> str:
+    told = f'Bearer realm="tenantgate", error="{code}", error_description="{description}"'
+    return ", ".join((told, *filter(None, parameters)))

@@ -11,6 +11,8 @@ type AuthMethod = Literal["bearer", "session", "api_key"]
 
 _AUTH_METHODS: dict[object, AuthMethod] = {"bearer": "bearer", "session": "session", "api_key": "api_key"}
 _NO_CLAIMS: Mapping[str, object] = {}
+# Where providers put roles or groups: each a list of texts, or one text.
+ROLE_CLAIMS = ("roles", "groups", "cognito:groups")
 
 
 class Principal(NamedTuple):
@@ -24,6 +26,18 @@ class Principal(NamedTuple):
     expires_at: int
     auth_method: AuthMethod = "bearer"
     claims: Mapping[str, object] = _NO_CLAIMS
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """What the token's `ROLE_CLAIMS` name, together; a claim of another form names none."""
+        found: set[str] = set()
+        for name in ROLE_CLAIMS:
+            value = self.claims.get(name)
+            if isinstance(value, str):
+                found.add(value)
+            elif isinstance(value, list):
+                found.update(item for item in value if isinstance(item, str))
+        return frozenset(found)
 
     def to_context(self) -> dict[str, str | int | bool]:
         """The authorizer's context: strings and numbers alone, because a REST API answers 500 to anything else."""

@@ -1,0 +1,196 @@
+"""Route rules: who may call which route of which API. Denied is what no rule allows.
+
+A rule names a method and a path pattern; the most specific pattern that takes a request decides, as API Gateway chooses
+a route: patterns without `{name+}` first, then segment by segment a literal before `{name}`, then a method before ANY.
+The rules file is read by `rules_file.py`; `policies.py` writes the same rules as an IAM policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from tenantgate.access.principal import Principal
+from tenantgate.access.route_match import RouteTrie, Segments, is_plain, readings
+from tenantgate.errors import AuthenticationRequired, InsufficientScope, StepUpRequired, TenantgateError
+
+# What API Gateway routes, and what ANY stands for. `$connect` is a WebSocket API's route, which has no path.
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+ANY = "ANY"
+CONNECT = "$connect"
+# The id of the API that the container serves, and the one that stands for every API without a block of its own.
+CONTAINER_API = "container"
+OTHER_APIS = "*"
+# Clock skew forgiven when `auth_time` lies in the future.
+_LEEWAY_SECONDS = 60
+
+
+class Requirement(NamedTuple):
+    """What a rule asks of a principal; all of it. `acr` None: any; `max_auth_age` in seconds, None: any."""
+
+    scopes: frozenset[str] = frozenset()
+    any_scope: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    acr: frozenset[str] | None = None
+    max_auth_age: int | None = None
+    public: bool = False
+
+
+class RouteRule(NamedTuple):
+    """One rule. `pattern` is its path as written: `/orders/{id}`; empty for `$connect`."""
+
+    method: str
+    pattern: str
+    scopes: frozenset[str] = frozenset()
+    any_scope: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    acr: frozenset[str] | None = None
+    max_auth_age: int | None = None
+    public: bool = False
+
+    @property
+    def route(self) -> str:
+        return f"{self.method} {self.pattern}".rstrip()
+
+    @property
+    def requirement(self) -> Requirement:
+        return Requirement(*self[2:])
+
+
+class Decision(NamedTuple):
+    """Whether a request may pass, and what a receipt says of it. `reason` is a stable code."""
+
+    allowed: bool
+    reason: str
+    rule: RouteRule | None = None
+    expected: object = None
+    actual: object = None
+    error: type[TenantgateError] | None = None
+
+    def failure(self) -> TenantgateError:
+        """The denial as the error that a caller of ours is told."""
+        private = {
+            "check": self.reason,
+            "rule": self.rule.route if self.rule else None,
+            "expected": self.expected,
+            "actual": self.actual,
+        }
+        if self.error is StepUpRequired and self.rule is not None:
+            acr = " ".join(sorted(self.rule.acr or ()))
+            return StepUpRequired(self.reason, acr_values=acr, max_age=self.rule.max_auth_age, **private)
+        if self.error is InsufficientScope and self.rule is not None:
+            scopes = self.rule.scopes or self.rule.any_scope
+            asked = self.reason in ("missing_scope", "missing_any_scope")
+            return InsufficientScope(self.reason, scope=" ".join(sorted(scopes)) if asked else "", **private)
+        return (self.error or InsufficientScope)(self.reason, **private)
+
+
+def unmet(requirement: Requirement, principal: Principal, now: float) -> Decision | None:
+    """The first thing that `principal` lacks, None when it lacks nothing. `now` is in epoch seconds."""
+    scopes, any_scope, roles, acr, max_auth_age, public = requirement
+    if public:
+        return None
+    held = principal.scopes
+    if not scopes <= held:
+        return Decision(False, "missing_scope", None, sorted(scopes), sorted(held), InsufficientScope)
+    if any_scope and not any_scope & held:
+        return Decision(False, "missing_any_scope", None, sorted(any_scope), sorted(held), InsufficientScope)
+    if roles and not roles & (given := principal.roles):
+        return Decision(False, "missing_role", None, sorted(roles), sorted(given), InsufficientScope)
+    if acr is not None and (shown := principal.claims.get("acr")) not in acr:
+        told = shown if isinstance(shown, str) else None
+        return Decision(False, "acr_too_weak", None, sorted(acr), told, StepUpRequired)
+    if max_auth_age is not None:
+        since = principal.claims.get("auth_time")
+        if not isinstance(since, int | float) or isinstance(since, bool):
+            return Decision(False, "authentication_time_unknown", None, max_auth_age, None, StepUpRequired)
+        age = now - since
+        if not -_LEEWAY_SECONDS <= age <= max_auth_age:
+            return Decision(False, "authentication_too_old", None, max_auth_age, int(age), StepUpRequired)
+    return None
+
+
+class ApiRules:
+    """The rules of one API, as a trie. Immutable."""
+
+    def __init__(self, name: str, rules: Iterable[RouteRule], *, every_route_listed: bool = False) -> None:
+        """`every_route_listed`: the file's owner promises that the API has no route behind the authorizer without a
+        rule, which lets `policies.py` use wildcards where it otherwise must not."""
+        self.name = name
+        self.rules = tuple(rules)
+        self.every_route_listed = every_route_listed
+        self.trie: RouteTrie[RouteRule] = RouteTrie()
+        for rule in self.rules:
+            self.trie.add(rule.method, segments(rule.pattern), rule)
+
+    def match(self, method: str, path: str) -> RouteRule | None:
+        """The rule that decides on a path without `%`; None if there is none or the path isn't plain."""
+        if method == CONNECT:
+            return self.trie.find(CONNECT, "")
+        if method not in METHODS or not is_plain(path):
+            return None
+        return self.trie.find(method, path)
+
+    def decide(self, method: str, path: str, principal: Principal | None, *, now: float) -> Decision:
+        """Decide on a request; `path` begins with `/`, as it came or decoded.
+
+        A path with `%` must be allowed both as it came and decoded, since what stands behind may read it either way.
+        """
+        read = readings(path)
+        for reading in read:
+            decision = self._decide(method, reading, principal, now)
+            if not decision.allowed:
+                return decision
+        if not read:
+            return _denied("ambiguous_path", principal, actual=path[:200])
+        return decision
+
+    def _decide(self, method: str, path: str, principal: Principal | None, now: float) -> Decision:
+        rule = self.match(method, path)
+        if rule is None:
+            return _denied("no_rule", principal, expected="a rule for the route", actual=f"{method} {path}"[:200])
+        if rule.public:
+            return Decision(True, "public", rule)
+        if principal is None:
+            return Decision(False, "authentication_required", rule, error=AuthenticationRequired)
+        lack = unmet(rule.requirement, principal, now)
+        return Decision(True, "allowed", rule) if lack is None else lack._replace(rule=rule)
+
+
+def _denied(reason: str, principal: Principal | None, *, expected: object = None, actual: object = None) -> Decision:
+    if principal is None:
+        return Decision(False, "authentication_required", None, expected, actual, AuthenticationRequired)
+    return Decision(False, reason, None, expected, actual, InsufficientScope)
+
+
+class RuleSet:
+    """All rules of a file, by API."""
+
+    def __init__(self, apis: Mapping[str, ApiRules]) -> None:
+        """`apis`: API Gateway's API id, `container` or `*` → its rules."""
+        self.apis = dict(apis)
+
+    def for_api(self, api_id: str) -> ApiRules:
+        """The rules of this API: its own block, else that of `*`, else none at all, which denies everything."""
+        return self.apis.get(api_id) or self.apis.get(OTHER_APIS) or _NO_RULES
+
+    def decide(self, api_id: str, method: str, path: str, principal: Principal | None, *, now: float) -> Decision:
+        return self.for_api(api_id).decide(method, path, principal, now=now)
+
+    def is_public(self, api_id: str, method: str, path: str) -> bool:
+        """Whether the route needs no credential."""
+        return self.for_api(api_id).decide(method, path, None, now=0).allowed
+
+    def over(self, shipped: RuleSet) -> RuleSet:
+        """These rules, with those of `shipped` for the ids that have none here."""
+        return RuleSet({**shipped.apis, **self.apis})
+
+
+def segments(pattern: str) -> Segments:
+    """`/orders/{id}` → ("orders", "{}"); the last one may be `{+}`. Empty for the `$connect` route."""
+    return tuple(
+        ("{+}" if part.endswith("+}") else "{}") if part.startswith("{") else part for part in pattern.split("/")[1:]
+    )
+
+
+_NO_RULES = ApiRules("none", ())
