@@ -222,6 +222,9 @@ def _headers() -> Iterator[Forged]:
     ):
         header = json.dumps({"alg": "RS256", "kid": "rsa-1", name: value})
         yield Forged(f"header has {name}: {str(value)[:24]}", signed_raw(header), UnsupportedHeader)
+    for name in ("x5t", "x5t#S256"):
+        for value in (1, True, [], {}, ""):
+            yield Forged(f"header has {name}: {value}", signed_raw(header_text(**{name: value})), MalformedToken)
     foreign = json.dumps({"alg": "RS256", "kid": "rsa-foreign", "jwk": public_jwk("rsa-foreign")})
     yield Forged(
         "signed by the jwk it brings", lambda: sign_raw(foreign, payload_text(), kid="rsa-foreign"), UnsupportedHeader

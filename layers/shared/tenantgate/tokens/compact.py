@@ -20,6 +20,8 @@ _MAX_HEADER_LENGTH = 4 * 1024
 
 # Must be understood (crit, b64), would choose the key by the token's own word (jwk, jku, x5u, x5c), or belong to JWE.
 _REFUSED_HEADERS = frozenset({"crit", "b64", "jwk", "jku", "x5u", "x5c", "enc", "zip", "epk", "p2c", "p2s"})
+# Certificate thumbprints (RFC 7515 §4.1.7, §4.1.8): not used here, but a header in which they are no text is malformed.
+_THUMBPRINTS = frozenset({"x5t", "x5t#S256"})
 
 # base64url to base64; `+`, `/` and `=` become what strict decoding refuses.
 _BASE64URL = bytes.maketrans(b"-_+/=", b"+/!!!")
@@ -123,6 +125,8 @@ def parse_header(segment: bytes) -> Header:
         raise MalformedToken("kid is not a text of at most 256 printable characters")
     if not isinstance(typ, str) or ("typ" in members and not is_plain_text(typ)):
         raise MalformedToken("typ is not a text")
+    if not all(is_plain_text(members[name]) for name in _THUMBPRINTS.intersection(members)):
+        raise MalformedToken("a certificate thumbprint is not a text")
     # RFC 7519 §5.2: cty says that another token is nested in this one.
     if "cty" in members:
         raise UnsupportedHeader("nested tokens are not supported", actual=["cty"])
