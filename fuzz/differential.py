@@ -1,0 +1,107 @@
+"""The long run: mutated tokens against the verifier, PyJWT and joserfc."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+from fuzz.judge import Finding, Judge
+from fuzz.mutators import Mutation
+
+# A chunk has a generator of its own, made from the seed and the chunk's number: a finding needs no more to come back.
+CHUNK = 5_000
+_BITS = 1 << 28
+_ENOUGH = 100
+
+
+class Found(NamedTuple):
+    """A finding, and the token to replay it with."""
+
+    what: str
+    mutator: str
+    chunk: int
+    token: str
+
+
+class Distinct:
+    """About how many different texts were seen, in 32 MB: bits set by hash (linear counting)."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray(_BITS // 8)
+        self._set = 0
+
+    def add(self, text: str) -> None:
+        spot = hash(text) & (_BITS - 1)
+        byte, bit = spot >> 3, 1 << (spot & 7)
+        if not self._bits[byte] & bit:
+            self._bits[byte] |= bit
+            self._set += 1
+
+    def __len__(self) -> int:
+        return round(-_BITS * math.log1p(-self._set / _BITS))
+
+
+class Tally:
+    """What came of a run so far."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.distinct = Distinct()
+        self.by_mutator: Counter[str] = Counter()
+        self.accepted_by_mutator: Counter[str] = Counter()
+        self.must_pass = 0
+        self.found: list[Found] = []
+
+
+class Differential:
+    """Runs chunk after chunk; `judge` holds the counts of both directions."""
+
+    def __init__(self, seed: int, judge: Judge) -> None:
+        self._seed = seed
+        self._chunk = 0
+        self.judge = judge
+        self.tally = Tally()
+
+    def run_chunk(self, size: int = CHUNK) -> None:
+        tally, judge = self.tally, self.judge
+        mutation = Mutation(Random(f"{self._seed}:{self._chunk}"))  # noqa: S311 - to be repeatable, not secret
+        for _ in range(size):
+            mutator, base, case = mutation.draw()
+            tally.runs += 1
+            tally.by_mutator[mutator.name] += 1
+            tally.must_pass += case.must_pass
+            tally.distinct.add(case.token)
+            try:
+                if judge.try_token(case, base):
+                    tally.accepted_by_mutator[mutator.name] += 1
+            except Finding as finding:
+                tally.found.append(Found(str(finding), mutator.name, self._chunk, case.token))
+        self._chunk += 1
+
+    def run(
+        self, *, runs: int | None = None, seconds: float | None = None, progress: Callable[[str], None] = print
+    ) -> float:
+        """Until so many runs or seconds; returns the seconds. Interrupted, what was counted stays counted."""
+        started = told = time.monotonic()
+        try:
+            while (runs is None or self.tally.runs < runs) and (
+                seconds is None or time.monotonic() < started + seconds
+            ):
+                self.run_chunk(CHUNK if runs is None else min(CHUNK, runs - self.tally.runs))
+                if len(self.tally.found) >= _ENOUGH:
+                    progress(f"stopped: {_ENOUGH} findings are enough")
+                    break
+                if time.monotonic() >= told + 30:
+                    told = time.monotonic()
+                    progress(self._so_far(told - started))
+        except KeyboardInterrupt:
+            progress("interrupted")
+        return time.monotonic() - started
+
+    def _so_far(self, seconds: float) -> str:
+        runs, accepted, found = self.tally.runs, self.judge.accepted, len(self.tally.found)
+        return f"{runs:,} runs, {runs / seconds:,.0f}/s, {accepted:,} accepted, {found} findings"

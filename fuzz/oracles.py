@@ -1,0 +1,111 @@
+"""PyJWT and joserfc, set to what the verifier is set to: issuers, keys, algorithms, audience, required claims, clock.
+
+They get only the keys that may verify something. Everything that they raise is a refusal.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+from joserfc import jwk as joserfc_jwk
+from joserfc import jws as joserfc_jws
+from joserfc import jwt as joserfc_jwt
+
+from fuzz.keys import KIND_OF_ALGORITHM
+from fuzz.world import ISSUERS, LEEWAY, NOW, Issuer
+
+type Claims = dict[str, Any]
+type Oracle = Callable[[str], Claims | None]
+"""The claims of a token that is good, None for one that is refused."""
+
+_REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
+
+
+class _AtOurTime(jwt.PyJWT):
+    def _validate_iat(self, payload: Claims, now: float, leeway: float) -> None:
+        super()._validate_iat(payload, NOW, leeway)
+
+    def _validate_nbf(self, payload: Claims, now: float, leeway: float) -> None:
+        super()._validate_nbf(payload, NOW, leeway)
+
+    def _validate_exp(self, payload: Claims, now: float, leeway: float) -> None:
+        super()._validate_exp(payload, NOW, leeway)
+
+
+def _kid_of(issuer: Issuer, header: dict[str, Any]) -> str:
+    """The header's `kid`; without one, that of the only key that is of the algorithm's kind."""
+    if "kid" in header:
+        return str(header["kid"])
+    (only,) = {name for name in issuer.keys.values() if name.startswith(f"{KIND_OF_ALGORITHM[header['alg']]}-")}
+    return only
+
+
+def pyjwt() -> Oracle:
+    decoder = _AtOurTime({"require": _REQUIRED, "enforce_minimum_key_length": True})
+    # PyJWT binds a PyJWK to one algorithm.
+    keys = {
+        (issuer.url, name, alg): jwt.PyJWK(issuer.good_jwks[name], algorithm=alg)
+        for issuer in ISSUERS.values()
+        for alg, name in issuer.keys.items()
+    }
+
+    def decode(token: str) -> Claims | None:
+        try:
+            unverified = jwt.decode_complete(token, options={"verify_signature": False})
+            issuer, header = ISSUERS[unverified["payload"]["iss"]], unverified["header"]
+            key = keys[issuer.url, _kid_of(issuer, header), header["alg"]]
+            return decoder.decode(
+                token, key, algorithms=[*issuer.keys], audience=issuer.audience, issuer=issuer.url, leeway=LEEWAY
+            )
+        except Exception:  # noqa: BLE001 - whatever it is, the token is refused
+            return None
+
+    return decode
+
+
+def _registry(algorithms: list[str] | None = None) -> joserfc_jws.JWSRegistry:
+    # Not strict: members that a recipient doesn't know are to be ignored (RFC 7515 §4).
+    registry = joserfc_jws.JWSRegistry(algorithms=algorithms, strict_check_header=False)
+    registry.max_header_length = 4096
+    return registry
+
+
+def joserfc() -> Oracle:
+    any_issuer = _registry()
+    keys = {
+        (issuer.url, name): joserfc_jwk.import_key(jwk)  # type: ignore[arg-type]
+        for issuer in ISSUERS.values()
+        for name, jwk in issuer.good_jwks.items()
+    }
+    registries = {issuer.url: _registry([*issuer.keys]) for issuer in ISSUERS.values()}
+    rules = {
+        issuer.url: joserfc_jwt.JWTClaimsRegistry(
+            now=NOW,
+            leeway=LEEWAY,
+            iss={"essential": True, "value": issuer.url},
+            aud={"essential": True, "values": [issuer.audience]},
+            exp={"essential": True},
+            iat={"essential": True},
+            sub={"essential": True},
+        )
+        for issuer in ISSUERS.values()
+    }
+
+    def decode(token: str) -> Claims | None:
+        try:
+            unverified = joserfc_jws.extract_compact(token.encode(), registry=any_issuer)
+            issuer = ISSUERS[json.loads(unverified.payload or b"")["iss"]]
+            key = keys[issuer.url, _kid_of(issuer, unverified.headers())]
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of EdDSA, the older name of Ed25519 (RFC 9864)
+                claims = joserfc_jwt.decode(token, key, registry=registries[issuer.url]).claims
+            rules[issuer.url].validate(claims)
+        except Exception:  # noqa: BLE001 - whatever it is, the token is refused
+            return None
+        return claims
+
+    return decode

@@ -1,0 +1,183 @@
+"""The Lambda authorizer: any event gives an answer that its integration takes, or a 401; never a 500 or a wrong yes."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import override
+
+from functions.authorizer.decision import Authorizer
+from fuzz import world
+from fuzz.building import joined, json_bytes, with_signature
+from fuzz.judge import Finding
+from fuzz.targets import Target, Try
+from fuzz.world import FIRST, NOW, good_claims
+from tenantgate.access.rules_file import load_rules
+from tenantgate.observability.logging import JsonFormatter
+
+_RULES = """version = 1
+[[api]]
+name = "fuzzed"
+ids = ["*"]
+[[api.route]]
+route = "GET /orders/{id}"
+scopes = ["orders:read"]
+[[api.route]]
+route = "POST /graphql"
+[[api.route]]
+route = "$connect"
+[[api.route]]
+route = "DELETE /orders/{id}"
+scopes = ["orders:delete"]
+[[api.route]]
+route = "GET /public/{all+}"
+public = true
+"""
+_API = "arn:aws:execute-api:eu-central-1:210987654321:k2j4h6g8f0/live"
+
+
+def _token(**changes: object) -> str:
+    header = json_bytes({"alg": "EdDSA", "kid": "ed25519-1", "typ": "at+jwt"})
+    return with_signature(joined(header, json_bytes(good_claims(FIRST, **changes))), "ed25519-1", "EdDSA")
+
+
+# What stands in an input for a token: the fuzzer shouldn't spend its time inside of one.
+_GOOD, _EXPIRED, _NO_TENANT = b"$GOOD", b"$EXPIRED", b"$NOBODYS"
+_TOKENS = {
+    _GOOD: _token().encode(),
+    _EXPIRED: _token(iat=NOW - 4000, exp=NOW - 600).encode(),
+    _NO_TENANT: _token(tenant_id="nobody").encode(),
+}
+
+
+class _Lines(logging.Handler):
+    """Renders every line as it is logged, and looks for tokens in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(JsonFormatter(service="fuzz"))
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        if "\n" in line or not isinstance(json.loads(line), dict):
+            raise Finding("a line that is no JSON object")
+        if any(token.decode()[-80:] in line for token in _TOKENS.values()):
+            raise Finding("a token in the log")
+
+
+def _opens(answer: Mapping[str, object]) -> bool:
+    document = answer.get("policyDocument")
+    if answer.get("isAuthorized") is True:
+        return True
+    statements = document.get("Statement", []) if isinstance(document, dict) else []
+    return any(statement["Effect"] != "Deny" for statement in statements)
+
+
+def _only_public(answer: Mapping[str, object]) -> bool:
+    return answer.get("principalId") in (None, "unauthenticated") and "user_id" not in _context(answer)
+
+
+def _context(answer: Mapping[str, object]) -> Mapping[str, object]:
+    context = answer.get("context", answer.get("resolverContext"))
+    if not isinstance(context, dict) or not all(type(value) in (str, int, bool) for value in context.values()):
+        raise Finding("a context that no integration takes")
+    return context
+
+
+def _check(answer: Mapping[str, object], event: object, *, good: bool) -> None:
+    json.dumps(answer, allow_nan=False)
+    context = _context(answer)
+    if not good and (not _only_public(answer) or "tenant_id" in context):
+        raise Finding("somebody was recognized without a good token")
+    if _opens(answer) and not good and "/public/" not in json.dumps(event) and "policyDocument" not in answer:
+        raise Finding("a yes without a good token")
+    if answer.get("isAuthorized") is True and _method(event) == "DELETE":
+        raise Finding("a yes without the scope")
+
+
+def _method(event: object) -> object:
+    """The method that an event of payload 2.0 says."""
+    for name in ("requestContext", "http", "method"):
+        event = event.get(name) if isinstance(event, dict) else None
+    return event
+
+
+def _prepare() -> Try:
+    logger = logging.getLogger("functions.authorizer")
+    logger.handlers[:], logger.propagate = [_Lines()], False
+    logger.setLevel(logging.DEBUG)
+    authorizer = Authorizer(world.credential(), load_rules(_RULES, source="fuzz"), clock=world.now)
+
+    def try_bytes(data: bytes) -> None:
+        good = _GOOD in data or _TOKENS[_GOOD] in data
+        for name, token in _TOKENS.items():
+            data = data.replace(name, token)
+        try:
+            event = json.loads(data)
+        except (ValueError, RecursionError):
+            return
+        try:
+            answer = authorizer.decide(event)
+        except Finding:
+            raise
+        except Exception as refusal:
+            # 401, by API Gateway's contract; any other exception would be a 500.
+            if type(refusal) is Exception and str(refusal) == "Unauthorized":
+                return
+            raise
+        _check(answer, event, good=good)
+
+    return try_bytes
+
+
+def _event(**members: object) -> bytes:
+    return json.dumps(members).encode()
+
+
+def _seeds() -> list[bytes]:
+    seeds = []
+    for token in ("$GOOD", "$EXPIRED", "$NOBODYS"):
+        bearer = {"Authorization": f"Bearer {token}", "X-Request-Id": "0123456789abcdef"}
+        for route in ("GET/orders/42", "DELETE/orders/42", "GET/public/a/b", "GET/none", "GET/orders/4%32"):
+            arn, method = f"{_API}/{route}", route.partition("/")[0]
+            context = {"requestId": "5c1d9e7a-0b3f", "http": {"method": method, "path": "/orders/42"}, "stage": "live"}
+            rest = {"type": "REQUEST", "methodArn": arn, "httpMethod": method, "headers": bearer}
+            seeds += [
+                _event(type="TOKEN", methodArn=arn, authorizationToken=f"Bearer {token}"),
+                _event(**rest, multiValueHeaders={"Authorization": [f"Bearer {token}"]}, requestContext=context),
+                _event(version="1.0", **rest, requestContext=context),
+                _event(version="2.0", type="REQUEST", routeArn=arn, requestContext=context,
+                       headers={"authorization": f"Bearer {token}"}, stageVariables={"tenantgate_answer": "simple"}),
+                _event(version="2.0", type="REQUEST", routeArn=arn, requestContext=context,
+                       headers={"authorization": f"Bearer {token}"}, stageVariables={"tenantgate_answer": "policy"}),
+            ]  # fmt: skip
+        connect = {"eventType": "CONNECT", "requestId": "5c1d9e7a"}
+        protocol = {"Sec-WebSocket-Protocol": f"bearer, {token}"}
+        seeds += [
+            _event(type="REQUEST", methodArn=f"{_API}/$connect", headers=bearer, requestContext=connect),
+            _event(type="REQUEST", methodArn=f"{_API}/$connect", headers=protocol, requestContext=connect),
+            _event(authorizationToken=token, requestContext={"apiId": "a1", "queryString": "{ a }", "requestId": "r"}),
+        ]
+    return seeds
+
+
+_MEMBERS = ("type", "version", "headers", "authorization", "methodArn", "routeArn", "requestContext", "stageVariables")
+_VALUES = (
+    '"REQUEST"',
+    '"TOKEN"',
+    '"1.0"',
+    '"2.0"',
+    "Bearer ",
+    _API,
+    "/GET/",
+    "%2f",
+    "null",
+    "[]",
+    "{}",
+    "1e400",
+    "\\ud800",
+)
+_WORDS = (*(name.decode() for name in _TOKENS), *(f'"{name}":' for name in _MEMBERS), *_VALUES)
+TARGET = Target("authorizer", _prepare, _seeds, _WORDS)

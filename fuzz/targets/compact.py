@@ -1,0 +1,125 @@
+"""The compact serialization and the JOSE header, against the standard library's own readers."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+
+from fuzz.building import b64, json_bytes
+from fuzz.judge import Finding
+from fuzz.targets import Target, Try
+from fuzz.values import REFUSED_HEADERS
+from fuzz.world import FIRST, good_claims
+from tenantgate.errors import TokenError
+from tenantgate.tokens.compact import decode, json_object, parse_header, take_apart
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("duplicate")
+    return dict(pairs)
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(name)
+
+
+def _reference(raw: bytes) -> dict[str, object] | None:
+    """What RFC 8259 makes of it, read by another path of the standard library: one object with unique members."""
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _check_json(raw: bytes) -> None:
+    expected = _reference(raw)
+    try:
+        found = json_object(raw, "text")
+    except TokenError:
+        found = None
+    # Not by `==` alone: 1, 1.0 and True are equal.
+    if repr(found) != repr(expected):
+        raise Finding("json_object reads something else than json.loads")
+
+
+def _check_base64(segment: bytes) -> None:
+    try:
+        decoded = decode(segment, "segment")
+    except TokenError:
+        return
+    if b64decode(segment + b"=" * (-len(segment) % 4), validate=True) != decoded:
+        raise Finding("decode reads something else than b64decode")
+    if b64(decoded) != segment.decode().replace("+", "-").replace("/", "_"):
+        raise Finding("two spellings mean the same bytes")
+
+
+def _check_header(raw: bytes) -> None:
+    segment = b64(raw).encode().replace(b"-", b"+").replace(b"_", b"/")
+    try:
+        header = parse_header(segment)
+    except TokenError:
+        return
+    members = _reference(raw)
+    if members is None:
+        raise Finding("a header was read that is no JSON object")
+    refused = {name for name, _ in REFUSED_HEADERS} & members.keys()
+    if refused or header.alg != members.get("alg") or header.kid != members.get("kid"):
+        raise Finding("a header was read otherwise than it says")
+
+
+def _check_text(text: str) -> None:
+    try:
+        header, payload, signature, signed = take_apart(text)
+    except TokenError:
+        return
+    spelled = b".".join((header, payload, signature)).replace(b"+", b"-").replace(b"/", b"_")
+    if text.count(".") != 2 or signed != text.encode().rpartition(b".")[0]:
+        raise Finding("taken apart at another place")
+    if b"!" not in spelled and spelled != text.encode():
+        raise Finding("taken apart into other segments")
+    for segment in (header, payload, signature):
+        _check_base64(segment)
+
+
+def _prepare() -> Try:
+    def try_bytes(data: bytes) -> None:
+        _check_json(data)
+        _check_header(data)
+        _check_base64(data)
+        _check_text(data.decode("latin-1"))
+
+    return try_bytes
+
+
+def _seeds() -> list[bytes]:
+    header, claims = json_bytes({"alg": "ES256", "kid": "p256-1", "typ": "at+jwt"}), json_bytes(good_claims(FIRST))
+    return [
+        header,
+        claims,
+        f"{b64(header)}.{b64(claims)}.{b64(bytes(range(64)))}".encode(),
+        b'{"alg":"RS256","kid":"\\u0072","x5t":"a","a":[1,-2.5e3,{"b":null,"c":[true,false]}]}',
+        *(json_bytes({"alg": "RS256", name: value}) for name, value in REFUSED_HEADERS),
+    ]
+
+
+_WORDS = (
+    '{"',
+    '":"',
+    '","',
+    '":',
+    "[]",
+    "{}",
+    "null",
+    "true",
+    "NaN",
+    "\\u0061",
+    "e9",
+    "alg",
+    "kid",
+    "typ",
+    "crit",
+    ".",
+)
+TARGET = Target("compact", _prepare, _seeds, _WORDS)

@@ -1,0 +1,77 @@
+"""The settings of verification: any text gives a policy or the list of what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+
+from fuzz.judge import Finding
+from fuzz.targets import Target, Try
+from tenantgate.tokens.policy import VARIABLES, PolicyError, token_policy
+
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?\Z")
+
+
+def _prepare() -> Try:
+    def try_bytes(data: bytes) -> None:
+        lines = [line.partition("=") for line in data.decode("utf-8", "replace").split("\n")]
+        values = {name: value for name, _, value in lines if name in VARIABLES}
+        try:
+            # A TENANT_ID_PATTERN may be any regular expression, those with doubtful syntax included.
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                policy = token_policy(values)
+        except PolicyError as refused:
+            if not refused.problems or {name for name, _ in refused.problems} - VARIABLES.keys():
+                raise Finding("refused without a reason") from None
+            return
+        local = values.get("ENVIRONMENT", "").strip() in ("development", "test")
+        for issuer in policy.issuers:
+            if not issuer.issuer.startswith("https://") and not (local and _LOOPBACK.match(issuer.issuer)):
+                raise Finding("an issuer that can be tapped")
+            if not issuer.audiences or not issuer.algorithms:
+                raise Finding("an issuer without audiences or algorithms")
+        if not policy.issuers:
+            raise Finding("a policy without an issuer")
+
+    return try_bytes
+
+
+def _seeds() -> list[bytes]:
+    trusted = [
+        {
+            "issuer": "https://a.example.test/x",
+            "audiences": ["api"],
+            "tenants": "*",
+            "audience_claims": ["aud", "client_id"],
+            "algorithms": ["RS256"],
+            "token_types": ["at+jwt", ""],
+            "token_use": ["access"],
+            "claims": {"user_id": "sub", "tenant": ["org.id"], "scope": ["scp"]},
+            "jwks_uri": "https://a.example.test/keys",
+            "allow_id_tokens": False,
+        }
+    ]
+    first = "OIDC_ISSUER_URL=https://issuer.example.test/\nOIDC_AUDIENCE=api, other\n"
+    return [
+        first.encode(),
+        f"TRUSTED_ISSUERS={json.dumps(trusted)}\nENVIRONMENT=production".encode(),
+        (first + "JWT_TENANT_CLAIM_NAME=tenant_id,https://a/b,org.id\nTENANT_ID_PATTERN=org-{uuid}").encode(),
+        (first + "TENANT_ID_PATTERN=^[a-z]{3,9}(?:-x)?$\nJWT_LEEWAY_SECONDS=0\nJWT_MAX_LIFETIME_MINUTES=90").encode(),
+        b"ENVIRONMENT=development\nOIDC_ISSUER_URL=http://127.0.0.1:3000/idp\nOIDC_CLIENT_ID=me\nOIDC_JWKS_FILE=/x",
+        (first + "JWKS_CACHE_TTL_SECONDS=60\nJWKS_MAX_AGE_SECONDS=59").encode(),
+    ]
+
+
+_WORDS = (
+    *(f"{name}=" for name in VARIABLES),
+    "https://",
+    "http://",
+    "[::1]",
+    "localhost",
+    "{uuid}",
+    "{slug}",
+    "{digits}",
+)
+TARGET = Target("settings", _prepare, _seeds, (*_WORDS, '"issuer":', '"audiences":', '"tenants":', '"*"', "[{", "}]"))

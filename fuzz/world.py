@@ -1,0 +1,128 @@
+"""Two trusted issuers, what they publish, and the verifier that trusts them: what every fuzzer here runs against.
+
+The first issuer publishes good keys of every kind among keys that must never verify anything; the second one, bound to
+one tenant, two algorithms and an audience of its own, has a single key for each, so that a token may do without `kid`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from fuzz.keys import KIND_OF_ALGORITHM, Jwk, jwk
+from tenantgate.access.bearer import BearerCredential
+from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache, Timings
+from tenantgate.tokens.keys import KeySet
+from tenantgate.tokens.policy import TokenPolicy, token_policy
+from tenantgate.tokens.verifier import TokenVerifier
+from tenantgate.tokens.wiring import tenant_extractor
+
+NOW = 1_790_000_000
+LEEWAY = 60
+TENANT = "org-0192f5a8-7c1e-7d3a-9b52-3f6f0c1d2e4b"
+OTHER_TENANT = "org-0192f5a8-7c1e-7d3a-9b52-ffffffffffff"
+
+
+class Issuer(NamedTuple):
+    """`keys` names the signing key of each algorithm that is allowed; `published` is the whole JWK set."""
+
+    url: str
+    audience: str
+    tenant: str
+    keys: Mapping[str, str]
+    published: tuple[Jwk, ...]
+
+    @property
+    def good_jwks(self) -> dict[str, Jwk]:
+        """The JWKs that may verify something, by `kid`."""
+        return {name: key for key in self.published if (name := str(key["kid"])) in set(self.keys.values())}
+
+
+_FIRST_KEYS = {alg: f"{kind}-1" for alg, kind in KIND_OF_ALGORITHM.items()}
+FIRST = Issuer(
+    "https://issuer.example.test/tenantgate",
+    "tenantgate-api",
+    TENANT,
+    _FIRST_KEYS,
+    (
+        *(jwk(name) for name in dict.fromkeys(_FIRST_KEYS.values())),
+        jwk("rsa1024-weak"),
+        jwk("rsa-foreign", kid="rsa-enc", use="enc"),
+        jwk("rsa-foreign", kid="rsa-sign-only", use=None, key_ops=["sign"]),
+        jwk("rsa-foreign", kid="rsa-says-hmac", alg="HS256"),
+        jwk("rsa-foreign", kid="rsa-says-none", alg="none"),
+        jwk("rsa-foreign", kid="rsa-with-d", d="AQAB"),
+        jwk("p256-foreign", kid="p256-enc", use="enc"),
+        jwk("p256-foreign", kid="p256-says-p384", crv="P-384"),
+        jwk("p256-foreign", kid="p256-off-curve", y="A" * 43),
+        jwk("ed25519-foreign", kid="ed25519-enc", use="enc"),
+        jwk("ed25519-foreign", kid="ed25519-zero", x="A" * 43),
+        jwk("ed25519-foreign", kid="ed25519-one", x="AQ" + "A" * 41),
+        {"kty": "oct", "kid": "oct-1", "k": "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA", "alg": "HS256"},
+        {**jwk("rsa-1"), "kid": "rsa-exponent-one", "e": "AQ"},
+    ),
+)
+_SECOND_KEYS = {"ES256": "p256-2", "EdDSA": "ed25519-2"}
+SECOND = Issuer(
+    "https://second.example.test",
+    "second-api",
+    OTHER_TENANT,
+    _SECOND_KEYS,
+    tuple(jwk(name) for name in _SECOND_KEYS.values()),
+)
+ISSUERS = {issuer.url: issuer for issuer in (FIRST, SECOND)}
+
+
+def policy() -> TokenPolicy:
+    second = {
+        "issuer": SECOND.url,
+        "audiences": [SECOND.audience],
+        "tenants": [OTHER_TENANT],
+        "algorithms": [*SECOND.keys],
+    }
+    return token_policy(
+        {
+            "OIDC_ISSUER_URL": FIRST.url,
+            "OIDC_AUDIENCE": FIRST.audience,
+            "TRUSTED_ISSUERS": json.dumps([second]),
+            "JWT_LEEWAY_SECONDS": str(LEEWAY),
+        }
+    )
+
+
+def now() -> float:
+    """The clock stands still: a finding stays one."""
+    return NOW
+
+
+def _keys_of(issuer: Issuer) -> CachedIssuerKeys:
+    def unreachable(timeout: float) -> Mapping[str, object]:
+        raise AssertionError(f"nothing is fetched here ({timeout} s)")
+
+    keys = KeySet.parse({"keys": [*issuer.published]})
+    timings = Timings(ttl=1e9, max_age=1e9, unknown_kid_burst=0)
+    return CachedIssuerKeys(issuer.url, unreachable, timings=timings, bundle=lambda: Bundle(keys, NOW), clock=now)
+
+
+def verifier() -> TokenVerifier:
+    return TokenVerifier(policy(), JwksCache({url: _keys_of(issuer) for url, issuer in ISSUERS.items()}), clock=now)
+
+
+def credential() -> BearerCredential:
+    return BearerCredential(verifier(), tenant_extractor(policy()))
+
+
+def good_claims(issuer: Issuer, **changes: object) -> dict[str, object]:
+    claims: dict[str, object] = {
+        "iss": issuer.url,
+        "sub": "user-1",
+        "aud": issuer.audience,
+        "iat": NOW - 10,
+        "exp": NOW + 600,
+        "jti": "token-1",
+        "client_id": "a-client",
+        "scope": "orders:read orders:write",
+        "tenant_id": issuer.tenant,
+    }
+    return claims | changes
