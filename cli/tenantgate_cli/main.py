@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 migrate = typer.Typer(help="Bring the database's schema up, down, or say where it is.", no_args_is_help=True)
 app.add_typer(migrate, name="migrate")
+jwks = typer.Typer(help="Key sets of the trusted issuers.", no_args_is_help=True)
+app.add_typer(jwks, name="jwks")
 
 PortOption = Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Loopback port; 0 takes any free one.")]
 DataDirOption = Annotated[Path, typer.Option(help="Where database, secrets and logs are kept.")]
@@ -75,6 +77,37 @@ def docs(
     command(check)
 
 
+@app.command()
+def explain(
+    code: Annotated[str | None, typer.Argument(help="An error code or a reason code: say what it means.")] = None,
+    *,
+    token_file: Annotated[Path | None, typer.Option(help="The token to check; - for standard input.")] = None,
+    route: Annotated[str | None, typer.Option(help="Check the route rules too, such as 'GET /orders/42'.")] = None,
+    api: Annotated[str, typer.Option(help="Whose rules: API Gateway's API id.")] = "*",
+    jwks_file: Annotated[Path | None, typer.Option("--jwks", help="Keys to check with, else the bundled ones.")] = None,
+    rules: Annotated[Path | None, typer.Option(envvar="ROUTE_RULES_FILE", help="The rules file.")] = None,
+    data_dir: DataDirOption = _DATA_DIR,
+) -> None:
+    """Say why a token would pass or not, check by check and offline. Exit: 0 it would, 1 it wouldn't, 2 can't tell."""
+    with _failures(exit_code=2):
+        from tenantgate_cli.explain_command import run
+
+        told = run(code, token_file, route=route, api_id=api, jwks=jwks_file, rules=rules, data_dir=data_dir)
+    if not told:
+        raise typer.Exit(1)
+
+
+@jwks.command(name="bundle")
+def jwks_bundle(
+    layer: Annotated[Path, typer.Option(help="Where /opt is made at build time.")] = Path("layers/shared"),
+) -> None:
+    """Fetch the issuers' key sets into the bundle, so that a cold start needs no network for them."""
+    with _failures():
+        from tenantgate_cli.jwks_bundle import run
+
+        run(layer)
+
+
 @migrate.command()
 def up(
     revision: Annotated[str, typer.Argument(help="Up to this revision.")] = "head",
@@ -111,7 +144,10 @@ def current(data_dir: DataDirOption = _DATA_DIR, database_url: DatabaseOption = 
 
 
 class _failures:  # noqa: N801 - used as a function
-    """Say what went wrong and what to do, without a stack trace, and exit with 1."""
+    """Say what went wrong and what to do, without a stack trace, and exit with `exit_code`."""
+
+    def __init__(self, exit_code: int = 1) -> None:
+        self._exit_code = exit_code
 
     def __enter__(self) -> None:
         return None
@@ -119,7 +155,7 @@ class _failures:  # noqa: N801 - used as a function
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, Failure):
             complain(error)
-            raise typer.Exit(1) from None
+            raise typer.Exit(self._exit_code) from None
 
 
 if __name__ == "__main__":

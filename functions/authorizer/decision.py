@@ -1,34 +1,27 @@
-"""The decision on one request of an HTTP API: payload format 2.0, simple responses.
+"""The decision on one request, whatever integration asks (`access/events.py`, `access/answers.py`).
 
-What the integration allows to tell apart: a credential that is missing or refused is 401 (the exception with exactly
-the text `Unauthorized`), a genuine token that may not pass is 403 (`isAuthorized: false`), and our own failure is 500
-(any other exception). The words of those answers are API Gateway's; the log line under the request id has ours.
+What an integration allows to tell apart: a credential that is missing or refused is 401 (the exception with exactly
+the text `Unauthorized`), a genuine one that may not pass is 403, and our own failure is 500 (any other exception). The
+words of those answers are API Gateway's; the log line under the request id has ours, with the check that failed.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import TypedDict
 
+from tenantgate.access.answers import NOBODY, Answer, ContextValue, answer, deny_all, statement
 from tenantgate.access.bearer import BearerCredential, bearer_token
+from tenantgate.access.environment import trace_id
+from tenantgate.access.events import APPSYNC, HTTP_2, UNKNOWN, WEBSOCKET, AuthorizerCall, MalformedEvent, read_event
 from tenantgate.access.principal import Principal
-from tenantgate.context import RequestContext, begin_request, choose_request_id, current_request
+from tenantgate.access.rules import Decision, RuleSet
+from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors import SYS_003, TenantgateError
 
 _log = logging.getLogger(__name__)
-
-
-class Answer(TypedDict):
-    """A simple response; `context` reaches the backend as `requestContext.authorizer.lambda`."""
-
-    isAuthorized: bool
-    context: dict[str, str | int | bool]
-
-
-class UnsupportedEvent(Exception):
-    """The authorizer is attached to an integration whose events it doesn't take."""
 
 
 class AuthorizerFailed(Exception):
@@ -36,69 +29,165 @@ class AuthorizerFailed(Exception):
 
 
 class Authorizer:
-    """Decides one request after another."""
+    """Decides one request after another by the credential that it carries and the route rules."""
 
-    def __init__(self, credential: BearerCredential) -> None:
+    def __init__(self, credential: BearerCredential, rules: RuleSet, *, clock: Callable[[], float] = time.time) -> None:
         self._credential = credential
+        self._rules = rules
+        self._clock = clock
 
-    def decide(self, event: Mapping[str, object]) -> Answer:
-        """Answer a payload 2.0 REQUEST event; raises `Exception("Unauthorized")` for 401 and others for 500."""
-        request_context = _mapping(event.get("requestContext"))
-        headers = _mapping(event.get("headers"))
-        gateway_id = _text(request_context.get("requestId"))
-        request_id = choose_request_id(_text(headers.get("x-request-id")), gateway_request_id=gateway_id)
-        request = RequestContext(request_id, gateway_id)
-        begin_request(request)
-        if event.get("version") != "2.0" or event.get("type") != "REQUEST":
-            _log.error("unsupported authorizer event", extra={"context": {"version": _text(event.get("version"))}})
-            raise UnsupportedEvent("expected an HTTP API authorizer event of payload format 2.0")
+    def decide(self, event: object, *, function_request_id: str | None = None) -> Answer:
+        """Answer an authorizer's event; raises `Exception("Unauthorized")` for 401 and others for 500.
+
+        `function_request_id` is Lambda's own, for the events that bring none of API Gateway's.
+        """
         try:
-            principal = self._credential.principal(bearer_token(_text(headers.get("authorization"))))
+            call = read_event(event)
+        except MalformedEvent as malformed:
+            return _refuse_event(malformed, function_request_id)
+        request = _begin(call, function_request_id)
+        try:
+            principal = self._principal(call)
         except TenantgateError as refusal:
-            return self._refuse(refusal, event)
-        except Exception:  # noqa: BLE001 - whatever it was, nobody passes, and the line is ours
-            _log.exception(
-                "no decision", extra={"context": {"error_code": SYS_003.code, "route": event.get("routeKey")}}
-            )
-            raise AuthorizerFailed(SYS_003.code) from None
-        request.user_id, request.tenant_id = principal.user_id, principal.tenant_id
-        if _log.isEnabledFor(logging.DEBUG):
-            _log.debug("allowed", extra={"context": {"route": event.get("routeKey"), "issuer": principal.issuer}})
-        return _allow(principal, request_id)
+            return _refuse(refusal, call, request)
+        except Exception as failure:  # noqa: BLE001 - whatever it was, nobody passes, and the line is ours
+            raise _failed(call, failure) from None
+        if principal is not None:
+            request.user_id, request.tenant_id = principal.user_id, principal.tenant_id
+        try:
+            return self._answer(call, principal, request)
+        except Exception as failure:  # noqa: BLE001 - as above
+            raise _failed(call, failure) from None
 
-    def _refuse(self, refusal: TenantgateError, event: Mapping[str, object]) -> Answer:
-        status = refusal.http_status
-        context = {
-            "error_code": refusal.error.code,
-            "check": type(refusal).__name__,
-            "reason": refusal.reason,
-            "status": int(status),
-            "route": event.get("routeKey"),
-            **refusal.private,
-        }
-        if status is HTTPStatus.UNAUTHORIZED:
-            _log.info("denied", extra={"context": context})
-            # The text is API Gateway's contract: any other one would be a 500.
-            raise Exception("Unauthorized") from None
-        if status is HTTPStatus.FORBIDDEN:
-            _log.info("denied", extra={"context": context})
-            return {
-                "isAuthorized": False,
-                "context": {"request_id": current_request().request_id, "code": refusal.error.code},
-            }
-        _log.error("no decision", extra={"context": context | {"status": 500}})
+    def _principal(self, call: AuthorizerCall) -> Principal | None:
+        """Who calls; None for a caller without a credential on a public route."""
+        authorization = call.authorization()
+        if authorization is None and self._rules.is_public(call.api_id, call.method, call.path):
+            return None
+        return self._credential.principal(bearer_token(authorization))
+
+    def _answer(self, call: AuthorizerCall, principal: Principal | None, request: RequestContext) -> Answer:
+        now = self._clock()
+        decision = self._rules.decide(call.api_id, call.method, call.path, principal, now=now)
+        context: dict[str, ContextValue] = {"request_id": request.request_id}
+        if not decision.allowed:
+            receipt = _rule_receipt(decision)
+            _log.info("denied", extra={"context": _situation(call, HTTPStatus.FORBIDDEN) | receipt})
+            context |= {"error_code": str(receipt["error_code"]), "reason": decision.reason}
+        elif _log.isEnabledFor(logging.DEBUG):
+            issuer = principal.issuer if principal is not None else None
+            _log.debug("allowed", extra={"context": _situation(call, HTTPStatus.OK) | {"issuer": issuer}})
+        if principal is not None:
+            context = principal.to_context() | context
+        return answer(
+            call.kind,
+            decision.allowed,
+            principal_id=principal.user_id if principal is not None else NOBODY,
+            policy=self._policy(call, principal, now, allowed=decision.allowed),
+            context=context,
+        )
+
+    def _policy(
+        self, call: AuthorizerCall, principal: Principal | None, now: float, *, allowed: bool
+    ) -> Mapping[str, object] | None:
+        if call.arn is None or call.kind in (HTTP_2, APPSYNC):
+            return None
+        if call.kind == WEBSOCKET:
+            # An API of this kind has one guarded route.
+            return statement("Allow" if allowed else "Deny", call.arn)
+        # Imported here: an API that takes simple responses compiles no policies.
+        from tenantgate.access.policies import MethodArn, compile_policy  # noqa: PLC0415
+
+        # The whole policy whether or not it allows this route: API Gateway reuses it for the others.
+        policy = compile_policy(self._rules.for_api(call.api_id), principal, arn=MethodArn.parse(call.arn), now=now)
+        if not policy.complete:
+            context = {"api_id": call.api_id, "reason": policy.reason}
+            _log.warning("policy is for one route alone, and mustn't be cached", extra={"context": context})
+        return policy.document
+
+
+def _begin(call: AuthorizerCall, function_request_id: str | None) -> RequestContext:
+    try:
+        offered = call.header("x-request-id")
+    except TenantgateError:
+        offered = None
+    gateway_id = call.gateway_request_id
+    request_id = choose_request_id(offered, gateway_request_id=gateway_id or function_request_id)
+    request = RequestContext(request_id, gateway_id)
+    begin_request(request)
+    return request
+
+
+def _refuse_event(malformed: MalformedEvent, function_request_id: str | None) -> Answer:
+    from tenantgate.access.receipts import MALFORMED_EVENT, UNKNOWN_EVENT  # noqa: PLC0415 - a rare path
+
+    request_id = choose_request_id(None, gateway_request_id=function_request_id)
+    begin_request(RequestContext(request_id))
+    reason = UNKNOWN_EVENT if malformed.kind == UNKNOWN else MALFORMED_EVENT
+    context = {"shape": malformed.kind, "reason": reason, "check": "event", "finding": malformed.problem}
+    # An error, not a refusal: the authorizer is attached to something that it doesn't serve, or is called by hand.
+    _log.error("denied", extra={"context": {"error_code": SYS_003.code, "status": 403} | context})
+    told: dict[str, ContextValue] = {"request_id": request_id, "error_code": SYS_003.code, "reason": reason}
+    return answer(malformed.kind, allowed=False, principal_id=NOBODY, policy=None, context=told)
+
+
+def _refuse(refusal: TenantgateError, call: AuthorizerCall, request: RequestContext) -> Answer:
+    from tenantgate.access.receipts import refusal_receipt  # noqa: PLC0415 - allowed requests need no words
+
+    status = refusal.http_status
+    receipt = refusal_receipt(refusal)
+    if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        status = HTTPStatus.INTERNAL_SERVER_ERROR
+        _log.error("no decision", extra={"context": _situation(call, status) | receipt})
         raise AuthorizerFailed(refusal.error.code) from None
+    _log.info("denied", extra={"context": _situation(call, status) | receipt})
+    if status is HTTPStatus.UNAUTHORIZED and call.kind != APPSYNC:
+        # The text is API Gateway's contract: any other one would be a 500.
+        raise Exception("Unauthorized") from None
+    return answer(
+        call.kind,
+        allowed=False,
+        principal_id=NOBODY,
+        policy=deny_all(call.arn) if call.arn is not None else None,
+        context={
+            "request_id": request.request_id,
+            "error_code": refusal.error.code,
+            "reason": str(receipt["reason"]),
+        },
+    )
 
 
-def _allow(principal: Principal, request_id: str) -> Answer:
-    context = principal.to_context()
-    context["request_id"] = request_id
-    return {"isAuthorized": True, "context": context}
+def _failed(call: AuthorizerCall, failure: Exception) -> AuthorizerFailed:
+    context = _situation(call, HTTPStatus.INTERNAL_SERVER_ERROR) | {"error_code": SYS_003.code}
+    _log.error("no decision", exc_info=failure, extra={"context": context})
+    return AuthorizerFailed(SYS_003.code)
 
 
-def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else {}
+def _situation(call: AuthorizerCall, status: HTTPStatus) -> dict[str, object]:
+    situation: dict[str, object] = {
+        "shape": call.kind,
+        "api_id": call.api_id,
+        "method": call.method,
+        "path": call.path,
+        # What the client is told: AppSync says 401 to every refusal.
+        "status": 401 if call.kind == APPSYNC and status is HTTPStatus.FORBIDDEN else int(status),
+    }
+    if call.gateway_request_id is not None:
+        situation["gateway_request_id"] = call.gateway_request_id
+    if (trace := trace_id()) is not None:
+        situation["trace"] = trace
+    return situation
 
 
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _rule_receipt(decision: Decision) -> dict[str, object]:
+    from tenantgate.errors import AUTH_010  # noqa: PLC0415
+
+    error = decision.error.error if decision.error is not None else AUTH_010
+    return {
+        "error_code": error.code,
+        "reason": decision.reason,
+        "check": "route rule",
+        "rule": decision.rule.route if decision.rule is not None else None,
+        "expected": decision.expected,
+        "actual": decision.actual,
+    }

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 
-from functions.authorizer.decision import Answer, Authorizer
-from tenantgate.access.environment import bearer_credential, log_level, service_name
+from functions.authorizer.decision import Authorizer
+from tenantgate.access.answers import Answer
+from tenantgate.access.environment import bearer_credential, log_level, route_rules, service_name
 
 
 class _LogWhenNeeded(logging.Handler):
@@ -29,9 +29,9 @@ def _prepare_logging() -> None:
 
 
 _prepare_logging()
-_authorizer = Authorizer(bearer_credential())
+_authorizer = Authorizer(bearer_credential(), route_rules(__file__.rpartition("/")[0] + "/rules.toml"))
 
 
-def lambda_handler(event: Mapping[str, object], context: object) -> Answer:
-    """Answer an HTTP API authorizer event of payload format 2.0."""
-    return _authorizer.decide(event)
+def lambda_handler(event: object, context: object) -> Answer:
+    """Answer an authorizer's event of any integration."""
+    return _authorizer.decide(event, function_request_id=getattr(context, "aws_request_id", None))

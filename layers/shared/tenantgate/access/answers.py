@@ -5,7 +5,7 @@
     2.0 with policies                            policy for the API         `Unauthorized`      allow the route
     WebSocket $connect                           a policy for $connect      the exception       a policy that denies it
     HTTP API 2.0 simple                          `isAuthorized` true        the exception       `isAuthorized` false
-    AppSync                                      `isAuthorized` true        `isAuthorized` false: AppSync says 401 to both
+    AppSync                                      `isAuthorized` true        `isAuthorized` false, a 401 either way
 
 Context values are strings, numbers and booleans everywhere: a REST API answers 500 to anything else, AppSync takes no
 nested ones.
@@ -36,12 +36,14 @@ class Answer(TypedDict):
     ttlOverride: NotRequired[int]
 
 
-def answer(kind: Kind, allowed: bool, *, principal_id: str, policy: Mapping[str, object] | None, context: Context) -> Answer:
+def answer(
+    kind: Kind, allowed: bool, *, principal_id: str, policy: Mapping[str, object] | None, context: Context
+) -> Answer:
     """The shape's answer. `policy` is None only where the shape takes none."""
     if kind == HTTP_2:
         return {"isAuthorized": allowed, "context": context}
     if kind == APPSYNC:
-        # Cached by the token alone otherwise, for as long as the API says: past the token's end, and past its revocation.
+        # Else cached by the token for as long as the API says: past the token's end, and past its revocation.
         return {"isAuthorized": allowed, "resolverContext": context, "ttlOverride": 0}
     if policy is None:
         policy = statement("Deny", "*")

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 
 from tenantgate.access.bearer import BearerCredential
+from tenantgate.access.rules import RuleSet
 from tenantgate.tokens.policy import VARIABLES, PolicyError, TokenPolicy, token_policy
 from tenantgate.tokens.wiring import tenant_extractor, token_verifier
 
@@ -35,6 +36,30 @@ def bearer_credential(environ: Mapping[str, str] | None = None) -> BearerCredent
     """The credential that the environment's trusted issuers make; raises `EnvironmentRefused`."""
     policy = verification_policy(environ)
     return BearerCredential(token_verifier(policy), tenant_extractor(policy))
+
+
+def route_rules(shipped: str, environ: Mapping[str, str] | None = None) -> RuleSet:
+    """The rules of the file that `ROUTE_RULES_FILE` names, over those of the file `shipped`.
+
+    Raises `EnvironmentRefused`: without rules nothing could pass, and nobody would know why.
+    """
+    from tenantgate.access.rules_file import RulesError, load_rules  # noqa: PLC0415
+
+    named = (os.environ if environ is None else environ).get("ROUTE_RULES_FILE", "").strip()
+    rules = None
+    for path in (shipped, named):
+        if not path:
+            continue
+        try:
+            with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is an import that we can do without
+                loaded = load_rules(file.read(), source=path)
+        except (OSError, UnicodeDecodeError) as problem:
+            raise EnvironmentRefused(f"ROUTE_RULES_FILE={path!r}: must be a rules file ({problem})") from None
+        except RulesError as problem:
+            raise EnvironmentRefused(f"ROUTE_RULES_FILE={path!r}: {problem}") from None
+        rules = loaded if rules is None else loaded.over(rules)
+    assert rules is not None  # noqa: S101 - the shipped file is always read
+    return rules
 
 
 def log_level(environ: Mapping[str, str] | None = None) -> str:

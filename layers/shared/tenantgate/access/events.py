@@ -7,8 +7,9 @@
     REQUEST of a WebSocket API          `type` REQUEST, `methodArn`, `requestContext.eventType` CONNECT
     AppSync                             no `type`; `requestContext.queryString`, `authorizationToken`
 
-Whether an HTTP API of payload 2.0 wants a boolean or a policy (`EnableSimpleResponses`) isn't in its event: a stage that
-wants policies says so by its stage variable `tenantgate_answer`. Stage variables are its owner's; no client sends them.
+Whether an HTTP API of payload 2.0 wants a boolean or a policy (`EnableSimpleResponses`) isn't in its event: a stage
+that wants policies says so by its stage variable `tenantgate_answer`. Stage variables are its owner's; no client sends
+them.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -39,7 +40,7 @@ UNKNOWN: Final = "unknown"
 ANSWER_VARIABLE = "tenantgate_answer"
 
 # What the two shapes without an HTTP route are asked as in the route rules.
-WEBSOCKET_ROUTE = ("CONNECT", "/$connect")
+WEBSOCKET_ROUTE = ("$connect", "")
 APPSYNC_ROUTE = ("POST", "/graphql")
 
 _NOTHING: Mapping[str, object] = {}
@@ -57,8 +58,8 @@ class MalformedEvent(Exception):
 class AuthorizerCall(NamedTuple):
     """Who asks to pass where.
 
-    `arn` is API Gateway's for the method, from which API and path are read, since policies are compared with it; AppSync
-    has none. `gateway_request_id` is the one that the client sees; a TOKEN event has none.
+    `arn` is API Gateway's for the method, from which API and path are read, since policies are compared with it;
+    AppSync has none. `gateway_request_id` is the one that the client sees; a TOKEN event has none.
     """
 
     kind: Kind
@@ -157,11 +158,11 @@ def _arn_parts(kind: Kind, event: Mapping[str, object], member: str) -> tuple[st
     """The ARN, its API's id, and what follows the stage: the method and, when there is one, the path."""
     arn = _text(event.get(member))
     # arn:aws:execute-api:region:account:api/stage/METHOD/path
-    parts = arn.split(":", 5) if arn is not None and len(arn) <= _LONGEST_ARN else ()
-    resource = parts[5].split("/", 3) if len(parts) == 6 else ()
+    parts = arn.split(":", 5) if arn is not None and len(arn) <= _LONGEST_ARN else []
+    resource = parts[5].split("/", 3) if len(parts) == 6 else []
     if arn is None or parts[0] != "arn" or parts[2] != "execute-api" or len(resource) < 3 or not all(resource[:3]):
         raise MalformedEvent(kind, f"{member} is no ARN of an API's method")
-    return arn, resource[0], list(resource[2:])
+    return arn, resource[0], resource[2:]
 
 
 # API Gateway's own limit is 1,600 bytes.
@@ -180,8 +181,8 @@ def _appsync(event: Mapping[str, object]) -> AuthorizerCall:
 
 def _request_context(kind: Kind, event: Mapping[str, object]) -> Mapping[str, object]:
     context = event.get("requestContext")
-    if not isinstance(context, dict):
-        raise MalformedEvent(kind, "requestContext is missing")
+    if not isinstance(context, dict) or not isinstance(context.get("requestId"), str):
+        raise MalformedEvent(kind, "requestContext is missing, or has no requestId")
     return context
 
 

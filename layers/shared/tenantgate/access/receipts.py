@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tenantgate.errors import REGISTRY, ErrorCode, TenantgateError, TokenError
+from tenantgate.errors import AUTH_010, AUTH_011, REGISTRY, ErrorCode, TenantgateError, TokenError
 
 MALFORMED_EVENT = "malformed_event"
 UNKNOWN_EVENT = "unknown_event"
@@ -37,6 +37,19 @@ CHECKS: Mapping[str, str] = {
 }
 
 
+# Why the route rules say no (`access/rules.py`), and the code that it is told under.
+RULE_REASONS: Mapping[str, ErrorCode] = {
+    "no_rule": AUTH_010,
+    "ambiguous_path": AUTH_010,
+    "missing_scope": AUTH_010,
+    "missing_any_scope": AUTH_010,
+    "missing_role": AUTH_010,
+    "acr_too_weak": AUTH_011,
+    "authentication_too_old": AUTH_011,
+    "authentication_time_unknown": AUTH_011,
+}
+
+
 def reason_code(error: type[TenantgateError]) -> str:
     """`TokenExpired` → `token_expired`."""
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in error.__name__).lstrip("_")
@@ -62,7 +75,7 @@ def refusal_receipt(refusal: TenantgateError) -> dict[str, object]:
 def explained(name: str) -> tuple[ErrorCode, list[str]] | None:
     """The registry's row of an error code or a reason code, and the reason codes that belong to it; None if unknown."""
     wanted = name.strip()
-    reasons = {reason_code(error): error.error for error in _errors()}
+    reasons = {**{reason_code(error): error.error for error in _errors()}, **RULE_REASONS}
     code = REGISTRY.get(wanted.upper().replace("-", "_")) or reasons.get(wanted.lower())
     return None if code is None else (code, sorted(reason for reason, of in reasons.items() if of is code))
 

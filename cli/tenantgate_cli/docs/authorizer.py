@@ -1,0 +1,172 @@
+"""`docs/AUTHORIZER.md`. Its tables are data here, held to the running authorizer by the tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tenantgate.access.events import ANSWER_VARIABLE, APPSYNC_ROUTE, WEBSOCKET_ROUTE
+from tenantgate.access.receipts import RULE_REASONS, token_reasons
+from tenantgate.errors import AUTH_007, ErrorCode
+
+
+class Told(NamedTuple):
+    """What the client is told, and the code in the log line and, where the shape can carry one, in the answer."""
+
+    status: int
+    code: str = ""
+
+
+_OK = Told(200)
+_EXPIRED = Told(401, "AUTH_003")
+_FORGED = Told(401, "AUTH_004")
+_MISSING = Told(401, "AUTH_007")
+_NO_TENANT = Told(403, "AUTH_005")
+_WRONG_SCOPE = Told(403, "AUTH_010")
+
+CASES = ("valid", "expired", "forged", "no tenant", "wrong scope", "missing credential")
+_USUAL = dict(zip(CASES, (_OK, _EXPIRED, _FORGED, _NO_TENANT, _WRONG_SCOPE, _MISSING), strict=True))
+
+# Shape → case → what comes of it. One test runs every cell.
+MATRIX: Mapping[str, Mapping[str, Told]] = {
+    "rest-token": _USUAL,
+    "rest-request": _USUAL,
+    "http-1.0": _USUAL,
+    "http-2.0": _USUAL,
+    "http-2.0-policy": _USUAL,
+    "websocket": _USUAL,
+    # AppSync words one refusal for everything; the log line keeps them apart.
+    "appsync": {case: told if told is _OK else told._replace(status=401) for case, told in _USUAL.items()},
+}
+
+SHAPES: Mapping[str, tuple[str, str, str]] = {
+    "rest-token": ("REST API, `TOKEN`", "`type: TOKEN`", "a policy"),
+    "rest-request": ("REST API, `REQUEST`", "`type: REQUEST`, no `version`", "a policy"),
+    "http-1.0": ("HTTP API, payload 1.0", "`version: 1.0`", "a policy"),
+    "http-2.0": ("HTTP API, payload 2.0, simple", "`version: 2.0`", "`isAuthorized`"),
+    "http-2.0-policy": (
+        "HTTP API, payload 2.0, IAM",
+        f"`version: 2.0`, stage variable `{ANSWER_VARIABLE}: policy`",
+        "a policy",
+    ),
+    "websocket": ("WebSocket API, `$connect`", "`type: REQUEST`, `eventType: CONNECT`", "a policy for `$connect`"),
+    "appsync": ("AppSync", "`authorizationToken`, `requestContext.queryString`", "`isAuthorized`, `ttlOverride: 0`"),
+}
+
+_PAGE = """\
+# The authorizer
+
+One Lambda function guards REST, HTTP and WebSocket APIs and AppSync. It tells from the event who asks, verifies the
+bearer token, looks the route up in the route rules, and answers in the form that the integration reads.
+[GUARD_YOUR_API.md](GUARD_YOUR_API.md) says how to attach it.
+
+<!-- Written by `make docs` from cli/tenantgate_cli/docs/authorizer.py -->
+
+## Shapes
+
+| integration | told by | answer |
+|---|---|---|
+{shapes}
+
+An event of no other shape, or one that lacks what its shape promises, is denied with a log line at ERROR
+(`unknown_event`, `malformed_event`).
+
+**HTTP API, payload 2.0: boolean or policy?** API Gateway reads what `EnableSimpleResponses` says, and the event
+doesn't tell. The authorizer answers a boolean unless the stage has the stage variable `{variable}` with the value
+`policy`. Stage variables belong to the API's owner, no client can send one, and a wrong one fails closed: API Gateway
+answers 500 to a form that it doesn't expect.
+
+**Where the token stands.** `Authorization: Bearer <token>`; a `TOKEN` authorizer takes it from the header that is its
+identity source, in the same form. AppSync's clients send the token alone or with `Bearer`. A browser's WebSocket,
+which can set no header, sends `Sec-WebSocket-Protocol: bearer, <token>`, and the `$connect` integration answers with
+`Sec-WebSocket-Protocol: bearer`. Never in the query string. A header that comes twice is refused.
+
+**Rules for what has no HTTP route.** The `$connect` of a WebSocket API is `{websocket}` in the route rules, an
+AppSync API is `{appsync}`.
+
+## What the client is told
+
+{matrix}
+
+`401` is the exception `Unauthorized`, which counts as an error of the function in CloudWatch, so alarms must not
+watch its `Errors`. `403` is a policy that doesn't allow the route, or `isAuthorized: false`. Our own trouble (an
+issuer that can't be asked while no key is held, a bug) is any other exception, and `500`. AppSync knows one refusal,
+`UnauthorizedException` with status 401. A missing identity source is a 401 by API Gateway itself: no call, no log
+line. A route that asks for a stronger or newer sign-in (`AUTH_011`) is a 403 behind every authorizer, none of which
+controls `WWW-Authenticate`.
+
+## Caching
+
+A policy is the principal's complete policy for that API and stage, so a cached one opens and closes nothing else; a
+refused tenant's policy denies the whole stage. Simple responses are cached whatever the route, so they want a TTL of
+0 or `$context.routeKey` among the identity sources; `tenantgate rules check --template` refuses anything else.
+AppSync's answer says `ttlOverride: 0`. A cached answer outlives the token's end and its revocation by up to the TTL.
+
+## What reaches the backend
+
+Strings and numbers alone, because a REST API answers 500 to anything else: `user_id`, `tenant_id`, `issuer`, `scopes`
+(joined by blanks), `expires_at` (epoch seconds), `auth_method`, `request_id`. A caller without a credential on a
+public route has `request_id` alone. REST and WebSocket: `requestContext.authorizer.<name>`; HTTP API:
+`requestContext.authorizer` (1.0) or `requestContext.authorizer.lambda` (2.0); AppSync:
+`$ctx.identity.resolverContext.<name>`.
+
+## Decision receipts
+
+Every denial is one log line, under the id that the client sees:
+
+```json
+{{"level":"INFO","message":"denied","request_id":"Uq1kPiKCliAEMzg=","context":{{"shape":"http-2.0","api_id":"q7w3e5r9t1",
+"method":"GET","path":"/orders/42","status":401,"gateway_request_id":"Uq1kPiKCliAEMzg=","error_code":"AUTH_004",
+"reason":"wrong_audience","check":"audience","finding":"aud names somebody else","claim":"aud",
+"expected":["orders-api"],"actual":"billing-api"}}}}
+```
+
+`request_id` is the caller's `X-Request-ID` when it sent a well-formed one, else API Gateway's id (`apigw-requestid`,
+`x-amzn-requestid`), which is always in `gateway_request_id` too. A `TOKEN` event carries none: there it is the id of
+the authorizer's own invocation, which API Gateway's access log has as `$context.authorizer.requestId`, and `trace` is
+what the client got in `X-Amzn-Trace-Id`. A 403 by policy hands `request_id`, `error_code` and `reason` on, so that a
+gateway response of a REST API can print `$context.authorizer.reason`. Denials out of API Gateway's cache have no line
+of ours.
+
+`tenantgate explain <reason or code>` says what a code means; `tenantgate explain --token-file F --route 'GET
+/orders/42'` makes every check offline and prints a table. It exits with 0 if the request would pass, 1 if not, 2 if
+it can't tell.
+
+| reason | code |
+|---|---|
+{reasons}
+
+## Keys without the network
+
+`tenantgate jwks bundle` fetches the key set of every issuer that has a file (`OIDC_JWKS_FILE`, or `jwks_file` of its
+entry in `TRUSTED_ISSUERS`) and writes it where the layer's build takes it: `/opt/jwks.json` at run time is
+`layers/shared/jwks.json` at build time. Run it before `make build`. A cold start then makes no network call. The
+set's age counts from when it was fetched: past `JWKS_CACHE_TTL_SECONDS` it is renewed in the background, past
+`JWKS_MAX_AGE_SECONDS` it is dropped, so that a key that has left the issuer dies even where the issuer can't be
+reached. Each issuer has a file of its own: sharing one would let each sign the other's tokens.
+"""
+
+
+def authorizer_page() -> str:
+    """The page's Markdown."""
+    return _PAGE.format(
+        variable=ANSWER_VARIABLE,
+        websocket=WEBSOCKET_ROUTE[0],
+        appsync=" ".join(APPSYNC_ROUTE),
+        shapes="\n".join(f"| {name} | {told_by} | {said} |" for name, told_by, said in SHAPES.values()),
+        matrix=_matrix(),
+        reasons="\n".join(f"| `{reason}` | `{code.code}` |" for reason, code in _reasons()),
+    )
+
+
+def _matrix() -> str:
+    lines = [f"| integration | {' | '.join(CASES)} |", "|---|" + "---|" * len(CASES)]
+    for shape, told in MATRIX.items():
+        cells = (f"{told[case].status} {told[case].code}".rstrip() for case in CASES)
+        lines.append(f"| {SHAPES[shape][0]} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _reasons() -> list[tuple[str, ErrorCode]]:
+    all_reasons = {**token_reasons(), "authentication_required": AUTH_007, **RULE_REASONS}
+    return sorted(all_reasons.items(), key=lambda row: (row[1].code, row[0]))
