@@ -160,7 +160,7 @@ def _arn_parts(kind: Kind, event: Mapping[str, object], member: str) -> tuple[st
     # arn:aws:execute-api:region:account:api/stage/METHOD/path
     parts = arn.split(":", 5) if arn is not None and len(arn) <= _LONGEST_ARN else []
     resource = parts[5].split("/", 3) if len(parts) == 6 else []
-    if arn is None or parts[0] != "arn" or parts[2] != "execute-api" or len(resource) < 3 or not all(resource[:3]):
+    if arn is None or len(resource) < 3 or not all(resource[:3]) or parts[0] != "arn" or parts[2] != "execute-api":
         raise MalformedEvent(kind, f"{member} is no ARN of an API's method")
     return arn, resource[0], resource[2:]
 
