@@ -125,8 +125,8 @@ AUTH_010 = _register(
     HTTPStatus.FORBIDDEN,
     "The credential doesn't allow this",
     cause="No route rule covers the request, or its rule asks for a scope or a role that the caller lacks.",
-    remedy="Ask for a token with the scope that the challenge names (RFC 6750 §3.1), or have the role given; API owners "
-    "compare the file in `ROUTE_RULES_FILE`: `tenantgate rules check`.",
+    remedy="Ask for a token with the scope that the challenge names (RFC 6750 §3.1), or have the role given; API "
+    "owners compare the file in `ROUTE_RULES_FILE`: `tenantgate rules check`.",
 )
 AUTH_011 = _register(
     "AUTH_011",

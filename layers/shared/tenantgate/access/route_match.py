@@ -12,14 +12,14 @@ type Segments = tuple[str, ...]
 
 
 def is_plain(path: str) -> bool:
-    """Whether every reader of the path sees the same segments: no `//`, no dot segments (RFC 3986 §5.2.4), no `%`."""
-    if path[:1] != "/" or "//" in path or "%" in path:
+    """Whether every reader of the path sees the same segments: no `//`, no dot segments (RFC 3986 §5.2.4)."""
+    if path[:1] != "/" or "//" in path:
         return False
     return not ("/." in path and any(part in (".", "..") for part in path.split("/")))
 
 
 def readings(path: str) -> tuple[str, ...]:
-    """The path as it came and as it reads decoded, one if these are the same; none when the two have other segments.
+    """The path as it came and, if that differs, as it reads decoded; none when the two have other segments.
 
     Something that is still encoded after one decoding is refused, too: a second decoder would find a third path.
     """
@@ -31,9 +31,9 @@ def readings(path: str) -> tuple[str, ...]:
         decoded = unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
         return ()
-    if decoded.count("/") != path.count("/") or not is_plain(decoded):
+    if "%" in decoded or decoded.count("/") != path.count("/") or not is_plain(decoded):
         return ()
-    return (path.replace("%", "\x00"), decoded)
+    return (path, decoded)
 
 
 class Node[T]:

@@ -8,7 +8,7 @@ The rules file is read by `rules_file.py`; `policies.py` writes the same rules a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tenantgate.access.principal import Principal
 from tenantgate.access.route_match import RouteTrie, Segments, is_plain, readings
@@ -69,7 +69,7 @@ class Decision(NamedTuple):
 
     def failure(self) -> TenantgateError:
         """The denial as the error that a caller of ours is told."""
-        private = {
+        private: dict[str, Any] = {
             "check": self.reason,
             "rule": self.rule.route if self.rule else None,
             "expected": self.expected,
@@ -87,26 +87,35 @@ class Decision(NamedTuple):
 
 def unmet(requirement: Requirement, principal: Principal, now: float) -> Decision | None:
     """The first thing that `principal` lacks, None when it lacks nothing. `now` is in epoch seconds."""
-    scopes, any_scope, roles, acr, max_auth_age, public = requirement
-    if public:
+    if requirement.public:
         return None
+    return _missing_permission(requirement, principal) or _weak_authentication(requirement, principal.claims, now)
+
+
+def _missing_permission(asked: Requirement, principal: Principal) -> Decision | None:
     held = principal.scopes
-    if not scopes <= held:
-        return Decision(False, "missing_scope", None, sorted(scopes), sorted(held), InsufficientScope)
-    if any_scope and not any_scope & held:
-        return Decision(False, "missing_any_scope", None, sorted(any_scope), sorted(held), InsufficientScope)
-    if roles and not roles & (given := principal.roles):
-        return Decision(False, "missing_role", None, sorted(roles), sorted(given), InsufficientScope)
-    if acr is not None and (shown := principal.claims.get("acr")) not in acr:
-        told = shown if isinstance(shown, str) else None
-        return Decision(False, "acr_too_weak", None, sorted(acr), told, StepUpRequired)
-    if max_auth_age is not None:
-        since = principal.claims.get("auth_time")
+    if not asked.scopes <= held:
+        return Decision(False, "missing_scope", None, sorted(asked.scopes), sorted(held), InsufficientScope)
+    if asked.any_scope and not asked.any_scope & held:
+        return Decision(False, "missing_any_scope", None, sorted(asked.any_scope), sorted(held), InsufficientScope)
+    if asked.roles and not asked.roles & principal.roles:
+        return Decision(False, "missing_role", None, sorted(asked.roles), sorted(principal.roles), InsufficientScope)
+    return None
+
+
+def _weak_authentication(asked: Requirement, claims: Mapping[str, object], now: float) -> Decision | None:
+    if asked.acr is not None:
+        acr = claims.get("acr")
+        if not isinstance(acr, str) or acr not in asked.acr:
+            told = acr if isinstance(acr, str) else None
+            return Decision(False, "acr_too_weak", None, sorted(asked.acr), told, StepUpRequired)
+    if asked.max_auth_age is not None:
+        since = claims.get("auth_time")
         if not isinstance(since, int | float) or isinstance(since, bool):
-            return Decision(False, "authentication_time_unknown", None, max_auth_age, None, StepUpRequired)
-        age = now - since
-        if not -_LEEWAY_SECONDS <= age <= max_auth_age:
-            return Decision(False, "authentication_too_old", None, max_auth_age, int(age), StepUpRequired)
+            return Decision(False, "authentication_time_unknown", None, asked.max_auth_age, None, StepUpRequired)
+        if not -_LEEWAY_SECONDS <= now - since <= asked.max_auth_age:
+            age = int(max(-1e9, min(1e12, now - since)))
+            return Decision(False, "authentication_too_old", None, asked.max_auth_age, age, StepUpRequired)
     return None
 
 
@@ -119,12 +128,14 @@ class ApiRules:
         self.name = name
         self.rules = tuple(rules)
         self.every_route_listed = every_route_listed
+        # What `policies.py` derives from the rules once.
+        self.memo: dict[str, object] = {}
         self.trie: RouteTrie[RouteRule] = RouteTrie()
         for rule in self.rules:
             self.trie.add(rule.method, segments(rule.pattern), rule)
 
     def match(self, method: str, path: str) -> RouteRule | None:
-        """The rule that decides on a path without `%`; None if there is none or the path isn't plain."""
+        """The rule that takes this very spelling of the path; None if there is none or the path isn't plain."""
         if method == CONNECT:
             return self.trie.find(CONNECT, "")
         if method not in METHODS or not is_plain(path):
@@ -136,14 +147,12 @@ class ApiRules:
 
         A path with `%` must be allowed both as it came and decoded, since what stands behind may read it either way.
         """
-        read = readings(path)
-        for reading in read:
+        decision = None
+        for reading in readings(path):
             decision = self._decide(method, reading, principal, now)
             if not decision.allowed:
                 return decision
-        if not read:
-            return _denied("ambiguous_path", principal, actual=path[:200])
-        return decision
+        return decision or _denied("ambiguous_path", principal, actual=path[:200])
 
     def _decide(self, method: str, path: str, principal: Principal | None, now: float) -> Decision:
         rule = self.match(method, path)

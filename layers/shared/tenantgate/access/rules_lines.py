@@ -1,0 +1,77 @@
+"""Where in a TOML text its tables and keys stand: the standard library's parser tells lines of syntax errors alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+type Place = tuple[str | int, ...]
+
+_HEADER = re.compile(r"\[\[?\s*([^\]]+?)\s*\]\]?")
+_KEY = re.compile(r"\s*([A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')\s*=")
+# What ends a value, or hides such characters within: strings of four kinds, comments, brackets.
+_TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"""|'
+    r"'''.*?'''|"
+    r'"(?:\\.|[^"\\\n])*"|'
+    r"'[^'\n]*'|#[^\n]*|[\[\]{}]|\n",
+    re.DOTALL,
+)
+
+
+def lines_of(text: str) -> dict[Place, int]:
+    """The line (from 1) of each table header and key in a valid TOML document, by its place in the parsed document.
+
+    Tables and keys within inline tables have none of their own.
+    """
+    lines: dict[Place, int] = {}
+    table: Place = ()
+    counts: dict[Place, int] = {}
+    position = 0
+    while position < len(text):
+        line = text.count("\n", 0, position) + 1
+        rest = text[position : position + 1]
+        if rest == "[" and (header := _HEADER.match(text, position)) is not None:
+            names = [name.strip().strip("\"'") for name in header[1].split(".")]
+            table = _entered(names, repeated=text.startswith("[[", position), counts=counts)
+            lines[table] = line
+            position = header.end()
+        elif (key := _KEY.match(text, position)) is not None:
+            lines[(*table, key[1].strip("\"'"))] = line + text.count("\n", position, key.start(1))
+            position = key.end()
+        position = _end_of_line(text, position)
+    return lines
+
+
+def line_of(lines: Mapping[Place, int], place: Place) -> int | None:
+    """The line of `place`, or of what holds it."""
+    while place:
+        if place in lines:
+            return lines[place]
+        place = place[:-1]
+    return None
+
+
+def _entered(names: list[str], *, repeated: bool, counts: dict[Place, int]) -> Place:
+    place: Place = ()
+    for depth, name in enumerate(names):
+        place = (*place, name)
+        if depth == len(names) - 1 and repeated:
+            counts[place] = counts.get(place, -1) + 1
+        if place in counts:
+            place = (*place, counts[place])
+    return place
+
+
+def _end_of_line(text: str, position: int) -> int:
+    """Behind the line break that ends the value or header at `position`: one outside brackets and strings."""
+    depth = 0
+    for token in _TOKEN.finditer(text, position):
+        found = token[0]
+        if found == "\n" and depth <= 0:
+            return token.end()
+        if found in "[{":
+            depth += 1
+        elif found in "]}":
+            depth -= 1
+    return len(text)

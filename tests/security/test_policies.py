@@ -1,0 +1,130 @@
+"""A compiled policy allows what the rules allow, and nothing else: for random rules, principals and paths.
+
+IAM's side is an evaluator of its own (tests/support/iam.py); the rules' side is a third reading of them, written here
+as plainly as can be: regular expressions in order of precedence.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import product
+
+from hypothesis import given, note, settings
+from hypothesis import strategies as st
+
+from tenantgate.access.policies import MethodArn, compile_policy
+from tenantgate.access.principal import Principal
+from tenantgate.access.rules import ANY, METHODS, ApiRules, RouteRule
+from tests.support.iam import allows
+
+STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
+NOW = 1_800_000_000.0
+SCOPES = ("read", "write", "admin")
+
+
+def principal(*scopes: str, **claims: object) -> Principal:
+    return Principal("u", "org-1", "https://issuer.example", frozenset(scopes), int(NOW) + 60, "bearer", claims)
+
+
+# Few words, so that patterns overlap, and one that no pattern has.
+SEGMENT = st.sampled_from(["a", "b", "ab", "{x}", "{y}"])
+PATTERN = st.builds(
+    lambda inner, last: "/" + "/".join([*inner, *last]),
+    st.lists(SEGMENT, max_size=3),
+    st.sampled_from([["a"], ["b"], ["{x}"], ["{x}"], ["{rest+}"], [""]]),
+)
+REQUIREMENT = st.sampled_from([{}, {"public": True}, *({"scopes": frozenset({scope})} for scope in SCOPES)])
+RULE = st.builds(
+    lambda method, pattern, asked: RouteRule(method, pattern, **asked),
+    st.sampled_from(["GET", "POST", ANY]),
+    PATTERN,
+    REQUIREMENT,
+)
+RULES = st.lists(
+    RULE, min_size=1, max_size=7, unique_by=lambda rule: (rule.method, re.sub(r"\{[xy]\}", "{}", rule.pattern))
+)
+HELD = st.sets(st.sampled_from(SCOPES))
+WORDS = ("a", "b", "ab", "c", "")
+PATHS = ["/" + "/".join(parts) for count in (1, 2, 3) for parts in product(WORDS, repeat=count)] + [
+    "/" + "/".join(parts) for count in (4, 5) for parts in product(("a", "ab", "c"), repeat=count)
+]
+# What a request can look like beyond that: dots, escapes, wildcards, whatever else.
+ODD_SEGMENT = st.sampled_from(
+    [*WORDS, ".", "..", "%61", "%2e", "%2F", "a%2fb", "%25", "%", "*", "?*", "a:b", "é", "%C3"]
+)
+ODD_PATH = st.lists(ODD_SEGMENT, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
+
+
+def reference(rules: list[RouteRule], method: str, path: str) -> RouteRule | None:
+    """The rule that decides on a plain path: of all that take it, the most specific."""
+
+    def order(rule: RouteRule) -> tuple[bool, list[int], bool]:
+        kinds = [2 if part.endswith("+}") else 1 if part.startswith("{") else 0 for part in rule.pattern.split("/")]
+        return 2 in kinds, kinds, rule.method == ANY
+
+    if "//" in path or {".", ".."} & set(path.split("/")):
+        return None
+    taking = [
+        rule
+        for rule in rules
+        if rule.method in (method, ANY)
+        and re.fullmatch(re.sub(r"\\{\w\\}", "[^/]+", re.sub(r"\\{rest\\\+\\}", ".+", re.escape(rule.pattern))), path)
+    ]
+    return min(taking, key=order, default=None)
+
+
+def may(rule: RouteRule | None, scopes: set[str]) -> bool:
+    return rule is not None and (rule.public or rule.scopes <= scopes)
+
+
+def ask(method: str, path: str) -> str:
+    return f"{STAGE}{method}{path}"
+
+
+@settings(max_examples=400, deadline=None)
+@given(RULES, HELD, st.sampled_from(METHODS), st.sampled_from(PATHS))
+def test_engine_decides_as_a_plain_reading_of_the_rules(
+    rules: list[RouteRule], scopes: set[str], method: str, path: str
+) -> None:
+    decision = ApiRules("api", rules).decide(method, path, principal(*scopes), now=NOW)
+
+    expected = reference(rules, method, path)
+    assert decision.rule == expected
+    assert decision.allowed == may(expected, scopes)
+
+
+@settings(max_examples=400, deadline=None)
+@given(RULES, HELD, st.sampled_from(["GET", "POST", "DELETE"]), st.lists(ODD_PATH, max_size=30), st.booleans())
+def test_policy_allows_exactly_what_the_rules_allow(
+    rules: list[RouteRule], scopes: set[str], method: str, odd_paths: list[str], listed: bool
+) -> None:
+    api, caller = ApiRules("api", rules, every_route_listed=listed), principal(*scopes)
+    policy = compile_policy(api, caller, arn=MethodArn.parse(ask("GET", "/a")), now=NOW)
+    note(json.dumps(policy))
+
+    for path in [*PATHS, *odd_paths]:
+        by_policy = allows(policy.document, ask(method, path))
+        decision = api.decide(method, path, caller, now=NOW)
+        if listed and decision.reason in ("no_rule", "ambiguous_path"):
+            # API Gateway has no route there, so that the policy is never asked.
+            continue
+        if by_policy:
+            assert decision.allowed, path
+        elif decision.allowed and policy.complete:
+            # Escapes are the one thing that a policy is stricter about.
+            assert "%" in path, path
+
+
+@settings(max_examples=200, deadline=None)
+@given(RULES, HELD, st.sampled_from(["GET", "POST"]), st.one_of(st.sampled_from(PATHS), ODD_PATH))
+def test_incomplete_policy_is_right_for_its_own_request(
+    rules: list[RouteRule], scopes: set[str], method: str, path: str
+) -> None:
+    api, caller = ApiRules("api", rules), principal(*scopes)
+    policy = compile_policy(api, caller, arn=MethodArn.parse(ask(method, path)), now=NOW)
+    decision = api.decide(method, path, caller, now=NOW)
+
+    if not policy.complete and not {"*", "?"} & set(path):
+        assert allows(policy.document, ask(method, path)) == decision.allowed
+    assert not allows(policy.document, ask(method, path)) or decision.allowed
