@@ -13,6 +13,15 @@ Resources:
     Type: AWS::Serverless::HttpApi
 """
 
+REST_HEAD = """\
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  RestApi:
+    Type: AWS::Serverless::Api
+    Properties:
+      StageName: prod
+"""
+
 _FUNCTION = """\
   {name}:
     Type: AWS::Serverless::Function
@@ -32,6 +41,12 @@ def event(method: str, path: str, more: str = "") -> str:
     """The `Events` property with one HttpApi event."""
     properties = f"ApiId: !Ref HttpApi, Method: {method}, Path: '{path}'{more}"
     return f"Events:\n  It:\n    Type: HttpApi\n    Properties: {{ {properties} }}\n"
+
+
+def api_event(method: str, path: str, more: str = "") -> str:
+    """The `Events` property with one Api event, for REST_HEAD."""
+    properties = f"RestApiId: !Ref RestApi, Method: {method}, Path: '{path}'{more}"
+    return f"Events:\n  It:\n    Type: Api\n    Properties: {{ {properties} }}\n"
 
 
 DEFAULT_EVENT = "Events:\n  It:\n    Type: HttpApi\n    Properties: { ApiId: !Ref HttpApi }\n"

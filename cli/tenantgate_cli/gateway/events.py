@@ -1,7 +1,6 @@
-"""The events that an HTTP API hands to functions: payload format 2.0, for integrations and for authorizers.
+"""A request, and the event that an HTTP API hands to functions: payload format 2.0.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
 """
 
 from __future__ import annotations
@@ -14,12 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
-from tenantgate_cli.gateway.intrinsics import ACCOUNT_ID, REGION
-from tenantgate_cli.gateway.model import DEFAULT_ROUTE, Route
+from tenantgate_cli.gateway.intrinsics import ACCOUNT_ID
+from tenantgate_cli.gateway.model import DEFAULT_ROUTE, Api, Route
 from tenantgate_cli.gateway.runtime import new_trace_id
 
-STAGE = "$default"
-API_ID = "local"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REQUEST_ID_ALPHABET = string.ascii_letters + string.digits
 # Bodies of these types are handed over as text, every other as base64.
@@ -57,33 +54,42 @@ class Request:
     def host(self) -> str:
         return self.header("host") or "localhost"
 
+    @property
+    def domain(self) -> str:
+        """The host without its port."""
+        return self.host.rsplit(":", 1)[0] if not self.host.endswith("]") else self.host
+
+    @property
+    def received_at(self) -> str:
+        """When it came, as API Gateway writes it: 21/Nov/2026:20:15:00 +0000."""
+        received = time.gmtime(self.received)
+        # Not strftime alone: month names must not follow the machine's locale.
+        return time.strftime(f"%d/{_MONTHS[received.tm_mon - 1]}/%Y:%H:%M:%S +0000", received)
+
+    @property
+    def forwarded(self) -> dict[str, str]:
+        """The headers that API Gateway adds, names lower-case."""
+        _, _, port = self.host.rpartition(":")
+        default_port = "443" if self.scheme == "https" else "80"
+        before = self.header("x-forwarded-for")
+        return {
+            "x-amzn-trace-id": self.trace_id.split(";", 1)[0],
+            "x-forwarded-for": f"{before}, {self.source_ip}" if before else self.source_ip,
+            "x-forwarded-port": port if port.isdecimal() else default_port,
+            "x-forwarded-proto": self.scheme,
+        }
+
 
 def integration_event(
-    request: Request, route: Route, path_parameters: Mapping[str, str], authorizer_context: object = None
+    api: Api, request: Request, route: Route, path_parameters: Mapping[str, str], authorizer_context: object = None
 ) -> dict[str, object]:
     """The event of a Lambda integration. `authorizer_context` is what the authorizer's `context` held, None without."""
-    event = _common(request, route, path_parameters, authorizer_context if route.authorizer else None)
+    event = common_event(api, request, route, path_parameters, authorizer_context if route.authorizer else None)
     if request.body:
         event["body"], event["isBase64Encoded"] = encode_body(request.body, request.header("content-type"))
     else:
         event["isBase64Encoded"] = False
     return event
-
-
-def authorizer_event(
-    request: Request, route: Route, path_parameters: Mapping[str, str], identity: Sequence[str]
-) -> dict[str, object]:
-    """The event of a REQUEST authorizer. `identity` holds the values of its identity sources."""
-    common = _common(request, route, path_parameters, None)
-    version = common.pop("version")
-    arn_path = request.path.removeprefix("/")
-    return {
-        "version": version,
-        "type": "REQUEST",
-        "routeArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{API_ID}/{STAGE}/{request.method}/{arn_path}",
-        "identitySource": list(identity) if identity else None,
-        **common,
-    }
 
 
 def encode_body(body: bytes, content_type: str | None) -> tuple[str, bool]:
@@ -97,9 +103,10 @@ def encode_body(body: bytes, content_type: str | None) -> tuple[str, bool]:
     return base64.b64encode(body).decode("ascii"), True
 
 
-def _common(
-    request: Request, route: Route, path_parameters: Mapping[str, str], authorizer_context: object
+def common_event(
+    api: Api, request: Request, route: Route, path_parameters: Mapping[str, str], authorizer_context: object
 ) -> dict[str, object]:
+    """What the events for functions and for authorizers have in common."""
     route_key = route.key
     headers, cookies = _headers(request)
     event: dict[str, object] = {
@@ -113,21 +120,19 @@ def _common(
     event["headers"] = headers
     if request.query and (parameters := _query_parameters(request.query)):
         event["queryStringParameters"] = parameters
-    event["requestContext"] = _request_context(request, route_key, authorizer_context)
+    event["requestContext"] = _request_context(api, request, route_key, authorizer_context)
     if path_parameters and route_key != DEFAULT_ROUTE:
         event["pathParameters"] = dict(path_parameters)
     return event
 
 
-def _request_context(request: Request, route_key: str, authorizer_context: object) -> dict[str, object]:
-    domain = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
-    received = time.gmtime(request.received)
-    context: dict[str, object] = {"accountId": ACCOUNT_ID, "apiId": API_ID}
+def _request_context(api: Api, request: Request, route_key: str, authorizer_context: object) -> dict[str, object]:
+    context: dict[str, object] = {"accountId": ACCOUNT_ID, "apiId": api.id}
     if authorizer_context is not None:
         context["authorizer"] = {"lambda": authorizer_context}
     return context | {
-        "domainName": domain,
-        "domainPrefix": domain.split(".", 1)[0],
+        "domainName": request.domain,
+        "domainPrefix": request.domain.split(".", 1)[0],
         "http": {
             "method": request.method,
             "path": request.path,
@@ -137,9 +142,8 @@ def _request_context(request: Request, route_key: str, authorizer_context: objec
         },
         "requestId": request.request_id,
         "routeKey": route_key,
-        "stage": STAGE,
-        # Not strftime: month names must not follow the machine's locale.
-        "time": time.strftime(f"%d/{_MONTHS[received.tm_mon - 1]}/%Y:%H:%M:%S +0000", received),
+        "stage": api.stage,
+        "time": request.received_at,
         "timeEpoch": int(request.received * 1000),
     }
 
@@ -155,15 +159,8 @@ def _headers(request: Request) -> tuple[dict[str, str], list[str]]:
             headers[name] = f"{headers[name]},{value}"
         else:
             headers[name] = value
-    _, _, port = request.host.rpartition(":")
-    default_port = "443" if request.scheme == "https" else "80"
-    forwarded = headers.get("x-forwarded-for")
     headers.setdefault("content-length", str(len(request.body)))
-    headers["x-amzn-trace-id"] = request.trace_id.split(";", 1)[0]
-    headers["x-forwarded-for"] = f"{forwarded}, {request.source_ip}" if forwarded else request.source_ip
-    headers["x-forwarded-port"] = port if port.isdecimal() else default_port
-    headers["x-forwarded-proto"] = request.scheme
-    return dict(sorted(headers.items())), cookies
+    return dict(sorted((headers | request.forwarded).items())), cookies
 
 
 def _query_parameters(query: str) -> dict[str, str]:

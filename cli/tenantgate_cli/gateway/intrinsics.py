@@ -17,12 +17,11 @@ _PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT_ID,
     "AWS::Region": REGION,
     "AWS::Partition": "aws",
-    "AWS::StackName": "local",
-    "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/local/0",
     "AWS::URLSuffix": "amazonaws.com",
 }
 _NO_VALUE = object()
 _SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
+_DYNAMIC = re.compile(r"\{\{resolve:ssm:([A-Za-z0-9_./-]+)(?::\d+)?\}\}")
 
 
 class _Loader(yaml.SafeLoader):
@@ -61,10 +60,29 @@ def load_template(path: Path) -> dict[str, object]:
 class Resolver:
     """Evaluates intrinsic functions and conditions. Raises TemplateError, which names the place in the template.
 
-    `parameters` override the defaults; a list parameter's value is comma-separated.
+    `parameters` override the defaults; a list parameter's value is comma-separated. `exports` and `ssm` are what other
+    stacks have exported and put into the parameter store. `function_names` are the names that functions go by, where
+    these aren't their logical ids.
     """
 
-    def __init__(self, document: Mapping[str, object], parameters: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        document: Mapping[str, object],
+        parameters: Mapping[str, str],
+        *,
+        stack: str = "local",
+        exports: Mapping[str, str] | None = None,
+        ssm: Mapping[str, str] | None = None,
+        function_names: Mapping[str, str] | None = None,
+    ) -> None:
+        self._pseudo_parameters = {
+            **_PSEUDO_PARAMETERS,
+            "AWS::StackName": stack,
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/{stack}/0",
+        }
+        self._exports = exports or {}
+        self._ssm = ssm or {}
+        self._function_names = function_names or {}
         self._parameters = _section(document, "Parameters")
         self._given = parameters
         self._conditions = _section(document, "Conditions")
@@ -84,6 +102,7 @@ class Resolver:
             "Fn::Split": self._split,
             "Fn::Select": self._select,
             "Fn::FindInMap": self._find_in_map,
+            "Fn::ImportValue": self._import_value,
             "Fn::Base64": lambda text, where: base64.b64encode(str(self.resolve(text, where)).encode()).decode(),
         }
 
@@ -92,6 +111,8 @@ class Resolver:
         if isinstance(value, list):
             items = [self.resolve(item, where) for item in value]
             return [item for item in items if item is not _NO_VALUE]
+        if isinstance(value, str):
+            return _DYNAMIC.sub(lambda found: self._stored(found.group(1), where), value)
         if not isinstance(value, dict):
             return value
         if len(value) == 1:
@@ -112,8 +133,8 @@ class Resolver:
         name = str(argument)
         if name == "AWS::NoValue":
             return _NO_VALUE
-        if name in _PSEUDO_PARAMETERS:
-            return _PSEUDO_PARAMETERS[name]
+        if name in self._pseudo_parameters:
+            return self._pseudo_parameters[name]
         if name in self._parameters:
             return self._parameter(name, where)
         # A Lambda alias is referred to as `Function.Alias`.
@@ -127,7 +148,10 @@ class Resolver:
         value = self._given.get(name, declared.get("Default"))
         if value is None:
             raise TemplateError(f"{where}: parameter {name} has no default and was given no value")
-        if "List" in str(declared.get("Type", "")):
+        kind = str(declared.get("Type", ""))
+        if kind.startswith("AWS::SSM::Parameter::Value"):
+            value = self._stored(str(value), f"{where}: parameter {name}")
+        if "List" in kind:
             return [item.strip() for item in str(value).split(",")] if str(value) else []
         return str(value)
 
@@ -136,10 +160,21 @@ class Resolver:
         resource = self._resources.get(str(name))
         kind = resource.get("Type") if isinstance(resource, dict) else None
         if kind == "AWS::Serverless::Function" and attribute == "Arn":
-            return function_arn(str(name))
+            return function_arn(self._function_names.get(str(name), str(name)))
         if resource is None:
             raise TemplateError(f"{where}: GetAtt names {name}, which is no resource")
         raise TemplateError(f"{where}: {name}.{attribute} isn't known before it is deployed")
+
+    def _import_value(self, argument: object, where: str) -> object:
+        name = _text(self.resolve(argument, where))
+        if name not in self._exports:
+            raise TemplateError(f"{where}: Fn::ImportValue: no stack exports {name}")
+        return self._exports[name]
+
+    def _stored(self, name: str, where: str) -> str:
+        if name not in self._ssm:
+            raise TemplateError(f"{where}: the parameter store has no {name}")
+        return self._ssm[name]
 
     def _sub(self, argument: object, where: str) -> object:
         text, local = argument, {}

@@ -37,7 +37,7 @@ async def reload_on_change(
     folders = {path for path in watched(template) if path.exists()}
     async for changes in awatch(*folders, watch_filter=_Relevant(), step=_STEP, debounce=_DEBOUNCE, stop_event=stop):
         paths = {Path(path) for _, path in changes}
-        if template.path in paths:
+        if paths.intersection(gateway.template.paths):
             try:
                 gateway.load(read())
             except TemplateError as error:
@@ -49,7 +49,7 @@ async def reload_on_change(
 
 def watched(template: Template) -> set[Path]:
     """Folders and files whose changes matter, none of them within another."""
-    found = {template.path}
+    found = set(template.paths)
     for function in template.functions.values():
         found |= {function.code, *function.layers}
     return {path for path in found if not any(other in path.parents for other in found)}

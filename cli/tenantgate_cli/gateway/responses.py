@@ -78,8 +78,8 @@ def from_answer(raw: bytes) -> Response:
     if not isinstance(answer, dict) or "statusCode" not in answer:
         body = answer.encode() if isinstance(answer, str) else raw
         return Response(200, body, [_JSON])
-    headers = _headers(answer.get("headers"))
-    body = _body(answer.get("body"), answer.get("isBase64Encoded"))
+    headers = read_headers(answer.get("headers"))
+    body = read_body(answer.get("body"), answer.get("isBase64Encoded"))
     if body and all(name != "content-type" for name, _ in headers):
         headers.append(("content-type", _DEFAULT_TYPE))
     cookies = answer.get("cookies")
@@ -87,10 +87,10 @@ def from_answer(raw: bytes) -> Response:
         if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
             raise MalformedAnswer("`cookies` must be a list of strings")
         headers.extend(("set-cookie", cookie) for cookie in cookies)
-    return Response(_status(answer["statusCode"]), body, headers)
+    return Response(read_status(answer["statusCode"]), body, headers)
 
 
-def _status(value: object) -> int:
+def read_status(value: object) -> int:
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
@@ -98,7 +98,7 @@ def _status(value: object) -> int:
     return value
 
 
-def _headers(value: object) -> list[tuple[str, str]]:
+def read_headers(value: object) -> list[tuple[str, str]]:
     if value is None:
         return []
     if not isinstance(value, dict):
@@ -116,7 +116,7 @@ def _headers(value: object) -> list[tuple[str, str]]:
     return headers
 
 
-def _body(value: object, is_base64: object) -> bytes:
+def read_body(value: object, is_base64: object) -> bytes:
     if value is None:
         return b""
     if not isinstance(value, str):

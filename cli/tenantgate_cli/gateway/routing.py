@@ -68,3 +68,37 @@ def _compile(route: Route) -> _Candidate:
             names.append(variable.group(1))
             pattern += "/(.+)" if variable.group(2) else "/([^/]+)"
     return _Candidate(route, re.compile(pattern, re.DOTALL), tuple(names))
+
+
+class ResourceRouter:
+    """A REST API's: the path alone chooses the resource, then the method must be one of that resource's.
+
+    `/path` and `/path/` are the same resource.
+    """
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._resources: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            self._resources.setdefault(_without_slash(route.path or "/"), {})[route.method] = route
+        patterns = [next(iter(methods.values())) for path, methods in self._resources.items() if "{" in path]
+        self._patterns = [_compile(route) for route in sorted(patterns, key=_specificity)]
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """The route and the values of its path variables, for a decoded path without the stage."""
+        wanted = _without_slash(path)
+        if wanted in self._resources and "{" not in wanted:
+            return self._method(method, wanted, {})
+        for candidate in self._patterns:
+            if match := candidate.pattern.fullmatch(wanted):
+                parameters = dict(zip(candidate.names, match.groups(), strict=True))
+                return self._method(method, _without_slash(candidate.route.path or "/"), parameters)
+        return None
+
+    def _method(self, method: str, path: str, parameters: dict[str, str]) -> tuple[Route, dict[str, str]] | None:
+        methods = self._resources[path]
+        route = methods.get(method) or methods.get(ANY_METHOD)
+        return (route, parameters) if route else None
+
+
+def _without_slash(path: str) -> str:
+    return path.rstrip("/") or "/"

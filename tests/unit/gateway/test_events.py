@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from tenantgate_cli.gateway.events import Request, authorizer_event, encode_body, integration_event, new_request_id
-from tenantgate_cli.gateway.model import Route
+from tenantgate_cli.gateway.events import Request, encode_body, integration_event, new_request_id
+from tenantgate_cli.gateway.model import Api, Route
+
+API = Api("HttpApi", (), {})
 
 ROUTE = Route("GET", "/pets/{id}", function="Pets")
 DEFAULT = Route("ANY", None, function="Pets")
@@ -35,7 +37,7 @@ def request(
 
 
 def event(request: Request, route: Route = ROUTE, context: object = None) -> dict[str, Any]:
-    return integration_event(request, route, {"id": "7"}, context)
+    return integration_event(API, request, route, {"id": "7"}, context)
 
 
 def test_the_whole_event_of_a_plain_request() -> None:
@@ -165,24 +167,6 @@ def test_what_the_authorizer_handed_on() -> None:
 
 def test_without_an_authorizer_there_is_no_such_member() -> None:
     assert "authorizer" not in event(request())["requestContext"]
-
-
-def test_the_event_of_an_authorizer() -> None:
-    sent: dict[str, Any] = authorizer_event(request(query="a=1"), GUARDED, {"id": "7"}, ["user1", "123"])
-    assert sent["version"] == "2.0"
-    assert sent["type"] == "REQUEST"
-    assert sent["routeArn"] == "arn:aws:execute-api:us-east-1:123456789012:local/$default/GET/pets/7"
-    assert sent["identitySource"] == ["user1", "123"]
-    assert sent["routeKey"] == "GET /pets/{id}"
-    assert sent["pathParameters"] == {"id": "7"}
-    assert sent["queryStringParameters"] == {"a": "1"}
-    assert "authorizer" not in sent["requestContext"]
-    assert "body" not in sent
-    assert "isBase64Encoded" not in sent
-
-
-def test_an_authorizer_without_identity_sources_is_told_so() -> None:
-    assert authorizer_event(request(), GUARDED, {}, [])["identitySource"] is None
 
 
 def test_request_ids_have_api_gateways_form() -> None:

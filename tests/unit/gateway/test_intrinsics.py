@@ -63,7 +63,7 @@ def test_evaluates(value: object, expected: object) -> None:
         pytest.param({"Ref": "Required"}, "parameter Required has no default", id="parameter-without-a-value"),
         pytest.param({"Fn::GetAtt": ["Table", "Arn"]}, "Table.Arn isn't known before", id="what-only-a-stack-knows"),
         pytest.param({"Fn::GetAtt": ["Nothing", "Arn"]}, "which is no resource", id="attribute-of-nothing"),
-        pytest.param({"Fn::ImportValue": "x"}, "Fn::ImportValue can't be evaluated", id="import-value"),
+        pytest.param({"Fn::ImportValue": "x"}, "no stack exports x", id="import-of-nothing"),
         pytest.param({"Fn::If": ["Unknown", 1, 2]}, "no condition Unknown", id="unknown-condition"),
         pytest.param({"Fn::If": ["IsDev", 1]}, "takes a list of 3", id="if-without-else"),
         pytest.param({"Fn::Select": [7, ["a"]]}, "finds no item 7", id="select-beyond-the-end"),
@@ -112,3 +112,22 @@ def test_says_why_a_template_cannot_be_read(tmp_path: Path, text: str | None, co
 @pytest.mark.parametrize("reference", [ARN, f"{ARN}:live", "Hello", "Hello.Alias"])
 def test_knows_a_function_by_arn_alias_or_name(reference: str) -> None:
     assert function_name(reference) == "Hello"
+
+
+def test_what_other_stacks_give() -> None:
+    document: dict[str, object] = {
+        "Parameters": {
+            "Stack": {"Type": "String", "Default": "gate"},
+            "FromStore": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/gate/arn"},
+            "Missing": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/nothing"},
+        },
+        "Resources": {},
+    }
+    resolver = Resolver(document, {}, stack="mine", exports={"gate-Arn": "arn:1"}, ssm={"/gate/arn": "arn:2"})
+    assert resolver.resolve({"Fn::ImportValue": {"Fn::Sub": "${Stack}-Arn"}}, "here") == "arn:1"
+    assert resolver.resolve({"Ref": "FromStore"}, "here") == "arn:2"
+    assert resolver.resolve("{{resolve:ssm:/gate/arn}}", "here") == "arn:2"
+    assert resolver.resolve("{{resolve:ssm:/gate/arn:3}}", "here") == "arn:2"
+    assert resolver.resolve({"Ref": "AWS::StackName"}, "here") == "mine"
+    with pytest.raises(TemplateError, match="parameter Missing: the parameter store has no /nothing"):
+        resolver.resolve({"Ref": "Missing"}, "here")

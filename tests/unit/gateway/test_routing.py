@@ -3,15 +3,16 @@
 import pytest
 
 from tenantgate_cli.gateway.model import Route
-from tenantgate_cli.gateway.routing import Router
+from tenantgate_cli.gateway.routing import ResourceRouter, Router
+
+
+def routes(*keys: str) -> list[Route]:
+    split = [key.partition(" ") for key in keys]
+    return [Route("ANY" if method == "$default" else method, path or None, function="F") for method, _, path in split]
 
 
 def router(*keys: str) -> Router:
-    routes = []
-    for key in keys:
-        method, _, path = key.partition(" ")
-        routes.append(Route("ANY" if key == "$default" else method, path or None, function="F"))
-    return Router(routes)
+    return Router(routes(*keys))
 
 
 AWS_EXAMPLE = (*("GET /pets/dog/1", "GET /pets/dog/{id}", "GET /pets/{proxy+}", "ANY /{proxy+}", "$default"),)
@@ -55,3 +56,37 @@ def test_priorities(method: str, path: str, key: str, variables: dict[str, str])
 def test_matches(keys: tuple[str, ...], method: str, path: str, expected: str | None) -> None:
     match = found(router(*keys), method, path)
     assert (match[0] if match else None) == expected
+
+
+REST = ("GET /orders", "POST /orders", "GET /orders/{id}", "ANY /files/{proxy+}", "GET /files/list", "GET /")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "variables"),
+    [
+        pytest.param("GET", "/orders", "GET /orders", {}, id="resource"),
+        pytest.param("POST", "/orders/", "POST /orders", {}, id="a-slash-at-the-end-is-the-same-resource"),
+        pytest.param("GET", "/orders/7", "GET /orders/{id}", {"id": "7"}, id="variable"),
+        pytest.param("DELETE", "/files/a/b", "ANY /files/{proxy+}", {"proxy": "a/b"}, id="greedy-any"),
+        pytest.param("GET", "/files/list", "GET /files/list", {}, id="most-specific"),
+        pytest.param("GET", "/", "GET /", {}, id="root"),
+    ],
+)
+def test_a_rest_apis_resources(method: str, path: str, key: str, variables: dict[str, str]) -> None:
+    match = ResourceRouter(routes(*REST)).find(method, path)
+    assert match is not None
+    assert (match[0].key, match[1]) == (key, variables)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        pytest.param("DELETE", "/orders", id="no-such-method"),
+        pytest.param("DELETE", "/files/list", id="the-resource-is-chosen-before-the-method"),
+        pytest.param("GET", "/files", id="greedy-needs-a-segment"),
+        pytest.param("GET", "/nothing", id="no-such-resource"),
+        pytest.param("GET", "/orders/7/items", id="deeper"),
+    ],
+)
+def test_what_a_rest_api_has_not(method: str, path: str) -> None:
+    assert ResourceRouter(routes(*REST)).find(method, path) is None

@@ -150,10 +150,9 @@ CorsConfiguration:
     [
         pytest.param(api("DefinitionBody: {}"), "OpenAPI definition isn't read", id="openapi"),
         pytest.param(
-            HEAD + "  Second:\n    Type: AWS::Serverless::HttpApi\n", "has several HTTP APIs", id="two-http-apis"
-        ),
-        pytest.param(
-            HEAD + function_resource("H", "hello", "Events: { A: { Type: Api } }\n"), "REST APIs aren't", id="rest-api"
+            HEAD + function_resource("H", "hello", event("GET", "/").replace("!Ref HttpApi", "elsewhere")),
+            "is no HttpApi of this template",
+            id="foreign-api",
         ),
         pytest.param(
             HEAD + function_resource("H", "hello", event("GET", "/", ", PayloadFormatVersion: '1.0'")),
@@ -185,8 +184,8 @@ CorsConfiguration:
         ),
         pytest.param(
             api(AUTHORIZER.replace('"2.0"', '"1.0"')) + function_resource("Guard", "guard"),
-            "IAM policies as answers aren't",
-            id="authorizer-payload-1.0",
+            "EnableSimpleResponses: needs AuthorizerPayloadFormatVersion 2.0",
+            id="simple-responses-of-payload-1.0",
         ),
         pytest.param(
             api(AUTHORIZER.replace("Headers: [Authorization], QueryStrings: [key], ", ""))
