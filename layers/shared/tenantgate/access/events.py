@@ -162,9 +162,13 @@ def _arn_parts(kind: Kind, event: Mapping[str, object], member: str) -> tuple[st
     resource = parts[5].split("/", 3) if len(parts) == 6 else []
     if arn is None or len(resource) < 3 or not all(resource[:3]) or parts[0] != "arn" or parts[2] != "execute-api":
         raise MalformedEvent(kind, f"{member} is no ARN of an API's method")
+    # These become parts of a policy's resources, where a wildcard would be one.
+    if not _WILDCARDS.isdisjoint("".join(resource[:3])):
+        raise MalformedEvent(kind, f"{member} has a wildcard in its API, stage or method")
     return arn, resource[0], resource[2:]
 
 
+_WILDCARDS = frozenset("*?{}")
 # API Gateway's own limit is 1,600 bytes.
 _LONGEST_ARN = 8192
 
