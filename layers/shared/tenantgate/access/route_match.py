@@ -29,7 +29,7 @@ def readings(path: str) -> tuple[str, ...]:
 
     try:
         decoded = unquote_to_bytes(path).decode()
-    except UnicodeDecodeError:
+    except UnicodeError:
         return ()
     if "%" in decoded or decoded.count("/") != path.count("/") or not is_plain(decoded):
         return ()
