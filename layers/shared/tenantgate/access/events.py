@@ -162,6 +162,11 @@ def _arn_parts(kind: Kind, event: Mapping[str, object], member: str) -> tuple[st
     resource = parts[5].split("/", 3) if len(parts) == 6 else []
     if arn is None or len(resource) < 3 or not all(resource[:3]) or parts[0] != "arn" or parts[2] != "execute-api":
         raise MalformedEvent(kind, f"{member} is no ARN of an API's method")
+    try:
+        # JSON's escapes can spell halves of characters, which no answer could be written with.
+        arn.encode()
+    except UnicodeEncodeError:
+        raise MalformedEvent(kind, f"{member} is no Unicode text") from None
     # These become parts of a policy's resources, where a wildcard would be one.
     if not _WILDCARDS.isdisjoint("".join(resource[:3])):
         raise MalformedEvent(kind, f"{member} has a wildcard in its API, stage or method")
