@@ -123,6 +123,8 @@ def common_event(
     event["requestContext"] = _request_context(api, request, route_key, authorizer_context)
     if path_parameters and route_key != DEFAULT_ROUTE:
         event["pathParameters"] = dict(path_parameters)
+    if api.stage_variables:
+        event["stageVariables"] = dict(api.stage_variables)
     return event
 
 

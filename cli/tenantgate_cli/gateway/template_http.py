@@ -39,12 +39,14 @@ def http_api(
         raise TemplateError(f"{where}: an OpenAPI definition isn't read; give the functions HttpApi events")
     auth = resources.resolved_map(given.get("Auth", {}), f"{where}.Auth")
     routes = tuple(_route(event, auth.get("DefaultAuthorizer")) for event in events)
+    variables = resources.resolved_map(given.get("StageVariables", {}), f"{where}.StageVariables")
     return Api(
         name=name,
         routes=routes,
         authorizers=_authorizers(auth, functions, where),
         cors=_cors(resources.resolve(given.get("CorsConfiguration"), f"{where}.CorsConfiguration"), where),
         id=api_id,
+        stage_variables={variable: str(value) for variable, value in variables.items()},
     )
 
 

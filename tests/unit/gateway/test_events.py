@@ -169,6 +169,12 @@ def test_without_an_authorizer_there_is_no_such_member() -> None:
     assert "authorizer" not in event(request())["requestContext"]
 
 
+def test_stage_variables_are_handed_on() -> None:
+    api = Api("HttpApi", (), {}, stage_variables={"color": "blue"})
+    assert integration_event(api, request(), ROUTE, {})["stageVariables"] == {"color": "blue"}
+    assert "stageVariables" not in event(request())
+
+
 def test_request_ids_have_api_gateways_form() -> None:
     made = new_request_id()
     assert len(made) == 16

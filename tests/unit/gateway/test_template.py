@@ -131,6 +131,15 @@ def test_the_default_authorizer_guards_what_doesnt_opt_out(tmp_path: Path) -> No
     assert (guarded.authorizer, opened.authorizer) == ("Gate", None)
 
 
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_reads_an_authorizer_that_answers_policies(tmp_path: Path, version: str) -> None:
+    given = AUTHORIZER.replace('"2.0"', f'"{version}"').replace("      EnableSimpleResponses: true\n", "")
+    template = api(given + "StageVariables: { color: blue }") + function_resource("Guard", "guard")
+    read = read_template(write(tmp_path, template)).api
+    assert (read.authorizers["Gate"].payload, read.authorizers["Gate"].simple) == (version, False)
+    assert read.stage_variables == {"color": "blue"}
+
+
 def test_reads_cors(tmp_path: Path) -> None:
     given = """\
 CorsConfiguration:

@@ -1,0 +1,285 @@
+"""HTTP in, HTTP out: a REST API over functions that run under the real runtime client."""
+
+from __future__ import annotations
+
+import json
+
+import httpx2
+import pytest
+
+from tests.functional.gateway.conftest import ECHO, Serve
+from tests.support.gateway_project import REST_HEAD, api_event, function_resource
+
+pytestmark = pytest.mark.anyio
+
+ANSWERS = """
+    import json
+    def lambda_handler(event, context):
+        match event["path"]:
+            case "/event": return {"statusCode": 200, "body": json.dumps(event)}
+            case "/cookies":
+                return {"statusCode": 201, "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"]}, "body": "{}"}
+            case "/inferred": return {"hello": "world"}
+            case "/raises": raise ValueError("private detail")
+            case "/slow":
+                import time; time.sleep(20)
+        return {"statusCode": 200, "body": json.dumps(event["requestContext"].get("authorizer"))}
+"""
+GUARD = """
+    def statement(effect, resource):
+        return {"Effect": effect, "Action": "execute-api:Invoke", "Resource": resource}
+
+    def lambda_handler(event, context):
+        said = event.get("authorizationToken") or event["headers"].get("authorization")
+        stage = event["methodArn"].split("/GET/")[0].split("/POST/")[0]
+        if said == "nobody": raise Exception("Unauthorized")
+        if said == "boom": raise ValueError("boom")
+        if said == "list": return {"principalId": "u", "policyDocument": {}, "context": {"roles": ["a"]}}
+        statements = [statement("Allow", f"{stage}/GET/orders*"), statement("Deny", f"{stage}/GET/orders/secret")]
+        return {
+            "principalId": "user-1",
+            "policyDocument": {"Version": "2012-10-17", "Statement": statements},
+            "context": {"tenant_id": "org-1", "level": 2, "admin": False, "said": said},
+        }
+"""
+CORS = """\
+      Cors: { AllowOrigin: "'http://app.test'", AllowHeaders: "'Authorization'", MaxAge: "'60'" }
+"""
+WORDS = """\
+      GatewayResponses:
+        UNAUTHORIZED:
+          ResponseParameters: { Headers: { WWW-Authenticate: "'Bearer'" } }
+          ResponseTemplates: { application/json: '{"error":$context.error.messageString}' }
+        ACCESS_DENIED:
+          StatusCode: 404
+          ResponseTemplates: { application/json: '{"tenant":"$context.authorizer.tenant_id"}' }
+        DEFAULT_4XX: { ResponseParameters: { Headers: { Access-Control-Allow-Origin: "'*'" } } }
+        DEFAULT_5XX: { ResponseParameters: { Headers: { Access-Control-Allow-Origin: "'*'" } } }
+"""
+OPEN = REST_HEAD + CORS + function_resource("Answers", "answers", "Timeout: 10\n" + api_event("any", "/{proxy+}"))
+
+
+def auth(identity: str = "", kind: str = "TOKEN") -> str:
+    lines = f"              FunctionPayloadType: {kind}\n{identity}"
+    return f"""\
+      Auth:
+        DefaultAuthorizer: Gate
+        AddDefaultAuthorizerToCorsPreflight: false
+        Authorizers:
+            Gate:
+              FunctionArn: !GetAtt Guard.Arn
+{lines}"""
+
+
+def guarded(identity: str = "", kind: str = "TOKEN", more: str = "") -> str:
+    routes = (("List", "get", "/orders"), ("Make", "post", "/orders"), ("One", "get", "/orders/{id}"))
+    functions = [function_resource(name, "answers", api_event(method, path)) for name, method, path in routes]
+    return REST_HEAD + more + auth(identity, kind) + "".join(functions) + function_resource("Guard", "guard")
+
+
+TOKEN = "              Identity: { ValidationExpression: '[a-z]+', ReauthorizeEvery: 300 }\n"
+REQUEST = "              Identity: { Headers: [Authorization], QueryStrings: [region], ReauthorizeEvery: 300 }\n"
+
+
+def said(answer: httpx2.Response) -> tuple[int, object]:
+    return answer.status_code, answer.json()
+
+
+async def test_the_event_of_a_proxy_integration(serve: Serve) -> None:
+    async with serve(OPEN, answers=ANSWERS) as running:
+        headers = [("x-a", "1"), ("x-a", "2"), ("content-type", "application/json")]
+        answer = await running.client.post("/prod/event?q=1&q=2", content=b'{"a":1}', headers=headers)
+    sent = answer.json()
+    assert (sent["resource"], sent["path"], sent["httpMethod"]) == ("/{proxy+}", "/event", "POST")
+    assert sent["pathParameters"] == {"proxy": "event"}
+    assert sent["multiValueQueryStringParameters"] == {"q": ["1", "2"]}
+    assert sent["multiValueHeaders"]["x-a"] == ["1", "2"]
+    assert sent["requestContext"]["path"] == "/prod/event"
+    assert sent["requestContext"]["requestId"] == answer.headers["x-amzn-requestid"]
+    assert (sent["body"], sent["isBase64Encoded"]) == ('{"a":1}', False)
+    assert running.handled[0].path == "/prod/event"
+
+
+async def test_what_functions_answer(serve: Serve) -> None:
+    async with serve(OPEN, answers=ANSWERS) as running:
+        answer = await running.client.get("/prod/cookies")
+        assert answer.status_code == 201
+        assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
+        assert answer.headers["content-type"] == "application/json"
+
+
+async def test_what_goes_wrong_in_functions_is_a_502_that_tells_nothing(serve: Serve) -> None:
+    async with serve(OPEN, answers=ANSWERS) as running:
+        for path in ("/prod/inferred", "/prod/raises"):
+            answer = await running.client.get(path)
+            assert said(answer) == (502, {"message": "Internal server error"})
+    assert [str(error) for _, error in running.failed] == [
+        "the answer must be an object with `statusCode`",
+        "private detail",
+    ]
+
+
+async def test_an_integration_that_takes_too_long_is_a_504(serve: Serve) -> None:
+    slow = function_resource(
+        "Answers", "answers", "Timeout: 20\n" + api_event("get", "/slow", ", TimeoutInMillis: 300")
+    )
+    async with serve(REST_HEAD + slow, answers=ANSWERS) as running:
+        assert said(await running.client.get("/prod/slow")) == (504, {"message": "Endpoint request timed out"})
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        pytest.param("/", "Forbidden", id="no-stage"),
+        pytest.param("/other/orders", "Forbidden", id="another-stage"),
+        pytest.param("/prod/nothing", "Missing Authentication Token", id="no-resource"),
+        pytest.param("/prod", "Missing Authentication Token", id="no-root"),
+    ],
+)
+async def test_what_is_not_there(serve: Serve, path: str, message: str) -> None:
+    async with serve(guarded(TOKEN), guard=GUARD, answers=ANSWERS) as running:
+        answer = await running.client.get(path)
+        assert said(answer) == (403, {"message": message})
+        assert running.started == []
+
+
+@pytest.mark.parametrize("identity", [TOKEN, REQUEST], ids=["token", "request"])
+async def test_401_403_and_500(serve: Serve, identity: str) -> None:
+    kind = "TOKEN" if identity == TOKEN else "REQUEST"
+    async with serve(guarded(identity, kind), guard=GUARD, answers=ANSWERS) as running:
+        get = running.client.get
+
+        async def ask(path: str, token: str | None) -> tuple[int, object, str]:
+            answer = await get(f"/prod{path}?region=eu", headers={"authorization": token} if token else {})
+            return (*said(answer), answer.headers["x-amzn-errortype"])
+
+        unauthorized = (401, {"message": "Unauthorized"}, "UnauthorizedException")
+        assert await ask("/orders", None) == unauthorized
+        assert running.started == []
+        assert await ask("/orders", "nobody") == unauthorized
+        denied = "User is not authorized to access this resource"
+        assert await ask("/orders/secret", "good") == (
+            403,
+            {"Message": f"{denied} with an explicit deny"},
+            "AccessDeniedException",
+        )
+        answer = await running.client.post("/prod/orders?region=eu", headers={"authorization": "good"})
+        assert said(answer) == (403, {"Message": denied})
+        broken = (500, {"message": None}, "AuthorizerConfigurationException")
+        assert await ask("/orders", "boom") == broken
+        assert await ask("/orders", "list") == broken
+    assert [str(error) for _, error in running.failed] == [
+        "boom",
+        "`context.roles` must be a string, a number or a boolean, not list",
+    ]
+
+
+async def test_a_tokens_form_is_checked_first(serve: Serve) -> None:
+    async with serve(guarded(TOKEN), guard=GUARD, answers=ANSWERS) as running:
+        answer = await running.client.get("/prod/orders", headers={"authorization": "Bearer 1"})
+        assert said(answer) == (401, {"message": "Unauthorized"})
+        assert running.started == []
+
+
+async def test_every_identity_source_must_be_there(serve: Serve) -> None:
+    async with serve(guarded(REQUEST, "REQUEST"), guard=GUARD, answers=ANSWERS) as running:
+        assert (await running.client.get("/prod/orders", headers={"authorization": "good"})).status_code == 401
+        assert (await running.client.get("/prod/orders?region=eu")).status_code == 401
+        assert running.started == []
+
+
+async def test_the_function_gets_the_context_as_text(serve: Serve) -> None:
+    async with serve(guarded(TOKEN), guard=GUARD, answers=ANSWERS) as running:
+        first = (await running.client.get("/prod/orders/7", headers={"authorization": "good"})).json()
+    assert first.pop("integrationLatency") >= 0
+    assert first == {
+        "principalId": "user-1",
+        "tenant_id": "org-1",
+        "level": "2",
+        "admin": "false",
+        "said": "good",
+    }
+
+
+async def test_one_answer_serves_the_token_for_five_minutes_and_no_other(serve: Serve) -> None:
+    counting = """
+    def lambda_handler(event, context):
+        print("asked")
+        return {"principalId": "u", "policyDocument": {"Statement": [
+            {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": event["methodArn"]}]}}
+    """
+    async with serve(guarded(TOKEN), guard=counting, answers=ANSWERS) as running:
+        get = running.client.get
+
+        async def status(path: str, token: str) -> int:
+            return (await get(path, headers={"authorization": token})).status_code
+
+        assert await status("/prod/orders", "a") == 200
+        # The mistake that this gateway must not hide: a policy for one method, used for all of them.
+        assert await status("/prod/orders/7", "a") == 403
+        assert await status("/prod/orders/7", "b") == 200
+        assert await status("/prod/orders", "b") == 403
+    assert [line for _, line in running.output].count("asked") == 2
+
+
+async def test_gateway_responses_in_the_apis_own_words(serve: Serve) -> None:
+    async with serve(guarded(TOKEN, more=WORDS), guard=GUARD, answers=ANSWERS) as running:
+        get = running.client.get
+        answer = await get("/prod/orders")
+        assert said(answer) == (401, {"error": "Unauthorized"})
+        assert answer.headers["www-authenticate"] == "Bearer"
+        answer = await get("/prod/orders/secret", headers={"authorization": "good"})
+        assert said(answer) == (404, {"tenant": "org-1"})
+        answer = await get("/prod/nothing")
+        assert said(answer) == (403, {"message": "Missing Authentication Token"})
+        assert answer.headers["access-control-allow-origin"] == "*"
+        answer = await get("/prod/orders", headers={"authorization": "boom"})
+        assert answer.status_code == 500
+        assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_preflights_are_answered_without_a_function(serve: Serve) -> None:
+    async with serve(guarded(TOKEN, more=CORS), guard=GUARD, answers=ANSWERS) as running:
+        answer = await running.client.options("/prod/orders")
+        assert said(answer) == (200, {})
+        headers = {name: value for name, value in answer.headers.items() if name.startswith("access-control")}
+        assert headers == {
+            "access-control-allow-origin": "http://app.test",
+            "access-control-allow-headers": "Authorization",
+            "access-control-allow-methods": "GET,OPTIONS,POST",
+            "access-control-max-age": "60",
+        }
+        assert running.started == []
+        # Unlike an HTTP API, it adds nothing to what functions answer.
+        answer = await running.client.get(
+            "/prod/orders", headers={"authorization": "good", "origin": "http://app.test"}
+        )
+        assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_payload_limit(serve: Serve) -> None:
+    async with serve(OPEN, answers=ECHO) as running:
+        answer = await running.client.post("/prod/x", content=b"x" * (10 * 1024 * 1024 + 1))
+        assert said(answer) == (413, {"message": "Request Too Long"})
+
+
+async def test_both_kinds_of_api_in_one_template(serve: Serve) -> None:
+    http = (
+        "  HttpApi:\n    Type: AWS::Serverless::HttpApi\n"
+        "  Both:\n    Type: AWS::Serverless::Function\n    Properties:\n      Runtime: python3.13\n"
+        "      CodeUri: functions/echo/\n      Handler: functions.echo.handler.lambda_handler\n      Events:\n"
+        "        A: { Type: HttpApi, Properties: { ApiId: !Ref HttpApi, Method: GET, Path: /a } }\n"
+        "        B: { Type: Api, Properties: { RestApiId: !Ref RestApi, Method: GET, Path: /a } }\n"
+    )
+    both = """
+    import json
+    def lambda_handler(event, context):
+        return {"statusCode": 200, "body": json.dumps(event["requestContext"]["apiId"])}
+    """
+    async with serve(REST_HEAD + http, echo=both) as running:
+        # As an application of its own the gateway is the first API.
+        assert (await running.client.get("/a")).json() == "httpapi"
+        transport = httpx2.ASGITransport(app=running.gateway.api("RestApi"))
+        async with httpx2.AsyncClient(transport=transport, base_url="http://rest.test") as client:
+            assert json.loads((await client.get("/prod/a")).text) == "restapi"
+        assert running.started == ["Both"]
