@@ -24,6 +24,7 @@ from tenantgate.access.bearer import BearerCredential
 from tenantgate.observability.logging import configure_logging
 from tenantgate.tokens.wiring import tenant_extractor, token_verifier
 from tenantgate.web.lambda_adapter import lambda_handler_for
+from tests.support.guarded import rules
 from tests.support.web import ISSUER, Issuer, api_event, lambda_context, log_lines
 
 ROOT = Path(__file__).parents[2]
@@ -252,12 +253,14 @@ def test_nothing_that_a_function_is_sent_is_written(tmp_path: Path, capfd: pytes
     settings = Issuer.in_folder(tmp_path).settings()
     configure_logging(level="DEBUG", service="tenantgate")
     authorizer = Authorizer(
-        BearerCredential(token_verifier(settings.token_policy), tenant_extractor(settings.token_policy))
+        BearerCredential(token_verifier(settings.token_policy), tenant_extractor(settings.token_policy)), rules()
     )
 
     def authorize(event: dict[str, Any], _context: Any) -> object:
+        http = event["requestContext"]["http"]
+        arn = f"arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/live/{http['method']}{http['path']}"
         with pytest.raises(Exception, match=r"^Unauthorized$"):
-            authorizer.decide({**event, "type": "REQUEST"})
+            authorizer.decide({**event, "type": "REQUEST", "routeArn": arn})
         return None
 
     functions = [

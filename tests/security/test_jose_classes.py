@@ -1,0 +1,207 @@
+"""Every JOSE bug class that is known by CVE, fifty mutations and more of each, at every door that takes a token."""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from container.app import container_app
+from functions.auth_logout.routes import router as logout_router
+from functions.auth_validate.routes import router as validate_router
+from functions.authorizer.decision import Authorizer
+from tenantgate.access.bearer import BearerCredential
+from tenantgate.errors import (
+    AlgorithmNotAllowed,
+    InvalidSignature,
+    MalformedToken,
+    TokenError,
+    UnknownKey,
+    UnsupportedHeader,
+)
+from tenantgate.login.wiring import logout_service, make_logout_service
+from tenantgate.observability.logging import configure_logging
+from tenantgate.settings import Settings
+from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+from tenantgate.web.app import create_app
+from tests.support.authorizer_events import SHAPES, authorizer_event
+from tests.support.guarded import rules
+from tests.support.integrations import status_told
+from tests.support.jose_classes import LEAST, STRICT_ISSUER, good_token, jose_classes, published_jwks, strict_entry
+from tests.support.tokens import ALGORITHM_KEYS, AUDIENCE, ISSUER, good_claims, sign
+from tests.support.web import make_settings
+
+CLASSES: dict[str, set[type[TokenError]]] = {
+    "algorithm confusion": {AlgorithmNotAllowed, InvalidSignature, MalformedToken},
+    "allow-list bypass through a JWK's own alg": {AlgorithmNotAllowed, UnknownKey},
+    "crit ignored": {UnsupportedHeader},
+    "use and key_ops ignored": {UnknownKey},
+    "non-canonical or padded base64": {MalformedToken},
+    "huge header segment": {MalformedToken},
+    "keys from the token's own header": {UnsupportedHeader, InvalidSignature, UnknownKey},
+    "kid as path, URL or SQL": {UnknownKey, AlgorithmNotAllowed, MalformedToken},
+    "weak or wrong-type keys": {UnknownKey, InvalidSignature},
+    "zero ECDSA signatures": {InvalidSignature},
+    "JWE where JWS is expected": {MalformedToken, UnsupportedHeader},
+}
+EVERY_CLASS = pytest.mark.parametrize("name", CLASSES)
+
+type Door = Callable[[str], int]
+"""The status that a bearer of this token is told."""
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    file = tmp_path_factory.mktemp("keys") / "jwks.json"
+    file.write_text(json.dumps(published_jwks()))
+    return make_settings(
+        LOG_LEVEL="INFO",
+        DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing",
+        OIDC_ISSUER_URL=ISSUER,
+        OIDC_CLIENT_ID="tenantgate",
+        OIDC_AUDIENCE=AUDIENCE,
+        OIDC_JWKS_FILE=str(file),
+        TRUSTED_ISSUERS=strict_entry(str(file)),
+    )
+
+
+@pytest.fixture
+def authorizer(settings: Settings) -> Authorizer:
+    policy = settings.token_policy
+    return Authorizer(BearerCredential(token_verifier(policy), tenant_extractor(policy)), rules())
+
+
+@pytest.fixture
+def validate(settings: Settings) -> Iterator[Door]:
+    with TestClient(create_app(validate_router, settings=settings)) as client:
+        yield _asked(client, "GET", "/api/v1/auth/validate")
+
+
+@pytest.fixture
+def logout(settings: Settings) -> Iterator[Door]:
+    async def no_sessions() -> Any:
+        raise AssertionError("nobody signs out with a forged token")
+
+    service = make_logout_service(settings, token_verifier(settings.token_policy), sessions=no_sessions)
+    app = create_app(logout_router, settings=settings)
+    app.dependency_overrides[logout_service] = lambda: service
+    with TestClient(app) as client:
+        yield _asked(client, "POST", "/api/v1/auth/logout")
+
+
+@pytest.fixture
+def container(settings: Settings) -> Iterator[Door]:
+    with TestClient(container_app(settings)) as client:
+        yield _asked(client, "GET", "/api/v1/auth/me")
+
+
+def _asked(client: TestClient, method: str, path: str) -> Door:
+    def ask(token: str) -> int:
+        headers = [(b"authorization", b"Bearer " + token.encode("utf-8", "surrogatepass"))]
+        # A body that logout would take.
+        return client.request(method, path, headers=headers, json={}).status_code
+
+    return ask
+
+
+def test_there_are_fifty_different_mutations_of_every_class() -> None:
+    assert set(jose_classes()) == set(CLASSES)
+    assert {name: len({m.token for m in made}) for name, made in jose_classes().items() if len(made) < LEAST} == {}
+    assert all(len({mutation.token for mutation in made}) >= LEAST for made in jose_classes().values())
+
+
+@EVERY_CLASS
+def test_the_class_is_refused_for_what_it_is(name: str, settings: Settings) -> None:
+    verifier = token_verifier(settings.token_policy)
+    for mutation in jose_classes()[name]:
+        with pytest.raises(TokenError) as refusal:
+            verifier.verify(mutation.token)
+        assert type(refusal.value) in CLASSES[name], mutation.name
+
+
+@EVERY_CLASS
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_authorizer_refuses_the_class(name: str, shape: str, authorizer: Authorizer) -> None:
+    passed = []
+    for mutation in jose_classes()[name]:
+        event = authorizer_event(shape, mutation.token)
+        if status_told(shape, event, lambda event=event: authorizer.decide(event)) != 401:  # type: ignore[misc]
+            passed.append(mutation.name)
+    assert passed == []
+
+
+@EVERY_CLASS
+def test_validate_refuses_the_class(name: str, validate: Door) -> None:
+    assert {m.name: told for m in jose_classes()[name] if (told := validate(m.token)) != 401} == {}
+
+
+@EVERY_CLASS
+def test_logout_refuses_the_class(name: str, logout: Door) -> None:
+    assert {m.name: told for m in jose_classes()[name] if (told := logout(m.token)) != 401} == {}
+
+
+@EVERY_CLASS
+def test_the_container_refuses_the_class(name: str, container: Door) -> None:
+    assert {m.name: told for m in jose_classes()[name] if (told := container(m.token)) != 401} == {}
+
+
+@pytest.mark.parametrize("alg", ALGORITHM_KEYS)
+def test_the_good_token_passes_every_door(alg: str, authorizer: Authorizer, validate: Door, container: Door) -> None:
+    """Else the refusals above would prove nothing."""
+    token = good_token(alg)
+    for shape in SHAPES:
+        event = authorizer_event(shape, token)
+        assert status_told(shape, event, lambda event=event: authorizer.decide(event)) == 200  # type: ignore[misc]
+    assert validate(token) == container(token) == 200
+
+
+def test_the_strict_issuers_own_algorithm_passes(validate: Door) -> None:
+    assert validate(good_token(issuer=STRICT_ISSUER)) == 200
+
+
+def _monsters() -> list[str]:
+    """The costliest that 64 KB can hold, and the largest that are looked into at all."""
+    header, payload, signature = sign(good_claims(int(time.time()))).split(".")
+    return [
+        *("A" * 65536, "." * 65536, "a." * 32768, "é" * 32768, "e30." * 16384),
+        f"{'e' * 65000}.{payload}.{signature}",
+        f"{header}.{payload}.{'A' * 65000}",
+        *(f"{header}.{unit * (60_000 // len(unit))}.{signature}" for unit in ("W1tb", "eyJhIjp7", "OTk5")),
+        *(f"{header}.{unit * (15_000 // len(unit))}.{signature}" for unit in ("W1tb", "eyJhIjp7", "OTk5", "IiIs")),
+        *(f"{unit * (4_000 // len(unit))}.{payload}.{signature}" for unit in ("W1tb", "eyJhIjp7", "OTk5")),
+        *(mutation.token for made in jose_classes().values() for mutation in made),
+    ]
+
+
+def test_any_token_of_64_kb_is_refused_within_5_ms_and_10_mb(
+    authorizer: Authorizer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Receipt, log line and all. CPU time, so that whatever else the machine does isn't counted."""
+    configure_logging(level="INFO", service="authorizer")
+    events = [authorizer_event("rest-token", token) for token in _monsters()]
+
+    def refuse(event: dict[str, Any]) -> float:
+        started = time.thread_time()
+        with pytest.raises(Exception, match=r"\AUnauthorized\Z"):
+            authorizer.decide(event)
+        return time.thread_time() - started
+
+    slowest = max(min(refuse(event) for _ in range(3)) for event in events)
+    tracemalloc.start()
+    try:
+        largest = 0
+        for event in events:
+            tracemalloc.reset_peak()
+            before = tracemalloc.get_traced_memory()[0]
+            refuse(event)
+            largest = max(largest, tracemalloc.get_traced_memory()[1] - before)
+    finally:
+        tracemalloc.stop()
+    capsys.readouterr()
+    assert slowest <= 0.005
+    assert largest <= 10_000_000
