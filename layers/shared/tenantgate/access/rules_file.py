@@ -72,7 +72,7 @@ def _document(text: str, source: str) -> Mapping[str, object]:
 
         try:
             document = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise RulesError(source, [(getattr(error, "lineno", None), f"is not JSON: {error}")]) from None
         return document if isinstance(document, dict) else {}
     import tomllib  # noqa: PLC0415  (costs a cold start; the build ships JSON)
@@ -84,6 +84,9 @@ def _document(text: str, source: str) -> Mapping[str, object]:
         where = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", told)
         line = int(where[1]) if where and where[1] else text.count("\n") + 1 if where else None
         raise RulesError(source, [(line, f"is not TOML: {told[: where.start()] if where else told}")]) from None
+    except (ValueError, RecursionError) as error:
+        # tomllib lets these through: a number of thousands of digits, brackets nested too deeply.
+        raise RulesError(source, [(None, f"is not TOML that can be read: {error}")]) from None
 
 
 def _rule_set(document: Mapping[str, object], problems: Problems) -> RuleSet:
