@@ -171,19 +171,18 @@ def _arithmetic(rng: Random, signature: bytes, alg: str) -> bytes:
         s = int.from_bytes(signature[half:], "little") + _ED25519_ORDER * pick(rng, (1, 2, 7))
         return signature[:half] + (s % 2**256).to_bytes(32, "little")
     if alg[0] == "E":
-        order = CURVES[KIND_OF_ALGORITHM[alg]].group_order
+        order = int(CURVES[KIND_OF_ALGORITHM[alg]].group_order)
         r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
         pairs = ((r, order - s), (order - r, s), (r + order, s), (r, s + order), (s, r))
         r, s = pick(rng, pairs)
         if rng.random() < 0.2:
-            der: bytes = encode_dss_signature(r, s)
-            return der
-        limit = 256**half
+            return encode_dss_signature(r, s)
+        limit = 1 << 8 * half
         return (r % limit).to_bytes(half) + (s % limit).to_bytes(half)
     public = private_key("rsa-1").public_key()
     assert isinstance(public, rsa.RSAPublicKey)  # noqa: S101
     modulus, number = public.public_numbers().n, int.from_bytes(signature)
-    other: int = pick(rng, (number + modulus, modulus - number, number + 2 * modulus, number ^ 1))
+    other = pick(rng, (number + modulus, modulus - number, number + 2 * modulus, number ^ 1))
     return other.to_bytes((other.bit_length() + 7) // 8)
 
 

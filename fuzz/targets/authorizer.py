@@ -60,6 +60,9 @@ class _Lines(logging.Handler):
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1] is not None:
+            # What the authorizer hides behind a 500.
+            raise Finding("no decision could be made") from record.exc_info[1]
         line = self.format(record)
         if "\n" in line or not isinstance(json.loads(line), dict):
             raise Finding("a line that is no JSON object")
@@ -87,7 +90,8 @@ def _context(answer: Mapping[str, object]) -> Mapping[str, object]:
 
 
 def _check(answer: Mapping[str, object], event: object, *, good: bool) -> None:
-    json.dumps(answer, allow_nan=False)
+    # As Lambda's runtime writes it.
+    json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
     context = _context(answer)
     if not good and (not _only_public(answer) or "tenant_id" in context):
         raise Finding("somebody was recognized without a good token")

@@ -11,7 +11,7 @@ from fuzz.targets import Target, Try
 from fuzz.values import REFUSED_HEADERS
 from fuzz.world import FIRST, good_claims
 from tenantgate.errors import TokenError
-from tenantgate.tokens.compact import decode, json_object, parse_header, take_apart
+from tenantgate.tokens.compact import decode, decode_base64url, json_object, parse_header, take_apart
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -44,14 +44,15 @@ def _check_json(raw: bytes) -> None:
         raise Finding("json_object reads something else than json.loads")
 
 
-def _check_base64(segment: bytes) -> None:
+def _check_base64(text: str) -> None:
     try:
-        decoded = decode(segment, "segment")
+        decoded = decode_base64url(text, "text")
     except TokenError:
         return
-    if b64decode(segment + b"=" * (-len(segment) % 4), validate=True) != decoded:
-        raise Finding("decode reads something else than b64decode")
-    if b64(decoded) != segment.decode().replace("+", "-").replace("/", "_"):
+    standard = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
+    if b64decode(standard, validate=True) != decoded:
+        raise Finding("base64url is read otherwise than by the standard library")
+    if b64(decoded) != text:
         raise Finding("two spellings mean the same bytes")
 
 
@@ -79,16 +80,33 @@ def _check_text(text: str) -> None:
         raise Finding("taken apart at another place")
     if b"!" not in spelled and spelled != text.encode():
         raise Finding("taken apart into other segments")
-    for segment in (header, payload, signature):
-        _check_base64(segment)
+    for segment, spelling in zip((header, payload, signature), text.split("."), strict=True):
+        _check_base64(spelling)
+        if _decoded(segment) != _decoded_url(spelling):
+            raise Finding("a segment is read otherwise than its text")
+
+
+def _decoded(segment: bytes) -> bytes | None:
+    try:
+        return decode(segment, "segment")
+    except TokenError:
+        return None
+
+
+def _decoded_url(text: str) -> bytes | None:
+    try:
+        return decode_base64url(text, "text")
+    except TokenError:
+        return None
 
 
 def _prepare() -> Try:
     def try_bytes(data: bytes) -> None:
         _check_json(data)
         _check_header(data)
-        _check_base64(data)
-        _check_text(data.decode("latin-1"))
+        text = data.decode("latin-1")
+        _check_base64(text)
+        _check_text(text)
 
     return try_bytes
 
