@@ -19,7 +19,7 @@ from rich.text import Text
 from tenantgate_cli import ready
 from tenantgate_cli.console import Failure, say, step
 from tenantgate_cli.front import Front
-from tenantgate_cli.gateway.app import Gateway, Handled, Observer
+from tenantgate_cli.gateway.app import AsgiApp, Gateway, Handled, Observer
 from tenantgate_cli.gateway.failures import FunctionError, InitFailed
 from tenantgate_cli.gateway.logs import FunctionLogs
 from tenantgate_cli.gateway.model import Template, TemplateError
@@ -27,20 +27,21 @@ from tenantgate_cli.gateway.reload import reload_on_change
 from tenantgate_cli.gateway.responses import MalformedAnswer
 from tenantgate_cli.gateway.template import read_template
 from tenantgate_cli.local_servers import Stack, ignore_signals, local_stack
+from tenantgate_cli.second_stack import SecondStack, addresses
 from tenantgate_cli.stack import ROOT
 
 _GRACE_SECONDS = 2
 _OPENAPI = ROOT / "docs" / "openapi.json"
 
 
-def run(port: int, data_dir: Path, *, reset: bool, template: Path) -> None:
-    """Serve until a signal. Raises Failure."""
+def run(port: int, data_dir: Path, *, reset: bool, template: Path, beside: Path | None = None) -> None:
+    """Serve until a signal. `beside` is the template of a second stack, served on ports of its own. Raises Failure."""
     try:
         with (
             local_stack("dev", port, data_dir, reset=reset) as stack,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
-            runner.run(_Dev(stack, template).run())
+            runner.run(_Dev(stack, template, beside).run())
     except KeyboardInterrupt:
         pass
     say("stopped")
@@ -72,10 +73,34 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Servers:
+    """One for each API."""
+
+    def __init__(self) -> None:
+        self._servers: list[_Server] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, app: AsgiApp, sock: socket.socket) -> None:
+        """Serve; returns when requests are taken."""
+        server = _Server(_configuration(app))
+        self._servers.append(server)
+        self._tasks.append(asyncio.create_task(server.serve(sockets=[sock])))
+        await server.serving.wait()
+
+    def end(self) -> None:
+        """Take no more requests."""
+        for server in self._servers:
+            server.should_exit = True
+
+    async def ended(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
 class _Dev:
-    def __init__(self, stack: Stack, template: Path) -> None:
+    def __init__(self, stack: Stack, template: Path, beside: Path | None) -> None:
         self._stack = stack
         self._path = template
+        self._beside = None if beside is None else SecondStack(beside)
         self._logs = FunctionLogs(stack.folder.logs, _show_output)
         self._stop = asyncio.Event()
         self._is_ready = False
@@ -85,20 +110,23 @@ class _Dev:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop.set)
         gateway: Gateway | None = None
-        tasks: list[asyncio.Task[None]] = []
-        server: _Server | None = None
+        servers = _Servers()
+        retiring: asyncio.Task[None] | None = None
+        sockets = contextlib.ExitStack()
         try:
             with step("gateway"):
                 gateway = Gateway(self._read_template(), observer=self._observer())
-                server = _Server(_configuration(Front(gateway, self._stack.url, _OPENAPI)))
-                tasks.append(asyncio.create_task(server.serve(sockets=[self._stack.sock])))
-                await server.serving.wait()
+                others = sockets.enter_context(addresses(gateway.template, self._stack.url))
+                await servers.start(Front(gateway, self._stack.url, _OPENAPI), self._stack.sock)
+                for address in others:
+                    await servers.start(gateway.api(address.api.name), address.sock)
             problem = await self._until_stopped(self._check_provider())
             if self._stop.is_set():
                 return
-            ready.show_dev(self._stack, problem or "")
+            guarded = [(address.url, address.title) for address in others]
+            ready.show_dev(self._stack, problem or "", guarded, self._beside.note if self._beside else "")
             self._is_ready = True
-            tasks.append(asyncio.create_task(gateway.retire_idle()))
+            retiring = asyncio.create_task(gateway.retire_idle())
             await reload_on_change(
                 gateway,
                 self._template,
@@ -108,18 +136,21 @@ class _Dev:
             )
         finally:
             ignore_signals_in(loop)
-            if server is not None:
-                server.should_exit = True
+            servers.end()
             if gateway is not None:
                 await gateway.stop()
-            for task in tasks[1:]:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            if retiring is not None:
+                retiring.cancel()
+            await servers.ended()
+            sockets.close()
             self._logs.close()
 
     def _template(self) -> Template:
         variables = self._stack.variables
-        read = read_template(self._path, variables.settings, variables.secrets)
+        settings = {**variables.settings, **(self._beside.settings(variables.settings) if self._beside else {})}
+        read = read_template(self._path, settings, variables.secrets)
+        if self._beside is not None:
+            read = self._beside.joined(read)
         return read.with_machine_variables(variables.machine)
 
     def _read_template(self) -> Template:
@@ -180,7 +211,7 @@ def ignore_signals_in(loop: asyncio.AbstractEventLoop) -> None:
     ignore_signals()
 
 
-def _configuration(app: Front) -> uvicorn.Config:
+def _configuration(app: AsgiApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         lifespan="off",

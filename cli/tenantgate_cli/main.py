@@ -41,12 +41,21 @@ def dev(
     template: Annotated[
         Path, typer.Option(help="The SAM template to serve.", show_default="template.yaml")
     ] = _TEMPLATE,
+    beside: Annotated[
+        Path | None,
+        typer.Option(
+            "--with",
+            exists=True,
+            dir_okay=False,
+            help="The SAM template of a second stack whose APIs our authorizer guards; its rules.toml lies beside it.",
+        ),
+    ] = None,
 ) -> None:
     """Run everything here: PostgreSQL, the provider, and each function under Lambda's runtime client."""
     with _failures():
         from tenantgate_cli import dev as command
 
-        command.run(port, data_dir, reset=reset, template=template)
+        command.run(port, data_dir, reset=reset, template=template, beside=beside)
 
 
 @app.command()

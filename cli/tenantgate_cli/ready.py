@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.text import Text
 
 from tenantgate.provider.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
@@ -9,17 +11,25 @@ from tenantgate_cli.console import say
 from tenantgate_cli.local_servers import Stack
 from tenantgate_cli.stack import DEFAULT_DATA_DIR
 
+# How many APIs of a second stack get a line each.
+_MOST_APIS = 3
 
-def show_dev(stack: Stack, provider_problem: str) -> None:
+
+def show_dev(stack: Stack, provider_problem: str, guarded: Sequence[tuple[str, str]] = (), note: str = "") -> None:
+    """`guarded` are the addresses and titles of a second stack's APIs."""
     logs = ("logs", f"{stack.folder.shown()}/logs/<function>.log")
-    _show(stack, "dev", provider_problem, [logs])
+    lines = [("guarded", f"{url}  ({title})") for url, title in guarded]
+    if len(lines) > _MOST_APIS:
+        rest = ", ".join(url for url, _ in guarded[_MOST_APIS - 1 :])
+        lines[_MOST_APIS - 1 :] = [("guarded", rest)]
+    _show(stack, "dev", provider_problem, [logs, *lines], note)
 
 
 def show_serve(stack: Stack, provider_problem: str) -> None:
     _show(stack, "serve", provider_problem, [])
 
 
-def _show(stack: Stack, command: str, provider_problem: str, more: list[tuple[str, str]]) -> None:
+def _show(stack: Stack, command: str, provider_problem: str, more: list[tuple[str, str]], note: str = "") -> None:
     url, provider = stack.url, stack.variables.provider
     data = stack.folder.shown()
     # The other commands look for the stack in the default folder.
@@ -44,6 +54,8 @@ def _show(stack: Stack, command: str, provider_problem: str, more: list[tuple[st
         say(Text(f"  {name:<12}", style="dim") + Text(value))
     if provider.note:
         say(Text(f"  note: {provider.note}; the built-in provider is used", style="yellow"))
+    if note:
+        say(Text(f"  note: {note}", style="yellow"))
     if provider_problem:
         say(Text(f"  warning: sign-in won't work: {provider_problem}", style="yellow"))
     say(Text("  Ctrl-C stops everything", style="dim"))

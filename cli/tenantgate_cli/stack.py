@@ -101,6 +101,9 @@ def variables_for(
     provider = choose_provider(given, base)
     origins = [base, f"http://localhost:{port}", *(_listed(given.get("ALLOWED_ORIGINS")) or DEVELOPMENT_ORIGINS)]
     settings = {name: given[name] for name in _PASSED_ON if given.get(name)}
+    if given.get("ROUTE_RULES_FILE"):
+        # The functions' working directory is another one.
+        settings["ROUTE_RULES_FILE"] = str(Path(given["ROUTE_RULES_FILE"]).absolute())
     settings |= {
         "ENVIRONMENT": "development",
         "LOG_LEVEL": given.get("LOG_LEVEL") or "DEBUG",

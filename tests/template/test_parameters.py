@@ -74,7 +74,28 @@ def test_every_output_is_described_and_exported_under_the_stacks_name(stack: Sta
 
 
 def test_other_stacks_find_the_authorizer(stack: Stack) -> None:
-    assert stack.document["Outputs"]["AuthorizerArn"]["Value"] == {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}
+    arn = {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]}
+    assert stack.document["Outputs"]["AuthorizerArn"]["Value"] == arn
+    parameter = stack.properties("AuthorizerArnParameter")
+    assert (parameter["Name"], parameter["Value"]) == (
+        {"Fn::Sub": "/tenantgate/${AWS::StackName}/authorizer-arn"},
+        arn,
+    )
+
+
+def test_any_api_of_this_account_and_region_may_ask_the_authorizer_and_no_other(stack: Stack) -> None:
+    (permission,) = (
+        body["Properties"]
+        for name, body in stack.resources("AWS::Lambda::Permission").items()
+        if name == "AuthorizerInvokePermission"
+    )
+
+    assert permission == {
+        "FunctionName": {"Fn::GetAtt": ["AuthorizerFunction", "Arn"]},
+        "Action": "lambda:InvokeFunction",
+        "Principal": "apigateway.amazonaws.com",
+        "SourceArn": {"Fn::Sub": "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:*/authorizers/*"},
+    }
 
 
 @pytest.mark.parametrize(("stage", "environment"), STAGES.items())

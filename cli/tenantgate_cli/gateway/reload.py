@@ -9,10 +9,11 @@ from pathlib import Path
 from watchfiles import Change, DefaultFilter, awatch
 
 from tenantgate_cli.gateway.app import Gateway
-from tenantgate_cli.gateway.model import Template, TemplateError
+from tenantgate_cli.gateway.model import FunctionSpec, Template, TemplateError
 
 # Milliseconds: changes this close together are one.
 _STEP, _DEBOUNCE = 40, 300
+_NAMING_FILES = ("ROUTE_RULES_FILE",)
 _SUFFIXES = (".py", ".html", ".css", ".js", ".json", ".mo", ".yaml", ".toml", ".sql")
 
 
@@ -51,7 +52,7 @@ def watched(template: Template) -> set[Path]:
     """Folders and files whose changes matter, none of them within another."""
     found = set(template.paths)
     for function in template.functions.values():
-        found |= {function.code, *function.layers}
+        found |= {function.code, *function.layers, *_files(function)}
     return {path for path in found if not any(other in path.parents for other in found)}
 
 
@@ -62,4 +63,10 @@ def affected(template: Template, changed: Iterable[Path]) -> list[str]:
         name
         for name, function in template.functions.items()
         if any(folder in path.parents for path in changed for folder in (function.code, *function.layers))
+        or not _files(function).isdisjoint(changed)
     ]
+
+
+def _files(function: FunctionSpec) -> set[Path]:
+    """What the function reads when it starts, by its variables."""
+    return {Path(value) for name, value in function.env.items() if name in _NAMING_FILES and value}

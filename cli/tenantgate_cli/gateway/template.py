@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from tenantgate_cli.gateway import template_http, template_rest
@@ -57,7 +58,7 @@ class _Reader:
             for name in mapping(document.get("Parameters"), "Parameters")
             if variable_name(name) in variables
         }
-        self._names = {name: self._function_name(name) for name in mapping(document["Resources"], "Resources")}
+        self._names = {name: self._qualified(name) for name in mapping(document["Resources"], "Resources")}
         resolver = Resolver(
             document,
             parameters,
@@ -88,7 +89,7 @@ class _Reader:
             parameters=self._parameters(),
         )
 
-    def _function_name(self, logical_id: str) -> str:
+    def _qualified(self, logical_id: str) -> str:
         return f"{self._stack}-{logical_id}" if self._after else logical_id
 
     def _apis(self, functions: Mapping[str, FunctionSpec]) -> tuple[Api, ...]:
@@ -97,17 +98,13 @@ class _Reader:
         rest = self._events_by_api("Api", "AWS::Serverless::Api", "RestApiId", template_rest.IMPLICIT)
         if not http and not rest and self._after is None:
             http[template_http.IMPLICIT] = []
-        main = len(http) + len(rest) == 1 and self._after is None
-        return (
-            *(
-                template_http.http_api(name, "local" if main else name.lower(), self._resources, events, functions)
-                for name, events in http.items()
-            ),
-            *(
-                template_rest.rest_api(name, "local" if main else name.lower(), self._resources, events, functions)
-                for name, events in rest.items()
-            ),
-        )
+        # Route rules name a second stack's APIs by their logical ids; on AWS, by the ids that API Gateway gives them.
+        alone = len(http) + len(rest) == 1 and self._after is None
+        apis = [
+            *(template_http.http_api(name, self._resources, events, functions) for name, events in http.items()),
+            *(template_rest.rest_api(name, self._resources, events, functions) for name, events in rest.items()),
+        ]
+        return tuple(replace(api, name=self._qualified(api.name), id="local" if alone else api.name) for api in apis)
 
     def _events_by_api(self, event: str, kind: str, reference: str, implicit: str) -> dict[str, list[ApiEvent]]:
         """The events of each API of a kind, by its logical id."""

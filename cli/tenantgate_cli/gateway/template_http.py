@@ -29,9 +29,7 @@ _KINDS = {
 }
 
 
-def http_api(
-    name: str, api_id: str, resources: Resources, events: Iterable[ApiEvent], functions: Mapping[str, FunctionSpec]
-) -> Api:
+def http_api(name: str, resources: Resources, events: Iterable[ApiEvent], functions: Mapping[str, FunctionSpec]) -> Api:
     """The API of this logical id, or the implicit one. Raises TemplateError."""
     where = f"Resources.{name}.Properties"
     given = resources.properties(name) if name in resources else resources.globals("HttpApi")
@@ -45,7 +43,6 @@ def http_api(
         routes=routes,
         authorizers=_authorizers(auth, functions, where),
         cors=_cors(resources.resolve(given.get("CorsConfiguration"), f"{where}.CorsConfiguration"), where),
-        id=api_id,
         stage_variables={variable: str(value) for variable, value in variables.items()},
     )
 

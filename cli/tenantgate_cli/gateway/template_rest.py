@@ -36,9 +36,7 @@ _CORS_MEMBERS = {"AllowMethods", "AllowHeaders", "AllowOrigin", "MaxAge", "Allow
 _ALL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
-def rest_api(
-    name: str, api_id: str, resources: Resources, events: Iterable[ApiEvent], functions: Mapping[str, FunctionSpec]
-) -> Api:
+def rest_api(name: str, resources: Resources, events: Iterable[ApiEvent], functions: Mapping[str, FunctionSpec]) -> Api:
     """The API of this logical id, or the implicit one. Raises TemplateError."""
     where = f"Resources.{name}.Properties"
     given = resources.properties(name) if name in resources else resources.globals("Api")
@@ -59,7 +57,6 @@ def rest_api(
         routes=(*routes, *_preflights(routes, cors, guard, f"{where}.Cors")),
         authorizers=_authorizers(auth, functions, where),
         kind=Kind.REST,
-        id=api_id,
         stage=stage,
         stage_variables={variable: str(value) for variable, value in variables.items()},
         gateway_responses=_gateway_responses(

@@ -278,8 +278,8 @@ async def test_both_kinds_of_api_in_one_template(serve: Serve) -> None:
     """
     async with serve(REST_HEAD + http, echo=both) as running:
         # As an application of its own the gateway is the first API.
-        assert (await running.client.get("/a")).json() == "httpapi"
+        assert (await running.client.get("/a")).json() == "HttpApi"
         transport = httpx2.ASGITransport(app=running.gateway.api("RestApi"))
         async with httpx2.AsyncClient(transport=transport, base_url="http://rest.test") as client:
-            assert json.loads((await client.get("/prod/a")).text) == "restapi"
+            assert json.loads((await client.get("/prod/a")).text) == "RestApi"
         assert running.started == ["Both"]

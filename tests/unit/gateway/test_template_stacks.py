@@ -62,7 +62,7 @@ def test_another_stacks_function_can_be_the_authorizer(tmp_path: Path, first: Te
     assert read.api.routes[0].function == "team-orders-Guard"
     assert set(read.functions) == {"team-orders-Guard"}
     assert set(first.joined(read).functions) == {"Guard", "team-orders-Guard"}
-    assert [api.name for api in first.joined(read).apis] == ["HttpApi", "RestApi"]
+    assert [api.name for api in first.joined(read).apis] == ["HttpApi", "team-orders-RestApi"]
 
 
 def test_its_own_function_can_be_the_authorizer_as_well(tmp_path: Path, first: Template) -> None:
@@ -72,7 +72,7 @@ def test_its_own_function_can_be_the_authorizer_as_well(tmp_path: Path, first: T
 
 def test_rules_and_arns_name_its_apis(tmp_path: Path, first: Template) -> None:
     read = second(tmp_path, first, REST_HEAD + HELLO)
-    assert (first.api.id, read.api.id) == ("local", "restapi")
+    assert (first.api.id, read.api.id) == ("local", "RestApi")
 
 
 def test_what_nobody_exports_is_said_with_its_place(tmp_path: Path, first: Template) -> None:
