@@ -126,10 +126,10 @@ def explain_token(
 def _token_checks(
     checks: _Checks, authorization: str, policy: TokenPolicy, bundle_of: FindBundle, now: float
 ) -> Principal | None:
-    value = authorization.strip()
+    whole = authorization if authorization.lower().startswith("bearer ") else f"Bearer {authorization}"
     token = checks.make(
         "credential",
-        lambda: bearer_token(value if " " in value else f"Bearer {value}"),
+        lambda: bearer_token(whole),
         lambda found: ("a bearer token", f"{len(found)} characters"),
     )
     read = (

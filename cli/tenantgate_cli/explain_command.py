@@ -54,7 +54,7 @@ def run(
     if route is not None:
         asked = Route(*parse_route(route), _rules(rules, variables), api_id)
     policy, keys = _verification(variables, jwks, data_dir)
-    explanation = explain_token(_token(token_file), policy, keys, route=asked)
+    explanation = explain_token(_token(token_file).strip(), policy, keys, route=asked)
     _print(explanation)
     return explanation.allowed
 
