@@ -66,9 +66,12 @@ class Differential:
         self.judge = judge
         self.tally = Tally()
 
+    def mutation(self) -> Mutation:
+        """What the next chunk draws from."""
+        return Mutation(Random(f"{self._seed}:{self._chunk}"))  # noqa: S311 - to be repeatable, not secret
+
     def run_chunk(self, size: int = CHUNK) -> None:
-        tally, judge = self.tally, self.judge
-        mutation = Mutation(Random(f"{self._seed}:{self._chunk}"))  # noqa: S311 - to be repeatable, not secret
+        tally, judge, mutation = self.tally, self.judge, self.mutation()
         for _ in range(size):
             mutator, base, case = mutation.draw()
             tally.runs += 1

@@ -42,7 +42,8 @@ class Row(NamedTuple):
         )
 
 
-def _sum_of(rows: list[str]) -> str:
+def total(rows: list[str]) -> str:
+    """The line that sums the rows up; raises `ValueError` for a row of another form."""
     runs: dict[str, int] = {}
     seconds = 0
     for row in rows:
@@ -66,7 +67,7 @@ def append(row: Row, log: Path = LOG) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.seek(0)
         rows = [*rows_of(file.read()), str(row)]
-        text = _HEAD.format(total=_sum_of(rows)) + "".join(f"{line}\n" for line in rows)
+        text = _HEAD.format(total=total(rows)) + "".join(f"{line}\n" for line in rows)
         file.seek(0)
         file.truncate()
         file.write(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Callable
 from itertools import accumulate
 from random import Random
@@ -64,7 +65,7 @@ class Mutation:
 
     def _draw(self) -> tuple[Mutator, Base, Case]:
         rng = self._rng
-        mutator = rng.choices(self.mutators, cum_weights=self._weights)[0]
+        mutator = self.mutators[bisect(self._weights, rng.random() * self._weights[-1])]
         base = self._bases.to_sign_again(rng) if mutator.signs else self._bases.any_of(rng)
         case = mutator.mutate(rng, base)
         if rng.random() < 0.05 and not case.must_pass and case.token.count(".") == 2:

@@ -120,6 +120,4 @@ _KEYS = ("version", "name", "ids", "every_route_listed", "route", "scopes", "any
 _OTHERS = ("[[api]]\n", "[[api.route]]\n", '"""', "'''", "{id}", "{x+}", "$connect", "ANY /", "GET /", "true", '"*"')
 _VALUES = ("1979-05-27T07:32:00Z", "inf", "nan", "0x1", "\\u0041", "{ a = 1 }", "max_auth_age_seconds = ")
 _LONG = ("[" * 64, "{a=" * 30, "9" * 120)
-TARGET = Target(
-    "rules", _prepare, _seeds, (*(f"{key} = " for key in _KEYS), *_OTHERS, *_VALUES, *_LONG), longest=16384
-)
+TARGET = Target("rules", _prepare, _seeds, (*(f"{key} = " for key in _KEYS), *_OTHERS, *_VALUES, *_LONG), longest=16384)

@@ -1,0 +1,226 @@
+"""A small, repeatable part of what `make fuzz` does for longer; and that it would notice what it looks for."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from fuzz import log
+from fuzz.__main__ import TARGETS
+from fuzz.building import Case, joined, json_bytes, with_signature
+from fuzz.differential import Differential
+from fuzz.engine import run_plain
+from fuzz.judge import Finding, Judge
+from fuzz.targets import all_targets
+from fuzz.world import FIRST, NOW, good_claims, policy, verifier
+from tenantgate.errors import InvalidSignature
+from tenantgate.tokens.keys import Check
+from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
+
+_HEADER: dict[str, object] = {"alg": "EdDSA", "kid": "ed25519-1", "typ": "at+jwt"}
+
+
+@pytest.fixture(autouse=True)
+def _authorizers_logger_as_it_was() -> Iterator[None]:
+    """The authorizer's target listens to what is logged."""
+    logger = logging.getLogger("functions.authorizer")
+    before = logger.handlers[:], logger.propagate, logger.level
+    yield
+    logger.handlers[:], logger.propagate = before[:2]
+    logger.setLevel(before[2])
+
+
+@pytest.fixture(scope="module")
+def run() -> Differential:
+    differential = Differential(20261101, Judge(sample=0.05))
+    differential.run(runs=6_000)
+    return differential
+
+
+def test_no_mutated_token_passes_that_pyjwt_or_joserfc_refuses_and_none_crashes(run: Differential) -> None:
+    assert run.tally.found == []
+
+
+def test_every_mutator_takes_part(run: Differential) -> None:
+    assert len(run.tally.by_mutator) == 20
+    assert min(run.tally.by_mutator.values()) > 10
+    assert len(run.tally.distinct) > 5_000
+
+
+def test_valid_tokens_pass_with_all_three(run: Differential) -> None:
+    harmless = [name for name in run.tally.by_mutator if name.startswith("harmless")]
+    assert len(harmless) == 3
+    for name in harmless:
+        assert run.tally.accepted_by_mutator[name] == run.tally.by_mutator[name]
+    # Everything that is accepted was asked about, so this many passed PyJWT and joserfc as well.
+    assert run.judge.with_tenant > 150
+
+
+def test_the_other_libraries_take_some_of_what_is_refused_here(run: Differential) -> None:
+    assert {library for library, _ in run.judge.only_others} == {"PyJWT", "joserfc"}
+
+
+def _signed(**claims: object) -> Case:
+    signing_input = joined(json_bytes(_HEADER), json_bytes(good_claims(FIRST, **claims)))
+    return Case(with_signature(signing_input, "ed25519-1", "EdDSA"), signing_input)
+
+
+class _TakesExpired(TokenVerifier):
+    def verify(self, token: str, *, fetch: bool = True, allow_expired: bool = False) -> VerifiedToken:
+        return super().verify(token, fetch=fetch, allow_expired=True)
+
+
+class _ReadsAnotherSubject(TokenVerifier):
+    def verify(self, token: str, *, fetch: bool = True, allow_expired: bool = False) -> VerifiedToken:
+        verified = super().verify(token)
+        return verified._replace(claims={**verified.claims, "sub": "admin"}, subject="admin")
+
+
+class _RefusesAll(TokenVerifier):
+    def verify(self, token: str, *, fetch: bool = True, allow_expired: bool = False) -> VerifiedToken:
+        raise InvalidSignature("whatever it is")
+
+
+class _Crashes(TokenVerifier):
+    def verify(self, token: str, *, fetch: bool = True, allow_expired: bool = False) -> VerifiedToken:
+        raise KeyError(token)
+
+
+class _NoSignatureNeeded:
+    generation, tend_at = 0, 1e12
+
+    def of(self, issuer: str) -> _NoSignatureNeeded:
+        return self
+
+    def find(self, kid: str | None, alg: str, *, fetch: bool) -> Check:
+        return lambda signature, signed: None
+
+
+def _sabotaged(kind: type[TokenVerifier]) -> TokenVerifier:
+    return kind(policy(), verifier()._keys, clock=lambda: NOW)
+
+
+@pytest.mark.parametrize(
+    ("broken", "case", "what"),
+    [
+        pytest.param(
+            lambda: TokenVerifier(policy(), _NoSignatureNeeded(), clock=lambda: NOW),
+            lambda: Case(f"{_signed(sub='admin').signed_input}.AAAA"),
+            "accepted what no trusted key signed",
+            id="no-signature-check",
+        ),
+        pytest.param(
+            lambda: _sabotaged(_TakesExpired),
+            lambda: _signed(iat=NOW - 600, exp=NOW - 100),
+            "accepted what PyJWT refuses",
+            id="no-expiry",
+        ),
+        pytest.param(
+            lambda: _sabotaged(_ReadsAnotherSubject), _signed, "read other claims than PyJWT", id="other-claims"
+        ),
+        pytest.param(
+            lambda: _sabotaged(_RefusesAll),
+            lambda: _signed()._replace(must_pass=True),
+            "refused a valid token: InvalidSignature: whatever it is",
+            id="refuses-all",
+        ),
+        pytest.param(lambda: _sabotaged(_Crashes), _signed, "crashed: KeyError", id="crashes"),
+    ],
+)
+def test_a_broken_verifier_is_found(broken: Callable[[], TokenVerifier], case: Callable[[], Case], what: str) -> None:
+    base = Differential(1, Judge()).mutation().draw()[1]
+    with pytest.raises(Finding, match=what):
+        Judge(broken()).try_token(case(), base)
+
+
+def test_what_is_found_is_kept_with_its_token_and_goes_on() -> None:
+    run = Differential(1, Judge(_sabotaged(_Crashes)))
+    run.run(runs=50)
+    assert len(run.tally.found) == 50
+    assert all(found.what.startswith("crashed: KeyError") and found.token for found in run.tally.found)
+
+
+def test_the_same_seed_draws_the_same_mutators() -> None:
+    drawn = []
+    for _ in range(2):
+        mutation = Differential(7, Judge()).mutation()
+        drawn.append([mutation.draw()[0].name for _ in range(200)])
+    assert drawn[0] == drawn[1]
+
+
+def test_the_targets_are_all_named() -> None:
+    assert tuple(all_targets()) == TARGETS
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_nothing_is_found_in_a_target(name: str) -> None:
+    assert run_plain(name, runs=600, seed=20261101) == []
+
+
+def _token_event(arn: str) -> str:
+    return f'{{"type": "TOKEN", "methodArn": "{arn}", "authorizationToken": "Bearer $GOOD"}}'
+
+
+_ARN = "arn:aws:execute-api:eu-central-1:210987654321:k2j4h6g8f0/live/GET/orders/4"
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        pytest.param("authorizer", _token_event("arn:aws"), id="arn-cut-short"),
+        pytest.param("authorizer", _token_event("a" * 9000), id="arn-too-long"),
+        pytest.param("authorizer", _token_event(_ARN.replace("k2", "{2")), id="wildcard-in-the-arn"),
+        pytest.param("authorizer", _token_event(_ARN + "%\\ud800"), id="half-a-character-in-the-path"),
+        pytest.param("authorizer", _token_event(_ARN.replace("eu-", "\\ud800")), id="half-a-character-in-the-arn"),
+        pytest.param("rules", f"version = {'9' * 5000}", id="number-too-long"),
+        pytest.param("rules", f"version = {'[' * 5000}", id="nested-too-deeply"),
+        pytest.param("rules", f'{{"version":{"[" * 100_000}', id="json-nested-too-deeply"),
+        pytest.param(
+            "verifier",
+            f"S{json.dumps({**_HEADER, 'x5t': [1]})}\u00ff{json.dumps(good_claims(FIRST))}",
+            id="thumbprint-is-no-text",
+        ),
+    ],
+)
+def test_what_was_found_once_stays_mended(name: str, data: str) -> None:
+    all_targets()[name].prepare()(data.encode("latin-1"))
+
+
+def test_the_log_adds_up(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "LOG.md"
+    log.append(log.Row("differential", 1_000_000, 1800.4, 7, 0, "fine | good"), path)
+    log.append(log.Row("jwks", 500, 1800, 8, 1), path)
+    log.append(log.Row("differential", 2, 0.2, 9, 0), path)
+
+    text = path.read_text()
+
+    assert "Up to now: 1,000,502 runs in 1.0 hours (differential 1,000,002, jwks 500)." in text
+    assert len(log.rows_of(text)) == 3
+    assert "| 7 | 0 | fine / good |" in text
+
+
+def test_the_log_refuses_a_row_of_somebody_else(tmp_path: Path) -> None:
+    path = tmp_path / "LOG.md"
+    log.append(log.Row("jwks", 500, 1800, 8, 0), path)
+    path.write_text(path.read_text() + "| last week | jwks | many | some | 1 | 0 | |\n")
+    with pytest.raises(ValueError, match="no runner wrote"):
+        log.append(log.Row("jwks", 500, 1800, 8, 0), path)
+
+
+def test_the_committed_log_adds_up() -> None:
+    text = log.LOG.read_text()
+    assert log.total(log.rows_of(text)) in text
+
+
+def test_the_coverage_guided_engine_runs(tmp_path: Path) -> None:
+    pytest.importorskip("atheris", reason="atheris is in the dependency group `fuzz` (Linux on x86-64)")
+    command = [sys.executable, "-m", "fuzz", "targets", "compact", "--minutes", "0.015", "--seed", "1", "--no-log"]
+    done = subprocess.run(command, cwd=log.ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 findings" in done.stdout
