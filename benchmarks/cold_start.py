@@ -121,6 +121,7 @@ STARTS = [
         lambda journey: {
             **http_event("GET", "/api/v1/auth/me", headers=_bearer(journey)),
             "type": "REQUEST",
+            "routeArn": "arn:aws:execute-api:eu-central-1:123456789012:api/$default/GET/api/v1/auth/me",
             "identitySource": None,
         },
         status=None,

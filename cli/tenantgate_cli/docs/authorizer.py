@@ -101,6 +101,8 @@ A policy is the principal's complete policy for that API and stage, so a cached 
 refused tenant's policy denies the whole stage. Simple responses are cached whatever the route, so they want a TTL of
 0 or `$context.routeKey` among the identity sources; `tenantgate rules check --template` refuses anything else.
 AppSync's answer says `ttlOverride: 0`. A cached answer outlives the token's end and its revocation by up to the TTL.
+Where rules can't be written as a policy of 8 KB, the policy is for the request's own route alone, with a warning in
+the log: right without a cache; with one it may close other routes, and opens none.
 
 ## What reaches the backend
 
