@@ -15,8 +15,10 @@ from functions.auth_me.routes import router as auth_me
 from functions.auth_validate.routes import router as auth_validate
 from functions.health.routes import router as health
 from functions.identity_provider.routes import router as identity_provider
+from tenantgate.access.rules import CONTAINER_API, ApiRules
+from tenantgate.access.rules_file import RulesError, read_rules
 from tenantgate.database.wiring import dispose_database
-from tenantgate.settings import Settings, get_settings
+from tenantgate.settings import Settings, SettingsError, get_settings
 from tenantgate.web.app import TenantgateApp, create_app
 
 # Each functions/<name>/routes.py; a test finds a missing one. What no route takes, the application answers itself, as
@@ -31,6 +33,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     identity_provider,
 )
 OPENAPI_DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.json"
+# The authorizer's: one file for both.
+SHIPPED_RULES = Path(__file__).parents[1] / "functions" / "authorizer" / "rules.toml"
 
 
 @asynccontextmanager
@@ -39,6 +43,23 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         await dispose_database()
+
+
+def container_rules(settings: Settings) -> ApiRules:
+    """The rules for the API id `container`: those of `ROUTE_RULES_FILE` if it has any, else the product's own.
+
+    Raises `SettingsError` when the file can't be used.
+    """
+    named = settings.route_rules_file
+    try:
+        rules = read_rules(str(SHIPPED_RULES))
+        if named and CONTAINER_API in (given := read_rules(named)).apis:
+            rules = given
+    except RulesError as error:
+        raise SettingsError(
+            {"ROUTE_RULES_FILE": f"must be a rules file\n{error}"}, {"ROUTE_RULES_FILE": named}
+        ) from None
+    return rules.for_api(CONTAINER_API)
 
 
 def container_app(settings: Settings | None = None) -> TenantgateApp:
@@ -53,4 +74,10 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
         from tenantgate.web.docs import documentation_routes  # noqa: PLC0415  (its assets are for development)
 
         documentation = documentation_routes(OPENAPI_DOCUMENT)
-    return create_app(*ROUTERS, settings=settings, lifespan=_lifespan, extra_routes=documentation)
+    return create_app(
+        *ROUTERS,
+        settings=settings,
+        lifespan=_lifespan,
+        extra_routes=documentation,
+        route_rules=container_rules(settings),
+    )

@@ -172,6 +172,11 @@ class Settings(BaseSettings):
     jwks_max_age_seconds: str = _setting(
         "Age at which a key set is no longer trusted when it can't be fetched anew, in seconds (86400).", default=""
     )
+    route_rules_file: str = _setting(
+        "A file of route rules (TOML, or the JSON made of it) that stands over the product's own; on AWS a path within "
+        "the authorizer's bundle or a layer. `tenantgate rules check` validates it.",
+        default="",
+    )
     port: int = _setting(
         "Port of the container and of `tenantgate dev`.", injected_by="host", default=8000, ge=0, le=65535
     )

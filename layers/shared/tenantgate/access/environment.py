@@ -43,23 +43,14 @@ def route_rules(shipped: str, environ: Mapping[str, str] | None = None) -> RuleS
 
     Raises `EnvironmentRefused`: without rules nothing could pass, and nobody would know why.
     """
-    from tenantgate.access.rules_file import RulesError, load_rules  # noqa: PLC0415
+    from tenantgate.access.rules_file import RulesError, read_rules  # noqa: PLC0415
 
     named = (os.environ if environ is None else environ).get("ROUTE_RULES_FILE", "").strip()
-    rules = None
-    for path in (shipped, named):
-        if not path:
-            continue
-        try:
-            with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is an import that we can do without
-                loaded = load_rules(file.read(), source=path)
-        except (OSError, UnicodeDecodeError) as problem:
-            raise EnvironmentRefused(f"ROUTE_RULES_FILE={path!r}: must be a rules file ({problem})") from None
-        except RulesError as problem:
-            raise EnvironmentRefused(f"ROUTE_RULES_FILE={path!r}: {problem}") from None
-        rules = loaded if rules is None else loaded.over(rules)
-    assert rules is not None  # noqa: S101 - the shipped file is always read
-    return rules
+    try:
+        rules = read_rules(shipped)
+        return read_rules(named).over(rules) if named else rules
+    except RulesError as error:
+        raise EnvironmentRefused(f"ROUTE_RULES_FILE={named[:200]!r}: must be a rules file\n{error}") from None
 
 
 def log_level(environ: Mapping[str, str] | None = None) -> str:

@@ -161,7 +161,7 @@ class PolicyCompiler:
         for shape, by_method in walk(rules.trie.root):
             for rule in by_method.values():
                 self._by_requirement.setdefault(rule.requirement, []).append((shape, rule))
-        self.requirements = tuple(self._by_requirement)
+        self.requirements = {asked: rules[0][1] for asked, rules in self._by_requirement.items()}
         self._memo: dict[frozenset[Requirement], Resources] = {}
         self._specific: dict[Segments, list[_Shape]] = {}
         self._overrun: dict[Segments, list[_Shape]] = {}
@@ -169,8 +169,8 @@ class PolicyCompiler:
     def met(self, principal: Principal | None, now: float) -> frozenset[Requirement]:
         """The requirements that `principal` meets."""
         if principal is None:
-            return frozenset(asked for asked in self.requirements if asked.public)
-        return frozenset(asked for asked in self.requirements if unmet(asked, principal, now) is None)
+            return frozenset(asked for asked, rule in self.requirements.items() if rule.public)
+        return frozenset(asked for asked, rule in self.requirements.items() if unmet(rule, principal, now) is None)
 
     def resources(self, met: frozenset[Requirement]) -> Resources:
         """What whoever meets these requirements, and no others, may call."""

@@ -25,19 +25,16 @@ OTHER_APIS = "*"
 _LEEWAY_SECONDS = 60
 
 
-class Requirement(NamedTuple):
-    """What a rule asks of a principal; all of it. `acr` None: any; `max_auth_age` in seconds, None: any."""
-
-    scopes: frozenset[str] = frozenset()
-    any_scope: frozenset[str] = frozenset()
-    roles: frozenset[str] = frozenset()
-    acr: frozenset[str] | None = None
-    max_auth_age: int | None = None
-    public: bool = False
+# What a rule asks, to be compared with what another asks.
+type Requirement = tuple[object, ...]
 
 
 class RouteRule(NamedTuple):
-    """One rule. `pattern` is its path as written: `/orders/{id}`; empty for `$connect`."""
+    """One rule. `pattern` is its path as written: `/orders/{id}`; empty for `$connect`.
+
+    It asks for all of `scopes`, and one of `any_scope`, of `roles` and of `acr`, where these are given; `max_auth_age`
+    is in seconds. `public` asks for nothing.
+    """
 
     method: str
     pattern: str
@@ -54,7 +51,7 @@ class RouteRule(NamedTuple):
 
     @property
     def requirement(self) -> Requirement:
-        return Requirement(*self[2:])
+        return self[2:]
 
 
 class Decision(NamedTuple):
@@ -85,14 +82,14 @@ class Decision(NamedTuple):
         return (self.error or InsufficientScope)(self.reason, **private)
 
 
-def unmet(requirement: Requirement, principal: Principal, now: float) -> Decision | None:
+def unmet(rule: RouteRule, principal: Principal, now: float) -> Decision | None:
     """The first thing that `principal` lacks, None when it lacks nothing. `now` is in epoch seconds."""
-    if requirement.public:
+    if rule.public:
         return None
-    return _missing_permission(requirement, principal) or _weak_authentication(requirement, principal.claims, now)
+    return _missing_permission(rule, principal) or _weak_authentication(rule, principal.claims, now)
 
 
-def _missing_permission(asked: Requirement, principal: Principal) -> Decision | None:
+def _missing_permission(asked: RouteRule, principal: Principal) -> Decision | None:
     held = principal.scopes
     if not asked.scopes <= held:
         return Decision(False, "missing_scope", None, sorted(asked.scopes), sorted(held), InsufficientScope)
@@ -103,7 +100,7 @@ def _missing_permission(asked: Requirement, principal: Principal) -> Decision | 
     return None
 
 
-def _weak_authentication(asked: Requirement, claims: Mapping[str, object], now: float) -> Decision | None:
+def _weak_authentication(asked: RouteRule, claims: Mapping[str, object], now: float) -> Decision | None:
     if asked.acr is not None:
         acr = claims.get("acr")
         if not isinstance(acr, str) or acr not in asked.acr:
@@ -162,7 +159,7 @@ class ApiRules:
             return Decision(True, "public", rule)
         if principal is None:
             return Decision(False, "authentication_required", rule, error=AuthenticationRequired)
-        lack = unmet(rule.requirement, principal, now)
+        lack = unmet(rule, principal, now)
         return Decision(True, "allowed", rule) if lack is None else lack._replace(rule=rule)
 
 

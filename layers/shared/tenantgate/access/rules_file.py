@@ -66,6 +66,24 @@ def load_rules(text: str, *, source: str) -> RuleSet:
     return rules
 
 
+def read_rules(path: str) -> RuleSet:
+    """The rules of a file, `x.json` in the stead of `x.toml` where there is one: so the build ships them.
+
+    Raises `RulesError`, also when it can't be read.
+    """
+    stem, dot, ending = path.rpartition(".")
+    problem: Exception | None = None
+    for name in (f"{stem}.json", path) if (dot, ending) == (".", "toml") else (path,):
+        try:
+            with open(name, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is an import that a cold start can save
+                text = file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            problem = error
+        else:
+            return load_rules(text, source=name)
+    raise RulesError(path, [(None, f"can't be read: {getattr(problem, 'strerror', None) or problem}")])
+
+
 def _document(text: str, source: str) -> Mapping[str, object]:
     if text.startswith("{"):
         import json  # noqa: PLC0415
@@ -96,7 +114,7 @@ def _rule_set(document: Mapping[str, object], problems: Problems) -> RuleSet:
     apis: dict[str, ApiRules] = {}
     names: set[str] = set()
     tables = _tables(document, "api", (), problems)
-    if not tables:
+    if not tables and "api" not in document:
         problems.append(((), "has no [[api]]: nobody could call anything"))
     for index, table in enumerate(tables):
         place: Place = ("api", index)
@@ -122,7 +140,7 @@ def _routes(api: Mapping[str, object], place: Place, problems: Problems) -> list
     rules: list[RouteRule] = []
     seen: dict[tuple[str, tuple[str, ...]], str] = {}
     tables = _tables(api, "route", place, problems)
-    if not tables:
+    if not tables and "route" not in api:
         problems.append((place, "has no [[api.route]]: every request to this API would be denied"))
     for index, table in enumerate(tables):
         here: Place = (*place, "route", index)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 type Place = tuple[str | int, ...]
 
-_HEADER = re.compile(r"\[\[?\s*([^\]]+?)\s*\]\]?")
-_KEY = re.compile(r"\s*([A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')\s*=")
+_HEADER = re.compile(r"[ \t]*(\[\[?)\s*([^\]]+?)\s*\]\]?")
+_KEY = re.compile(r"[ \t]*([A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')\s*=")
 # What ends a value, or hides such characters within: strings of four kinds, comments, brackets.
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"""|'
@@ -30,14 +30,13 @@ def lines_of(text: str) -> dict[Place, int]:
     position = 0
     while position < len(text):
         line = text.count("\n", 0, position) + 1
-        rest = text[position : position + 1]
-        if rest == "[" and (header := _HEADER.match(text, position)) is not None:
-            names = [name.strip().strip("\"'") for name in header[1].split(".")]
-            table = _entered(names, repeated=text.startswith("[[", position), counts=counts)
+        if (header := _HEADER.match(text, position)) is not None:
+            names = [name.strip().strip("\"'") for name in header[2].split(".")]
+            table = _entered(names, repeated=header[1] == "[[", counts=counts)
             lines[table] = line
             position = header.end()
         elif (key := _KEY.match(text, position)) is not None:
-            lines[(*table, key[1].strip("\"'"))] = line + text.count("\n", position, key.start(1))
+            lines[(*table, key[1].strip("\"'"))] = line
             position = key.end()
         position = _end_of_line(text, position)
     return lines

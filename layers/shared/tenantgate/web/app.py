@@ -9,9 +9,10 @@ from typing import Any, override
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
 from fastapi.routing import iter_route_contexts
-from starlette.routing import BaseRoute
-from starlette.types import ASGIApp
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Scope
 
+from tenantgate.access.rules import ApiRules
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import Settings, get_settings
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
@@ -22,20 +23,27 @@ from tenantgate.web.route_table import RouteTable
 class TenantgateApp(FastAPI):
     """FastAPI with our middleware in place of its own: no route, no failure and no header goes past it."""
 
-    def __init__(self, *, settings: Settings, cors: bool, **options: Any) -> None:
+    def __init__(self, *, settings: Settings, cors: bool, route_rules: ApiRules | None, **options: Any) -> None:
         super().__init__(**options)
         self.settings = settings
         self._cors = cors
+        self._route_rules = route_rules
 
     @override
     def build_middleware_stack(self) -> ASGIApp:
-        headers = Headers(
-            AsyncExitStackMiddleware(self.router), allowed_origins=self.settings.allowed_origins if self._cors else None
-        )
+        app: ASGIApp = AsyncExitStackMiddleware(self.router)
+        if self._route_rules is not None:
+            from tenantgate.web.route_rules import RouteRules  # noqa: PLC0415  (no function behind API Gateway needs it)
+
+            app = RouteRules(app, rules=self._route_rules, is_route=self._is_route)
+        headers = Headers(app, allowed_origins=self.settings.allowed_origins if self._cors else None)
         errors = ErrorRendering(
             headers, debug=self.settings.is_development, routes=lambda: self.route_table, finish=headers.finish
         )
         return RequestLogging(errors)
+
+    def _is_route(self, scope: Scope) -> bool:
+        return any(route.matches(scope)[0] is Match.FULL for route in self.router.routes)
 
     @override
     def openapi(self) -> dict[str, Any]:
@@ -60,17 +68,20 @@ def create_app(
     extra_routes: Sequence[BaseRoute] = (),
     cors: bool = True,
     service: str = "tenantgate",
+    route_rules: ApiRules | None = None,
 ) -> TenantgateApp:
     """An ASGI application of these routers.
 
-    `cors=False` where API Gateway answers cross-origin requests. `settings` defaults to the process's. Configures the
-    process's logging. Bodies over 64 KiB are refused with VAL_003 as soon as a route reads them.
+    `route_rules` where no API Gateway asks the authorizer before: every request is held to them. `cors=False` where API
+    Gateway answers cross-origin requests. `settings` defaults to the process's. Configures the process's logging. Bodies
+    over 64 KiB are refused with VAL_003 as soon as a route reads them.
     """
     settings = settings or get_settings()
     configure_logging(level=settings.effective_log_level, service=service)
     app = TenantgateApp(
         settings=settings,
         cors=cors,
+        route_rules=route_rules,
         title="Tenantgate",
         version=settings.version,
         lifespan=lifespan,

@@ -21,6 +21,10 @@ from tenantgate.web.show_pages import ShowPages
 __all__ = ["CurrentPrincipal", "ShowPages", "VerifiedPrincipal", "bearer_credential", "get_current_user"]
 
 
+# Set in a request's scope, which no client can write, by what verified the bearer token before the route runs.
+PRINCIPAL_KEY = "tenantgate.principal"
+
+
 async def get_current_user(request: Request) -> Principal:
     """The caller; raises AuthenticationRequired or a TokenError.
 
@@ -34,6 +38,8 @@ async def get_current_user(request: Request) -> Principal:
 
 async def get_verified_user(request: Request) -> Principal:
     """The caller, by verifying the bearer token here; a missing key is fetched in a worker thread."""
+    if isinstance(verified := request.scope.get(PRINCIPAL_KEY), Principal):
+        return verified
     token = bearer_token(request.headers.get("authorization"))
     credential = bearer_credential(request)
     try:

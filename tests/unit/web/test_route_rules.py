@@ -1,0 +1,242 @@
+"""The container holds every request to the route rules, by the authorizer's engine, and answers denials itself."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from fastapi import APIRouter
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from container.app import SHIPPED_RULES, container_app, container_rules
+from tenantgate.access.principal import Principal
+from tenantgate.access.rules import CONTAINER_API, OTHER_APIS, ApiRules, RouteRule
+from tenantgate.access.rules_file import read_rules
+from tenantgate.settings import SettingsError
+from tenantgate.web.app import create_app
+from tenantgate.web.dependencies import CurrentPrincipal
+from tests.support.web import ISSUER, TENANT, Issuer, make_settings
+from tests.template.test_api import BEHIND_THE_AUTHORIZER, PUBLIC, SELF_VERIFYING
+
+router = APIRouter()
+
+
+@router.get("/open")
+async def open_() -> str:
+    return "open"
+
+
+@router.get("/notes")
+@router.post("/notes")
+@router.get("/notes/secret")
+@router.get("/notes/{note}")
+@router.get("/forgotten")
+async def guarded() -> str:
+    return "guarded"
+
+
+@router.get("/who")
+async def who(principal: CurrentPrincipal) -> str:
+    return principal.user_id
+
+
+RULES = ApiRules(
+    "container",
+    [
+        RouteRule("GET", "/open", public=True),
+        RouteRule("GET", "/notes"),
+        RouteRule("POST", "/notes", scopes=frozenset({"write"})),
+        RouteRule("GET", "/notes/{note}", any_scope=frozenset({"read", "all"})),
+        RouteRule("GET", "/notes/secret", roles=frozenset({"keeper"}), acr=frozenset({"mfa"}), max_auth_age=300),
+        RouteRule("GET", "/who"),
+    ],
+)
+
+
+@pytest.fixture(scope="module")
+def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
+    return Issuer.in_folder(tmp_path_factory.mktemp("issuer"))
+
+
+@pytest.fixture(scope="module")
+def client(issuer: Issuer) -> TestClient:
+    app = create_app(router, settings=issuer.settings(), route_rules=RULES)
+    return TestClient(app, base_url="https://gate.example.test", raise_server_exceptions=False)
+
+
+def bearing(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "claims", "status", "code"),
+    [
+        pytest.param("GET", "/open", None, 200, None, id="public"),
+        pytest.param("GET", "/notes", {}, 200, None, id="any-principal"),
+        pytest.param("GET", "/notes", None, 401, "AUTH_007", id="nobody"),
+        pytest.param("GET", "/notes", {"exp": 1_700_000_600, "iat": 1_700_000_000}, 401, "AUTH_003", id="expired"),
+        pytest.param("GET", "/notes", {"tenant_id": None}, 403, "AUTH_005", id="no-tenant"),
+        pytest.param("POST", "/notes", {"scope": "write"}, 200, None, id="scope"),
+        pytest.param("POST", "/notes", {"scope": "read"}, 403, "AUTH_010", id="wrong-scope"),
+        pytest.param("GET", "/notes/1", {"scope": "all"}, 200, None, id="one-of-two-scopes"),
+        pytest.param("GET", "/notes/secret", {"scope": "all"}, 403, "AUTH_010", id="literal-before-parameter"),
+        pytest.param("GET", "/notes/%73ecret", {"scope": "all"}, 403, "AUTH_010", id="literal-in-disguise"),
+        pytest.param("GET", "/forgotten", {"scope": "write read"}, 403, "AUTH_010", id="no-rule"),
+        pytest.param("GET", "/forgotten", None, 401, "AUTH_007", id="no-rule-nobody"),
+        pytest.param("GET", "/notes%0A", None, 401, "AUTH_007", id="what-only-the-router-takes-for-the-path"),
+        pytest.param("GET", "/nothing", None, 404, "VAL_005", id="no-route"),
+        pytest.param("GET", "/notes/", None, 404, "VAL_005", id="trailing-slash"),
+        pytest.param("DELETE", "/notes", None, 405, "VAL_006", id="no-method"),
+        pytest.param("HEAD", "/notes", None, 405, None, id="head"),
+    ],
+)
+def test_request_is_held_to_its_rule(
+    client: TestClient, issuer: Issuer, *, method: str, path: str, claims: dict[str, object] | None, status: int,
+    code: str | None,
+) -> None:  # fmt: skip
+    answer = client.request(method, path, headers={} if claims is None else bearing(issuer.token(**claims)))
+
+    assert answer.status_code == status, answer.text
+    if code is not None:
+        assert answer.json()["error"]["code"] == code
+
+
+def test_missing_scope_is_a_challenge_that_names_it(client: TestClient, issuer: Issuer) -> None:
+    answer = client.post("/notes", headers=bearing(issuer.token(scope="read")))
+
+    assert answer.headers["www-authenticate"] == (
+        'Bearer realm="tenantgate", error="insufficient_scope", '
+        'error_description="The credential doesn\'t allow this", scope="write"'
+    )
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        pytest.param({"acr": "pwd", "auth_time": time.time()}, id="weak"),
+        pytest.param({"acr": "mfa", "auth_time": time.time() - 3600}, id="old"),
+        pytest.param({"acr": "mfa"}, id="unknown-age"),
+    ],
+)
+def test_step_up_is_asked_for(client: TestClient, issuer: Issuer, claims: dict[str, object]) -> None:
+    # RFC 9470 §3: a 401 that names what a new sign-in must achieve.
+    answer = client.get("/notes/secret", headers=bearing(issuer.token(roles=["keeper"], **claims)))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_011")
+    assert answer.headers["www-authenticate"] == (
+        'Bearer realm="tenantgate", error="insufficient_user_authentication", '
+        'error_description="A stronger or more recent sign-in is required", acr_values="mfa", max_age="300"'
+    )
+
+
+def test_stepped_up_sign_in_passes(client: TestClient, issuer: Issuer) -> None:
+    token = issuer.token(roles=["keeper"], acr="mfa", auth_time=int(time.time()) - 10)
+
+    assert client.get("/notes/secret", headers=bearing(token)).status_code == 200
+
+
+def test_principal_of_the_rules_is_that_of_the_route(client: TestClient, issuer: Issuer) -> None:
+    assert client.get("/who", headers=bearing(issuer.token(sub="somebody"))).json() == "somebody"
+
+
+def test_preflights_need_no_credential(client: TestClient) -> None:
+    asked = {"origin": "https://app.example.test", "access-control-request-method": "GET"}
+
+    assert client.options("/notes", headers=asked).status_code == 204
+
+
+SCOPES = ("read", "write", "all")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.builds(
+            lambda method, path, scope: RouteRule(method, path, any_scope=frozenset({scope} if scope else ())),
+            st.sampled_from(["GET", "POST", "ANY"]),
+            st.sampled_from(["/notes", "/notes/{note}", "/notes/secret", "/{all+}", "/notes/{rest+}", "/{any}"]),
+            st.sampled_from([None, *SCOPES]),
+        ),
+        max_size=5,
+        unique_by=lambda rule: (rule.method, rule.pattern),
+    ),
+    st.sets(st.sampled_from(SCOPES)),
+    st.sampled_from([("GET", "/notes"), ("POST", "/notes"), ("GET", "/notes/1"), ("GET", "/notes/secret")]),
+)
+def test_container_decides_as_the_authorizers_engine(
+    issuer: Issuer, rules: list[RouteRule], scopes: set[str], route: tuple[str, str]
+) -> None:
+    api = ApiRules("container", rules)
+    app = create_app(router, settings=issuer.settings(LOG_LEVEL="ERROR"), route_rules=api)
+    client = TestClient(app, base_url="https://gate.example.test")
+    principal = Principal("user-1", TENANT, ISSUER, frozenset(scopes), int(time.time()) + 60)
+
+    answer = client.request(*route, headers=bearing(issuer.token(scope=" ".join(scopes))))
+
+    assert (answer.status_code == 200) == api.decide(*route, principal, now=time.time()).allowed
+
+
+class TestTheProductsOwnRules:
+    rules = read_rules(str(SHIPPED_RULES))
+
+    def test_each_route_of_the_template_has_its_rule(self) -> None:
+        listed = {rule.route: rule.public for rule in self.rules.for_api(CONTAINER_API).rules}
+        public = {key.replace("{proxy+}", "{path+}") for key in [*PUBLIC, *SELF_VERIFYING] if key != "$default"}
+        documentation = {"GET /docs", "GET /docs/{asset+}"}
+
+        assert {route for route, is_public in listed.items() if is_public} == public | documentation
+        assert {route for route, is_public in listed.items() if not is_public} == set(BEHIND_THE_AUTHORIZER)
+
+    def test_behind_the_authorizer_the_rules_are_the_same_and_nothing_is_public(self) -> None:
+        guarded = [rule for rule in self.rules.for_api(CONTAINER_API).rules if not rule.public]
+
+        assert list(self.rules.for_api(OTHER_APIS).rules) == guarded
+
+    def test_container_starts_with_them_and_guards(self, issuer: Issuer) -> None:
+        app = container_app(issuer.settings(DATABASE_URL="postgresql://u:p@127.0.0.1:1/n"))
+        client = TestClient(app, base_url="https://gate.example.test")
+
+        assert client.get("/api/v1/health/live").status_code == 200
+        assert client.get("/api/v1/auth/me").json()["error"]["code"] == "AUTH_007"
+        assert client.get("/api/v1/auth/me", headers=bearing(issuer.token())).status_code == 200
+        assert client.get("/api/v1/auth/validate").json()["error"]["code"] == "AUTH_007"
+        assert client.get("/api/v1/nothing").status_code == 404
+
+
+RULES_TEXT = """\
+version = 1
+[[api]]
+name = "mine"
+ids = ["{id}"]
+[[api.route]]
+route = "GET /mine"
+"""
+
+
+class TestRouteRulesFile:
+    def test_its_block_for_the_container_replaces_the_products_own(self, tmp_path: Path) -> None:
+        file = tmp_path / "rules.toml"
+        file.write_text(RULES_TEXT.replace("{id}", "container"))
+
+        assert container_rules(make_settings(ROUTE_RULES_FILE=str(file))).name == "mine"
+
+    @pytest.mark.parametrize("api_id", ["*", "a1b2c3d4e5"])
+    def test_without_such_a_block_the_products_own_rules_stay(self, tmp_path: Path, api_id: str) -> None:
+        file = tmp_path / "rules.toml"
+        file.write_text(RULES_TEXT.replace("{id}", api_id))
+
+        assert container_rules(make_settings(ROUTE_RULES_FILE=str(file))).name == "tenantgate-container"
+
+    def test_a_broken_one_stops_the_start_and_says_where(self, tmp_path: Path) -> None:
+        file = tmp_path / "rules.toml"
+        file.write_text(RULES_TEXT.replace("GET", "GOT").replace("{id}", "*"))
+
+        with pytest.raises(SettingsError, match=r"ROUTE_RULES_FILE is (?s:.)*rules\.toml:6: "):
+            container_rules(make_settings(ROUTE_RULES_FILE=str(file)))
+
+    def test_a_missing_one_stops_the_start(self) -> None:
+        with pytest.raises(SettingsError, match=r"ROUTE_RULES_FILE is '/nowhere'(?s:.)*can't be read"):
+            container_rules(make_settings(ROUTE_RULES_FILE="/nowhere"))
