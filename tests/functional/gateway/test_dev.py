@@ -276,4 +276,4 @@ def test_a_template_that_cannot_be_emulated_stops_the_start_with_its_place(tmp_p
     path = write_project(tmp_path, template, {"old": "def lambda_handler(event, context): pass"})
     failed = command("dev", "--port", "0", "--data-dir", str(tmp_path / "data"), "--template", str(path))
     assert failed.returncode == 1
-    assert "Resources.Old.Properties.Events.A: REST APIs aren't emulated" in failed.stderr
+    assert "Resources.Old.Properties.Events.A: an event of type Api needs Path and Method" in failed.stderr

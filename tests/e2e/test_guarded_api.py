@@ -1,0 +1,120 @@
+"""The example stack of another team, guarded by our authorizer, run as its README says."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tenantgate.provider.demo import DEMO_TENANT_ID
+from tests.support.stack import ROOT, RunningStack, dev_stack
+
+EXAMPLE = ROOT / "examples" / "guarded_api"
+ROUTES = {"GET /orders": 200, "GET /orders/7": 200, "POST /orders": 403, "GET /status": 200}
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the example, which a test may change."""
+    return shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("team") / "guarded_api")
+
+
+@pytest.fixture(scope="module")
+def stack(example: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    with dev_stack(tmp_path_factory.mktemp("data"), "--with", str(example / "template.yaml")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def token(stack: RunningStack) -> str:
+    command = [sys.executable, "-m", "tenantgate_cli.main", "token", "--data-dir", str(stack.data_dir)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def address(stack: RunningStack, api: str) -> str:
+    (line,) = (line for line in stack.ready_lines if f"({api}, " in line)
+    return line.split()[1]
+
+
+@pytest.fixture(params=["OrdersRestApi", "OrdersHttpApi"])
+def api(request: pytest.FixtureRequest, stack: RunningStack) -> str:
+    return address(stack, request.param)
+
+
+def ask(api: str, request: str, token: str | None = None) -> httpx2.Response:
+    method, path = request.split()
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return httpx2.request(method, f"{api}{path}", headers=headers, timeout=30, trust_env=False)
+
+
+def test_the_ready_lines_name_each_api(stack: RunningStack) -> None:
+    assert len(stack.ready_lines) <= 15
+    port = int(stack.url.rpartition(":")[2])
+    addresses = [address(stack, name) for name in ("OrdersRestApi", "OrdersHttpApi")]
+    assert addresses[0].endswith("/v1")
+    assert all(url.startswith("http://127.0.0.1:") and f":{port}" not in url for url in addresses)
+
+
+def test_a_token_opens_its_routes_and_no_others_in_any_order(api: str, token: str) -> None:
+    for request in (*ROUTES, *reversed(ROUTES), *ROUTES):
+        assert (request, ask(api, request, token).status_code) == (request, ROUTES[request])
+
+
+def test_the_backend_knows_user_and_tenant_without_reading_a_token(api: str, token: str) -> None:
+    said = ask(api, "GET /orders/7", token).json()
+    assert said["order"] == "three apples"
+    assert said["tenant_id"] == DEMO_TENANT_ID
+    assert said["user_id"]
+    assert "openid" in said["scopes"]
+
+
+@pytest.mark.parametrize("wrong", [None, "x.y.z"], ids=["without", "forged"])
+def test_nobody_passes_without_a_good_token_except_where_it_is_open(api: str, wrong: str | None) -> None:
+    for request in ROUTES:
+        answer = ask(api, request, wrong)
+        assert answer.status_code == (200 if request == "GET /status" else 401)
+
+
+def test_what_a_client_is_told(stack: RunningStack, token: str) -> None:
+    rest, http = address(stack, "OrdersRestApi"), address(stack, "OrdersHttpApi")
+    refused = ask(rest, "GET /orders")
+    assert refused.json() == {"message": "Unauthorized", "request_id": refused.headers["x-amzn-requestid"]}
+    assert refused.headers["www-authenticate"] == "Bearer"
+    denied = ask(rest, "POST /orders", token)
+    assert denied.json()["message"].startswith("User is not authorized to access this resource")
+    assert ask(http, "GET /orders").json() == {"message": "Unauthorized"}
+    assert ask(http, "POST /orders", token).json() == {"message": "Forbidden"}
+    assert ask(rest, "GET /nothing", token).status_code == 403
+    assert ask(http, "GET /nothing", token).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["OrdersRestApi", "OrdersHttpApi"])
+def test_a_denial_has_its_receipt_under_the_id_that_the_client_sees(stack: RunningStack, token: str, name: str) -> None:
+    # Another spelling of the same credential: no answer to it is cached, whose receipt would be under an earlier id.
+    headers = {"authorization": f"BEARER {token}"}
+    answer = httpx2.post(f"{address(stack, name)}/orders", headers=headers, timeout=30, trust_env=False)
+    request_id = answer.headers["x-amzn-requestid" if name == "OrdersRestApi" else "apigw-requestid"]
+    log = (stack.data_dir / "logs" / "AuthorizerFunction.log").read_text()
+    (line,) = (line for line in log.splitlines() if request_id in line and '"denied"' in line)
+    assert "orders:write" in line
+    assert token not in log
+
+
+def test_our_own_api_is_served_as_before(stack: RunningStack, token: str) -> None:
+    assert ask(stack.url, "GET /api/v1/auth/me", token).status_code == 200
+    assert ask(stack.url, "GET /orders", token).status_code == 404
+
+
+def test_a_change_of_the_rules_is_taken_at_once(stack: RunningStack, example: Path, token: str) -> None:
+    rest = address(stack, "OrdersRestApi")
+    rules = example / "rules.toml"
+    rules.write_text(rules.read_text().replace('scopes = ["orders:write"]', 'scopes = ["openid"]'))
+    stack.wait_for_line(lambda line: line.startswith("changed: rules.toml; starting anew: AuthorizerFunction"))
+    # Another spelling of the same credential has no cached answer.
+    answer = httpx2.post(f"{rest}/orders", headers={"authorization": f"bearer {token}"}, timeout=30, trust_env=False)
+    assert answer.status_code == 201
