@@ -19,6 +19,8 @@ app = typer.Typer(
 )
 migrate = typer.Typer(help="Bring the database's schema up, down, or say where it is.", no_args_is_help=True)
 app.add_typer(migrate, name="migrate")
+rules = typer.Typer(help="The route rules: who may call which route.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
 jwks = typer.Typer(help="Key sets of the trusted issuers.", no_args_is_help=True)
 app.add_typer(jwks, name="jwks")
 
@@ -115,6 +117,35 @@ def jwks_bundle(
         from tenantgate_cli.jwks_bundle import run
 
         run(layer)
+
+
+@rules.command()
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="The rules file; else ROUTE_RULES_FILE, else the product's own.")
+    ] = None,
+    template: Annotated[
+        Path | None, typer.Option(help="A SAM or CloudFormation template that puts APIs behind the authorizer.")
+    ] = None,
+    api: Annotated[
+        str | None, typer.Option(help="The name of the rules for the template's APIs, where their ids don't tell.")
+    ] = None,
+) -> None:
+    """Say, with its line, what is wrong with the rules, or unsafe in how a template uses the authorizer."""
+    with _failures():
+        from tenantgate_cli.rules import check
+
+        if not check(file, template, api):
+            raise typer.Exit(1)
+
+
+@rules.command(name="json")
+def rules_json(file: Annotated[Path, typer.Argument(help="The rules file, TOML.")]) -> None:
+    """Print the rules as JSON, which ROUTE_RULES_FILE may name too: it loads faster at a cold start."""
+    with _failures():
+        from tenantgate_cli.rules import compiled
+
+        typer.echo(compiled(file), nl=False)
 
 
 @migrate.command()

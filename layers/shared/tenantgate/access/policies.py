@@ -14,6 +14,7 @@ and never opening anything elsewhere. `tenantgate rules check --template` finds 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from tenantgate.access.principal import Principal
@@ -33,6 +34,7 @@ _NOT_PLAIN = ("*//*", "*/.", "*/..", "*/./*", "*/../*")
 _DISGUISED = ("*%2F*", "*%2f*", "*%2E*", "*%2e*", "*%25*")
 _ENCODED = ("*%*",)
 _MEMO_SIZE = 256
+_MOST_COMBINED = 8
 
 TOO_LARGE = "too_large"
 NOT_EXPRESSIBLE = "not_expressible"
@@ -201,6 +203,21 @@ class PolicyCompiler:
                 pass
         return problem
 
+    def first_incomplete(self, *, stage_arn_length: int = 100) -> Resources | None:
+        """A principal's policy that isn't complete, None if everybody's is: what is checked before a cache is trusted.
+
+        Tries every combination of met requirements up to eight; of more, all, none, each alone and each missing.
+        """
+        public = [asked for asked, rule in self.requirements.items() if rule.public]
+        others = [asked for asked in self.requirements if asked not in public]
+        for met in _combinations(others):
+            found = self.resources(frozenset((*public, *met)))
+            if found.problem:
+                return found
+            if _document("/" * stage_arn_length, found.allow, found.deny) is None:
+                return Resources(problem=TOO_LARGE)
+        return None
+
     def denied(self, met: frozenset[Requirement]) -> list[tuple[Segments, str]]:
         return [
             (shape, rule.method)
@@ -224,6 +241,16 @@ class PolicyCompiler:
         if found is None:
             found = self._overrun[shape] = overrun(self._rules.trie, shape)
         return found
+
+
+def _combinations(items: list[Requirement]) -> Iterator[Iterable[Requirement]]:
+    if len(items) > _MOST_COMBINED:
+        yield from (items, ())
+        yield from ([item] for item in items)
+        yield from ([item for item in items if item is not missing] for missing in items)
+        return
+    for chosen in range(1 << len(items)):
+        yield [item for place, item in enumerate(items) if chosen >> place & 1]
 
 
 class _Compilation:
