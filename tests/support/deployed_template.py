@@ -82,12 +82,12 @@ def require_uv() -> None:
 
 
 @cache
-def deployed_stack() -> Stack:
-    """The template, translated by SAM's own translator."""
+def deployed_stack(template: Path = TEMPLATE) -> Stack:
+    """The template, ours unless another is given, translated by SAM's own translator."""
     require_uv()
     script = Path(__file__).with_name("translate_template.py")
     done = subprocess.run(
-        tool(f"aws-sam-cli=={SAM_VERSION}", "python", str(script), str(TEMPLATE)),
+        tool(f"aws-sam-cli=={SAM_VERSION}", "python", str(script), str(template)),
         env=tool_environment() | {"AWS_DEFAULT_REGION": "us-east-1"},
         capture_output=True,
         text=True,

@@ -21,6 +21,8 @@ from tenantgate_cli.gateway.template_resources import ApiEvent, Resources, autho
 from tenantgate_cli.gateway.template_values import boolean, mapping, method_of, number, strings
 
 IMPLICIT = "ServerlessHttpApi"
+# API Gateway's own, for an authorizer that has identity sources and says nothing of it.
+_DEFAULT_TTL = 300
 _KINDS = {
     "Headers": "$request.header.",
     "QueryStrings": "$request.querystring.",
@@ -78,7 +80,7 @@ def _authorizers(
             raise TemplateError(f"{place}.EnableSimpleResponses: needs AuthorizerPayloadFormatVersion 2.0")
         identity = mapping(given.get("Identity"), f"{place}.Identity")
         sources = identity_sources(identity, _KINDS, place)
-        ttl = time_to_live(identity.get("ReauthorizeEvery", 0), sources, place)
+        ttl = time_to_live(identity.get("ReauthorizeEvery", _DEFAULT_TTL if sources else 0), sources, place)
         authorizers[name] = Authorizer(name, function, sources, ttl, Payload(version), simple)
     return authorizers
 

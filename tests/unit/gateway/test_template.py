@@ -131,6 +131,20 @@ def test_the_default_authorizer_guards_what_doesnt_opt_out(tmp_path: Path) -> No
     assert (guarded.authorizer, opened.authorizer) == ("Gate", None)
 
 
+@pytest.mark.parametrize(
+    ("identity", "ttl"),
+    [
+        pytest.param("", 0, id="nothing-to-cache-by"),
+        pytest.param("      Identity: { Headers: [Authorization] }\n", 300, id="cached-by-default"),
+        pytest.param("      Identity: { Headers: [Authorization], ReauthorizeEvery: 0 }\n", 0, id="not-cached"),
+    ],
+)
+def test_how_long_an_answer_is_cached(tmp_path: Path, identity: str, ttl: int) -> None:
+    given = "".join(line for line in AUTHORIZER.splitlines(keepends=True) if "Identity" not in line) + identity
+    read = read_template(write(tmp_path, api(given) + function_resource("Guard", "guard")))
+    assert read.api.authorizers["Gate"].ttl == ttl
+
+
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 def test_reads_an_authorizer_that_answers_policies(tmp_path: Path, version: str) -> None:
     given = AUTHORIZER.replace('"2.0"', f'"{version}"').replace("      EnableSimpleResponses: true\n", "")

@@ -1,0 +1,122 @@
+"""A guarded stack as SAM would deploy it: what our gateway reads of the same template is what API Gateway is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tenantgate_cli.gateway.model import Api, Authorizer, Kind, Template
+from tenantgate_cli.gateway.template import read_template
+from tests.support.deployed_template import Stack, deployed_stack, require_uv
+from tests.support.guard_page import ROOT, sam_stack
+from tests.support.guarded_apis import write_guarded_apis
+
+EXAMPLE = ROOT / "examples" / "guarded_api" / "template.yaml"
+
+
+def page(folder: Path) -> Path:
+    path = folder / "template.yaml"
+    path.write_text(sam_stack())
+    return path
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(lambda _: EXAMPLE, id="example"),
+        pytest.param(page, id="page"),
+        pytest.param(write_guarded_apis, id="every-integration"),
+    ],
+)
+def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    write: Callable[[Path], Path] = request.param
+    return write(tmp_path_factory.mktemp("guarded"))
+
+
+@pytest.fixture(scope="module")
+def deployed(path: Path) -> Stack:
+    require_uv()
+    return deployed_stack(path)
+
+
+@pytest.fixture(scope="module")
+def read(path: Path) -> Template:
+    required = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS": "https://app.example.com"}
+    return read_template(path, after=read_template(ROOT / "template.yaml", required))
+
+
+def definition(deployed: Stack, api: Api) -> dict[str, Any]:
+    body: dict[str, Any] = deployed.properties(api.id)["Body"]
+    return body
+
+
+def told(deployed: Stack, api: Api, name: str) -> dict[str, Any]:
+    body = definition(deployed, api)
+    schemes = body["securityDefinitions"] if api.kind is Kind.REST else body["components"]["securitySchemes"]
+    scheme: dict[str, Any] = schemes[name]
+    return scheme
+
+
+def test_authorizers(deployed: Stack, read: Template) -> None:
+    assert read.apis
+    for api in read.apis:
+        for name, gate in api.authorizers.items():
+            scheme = told(deployed, api, name)
+            given = scheme["x-amazon-apigateway-authorizer"]
+            # What a template leaves out is the service's own default.
+            default = 300 if gate.identity_sources else 0
+            assert given.get("authorizerResultTtlInSeconds", default) == gate.ttl
+            if api.kind is Kind.REST:
+                _compare_rest(scheme, given, gate)
+            else:
+                assert given.get("identitySource", []) == list(gate.identity_sources)
+                assert given["authorizerPayloadFormatVersion"] == gate.payload
+                assert given.get("enableSimpleResponses", False) is gate.simple
+
+
+def _compare_rest(scheme: dict[str, Any], given: dict[str, Any], gate: Authorizer) -> None:
+    assert given["type"] == gate.payload.lower()
+    if "identitySource" in given:
+        assert given["identitySource"].split(", ") == list(gate.identity_sources)
+    else:
+        assert gate.identity_sources == (f"method.request.header.{scheme['name']}",)
+
+
+def test_routes_and_who_guards_them(deployed: Stack, read: Template) -> None:
+    for api in read.apis:
+        deployed_routes = {
+            (method.upper(), path): [name for need in operation.get("security", []) for name in need]
+            for path, methods in definition(deployed, api)["paths"].items()
+            for method, operation in methods.items()
+        }
+        ours = {(route.method, route.path): [route.authorizer] if route.authorizer else [] for route in api.routes}
+        assert {key: [name for name in names if name != "NONE"] for key, names in deployed_routes.items()} == ours
+
+
+def test_gateway_responses(deployed: Stack, read: Template) -> None:
+    for api in read.apis:
+        if api.kind is not Kind.REST:
+            continue
+        given = definition(deployed, api).get("x-amazon-apigateway-gateway-responses", {})
+        assert set(given) == set(api.gateway_responses)
+        for kind, ours in api.gateway_responses.items():
+            headers = given[kind].get("responseParameters", {})
+            assert {
+                name.removeprefix("gatewayresponse.header."): value for name, value in headers.items()
+            } == ours.headers
+            assert given[kind].get("responseTemplates", {}) == ours.templates
+
+
+def test_nothing_asks_for_a_permission_on_our_stacks_function(deployed: Stack) -> None:
+    for body in deployed.resources("AWS::Lambda::Permission").values():
+        assert "ImportValue" not in json.dumps(body["Properties"]["FunctionName"])
+        assert "AuthorizerArn" not in json.dumps(body["Properties"]["FunctionName"])
+
+
+def test_stages(deployed: Stack, read: Template) -> None:
+    names = {stage["Properties"]["StageName"] for stage in deployed.resources("AWS::ApiGateway::Stage").values()}
+    assert names == {api.stage for api in read.apis if api.kind is Kind.REST}
