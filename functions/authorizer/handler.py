@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Mapping
 
-from functions.authorizer.decision import Answer, Authorizer
-from tenantgate.access.environment import bearer_credential, log_level, service_name
+# Importing makes objects that stay: collecting in between finds nothing, and takes a tenth of a cold start.
+gc.disable()
+
+from functions.authorizer.decision import Answer, Authorizer  # noqa: E402
+from tenantgate.access.environment import bearer_credential, log_level, service_name  # noqa: E402
 
 
 class _LogWhenNeeded(logging.Handler):
@@ -30,6 +34,8 @@ def _prepare_logging() -> None:
 
 _prepare_logging()
 _authorizer = Authorizer(bearer_credential())
+gc.freeze()
+gc.enable()
 
 
 def lambda_handler(event: Mapping[str, object], context: object) -> Answer:

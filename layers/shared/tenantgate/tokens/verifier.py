@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature as BadSignature
 
@@ -27,6 +26,7 @@ from tenantgate.tokens.compact import Header, decode, json_object, parse_header,
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.keys import IssuerKeys, KeyFetchNeeded, KeySource
 from tenantgate.tokens.policy import TokenPolicy
+from tenantgate.tokens.records import Record
 
 __all__ = ["KeyFetchNeeded", "TokenVerifier", "VerifiedToken"]
 
@@ -37,8 +37,10 @@ MEMO_SIZE = 512
 _HEADERS = 64
 
 
-class VerifiedToken(NamedTuple):
+class VerifiedToken(Record):
     """A token whose every check passed. Times are whole epoch seconds; `claims` is read-only."""
+
+    __slots__ = ()
 
     issuer: str
     subject: str
@@ -89,14 +91,18 @@ class TokenVerifier:
         issued_at, expires_at, valid_from = check.check_times(claims, now, leeway, self._longest)
         check.check_audience(claims, policy)
         subject = check.required_text(claims, "sub")
-        answer = VerifiedToken(
-            policy.issuer,
-            subject if policy.user_claim == "sub" else check.required_text(claims, policy.user_claim),
-            issued_at,
-            expires_at,
-            check.scopes_of(claims, policy.scope_claims),
-            MappingProxyType(claims),
-            check.required_text(claims, "jti") if "jti" in claims else None,
+        # `tuple.__new__` is what the constructor comes to, in a third of the time.
+        answer = tuple.__new__(
+            VerifiedToken,
+            (
+                policy.issuer,
+                subject if policy.user_claim == "sub" else check.required_text(claims, policy.user_claim),
+                issued_at,
+                expires_at,
+                check.scopes_of(claims, policy.scope_claims),
+                MappingProxyType(claims),
+                check.required_text(claims, "jti") if "jti" in claims else None,
+            ),
         )
         if not allow_expired:
             # Last, so that only a token that was good once is called expired.
