@@ -20,7 +20,7 @@ class Record(tuple[object, ...]):
     _defaults: ClassVar[Mapping[str, object]] = {}
 
     def __init_subclass__(cls) -> None:
-        # `inspect` would be the costliest import of all. A class without annotations of its own keeps its base's fields.
+        # `inspect` would be the costliest import of all. Without annotations of its own, a class keeps its base's.
         cls._fields = tuple(cls.__dict__.get("__annotations__", cls._fields))  # noqa: RUF063
         cls._defaults = {name: cls.__dict__[name] for name in cls._fields if name in cls.__dict__}
         for place, name in enumerate(cls._fields):
