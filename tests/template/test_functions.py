@@ -88,7 +88,7 @@ def test_secret_things_are_told_to_those_who_need_them_alone(stack: Stack) -> No
     }
 
     assert {variable: functions for variable, functions in told.items() if functions} == {
-        "DATABASE_URL": NEEDS_THE_DATABASE,
+        "DATABASE_URL": NEEDS_THE_DATABASE | {"MigrationRunnerFunction"},
         "DATABASE_OWNER_URL": {"MigrationRunnerFunction"},
         "AWS_SECRETS_MANAGER_SECRET_ID": NEEDS_THE_SECRET,
     }
