@@ -12,6 +12,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from tenantgate import __version__
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import Settings, get_settings
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
@@ -72,7 +73,7 @@ def create_app(
         settings=settings,
         cors=cors,
         title="Tenantgate",
-        version=settings.version,
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
