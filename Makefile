@@ -54,7 +54,7 @@ build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86
 	@$(RUN)/python -m tenantgate_cli.sam build --arch $(ARCH)
 
 bench: tools ## Measure, and write the figures into docs/PERFORMANCE.md
-	@echo "filled in by the benchmark"
+	@$(RUN)/python -m benchmarks
 
 docs: tools ## Write the generated docs anew
 	@$(RUN)/tenantgate docs

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import platform
 import sys
 from datetime import UTC, datetime
@@ -20,12 +21,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, to see that it works; writes nothing")
     options = parser.parse_args()
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        tell(f"other work is running (load average {load:.1f}): figures will be worse, and ratios of times unsure")
     build_dir = cold_start.built(None, tell)
     starts = asyncio.run(cold_start.measure(build_dir, 2 if options.quick else 15, tell))
     tell("verifying tokens")
     figures = verify.measure(3 if options.quick else 25)
     sections = {
-        "machine": machine(),
+        "machine": machine(load),
         "cold-start": cold_start.table(starts),
         "verify": verify_table(figures),
     }
@@ -39,14 +43,15 @@ def main() -> int:
     return 0
 
 
-def machine() -> str:
+def machine(load: float) -> str:
     """Where and when the figures were taken."""
     processors = Path("/proc/cpuinfo")
     count = processors.read_text(encoding="utf-8").count("processor\t") if processors.exists() else 0
     cores = f"{count} cores, " if count else ""
     return (
         f"Taken {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on {cores}{platform.machine()}, "
-        f"{platform.system()}; load generator and servers on the same machine.\n"
+        f"{platform.system()}; load generator and servers on the same machine. Load average when the run began: "
+        f"{load:.1f}; above 0.5 other work was running, and the columns of CPU say more than those of time.\n"
     )
 
 

@@ -1,4 +1,8 @@
-"""`python -m container.start`: bring the database up to date, as its owner, then serve in this same process id."""
+"""`python -m container.start`: bring the database up to date, as its owner, then serve in this same process id.
+
+The user in `DATABASE_URL` gets its login and the application's rights, so that a host which hands out an owner's URL
+alone needs no SQL by hand.
+"""
 
 import logging
 import os
@@ -6,6 +10,7 @@ import sys
 from typing import NoReturn
 
 from tenantgate.database.migrator import owner_url, upgrade
+from tenantgate.database.roles import ensure_login
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import SettingsError, get_settings
 
@@ -15,12 +20,13 @@ logger = logging.getLogger("container.start")  # run as __main__
 def main() -> NoReturn:
     try:
         settings = get_settings()
-        owner = owner_url()
+        owner, application = owner_url(), settings.required_database_url
     except SettingsError as error:
         sys.exit(str(error))
     configure_logging(level=settings.effective_log_level, service="tenantgate")
     try:
         migrated = upgrade(owner)
+        ensure_login(owner, application)
     except Exception:
         logger.exception("the migration failed; not serving")
         sys.exit(1)

@@ -4,7 +4,8 @@
     downgrade  revision: required              → {"action", "before", "after"}
     current                                    → {"action", "revision", "head"}
 
-Failures are answered in the one shape of all errors, `{"error": {"code", "message", "detail", "request_id"}}`.
+After an upgrade, the user in `DATABASE_URL` gets its login and the application's rights. Failures are answered in the
+one shape of all errors, `{"error": {"code", "message", "detail", "request_id"}}`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.database import migrator
+from tenantgate.database.roles import ensure_login
 from tenantgate.errors import InternalError, TenantgateError, ValidationFailed, error_body
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import get_settings
@@ -67,6 +69,8 @@ def _problem(field: str, message: str) -> Mapping[str, object]:
 
 def _upgrade(revision: str | None) -> dict[str, object]:
     done = migrator.upgrade(migrator.owner_url(), revision or "head")
+    if (application := get_settings().database_url) is not None:
+        ensure_login(migrator.owner_url(), application)
     return {"before": done.before, "after": done.after}
 
 

@@ -18,6 +18,8 @@ UNUSED_FOLDERS = (
     "asyncpg/_testbase",
     "bin",
     "include",
+    # FastAPI imports it only to find out that nobody uses it, and does without.
+    "pydantic/v1",
     "sqlalchemy/dialects/mssql",
     "sqlalchemy/dialects/mysql",
     "sqlalchemy/dialects/oracle",

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -72,7 +73,10 @@ def started(environment: dict[str, str], folder: Path) -> Iterator[subprocess.Po
 def test_migrates_and_serves_and_ends_when_asked(postgres: PostgresAddresses, tmp_path: Path) -> None:
     port = free_port()
     lines = []
-    with started(variables(postgres.app_url, postgres.owner_url, port), tmp_path) as process:
+    # A user that doesn't exist yet: the start makes its login.
+    host = postgres.app_url.rpartition("@")[2]
+    application = f"postgresql://gate:{secrets.token_hex(8)}@{host}"
+    with started(variables(application, postgres.owner_url, port), tmp_path) as process:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)

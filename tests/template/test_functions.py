@@ -20,7 +20,7 @@ NEEDS_THE_SECRET = NEEDS_THE_DATABASE | {"AuthLoginFunction"}
 
 # What the host says, or nothing on AWS needs.
 NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "PORT", "REDIS_URL"}
-NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE"}
+NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYDANTIC_DISABLE_PLUGINS"}
 
 DEPLOYMENT = {
     "ENVIRONMENT": "production",
@@ -88,7 +88,7 @@ def test_secret_things_are_told_to_those_who_need_them_alone(stack: Stack) -> No
     }
 
     assert {variable: functions for variable, functions in told.items() if functions} == {
-        "DATABASE_URL": NEEDS_THE_DATABASE,
+        "DATABASE_URL": NEEDS_THE_DATABASE | {"MigrationRunnerFunction"},
         "DATABASE_OWNER_URL": {"MigrationRunnerFunction"},
         "AWS_SECRETS_MANAGER_SECRET_ID": NEEDS_THE_SECRET,
     }

@@ -27,20 +27,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 type Detail = str | Mapping[str, object] | list[Mapping[str, object]] | None
 
 
-# Not a dataclass: `import dataclasses` costs the authorizer a fifth of its cold start.
-class ErrorCode(NamedTuple):
+# Neither a dataclass nor a named tuple: what they cost an import, the authorizer pays at each cold start.
+class ErrorCode:
     """One row of the registry. `message` is told to callers; `cause` and `remedy` are for the documentation."""
 
-    code: str
-    status: HTTPStatus
-    message: str
-    cause: str
-    remedy: str
+    __slots__ = ("cause", "code", "message", "remedy", "status")
+
+    def __init__(self, code: str, status: HTTPStatus, message: str, cause: str, remedy: str) -> None:
+        self.code = code
+        self.status = status
+        self.message = message
+        self.cause = cause
+        self.remedy = remedy
 
 
 REGISTRY: dict[str, ErrorCode] = {}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, override
 from urllib.parse import urlsplit
@@ -234,10 +233,6 @@ class Settings(BaseSettings):
             raise SettingsError({"DATABASE_URL": "set it to postgresql://user:password@host:5432/name"}, {})
         return self.database_url
 
-    @property
-    def version(self) -> str:
-        return _version()
-
     @cached_property
     def token_policy(self) -> TokenPolicy:
         """How tokens are verified here: the same parsing as the authorizer's."""
@@ -353,14 +348,6 @@ def _with_defaults(values: Mapping[str, str]) -> dict[str, str]:
         given.setdefault("OIDC_ISSUER_URL", f"{DEVELOPMENT_BASE_URL}/idp")
     given.setdefault("OIDC_CLIENT_ID", "unset")
     return given
-
-
-@cache
-def _version() -> str:
-    try:
-        return metadata.version("tenantgate")
-    except metadata.PackageNotFoundError:
-        return "0"
 
 
 def read_variables() -> dict[str, str]:

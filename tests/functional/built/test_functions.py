@@ -254,9 +254,8 @@ async def test_the_built_migration_runner_tells_where_the_database_is(
 async def test_every_line_that_a_built_function_writes_is_json(build_dir: Path, migrated: PostgresAddresses) -> None:
     async with running(build_dir, "HealthFunction", migrated) as process:
         await process.invoke(http_event("GET", "/api/v1/health/live"))
-        output = list(process.output)
 
-    assert [json.loads(line)["message"] for line in output] == ["request started", "request completed"]
+    assert [json.loads(line)["message"] for line in process.output] == ["request started", "request completed"]
 
 
 async def test_each_function_has_a_case_here(build_dir: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_killed_server_is_started_again_on_the_same_port(server: EmbeddedPostg
     for _ in range(3):
         assert server.pid is not None
         os.kill(server.pid, signal.SIGKILL)
-        psutil.Process(server.pid).wait(10)
+        assert gone(server.pid)
         assert server.start() == before
         assert kept(server) == 7
 

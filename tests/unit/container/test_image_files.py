@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 
+from tenantgate import __version__
 from tenantgate_cli.sam import ROOT
 
 DOCKERFILE = (ROOT / "container" / "Dockerfile").read_text(encoding="utf-8")
@@ -58,7 +59,7 @@ def test_the_labels_say_the_version_and_licence_of_the_project() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
 
-    assert f"ARG VERSION={project['version']}\n" in STAGES[-1]
+    assert f"ARG VERSION={__version__}\n" in STAGES[-1]
     assert f'org.opencontainers.image.licenses="{project["license"]}"' in STAGES[-1]
 
 

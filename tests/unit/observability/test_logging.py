@@ -15,6 +15,7 @@ from tests.support.web import LOG_MEMBERS, log_lines
 
 @pytest.fixture(autouse=True)
 def _configured() -> None:
+    ours._invocation.set(None)
     configure_logging(level="DEBUG", service="test")
 
 

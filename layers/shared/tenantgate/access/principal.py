@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from tenantgate.errors import AuthenticationRequired
+from tenantgate.tokens.records import Record
 
 type AuthMethod = Literal["bearer", "session", "api_key"]
 
@@ -15,9 +16,11 @@ _NO_CLAIMS: Mapping[str, object] = {}
 ROLE_CLAIMS = ("roles", "groups", "cognito:groups")
 
 
-class Principal(NamedTuple):
+class Principal(Record):
     """A verified caller. `expires_at` is whole epoch seconds; `claims` are those of the token, empty when it was read
     from the authorizer's context."""
+
+    __slots__ = ()
 
     user_id: str
     tenant_id: str

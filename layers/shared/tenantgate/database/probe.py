@@ -32,6 +32,8 @@ class Probe:
         """Return when the database answered; raise `DatabaseUnreachable` at the latest after `timeout` seconds."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.get_running_loop().create_task(self._ask(timeout))
+            # Asked for its failure even when nobody waits any more, so that asyncio doesn't report it as lost.
+            self._asking.add_done_callback(lambda asking: asking.cancelled() or asking.exception())
         asking = self._asking
         # Waited for, not awaited: a caller that leaves doesn't take the answer from the others.
         await asyncio.wait({asking}, timeout=timeout)

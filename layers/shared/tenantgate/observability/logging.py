@@ -40,10 +40,13 @@ _invocation: ContextVar[Invocation | None] = ContextVar("tenantgate_invocation")
 _warm = False
 
 
-def begin_invocation(function_request_id: str, *, trace_id: str | None = None) -> None:
-    """Name the Lambda invocation in the lines that follow; the first one of a process is its cold start."""
+def begin_invocation(function_request_id: str, *, trace_id: str | None = None, cold_start: bool | None = None) -> None:
+    """Name the Lambda invocation in the lines that follow; the first one of a process is its cold start.
+
+    A function that sets its logging up late says itself which one that was.
+    """
     global _warm  # noqa: PLW0603
-    _invocation.set(Invocation(function_request_id, trace_id, cold_start=not _warm))
+    _invocation.set(Invocation(function_request_id, trace_id, not _warm if cold_start is None else cold_start))
     _warm = True
 
 

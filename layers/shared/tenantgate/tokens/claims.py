@@ -33,7 +33,7 @@ _MOST_AUDIENCES = 64
 _ID_TOKEN_CLAIMS = frozenset({"nonce", "at_hash", "c_hash", "s_hash"})
 _LOGOUT_TOKEN_CLAIM = "events"  # noqa: S105 - the name of a claim
 # Cognito and Keycloak name the kind of a token in its claims, too.
-_KIND_CLAIMS = _ID_TOKEN_CLAIMS | {_LOGOUT_TOKEN_CLAIM, "token_use", "typ"}
+KIND_CLAIMS = _ID_TOKEN_CLAIMS | {_LOGOUT_TOKEN_CLAIM, "token_use", "typ"}
 _OTHER_KINDS = frozenset({"id", "refresh", "offline", "logout"})
 
 
@@ -52,7 +52,7 @@ def check_kind(claims: Claims, header: Header, policy: IssuerPolicy) -> None:
     """ID tokens, logout tokens and others are no bearer tokens (RFC 8725 §3.11)."""
     if header.typ not in policy.token_types:
         raise WrongTokenType("typ is not accepted", expected=sorted(policy.token_types), actual=shown(header.typ))
-    if not _KIND_CLAIMS.isdisjoint(claims):
+    if not KIND_CLAIMS.isdisjoint(claims):
         _check_kind_claims(claims, policy)
 
 
@@ -147,19 +147,30 @@ def required_text(claims: Claims, name: str) -> str:
 
 def scopes_of(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
     """The scopes out of all these claims: space-separated text (RFC 8693 §4.2) or a list of texts."""
-    found: list[str] = []
+    found: frozenset[str] = frozenset()
     for name in names:
         if name in claims:
-            found += _scopes(name, claims[name])
-    return frozenset(found)
+            scopes = _scopes(name, claims[name])
+            found = found | scopes if found else scopes
+    return found
 
 
-def _scopes(name: str, value: object) -> list[str]:
-    if isinstance(value, str) and value.isprintable():
-        return value.split()
+# An issuer's tokens say the same few scope texts over and over. Asked only of signed claims, so nobody else fills it.
+_split_before: dict[str, frozenset[str]] = {}
+
+
+def _scopes(name: str, value: object) -> frozenset[str]:
+    if isinstance(value, str):
+        known = _split_before.get(value)
+        if known is not None:
+            return known
+        if value.isprintable():
+            if len(_split_before) >= 256:
+                _split_before.clear()
+            return _split_before.setdefault(value, frozenset(value.split()))
     if isinstance(value, list) and _texts(value) and all(scope.isprintable() for scope in value):
         # One with a blank would be several, once joined for the authorizer's context.
-        return [scope for scope in value if scope and " " not in scope]
+        return frozenset(scope for scope in value if scope and " " not in scope)
     raise InvalidClaim(f"{name} is neither a text nor a list of texts", claim=name, actual=shown(value))
 
 

@@ -9,10 +9,11 @@ import json
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable, Iterable
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from tenantgate.errors import MalformedToken, UnsupportedHeader
 from tenantgate.tokens.forms import is_plain_text
+from tenantgate.tokens.records import Record
 
 # API Gateway passes at most 10 KB of headers; a container's server little more.
 MAX_TOKEN_LENGTH = 16 * 1024
@@ -31,8 +32,10 @@ _PADDING = (b"", b"", b"==", b"=")
 _LAST_CHARACTERS = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 
 
-class Header(NamedTuple):
+class Header(Record):
     """What the verifier uses of a JOSE header. `typ` is lower-case, without `application/`, empty when absent."""
+
+    __slots__ = ()
 
     alg: str
     kid: str | None

@@ -87,10 +87,11 @@ def parse_tenant_id_pattern(text: str) -> re.Pattern[str]:
         except (re.error, OverflowError, RecursionError):
             pass
     else:
-        expression = re.escape(pattern)
+        expression, literal = re.escape(pattern), pattern
         for placeholder, meaning in _PLACEHOLDERS.items():
             expression = expression.replace(re.escape(placeholder), meaning)
-        if expression != re.escape(pattern) and "{" not in re.sub(r"\{\d+(,\d+)?\}", "", expression):
+            literal = literal.replace(placeholder, "")
+        if literal != pattern and not set("{}") & set(literal):
             return re.compile(expression)
     raise ValueError("text with {uuid}, {slug} or {digits} in it, such as org-{uuid}, or a regular expression ^...$")
 

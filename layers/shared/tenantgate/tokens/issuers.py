@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from tenantgate.tokens.forms import ALGORITHMS, is_plain_text, parse_issuer_url
+from tenantgate.tokens.records import Record
 
 # RFC 9068's type; plain `JWT` and none at all (the empty string), because most providers send access tokens so.
 ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "jwt", ""})
 
 
-class IssuerPolicy(NamedTuple):
+class IssuerPolicy(Record):
     """What is believed of one issuer's tokens.
 
     `audience_claims` are looked at in turn, and the first one present must name one of `audiences`; `aud` must match
     whenever it is present. `token_types` are lower-case values of the header's `typ` without `application/`, the empty
     string for a missing `typ`. `tenants` are those that the issuer may speak for; None is all.
     """
+
+    __slots__ = ()
 
     issuer: str
     audiences: tuple[str, ...]

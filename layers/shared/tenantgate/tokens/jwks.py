@@ -18,11 +18,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from tenantgate.errors import ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.claims import shown
 from tenantgate.tokens.keys import Check, KeyFetchNeeded, KeySet
+from tenantgate.tokens.records import Record
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +30,10 @@ type LoadJwks = Callable[[float], Mapping[str, object]]
 """`load(timeout seconds)`: fetch the JWK set once; raises `ProviderUnreachable`."""
 
 
-class Timings(NamedTuple):
+class Timings(Record):
     """Seconds and counts. `budget`s bound a whole fetch, its retries included."""
+
+    __slots__ = ()
 
     ttl: float = 3600
     max_age: float = 86400
@@ -49,8 +51,10 @@ class Timings(NamedTuple):
     bundle_rest: float = 60.0
 
 
-class Bundle(NamedTuple):
+class Bundle(Record):
     """A key set shipped with the code, and when it was fetched (epoch seconds)."""
+
+    __slots__ = ()
 
     keys: KeySet
     fetched_at: float

@@ -7,7 +7,7 @@ A key answers for the algorithms of its own type and curve alone, so no header c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature as BadSignature
 from cryptography.hazmat.primitives import hashes
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tenantgate.errors import MalformedToken
 from tenantgate.tokens.compact import decode_base64url
+from tenantgate.tokens.records import Record
 
 type Check = Callable[[bytes, bytes], None]
 """`check(signature, signed bytes)`; raises `cryptography.exceptions.InvalidSignature`."""
@@ -66,7 +67,9 @@ class KeySource(Protocol):
     def of(self, issuer: str) -> IssuerKeys: ...
 
 
-class _Jwk(NamedTuple):
+class _Jwk(Record):
+    __slots__ = ()
+
     kid: str | None
     algorithms: frozenset[str]
     members: Mapping[str, str]

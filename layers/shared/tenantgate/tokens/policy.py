@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from tenantgate.tokens.forms import (
     parse_audiences,
@@ -18,6 +17,7 @@ from tenantgate.tokens.forms import (
     parse_whole_number,
 )
 from tenantgate.tokens.issuers import IssuerPolicy, parse_trusted_issuers
+from tenantgate.tokens.records import Record
 
 __all__ = [
     "VARIABLES",
@@ -50,11 +50,13 @@ VARIABLES: Mapping[str, str | None] = {
 }
 
 
-class TokenPolicy(NamedTuple):
+class TokenPolicy(Record):
     """What the verifier demands. `issuers[0]` is the one that `OIDC_ISSUER_URL` names, when it is set.
 
     `tenant_id_pattern` is used with `fullmatch`. Times are whole seconds.
     """
+
+    __slots__ = ()
 
     issuers: tuple[IssuerPolicy, ...]
     tenant_claim_names: tuple[str, ...]

@@ -12,6 +12,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Scope
 
+from tenantgate import __version__
 from tenantgate.access.rules import ApiRules
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import Settings, get_settings
@@ -83,7 +84,7 @@ def create_app(
         cors=cors,
         route_rules=route_rules,
         title="Tenantgate",
-        version=settings.version,
+        version=__version__,
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,

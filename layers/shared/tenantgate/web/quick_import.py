@@ -12,9 +12,10 @@ import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 @contextmanager
@@ -32,6 +33,8 @@ def quickly() -> Iterator[None]:
 
 @contextmanager
 def _deferred_schemas() -> Iterator[None]:
+    from pydantic import BaseModel, ConfigDict  # noqa: PLC0415  (within `quickly`)
+
     config, rebuild = BaseModel.model_config, BaseModel.__dict__["model_rebuild"]
 
     def wait(model: type[BaseModel], /, **options: Any) -> bool | None:

@@ -1,0 +1,130 @@
+"""The authorizer's handler in a process of its own: its log lines, its imports, its refusal of a bad environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.tokens import AUDIENCE, ISSUER, TENANT, good_claims, public_jwks, sign
+
+_PROGRAM = """
+import json, sys
+from functions.authorizer.handler import lambda_handler
+
+class Context:
+    aws_request_id = "invocation-0"
+
+for number, line in enumerate(sys.stdin):
+    Context.aws_request_id = f"invocation-{number}"
+    try:
+        answer = lambda_handler(json.loads(line), Context())
+    except Exception as error:
+        answer = {"exception": f"{type(error).__name__}: {error}"}
+    print("answer", json.dumps(answer), flush=True)
+print("modules", json.dumps(sorted(sys.modules)))
+"""
+
+
+def _run(bundle: Path, *authorizations: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    events = [
+        {
+            "version": "2.0",
+            "type": "REQUEST",
+            "routeKey": "GET /api/v1/auth/me",
+            "headers": {"authorization": authorization, "x-amzn-trace-id": "Root=1-5e1b4151-5ac6c58b1d2c3d4e5f6a7b8c"},
+            "requestContext": {"requestId": f"gateway-{number}"},
+        }
+        for number, authorization in enumerate(authorizations)
+    ]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "OIDC_ISSUER_URL": ISSUER,
+        "OIDC_AUDIENCE": AUDIENCE,
+        "OIDC_JWKS_FILE": str(bundle),
+        **variables,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", _PROGRAM],
+        input="".join(json.dumps(event) + "\n" for event in events),
+        env=environment,
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    path = tmp_path / "jwks.json"
+    path.write_text(json.dumps({**public_jwks("rsa-1"), "fetched_at": int(time.time())}))
+    return path
+
+
+def _good() -> str:
+    return f"Bearer {sign(good_claims(int(time.time())))}"
+
+
+def _answers(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    return [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("answer ")]
+
+
+def _lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def test_answers_and_logs_each_denial_with_its_invocation(bundle: Path) -> None:
+    without_tenant = f"Bearer {sign(good_claims(int(time.time()), tenant_id=None))}"
+    done = _run(bundle, _good(), "Bearer nonsense", without_tenant)
+    allowed, unauthorized, forbidden = _answers(done)
+    assert allowed["isAuthorized"] is True
+    assert unauthorized == {"exception": "Exception: Unauthorized"}
+    assert forbidden["isAuthorized"] is False
+    lines = _lines(done)
+    assert [
+        (line["message"], line["request_id"], line["function_request_id"], line["cold_start"]) for line in lines
+    ] == [
+        ("denied", "gateway-1", "invocation-1", False),
+        ("denied", "gateway-2", "invocation-2", False),
+    ]
+    assert [line["context"]["error_code"] for line in lines] == ["AUTH_004", "AUTH_005"]  # type: ignore[index]
+    assert done.stderr == ""
+
+
+def test_the_first_invocation_is_the_cold_start(bundle: Path) -> None:
+    [line] = _lines(_run(bundle, "Bearer nonsense"))
+    assert line["cold_start"] is True
+
+
+def test_an_allowed_request_writes_no_line_but_at_debug(bundle: Path) -> None:
+    assert _lines(_run(bundle, _good())) == []
+    [line] = _lines(_run(bundle, _good(), LOG_LEVEL="DEBUG"))
+    assert (line["message"], line["user_id"], line["tenant_id"]) == ("allowed", "user-1", TENANT)
+
+
+def test_an_allowed_request_imports_nothing_that_a_cold_start_can_do_without(bundle: Path) -> None:
+    done = _run(bundle, _good())
+    modules = set(json.loads(done.stdout.splitlines()[-1].removeprefix("modules ")))
+    costly = {"asyncio", "http.client", "ssl", "socket", "dataclasses", "inspect", "secrets", "hashlib", "urllib.parse"}
+    ours = {
+        "tenantgate.observability.logging",
+        "tenantgate.tokens.fetch",
+        "tenantgate.tokens.discovery",
+        "tenantgate.settings",
+    }
+    assert not modules & (costly | ours)
+    assert "cryptography.hazmat.primitives.asymmetric.ec" not in modules
+
+
+def test_a_bad_environment_stops_the_start_with_every_problem_named(bundle: Path) -> None:
+    done = _run(bundle, OIDC_ISSUER_URL="http://issuer.example.test", JWKS_CACHE_TTL_SECONDS="often")
+    assert done.returncode == 1
+    assert "OIDC_ISSUER_URL='http://issuer.example.test': must be an https:// URL" in done.stderr
+    assert "JWKS_CACHE_TTL_SECONDS='often': must be a whole number from 1 to 86400" in done.stderr
