@@ -73,9 +73,9 @@ def create_app(
 ) -> TenantgateApp:
     """An ASGI application of these routers.
 
-    `route_rules` where no API Gateway asks the authorizer before: every request is held to them. `cors=False` where API
-    Gateway answers cross-origin requests. `settings` defaults to the process's. Configures the process's logging. Bodies
-    over 64 KiB are refused with VAL_003 as soon as a route reads them.
+    `route_rules` where no API Gateway asks the authorizer before: every request is held to them. `cors=False` where
+    API Gateway answers cross-origin requests. `settings` defaults to the process's. Configures the process's logging.
+    Bodies over 64 KiB are refused with VAL_003 as soon as a route reads them.
     """
     settings = settings or get_settings()
     configure_logging(level=settings.effective_log_level, service=service)
