@@ -51,7 +51,7 @@ PATHS = ["/" + "/".join(parts) for count in (1, 2, 3) for parts in product(WORDS
 ]
 # What a request can look like beyond that: dots, escapes, wildcards, whatever else.
 ODD_SEGMENT = st.sampled_from(
-    [*WORDS, ".", "..", "%61", "%2e", "%2F", "a%2fb", "%25", "%", "*", "?*", "a:b", "é", "%C3"]
+    [*WORDS, ".", "..", "%61", "%2e", "%2F", "a%2fb", "%25", "%", "%%41", "%4%31", "%zz", "*", "?*", "a:b", "é", "%C3"]
 )
 ODD_PATH = st.lists(ODD_SEGMENT, min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
 

@@ -28,10 +28,11 @@ LARGEST_POLICY = 8192
 LONGEST_RESOURCE = 512
 # No more of them fit, however short: a resource begins with 60 characters of ARN.
 _MOST_RESOURCES = 140
-# Paths that the engine refuses, whatever the rules: empty and dot segments, and slashes, dots and percent signs in
-# disguise. Of encoded characters these alone count as long as a wildcard has no exceptions.
+# Paths that the engine refuses, whatever the rules: empty and dot segments; slashes, dots and percent signs in disguise,
+# and broken escapes that make another when they are decoded. Of encoded characters these alone count as long as a
+# wildcard has no exceptions.
 _NOT_PLAIN = ("*//*", "*/.", "*/..", "*/./*", "*/../*")
-_DISGUISED = ("*%2F*", "*%2f*", "*%2E*", "*%2e*", "*%25*")
+_DISGUISED = ("*%2F*", "*%2f*", "*%2E*", "*%2e*", "*%25*", "*%%*", "*%?%*")
 _ENCODED = ("*%*",)
 _MEMO_SIZE = 256
 _MOST_COMBINED = 8
@@ -164,6 +165,17 @@ class PolicyCompiler:
             for rule in by_method.values():
                 self._by_requirement.setdefault(rule.requirement, []).append((shape, rule))
         self.requirements = {asked: rules[0][1] for asked, rules in self._by_requirement.items()}
+        # A requirement is met by nobody without one of these; so only those of what the caller has are looked at.
+        self._by_scope: dict[str, list[Requirement]] = {}
+        self._by_role: dict[str, list[Requirement]] = {}
+        self._by_neither: list[Requirement] = []
+        for asked, rule in self.requirements.items():
+            index = self._by_scope if rule.scopes or rule.any_scope else self._by_role
+            keys = [min(rule.scopes)] if rule.scopes else rule.any_scope or rule.roles
+            for key in keys:
+                index.setdefault(key, []).append(asked)
+            if not keys:
+                self._by_neither.append(asked)
         self._memo: dict[frozenset[Requirement], Resources] = {}
         self._specific: dict[Segments, list[_Shape]] = {}
         self._overrun: dict[Segments, list[_Shape]] = {}
@@ -171,8 +183,12 @@ class PolicyCompiler:
     def met(self, principal: Principal | None, now: float) -> frozenset[Requirement]:
         """The requirements that `principal` meets."""
         if principal is None:
-            return frozenset(asked for asked, rule in self.requirements.items() if rule.public)
-        return frozenset(asked for asked, rule in self.requirements.items() if unmet(rule, principal, now) is None)
+            return frozenset(asked for asked in self._by_neither if self.requirements[asked].public)
+        near = [*self._by_neither]
+        for held, index in ((principal.scopes, self._by_scope), (self._by_role and principal.roles, self._by_role)):
+            for key in held:
+                near += index.get(key, ())
+        return frozenset(asked for asked in near if unmet(self.requirements[asked], principal, now) is None)
 
     def resources(self, met: frozenset[Requirement]) -> Resources:
         """What whoever meets these requirements, and no others, may call."""
@@ -184,14 +200,9 @@ class PolicyCompiler:
         return found
 
     def _compile(self, met: frozenset[Requirement]) -> Resources:
-        allowed = [
-            (shape, rule.method)
-            for asked in self.requirements
-            if asked in met
-            for shape, rule in self._by_requirement[asked]
-        ]
+        allowed = [(shape, rule.method) for asked in met for shape, rule in self._by_requirement[asked]]
         try:
-            return _Compilation(self, met).listing(allowed)
+            return _Compilation(self, met).listing(sorted(allowed))
         except _TooLarge:
             problem = Resources(problem=TOO_LARGE)
         except _NotExpressible as error:

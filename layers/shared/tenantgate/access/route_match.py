@@ -21,17 +21,17 @@ def is_plain(path: str) -> bool:
 def readings(path: str) -> tuple[str, ...]:
     """The path as it came and, if that differs, as it reads decoded; none when the two have other segments.
 
-    Something that is still encoded after one decoding is refused, too: a second decoder would find a third path.
+    Something that would decode once more is refused, too: a second decoder would find a third path.
     """
     if "%" not in path:
         return (path,)
     from urllib.parse import unquote_to_bytes  # noqa: PLC0415  (rare, and an import that a cold start needn't pay)
 
-    try:
-        decoded = unquote_to_bytes(path).decode()
-    except UnicodeError:
+    octets = unquote_to_bytes(path.encode("utf-8", "surrogatepass"))
+    if unquote_to_bytes(octets) != octets:
         return ()
-    if "%" in decoded or decoded.count("/") != path.count("/") or not is_plain(decoded):
+    decoded = octets.decode("utf-8", "replace")
+    if decoded.count("/") != path.count("/") or not is_plain(decoded):
         return ()
     return (path, decoded)
 
