@@ -1,0 +1,25 @@
+"""The page on route rules says what the code does."""
+
+import re
+
+from tenantgate.access import rules_file
+from tenantgate.access.rules_file import load_rules
+from tenantgate_cli.sam import ROOT
+
+PAGE = (ROOT / "docs" / "ROUTE_RULES.md").read_text(encoding="utf-8")
+
+
+def test_its_example_is_a_good_file_with_every_key() -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
+
+    assert load_rules(example, source="docs/ROUTE_RULES.md").for_api("a1b2c3d4e5").name == "orders"
+    for key in (*rules_file._API_KEYS, *rules_file._ROUTE_KEYS):
+        assert re.search(rf"^\[?\[?(api\.)?{key}\b", example, flags=re.MULTILINE), key
+
+
+def test_it_lists_every_reason_of_a_denial() -> None:
+    source = (ROOT / "layers/shared/tenantgate/access/rules.py").read_text(encoding="utf-8")
+    reasons = set(re.findall(r'(?:Decision\(False, |_denied\()"(\w+)"', source))
+
+    assert len(reasons) == 9
+    assert [reason for reason in reasons if f"`{reason}`" not in PAGE] == []
