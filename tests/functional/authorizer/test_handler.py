@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.authorizer_events import authorizer_event
 from tests.support.tokens import AUDIENCE, ISSUER, TENANT, good_claims, public_jwks, sign
 
 _PROGRAM = """
@@ -32,16 +33,14 @@ print("modules", json.dumps(sorted(sys.modules)))
 
 
 def _run(bundle: Path, *authorizations: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    events = [
-        {
-            "version": "2.0",
-            "type": "REQUEST",
-            "routeKey": "GET /api/v1/auth/me",
-            "headers": {"authorization": authorization, "x-amzn-trace-id": "Root=1-5e1b4151-5ac6c58b1d2c3d4e5f6a7b8c"},
-            "requestContext": {"requestId": f"gateway-{number}"},
-        }
-        for number, authorization in enumerate(authorizations)
-    ]
+    events = []
+    for number, authorization in enumerate(authorizations):
+        event = authorizer_event("http-2.0", "")
+        event["routeArn"] = "arn:aws:execute-api:eu-central-1:123456789012:abcdef1234/$default/GET/api/v1/auth/me"
+        event["identitySource"] = [authorization]
+        event["headers"] |= {"authorization": authorization}
+        event["requestContext"]["requestId"] = f"gateway-{number}"
+        events.append(event)
     environment = {
         "PATH": os.environ["PATH"],
         "OIDC_ISSUER_URL": ISSUER,
