@@ -28,9 +28,9 @@ LARGEST_POLICY = 8192
 LONGEST_RESOURCE = 512
 # No more of them fit, however short: a resource begins with 60 characters of ARN.
 _MOST_RESOURCES = 140
-# Paths that the engine refuses, whatever the rules: empty and dot segments; slashes, dots and percent signs in disguise,
-# and broken escapes that make another when they are decoded. Of encoded characters these alone count as long as a
-# wildcard has no exceptions.
+# Paths that the engine refuses, whatever the rules: empty and dot segments; slashes, dots and percent signs in
+# disguise, and broken escapes that make another when they are decoded. Of encoded characters these alone count as long
+# as a wildcard has no exceptions.
 _NOT_PLAIN = ("*//*", "*/.", "*/..", "*/./*", "*/../*")
 _DISGUISED = ("*%2F*", "*%2f*", "*%2E*", "*%2e*", "*%25*", "*%%*", "*%?%*")
 _ENCODED = ("*%*",)
