@@ -14,6 +14,7 @@ from tenantgate_cli.gateway.events import Request
 from tenantgate_cli.gateway.gateway_responses import UNAUTHORIZED, respond
 from tenantgate_cli.gateway.model import Api, Kind, Payload, Template
 from tenantgate_cli.gateway.template import read_template
+from tenantgate_cli.rules import check
 from tests.support.guard_page import PAGE, ROOT, sam_stack, snippets
 
 TTL = 60
@@ -128,6 +129,11 @@ def test_the_console_steps_say_the_same() -> None:
     console = PAGE.read_text("utf-8").split("## Console")[1].split("## ")[0]
     assert console.count(f"caching {TTL} seconds") == 2
     assert "`$request.header.Authorization` and `$context.routeKey`" in " ".join(console.split())
+
+
+def test_the_example_passes_the_check_of_its_rules_and_of_how_it_caches() -> None:
+    example = ROOT / "examples" / "guarded_api"
+    assert check(example / "rules.toml", example / "template.yaml", None)
 
 
 def test_every_file_that_the_page_and_the_example_name_is_there() -> None:
