@@ -7,7 +7,9 @@ MAKEFLAGS += --no-print-directory
 
 PORT ?= 3000
 RESET ?=
+WITH ?=
 ARCH ?= arm64
+MINUTES ?= 10
 
 # A `uv` on PATH may belong to another Python version manager's version and fail: its answer counts, not its path.
 UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
@@ -15,10 +17,10 @@ PYTHON3 := $(shell for p in python3.13 python3; do $$p -c 'import sys; sys.exit(
 RUN := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
-.PHONY: help dev serve test check build bench docs fmt clean
+.PHONY: help dev serve test check build bench fuzz docs fmt clean
 
 help: ## Say what can be done
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .uv/bin/uv:
 	@test -n "$(PYTHON3)" || { echo "Python 3.13 is needed: install it, or put its python3.13 on PATH" >&2; exit 1; }
@@ -33,8 +35,8 @@ stack: $(filter-out uv,$(UV))
 tools: $(filter-out uv,$(UV))
 	@$(UV) sync --quiet --frozen --all-extras
 
-dev: stack ## Run everything here: PostgreSQL, provider, gateway, functions (PORT=3000, RESET=1 starts anew)
-	@exec $(RUN)/tenantgate dev --port $(PORT) $(if $(RESET),--reset)
+dev: stack ## Run everything here (PORT=3000, RESET=1 starts anew, WITH=template.yaml of a guarded stack)
+	@exec $(RUN)/tenantgate dev --port $(PORT) $(if $(RESET),--reset) $(if $(WITH),--with $(WITH))
 
 serve: stack ## Run the container's application here, without an image (PORT=3000)
 	@exec $(RUN)/tenantgate serve --port $(PORT)
@@ -55,6 +57,10 @@ build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86
 
 bench: tools ## Measure, and write the figures into docs/PERFORMANCE.md
 	@$(RUN)/python -m benchmarks
+
+fuzz: tools ## Fuzz what takes strangers' bytes, and log it in docs/fuzzing/LOG.md (MINUTES=10)
+	@$(UV) sync --quiet --frozen --all-extras --group fuzz || echo "atheris can't be had here: the differential run alone"
+	@$(RUN)/python -m fuzz all --minutes $(MINUTES)
 
 docs: tools ## Write the generated docs anew
 	@$(RUN)/tenantgate docs

@@ -23,6 +23,8 @@ from tenantgate.errors import SYS_003, TenantgateError
 
 _log = logging.getLogger(__name__)
 
+_ANSWERS_FOR_ONE_ROUTE = frozenset({HTTP_2, APPSYNC, WEBSOCKET})
+
 
 class AuthorizerFailed(Exception):
     """No decision could be made; API Gateway answers 500."""
@@ -73,7 +75,9 @@ class Authorizer:
         if not decision.allowed:
             receipt = _rule_receipt(decision)
             _log.info("denied", extra={"context": _situation(call, HTTPStatus.FORBIDDEN) | receipt})
-            context |= {"error_code": str(receipt["error_code"]), "reason": decision.reason}
+            if call.kind in _ANSWERS_FOR_ONE_ROUTE:
+                # A policy is reused for other routes, which may be allowed: this one's denial must not go with it.
+                context |= {"error_code": str(receipt["error_code"]), "reason": decision.reason}
         elif _log.isEnabledFor(logging.DEBUG):
             issuer = principal.issuer if principal is not None else None
             _log.debug("allowed", extra={"context": _situation(call, HTTPStatus.OK) | {"issuer": issuer}})

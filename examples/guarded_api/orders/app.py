@@ -1,4 +1,4 @@
-"""Orders of the caller's tenant. Who the caller is, API Gateway tells: no token is read here, none is verified."""  # noqa: INP001
+"""Orders of the caller's tenant. Who the caller is, API Gateway tells: no token is read here, none is verified."""
 
 from __future__ import annotations
 

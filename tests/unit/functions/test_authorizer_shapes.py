@@ -107,6 +107,16 @@ def test_the_principal_reaches_the_backend(shape: str) -> None:
 
 
 @pytest.mark.parametrize("shape", POLICY_SHAPES)
+def test_a_denial_by_policy_leaves_no_trace_in_what_other_routes_are_served_from_the_cache(shape: str) -> None:
+    event = authorizer_event(shape, token(scope="orders:write"))
+
+    answer: Any = authorizer().decide(event, function_request_id=LAMBDAS_OWN_ID)
+
+    assert {"error_code", "reason"}.isdisjoint(answer["context"])
+    assert answer["context"]["scopes"] == "orders:write"
+
+
+@pytest.mark.parametrize("shape", POLICY_SHAPES)
 def test_a_policy_is_the_principals_for_the_whole_stage(shape: str) -> None:
     """API Gateway reuses it for other routes: it must neither open nor close one of them."""
     event = authorizer_event(shape, token(scope="orders:read"))

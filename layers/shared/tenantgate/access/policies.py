@@ -22,9 +22,9 @@ from tenantgate.access.route_match import GREEDY, PARAMETER, Segments, walk
 from tenantgate.access.route_overlap import beyond, is_exact, more_specific, overrun, wildcard
 from tenantgate.access.rules import ANY, CONNECT, METHODS, ApiRules, Requirement, RouteRule, unmet
 
-# Characters of the document without white space, as for API Gateway's other policies; and of one resource (API
-# Gateway's developer guide, "Output from an API Gateway Lambda authorizer").
-LARGEST_POLICY = 8192
+# Characters of the document without white space: API Gateway takes 8 KB of answer, of which 2 KB are left to principal
+# and context. And of one resource (API Gateway's developer guide, "Output from an API Gateway Lambda authorizer").
+LARGEST_POLICY = 6144
 LONGEST_RESOURCE = 512
 # No more of them fit, however short: a resource begins with 60 characters of ARN.
 _MOST_RESOURCES = 140
