@@ -30,13 +30,14 @@ ROOT = Path(__file__).parents[3]
 # Imports the handler and asks it, while anything that would open a connection ends the process.
 COLD_START = """
 import json, socket, sys
+from types import SimpleNamespace
 
 def no_network(*arguments, **named):
     raise SystemExit("the network was asked")
 
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = no_network
 from functions.authorizer.handler import lambda_handler
-print(json.dumps(lambda_handler(json.load(sys.stdin), None)))
+print(json.dumps(lambda_handler(json.load(sys.stdin), SimpleNamespace(aws_request_id="invocation-1"))))
 assert "http.client" not in sys.modules and "ssl" not in sys.modules
 """
 

@@ -104,4 +104,10 @@ def test_a_refresh_thawed_past_its_deadline_is_discarded_and_done_anew(issuer: I
         assert child.ask("find rsa-late") == "unknown", "nobody knows how old that answer is"
         assert child.ask("wait") == "waited"
         assert child.ask("find rsa-1") == "known", "the old keys serve on"
-        assert child.ask("find rsa-new") == "known", "and a new refresh has brought the new ones"
+        # On a busy machine a refresh may need longer than its second, and is done anew.
+        tries = 20
+        while (found := child.ask("find rsa-new")) != "known" and tries:
+            tries -= 1
+            assert child.ask("wait") == "waited"
+            time.sleep(0.5)
+        assert found == "known", "and a new refresh has brought the new ones"
