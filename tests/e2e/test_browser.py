@@ -117,3 +117,23 @@ def test_the_api_browser_shows_every_route_from_local_assets(page: Page, base: s
     expect(page.get_by_text("/api/v1/auth/validate")).to_be_visible()
     expect(page.get_by_text("/api/v1/health/ready")).to_be_visible()
     assert foreign == []
+
+
+def test_every_page_fits_a_narrow_screen(page: Page, base: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+
+    def fits() -> bool:
+        width: int = page.evaluate("document.documentElement.scrollWidth")
+        return width <= 360
+
+    page.goto(f"{base}/api/v1/auth/callback?code=stolen&state=foreign")
+    assert fits()
+    page.goto(f"{base}/")
+    assert fits()
+    sign_in(page, password="wrong")
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert fits()
+    page.get_by_label("Password").fill(DEMO_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
+    assert fits()
