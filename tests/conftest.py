@@ -14,9 +14,8 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_unconfigure() -> None:
+    # After pytest's own last line, so that it is what a newcomer sees.
     if MISSING:
         packages = " ".join(SYSTEM_PACKAGES[program] for program in MISSING)
-        terminalreporter.write_line(
-            f"Some tests were skipped for want of {', '.join(MISSING)}: apt-get install {packages}"
-        )
+        print(f"Some tests were skipped for want of {', '.join(MISSING)}: apt-get install {packages}")
