@@ -91,11 +91,6 @@ class Resources(NamedTuple):
     routes: tuple[str, ...] = ()
 
 
-def policy_for(rules: ApiRules, principal: Principal | None, *, arn: MethodArn, now: float) -> dict[str, object]:
-    """The policy document alone."""
-    return compile_policy(rules, principal, arn=arn, now=now).document
-
-
 def compile_policy(rules: ApiRules, principal: Principal | None, *, arn: MethodArn, now: float) -> CompiledPolicy:
     """The policy of `principal` (None: what is public) for the API and stage of `arn`. `now` is in epoch seconds."""
     compiler = rules.memo.get("compiler")
