@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
@@ -309,7 +310,7 @@ def code_page(name: str) -> str:
         raise Failure(f"there is no code {name!r}", "docs/ERROR_CODES.md lists them")
     code, reasons = found
     lines = [
-        f"{code.code}  {code.message} ({code.status.value} {code.status.phrase})",
+        f"{code.code}  {code.message} ({code.status} {HTTPStatus(code.status).phrase})",
         f"  cause   {code.cause}",
         f"  remedy  {code.remedy}",
     ]

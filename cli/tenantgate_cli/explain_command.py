@@ -116,7 +116,7 @@ def _print(explanation: Explanation) -> None:
         say(Text("would pass", style="green"))
         return
     code = explanation.error
-    said = f"{code.code}: {code.message} ({code.status.value}). {code.remedy}" if code is not None else "would not pass"
+    said = f"{code.code}: {code.message} ({code.status}). {code.remedy}" if code is not None else "would not pass"
     say(Text(said, style="red"))
 
 

@@ -10,16 +10,18 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
+from typing import TYPE_CHECKING
 
-from tenantgate.access.answers import NOBODY, Answer, ContextValue, answer, deny_all, statement
+from tenantgate.access.answers import NOBODY, answer, deny_all, statement
 from tenantgate.access.bearer import BearerCredential, bearer_token
-from tenantgate.access.environment import trace_id
 from tenantgate.access.events import APPSYNC, HTTP_2, UNKNOWN, WEBSOCKET, AuthorizerCall, MalformedEvent, read_event
 from tenantgate.access.principal import Principal
 from tenantgate.access.rules import Decision, RuleSet
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors import SYS_003, TenantgateError
+
+if TYPE_CHECKING:
+    from tenantgate.access.answers import Answer, ContextValue
 
 _log = logging.getLogger(__name__)
 
@@ -74,13 +76,13 @@ class Authorizer:
         context: dict[str, ContextValue] = {"request_id": request.request_id}
         if not decision.allowed:
             receipt = _rule_receipt(decision)
-            _log.info("denied", extra={"context": _situation(call, HTTPStatus.FORBIDDEN) | receipt})
+            _log.info("denied", extra={"context": _situation(call, 403) | receipt})
             if call.kind in _ANSWERS_FOR_ONE_ROUTE:
                 # A policy is reused for other routes, which may be allowed: this one's denial must not go with it.
                 context |= {"error_code": str(receipt["error_code"]), "reason": decision.reason}
         elif _log.isEnabledFor(logging.DEBUG):
             issuer = principal.issuer if principal is not None else None
-            _log.debug("allowed", extra={"context": _situation(call, HTTPStatus.OK) | {"issuer": issuer}})
+            _log.debug("allowed", extra={"context": _situation(call, 200) | {"issuer": issuer}})
         if principal is not None:
             context = principal.to_context() | context
         return answer(
@@ -140,12 +142,12 @@ def _refuse(refusal: TenantgateError, call: AuthorizerCall, request: RequestCont
 
     status = refusal.http_status
     receipt = refusal_receipt(refusal)
-    if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        status = HTTPStatus.INTERNAL_SERVER_ERROR
+    if status not in (401, 403):
+        status = 500
         _log.error("no decision", extra={"context": _situation(call, status) | receipt})
         raise AuthorizerFailed(refusal.error.code) from None
     _log.info("denied", extra={"context": _situation(call, status) | receipt})
-    if status is HTTPStatus.UNAUTHORIZED and call.kind != APPSYNC:
+    if status == 401 and call.kind != APPSYNC:
         # The text is API Gateway's contract: any other one would be a 500.
         raise Exception("Unauthorized") from None
     return answer(
@@ -162,24 +164,22 @@ def _refuse(refusal: TenantgateError, call: AuthorizerCall, request: RequestCont
 
 
 def _failed(call: AuthorizerCall, failure: Exception) -> AuthorizerFailed:
-    context = _situation(call, HTTPStatus.INTERNAL_SERVER_ERROR) | {"error_code": SYS_003.code}
+    context = _situation(call, 500) | {"error_code": SYS_003.code}
     _log.error("no decision", exc_info=failure, extra={"context": context})
     return AuthorizerFailed(SYS_003.code)
 
 
-def _situation(call: AuthorizerCall, status: HTTPStatus) -> dict[str, object]:
+def _situation(call: AuthorizerCall, status: int) -> dict[str, object]:
     situation: dict[str, object] = {
         "shape": call.kind,
         "api_id": call.api_id,
         "method": call.method,
         "path": call.path,
         # What the client is told: AppSync says 401 to every refusal.
-        "status": 401 if call.kind == APPSYNC and status is HTTPStatus.FORBIDDEN else int(status),
+        "status": 401 if call.kind == APPSYNC and status == 403 else status,
     }
     if call.gateway_request_id is not None:
         situation["gateway_request_id"] = call.gateway_request_id
-    if (trace := trace_id()) is not None:
-        situation["trace"] = trace
     return situation
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import gc
 import logging
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 # Importing makes objects that stay: collecting in between finds nothing, and takes a tenth of a cold start.
 gc.disable()
 
 from functions.authorizer.decision import Authorizer  # noqa: E402
-from tenantgate.access.answers import Answer  # noqa: E402
-from tenantgate.access.environment import bearer_credential, log_level, route_rules, service_name  # noqa: E402
+from tenantgate.access.environment import bearer_credential, log_level, route_rules, service_name, trace_id  # noqa: E402
 
+if TYPE_CHECKING:
+    from typing import Protocol
 
-class LambdaContext(Protocol):
-    @property
-    def aws_request_id(self) -> str: ...
+    from tenantgate.access.answers import Answer
+
+    class LambdaContext(Protocol):
+        @property
+        def aws_request_id(self) -> str: ...
 
 
 class LateLogging(logging.Handler):
@@ -69,7 +72,5 @@ gc.enable()
 
 def lambda_handler(event: object, context: LambdaContext) -> Answer:
     """Answer an authorizer's event of any integration."""
-    headers = event.get("headers") if isinstance(event, dict) else None
-    trace_id = headers.get("x-amzn-trace-id") if isinstance(headers, dict) else None
-    _logging.begin(context.aws_request_id, trace_id)
+    _logging.begin(context.aws_request_id, trace_id())
     return _authorizer.decide(event, function_request_id=context.aws_request_id)

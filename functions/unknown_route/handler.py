@@ -21,5 +21,5 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     request = begin(event, context)
     refusal, allow = _routes.refusal(event["requestContext"]["http"]["path"])
     log_failure(refusal)
-    request.completed(int(refusal.http_status))
+    request.completed(refusal.http_status)
     return error_answer(refusal, allow=allow)

@@ -125,10 +125,11 @@ Every denial is one log line, under the id that the client sees:
 
 `request_id` is the caller's `X-Request-ID` when it sent a well-formed one, else API Gateway's id (`apigw-requestid`,
 `x-amzn-requestid`), which is always in `gateway_request_id` too. A `TOKEN` event carries none: there it is the id of
-the authorizer's own invocation, which API Gateway's access log has as `$context.authorizer.requestId`, and `trace` is
-what the client got in `X-Amzn-Trace-Id`. Denials out of API Gateway's cache have no line of ours; and since a cached
-policy serves other routes too, its context says nothing of the request that it was made for but `request_id`. A simple
-answer, and a refused tenant, hand `error_code` and `reason` on (`$context.authorizer.reason` in a gateway response).
+the authorizer's own invocation, which API Gateway's access log has as `$context.authorizer.requestId`, and `trace_id`
+is what the client got in `X-Amzn-Trace-Id`. Denials out of API Gateway's cache have no line of ours; and since a
+cached policy serves other routes too, its context says nothing of the request that it was made for but `request_id`. A
+simple answer, and a refused tenant, hand `error_code` and `reason` on (`$context.authorizer.reason` in a gateway
+response).
 
 `tenantgate explain <reason or code>` says what a code means; `tenantgate explain --token-file F --route 'GET
 /orders/42'` makes every check offline and prints a table. It exits with 0 if the request would pass, 1 if not, 2 if

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from tenantgate.errors import REGISTRY
 
 _HEAD = """\
@@ -31,9 +33,9 @@ RFC 6749 §5.2 and OpenID Connect require.
 
 def error_codes_page() -> str:
     """The page's Markdown."""
-    rows = [f"| [`{e.code}`](#{e.code.lower()}) | {e.status.value} | {e.message} |" for e in REGISTRY.values()]
+    rows = [f"| [`{e.code}`](#{e.code.lower()}) | {e.status} | {e.message} |" for e in REGISTRY.values()]
     sections = [
-        f"## {e.code}\n\n**{e.message}** ({e.status.value} {e.status.phrase})\n\n"
+        f"## {e.code}\n\n**{e.message}** ({e.status} {HTTPStatus(e.status).phrase})\n\n"
         f"- Cause: {e.cause}\n- Remedy: {e.remedy}"
         for e in REGISTRY.values()
     ]

@@ -26,7 +26,6 @@ Imports nothing but the standard library, because the authorizer imports this.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import ClassVar
 
 type Detail = str | Mapping[str, object] | list[Mapping[str, object]] | None
@@ -38,7 +37,7 @@ class ErrorCode:
 
     __slots__ = ("cause", "code", "message", "remedy", "status")
 
-    def __init__(self, code: str, status: HTTPStatus, message: str, cause: str, remedy: str) -> None:
+    def __init__(self, code: str, status: int, message: str, cause: str, remedy: str) -> None:
         self.code = code
         self.status = status
         self.message = message
@@ -49,7 +48,7 @@ class ErrorCode:
 REGISTRY: dict[str, ErrorCode] = {}
 
 
-def _register(code: str, status: HTTPStatus, message: str, *, cause: str, remedy: str) -> ErrorCode:
+def _register(code: str, status: int, message: str, *, cause: str, remedy: str) -> ErrorCode:
     if code in REGISTRY:
         raise ValueError(f"error code {code} is registered twice")
     REGISTRY[code] = ErrorCode(code, status, message, cause, remedy)
@@ -58,14 +57,14 @@ def _register(code: str, status: HTTPStatus, message: str, *, cause: str, remedy
 
 AUTH_001 = _register(
     "AUTH_001",
-    HTTPStatus.BAD_REQUEST,
+    400,
     "The authorization code is invalid, expired or already used",
     cause="The provider refused the code, or answered the sign-in with an error of its own.",
     remedy="Start again at `GET /api/v1/auth/login`; a code is good once and for about a minute.",
 )
 AUTH_002 = _register(
     "AUTH_002",
-    HTTPStatus.FORBIDDEN,
+    403,
     "The sign-in could not be matched to this browser",
     cause="`state` is missing, expired, was used before, or belongs to another browser; or the answer's `iss` names "
     "another provider than the one that was asked (RFC 9207).",
@@ -73,14 +72,14 @@ AUTH_002 = _register(
 )
 AUTH_003 = _register(
     "AUTH_003",
-    HTTPStatus.UNAUTHORIZED,
+    401,
     "The token has expired",
     cause="`exp` is past, the clock-skew leeway included.",
     remedy="Sign in again, or refresh the token, and repeat the request.",
 )
 AUTH_004 = _register(
     "AUTH_004",
-    HTTPStatus.UNAUTHORIZED,
+    401,
     "The token is not valid",
     cause="Signature, algorithm, issuer, audience, type, lifetime, `nbf` or form of the token is wrong.",
     remedy="Send an access token of the configured issuer and audience; the log line under the request id names the "
@@ -88,7 +87,7 @@ AUTH_004 = _register(
 )
 AUTH_005 = _register(
     "AUTH_005",
-    HTTPStatus.FORBIDDEN,
+    403,
     "The token names no valid tenant",
     cause="None of the claims in `JWT_TENANT_CLAIM_NAME` is present, its value doesn't match `TENANT_ID_PATTERN`, "
     "or the issuer's entry in `TRUSTED_ISSUERS` doesn't list that tenant.",
@@ -96,28 +95,28 @@ AUTH_005 = _register(
 )
 AUTH_006 = _register(
     "AUTH_006",
-    HTTPStatus.BAD_REQUEST,
+    400,
     "The redirect target is not allowed",
     cause="The origin (scheme, host and port) of `redirect_uri` or `return_to` is not one of `ALLOWED_ORIGINS`.",
     remedy="Use an allowed origin, or add this one to `ALLOWED_ORIGINS`.",
 )
 AUTH_007 = _register(
     "AUTH_007",
-    HTTPStatus.UNAUTHORIZED,
+    401,
     "Authentication is required",
     cause="The request carries no credential, or one in a form that is not understood.",
     remedy="Send `Authorization: Bearer <access token>`.",
 )
 AUTH_008 = _register(
     "AUTH_008",
-    HTTPStatus.BAD_REQUEST,
+    400,
     "The provider's ID token was refused",
     cause="The ID token's signature, issuer, audience, `nonce`, `at_hash`, `azp`, `sub` or times are wrong.",
     remedy="Start again; if it stays, compare `OIDC_ISSUER_URL` and `OIDC_CLIENT_ID` with the provider's settings.",
 )
 AUTH_009 = _register(
     "AUTH_009",
-    HTTPStatus.BAD_GATEWAY,
+    502,
     "The provider's access token can't be used here",
     cause="The sign-in went well, but the access token is opaque, or isn't meant for this API.",
     remedy="Set `OIDC_RESOURCE` (or `audience` in `OIDC_AUTHORIZE_PARAMS`) so that the provider issues a JWT for this "
@@ -125,7 +124,7 @@ AUTH_009 = _register(
 )
 AUTH_010 = _register(
     "AUTH_010",
-    HTTPStatus.FORBIDDEN,
+    403,
     "The credential doesn't allow this",
     cause="No route rule covers the request, or its rule asks for a scope or a role that the caller lacks.",
     remedy="Ask for a token with the scope that the challenge names (RFC 6750 §3.1), or have the role given; API "
@@ -133,7 +132,7 @@ AUTH_010 = _register(
 )
 AUTH_011 = _register(
     "AUTH_011",
-    HTTPStatus.UNAUTHORIZED,
+    401,
     "A stronger or more recent sign-in is required",
     cause="The route's rule asks for an `acr` or a maximum authentication age that the token doesn't meet (RFC 9470).",
     remedy="Sign in again with the challenge's `acr_values` and `max_age`. Behind an HTTP API's authorizer, which "
@@ -141,21 +140,21 @@ AUTH_011 = _register(
 )
 AUTH_020 = _register(
     "AUTH_020",
-    HTTPStatus.UNAUTHORIZED,
+    401,
     "The session has ended",
     cause="The session expired, was ended by a sign-out, or never was.",
     remedy="Sign in again at `GET /api/v1/auth/login`.",
 )
 AUTH_021 = _register(
     "AUTH_021",
-    HTTPStatus.FORBIDDEN,
+    403,
     "The request came from another site",
     cause="A request that carries the session cookie came from an origin that is not one of ours.",
     remedy="Call from the API's own origin or one of `ALLOWED_ORIGINS`, or send a bearer token instead of the cookie.",
 )
 AUTH_040 = _register(
     "AUTH_040",
-    HTTPStatus.BAD_REQUEST,
+    400,
     "The application's sign-in request can't be used",
     cause="An application sent the browser to the built-in provider with an unknown `client_id`, without "
     "`redirect_uri`, or with one of them given twice.",
@@ -163,91 +162,91 @@ AUTH_040 = _register(
 )
 AUTH_041 = _register(
     "AUTH_041",
-    HTTPStatus.BAD_REQUEST,
+    400,
     "The form has expired or was changed",
     cause="A form of the built-in provider came back more than 10 minutes after it was shown, or not as it was shown.",
     remedy="Start again at the application.",
 )
 VAL_001 = _register(
     "VAL_001",
-    HTTPStatus.UNPROCESSABLE_ENTITY,
+    422,
     "The request is not valid",
     cause="A parameter or a member of the body is missing, unknown, too long or of the wrong type.",
     remedy="`error.detail` lists each field and what is wrong with it.",
 )
 VAL_002 = _register(
     "VAL_002",
-    HTTPStatus.BAD_REQUEST,
+    400,
     "The request body is not valid JSON",
     cause="The body could not be parsed.",
     remedy="Send one JSON object, encoded as UTF-8.",
 )
 VAL_003 = _register(
     "VAL_003",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    413,
     "The request body is too large",
     cause="The body is longer than this API takes.",
     remedy="Send less than 64 KiB.",
 )
 VAL_004 = _register(
     "VAL_004",
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    415,
     "The request body's media type is not supported",
     cause="`Content-Type` is missing or not the one that the endpoint takes.",
     remedy="Send `Content-Type: application/json`.",
 )
 VAL_005 = _register(
     "VAL_005",
-    HTTPStatus.NOT_FOUND,
+    404,
     "There is nothing at this path",
     cause="No route has this path.",
     remedy="Compare the path with the API's documentation; a trailing slash counts.",
 )
 VAL_006 = _register(
     "VAL_006",
-    HTTPStatus.METHOD_NOT_ALLOWED,
+    405,
     "The method is not allowed here",
     cause="The path exists, but not for this method.",
     remedy="Use one of the methods in the `Allow` header.",
 )
 SYS_001 = _register(
     "SYS_001",
-    HTTPStatus.SERVICE_UNAVAILABLE,
+    503,
     "The database can't be reached",
     cause="PostgreSQL is down, unreachable or out of connections.",
     remedy="Try again shortly. Operators: see the readiness check and `DATABASE_URL`.",
 )
 SYS_002 = _register(
     "SYS_002",
-    HTTPStatus.SERVICE_UNAVAILABLE,
+    503,
     "A required secret is unavailable",
     cause="Secrets Manager can't be reached, or the secret lacks a member, and no usable value is in memory.",
     remedy="Operators: check `AWS_SECRETS_MANAGER_SECRET_ID`, the function's role, and the secret's members.",
 )
 SYS_003 = _register(
     "SYS_003",
-    HTTPStatus.INTERNAL_SERVER_ERROR,
+    500,
     "Something went wrong on our side",
     cause="An error that nobody foresaw.",
     remedy="Try again; if it stays, report `error.request_id`.",
 )
 SYS_004 = _register(
     "SYS_004",
-    HTTPStatus.BAD_GATEWAY,
+    502,
     "The identity provider can't be reached",
     cause="The provider refused the connection, answered nonsense (502) or too slowly (504).",
     remedy="Try again shortly. Operators: check `OIDC_ISSUER_URL` and the network's way out.",
 )
 SYS_007 = _register(
     "SYS_007",
-    HTTPStatus.CONFLICT,
+    409,
     "Another migration is running",
     cause="Somebody else holds the database's migration lock, and kept it for half a minute.",
     remedy="Wait until it has ended, and run yours again.",
 )
 SYS_008 = _register(
     "SYS_008",
-    HTTPStatus.INTERNAL_SERVER_ERROR,
+    500,
     "A migration failed",
     cause="PostgreSQL refused one of its statements. The failing migration left nothing behind.",
     remedy="`error.detail` says where it stopped and why. Mend the migration or the data, and run it again.",
@@ -262,7 +261,7 @@ class TenantgateError(Exception):
     """
 
     error: ClassVar[ErrorCode] = SYS_003
-    status: ClassVar[HTTPStatus | None] = None
+    status: ClassVar[int | None] = None
 
     def __init__(self, reason: str = "", *, detail: Detail = None, **private: object) -> None:
         super().__init__(reason or self.error.message)
@@ -271,7 +270,7 @@ class TenantgateError(Exception):
         self.private = private
 
     @property
-    def http_status(self) -> HTTPStatus:
+    def http_status(self) -> int:
         return self.status or self.error.status
 
 
@@ -461,7 +460,7 @@ class ProviderUnreachable(TenantgateError):
 
 
 class ProviderTimeout(ProviderUnreachable):
-    status = HTTPStatus.GATEWAY_TIMEOUT
+    status = 504
 
 
 class MigrationBusy(TenantgateError):
@@ -493,7 +492,7 @@ def bearer_challenge(error: TenantgateError) -> str | None:
     """The `WWW-Authenticate` value of a 401 or 403 of ours about a bearer token, else None (RFC 6750 §3)."""
     if isinstance(error, InsufficientScope):
         return _challenge("insufficient_scope", error.error.message, f'scope="{error.scope}"' if error.scope else "")
-    if error.http_status is not HTTPStatus.UNAUTHORIZED:
+    if error.http_status != 401:
         return None
     if error.error in (AUTH_007, AUTH_020):
         return 'Bearer realm="tenantgate"'

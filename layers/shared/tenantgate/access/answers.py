@@ -14,7 +14,7 @@ nested ones.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict
+from typing import TYPE_CHECKING
 
 from tenantgate.access.events import APPSYNC, HTTP_2, UNKNOWN, Kind
 
@@ -25,15 +25,19 @@ type Context = Mapping[str, ContextValue]
 NOBODY = "unauthenticated"
 
 
-class Answer(TypedDict):
-    """Every member that any integration knows; which of them are there is the shape's."""
+# For the type checker alone: making the class would cost a cold start more than the rest of this module.
+if TYPE_CHECKING:
+    from typing import NotRequired, TypedDict
 
-    isAuthorized: NotRequired[bool]
-    context: NotRequired[Context]
-    principalId: NotRequired[str]
-    policyDocument: NotRequired[Mapping[str, object]]
-    resolverContext: NotRequired[Context]
-    ttlOverride: NotRequired[int]
+    class Answer(TypedDict):
+        """Every member that any integration knows; which of them are there is the shape's."""
+
+        isAuthorized: NotRequired[bool]
+        context: NotRequired[Context]
+        principalId: NotRequired[str]
+        policyDocument: NotRequired[Mapping[str, object]]
+        resolverContext: NotRequired[Context]
+        ttlOverride: NotRequired[int]
 
 
 def answer(

@@ -65,8 +65,5 @@ def service_name(environ: Mapping[str, str] | None = None) -> str:
 
 
 def trace_id() -> str | None:
-    """The root of the current invocation's trace, which a REST API tells its client in `X-Amzn-Trace-Id`."""
-    for part in os.environ.get("_X_AMZN_TRACE_ID", "").split(";"):
-        if part.startswith("Root="):
-            return part.removeprefix("Root=")
-    return None
+    """`Root=…` of the current invocation's trace, which a REST API tells its client in `X-Amzn-Trace-Id`."""
+    return next((part for part in os.environ.get("_X_AMZN_TRACE_ID", "").split(";") if part.startswith("Root=")), None)

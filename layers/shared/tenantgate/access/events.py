@@ -20,9 +20,10 @@ https://docs.aws.amazon.com/appsync/latest/devguide/security-authz.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from tenantgate.errors import AuthenticationRequired
+from tenantgate.tokens.records import Record
 
 type Kind = Literal[
     "rest-token", "rest-request", "http-1.0", "http-2.0", "http-2.0-policy", "websocket", "appsync", "unknown"
@@ -55,7 +56,7 @@ class MalformedEvent(Exception):
         self.problem = problem
 
 
-class AuthorizerCall(NamedTuple):
+class AuthorizerCall(Record):
     """Who asks to pass where.
 
     `arn` is API Gateway's for the method, from which API and path are read, since policies are compared with it;

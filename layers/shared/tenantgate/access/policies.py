@@ -15,12 +15,12 @@ and never opening anything elsewhere. `tenantgate rules check --template` finds 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from tenantgate.access.principal import Principal
 from tenantgate.access.route_match import GREEDY, PARAMETER, Segments, walk
 from tenantgate.access.route_overlap import beyond, is_exact, more_specific, overrun, wildcard
 from tenantgate.access.rules import ANY, CONNECT, METHODS, ApiRules, Requirement, RouteRule, unmet
+from tenantgate.tokens.records import Record
 
 # Characters of the document without white space: API Gateway takes 8 KB of answer, of which 2 KB are left to principal
 # and context. And of one resource (API Gateway's developer guide, "Output from an API Gateway Lambda authorizer").
@@ -41,7 +41,7 @@ TOO_LARGE = "too_large"
 NOT_EXPRESSIBLE = "not_expressible"
 
 
-class MethodArn(NamedTuple):
+class MethodArn(Record):
     """`arn:aws:execute-api:region:account:apiId/stage/METHOD/path`; a WebSocket's ends with `/stage/$connect`."""
 
     partition: str
@@ -72,7 +72,7 @@ class MethodArn(NamedTuple):
         return f"arn:{self.partition}:execute-api:{self.region}:{self.account}:{self.api_id}/{self.stage}/"
 
 
-class CompiledPolicy(NamedTuple):
+class CompiledPolicy(Record):
     """`complete`: good for every route of the API, so that it may be cached; else for the request's own path alone,
     and `reason` and `routes` say why."""
 
@@ -82,7 +82,7 @@ class CompiledPolicy(NamedTuple):
     routes: tuple[str, ...] = ()
 
 
-class Resources(NamedTuple):
+class Resources(Record):
     """Allow and Deny by `METHOD/path` behind the stage, or `problem` and the routes that make it."""
 
     allow: tuple[str, ...] = ()

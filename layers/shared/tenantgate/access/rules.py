@@ -8,11 +8,12 @@ The rules file is read by `rules_file.py`; `policies.py` writes the same rules a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from tenantgate.access.principal import Principal
 from tenantgate.access.route_match import RouteTrie, Segments, is_plain, readings
 from tenantgate.errors import AuthenticationRequired, InsufficientScope, StepUpRequired, TenantgateError
+from tenantgate.tokens.records import Record
 
 # What API Gateway routes, and what ANY stands for. `$connect` is a WebSocket API's route, which has no path.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -29,7 +30,7 @@ _LEEWAY_SECONDS = 60
 type Requirement = tuple[object, ...]
 
 
-class RouteRule(NamedTuple):
+class RouteRule(Record):
     """One rule. `pattern` is its path as written: `/orders/{id}`; empty for `$connect`.
 
     It asks for all of `scopes`, and one of `any_scope`, of `roles` and of `acr`, where these are given; `max_auth_age`
@@ -54,7 +55,7 @@ class RouteRule(NamedTuple):
         return self[2:]
 
 
-class Decision(NamedTuple):
+class Decision(Record):
     """Whether a request may pass, and what a receipt says of it. `reason` is a stable code."""
 
     allowed: bool
@@ -92,11 +93,11 @@ def unmet(rule: RouteRule, principal: Principal, now: float) -> Decision | None:
 def _missing_permission(asked: RouteRule, principal: Principal) -> Decision | None:
     held = principal.scopes
     if not asked.scopes <= held:
-        return Decision(False, "missing_scope", None, sorted(asked.scopes), sorted(held), InsufficientScope)
+        return Decision(False, "missing_scope", asked, sorted(asked.scopes), sorted(held), InsufficientScope)
     if asked.any_scope and not asked.any_scope & held:
-        return Decision(False, "missing_any_scope", None, sorted(asked.any_scope), sorted(held), InsufficientScope)
+        return Decision(False, "missing_any_scope", asked, sorted(asked.any_scope), sorted(held), InsufficientScope)
     if asked.roles and not asked.roles & principal.roles:
-        return Decision(False, "missing_role", None, sorted(asked.roles), sorted(principal.roles), InsufficientScope)
+        return Decision(False, "missing_role", asked, sorted(asked.roles), sorted(principal.roles), InsufficientScope)
     return None
 
 
@@ -105,14 +106,14 @@ def _weak_authentication(asked: RouteRule, claims: Mapping[str, object], now: fl
         acr = claims.get("acr")
         if not isinstance(acr, str) or acr not in asked.acr:
             told = acr if isinstance(acr, str) else None
-            return Decision(False, "acr_too_weak", None, sorted(asked.acr), told, StepUpRequired)
+            return Decision(False, "acr_too_weak", asked, sorted(asked.acr), told, StepUpRequired)
     if asked.max_auth_age is not None:
         since = claims.get("auth_time")
         if not isinstance(since, int | float) or isinstance(since, bool):
-            return Decision(False, "authentication_time_unknown", None, asked.max_auth_age, None, StepUpRequired)
+            return Decision(False, "authentication_time_unknown", asked, asked.max_auth_age, None, StepUpRequired)
         if not -_LEEWAY_SECONDS <= now - since <= asked.max_auth_age:
             age = int(max(-1e9, min(1e12, now - since)))
-            return Decision(False, "authentication_too_old", None, asked.max_auth_age, age, StepUpRequired)
+            return Decision(False, "authentication_too_old", asked, asked.max_auth_age, age, StepUpRequired)
     return None
 
 
@@ -159,8 +160,7 @@ class ApiRules:
             return Decision(True, "public", rule)
         if principal is None:
             return Decision(False, "authentication_required", rule, error=AuthenticationRequired)
-        lack = unmet(rule, principal, now)
-        return Decision(True, "allowed", rule) if lack is None else lack._replace(rule=rule)
+        return unmet(rule, principal, now) or Decision(True, "allowed", rule)
 
 
 def _denied(reason: str, principal: Principal | None, *, expected: object = None, actual: object = None) -> Decision:

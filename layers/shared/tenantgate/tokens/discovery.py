@@ -6,11 +6,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from copy import replace
 
 from tenantgate.errors import ProviderUnreachable
 from tenantgate.tokens.fetch import FetchJson, fetch_json
 from tenantgate.tokens.forms import is_loopback_url
+from tenantgate.tokens.records import Record
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ _USABLE_SECONDS = 86400
 _RETRY_SECONDS = 5
 
 
-class _Kept(NamedTuple):
+class _Kept(Record):
     metadata: Mapping[str, object]
     fresh_until: float
     usable_until: float
@@ -54,7 +55,7 @@ class ProviderDirectory:
         """Ask again next time, as when what the metadata points to is gone."""
         kept = self._kept.get(issuer)
         if kept is not None:
-            self._kept[issuer] = kept._replace(fresh_until=0)
+            self._kept[issuer] = replace(kept, fresh_until=0)
 
     def _renewed(self, issuer: str, timeout: float) -> Mapping[str, object]:
         kept, now = self._kept.get(issuer), self._clock()
@@ -66,7 +67,7 @@ class ProviderDirectory:
             if kept is None or now >= kept.usable_until:
                 raise
             _log.warning("provider metadata is kept past its time", extra={"context": {"issuer": issuer}})
-            self._kept[issuer] = kept._replace(fresh_until=now + _RETRY_SECONDS)
+            self._kept[issuer] = replace(kept, fresh_until=now + _RETRY_SECONDS)
             return kept.metadata
         self._kept[issuer] = _Kept(metadata, now + _FRESH_SECONDS, now + _USABLE_SECONDS)
         return metadata

@@ -61,7 +61,7 @@ def failure_page(error: TenantgateError, *, debug: bool) -> HTMLResponse:
     """The same without a request; `debug` (development alone) shows the private reason, redacted."""
     answer = page(
         "error.html",
-        status=int(error.http_status),
+        status=error.http_status,
         code=error.error.code,
         message=error.error.message,
         cause=error.error.cause.split("`"),

@@ -36,7 +36,7 @@ def error_answer(error: TenantgateError, *, allow: str | None = None) -> dict[st
     """The error in its one shape, with the headers that every response carries."""
     request_id = current_request().request_id
     return {
-        "statusCode": int(error.http_status),
+        "statusCode": error.http_status,
         "headers": {
             **SECURE_HEADERS,
             **error_headers(error, allow=allow),

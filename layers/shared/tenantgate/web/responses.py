@@ -37,7 +37,7 @@ def error_responses(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
     """The `responses=` of a route: its failures by status, each with its codes; `SYS_003` always among them."""
     by_status: dict[int, list[ErrorCode]] = {}
     for code in dict.fromkeys((*codes, SYS_003)):
-        by_status.setdefault(int(code.status), []).append(code)
+        by_status.setdefault(code.status, []).append(code)
     return {
         status: {
             "model": ErrorResponse,
@@ -52,7 +52,7 @@ def error_response(error: TenantgateError, *, debug: bool = False, allow: str | 
     body = error_body(error, request_id=current_request().request_id)
     if debug and error.detail is None:
         body["error"] = {**_members(body["error"]), "detail": told_detail(error, debug=True)}
-    return JSONResponse(body, status_code=int(error.http_status), headers=error_headers(error, allow=allow))
+    return JSONResponse(body, status_code=error.http_status, headers=error_headers(error, allow=allow))
 
 
 def told_detail(error: TenantgateError, *, debug: bool) -> object:
