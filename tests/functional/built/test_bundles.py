@@ -6,6 +6,7 @@ import os
 import shutil
 import struct
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -22,6 +23,11 @@ FUNCTIONS = sorted(
     f"{''.join(part.title() for part in handler.parent.name.split('_'))}Function"
     for handler in ROOT.glob("functions/*/handler.py")
 )
+
+
+SERVED_BY_FASTAPI = {
+    handler.parent.name for handler in ROOT.glob("functions/*/handler.py") if (handler.parent / "routes.py").is_file()
+}
 
 
 def files(folder: Path) -> set[str]:
@@ -73,9 +79,35 @@ def test_the_layer_has_our_package_and_what_it_needs_under_python(build_dir: Pat
     layer = build_dir / "SharedLayer" / "python"
     source = {file for file in files(ROOT / "layers/shared/tenantgate") if "__pycache__" not in file}
 
-    assert {file for file in files(layer / "tenantgate") if "__pycache__" not in file} == source
+    built = {file for file in files(layer / "tenantgate") if "__pycache__" not in file}
+    # The table of generated code is made by the build.
+    assert built == source | {"web/compiled_ahead.bin"}
     for package in ("cryptography", "fastapi", "mangum", "sqlalchemy", "asyncpg", "alembic"):
         assert (layer / package / "__init__.py").is_file()
+
+
+@pytest.mark.parametrize("function", [name for name in FUNCTIONS if function_folder(name) in SERVED_BY_FASTAPI])
+def test_starting_compiles_nothing_that_the_build_could_have_compiled(build_dir: Path, function: str) -> None:
+    started = (
+        "from tenantgate.web import compiled_ahead as ahead\n"
+        "missing = []\n"
+        "ahead.compile_generated = lambda source, mode: missing.append(source) or compile(source, '<string>', mode)\n"
+        f"import functions.{function_folder(function)}.handler\n"
+        "assert not missing, missing\n"
+        "print('dataclasses' in __import__('sys').modules)\n"
+    )
+    path = os.pathsep.join(str(build_dir / folder) for folder in (function, "SharedLayer/python"))
+    # -S: nothing of the checkout's environment.
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", started],
+        env={"PYTHONPATH": path, "ENVIRONMENT": "development"},
+        cwd=build_dir,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from tenantgate.context import RequestContext, begin_request, choose_request_id
@@ -45,7 +46,14 @@ def lambda_handler_for(*routes: str | APIRouter, settings: Settings | None = Non
         asyncio.set_event_loop(loop)
         adapter = Mangum(app, lifespan="off")
 
+    # The first request imports what only requests need.
+    starting = [quickly()]
+
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        with starting.pop() if starting else nullcontext():
+            return answer(event, context)
+
+    def answer(event: dict[str, Any], context: Any) -> dict[str, Any]:
         asyncio.set_event_loop(loop)
         headers: Mapping[str, str] = event.get("headers") or {}
         begin_invocation(context.aws_request_id, trace_id=headers.get("x-amzn-trace-id"))

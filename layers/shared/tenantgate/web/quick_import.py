@@ -14,17 +14,20 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tenantgate.web.compiled_ahead import compiled_ahead
+
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
 @contextmanager
 def quickly() -> Iterator[None]:
-    """Collect no garbage while a process gets ready; what is there in the end stays for its life."""
+    """Compile no generated code and collect no garbage while a process gets ready; what is there then stays."""
     enabled = gc.isenabled()
     gc.disable()
     try:
-        yield
+        with compiled_ahead():
+            yield
     finally:
         gc.freeze()
         if enabled:
