@@ -1,3 +1,8 @@
 """The authentication gate in front of multi-tenant APIs: everything that functions, container and command share."""
 
 __version__ = "0.1.0"
+
+from tenantgate.image import use_image
+
+# Here, since it must come before every other module of ours and of others.
+use_image()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tenantgate.image import FILE, Image
 from tenantgate_cli.sam import ROOT, Architecture, find_uv, native_architecture, sam
 from tests.support.deployed_template import function_folder, require_uv
 
@@ -66,6 +67,27 @@ def test_every_module_has_bytecode_that_the_runtime_uses_without_looking_at_the_
         assert struct.unpack("<I", header[4:8]) == (0b01,), source
 
 
+def test_the_image_holds_the_bytecode_of_what_requests_import_and_no_other(build_dir: Path) -> None:
+    layer = build_dir / "SharedLayer" / "python"
+    image = Image(str(layer / "tenantgate" / Path(FILE).name), str(layer))
+    held = set()
+    for source in layer.rglob("*.py"):
+        if (spec := image.find_spec(module_name(source, layer))) is not None:
+            held.add(str(spec.name))
+            assert spec.origin == str(source)
+            cached = Path(importlib.util.cache_from_source(str(source))).read_bytes()
+            assert image.bytecode(spec.name) == cached[16:], source
+
+    assert len(held) == len(image)
+    assert {"tenantgate.errors", "fastapi", "pydantic.main", "asyncpg", "cryptography.exceptions"} <= held
+    assert not any(name.startswith(("sqlalchemy", "alembic")) for name in held)
+
+
+def module_name(source: Path, folder: Path) -> str:
+    parts = source.relative_to(folder).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def test_bytecode_doesnt_name_the_folder_it_was_built_in(build_dir: Path) -> None:
     for bundle, module, place in [
         ("HealthFunction", "functions/health/handler.py", "/var/task"),
@@ -80,8 +102,8 @@ def test_the_layer_has_our_package_and_what_it_needs_under_python(build_dir: Pat
     source = {file for file in files(ROOT / "layers/shared/tenantgate") if "__pycache__" not in file}
 
     built = {file for file in files(layer / "tenantgate") if "__pycache__" not in file}
-    # The table of generated code is made by the build.
-    assert built == source | {"web/compiled_ahead.bin"}
+    # Made by the build, for one Python (`layers/shared/prepare_start.py`).
+    assert built == source | {"image.cpython-313.bin", "web/compiled_ahead.cpython-313.bin"}
     for package in ("cryptography", "fastapi", "mangum", "sqlalchemy", "asyncpg", "alembic"):
         assert (layer / package / "__init__.py").is_file()
 

@@ -2,7 +2,7 @@
 
 `dataclasses`, `typing` and `collections.namedtuple` write methods and annotations as text and have it compiled: a
 quarter of what importing FastAPI and pydantic takes. Bytecode in files doesn't spare that, so the layer brings this
-code compiled too (`layers/shared/compile_ahead.py` writes the table). It is found by the text itself: a table that is
+code compiled too (`layers/shared/prepare_start.py` writes the table). It is found by the text itself: a table that is
 old or missing costs time and changes nothing.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import importlib.util
 import marshal
+import sys
 import typing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,23 +22,22 @@ type Mode = typing.Literal["exec", "eval"]
 # Bytecode by the text that it was made of, one table for each mode of `compile`.
 type Table = dict[Mode, dict[str, bytes]]
 
-TABLE = Path(__file__).with_suffix(".bin")
+# Bytecode is of use to the Python that wrote it alone.
+TABLE = Path(__file__).with_suffix(f".{sys.implementation.cache_tag}.bin")
 # As those modules have it compiled: a code object is the same only if it is told the same about itself.
 _FILENAME = "<string>"
-_EMPTY: Table = {"exec": {}, "eval": {}}
 
 
 @contextmanager
 def compiled_ahead(file: Path = TABLE) -> Iterator[None]:
     """Meanwhile, generated text that `file` knows isn't compiled again."""
-    table = read_table(file)
-    if table is _EMPTY:
+    if (table := read_table(file)) is None:
         yield
         return
 
     def code_of(source: str, mode: Mode) -> CodeType:
         known = table[mode].get(source)
-        return compile_generated(source, mode) if known is None else marshal.loads(known)  # noqa: S302  (our own bytecode)
+        return compile_generated(source, mode) if known is None else marshal.loads(known)  # noqa: S302  (our own)
 
     with generating(code_of):
         yield
@@ -74,17 +73,13 @@ def compile_generated(source: str, mode: Mode) -> CodeType:
 
 
 def write_table(file: Path, table: Table) -> None:
-    """Written for the Python that runs this: no other one can read its bytecode."""
-    file.write_bytes(importlib.util.MAGIC_NUMBER + marshal.dumps(table))
+    file.write_bytes(marshal.dumps(table))
 
 
-def read_table(file: Path) -> Table:
-    """What `write_table` wrote; empty when there is no file, as in a checkout, or another Python wrote it."""
+def read_table(file: Path) -> Table | None:
+    """What `write_table` wrote; None when there is no file, as in a checkout."""
     try:
-        written = file.read_bytes()
-    except OSError:
-        return _EMPTY
-    if not written.startswith(importlib.util.MAGIC_NUMBER):
-        return _EMPTY
-    table: Table = marshal.loads(written[len(importlib.util.MAGIC_NUMBER) :])  # noqa: S302  (our own bytecode)
+        table: Table = marshal.loads(file.read_bytes())  # noqa: S302  (our own)
+    except FileNotFoundError:
+        return None
     return table
