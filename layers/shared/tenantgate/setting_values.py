@@ -6,6 +6,10 @@ import ipaddress
 import json
 from urllib.parse import urlsplit, urlunsplit
 
+from tenantgate.http_url import parse_http_url
+
+# A host name has 253 characters at most (RFC 1035 §2.3.4, without the root's dot).
+LONGEST_ORIGIN = len("https://") + 253 + len(":65535/")
 _DATABASE_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 # Parameters that the sign-in itself sets: one that could be overridden would undo a check.
 PROTOCOL_PARAMETERS = frozenset(
@@ -44,20 +48,15 @@ def parse_origin(text: str, *, allow_loopback_http: bool) -> str:
             "a wildcard can't be combined with credentials; list each origin, such as https://app.example.com"
         )
     form = "each is scheme://host[:port] without a path, such as https://app.example.com"
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise ValueError(form) from None
-    host = parts.hostname
-    if not host or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc or "\\" in text:
-        raise ValueError(form)
-    if any(character.isspace() or not character.isascii() for character in text):
+    if not text.isascii():
         raise ValueError(form + "; write an international name in its punycode form")
-    _require_scheme(parts.scheme, host, allow_loopback_http=allow_loopback_http)
-    shown = f"[{host}]" if ":" in host else host
-    default = {"http": 80, "https": 443}[parts.scheme]
-    return f"{parts.scheme}://{shown}" if port in (None, default) else f"{parts.scheme}://{shown}:{port}"
+    url = parse_http_url(text, longest=LONGEST_ORIGIN)
+    if url is None or url.rest not in ("", "/"):
+        raise ValueError(form)
+    scheme, host, _ = url.origin
+    if scheme != "https" and not (allow_loopback_http and is_loopback(host.strip("[]"))):
+        raise ValueError("it must begin with https:// (plain http only for loopback addresses in development)")
+    return str(url.origin)
 
 
 def parse_base_url(text: str, *, allow_loopback_http: bool) -> str:
@@ -69,12 +68,6 @@ def parse_base_url(text: str, *, allow_loopback_http: bool) -> str:
             "set it to scheme://host[:port] without a path, such as https://auth.example.com (plain http only for "
             "loopback addresses in development)"
         ) from None
-
-
-def _require_scheme(scheme: str, host: str, *, allow_loopback_http: bool) -> None:
-    if scheme == "https" or (scheme == "http" and allow_loopback_http and is_loopback(host)):
-        return
-    raise ValueError("it must begin with https:// (plain http only for loopback addresses in development)")
 
 
 def parse_database_url(text: str) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from tenantgate.errors import RedirectNotAllowed
-from tenantgate.login.redirects import MAX_TARGET_LENGTH, RedirectPolicy, origin_of
+from tenantgate.login.redirects import MAX_TARGET_LENGTH, RedirectPolicy
 
 POLICY = RedirectPolicy(
     allowed_origins=("https://app.example.com", "https://app.example.com:8443", "http://localhost:5173"),
@@ -184,10 +184,3 @@ def test_the_refused_target_is_not_repeated_to_the_caller() -> None:
     with pytest.raises(RedirectNotAllowed) as refused:
         POLICY.require_redirect_uri("https://evil.example/<script>")
     assert "evil" not in str(refused.value.detail)
-
-
-def test_origins_are_compared_by_scheme_host_and_effective_port() -> None:
-    assert origin_of("https://a.example") == origin_of("HTTPS://A.EXAMPLE:443/x") == ("https", "a.example", 443)
-    assert origin_of("http://a.example") == ("http", "a.example", 80)
-    assert origin_of("https://[2001:DB8::1]:8443/") == ("https", "[2001:db8::1]", 8443)
-    assert origin_of("a.example") is None

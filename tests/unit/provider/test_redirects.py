@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenantgate.provider.redirects import MAX_URI_CHARACTERS, RedirectRule, origin_of
+from tenantgate.provider.redirects import MAX_URI_CHARACTERS, RedirectRule
 
 EXACT = "https://auth.example.com/api/v1/auth/callback"
 RULE = RedirectRule(exact=[EXACT], origins=["https://app.example.com", "http://localhost:5173", "https://h.test:8443"])
@@ -62,7 +62,3 @@ def test_allows(uri: str) -> None:
 )
 def test_refuses(uri: str) -> None:
     assert not RULE(uri)
-
-
-def test_an_origin_is_scheme_host_and_effective_port() -> None:
-    assert origin_of("https://A.test") == origin_of("https://a.test:443/x") == ("https", "a.test", 443)

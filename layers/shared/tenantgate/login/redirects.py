@@ -1,10 +1,4 @@
-"""Where a browser may be sent: parsed origins, compared exactly (RFC 6454 §5, OWASP "Unvalidated Redirects").
-
-A URL parser that is more lenient than the browser's is how open redirects come about. So a target is not repaired, it
-is matched against a form in which every parser agrees, and refused otherwise: the characters of RFC 3986 alone (no
-backslash), no user info, a host of letters, digits, dots and hyphens (or a bracketed address) that ends at the first
-`/`, `?` or `#`.
-"""
+"""Where a browser may be sent: parsed origins, compared exactly (RFC 6454 §5, OWASP "Unvalidated Redirects")."""
 
 from __future__ import annotations
 
@@ -13,29 +7,12 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 from tenantgate.errors import RedirectNotAllowed
+from tenantgate.http_url import is_plain, parse_http_url
 
 # Transactions travel in cookies of 4096 bytes at most, several of them in one request.
 MAX_TARGET_LENGTH = 1024
-_DEFAULT_PORTS = {"http": 80, "https": 443}
-_PLAIN = re.compile(r"[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+\Z")  # RFC 3986 §2: no space, quote, backslash, control
-_URL = re.compile(
-    r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(?P<port>[0-9]{1,5}))?(?P<rest>[/?#].*)?\Z",
-    re.IGNORECASE,
-)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DECODING_ROUNDS = 4
-
-type Origin = tuple[str, str, int]
-
-
-def origin_of(url: str) -> Origin | None:
-    """Scheme, host and port of an absolute http(s) URL in the strict form above, else None."""
-    match = _match(url)
-    if match is None:
-        return None
-    scheme = match["scheme"].lower()
-    port = int(match["port"]) if match["port"] else _DEFAULT_PORTS[scheme]
-    return (scheme, match["host"].lower(), port)
 
 
 class RedirectPolicy:
@@ -47,7 +24,9 @@ class RedirectPolicy:
 
     def __init__(self, *, allowed_origins: Iterable[str], public_base_url: str) -> None:
         self._origins = frozenset(
-            origin for url in (*allowed_origins, public_base_url) if (origin := origin_of(url)) is not None
+            parsed.origin
+            for url in (*allowed_origins, public_base_url)
+            if (parsed := parse_http_url(url, longest=MAX_TARGET_LENGTH)) is not None
         )
         self.default_logout_target = f"{public_base_url}/"
 
@@ -64,29 +43,22 @@ class RedirectPolicy:
         return target
 
     def _require_url(self, url: str, *, parameter: str, fragment: bool = False) -> str:
-        match = _match(url)
-        if match is None:
+        parsed = parse_http_url(url, longest=MAX_TARGET_LENGTH)
+        if parsed is None:
             raise _refused(parameter, "it is not a plain http or https URL")
-        if origin_of(url) not in self._origins:
+        if parsed.origin not in self._origins:
             raise _refused(parameter, "its origin is not allowed")
-        if "#" in url and not fragment:
+        if parsed.has_fragment and not fragment:
             raise _refused(parameter, "it has a fragment")
-        rest = match["rest"] or "/"
-        if rest.startswith("/") and not _is_safe_path(rest):
+        if parsed.rest.startswith("/") and not _is_safe_path(parsed.rest):
             raise _refused(parameter, "its path is not plain")
         return url
-
-
-def _match(url: str) -> re.Match[str] | None:
-    if len(url) > MAX_TARGET_LENGTH or not _PLAIN.match(url):
-        return None
-    return _URL.match(url)
 
 
 def _is_safe_path(target: str) -> bool:
     # `//host` and `/\host` leave the origin; written in percent-encodings they do so behind whatever decodes the path
     # once more, so every decoding of the path is held to the same form.
-    if len(target) > MAX_TARGET_LENGTH or not _PLAIN.match(target):
+    if not is_plain(target, longest=MAX_TARGET_LENGTH):
         return False
     path = re.split(r"[?#]", target, maxsplit=1)[0]
     for _ in range(_DECODING_ROUNDS):
