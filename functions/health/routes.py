@@ -92,9 +92,10 @@ async def ready() -> ReadyResponse:
 @cache
 def readiness() -> Readiness:
     """This process's checks. What they import and build, they do here: a cold start must not use up their deadline."""
-    import tenantgate.database.engine  # noqa: F401, PLC0415  (liveness must not pay for it)
-    from tenantgate.aws.secrets import secret_store  # noqa: PLC0415
+    from tenantgate.aws.secrets import secret_store  # noqa: PLC0415  (liveness must not pay for it)
+    from tenantgate.database.wiring import prepare_database  # noqa: PLC0415
 
+    prepare_database()
     secret_store().prepare()
     secrets = _Secrets()
     return Readiness({"database": Check(_database), "secrets": Check(secrets.check, secrets.overdue)})

@@ -23,7 +23,7 @@ from functions.auth_logout.routes import router as logout_router
 from functions.auth_validate.routes import router as validate_router
 from tenantgate.aws.secrets import SecretStore
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.database.engine import Database
+from tenantgate.database.engine import PooledDatabase
 from tenantgate.errors import DatabaseUnreachable
 from tenantgate.login.client import Timeouts
 from tenantgate.login.service import LoginService
@@ -156,7 +156,7 @@ def running_login_app(
         if database_url is None:
             yield
             return
-        database = Database(database_url)
+        database = PooledDatabase(database_url)
         store_in_use[0] = SessionRepository(database)
         yield
         await database.dispose()

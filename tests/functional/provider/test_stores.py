@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from uuid import uuid4
 
 import pytest
 
-from tenantgate.database.engine import Database
 from tenantgate.provider.models import AuthorizationCode, BrowserSession, StoredKey, digest
 from tenantgate.provider.repository import BrowserSessionRepository, CodeRepository, KeyRepository
 from tenantgate.provider.stores import BrowserSessionStore, CodeStore, KeyStore
+from tests.support.databases import KINDS
 from tests.support.postgres import DatabaseUrls
 from tests.support.provider import MemoryBrowserSessions, MemoryCodes, MemoryKeys
 
@@ -36,6 +37,10 @@ SESSION = BrowserSession(
 )
 
 
+def new_key() -> str:
+    return digest(str(uuid4()))
+
+
 @dataclass
 class Stores:
     codes: CodeStore
@@ -43,12 +48,12 @@ class Stores:
     keys: KeyStore
 
 
-@pytest.fixture(params=["memory", "postgresql"])
+@pytest.fixture(params=["memory", *KINDS])
 async def stores(request: pytest.FixtureRequest, database_urls: DatabaseUrls) -> AsyncIterator[Stores]:
     if request.param == "memory":
         yield Stores(MemoryCodes(), MemoryBrowserSessions(), MemoryKeys())
         return
-    database = Database(database_urls.app_url)
+    database = KINDS[request.param](database_urls.app_url)
     try:
         yield Stores(CodeRepository(database), BrowserSessionRepository(database), KeyRepository(database))
     finally:
@@ -56,7 +61,7 @@ async def stores(request: pytest.FixtureRequest, database_urls: DatabaseUrls) ->
 
 
 async def test_a_code_comes_back_as_it_was_saved_and_once(stores: Stores) -> None:
-    code = replace(CODE, key=digest("once"))
+    code = replace(CODE, key=new_key())
     await stores.codes.save(code)
     redeem = {"tenant_id": TENANT, "client_id": "client"}
     assert await stores.codes.redeem(code.key, now=NOW, **redeem) == code
@@ -72,14 +77,14 @@ async def test_a_code_comes_back_as_it_was_saved_and_once(stores: Stores) -> Non
     ],
 )
 async def test_a_code_that_is_refused_is_not_used_up(stores: Stores, tenant_id: str, client_id: str, now: int) -> None:
-    code = replace(CODE, key=digest(f"{tenant_id}{client_id}{now}"), nonce=None)
+    code = replace(CODE, key=new_key(), nonce=None)
     await stores.codes.save(code)
     assert await stores.codes.redeem(code.key, tenant_id=tenant_id, client_id=client_id, now=now) is None
     assert await stores.codes.redeem(code.key, tenant_id=TENANT, client_id="client", now=NOW + 59) == code
 
 
 async def test_of_concurrent_redemptions_one_gets_the_code(stores: Stores) -> None:
-    code = replace(CODE, key=digest("race"))
+    code = replace(CODE, key=new_key())
     await stores.codes.save(code)
     redemptions = [stores.codes.redeem(code.key, tenant_id=TENANT, client_id="client", now=NOW) for _ in range(8)]
     assert [one for one in await asyncio.gather(*redemptions) if one is not None] == [code]

@@ -4,13 +4,20 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tenantgate.database.engine import Database
+from tenantgate.database.unit import Database
+from tests.support.databases import KINDS, Kind
 from tests.support.postgres import DatabaseUrls
 
 
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """The container's kind of database, and Lambda's."""
+    return KINDS[request.param]
+
+
 @pytest.fixture
-async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+async def database(kind: Kind, database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     """The module's database as the application sees it."""
-    made = Database(database_urls.app_url)
+    made = kind(database_urls.app_url)
     yield made
     await made.dispose()

@@ -10,8 +10,8 @@ from itertools import pairwise
 import pytest
 
 from tenantgate.database import connection as limits
-from tenantgate.database.engine import Database
 from tenantgate.errors import DatabaseUnreachable
+from tests.support.databases import Kind
 from tests.support.postgres import DatabaseUrls
 
 pytestmark = pytest.mark.anyio
@@ -63,14 +63,14 @@ async def serving(behave: Behaviour) -> AsyncIterator[tuple[str, list[float]]]:
         yield f"postgresql://user:pw@127.0.0.1:{port}/name", came
 
 
-async def attempt(url: str) -> float:
+async def attempt(kind: Kind, url: str) -> float:
     """Seconds until the caller is told `DatabaseUnreachable`."""
-    database = Database(url)
+    database = kind(url)
     began = time.monotonic()
     try:
         with pytest.raises(DatabaseUnreachable):
             async with database.untenanted() as unit:
-                await unit.connection()
+                await unit.execute("SELECT 1")
         return time.monotonic() - began
     finally:
         await database.dispose()
@@ -86,36 +86,39 @@ async def attempt(url: str) -> float:
         pytest.param(refusing("28P01"), 1, id="wrong-password"),
         pytest.param(refusing("28000"), 1, id="no-such-role"),
         pytest.param(refusing("3D000"), 1, id="no-such-database"),
+        pytest.param(refusing("42501"), 1, id="may-not-connect"),
         pytest.param(hang_up, 3, id="hangs-up"),
     ],
 )
-async def test_tries_three_times_with_growing_pauses_where_that_may_help(behave: Behaviour, attempts: int) -> None:
+async def test_tries_three_times_with_growing_pauses_where_that_may_help(
+    kind: Kind, behave: Behaviour, attempts: int
+) -> None:
     async with serving(behave) as (url, came):
-        await attempt(url)
+        await attempt(kind, url)
     # A start-up that fails before authentication is tried with and without TLS each time.
     pauses = [after - before for before, after in pairwise(came) if after - before > 0.05]
     assert len(pauses) == attempts - 1
     assert pauses == sorted(pauses)
 
 
-async def test_a_refused_connection_is_told_within_a_second() -> None:
+async def test_a_refused_connection_is_told_within_a_second(kind: Kind) -> None:
     async with serving(hang_up) as (url, _):
         pass  # nobody listens there any more
-    assert await attempt(url) < 1
+    assert await attempt(kind, url) < 1
 
 
 @pytest.mark.parametrize("behave", [pytest.param(stay_silent, id="silent"), pytest.param(talk_nonsense, id="nonsense")])
-async def test_a_server_that_never_answers_costs_the_stated_time_at_most(behave: Behaviour) -> None:
+async def test_a_server_that_never_answers_costs_the_stated_time_at_most(kind: Kind, behave: Behaviour) -> None:
     async with serving(behave) as (url, _):
-        assert await attempt(url) < limits.CONNECT_ATTEMPT_SECONDS + 1
+        assert await attempt(kind, url) < limits.CONNECT_ATTEMPT_SECONDS + 1
 
 
-async def test_a_name_that_does_not_resolve_is_told() -> None:
-    assert await attempt("postgresql://user:pw@no-such-host.invalid/name") < limits.CONNECT_ATTEMPT_SECONDS + 1
+async def test_a_name_that_does_not_resolve_is_told(kind: Kind) -> None:
+    assert await attempt(kind, "postgresql://user:pw@no-such-host.invalid/name") < limits.CONNECT_ATTEMPT_SECONDS + 1
 
 
-async def test_neither_the_password_nor_a_parameter_is_in_what_is_told(database_urls: DatabaseUrls) -> None:
-    database = Database(database_urls.app_url.replace("tenantgate_app:", "tenantgate_app:password-canary"))
+async def test_neither_the_password_nor_a_parameter_is_in_what_is_told(kind: Kind, database_urls: DatabaseUrls) -> None:
+    database = kind(database_urls.app_url.replace("tenantgate_app:", "tenantgate_app:password-canary"))
     try:
         with pytest.raises(DatabaseUnreachable) as caught:
             async with database.tenant("tenant-canary"):

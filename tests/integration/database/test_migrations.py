@@ -92,9 +92,9 @@ def test_pgvector_works_after_the_first_migration(empty: DatabaseUrls) -> None:
 
 def test_the_models_and_the_migrated_database_agree(database_urls: DatabaseUrls) -> None:
     for module in pkgutil.iter_modules(tenantgate.__path__, "tenantgate."):
-        repository = f"{module.name}.repository"
-        if module.ispkg and importlib.util.find_spec(repository):
-            importlib.import_module(repository)
+        tables = f"{module.name}.tables"
+        if module.ispkg and importlib.util.find_spec(tables):
+            importlib.import_module(tables)
     assert "sessions" in Base.metadata.tables
 
     def differences(connection: Connection) -> list[object]:

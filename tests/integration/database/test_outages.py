@@ -9,14 +9,16 @@ from contextlib import contextmanager, suppress
 
 import psutil
 import pytest
-from sqlalchemy import text
 
 from tenantgate.database import connection as limits
-from tenantgate.database import migrator
-from tenantgate.database.engine import CONTAINER_POOL, Database, PoolLimits
+from tenantgate.database import migrator, single
+from tenantgate.database.engine import CONTAINER_POOL, PooledDatabase
+from tenantgate.database.single import SingleConnectionDatabase
+from tenantgate.database.unit import Database, Unit
 from tenantgate.errors import DatabaseUnreachable
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate_cli.servers.postgres import EmbeddedPostgres
+from tests.support.databases import Kind, with_one_connection
 from tests.support.postgres import start_postgres
 from tests.support.session_stores import TENANT, stored_session
 
@@ -35,8 +37,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
 
 
 @pytest.fixture
-async def database(server: EmbeddedPostgres) -> AsyncIterator[Database]:
-    made = Database(server.start().app_url)
+async def database(kind: Kind, server: EmbeddedPostgres) -> AsyncIterator[Database]:
+    made = kind(server.start().app_url)
     yield made
     await made.dispose()
     assert [task for task in asyncio.all_tasks() if "asyncpg" in repr(task)] == []
@@ -110,12 +112,14 @@ class Load:
 async def test_killed_under_load_and_restarted_requests_fail_and_recover_and_nothing_is_lost(
     server: EmbeddedPostgres, database: Database
 ) -> None:
-    load = Load(database, workers=20)
+    # On one connection a few: whoever waits for a turn waits for those before it, too.
+    workers = 20 if isinstance(database, PooledDatabase) else 3
+    load = Load(database, workers)
     for _ in range(2):
         await load.until(acknowledged=200)
         assert server.pid is not None
         os.kill(server.pid, signal.SIGKILL)
-        await load.until(failures=40)
+        await load.until(failures=2 * workers)
         await asyncio.to_thread(server.start)
         back = time.monotonic()
         await load.until(acknowledged=1)
@@ -125,7 +129,7 @@ async def test_killed_under_load_and_restarted_requests_fail_and_recover_and_not
 
     assert max(load.failures) < limits.CONNECT_ATTEMPT_SECONDS + SLACK
     async with database.tenant(TENANT) as unit:
-        kept = set((await unit.execute(text("SELECT secret_hash FROM sessions"))).scalars())
+        kept = {row["secret_hash"] for row in await unit.fetch_all("SELECT secret_hash FROM sessions")}
     assert [hash_ for hash_ in load.acknowledged if hash_ not in kept] == []
 
 
@@ -165,8 +169,8 @@ async def test_the_check_fails_when_no_new_connection_can_be_made(server: Embedd
         os.kill(server.pid, signal.SIGCONT)
 
 
-async def test_the_check_does_not_need_a_free_connection_of_the_pool(server: EmbeddedPostgres) -> None:
-    database = Database(server.start().app_url, pool=PoolLimits(size=1, overflow=0, wait_seconds=30))
+async def test_the_check_does_not_need_a_free_connection(kind: Kind, server: EmbeddedPostgres) -> None:
+    database = with_one_connection(kind, server.start().app_url, wait_seconds=30)
     try:
         async with database.tenant(TENANT):
             await database.check(5)
@@ -183,48 +187,88 @@ async def test_a_check_that_is_cancelled_leaves_the_others_their_answer(database
     assert first.cancelled()
 
 
-async def test_a_frozen_server_holds_no_request_for_longer_than_stated(
-    server: EmbeddedPostgres, database: Database
-) -> None:
-    async def sleep(entered: asyncio.Event) -> None:
+async def statement_under_way(database: Database, entered: asyncio.Event) -> float:
+    """Seconds until a statement that the server takes up is given up."""
+
+    async def sleep() -> None:
         async with database.tenant(TENANT) as unit:
             entered.set()
-            await unit.execute(text("SELECT pg_sleep(60)"))
+            await unit.execute("SELECT pg_sleep(60)")
 
-    async def statement_under_way(entered: asyncio.Event) -> float:
-        began = time.monotonic()
-        with pytest.raises(DatabaseUnreachable):
-            await sleep(entered)
-        return time.monotonic() - began
-
-    async def new_request() -> float:
-        began = time.monotonic()
-        with pytest.raises(DatabaseUnreachable):
-            async with database.tenant(TENANT):
-                pytest.fail("entered")
-        return time.monotonic() - began
-
-    async with database.tenant(TENANT), database.tenant(TENANT):
-        pass  # two connections are idle in the pool now
-    entered = asyncio.Event()
-    waiting = asyncio.create_task(statement_under_way(entered))
-    await entered.wait()
-    with frozen(server):
-        # The check of an idle connection, then a new connection.
-        assert await new_request() < 1 + limits.CONNECT_ATTEMPT_SECONDS + SLACK
-        assert await waiting < limits.STATEMENT_SECONDS + SLACK
-    async with database.tenant(TENANT) as unit:
-        assert await unit.scalar(text("SELECT 1")) == 1
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnreachable):
+        await sleep()
+    return time.monotonic() - began
 
 
-async def test_a_cancelled_request_gives_its_connection_up_at_once(server: EmbeddedPostgres) -> None:
-    database = Database(server.start().app_url, pool=PoolLimits(size=1, overflow=0, wait_seconds=1))
+async def new_request(database: Database) -> float:
+    """Seconds until a request that gets no further than to the database is told so."""
+    began = time.monotonic()
+    with pytest.raises(DatabaseUnreachable):
+        async with database.tenant(TENANT):
+            pytest.fail("entered")
+    return time.monotonic() - began
+
+
+async def test_a_frozen_server_holds_no_request_for_longer_than_stated(server: EmbeddedPostgres) -> None:
+    database = PooledDatabase(server.start().app_url)
+    try:
+        async with database.tenant(TENANT), database.tenant(TENANT):
+            pass  # two connections are idle in the pool now
+        entered = asyncio.Event()
+        waiting = asyncio.create_task(statement_under_way(database, entered))
+        await entered.wait()
+        with frozen(server):
+            # The check of an idle connection, then a new connection.
+            assert await new_request(database) < 1 + limits.CONNECT_ATTEMPT_SECONDS + SLACK
+            assert await waiting < limits.STATEMENT_SECONDS + SLACK
+        async with database.tenant(TENANT) as unit:
+            assert await unit.fetch_one("SELECT 1 AS one") == {"one": 1}
+    finally:
+        await database.dispose()
+
+
+async def test_a_kept_connection_to_a_frozen_server_holds_no_request_for_longer_than_stated(
+    server: EmbeddedPostgres,
+) -> None:
+    database = SingleConnectionDatabase(server.start().app_url)
+    try:
+        async with database.tenant(TENANT):
+            pass  # its connection is kept now
+        with frozen(server):
+            assert await new_request(database) < single.KEPT_SECONDS + limits.CONNECT_ATTEMPT_SECONDS + SLACK
+        async with database.tenant(TENANT) as unit:
+            assert await unit.fetch_one("SELECT 1 AS one") == {"one": 1}
+    finally:
+        await database.dispose()
+
+
+async def test_who_waits_for_a_turn_behind_a_frozen_statement_is_held_no_longer_than_stated(
+    server: EmbeddedPostgres,
+) -> None:
+    database = SingleConnectionDatabase(server.start().app_url)
+    try:
+        entered = asyncio.Event()
+        waiting = asyncio.create_task(statement_under_way(database, entered))
+        await entered.wait()
+        with frozen(server):
+            limit = single.WAIT_SECONDS + limits.CONNECT_ATTEMPT_SECONDS + SLACK
+            assert await new_request(database) < limit
+            assert await waiting < limits.STATEMENT_SECONDS + SLACK
+        async with database.tenant(TENANT) as unit:
+            assert await unit.fetch_one("SELECT 1 AS one") == {"one": 1}
+    finally:
+        await database.dispose()
+
+
+async def test_a_cancelled_request_gives_its_connection_up_at_once(kind: Kind, server: EmbeddedPostgres) -> None:
+    database = with_one_connection(kind, server.start().app_url, wait_seconds=1)
     entered = asyncio.Event()
 
     async def request() -> None:
         async with database.tenant(TENANT) as unit:
             entered.set()
-            await unit.execute(text("SELECT pg_sleep(60)"))
+            await unit.execute("SELECT pg_sleep(60)")
 
     try:
         for _ in range(3):
@@ -237,26 +281,34 @@ async def test_a_cancelled_request_gives_its_connection_up_at_once(server: Embed
             with pytest.raises(asyncio.CancelledError):
                 await task
             async with database.tenant(TENANT) as unit:
-                assert await unit.scalar(text("SELECT 1")) == 1
+                assert await unit.fetch_one("SELECT 1 AS one") == {"one": 1}
             assert time.monotonic() - began < SLACK
     finally:
         await database.dispose()
 
 
-async def test_the_pool_holds_20_requests_at_once_and_the_next_one_waits(database: Database) -> None:
+async def backend(unit: Unit) -> int:
+    """The server's process behind this unit's connection."""
+    row = await unit.fetch_one("SELECT pg_backend_pid() AS pid")
+    assert row is not None
+    return int(row["pid"])
+
+
+async def test_the_pool_holds_20_requests_at_once_and_the_next_one_waits(server: EmbeddedPostgres) -> None:
+    database = PooledDatabase(server.start().app_url)
     together = asyncio.Barrier(21)
     leave = asyncio.Event()
 
-    async def request() -> object:
+    async def request() -> int:
         async with database.tenant(TENANT) as unit:
-            backend = await unit.scalar(text("SELECT pg_backend_pid()"))
+            used = await backend(unit)
             await together.wait()
             await leave.wait()
-            return backend
+            return used
 
-    async def late_request() -> object:
+    async def late_request() -> int:
         async with database.tenant(TENANT) as unit:
-            return await unit.scalar(text("SELECT pg_backend_pid()"))
+            return await backend(unit)
 
     assert (CONTAINER_POOL.size, CONTAINER_POOL.overflow, CONTAINER_POOL.wait_seconds) == (10, 10, 30)
     held = [asyncio.create_task(request()) for _ in range(20)]
@@ -269,10 +321,11 @@ async def test_the_pool_holds_20_requests_at_once_and_the_next_one_waits(databas
         backends = await asyncio.gather(*held)
         assert len(set(backends)) == 20
         assert await late in backends
+    await database.dispose()
 
 
-async def test_a_pool_that_stays_full_is_told(server: EmbeddedPostgres) -> None:
-    database = Database(server.start().app_url, pool=PoolLimits(size=1, overflow=0, wait_seconds=0.1))
+async def test_when_no_connection_comes_free_that_is_told(kind: Kind, server: EmbeddedPostgres) -> None:
+    database = with_one_connection(kind, server.start().app_url, wait_seconds=0.1)
     try:
         async with database.tenant(TENANT):
             with pytest.raises(DatabaseUnreachable):

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
-from sqlalchemy import text
 
-from tenantgate.database.engine import Database
 from tenantgate.database.roles import ensure_login, scram_verifier
 from tenantgate.errors import DatabaseUnreachable, MigrationFailed
+from tests.support.databases import Kind
 from tests.support.postgres import DatabaseUrls, execute
 
 
@@ -29,17 +28,18 @@ def user(database_urls: DatabaseUrls) -> Iterator[str]:
     execute(database_urls.admin_url, f"DROP OWNED BY {quoted}", f"DROP ROLE {quoted}")
 
 
-def log_in(url: str) -> tuple[str, str]:
+def log_in(kind: Kind, url: str) -> tuple[str, str]:
     """Use the application's table as this user: who the user is, and its time limit."""
 
     async def ask() -> tuple[str, str]:
-        database = Database(url)
+        database = kind(url)
         try:
             await database.check(5)
             async with database.tenant("org-1") as unit:
-                await unit.execute(text("SELECT * FROM sessions"))
-                user, limit = (await unit.execute(text("SELECT user, current_setting('statement_timeout')"))).one()
-                return str(user), str(limit)
+                await unit.execute("SELECT * FROM sessions")
+                row = await unit.fetch_one("SELECT user, current_setting('statement_timeout') AS \"limit\"")
+                assert row is not None
+                return str(row["user"]), str(row["limit"])
         finally:
             await database.dispose()
 
@@ -48,21 +48,21 @@ def log_in(url: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("password", ["simple", "'; DROP ROLE x; --", "p@ss:w/rd?#%41", " ~!$%&*()=+[]{}|;,.<>\\"])
 def test_a_new_user_gets_the_applications_rights_and_limits(
-    database_urls: DatabaseUrls, user: str, password: str
+    kind: Kind, database_urls: DatabaseUrls, user: str, password: str
 ) -> None:
     url = as_user(database_urls.app_url, user, password)
     for _ in range(2):  # again does no harm
         ensure_login(database_urls.owner_url, url)
-        assert log_in(url) == (user, "10s")
+        assert log_in(kind, url) == (user, "10s")
 
 
-def test_a_changed_password_takes_effect(database_urls: DatabaseUrls, user: str) -> None:
+def test_a_changed_password_takes_effect(kind: Kind, database_urls: DatabaseUrls, user: str) -> None:
     old, new = (as_user(database_urls.app_url, user, password) for password in ("old", "new"))
     ensure_login(database_urls.owner_url, old)
     ensure_login(database_urls.owner_url, new)
-    assert log_in(new) == (user, "10s")
+    assert log_in(kind, new) == (user, "10s")
     with pytest.raises(DatabaseUnreachable):
-        log_in(old)
+        log_in(kind, old)
 
 
 def test_a_user_without_a_password_gets_none(database_urls: DatabaseUrls, user: str) -> None:

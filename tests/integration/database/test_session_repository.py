@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tenantgate.database.engine import Database
+from tenantgate.database.unit import Database
 from tenantgate.sessions.repository import SessionRepository
 from tests.support.postgres import DatabaseUrls, execute
 from tests.support.session_stores import SessionStoreContract, stored_session
@@ -26,14 +26,15 @@ async def test_the_database_keeps_the_times_of_a_row(database: Database, databas
     session = stored_session()
     await SessionRepository(database).add(session)
     async with database.tenant(session.tenant_id) as unit:
-        connection = await unit.connection()
         read = "SELECT created_at, updated_at FROM sessions WHERE id = $1"
-        before = (await connection.exec_driver_sql(read, (session.id,))).one()
+        before = await unit.fetch_one(read, session.id)
         change = "UPDATE sessions SET created_at = 'epoch', updated_at = 'epoch', user_id = 'other' WHERE id = $1"
-        await connection.exec_driver_sql(change, (session.id,))
-        after = (await connection.exec_driver_sql(read, (session.id,))).one()
-    assert after.created_at == before.created_at == datetime.fromtimestamp(session.created_at, UTC)
-    assert after.updated_at > before.updated_at
+        await unit.execute(change, session.id)
+        after = await unit.fetch_one(read, session.id)
+    assert before is not None
+    assert after is not None
+    assert after["created_at"] == before["created_at"] == datetime.fromtimestamp(session.created_at, UTC)
+    assert after["updated_at"] > before["updated_at"]
 
 
 def test_a_row_gets_its_id_and_times_from_the_database(database_urls: DatabaseUrls) -> None:
@@ -49,9 +50,8 @@ def test_a_row_gets_its_id_and_times_from_the_database(database_urls: DatabaseUr
 @pytest.mark.anyio
 async def test_a_look_up_uses_the_index(database: Database) -> None:
     async with database.tenant("org-x") as unit:
-        connection = await unit.connection()
-        await connection.exec_driver_sql("SELECT set_config('enable_seqscan', 'off', true)")
-        plan = await connection.exec_driver_sql(
-            "EXPLAIN SELECT * FROM sessions WHERE tenant_id = $1 AND secret_hash = $2", ("org-x", bytes(32))
+        await unit.execute("SELECT set_config('enable_seqscan', 'off', true)")
+        plan = await unit.fetch_all(
+            "EXPLAIN SELECT * FROM sessions WHERE tenant_id = $1 AND secret_hash = $2", "org-x", bytes(32)
         )
-        assert "sessions_tenant_id_secret_hash_key" in "\n".join(line for (line,) in plan)
+        assert "sessions_tenant_id_secret_hash_key" in "\n".join(line["QUERY PLAN"] for line in plan)

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import text
 
 from tenantgate.database import migrator
-from tenantgate.database.engine import Database
+from tenantgate.database.unit import StatementRefused
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate_cli.servers.postgres import EmbeddedPostgres
+from tests.support.databases import KINDS, Kind
 from tests.support.postgres import start_postgres
 from tests.support.session_stores import TENANT, stored_session
 
@@ -45,14 +45,19 @@ def statements(server: EmbeddedPostgres, *, since: int) -> list[str]:
     return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
 
 
-async def test_a_unit_of_work_sends_its_statements_and_nothing_else(server: EmbeddedPostgres) -> None:
+# Whether a connection from before is still good, the pool asks; on Lambda the next BEGIN shows it.
+ASKED = {"pool": ["statement: SELECT 1"], "single": []}
+
+
+@pytest.mark.parametrize("name", KINDS)
+async def test_a_unit_of_work_sends_its_statements_and_nothing_else(server: EmbeddedPostgres, name: str) -> None:
     since = len(server.log.read_text())
-    database = Database(server.start().app_url)
+    database = KINDS[name](server.start().app_url)
     try:
         async with database.tenant(TENANT) as unit:
-            await unit.execute(text("SELECT 1"))
+            await unit.execute("SELECT 1")
         async with database.tenant(TENANT) as unit:
-            await unit.execute(text("SELECT 2"))
+            await unit.execute("SELECT 2")
     finally:
         await database.dispose()
     entering = (
@@ -64,7 +69,7 @@ async def test_a_unit_of_work_sends_its_statements_and_nothing_else(server: Embe
         entering,
         "execute <unnamed>: SELECT 1",
         "statement: COMMIT;",
-        "statement: SELECT 1",  # whether the pooled connection is still good
+        *ASKED[name],
         "statement: BEGIN;",
         entering,
         "execute <unnamed>: SELECT 2",
@@ -72,9 +77,9 @@ async def test_a_unit_of_work_sends_its_statements_and_nothing_else(server: Embe
     ]
 
 
-async def test_nothing_session_scoped_is_sent_whatever_is_done(server: EmbeddedPostgres) -> None:
+async def test_nothing_session_scoped_is_sent_whatever_is_done(server: EmbeddedPostgres, kind: Kind) -> None:
     since = len(server.log.read_text())
-    database = Database(server.start().app_url)
+    database = kind(server.start().app_url)
     repository = SessionRepository(database)
     session = stored_session()
     try:
@@ -84,12 +89,16 @@ async def test_nothing_session_scoped_is_sent_whatever_is_done(server: EmbeddedP
         await repository.remove(session.secret_hash, tenant_id=TENANT)
         async with database.untenanted() as unit:
             # Types that the driver must look up, JSON, arrays, the same statement twice, an error.
-            await unit.execute(text("SELECT '[1,2]'::vector, '{}'::jsonb, ARRAY['a']"))
-            await unit.execute(text("SELECT CAST(:a AS json) ->> 'x'"), {"a": '{"x": 1}'})
-            await unit.execute(text("SELECT CAST(:a AS json) ->> 'x'"), {"a": '{"x": 2}'})
+            await unit.execute("SELECT '[1,2]'::vector, '{}'::jsonb, ARRAY['a']")
+            await unit.execute("SELECT CAST($1 AS json) ->> 'x'", '{"x": 1}')
+            await unit.execute("SELECT CAST($1 AS json) ->> 'x'", '{"x": 2}')
+            assert await unit.fetch_all("SELECT name FROM pg_prepared_statements WHERE name <> ''") == []
         with pytest.raises(ZeroDivisionError):
             async with database.tenant(TENANT):
                 raise ZeroDivisionError
+        with pytest.raises(StatementRefused):
+            async with database.tenant(TENANT) as unit:
+                await unit.execute("SELECT 1 / 0")
     finally:
         await database.dispose()
     sent = statements(server, since=since)

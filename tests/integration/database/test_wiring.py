@@ -2,7 +2,12 @@
 
 import asyncio
 import base64
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +85,55 @@ def test_a_lambda_environment_keeps_one_connection(
         return held
 
     assert asyncio.run(held_at_once()) == connections
+
+
+# One invocation's worth, and a second one on the kept connection.
+LIFE = """
+import asyncio, json, sys
+from functions.health import routes
+from tenantgate.access.principal import Principal
+from tenantgate.database.wiring import dispose_database
+from tenantgate.sessions.models import SessionTokens
+from tenantgate.sessions.wiring import session_service
+
+def imported():
+    return [name for name in ("asyncpg", "sqlalchemy", "greenlet", "alembic") if name in sys.modules]
+
+assert imported() == []
+
+async def live():
+    principal = Principal(user_id="u", tenant_id="org-1", issuer="i", scopes=frozenset(), expires_at=4_000_000_000)
+    service = await session_service()
+    for _ in range(2):
+        started = await service.start(principal=principal, tokens=SessionTokens("a", "i", None))
+        assert await service.find_live(started.cookie_value) == started.session
+        assert await service.end(started.cookie_value) == started.session
+    assert (await routes.readiness().run())["database"] == "ok"
+    await dispose_database()
+
+asyncio.run(live())
+print(json.dumps(imported()))
+"""
+
+
+@pytest.mark.parametrize("on_lambda", [False, True], ids=["container", "lambda"])
+def test_sqlalchemy_is_never_imported_on_lambda(database_urls: DatabaseUrls, *, on_lambda: bool) -> None:
+    root = Path(__file__).parents[3]
+    run = subprocess.run(
+        [sys.executable, "-c", LIFE],
+        env={
+            **VARIABLES,
+            "DATABASE_URL": database_urls.app_url,
+            "OIDC_CLIENT_SECRET": "secret",
+            "PYTHONPATH": f"{root}{os.pathsep}{root / 'layers' / 'shared'}",
+            **({"AWS_LAMBDA_FUNCTION_NAME": "auth_callback"} if on_lambda else {}),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == (["asyncpg"] if on_lambda else ["asyncpg", "sqlalchemy", "greenlet"])
 
 
 def test_sessions_start_live_and_end_in_the_process_database() -> None:

@@ -64,6 +64,7 @@ async def connect(
 ) -> Connection:
     """A connection to `postgresql://…`, tried three times with exponential backoff while the server refuses or starts.
 
+    The URL may say `postgresql+asyncpg://…`, as the settings do. asyncpg reads `sslmode` and the like from it.
     A time-out is not tried again, so the caller waits `attempt_seconds` at most, and about 0.4 s for a refusal.
     `statement_seconds`: how long each statement may take on it; None: as long as it likes (migrations).
     Raises what the last try raised: `OSError` (`TimeoutError` among them) or `asyncpg.PostgresError`.
@@ -85,7 +86,7 @@ async def connect(
 
 async def _connect_once(url: str, *, seconds: float, statement_seconds: float | None) -> Connection:
     connection = await asyncpg.connect(
-        url,
+        f"postgresql://{url.partition('://')[2]}",
         timeout=seconds,
         command_timeout=statement_seconds,
         statement_cache_size=0,

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
+from tenantgate.database.unit import Database
 from tenantgate.settings import get_settings
 
-if TYPE_CHECKING:
-    from tenantgate.database.engine import Database
-
-# One per event loop (a process has one): a pool must not outlive the loop that its connections belong to.
+# One per event loop (a process has one): connections must not outlive the loop that they belong to.
 _databases: WeakKeyDictionary[asyncio.AbstractEventLoop, Database] = WeakKeyDictionary()
 
 
@@ -21,23 +18,28 @@ def database() -> Database:
     loop = asyncio.get_running_loop()
     if (known := _databases.get(loop)) is not None:
         return known
-    # Here, because importing SQLAlchemy is most of a cold start, and many requests need no database. Nothing that it
-    # makes is garbage, so none is collected meanwhile.
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        from tenantgate.database.engine import CONTAINER_POOL, LAMBDA_POOL, Database  # noqa: PLC0415
-    finally:
-        if collecting:
-            gc.enable()
-
-    settings = get_settings()
-    made = Database(settings.required_database_url, pool=LAMBDA_POOL if settings.on_lambda else CONTAINER_POOL)
-    _databases[loop] = made
+    made = _databases[loop] = _kind()(get_settings().required_database_url)
     return made
+
+
+def prepare_database() -> None:
+    """Import what `database()` needs, for callers whose deadline isn't meant to cover that. Connects to nothing."""
+    _kind()
 
 
 async def dispose_database() -> None:
     """Close the running loop's connections, if there are any: at the end of the container's lifespan, and of tests."""
     if (known := _databases.pop(asyncio.get_running_loop(), None)) is not None:
         await known.dispose()
+
+
+def _kind() -> Callable[[str], Database]:
+    # Imported here, because many requests need no database; and only one of the two, because SQLAlchemy would be a
+    # third of a cold start. A Lambda environment serves one request at a time, and the proxy does the pooling.
+    if get_settings().on_lambda:
+        from tenantgate.database.single import SingleConnectionDatabase  # noqa: PLC0415
+
+        return SingleConnectionDatabase
+    from tenantgate.database.engine import PooledDatabase  # noqa: PLC0415
+
+    return PooledDatabase

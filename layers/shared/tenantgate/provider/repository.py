@@ -5,62 +5,44 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, Text, UniqueConstraint, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Mapped, mapped_column
-
-from tenantgate.database.base import Base
-from tenantgate.database.engine import Database
+from tenantgate.database.unit import Database, Row
 from tenantgate.provider.models import SIGNING_ALGORITHMS, AuthorizationCode, BrowserSession, StoredKey
 
 # Used and expired codes stay for a while, so that their reuse can be looked into.
 _CODES_KEPT = timedelta(hours=1)
 
+_LOAD_KEYS = "SELECT kid, algorithm, sealed_jwk FROM provider_signing_keys ORDER BY algorithm"
+# Whoever comes second waits for the first to commit, and then adds nothing.
+_ADD_KEY = """
+INSERT INTO provider_signing_keys (kid, algorithm, sealed_jwk) VALUES ($1, $2, $3) ON CONFLICT (algorithm) DO NOTHING
+"""
+_REMOVE_KEY = "DELETE FROM provider_signing_keys WHERE kid = $1"
 
-class SigningKeyRow(Base):
-    __tablename__ = "provider_signing_keys"
+_FORGET_CODES = "DELETE FROM provider_authorization_codes WHERE tenant_id = $1 AND expires_at < $2"
+_SAVE_CODE = """
+INSERT INTO provider_authorization_codes (
+    tenant_id, code_hash, client_id, redirect_uri, scope, user_id, sid, auth_time, code_challenge, nonce, expires_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+# One statement: of concurrent redemptions PostgreSQL lets one change the row, and the others, once it has committed,
+# find that `redeemed_at` is set.
+_REDEEM_CODE = """
+UPDATE provider_authorization_codes SET redeemed_at = $4
+WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3 AND redeemed_at IS NULL AND expires_at > $4
+RETURNING
+    tenant_id, code_hash, client_id, redirect_uri, scope, user_id, sid, auth_time, code_challenge, nonce, expires_at
+"""
 
-    kid: Mapped[str] = mapped_column(Text, unique=True)
-    algorithm: Mapped[str] = mapped_column(Text, unique=True)
-    sealed_jwk: Mapped[str] = mapped_column(Text)
-
-
-class CodeRow(Base):
-    __tablename__ = "provider_authorization_codes"
-    __table_args__ = (
-        UniqueConstraint("tenant_id", "code_hash"),
-        Index(None, "tenant_id", "expires_at"),
-        CheckConstraint("octet_length(code_hash) = 32", name="code_hash"),
-    )
-
-    tenant_id: Mapped[str] = mapped_column(Text)
-    code_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    client_id: Mapped[str] = mapped_column(Text)
-    redirect_uri: Mapped[str] = mapped_column(Text)
-    scope: Mapped[str] = mapped_column(Text)
-    user_id: Mapped[UUID]
-    sid: Mapped[UUID]
-    auth_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    code_challenge: Mapped[str] = mapped_column(Text)
-    nonce: Mapped[str | None] = mapped_column(Text)
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    redeemed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-
-
-class BrowserSessionRow(Base):
-    __tablename__ = "provider_browser_sessions"
-    __table_args__ = (
-        UniqueConstraint("tenant_id", "cookie_hash"),
-        Index(None, "tenant_id", "expires_at"),
-        CheckConstraint("octet_length(cookie_hash) = 32", name="cookie_hash"),
-    )
-
-    tenant_id: Mapped[str] = mapped_column(Text)
-    cookie_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    sid: Mapped[UUID]
-    user_id: Mapped[UUID]
-    auth_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+_FORGET_BROWSER_SESSIONS = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND expires_at < $2"
+_SAVE_BROWSER_SESSION = """
+INSERT INTO provider_browser_sessions (tenant_id, cookie_hash, sid, user_id, auth_time, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_FIND_BROWSER_SESSION = """
+SELECT tenant_id, cookie_hash, sid, user_id, auth_time, expires_at FROM provider_browser_sessions
+WHERE tenant_id = $1 AND cookie_hash = $2
+"""
+_REMOVE_BROWSER_SESSION = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND cookie_hash = $2"
 
 
 class KeyRepository:
@@ -68,24 +50,22 @@ class KeyRepository:
         self._database = database
 
     async def load(self) -> list[StoredKey]:
-        async with self._database.untenanted() as session:
-            rows = (await session.scalars(select(SigningKeyRow).order_by(SigningKeyRow.algorithm))).all()
+        async with self._database.untenanted() as unit:
+            rows = await unit.fetch_all(_LOAD_KEYS)
         return [
-            StoredKey(row.kid, algorithm, row.sealed_jwk)
+            StoredKey(row["kid"], algorithm, row["sealed_jwk"])
             for row in rows
             for algorithm in SIGNING_ALGORITHMS
-            if algorithm == row.algorithm
+            if algorithm == row["algorithm"]
         ]
 
     async def add(self, key: StoredKey) -> None:
-        row = insert(SigningKeyRow).values(kid=key.kid, algorithm=key.algorithm, sealed_jwk=key.sealed_jwk)
-        async with self._database.untenanted() as session:
-            # Whoever comes second waits for the first to commit, and then adds nothing.
-            await session.execute(row.on_conflict_do_nothing(index_elements=[SigningKeyRow.algorithm]))
+        async with self._database.untenanted() as unit:
+            await unit.execute(_ADD_KEY, key.kid, key.algorithm, key.sealed_jwk)
 
     async def remove(self, kid: str) -> None:
-        async with self._database.untenanted() as session:
-            await session.execute(delete(SigningKeyRow).where(SigningKeyRow.kid == kid))
+        async with self._database.untenanted() as unit:
+            await unit.execute(_REMOVE_KEY, kid)
 
 
 class CodeRepository:
@@ -94,60 +74,27 @@ class CodeRepository:
 
     async def save(self, code: AuthorizationCode) -> None:
         expires_at = _at(code.expires_at)
-        async with self._database.tenant(code.tenant_id) as session:
-            await session.execute(
-                delete(CodeRow).where(
-                    CodeRow.tenant_id == code.tenant_id, CodeRow.expires_at < expires_at - _CODES_KEPT
-                )
-            )
-            session.add(
-                CodeRow(
-                    tenant_id=code.tenant_id,
-                    code_hash=bytes.fromhex(code.key),
-                    client_id=code.client_id,
-                    redirect_uri=code.redirect_uri,
-                    scope=code.scope,
-                    user_id=UUID(code.user_id),
-                    sid=UUID(code.sid),
-                    auth_time=_at(code.auth_time),
-                    code_challenge=code.code_challenge,
-                    nonce=code.nonce,
-                    expires_at=expires_at,
-                )
+        async with self._database.tenant(code.tenant_id) as unit:
+            await unit.execute(_FORGET_CODES, code.tenant_id, expires_at - _CODES_KEPT)
+            await unit.execute(
+                _SAVE_CODE,
+                code.tenant_id,
+                bytes.fromhex(code.key),
+                code.client_id,
+                code.redirect_uri,
+                code.scope,
+                UUID(code.user_id),
+                UUID(code.sid),
+                _at(code.auth_time),
+                code.code_challenge,
+                code.nonce,
+                expires_at,
             )
 
     async def redeem(self, key: str, *, tenant_id: str, client_id: str, now: int) -> AuthorizationCode | None:
-        # One statement: of concurrent redemptions PostgreSQL lets one change the row, and the others, once it has
-        # committed, find that `redeemed_at` is set.
-        redemption = (
-            update(CodeRow)
-            .where(
-                CodeRow.tenant_id == tenant_id,
-                CodeRow.code_hash == bytes.fromhex(key),
-                CodeRow.client_id == client_id,
-                CodeRow.redeemed_at.is_(None),
-                CodeRow.expires_at > _at(now),
-            )
-            .values(redeemed_at=_at(now))
-            .returning(CodeRow)
-        )
-        async with self._database.tenant(tenant_id) as session:
-            row = (await session.scalars(redemption)).one_or_none()
-        if row is None:
-            return None
-        return AuthorizationCode(
-            key=row.code_hash.hex(),
-            client_id=row.client_id,
-            redirect_uri=row.redirect_uri,
-            scope=row.scope,
-            tenant_id=row.tenant_id,
-            user_id=str(row.user_id),
-            sid=str(row.sid),
-            auth_time=_seconds(row.auth_time),
-            code_challenge=row.code_challenge,
-            nonce=row.nonce,
-            expires_at=_seconds(row.expires_at),
-        )
+        async with self._database.tenant(tenant_id) as unit:
+            row = await unit.fetch_one(_REDEEM_CODE, tenant_id, bytes.fromhex(key), client_id, _at(now))
+        return None if row is None else _code(row)
 
 
 class BrowserSessionRepository:
@@ -155,48 +102,54 @@ class BrowserSessionRepository:
         self._database = database
 
     async def save(self, session: BrowserSession) -> None:
+        auth_time = _at(session.auth_time)
         async with self._database.tenant(session.tenant_id) as unit:
+            await unit.execute(_FORGET_BROWSER_SESSIONS, session.tenant_id, auth_time)
             await unit.execute(
-                delete(BrowserSessionRow).where(
-                    BrowserSessionRow.tenant_id == session.tenant_id,
-                    BrowserSessionRow.expires_at < _at(session.auth_time),
-                )
-            )
-            unit.add(
-                BrowserSessionRow(
-                    tenant_id=session.tenant_id,
-                    cookie_hash=bytes.fromhex(session.key),
-                    sid=UUID(session.sid),
-                    user_id=UUID(session.user_id),
-                    auth_time=_at(session.auth_time),
-                    expires_at=_at(session.expires_at),
-                )
+                _SAVE_BROWSER_SESSION,
+                session.tenant_id,
+                bytes.fromhex(session.key),
+                UUID(session.sid),
+                UUID(session.user_id),
+                auth_time,
+                _at(session.expires_at),
             )
 
     async def find(self, key: str, *, tenant_id: str) -> BrowserSession | None:
-        wanted = select(BrowserSessionRow).where(
-            BrowserSessionRow.tenant_id == tenant_id, BrowserSessionRow.cookie_hash == bytes.fromhex(key)
-        )
         async with self._database.tenant(tenant_id) as unit:
-            row = (await unit.scalars(wanted)).one_or_none()
-        if row is None:
-            return None
-        return BrowserSession(
-            key=row.cookie_hash.hex(),
-            sid=str(row.sid),
-            tenant_id=row.tenant_id,
-            user_id=str(row.user_id),
-            auth_time=_seconds(row.auth_time),
-            expires_at=_seconds(row.expires_at),
-        )
+            row = await unit.fetch_one(_FIND_BROWSER_SESSION, tenant_id, bytes.fromhex(key))
+        return None if row is None else _browser_session(row)
 
     async def remove(self, key: str, *, tenant_id: str) -> None:
         async with self._database.tenant(tenant_id) as unit:
-            await unit.execute(
-                delete(BrowserSessionRow).where(
-                    BrowserSessionRow.tenant_id == tenant_id, BrowserSessionRow.cookie_hash == bytes.fromhex(key)
-                )
-            )
+            await unit.execute(_REMOVE_BROWSER_SESSION, tenant_id, bytes.fromhex(key))
+
+
+def _code(row: Row) -> AuthorizationCode:
+    return AuthorizationCode(
+        key=row["code_hash"].hex(),
+        client_id=row["client_id"],
+        redirect_uri=row["redirect_uri"],
+        scope=row["scope"],
+        tenant_id=row["tenant_id"],
+        user_id=str(row["user_id"]),
+        sid=str(row["sid"]),
+        auth_time=_seconds(row["auth_time"]),
+        code_challenge=row["code_challenge"],
+        nonce=row["nonce"],
+        expires_at=_seconds(row["expires_at"]),
+    )
+
+
+def _browser_session(row: Row) -> BrowserSession:
+    return BrowserSession(
+        key=row["cookie_hash"].hex(),
+        sid=str(row["sid"]),
+        tenant_id=row["tenant_id"],
+        user_id=str(row["user_id"]),
+        auth_time=_seconds(row["auth_time"]),
+        expires_at=_seconds(row["expires_at"]),
+    )
 
 
 def _at(seconds: int) -> datetime:

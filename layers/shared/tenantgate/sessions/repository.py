@@ -4,41 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import CheckConstraint, DateTime, LargeBinary, Text, UniqueConstraint, delete, insert, select
-from sqlalchemy.orm import Mapped, mapped_column
-
-from tenantgate.database.base import Base
-from tenantgate.database.engine import Database
+from tenantgate.database.unit import Database, Row
 from tenantgate.sessions.models import StoredSession
 
-
-class SessionRow(Base):
-    """Table `sessions`: a tenant's table, under row-level security."""
-
-    __tablename__ = "sessions"
-    __table_args__ = (
-        UniqueConstraint("tenant_id", "secret_hash", name="sessions_tenant_id_secret_hash_key"),
-        CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
-    )
-
-    tenant_id: Mapped[str] = mapped_column(Text)
-    user_id: Mapped[str] = mapped_column(Text)
-    issuer: Mapped[str] = mapped_column(Text)
-    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    sealed_tokens: Mapped[str] = mapped_column(Text)
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-
-    def stored(self) -> StoredSession:
-        return StoredSession(
-            id=self.id,
-            tenant_id=self.tenant_id,
-            user_id=self.user_id,
-            issuer=self.issuer,
-            secret_hash=self.secret_hash,
-            sealed_tokens=self.sealed_tokens,
-            created_at=int(self.created_at.timestamp()),
-            expires_at=int(self.expires_at.timestamp()),
-        )
+_COLUMNS = "id, tenant_id, user_id, issuer, secret_hash, sealed_tokens, created_at, expires_at"
+_ADD = f"INSERT INTO sessions ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"  # noqa: S608  (our own columns)
+# By tenant in the statement too, not by row-level security alone.
+_FIND = f"SELECT {_COLUMNS} FROM sessions WHERE tenant_id = $1 AND secret_hash = $2"  # noqa: S608
+_REMOVE = f"DELETE FROM sessions WHERE tenant_id = $1 AND secret_hash = $2 RETURNING {_COLUMNS}"  # noqa: S608
 
 
 class SessionRepository:
@@ -48,32 +21,38 @@ class SessionRepository:
         self._database = database
 
     async def add(self, session: StoredSession) -> None:
-        values = {
-            "id": session.id,
-            "tenant_id": session.tenant_id,
-            "user_id": session.user_id,
-            "issuer": session.issuer,
-            "secret_hash": session.secret_hash,
-            "sealed_tokens": session.sealed_tokens,
-            "created_at": datetime.fromtimestamp(session.created_at, UTC),
-            "expires_at": datetime.fromtimestamp(session.expires_at, UTC),
-        }
         async with self._database.tenant(session.tenant_id) as unit:
-            await unit.execute(insert(SessionRow).values(values))
+            await unit.execute(
+                _ADD,
+                session.id,
+                session.tenant_id,
+                session.user_id,
+                session.issuer,
+                session.secret_hash,
+                session.sealed_tokens,
+                datetime.fromtimestamp(session.created_at, UTC),
+                datetime.fromtimestamp(session.expires_at, UTC),
+            )
 
     async def find(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
-        # By tenant in the statement too, not by row-level security alone.
-        wanted = select(SessionRow).where(SessionRow.tenant_id == tenant_id, SessionRow.secret_hash == secret_hash)
         async with self._database.tenant(tenant_id) as unit:
-            row = await unit.scalar(wanted)
-            return None if row is None else row.stored()
+            row = await unit.fetch_one(_FIND, tenant_id, secret_hash)
+        return None if row is None else _stored(row)
 
     async def remove(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
-        removed = (
-            delete(SessionRow)
-            .where(SessionRow.tenant_id == tenant_id, SessionRow.secret_hash == secret_hash)
-            .returning(SessionRow)
-        )
         async with self._database.tenant(tenant_id) as unit:
-            row = await unit.scalar(removed)
-            return None if row is None else row.stored()
+            row = await unit.fetch_one(_REMOVE, tenant_id, secret_hash)
+        return None if row is None else _stored(row)
+
+
+def _stored(row: Row) -> StoredSession:
+    return StoredSession(
+        id=row["id"],
+        tenant_id=row["tenant_id"],
+        user_id=row["user_id"],
+        issuer=row["issuer"],
+        secret_hash=row["secret_hash"],
+        sealed_tokens=row["sealed_tokens"],
+        created_at=int(row["created_at"].timestamp()),
+        expires_at=int(row["expires_at"].timestamp()),
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tenantgate.aws.secrets import secret_store
 from tenantgate.database.wiring import database
+from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService
 
 
@@ -12,8 +13,4 @@ async def session_service() -> SessionService:
 
     Cheap, and meant to be called per request: so rotated sealing keys are picked up.
     """
-    store = database()
-    # Here, because it brings SQLAlchemy: a request without a session shouldn't pay for it.
-    from tenantgate.sessions.repository import SessionRepository  # noqa: PLC0415
-
-    return SessionService(SessionRepository(store), await secret_store().sealer())
+    return SessionService(SessionRepository(database()), await secret_store().sealer())

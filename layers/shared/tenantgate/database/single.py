@@ -1,0 +1,157 @@
+"""The database of a Lambda environment: one connection, kept between invocations; the proxy does the pooling.
+
+It knows asyncpg alone: importing SQLAlchemy would be a third of a cold start.
+
+Time limits: waiting for one's turn 5 s, a kept connection's first answer 1 s, connecting 3 s (and 0.4 s when it is
+refused, three tries included), each statement 5 s. After each of them the caller gets `DatabaseUnreachable`.
+
+A connection is kept only when the server has said that its transaction ended. One that is lost, ran out of time, or
+whose request was cancelled is dropped at once, so nobody's transaction or tenant is there for the next to find.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import override
+
+from tenantgate.database.connection import Connection, connect
+from tenantgate.database.failures import DRIVER_ERRORS, failure
+from tenantgate.database.transactions import Transaction, TransactionDatabase
+from tenantgate.database.unit import Row, StatementRefused
+from tenantgate.errors import DatabaseUnreachable
+
+WAIT_SECONDS = 5.0
+KEPT_SECONDS = 1.0
+_CLOSE_SECONDS = 1.0
+
+_BEGIN, _COMMIT, _ROLLBACK = "BEGIN;", "COMMIT;", "ROLLBACK;"
+
+
+class SingleConnectionDatabase(TransactionDatabase):
+    """One unit of work at a time: a Lambda environment serves one request at a time."""
+
+    def __init__(self, url: str, *, wait_seconds: float = WAIT_SECONDS) -> None:
+        super().__init__(url)
+        self._url = url
+        self._wait_seconds = wait_seconds
+        self._turn = asyncio.Lock()
+        # Between units alone: whoever has a unit of work has taken it from here.
+        self._kept: Connection | None = None
+        self._disposed = False
+
+    @override
+    async def dispose(self) -> None:
+        await super().dispose()
+        self._disposed = True
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            try:
+                await kept.close(timeout=_CLOSE_SECONDS)
+            except DRIVER_ERRORS:
+                kept.terminate()
+
+    @override
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Transaction]:
+        await self._take_turn()
+        try:
+            connection = await self._begin()
+            ended = False
+            try:
+                yield _SingleTransaction(connection)
+            except Exception:
+                ended = await _rolls_back(connection)
+                raise
+            else:
+                await _command(connection, _COMMIT)
+                ended = True
+            finally:
+                if ended and not self._disposed:
+                    self._kept = connection
+                else:
+                    connection.terminate()
+        finally:
+            self._turn.release()
+
+    async def _take_turn(self) -> None:
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                await self._turn.acquire()
+        except TimeoutError:
+            raise DatabaseUnreachable("no connection came free in time", seconds=self._wait_seconds) from None
+
+    async def _begin(self) -> Connection:
+        """The kept connection if it still answers, else a new one; within a transaction.
+
+        BEGIN is the question whether it answers: nothing was done yet, so asking it of another connection is safe.
+        """
+        kept, self._kept = self._kept, None
+        if kept is not None and await _still_begins(kept):
+            return kept
+        connection = await _connect(self._url)
+        try:
+            await _command(connection, _BEGIN)
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
+
+
+class _SingleTransaction(Transaction):
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    @override
+    async def _run(self, statement: str, values: Sequence[object]) -> Sequence[Row]:
+        try:
+            return [dict(row) for row in await self._connection.fetch(statement, *values)]
+        except DRIVER_ERRORS as error:
+            failed = _failure(self._connection, error)
+        raise failed
+
+
+async def _connect(url: str) -> Connection:
+    try:
+        return await connect(url)
+    except DRIVER_ERRORS as error:
+        failed = failure(error, lost=True)
+    raise failed
+
+
+async def _still_begins(kept: Connection) -> bool:
+    try:
+        await kept.execute(_BEGIN, timeout=KEPT_SECONDS)
+    except BaseException as error:
+        kept.terminate()
+        if isinstance(error, DRIVER_ERRORS):
+            return False
+        raise
+    return True
+
+
+async def _command(connection: Connection, command: str) -> None:
+    try:
+        await connection.execute(command)
+    except DRIVER_ERRORS as error:
+        failed = _failure(connection, error)
+    else:
+        return
+    raise failed
+
+
+async def _rolls_back(connection: Connection) -> bool:
+    try:
+        await connection.execute(_ROLLBACK)
+    except DRIVER_ERRORS:
+        return False
+    return True
+
+
+def _failure(connection: Connection, error: BaseException) -> DatabaseUnreachable | StatementRefused:
+    failed = failure(error, lost=connection.is_closed())
+    if isinstance(failed, DatabaseUnreachable):
+        connection.terminate()
+    return failed

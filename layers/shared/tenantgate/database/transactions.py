@@ -1,0 +1,107 @@
+"""What both kinds of database do alike: enter a tenant, and end a transaction by what happened in it."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from tenantgate.database.probe import UNSAFE_ROLE, Probe
+from tenantgate.database.unit import Row, StatementRefused, Unit
+from tenantgate.errors import DatabaseUnreachable, InternalError
+
+# `true`: for this transaction only. The setting ends with it, so it can't leak to whom a proxy lends the connection
+# next. The role is looked at in the same breath: one that may bypass row-level security sees every tenant.
+_ENTER_TENANT = (
+    "SELECT set_config('tenantgate.tenant_id', $1, true),"
+    " (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user)"
+)
+
+
+class Transaction(ABC):
+    """An open transaction as its `Unit`. A subclass says how a statement is run."""
+
+    def __init__(self) -> None:
+        self._failure: DatabaseUnreachable | StatementRefused | None = None
+        self._ended = False
+
+    async def execute(self, statement: str, *values: object) -> None:
+        await self.fetch_all(statement, *values)
+
+    async def fetch_one(self, statement: str, *values: object) -> Row | None:
+        rows = await self.fetch_all(statement, *values)
+        return rows[0] if rows else None
+
+    async def fetch_all(self, statement: str, *values: object) -> Sequence[Row]:
+        if self._ended:
+            # Its connection may by now be within somebody else's transaction, and in another tenant.
+            raise RuntimeError("this unit of work has ended")
+        try:
+            return await self._run(statement, values)
+        except (DatabaseUnreachable, StatementRefused) as failure:
+            self._failure = failure
+            raise
+        except asyncio.CancelledError:
+            # A time limit within the unit, say. It cost the connection, whatever the unit makes of it.
+            self._failure = DatabaseUnreachable("a statement was given up")
+            raise
+
+    def end(self) -> None:
+        """Refuse every further statement."""
+        self._ended = True
+
+    def require_success(self) -> None:
+        """Raise again what a statement raised: PostgreSQL takes the COMMIT of a failed transaction and rolls back."""
+        if self._failure is not None:
+            raise self._failure
+
+    @abstractmethod
+    async def _run(self, statement: str, values: Sequence[object]) -> Sequence[Row]:
+        """Run it as the unnamed statement; raise `DatabaseUnreachable` or `StatementRefused`."""
+
+
+class TransactionDatabase(ABC):
+    """A `Database`. A subclass says where its transactions come from; see `unit.py` for what the methods promise.
+
+    `url`: `postgresql://…`, with or without `+asyncpg`; no connection is made before the first unit of work.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._probe = Probe(url)
+
+    def tenant(self, tenant_id: str) -> AbstractAsyncContextManager[Unit]:
+        if not tenant_id:
+            raise ValueError("a tenant id is never empty")
+        return self._unit_of_work(tenant_id)
+
+    def untenanted(self) -> AbstractAsyncContextManager[Unit]:
+        return self._unit_of_work(None)
+
+    async def check(self, timeout: float) -> None:  # noqa: ASYNC109  (the caller's deadline is what this is about)
+        await self._probe.check(timeout)
+
+    async def dispose(self) -> None:
+        await self._probe.close()
+
+    @abstractmethod
+    def _transaction(self) -> AbstractAsyncContextManager[Transaction]:
+        """A new transaction; committed at the end, rolled back by an exception."""
+
+    @asynccontextmanager
+    async def _unit_of_work(self, tenant_id: str | None) -> AsyncIterator[Unit]:
+        async with self._transaction() as transaction:
+            try:
+                if tenant_id is not None:
+                    await _enter(transaction, tenant_id)
+                yield transaction
+                transaction.require_success()
+            finally:
+                transaction.end()
+
+
+async def _enter(unit: Unit, tenant_id: str) -> None:
+    (entered,) = await unit.fetch_all(_ENTER_TENANT, tenant_id)
+    _, bypasses = entered.values()
+    if bypasses:
+        raise InternalError(UNSAFE_ROLE)

@@ -1,0 +1,57 @@
+"""The provider's tables, for migrations and their tests. The repositories speak SQL."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from tenantgate.database.base import Base
+
+
+class SigningKeyRow(Base):
+    __tablename__ = "provider_signing_keys"
+
+    kid: Mapped[str] = mapped_column(Text, unique=True)
+    algorithm: Mapped[str] = mapped_column(Text, unique=True)
+    sealed_jwk: Mapped[str] = mapped_column(Text)
+
+
+class CodeRow(Base):
+    __tablename__ = "provider_authorization_codes"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "code_hash"),
+        Index(None, "tenant_id", "expires_at"),
+        CheckConstraint("octet_length(code_hash) = 32", name="code_hash"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(Text)
+    code_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    client_id: Mapped[str] = mapped_column(Text)
+    redirect_uri: Mapped[str] = mapped_column(Text)
+    scope: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[UUID]
+    sid: Mapped[UUID]
+    auth_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    code_challenge: Mapped[str] = mapped_column(Text)
+    nonce: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    redeemed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class BrowserSessionRow(Base):
+    __tablename__ = "provider_browser_sessions"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "cookie_hash"),
+        Index(None, "tenant_id", "expires_at"),
+        CheckConstraint("octet_length(cookie_hash) = 32", name="cookie_hash"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(Text)
+    cookie_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    sid: Mapped[UUID]
+    user_id: Mapped[UUID]
+    auth_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
