@@ -11,7 +11,7 @@ from __future__ import annotations
 import marshal
 import os
 import sys
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 type Index = dict[str, tuple[int, int, bool]]
 
 _PACKAGE = os.path.dirname(__file__)  # noqa: PTH120  (importing `pathlib` would cost more than is gained here)
+_LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120
 # Bytecode is of use to the Python that wrote it alone.
 FILE = f"{_PACKAGE}/image.{sys.implementation.cache_tag}.bin"
 # The length of the index, in front of it.
@@ -46,6 +47,8 @@ class Image:
         file = f"{place}/__init__.py" if is_package else f"{place}.py"
         spec = ModuleSpec(name, _Loader(name, file, self), origin=file, is_package=is_package)
         spec.has_location = True
+        # Told, since Python would work it out for each.
+        spec.cached = file
         if is_package:
             spec.submodule_search_locations = [place]
         return spec
@@ -56,6 +59,19 @@ class Image:
     def bytecode(self, name: str) -> bytes:
         offset, length, _ = self._index[name]
         return os.pread(self._descriptor, length, self._start + offset)
+
+
+class StandardLibrary:
+    """Finds Python's own modules where they are, past the folders that Lambda puts before them on the path.
+
+    They are a third of what a function imports; and no other file of the same name can stand in for one.
+    """
+
+    _FOLDERS = (_LIBRARY, f"{_LIBRARY}/lib-dynload")
+
+    @classmethod
+    def find_spec(cls, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+        return PathFinder.find_spec(name, cls._FOLDERS) if name in sys.stdlib_module_names else None
 
 
 class _Loader(SourceFileLoader):
@@ -77,6 +93,8 @@ def use_image(file: str = FILE, *, folder: str = os.path.dirname(_PACKAGE)) -> N
     except FileNotFoundError:
         return
     sys.meta_path.insert(0, image)
+    # Behind those for built-in and frozen modules.
+    sys.meta_path.insert(sys.meta_path.index(PathFinder), StandardLibrary)
 
 
 def write_image(file: str, modules: dict[str, tuple[bytes, bool]]) -> None:

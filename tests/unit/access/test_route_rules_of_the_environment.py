@@ -1,10 +1,12 @@
 """Which rules the authorizer starts with."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tenantgate.access.environment import EnvironmentRefused, route_rules
+from tenantgate.access.rules_file import load_rules
 from tests.support.guarded import RULES
 
 OURS = 'version = 1\n[[api]]\nname = "ours"\nids = ["*"]\n[[api.route]]\nroute = "GET /me"\npublic = true\n'
@@ -18,6 +20,19 @@ def shipped(tmp_path: Path) -> str:
 
 def test_the_shipped_rules_count_where_no_file_is_named(shipped: str) -> None:
     assert route_rules(shipped, {}).is_public("any", "GET", "/me")
+
+
+def test_the_rules_that_the_build_checked_stand_in_for_the_shipped_file(shipped: str, tmp_path: Path) -> None:
+    checked = load_rules(OURS.replace("/me", "/checked"), source="rules.toml").checked()
+    (tmp_path / "rules.checked.json").write_text(json.dumps(checked))
+
+    rules = route_rules(shipped, {})
+    assert (rules.is_public("any", "GET", "/checked"), rules.is_public("any", "GET", "/me")) == (True, False)
+
+    (tmp_path / "own.toml").write_text(RULES)
+    rules = route_rules(shipped, {"ROUTE_RULES_FILE": str(tmp_path / "own.toml")})
+    assert rules.is_public("q7w3e5r9t1", "GET", "/catalogue")
+    assert rules.is_public("another", "GET", "/checked")
 
 
 def test_a_named_file_stands_over_the_shipped_one(shipped: str, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.access.rules import RouteRule
+from tenantgate.access.rules import RouteRule, RuleSet
 from tenantgate.access.rules_file import RulesError, as_json, load_rules, read_rules
 from tenantgate.access.rules_lines import lines_of
 
@@ -69,13 +69,21 @@ def test_json_of_a_file_means_the_same(tmp_path: Path) -> None:
     )
 
 
-def test_json_stands_in_for_the_toml_that_it_was_made_of(tmp_path: Path) -> None:
-    (tmp_path / "rules.json").write_text(as_json(GOOD, source="rules.toml"))
-    assert read_rules(str(tmp_path / "rules.toml")).for_api("x").name == "orders"
-
-    (tmp_path / "rules.json").unlink()
+def test_a_file_that_isnt_there_is_an_error_in_the_rules(tmp_path: Path) -> None:
     with pytest.raises(RulesError, match="can't be read: No such file"):
         read_rules(str(tmp_path / "rules.toml"))
+
+
+def test_checked_rules_are_the_rules_that_were_checked() -> None:
+    rules = load_rules(GOOD, source="rules.toml")
+
+    again = RuleSet.from_checked(json.loads(json.dumps(rules.checked())))
+
+    assert again.apis.keys() == rules.apis.keys()
+    for api_id, api in rules.apis.items():
+        assert again.apis[api_id].rules == api.rules
+        assert again.apis[api_id].name == api.name
+        assert again.apis[api_id].every_route_listed is api.every_route_listed
 
 
 def with_route(*lines: str) -> str:

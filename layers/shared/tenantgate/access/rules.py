@@ -187,9 +187,38 @@ class RuleSet:
         """Whether the route needs no credential."""
         return self.for_api(api_id).decide(method, path, None, now=0).allowed
 
+    def checked(self) -> list[object]:
+        """These rules as JSON values, for `from_checked`."""
+        ids: dict[int, list[str]] = {}
+        for api_id, rules in self.apis.items():
+            ids.setdefault(id(rules), []).append(api_id)
+        return [
+            [ids[id(rules)], rules.name, rules.every_route_listed, [_row(rule) for rule in rules.rules]]
+            for rules in {id(rules): rules for rules in self.apis.values()}.values()
+        ]
+
+    @classmethod
+    def from_checked(cls, checked: Any) -> RuleSet:
+        """What `checked` made of rules. They were checked before, and aren't again: not for what a person wrote."""
+        apis: dict[str, ApiRules] = {}
+        for ids, name, every_route_listed, rows in checked:
+            rules = ApiRules(name, map(_rule, rows), every_route_listed=every_route_listed)
+            apis |= dict.fromkeys(ids, rules)
+        return cls(apis)
+
     def over(self, shipped: RuleSet) -> RuleSet:
         """These rules, with those of `shipped` for the ids that have none here."""
         return RuleSet({**shipped.apis, **self.apis})
+
+
+def _row(rule: RouteRule) -> list[object]:
+    return [sorted(item) if isinstance(item, frozenset) else item for item in rule]
+
+
+def _rule(row: list[Any]) -> RouteRule:
+    method, pattern, scopes, any_scope, roles, acr, *others = row
+    asked = frozenset(scopes), frozenset(any_scope), frozenset(roles)
+    return RouteRule(method, pattern, *asked, None if acr is None else frozenset(acr), *others)
 
 
 def segments(pattern: str) -> Segments:

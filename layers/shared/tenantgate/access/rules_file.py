@@ -16,8 +16,9 @@
     max_auth_age_seconds = 300
     public = true                   # no credential is asked for; stands alone
 
-TOML is what people write. `python -m tenantgate.access.rules_file FILE.toml` prints the same document as JSON, which
-loads without the TOML parser: the authorizer's build ships that.
+TOML is what people write; the same document as JSON loads without the TOML parser. `python -m
+tenantgate.access.rules_file FILE.toml` checks the rules and prints them as `RuleSet.from_checked` reads them: the
+authorizer's build ships that.
 """
 
 from __future__ import annotations
@@ -70,21 +71,13 @@ def load_rules(text: str, *, source: str) -> RuleSet:
 
 
 def read_rules(path: str) -> RuleSet:
-    """The rules of a file, `x.json` in the stead of `x.toml` where there is one: so the build ships them.
-
-    Raises `RulesError`, also when it can't be read.
-    """
-    stem, dot, ending = path.rpartition(".")
-    problem: Exception | None = None
-    for name in (f"{stem}.json", path) if (dot, ending) == (".", "toml") else (path,):
-        try:
-            with open(name, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is an import that a cold start can save
-                text = file.read()
-        except (OSError, UnicodeDecodeError) as error:
-            problem = error
-        else:
-            return load_rules(text, source=name)
-    raise RulesError(path, [(None, f"can't be read: {getattr(problem, 'strerror', None) or problem}")])
+    """The rules of a file. Raises `RulesError`, also when it can't be read."""
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is an import that a cold start can save
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise RulesError(path, [(None, f"can't be read: {getattr(error, 'strerror', None) or error}")]) from None
+    return load_rules(text, source=path)
 
 
 def _document(text: str, source: str) -> Mapping[str, object]:
@@ -282,9 +275,9 @@ def as_json(text: str, *, source: str) -> str:
 
 
 if __name__ == "__main__":
-    from pathlib import Path
+    import json
 
     try:
-        print(as_json(Path(sys.argv[1]).read_text("utf-8"), source=sys.argv[1]), end="")
+        print(json.dumps(read_rules(sys.argv[1]).checked(), ensure_ascii=False, separators=(",", ":")))
     except RulesError as refused:
         sys.exit(str(refused))

@@ -7,7 +7,6 @@ A key answers for the algorithms of its own type and curve alone, so no header c
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature as BadSignature
 from cryptography.hazmat.primitives import hashes
@@ -45,26 +44,6 @@ _SMALL_ORDER_Y = frozenset(
 
 class KeyFetchNeeded(Exception):
     """Only asking the issuer can tell, and the caller allowed no fetch: call again where waiting is fine."""
-
-
-class IssuerKeys(Protocol):
-    """One issuer's keys as the verifier sees them.
-
-    `generation` changes when a key disappeared: what was verified before no longer counts. `tend_at` (epoch seconds) is
-    when `find` wants to be called again, even by a caller who remembers the answer.
-    """
-
-    @property
-    def generation(self) -> int: ...
-    @property
-    def tend_at(self) -> float: ...
-    def find(self, kid: str | None, alg: str, *, fetch: bool) -> Check:
-        """Raises `UnknownKey`, `ProviderUnreachable`, and `KeyFetchNeeded` without `fetch`."""
-        ...
-
-
-class KeySource(Protocol):
-    def of(self, issuer: str) -> IssuerKeys: ...
 
 
 class _Jwk(Record):

@@ -108,23 +108,26 @@ def token_policy(values: Mapping[str, str]) -> TokenPolicy:
     reader = _Reader(values)
     local = reader.text("ENVIRONMENT") in ("development", "test")
     issuers = _issuers(reader, local)
-    no_pattern = re.compile("(?!)")
     ttl = reader.whole_number("JWKS_CACHE_TTL_SECONDS", 1, 86400)
     max_age = reader.whole_number("JWKS_MAX_AGE_SECONDS", 1, 31536000)
     if max_age < ttl and not any(variable.startswith("JWKS_") for variable, _ in reader.problems):
         reader.problems.append(("JWKS_MAX_AGE_SECONDS", "at least JWKS_CACHE_TTL_SECONDS"))
-    policy = TokenPolicy(
+    no_names: tuple[str, ...] = ()
+    claim_names = reader.read("JWT_TENANT_CLAIM_NAME", parse_claim_names, no_names)
+    pattern = reader.read("TENANT_ID_PATTERN", parse_tenant_id_pattern, None)
+    lifetime = reader.whole_number("JWT_MAX_LIFETIME_MINUTES", 1, 1440)
+    leeway = reader.whole_number("JWT_LEEWAY_SECONDS", 0, 300)
+    if pattern is None or reader.problems:
+        raise PolicyError(reader.problems)
+    return TokenPolicy(
         issuers=issuers,
-        tenant_claim_names=reader.read("JWT_TENANT_CLAIM_NAME", parse_claim_names, ()),
-        tenant_id_pattern=reader.read("TENANT_ID_PATTERN", parse_tenant_id_pattern, no_pattern),
-        max_lifetime_seconds=60 * reader.whole_number("JWT_MAX_LIFETIME_MINUTES", 1, 1440),
-        leeway_seconds=reader.whole_number("JWT_LEEWAY_SECONDS", 0, 300),
+        tenant_claim_names=claim_names,
+        tenant_id_pattern=pattern,
+        max_lifetime_seconds=60 * lifetime,
+        leeway_seconds=leeway,
         jwks_cache_ttl_seconds=ttl,
         jwks_max_age_seconds=max_age,
     )
-    if reader.problems:
-        raise PolicyError(reader.problems)
-    return policy
 
 
 def _issuers(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:

@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature as BadSignature
 
@@ -24,9 +25,12 @@ from tenantgate.errors import (
 from tenantgate.tokens import claims as check
 from tenantgate.tokens.compact import Header, decode, json_object, parse_header, take_apart
 from tenantgate.tokens.issuers import IssuerPolicy
-from tenantgate.tokens.keys import IssuerKeys, KeyFetchNeeded, KeySource
+from tenantgate.tokens.keys import KeyFetchNeeded
 from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.records import Record
+
+if TYPE_CHECKING:
+    from tenantgate.tokens.key_source import IssuerKeys, KeySource
 
 __all__ = ["KeyFetchNeeded", "TokenVerifier", "VerifiedToken"]
 
