@@ -9,26 +9,12 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import BaseModel, Field
 
-from tenantgate.errors import (
-    AUTH_001,
-    AUTH_002,
-    AUTH_005,
-    AUTH_008,
-    AUTH_009,
-    SYS_001,
-    SYS_002,
-    SYS_004,
-    VAL_001,
-    VAL_002,
-    VAL_003,
-    VAL_004,
-    ProviderUnreachable,
-    TenantgateError,
-)
+from tenantgate.errors import AUTH_005, AUTH_008, SYS_004, ProviderUnreachable, TenantgateError
 from tenantgate.login.models import AuthorizationAnswer
 from tenantgate.login.service import LoginService
 from tenantgate.login.transactions import transaction_cookie_name
 from tenantgate.login.wiring import login_service
+from tenantgate.service_errors import AUTH_001, AUTH_002, AUTH_009, SYS_001, SYS_002, VAL_001, VAL_002, VAL_003, VAL_004
 from tenantgate.sessions.models import SessionTokens
 from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.wiring import session_service

@@ -9,9 +9,10 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import Field
 
-from tenantgate.errors import AUTH_006, SYS_002, SYS_004, VAL_001
+from tenantgate.errors import SYS_004
 from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service
+from tenantgate.service_errors import AUTH_006, SYS_002, VAL_001
 from tenantgate.setting_values import is_loopback
 from tenantgate.settings import Settings
 from tenantgate.web.accept import prefers_html

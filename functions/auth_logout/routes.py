@@ -9,21 +9,10 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from tenantgate.access.bearer import bearer_token
-from tenantgate.errors import (
-    AUTH_004,
-    AUTH_006,
-    AUTH_007,
-    AUTH_021,
-    SYS_001,
-    SYS_002,
-    SYS_004,
-    VAL_001,
-    VAL_002,
-    VAL_003,
-    VAL_004,
-)
+from tenantgate.errors import AUTH_004, AUTH_007, SYS_004
 from tenantgate.login.logout import LogoutService
 from tenantgate.login.wiring import logout_service
+from tenantgate.service_errors import AUTH_006, AUTH_021, SYS_001, SYS_002, VAL_001, VAL_002, VAL_003, VAL_004
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
 from tenantgate.web.middleware import log_failure
 from tenantgate.web.models import StrictModel

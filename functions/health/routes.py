@@ -13,7 +13,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from functions.health.checks import DEADLINE_SECONDS, Check, Readiness, Status
-from tenantgate.errors import SYS_001, SYS_002, DatabaseUnreachable, SecretsUnavailable, SessionEnded
+from tenantgate.service_errors import SYS_001, SYS_002, DatabaseUnreachable, SecretsUnavailable, SessionEnded
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
 from tenantgate.web.models import StrictModel

@@ -9,13 +9,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from functions.identity_provider.forms import submitted, submitted_form
-from tenantgate.errors import CrossSiteRequest, MalformedBody, NotFound, UnsupportedMediaType
 from tenantgate.provider.authorization import SignInNeeded
 from tenantgate.provider.end_session import SignedOut, SignOutNeedsConsent
 from tenantgate.provider.metadata import provider_metadata
 from tenantgate.provider.models import BROWSER_SESSION_LIFETIME_SECONDS, ProtocolResponse
 from tenantgate.provider.service import ProviderService
 from tenantgate.provider.wiring import issuer, provider_service
+from tenantgate.service_errors import CrossSiteRequest, MalformedBody, NotFound, UnsupportedMediaType
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
 from tenantgate.web.pages import page

@@ -17,8 +17,9 @@ from typing import Any
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.database import migrator
 from tenantgate.database.roles import ensure_login
-from tenantgate.errors import InternalError, TenantgateError, ValidationFailed, error_body
+from tenantgate.errors import InternalError, TenantgateError, error_body
 from tenantgate.observability.logging import configure_logging
+from tenantgate.service_errors import ValidationFailed
 from tenantgate.settings import get_settings
 
 logger = logging.getLogger(__name__)

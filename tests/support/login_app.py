@@ -24,10 +24,10 @@ from functions.auth_validate.routes import router as validate_router
 from tenantgate.aws.secrets import SecretStore
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.engine import PooledDatabase
-from tenantgate.errors import DatabaseUnreachable
 from tenantgate.login.client import Timeouts
 from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service, logout_service, make_login_service, make_logout_service
+from tenantgate.service_errors import DatabaseUnreachable
 from tenantgate.sessions.models import StoredSession
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService, SessionStore

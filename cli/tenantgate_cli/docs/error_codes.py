@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from tenantgate.errors import REGISTRY
+from tenantgate.service_errors import registry
 
 _HEAD = """\
 # Error codes
@@ -24,7 +24,7 @@ credential, or the authorizer refused it), `{"message":"Forbidden"}` (403, the a
 `{"message":"Internal Server Error"}` (500, the authorizer failed). The built-in provider's protocol endpoints answer as
 RFC 6749 §5.2 and OpenID Connect require.
 
-<!-- Written by `make docs` from layers/shared/tenantgate/errors.py -->
+<!-- Written by `make docs` from layers/shared/tenantgate/errors.py and service_errors.py -->
 
 | code | status | message |
 |---|---|---|
@@ -33,10 +33,10 @@ RFC 6749 §5.2 and OpenID Connect require.
 
 def error_codes_page() -> str:
     """The page's Markdown."""
-    rows = [f"| [`{e.code}`](#{e.code.lower()}) | {e.status} | {e.message} |" for e in REGISTRY.values()]
+    rows = [f"| [`{e.code}`](#{e.code.lower()}) | {e.status} | {e.message} |" for e in registry().values()]
     sections = [
         f"## {e.code}\n\n**{e.message}** ({e.status} {HTTPStatus(e.status).phrase})\n\n"
         f"- Cause: {e.cause}\n- Remedy: {e.remedy}"
-        for e in REGISTRY.values()
+        for e in registry().values()
     ]
     return _HEAD + "\n".join(rows) + "\n\n" + "\n\n".join(sections) + "\n"

@@ -1,4 +1,7 @@
-"""Every failure that a caller can see: the registry of codes, the exception tree, and the one shape they are told in.
+"""What a failure is here: the registry of codes, the root of the exceptions, and the one shape they are told in.
+
+And the failures of verifying and deciding; those of services are in `service_errors.py`, which spares the authorizer a
+twentieth of its cold start.
 
     TenantgateError
     ├── TokenError                  a bearer token that is refused
@@ -7,17 +10,10 @@
     │   │   IssuedInFuture, LifetimeTooLong                                     AUTH_004
     │   ├── TokenExpired                                                        AUTH_003
     │   └── TenantMissing, TenantMalformed, TenantNotAllowed                    AUTH_005
-    ├── AuthenticationRequired                                                  AUTH_007
-    ├── InvalidAuthorizationCode    AUTH_001        StateMismatch               AUTH_002
-    ├── RedirectNotAllowed          AUTH_006        IdTokenRefused              AUTH_008
-    ├── AccessTokenUnusable         AUTH_009
+    ├── AuthenticationRequired      AUTH_007        IdTokenRefused              AUTH_008
     ├── InsufficientScope           AUTH_010        StepUpRequired              AUTH_011
-    ├── SessionEnded                AUTH_020        CrossSiteRequest            AUTH_021
-    ├── AuthorizationRequestRefused AUTH_040        SignInFormRefused           AUTH_041
-    ├── ValidationFailed, MalformedBody, BodyTooLarge, UnsupportedMediaType,
-    │   NotFound, MethodNotAllowed                                              VAL_001 … VAL_006
-    └── DatabaseUnreachable SYS_001, SecretsUnavailable SYS_002, InternalError SYS_003,
-        ProviderUnreachable and ProviderTimeout SYS_004, MigrationBusy SYS_007, MigrationFailed SYS_008
+    ├── InternalError               SYS_003
+    └── ProviderUnreachable, ProviderTimeout                                    SYS_004
 
 What is logged and what is told are apart: `detail` reaches the caller, `private` only the log.
 Imports nothing but the standard library, because the authorizer imports this.
@@ -45,39 +41,26 @@ class ErrorCode:
         self.remedy = remedy
 
 
+# By code; whole once `service_errors.py` is imported too.
 REGISTRY: dict[str, ErrorCode] = {}
 
 
-def _register(code: str, status: int, message: str, *, cause: str, remedy: str) -> ErrorCode:
+def register(code: str, status: int, message: str, *, cause: str, remedy: str) -> ErrorCode:
+    """Put a new row into the registry."""
     if code in REGISTRY:
         raise ValueError(f"error code {code} is registered twice")
     REGISTRY[code] = ErrorCode(code, status, message, cause, remedy)
     return REGISTRY[code]
 
 
-AUTH_001 = _register(
-    "AUTH_001",
-    400,
-    "The authorization code is invalid, expired or already used",
-    cause="The provider refused the code, or answered the sign-in with an error of its own.",
-    remedy="Start again at `GET /api/v1/auth/login`; a code is good once and for about a minute.",
-)
-AUTH_002 = _register(
-    "AUTH_002",
-    403,
-    "The sign-in could not be matched to this browser",
-    cause="`state` is missing, expired, was used before, or belongs to another browser; or the answer's `iss` names "
-    "another provider than the one that was asked (RFC 9207).",
-    remedy="Start again at `GET /api/v1/auth/login` in the same browser, with cookies allowed, within 10 minutes.",
-)
-AUTH_003 = _register(
+AUTH_003 = register(
     "AUTH_003",
     401,
     "The token has expired",
     cause="`exp` is past, the clock-skew leeway included.",
     remedy="Sign in again, or refresh the token, and repeat the request.",
 )
-AUTH_004 = _register(
+AUTH_004 = register(
     "AUTH_004",
     401,
     "The token is not valid",
@@ -85,7 +68,7 @@ AUTH_004 = _register(
     remedy="Send an access token of the configured issuer and audience; the log line under the request id names the "
     "check that failed.",
 )
-AUTH_005 = _register(
+AUTH_005 = register(
     "AUTH_005",
     403,
     "The token names no valid tenant",
@@ -93,36 +76,21 @@ AUTH_005 = _register(
     "or the issuer's entry in `TRUSTED_ISSUERS` doesn't list that tenant.",
     remedy="Have the provider put the tenant into the access token under one of these claim names.",
 )
-AUTH_006 = _register(
-    "AUTH_006",
-    400,
-    "The redirect target is not allowed",
-    cause="The origin (scheme, host and port) of `redirect_uri` or `return_to` is not one of `ALLOWED_ORIGINS`.",
-    remedy="Use an allowed origin, or add this one to `ALLOWED_ORIGINS`.",
-)
-AUTH_007 = _register(
+AUTH_007 = register(
     "AUTH_007",
     401,
     "Authentication is required",
     cause="The request carries no credential, or one in a form that is not understood.",
     remedy="Send `Authorization: Bearer <access token>`.",
 )
-AUTH_008 = _register(
+AUTH_008 = register(
     "AUTH_008",
     400,
     "The provider's ID token was refused",
     cause="The ID token's signature, issuer, audience, `nonce`, `at_hash`, `azp`, `sub` or times are wrong.",
     remedy="Start again; if it stays, compare `OIDC_ISSUER_URL` and `OIDC_CLIENT_ID` with the provider's settings.",
 )
-AUTH_009 = _register(
-    "AUTH_009",
-    502,
-    "The provider's access token can't be used here",
-    cause="The sign-in went well, but the access token is opaque, or isn't meant for this API.",
-    remedy="Set `OIDC_RESOURCE` (or `audience` in `OIDC_AUTHORIZE_PARAMS`) so that the provider issues a JWT for this "
-    "API, and `OIDC_AUDIENCE` to the audience that it puts there.",
-)
-AUTH_010 = _register(
+AUTH_010 = register(
     "AUTH_010",
     403,
     "The credential doesn't allow this",
@@ -130,7 +98,7 @@ AUTH_010 = _register(
     remedy="Ask for a token with the scope that the challenge names (RFC 6750 §3.1), or have the role given; API "
     "owners compare the file in `ROUTE_RULES_FILE`: `tenantgate rules check`.",
 )
-AUTH_011 = _register(
+AUTH_011 = register(
     "AUTH_011",
     401,
     "A stronger or more recent sign-in is required",
@@ -138,118 +106,19 @@ AUTH_011 = _register(
     remedy="Sign in again with the challenge's `acr_values` and `max_age`. Behind an HTTP API's authorizer, which "
     "controls no header, this is a plain 403.",
 )
-AUTH_020 = _register(
-    "AUTH_020",
-    401,
-    "The session has ended",
-    cause="The session expired, was ended by a sign-out, or never was.",
-    remedy="Sign in again at `GET /api/v1/auth/login`.",
-)
-AUTH_021 = _register(
-    "AUTH_021",
-    403,
-    "The request came from another site",
-    cause="A request that carries the session cookie came from an origin that is not one of ours.",
-    remedy="Call from the API's own origin or one of `ALLOWED_ORIGINS`, or send a bearer token instead of the cookie.",
-)
-AUTH_040 = _register(
-    "AUTH_040",
-    400,
-    "The application's sign-in request can't be used",
-    cause="An application sent the browser to the built-in provider with an unknown `client_id`, without "
-    "`redirect_uri`, or with one of them given twice.",
-    remedy="Start again at the application; its developer compares `OIDC_CLIENT_ID` on both sides.",
-)
-AUTH_041 = _register(
-    "AUTH_041",
-    400,
-    "The form has expired or was changed",
-    cause="A form of the built-in provider came back more than 10 minutes after it was shown, or not as it was shown.",
-    remedy="Start again at the application.",
-)
-VAL_001 = _register(
-    "VAL_001",
-    422,
-    "The request is not valid",
-    cause="A parameter or a member of the body is missing, unknown, too long or of the wrong type.",
-    remedy="`error.detail` lists each field and what is wrong with it.",
-)
-VAL_002 = _register(
-    "VAL_002",
-    400,
-    "The request body is not valid JSON",
-    cause="The body could not be parsed.",
-    remedy="Send one JSON object, encoded as UTF-8.",
-)
-VAL_003 = _register(
-    "VAL_003",
-    413,
-    "The request body is too large",
-    cause="The body is longer than this API takes.",
-    remedy="Send less than 64 KiB.",
-)
-VAL_004 = _register(
-    "VAL_004",
-    415,
-    "The request body's media type is not supported",
-    cause="`Content-Type` is missing or not the one that the endpoint takes.",
-    remedy="Send `Content-Type: application/json`.",
-)
-VAL_005 = _register(
-    "VAL_005",
-    404,
-    "There is nothing at this path",
-    cause="No route has this path.",
-    remedy="Compare the path with the API's documentation; a trailing slash counts.",
-)
-VAL_006 = _register(
-    "VAL_006",
-    405,
-    "The method is not allowed here",
-    cause="The path exists, but not for this method.",
-    remedy="Use one of the methods in the `Allow` header.",
-)
-SYS_001 = _register(
-    "SYS_001",
-    503,
-    "The database can't be reached",
-    cause="PostgreSQL is down, unreachable or out of connections.",
-    remedy="Try again shortly. Operators: see the readiness check and `DATABASE_URL`.",
-)
-SYS_002 = _register(
-    "SYS_002",
-    503,
-    "A required secret is unavailable",
-    cause="Secrets Manager can't be reached, or the secret lacks a member, and no usable value is in memory.",
-    remedy="Operators: check `AWS_SECRETS_MANAGER_SECRET_ID`, the function's role, and the secret's members.",
-)
-SYS_003 = _register(
+SYS_003 = register(
     "SYS_003",
     500,
     "Something went wrong on our side",
     cause="An error that nobody foresaw.",
     remedy="Try again; if it stays, report `error.request_id`.",
 )
-SYS_004 = _register(
+SYS_004 = register(
     "SYS_004",
     502,
     "The identity provider can't be reached",
     cause="The provider refused the connection, answered nonsense (502) or too slowly (504).",
     remedy="Try again shortly. Operators: check `OIDC_ISSUER_URL` and the network's way out.",
-)
-SYS_007 = _register(
-    "SYS_007",
-    409,
-    "Another migration is running",
-    cause="Somebody else holds the database's migration lock, and kept it for half a minute.",
-    remedy="Wait until it has ended, and run yours again.",
-)
-SYS_008 = _register(
-    "SYS_008",
-    500,
-    "A migration failed",
-    cause="PostgreSQL refused one of its statements. The failing migration left nothing behind.",
-    remedy="`error.detail` says where it stopped and why. Mend the migration or the data, and run it again.",
 )
 
 
@@ -354,24 +223,8 @@ class AuthenticationRequired(TenantgateError):
     error = AUTH_007
 
 
-class InvalidAuthorizationCode(TenantgateError):
-    error = AUTH_001
-
-
-class StateMismatch(TenantgateError):
-    error = AUTH_002
-
-
-class RedirectNotAllowed(TenantgateError):
-    error = AUTH_006
-
-
 class IdTokenRefused(TenantgateError):
     error = AUTH_008
-
-
-class AccessTokenUnusable(TenantgateError):
-    error = AUTH_009
 
 
 class InsufficientScope(TenantgateError):
@@ -403,54 +256,6 @@ class StepUpRequired(TenantgateError):
         self.max_age = max_age
 
 
-class SessionEnded(TenantgateError):
-    error = AUTH_020
-
-
-class CrossSiteRequest(TenantgateError):
-    error = AUTH_021
-
-
-class AuthorizationRequestRefused(TenantgateError):
-    error = AUTH_040
-
-
-class SignInFormRefused(TenantgateError):
-    error = AUTH_041
-
-
-class ValidationFailed(TenantgateError):
-    error = VAL_001
-
-
-class MalformedBody(TenantgateError):
-    error = VAL_002
-
-
-class BodyTooLarge(TenantgateError):
-    error = VAL_003
-
-
-class UnsupportedMediaType(TenantgateError):
-    error = VAL_004
-
-
-class NotFound(TenantgateError):
-    error = VAL_005
-
-
-class MethodNotAllowed(TenantgateError):
-    error = VAL_006
-
-
-class DatabaseUnreachable(TenantgateError):
-    error = SYS_001
-
-
-class SecretsUnavailable(TenantgateError):
-    error = SYS_002
-
-
 class InternalError(TenantgateError):
     error = SYS_003
 
@@ -461,14 +266,6 @@ class ProviderUnreachable(TenantgateError):
 
 class ProviderTimeout(ProviderUnreachable):
     status = 504
-
-
-class MigrationBusy(TenantgateError):
-    error = SYS_007
-
-
-class MigrationFailed(TenantgateError):
-    error = SYS_008
 
 
 def error_body(error: TenantgateError, *, request_id: str, debug: bool = False) -> dict[str, object]:
@@ -486,26 +283,3 @@ def error_body(error: TenantgateError, *, request_id: str, debug: bool = False) 
     return {
         "error": {"code": error.error.code, "message": error.error.message, "detail": detail, "request_id": request_id}
     }
-
-
-def bearer_challenge(error: TenantgateError) -> str | None:
-    """The `WWW-Authenticate` value of a 401 or 403 of ours about a bearer token, else None (RFC 6750 §3)."""
-    if isinstance(error, InsufficientScope):
-        return _challenge("insufficient_scope", error.error.message, f'scope="{error.scope}"' if error.scope else "")
-    if error.http_status != 401:
-        return None
-    if error.error in (AUTH_007, AUTH_020):
-        return 'Bearer realm="tenantgate"'
-    if isinstance(error, StepUpRequired):
-        return _challenge(
-            "insufficient_user_authentication",
-            error.error.message,
-            f'acr_values="{error.acr_values}"' if error.acr_values else "",
-            "" if error.max_age is None else f'max_age="{error.max_age}"',
-        )
-    return _challenge("invalid_token", error.error.message)
-
-
-def _challenge(code: str, description: str, *parameters: str) -> str:
-    told = f'Bearer realm="tenantgate", error="{code}", error_description="{description}"'
-    return ", ".join((told, *filter(None, parameters)))

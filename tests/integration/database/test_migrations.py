@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 import tenantgate
 from tenantgate.database import migrator
 from tenantgate.database.base import Base
-from tenantgate.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed, ValidationFailed
+from tenantgate.service_errors import DatabaseUnreachable, MigrationBusy, MigrationFailed, ValidationFailed
 from tests.support.postgres import DatabaseUrls, PostgresServer, execute
 
 TABLES = (

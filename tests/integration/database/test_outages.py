@@ -15,7 +15,7 @@ from tenantgate.database import migrator, single
 from tenantgate.database.engine import CONTAINER_POOL, PooledDatabase
 from tenantgate.database.single import SingleConnectionDatabase
 from tenantgate.database.unit import Database, Unit
-from tenantgate.errors import DatabaseUnreachable
+from tenantgate.service_errors import DatabaseUnreachable
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate_cli.servers.postgres import EmbeddedPostgres
 from tests.support.databases import Kind, with_one_connection

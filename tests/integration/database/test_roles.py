@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pytest
 
 from tenantgate.database.roles import ensure_login, scram_verifier
-from tenantgate.errors import DatabaseUnreachable, MigrationFailed
+from tenantgate.service_errors import DatabaseUnreachable, MigrationFailed
 from tests.support.databases import Kind
 from tests.support.postgres import DatabaseUrls, execute
 

@@ -8,7 +8,8 @@ import asyncpg
 import pytest
 
 from tenantgate.database.unit import Database, StatementRefused
-from tenantgate.errors import DatabaseUnreachable, InternalError
+from tenantgate.errors import InternalError
+from tenantgate.service_errors import DatabaseUnreachable
 from tenantgate.sessions.repository import SessionRepository
 from tests.support.databases import Kind
 from tests.support.postgres import DatabaseUrls, execute

@@ -11,7 +11,7 @@ import pytest
 
 from tenantgate.database.single import SingleConnectionDatabase
 from tenantgate.database.unit import Database, StatementRefused, Unit
-from tenantgate.errors import DatabaseUnreachable
+from tenantgate.service_errors import DatabaseUnreachable
 from tests.support.databases import Kind, with_one_connection
 from tests.support.postgres import DatabaseUrls, execute
 from tests.support.session_stores import OTHER_TENANT, TENANT

@@ -6,7 +6,8 @@ import pytest
 
 from tenantgate.access.principal import Principal
 from tenantgate.access.rules import ApiRules, Decision, RouteRule, RuleSet
-from tenantgate.errors import AuthenticationRequired, InsufficientScope, StepUpRequired, bearer_challenge
+from tenantgate.errors import AuthenticationRequired, InsufficientScope, StepUpRequired
+from tenantgate.web.challenges import bearer_challenge
 
 NOW = 1_800_000_000.0
 

@@ -12,7 +12,7 @@ import stamina
 from moto import mock_aws
 
 from tenantgate.aws.secrets import ATTEMPTS, REFRESH_SECONDS, RETRY_AFTER_SECONDS, SecretStore
-from tenantgate.errors import SecretsUnavailable
+from tenantgate.service_errors import SecretsUnavailable
 
 pytestmark = pytest.mark.anyio
 

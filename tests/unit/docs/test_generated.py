@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.errors import REGISTRY
+from tenantgate.service_errors import registry
 from tenantgate.settings import SECRET_NAMES, Settings
 from tenantgate_cli.docs.command import DOCUMENTS
 
@@ -22,7 +22,7 @@ def test_a_generated_document_is_in_step_with_the_code(name: str, monkeypatch: p
 def test_every_error_code_has_a_section_with_cause_and_remedy() -> None:
     page = (ROOT / "docs" / "ERROR_CODES.md").read_text(encoding="utf-8")
 
-    for code, error in REGISTRY.items():
+    for code, error in registry().items():
         assert f"## {code}\n\n**{error.message}**" in page
         assert error.cause in page
         assert error.remedy in page

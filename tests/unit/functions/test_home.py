@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from functions.health.routes import router
 from tenantgate.access.principal import Principal
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.errors import DatabaseUnreachable
+from tenantgate.service_errors import DatabaseUnreachable
 from tenantgate.sessions import wiring
 from tenantgate.sessions.models import SessionTokens
 from tenantgate.sessions.service import SessionService

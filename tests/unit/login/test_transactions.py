@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.errors import StateMismatch
 from tenantgate.login.redirects import MAX_TARGET_LENGTH
 from tenantgate.login.transactions import (
     COOKIE_PREFIX,
@@ -19,6 +18,7 @@ from tenantgate.login.transactions import (
     Transactions,
     transaction_cookie_name,
 )
+from tenantgate.service_errors import StateMismatch
 
 NOW = 1_800_000_000.0
 KEYS = [base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2)]

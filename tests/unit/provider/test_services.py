@@ -6,13 +6,13 @@ import hashlib
 import jwt
 import pytest
 
-from tenantgate.errors import AuthorizationRequestRefused, RedirectNotAllowed, SignInFormRefused
 from tenantgate.provider.authorization import SignedIn, SignInNeeded
 from tenantgate.provider.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
 from tenantgate.provider.end_session import SignedOut, SignOutNeedsConsent
 from tenantgate.provider.models import SIGNING_ALGORITHMS, ProtocolResponse, SigningAlgorithm
 from tenantgate.provider.requests import Submitted
 from tenantgate.provider.users import DemoUsers
+from tenantgate.service_errors import AuthorizationRequestRefused, RedirectNotAllowed, SignInFormRefused
 from tests.support.provider import (
     AUDIENCE,
     CLIENT_ID,

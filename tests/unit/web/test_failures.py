@@ -11,15 +11,13 @@ from starlette.testclient import TestClient
 
 from tenantgate.errors import (
     AuthenticationRequired,
-    DatabaseUnreachable,
     InvalidSignature,
     ProviderTimeout,
     ProviderUnreachable,
-    RedirectNotAllowed,
-    SessionEnded,
     TenantMissing,
     TokenExpired,
 )
+from tenantgate.service_errors import DatabaseUnreachable, RedirectNotAllowed, SessionEnded
 from tenantgate.web.app import create_app
 from tenantgate.web.models import StrictModel
 from tenantgate.web.show_pages import ShowPages

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tenantgate.errors import AUTH_010, AUTH_011, REGISTRY, ErrorCode, TenantgateError, TokenError
+from tenantgate.errors import AUTH_010, AUTH_011, ErrorCode, TenantgateError, TokenError
 
 MALFORMED_EVENT = "malformed_event"
 UNKNOWN_EVENT = "unknown_event"
@@ -74,9 +74,11 @@ def refusal_receipt(refusal: TenantgateError) -> dict[str, object]:
 
 def explained(name: str) -> tuple[ErrorCode, list[str]] | None:
     """The registry's row of an error code or a reason code, and the reason codes that belong to it; None if unknown."""
+    from tenantgate.service_errors import registry  # noqa: PLC0415  (for people who ask, not for the authorizer)
+
     wanted = name.strip()
     reasons = {**{reason_code(error): error.error for error in _errors()}, **RULE_REASONS}
-    code = REGISTRY.get(wanted.upper().replace("-", "_")) or reasons.get(wanted.lower())
+    code = registry().get(wanted.upper().replace("-", "_")) or reasons.get(wanted.lower())
     return None if code is None else (code, sorted(reason for reason, of in reasons.items() if of is code))
 
 

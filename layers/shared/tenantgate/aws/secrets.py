@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, Literal, Protocol
 
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.errors import SecretsUnavailable
+from tenantgate.service_errors import SecretsUnavailable
 from tenantgate.settings import SECRET_NAMES, environment_secrets, get_settings
 
 logger = logging.getLogger(__name__)

@@ -19,7 +19,7 @@ from tenantgate.database.dialect import DRIVER
 from tenantgate.database.failures import failure
 from tenantgate.database.transactions import Transaction, TransactionDatabase
 from tenantgate.database.unit import Row, StatementRefused
-from tenantgate.errors import DatabaseUnreachable
+from tenantgate.service_errors import DatabaseUnreachable
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import asyncpg
 
 from tenantgate.database.connection import is_unreachable
 from tenantgate.database.unit import StatementRefused
-from tenantgate.errors import DatabaseUnreachable
+from tenantgate.service_errors import DatabaseUnreachable
 
 # All that the driver and the network raise.
 DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)

@@ -23,7 +23,8 @@ from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tenantgate.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed, TenantgateError, ValidationFailed
+from tenantgate.errors import TenantgateError
+from tenantgate.service_errors import DatabaseUnreachable, MigrationBusy, MigrationFailed, ValidationFailed
 from tenantgate.settings import get_settings
 
 # Any number will do, as long as nobody else takes it for another lock of this database.

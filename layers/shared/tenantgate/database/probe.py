@@ -9,7 +9,7 @@ from contextlib import suppress
 import asyncpg
 
 from tenantgate.database.connection import connect
-from tenantgate.errors import DatabaseUnreachable
+from tenantgate.service_errors import DatabaseUnreachable
 
 _QUESTION = "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user"
 UNSAFE_ROLE = (

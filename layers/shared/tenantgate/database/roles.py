@@ -22,7 +22,7 @@ from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tenantgate.database.migrator import owner_connection, told
-from tenantgate.errors import MigrationFailed
+from tenantgate.service_errors import MigrationFailed
 
 APPLICATION_ROLE = "tenantgate_app"
 _SCRAM_ITERATIONS = 4096

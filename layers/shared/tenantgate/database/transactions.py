@@ -9,7 +9,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from tenantgate.database.probe import UNSAFE_ROLE, Probe
 from tenantgate.database.unit import Row, StatementRefused, Unit
-from tenantgate.errors import DatabaseUnreachable, InternalError
+from tenantgate.errors import InternalError
+from tenantgate.service_errors import DatabaseUnreachable
 
 # `true`: for this transaction only. The setting ends with it, so it can't leak to whom a proxy lends the connection
 # next. The role is looked at in the same breath: one that may bypass row-level security sees every tenant.

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 from urllib.parse import quote_plus
 
-from tenantgate.errors import IdTokenRefused, InvalidAuthorizationCode, ProviderTimeout, ProviderUnreachable
+from tenantgate.errors import IdTokenRefused, ProviderTimeout, ProviderUnreachable
 from tenantgate.login.models import ProviderTokens
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, printable_error_code
 from tenantgate.login.transactions import LoginTransaction
+from tenantgate.service_errors import InvalidAuthorizationCode
 
 if TYPE_CHECKING:
     import ssl

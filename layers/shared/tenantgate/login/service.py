@@ -9,19 +9,12 @@ from typing import Protocol
 
 from tenantgate.access.principal import Principal
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.errors import (
-    AUTH_005,
-    AccessTokenUnusable,
-    InvalidAuthorizationCode,
-    MalformedToken,
-    StateMismatch,
-    TokenError,
-    WrongAudience,
-)
+from tenantgate.errors import AUTH_005, MalformedToken, TokenError, WrongAudience
 from tenantgate.login.models import AuthorizationAnswer, LoginStarted, ProviderTokens, SignedIn
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, authorization_url, printable_error_code
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.transactions import LoginTransaction, Transactions
+from tenantgate.service_errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.tokens.verifier import VerifiedToken
 
 _MAX_CODE_LENGTH = 4096

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from authlib.common.urls import add_params_to_uri
 
-from tenantgate.errors import AuthorizationRequestRefused, RedirectNotAllowed
 from tenantgate.provider.browser_sessions import BrowserSessions
 from tenantgate.provider.forms import FormTokens
 from tenantgate.provider.hints import IdTokenHints
 from tenantgate.provider.keys import TokenRefused
 from tenantgate.provider.models import Client, Parameters
 from tenantgate.provider.requests import MAX_PARAMETER_CHARACTERS, Submitted
+from tenantgate.service_errors import AuthorizationRequestRefused, RedirectNotAllowed
 
 _FORM = "sign-out"
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 
 from tenantgate.crypto.sealing import SealBroken, Sealer
-from tenantgate.errors import SignInFormRefused
 from tenantgate.provider.models import FORM_LIFETIME_SECONDS
+from tenantgate.service_errors import SignInFormRefused
 
 _MAX_CHARACTERS = 48 * 1024
 

@@ -13,8 +13,8 @@ from authlib.oidc.core.errors import (
     RequestURINotSupportedError,
 )
 
-from tenantgate.errors import AuthorizationRequestRefused, RedirectNotAllowed
 from tenantgate.provider.models import Client, Parameters
+from tenantgate.service_errors import AuthorizationRequestRefused, RedirectNotAllowed
 
 MAX_PARAMETER_CHARACTERS = 2048
 # RFC 8707 §2 lets `resource` come several times; everything else once (RFC 6749 §3.1).

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from tenantgate.access.principal import Principal
 from tenantgate.crypto.sealing import SealBroken, Sealer
-from tenantgate.errors import SessionEnded
+from tenantgate.service_errors import SessionEnded
 from tenantgate.sessions.models import Session, SessionTokens, StartedSession, StoredSession
 
 _PURPOSE = "session-tokens"

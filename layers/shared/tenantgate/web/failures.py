@@ -9,13 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from tenantgate.errors import (
+from tenantgate.errors import InternalError, TenantgateError
+from tenantgate.service_errors import (
     BodyTooLarge,
-    InternalError,
     MalformedBody,
     MethodNotAllowed,
     NotFound,
-    TenantgateError,
     UnsupportedMediaType,
     ValidationFailed,
 )

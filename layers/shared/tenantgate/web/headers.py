@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tenantgate.errors import TenantgateError, bearer_challenge
+from tenantgate.errors import TenantgateError
+from tenantgate.web.challenges import bearer_challenge
 
 CORS_METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS")
 CORS_REQUEST_HEADERS = (

@@ -10,8 +10,9 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenantgate.errors import BodyTooLarge, TenantgateError
+from tenantgate.errors import TenantgateError
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
+from tenantgate.service_errors import BodyTooLarge
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.failures import failure_of
 from tenantgate.web.headers import SECURE_HEADERS, preflight_headers, response_headers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from tenantgate.errors import CrossSiteRequest
+from tenantgate.service_errors import CrossSiteRequest
 from tenantgate.settings import Settings
 
 
