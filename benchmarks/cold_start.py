@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -213,7 +214,11 @@ def _used(pid: int | None) -> tuple[float, float]:
     folder = Path(f"/proc/{pid}")
     if not folder.is_dir():
         return float("nan"), float("nan")
-    ran = sum(int(thread.read_text(encoding="ascii").split()[0]) for thread in folder.glob("task/*/schedstat"))
+    ran = 0
+    for thread in folder.glob("task/*/schedstat"):
+        # A thread may have ended since it was listed.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            ran += int(thread.read_text(encoding="ascii").split()[0])
     peak = re.search(r"VmHWM:\s+(\d+) kB", (folder / "status").read_text(encoding="ascii"))
     return ran / 1e6, int(peak[1]) / 1024 if peak else float("nan")
 

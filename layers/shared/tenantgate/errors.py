@@ -22,7 +22,10 @@ Imports nothing but the standard library, because the authorizer imports this.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 type Detail = str | Mapping[str, object] | list[Mapping[str, object]] | None
 

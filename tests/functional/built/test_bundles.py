@@ -132,6 +132,27 @@ def test_starting_compiles_nothing_that_the_build_could_have_compiled(build_dir:
     assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
 
 
+def test_the_authorizer_starts_without_importing_typing(build_dir: Path) -> None:
+    path = os.pathsep.join(str(build_dir / folder) for folder in ("AuthorizerFunction", "SharedLayer/python"))
+    issuer = {"OIDC_ISSUER_URL": "https://issuer.example.test", "OIDC_CLIENT_ID": "client"}
+    # -S: what the environment's `site` imports isn't ours.
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-S",
+            "-c",
+            "import sys, functions.authorizer.handler\nprint(type(sys.modules['typing']).__name__)",
+        ],
+        env={"PYTHONPATH": path, **issuer},
+        cwd=build_dir,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout) == (0, "LateTyping\n"), done.stderr
+
+
 @pytest.mark.parametrize(
     "unwanted",
     [

@@ -20,10 +20,13 @@ https://docs.aws.amazon.com/appsync/latest/devguide/security-authz.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import TYPE_CHECKING
 
 from tenantgate.errors import AuthenticationRequired
 from tenantgate.tokens.records import Record
+
+if TYPE_CHECKING:
+    from typing import Final, Literal
 
 type Kind = Literal[
     "rest-token", "rest-request", "http-1.0", "http-2.0", "http-2.0-policy", "websocket", "appsync", "unknown"

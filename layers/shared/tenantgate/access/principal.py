@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from tenantgate.errors import AuthenticationRequired
 from tenantgate.tokens.records import Record
+
+if TYPE_CHECKING:
+    from typing import Literal
 
 type AuthMethod = Literal["bearer", "session", "api_key"]
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tenantgate.access.rules import RouteRule
 
 PARAMETER = "{}"
 GREEDY = "{+}"
@@ -36,30 +40,30 @@ def readings(path: str) -> tuple[str, ...]:
     return (path, decoded)
 
 
-class Node[T]:
+class Node:
     """A place in the trie: the rules that end here by method, and what may follow."""
 
     __slots__ = ("greedy", "literals", "parameter", "rules")
 
     def __init__(self) -> None:
-        self.rules: dict[str, T] = {}
-        self.literals: dict[str, Node[T]] = {}
-        self.parameter: Node[T] | None = None
-        self.greedy: dict[str, T] = {}
+        self.rules: dict[str, RouteRule] = {}
+        self.literals: dict[str, Node] = {}
+        self.parameter: Node | None = None
+        self.greedy: dict[str, RouteRule] = {}
 
 
-class RouteTrie[T]:
-    """Values by method and path pattern."""
+class RouteTrie:
+    """Rules by method and path pattern."""
 
     def __init__(self) -> None:
-        self.root: Node[T] = Node()
+        self.root: Node = Node()
 
-    def add(self, method: str, pattern: Segments, value: T) -> None:
-        """`method` may be `ANY`. The first of two values for the same method and shape stays."""
+    def add(self, method: str, pattern: Segments, rule: RouteRule) -> None:
+        """`method` may be `ANY`. The first of two rules for the same method and shape stays."""
         node = self.root
         for segment in pattern:
             if segment == GREEDY:
-                node.greedy.setdefault(method, value)
+                node.greedy.setdefault(method, rule)
                 return
             if segment == PARAMETER:
                 if node.parameter is None:
@@ -70,10 +74,10 @@ class RouteTrie[T]:
                 if following is None:
                     following = node.literals[segment] = Node()
                 node = following
-        node.rules.setdefault(method, value)
+        node.rules.setdefault(method, rule)
 
-    def find(self, method: str, path: str) -> T | None:
-        """The value of the most specific pattern for `method` that takes `path`.
+    def find(self, method: str, path: str) -> RouteRule | None:
+        """The rule of the most specific pattern for `method` that takes `path`.
 
         Each node is at one depth, so that none is visited twice.
         """
@@ -82,7 +86,7 @@ class RouteTrie[T]:
         return found if found is not None else _greedy(self.root, parts, 0, method)
 
 
-def _exact[T](node: Node[T], parts: list[str], depth: int, method: str) -> T | None:
+def _exact(node: Node, parts: list[str], depth: int, method: str) -> RouteRule | None:
     if depth == len(parts):
         return _for_method(node.rules, method)
     part = parts[depth]
@@ -94,7 +98,7 @@ def _exact[T](node: Node[T], parts: list[str], depth: int, method: str) -> T | N
     return None
 
 
-def _greedy[T](node: Node[T], parts: list[str], depth: int, method: str) -> T | None:
+def _greedy(node: Node, parts: list[str], depth: int, method: str) -> RouteRule | None:
     if depth == len(parts):
         return None
     part = parts[depth]
@@ -109,12 +113,12 @@ def _greedy[T](node: Node[T], parts: list[str], depth: int, method: str) -> T | 
     return None
 
 
-def _for_method[T](rules: dict[str, T], method: str) -> T | None:
+def _for_method(rules: dict[str, RouteRule], method: str) -> RouteRule | None:
     found = rules.get(method)
     return found if found is not None or method[:1] == "$" else rules.get("ANY")
 
 
-def walk[T](node: Node[T], at: Segments = ()) -> Iterator[tuple[Segments, dict[str, T]]]:
+def walk(node: Node, at: Segments = ()) -> Iterator[tuple[Segments, dict[str, RouteRule]]]:
     """Every pattern below `node` with its values by method."""
     if node.rules:
         yield at, node.rules

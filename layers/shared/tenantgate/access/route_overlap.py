@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from tenantgate.access.route_match import GREEDY, PARAMETER, Node, RouteTrie, Segments, walk
+
+if TYPE_CHECKING:
+    from tenantgate.access.rules import RouteRule
 
 # A character, or a class of them, and whether it repeats: what both kinds of pattern are made of.
 type _Token = tuple[str, bool]
@@ -47,13 +51,13 @@ def precedence(shape: Segments) -> tuple[bool, list[int]]:
     return shape[-1:] == (GREEDY,), [(PARAMETER, GREEDY).index(s) + 1 if s in (PARAMETER, GREEDY) else 0 for s in shape]
 
 
-def more_specific[T](trie: RouteTrie[T], shape: Segments) -> list[tuple[Segments, dict[str, T]]]:
+def more_specific(trie: RouteTrie, shape: Segments) -> list[tuple[Segments, dict[str, RouteRule]]]:
     """The shapes that decide on some of the paths of `shape` in its stead."""
     own = precedence(shape)
     return [found for found in _sharing(trie.root, shape, ()) if precedence(found[0]) < own]
 
 
-def _sharing[T](node: Node[T], rest: Segments, at: Segments) -> Iterator[tuple[Segments, dict[str, T]]]:
+def _sharing(node: Node, rest: Segments, at: Segments) -> Iterator[tuple[Segments, dict[str, RouteRule]]]:
     """The shapes that have a path in common with `at` + `rest`."""
     if not rest:
         if node.rules:
@@ -72,20 +76,20 @@ def _sharing[T](node: Node[T], rest: Segments, at: Segments) -> Iterator[tuple[S
         yield from _sharing(node.parameter, rest[1:], (*at, PARAMETER))
 
 
-def _following[T](node: Node[T], segment: str) -> list[tuple[str, Node[T]]]:
+def _following(node: Node, segment: str) -> list[tuple[str, Node]]:
     if segment == PARAMETER:
         return [(literal, following) for literal, following in node.literals.items() if literal]
     following = node.literals.get(segment)
     return [] if following is None else [(segment, following)]
 
 
-def overrun[T](trie: RouteTrie[T], shape: Segments) -> list[tuple[Segments, dict[str, T]]]:
+def overrun(trie: RouteTrie, shape: Segments) -> list[tuple[Segments, dict[str, RouteRule]]]:
     """The other shapes with a path in `beyond(shape)`."""
     patterns = [_of_wildcards(pattern) for pattern in beyond(shape)]
     if not patterns:
         return []
     last = shape[-1]
-    found: list[tuple[Segments, dict[str, T]]] = []
+    found: list[tuple[Segments, dict[str, RouteRule]]] = []
     for other, rules in _behind(trie.root, shape):
         # Quick refusals first: a path beyond has more segments, and the same last one if that is a literal.
         if other == shape or (other[-1:] != (GREEDY,) and len(other) <= len(shape)):
@@ -98,13 +102,13 @@ def overrun[T](trie: RouteTrie[T], shape: Segments) -> list[tuple[Segments, dict
     return found
 
 
-def _behind[T](root: Node[T], shape: Segments) -> Iterator[tuple[Segments, dict[str, T]]]:
+def _behind(root: Node, shape: Segments) -> Iterator[tuple[Segments, dict[str, RouteRule]]]:
     """Every shape that can begin like the literals at the beginning of `shape`."""
-    places: list[tuple[Segments, Node[T]]] = [((), root)]
+    places: list[tuple[Segments, Node]] = [((), root)]
     for segment in shape:
         if segment in (PARAMETER, GREEDY):
             break
-        following: list[tuple[Segments, Node[T]]] = []
+        following: list[tuple[Segments, Node]] = []
         for at, node in places:
             if node.greedy:
                 yield (*at, GREEDY), node.greedy

@@ -8,12 +8,15 @@ The rules file is read by `rules_file.py`; `policies.py` writes the same rules a
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from tenantgate.access.principal import Principal
 from tenantgate.access.route_match import RouteTrie, Segments, is_plain, readings
 from tenantgate.errors import AuthenticationRequired, InsufficientScope, StepUpRequired, TenantgateError
 from tenantgate.tokens.records import Record
+
+if TYPE_CHECKING:
+    from typing import Any
 
 # What API Gateway routes, and what ANY stands for. `$connect` is a WebSocket API's route, which has no path.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
@@ -128,7 +131,7 @@ class ApiRules:
         self.every_route_listed = every_route_listed
         # What `policies.py` derives from the rules once.
         self.memo: dict[str, object] = {}
-        self.trie: RouteTrie[RouteRule] = RouteTrie()
+        self.trie = RouteTrie()
         for rule in self.rules:
             self.trie.add(rule.method, segments(rule.pattern), rule)
 

@@ -9,11 +9,14 @@ import json
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable, Iterable
-from typing import NoReturn
+from typing import TYPE_CHECKING
 
 from tenantgate.errors import MalformedToken, UnsupportedHeader
 from tenantgate.tokens.forms import is_plain_text
 from tenantgate.tokens.records import Record
+
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 # API Gateway passes at most 10 KB of headers; a container's server little more.
 MAX_TOKEN_LENGTH = 16 * 1024
