@@ -83,3 +83,11 @@ def test_without_an_image_nothing_changes(tmp_path: Path) -> None:
 def test_a_checkout_has_no_image_and_an_image_is_for_one_python() -> None:
     assert not Path(image.FILE).exists()
     assert Path(image.FILE).name == "image.cpython-313.bin"
+
+
+def test_no_file_on_the_path_stands_in_for_the_standard_library(using: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (using / "textwrap.py").write_text("raise AssertionError('not the standard library')\n")
+    monkeypatch.syspath_prepend(using)
+    monkeypatch.delitem(sys.modules, "textwrap")
+
+    assert importlib.import_module("textwrap").dedent("  a") == "a"
