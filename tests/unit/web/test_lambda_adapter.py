@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import json
 from typing import Any
 
@@ -42,6 +43,11 @@ async def echo(body: dict[str, Any]) -> dict[str, Any]:
     return body
 
 
+@router.get("/collecting")
+async def collecting() -> bool:
+    return gc.isenabled()
+
+
 @pytest.fixture(scope="module")
 def handler() -> LambdaHandler:
     return lambda_handler_for(router, settings=make_settings())
@@ -50,6 +56,21 @@ def handler() -> LambdaHandler:
 def test_one_event_loop_serves_every_invocation(handler: LambdaHandler) -> None:
     bodies = {handler(api_event(path="/loop"), lambda_context())["body"] for _ in range(3)}
     assert len(bodies) == 1
+
+
+def test_garbage_is_collected_again_after_the_first_request() -> None:
+    fresh = lambda_handler_for(router, settings=make_settings())
+
+    answers = [fresh(api_event(path=path), lambda_context())["body"] for path in ("/collecting", "/collecting")]
+
+    assert answers == ["false", "true"]
+
+
+def test_garbage_is_collected_again_when_the_first_request_fails() -> None:
+    fresh = lambda_handler_for(router, settings=make_settings())
+
+    assert fresh(api_event(path="/crash"), lambda_context())["statusCode"] == 500
+    assert gc.isenabled()
 
 
 def test_cookies_come_and_go_as_payload_2_has_them(handler: LambdaHandler) -> None:
