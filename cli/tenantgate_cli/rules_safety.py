@@ -72,7 +72,7 @@ def _caching(guard: Guard, rules: ApiRules, where: WhereIs) -> Iterator[tuple[st
                 "add $context.routeKey to the identity source (Context: [routeKey]), or " + _NO_CACHE,
             )
             return
-        mixed = next((route for route in guard.routes or () if not _one_rule(route, rules)), None)
+        mixed = next((route for route in guard.routes or () if not _one_rule(route, guard, rules)), None)
         if mixed is not None:
             yield (
                 f" by route, but requests to its route {_told(mixed)} come under several rules",
@@ -118,18 +118,30 @@ def _uncovered(route: GuardedRoute, rules: ApiRules) -> str | None:
     return "no rule takes it: all its requests would be denied"
 
 
-def _one_rule(route: GuardedRoute, rules: ApiRules) -> bool:
-    """Whether one and the same rule, or none, decides on all requests to the route."""
+def _one_rule(route: GuardedRoute, guard: Guard, rules: ApiRules) -> bool:
+    """Whether one and the same rule, or none, decides on all requests that API Gateway gives to the route."""
     if route.path is None:
         return False
     own = _shape(route)
     found = set()
     for method in METHODS if route.method == ANY else (route.method,):
-        specific = [by for _, by in more_specific(rules.trie, own) if method in by or ANY in by]
-        if specific:
-            return False
+        for shape, by in more_specific(rules.trie, own):
+            if (method in by or ANY in by) and not _goes_elsewhere(method, shape, own, guard):
+                return False
         found.add(rules.trie.find(method, "/" + "/".join(_SAMPLE.get(segment, segment) for segment in own)))
     return len(found) == 1
+
+
+def _goes_elsewhere(method: str, shape: Segments, own: Segments, guard: Guard) -> bool:
+    """Whether all requests of the shape go to a narrower route of the template, which has a cache key of its own."""
+    return any(
+        other.path is not None
+        and other.method == method
+        and _shape(other) != own
+        and _covers(own, _shape(other))
+        and _covers(_shape(other), shape)
+        for other in guard.routes or ()
+    )
 
 
 def _deciding(own: Segments, rules: ApiRules) -> list[dict[str, RouteRule]]:

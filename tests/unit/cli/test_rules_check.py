@@ -254,6 +254,32 @@ def test_unsafe_integrations_are_refused(
     assert mend in outcome.text
 
 
+BY_ROUTE = "Identity: { Headers: [Authorization], Context: [routeKey], ReauthorizeEvery: 1 }"
+REST_OF_THEM = '[[api.route]]\nroute = "GET /orders/{path+}"\n'
+
+
+def test_a_narrower_route_of_the_template_takes_its_rule_away_from_the_wider_one(tmp_path: Path) -> None:
+    wide = http(BY_ROUTE, more=(event("HttpApi", "GET", "/orders/{path+}"),))
+
+    # GET /orders/{id} has a rule and a route of its own.
+    assert Outcome(tmp_path, RULES + REST_OF_THEM, wide).code == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "route"),
+    [
+        pytest.param(ITEMS, "GET /orders/{path+}", id="no-route-of-its-own"),
+        pytest.param('[[api.route]]\nroute = "ANY /orders/{id}"\n', "ANY /orders/{path+}", id="route-of-one-method"),
+    ],
+)
+def test_a_rule_that_a_wide_route_still_meets_is_found(tmp_path: Path, rule: str, route: str) -> None:
+    method, _, path = route.partition(" ")
+    outcome = Outcome(tmp_path, RULES + REST_OF_THEM + rule, http(BY_ROUTE, more=(event("HttpApi", method, path),)))
+
+    assert outcome.code == 1
+    assert f"requests to its route {route} come under several rules" in outcome.text
+
+
 def test_promised_list_of_routes_lets_policies_be_cached(tmp_path: Path) -> None:
     rules = RULES.replace('ids = ["*"]', 'ids = ["*"]\nevery_route_listed = true') + ITEMS
 
