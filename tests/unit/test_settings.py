@@ -78,6 +78,12 @@ def test_who_needs_the_database_is_told_when_there_is_none() -> None:
         pytest.param("PUBLIC_BASE_URL", "https://auth.example.com/v1", "without a path", id="base-url-with-path"),
         pytest.param("DATABASE_URL", f"mysql://app:{SECRET}@db/x", "postgresql://", id="other-database"),
         pytest.param("DATABASE_URL", f"postgresql://app:{SECRET}@db.example.com", "/name", id="no-database-name"),
+        pytest.param(
+            "DATABASE_URL",
+            "postgresql://app@db.c1a2.eu-central-1.rds.amazonaws.com/name?sslmode=prefer",
+            "sslmode must be one of require, verify-ca, verify-full",
+            id="iam-token-in-clear",
+        ),
         pytest.param("REDIS_URL", f"http://:{SECRET}@cache", "rediss://", id="not-a-redis-url"),
         pytest.param("OIDC_ISSUER_URL", "http://issuer.example.com", "https", id="plain-http-issuer"),
         pytest.param("OIDC_RESOURCE", "orders", "absolute URI", id="relative-resource"),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from tenantgate.http_url import parse_http_url
 
 # A host name has 253 characters at most (RFC 1035 §2.3.4, without the root's dot).
 LONGEST_ORIGIN = len("https://") + 253 + len(":65535/")
 _DATABASE_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
+_RDS = (".rds.amazonaws.com", ".rds.amazonaws.com.cn")
+_TLS_MODES = frozenset({"require", "verify-ca", "verify-full"})
 # Parameters that the sign-in itself sets: one that could be overridden would undo a check.
 PROTOCOL_PARAMETERS = frozenset(
     {
@@ -80,6 +82,10 @@ def parse_database_url(text: str) -> str:
         raise ValueError(form) from None
     if parts.scheme not in _DATABASE_SCHEMES or not parts.hostname or len(parts.path) < 2 or parts.fragment:
         raise ValueError(form)
+    by_token = parts.password is None and parts.hostname.endswith(_RDS)
+    if by_token and _TLS_MODES.isdisjoint(parse_qs(parts.query).get("sslmode", _TLS_MODES)):
+        # Whoever reads the IAM token on its way can log in with it.
+        raise ValueError(f"{form}; without a password, sslmode must be one of {', '.join(sorted(_TLS_MODES))}")
     return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, parts.query, ""))
 
 

@@ -102,7 +102,8 @@ class Settings(BaseSettings):
         validate_default=True,
     )
     database_url: str | None = _setting(
-        "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name` (`postgres://` too).",
+        "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name` (`postgres://` too). "
+        "Without a password, on RDS and RDS Proxy: IAM database authentication, over verified TLS.",
         injected_by="template parameter `DatabaseUrl`; Railway; `tenantgate dev`",
         needed_by="what uses the database",
         repr=False,

@@ -14,6 +14,8 @@ from typing import override
 
 import asyncpg
 
+from tenantgate.database.rds_login import RdsLogin, rds_login
+
 CONNECT_ATTEMPTS = 3
 CONNECT_ATTEMPT_SECONDS = 3.0
 CONNECT_BACKOFF_SECONDS = 0.1
@@ -64,16 +66,18 @@ async def connect(
 ) -> Connection:
     """A connection to `postgresql://…`, tried three times with exponential backoff while the server refuses or starts.
 
-    The URL may say `postgresql+asyncpg://…`, as the settings do. asyncpg reads `sslmode` and the like from it.
+    The URL may say `postgresql+asyncpg://…`, as the settings do. asyncpg reads `sslmode` and the like from it. A user
+    without a password logs in on RDS with IAM's token, a new one for each try.
     A time-out is not tried again, so the caller waits `attempt_seconds` at most, and about 0.4 s for a refusal.
     `statement_seconds`: how long each statement may take on it; None: as long as it likes (migrations).
     Raises what the last try raised: `OSError` (`TimeoutError` among them) or `asyncpg.PostgresError`.
     """
+    login = await rds_login(url)
     deadline = time.monotonic() + attempt_seconds
     for attempt in range(CONNECT_ATTEMPTS):
         try:
             seconds = max(0.001, deadline - time.monotonic())
-            return await _connect_once(url, seconds=seconds, statement_seconds=statement_seconds)
+            return await _connect_once(url, login, seconds=seconds, statement_seconds=statement_seconds)
         except TimeoutError:
             raise
         except (OSError, asyncpg.PostgresError) as error:
@@ -84,9 +88,10 @@ async def connect(
     raise AssertionError("the last try returns or raises")
 
 
-async def _connect_once(url: str, *, seconds: float, statement_seconds: float | None) -> Connection:
+async def _connect_once(url: str, login: RdsLogin, *, seconds: float, statement_seconds: float | None) -> Connection:
     connection = await asyncpg.connect(
         f"postgresql://{url.partition('://')[2]}",
+        **login,
         timeout=seconds,
         command_timeout=statement_seconds,
         statement_cache_size=0,

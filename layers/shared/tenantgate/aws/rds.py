@@ -1,0 +1,41 @@
+"""IAM database authentication: what a role's credentials sign takes a password's place on RDS and RDS Proxy.
+
+https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+# Instances, clusters and proxies alike: `name.id.region.rds.amazonaws.com`, in China `….com.cn`. A token is signed for
+# this name, so an alias of it can't be used to log in.
+_ENDPOINT = re.compile(r"[a-z0-9.-]+\.(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d)\.rds\.amazonaws\.com(?:\.cn)?\Z")
+
+
+class TokenUnavailable(OSError):
+    """No token could be signed, for want of credentials say. The text names boto3's error."""
+
+
+def rds_region(host: str | None) -> str | None:
+    """The region of an RDS endpoint; None for any other host."""
+    found = _ENDPOINT.match(host.lower()) if host else None
+    return found["region"] if found else None
+
+
+def database_token(host: str, port: int, user: str, *, region: str) -> str:
+    """A token that opens connections for 15 minutes, signed here and now; raises `TokenUnavailable`."""
+    try:
+        token: str = signer(region).generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
+    except Exception as error:
+        raise TokenUnavailable(f"no IAM token for the database: {type(error).__name__}") from error
+    return token
+
+
+@cache
+def signer(region: str) -> Any:
+    """boto3's client, which calls nobody to sign. Made once for a process: blocks while boto3 is imported."""
+    import boto3  # noqa: PLC0415  (200 ms at a cold start, and only where a database wants tokens)
+
+    return boto3.Session(region_name=region).client("rds")
