@@ -25,7 +25,7 @@ def main() -> int:
     if load > 0.5:
         tell(f"other work is running (load average {load:.1f}): figures will be worse, and ratios of times unsure")
     build_dir = cold_start.built(None, tell)
-    starts = asyncio.run(cold_start.measure(build_dir, 2 if options.quick else 15, tell))
+    starts = asyncio.run(cold_start.measure(build_dir, 2 if options.quick else cold_start.ROUNDS, tell))
     tell("verifying tokens")
     figures = verify.measure(3 if options.quick else 25)
     tell("route rules")
