@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import importlib
 import sys
+import threading
 from types import ModuleType
+
+_stepping_aside = threading.RLock()
 
 
 class _Unions:
@@ -29,9 +32,11 @@ class LateTyping(ModuleType):
         # The import system asks for these of every module, this one for the first time or not.
         if name.startswith("__"):
             raise AttributeError(name)
-        if sys.modules.get("typing") is self:
-            del sys.modules["typing"]
-        return getattr(importlib.import_module("typing"), name)
+        # One thread at a time: another one's real module must not be taken away again while it is being made.
+        with _stepping_aside:
+            if sys.modules.get("typing") is self:
+                del sys.modules["typing"]
+            return getattr(importlib.import_module("typing"), name)
 
 
 def use_late_typing() -> None:

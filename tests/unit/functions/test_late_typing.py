@@ -1,7 +1,9 @@
 """`typing` comes late to the authorizer, but whoever needs it gets all of it."""
 
 import sys
+import threading
 import typing
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import pytest
@@ -43,6 +45,17 @@ def test_whoever_needs_more_gets_the_real_module(late: ModuleType, source: str) 
     if "Protocol" in names:
         assert names["Protocol"] is sys.modules["typing"].Protocol
     assert late.Protocol is sys.modules["typing"].Protocol
+
+
+def test_threads_that_need_it_at_once_get_one_real_module(late: ModuleType) -> None:
+    start = threading.Barrier(8)
+
+    def need(_: int) -> object:
+        start.wait()
+        return late.Protocol
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(need, range(8))) == {sys.modules["typing"].Protocol}
 
 
 def test_what_typing_hasnt_is_missing_as_ever(late: ModuleType) -> None:
