@@ -28,7 +28,7 @@ async def rds_login(url: str) -> RdsLogin:
     those without TLS.
     """
     parts = urlsplit(url)
-    host, region = parts.hostname, region_of_login(url)
+    host, region = parts.hostname, _region(url)
     if host is None or region is None:
         return {}
     user, port, query = unquote(parts.username or ""), parts.port or _PORT, parse_qs(parts.query)
@@ -43,7 +43,13 @@ async def rds_login(url: str) -> RdsLogin:
     return {"password": password, "ssl": ssl.create_default_context(cafile=query.get("sslrootcert", [None])[0])}
 
 
-def region_of_login(url: str) -> str | None:
+def prepare_login(url: str) -> None:
+    """Build what signing takes, for callers whose deadline isn't meant to cover that. Blocks; connects to nothing."""
+    if (region := _region(url)) is not None:
+        signer(region)
+
+
+def _region(url: str) -> str | None:
     """The region whose tokens log in at `url`; None when it has a password, or isn't RDS's."""
     parts = urlsplit(url)
     if parts.username is None or parts.password is not None:

@@ -25,11 +25,9 @@ def database() -> Database:
 def prepare_database() -> None:
     """Import what `database()` needs, for callers whose deadline isn't meant to cover that. Connects to nothing."""
     _kind()
-    from tenantgate.aws.rds import signer  # noqa: PLC0415  (as the kinds are)
-    from tenantgate.database.rds_login import region_of_login  # noqa: PLC0415
+    from tenantgate.database.rds_login import prepare_login  # noqa: PLC0415  (as the kinds are)
 
-    if (region := region_of_login(get_settings().database_url or "")) is not None:
-        signer(region)
+    prepare_login(get_settings().database_url or "")
 
 
 async def dispose_database() -> None:
