@@ -84,6 +84,12 @@ def test_who_needs_the_database_is_told_when_there_is_none() -> None:
             "sslmode must be one of require, verify-ca, verify-full",
             id="iam-token-in-clear",
         ),
+        pytest.param(
+            "DATABASE_URL",
+            "postgresql://app@db.c1a2.eu-central-1.rds.amazonaws.com/name?sslmode=verify-full&sslmode=disable",
+            "sslmode must be one of require, verify-ca, verify-full",
+            id="iam-token-in-clear-after-all",
+        ),
         pytest.param("REDIS_URL", f"http://:{SECRET}@cache", "rediss://", id="not-a-redis-url"),
         pytest.param("OIDC_ISSUER_URL", "http://issuer.example.com", "https", id="plain-http-issuer"),
         pytest.param("OIDC_RESOURCE", "orders", "absolute URI", id="relative-resource"),

@@ -83,7 +83,7 @@ def parse_database_url(text: str) -> str:
     if parts.scheme not in _DATABASE_SCHEMES or not parts.hostname or len(parts.path) < 2 or parts.fragment:
         raise ValueError(form)
     by_token = parts.password is None and parts.hostname.endswith(_RDS)
-    if by_token and _TLS_MODES.isdisjoint(parse_qs(parts.query).get("sslmode", _TLS_MODES)):
+    if by_token and not _TLS_MODES.issuperset(parse_qs(parts.query).get("sslmode", ())):
         # Whoever reads the IAM token on its way can log in with it.
         raise ValueError(f"{form}; without a password, sslmode must be one of {', '.join(sorted(_TLS_MODES))}")
     return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, parts.query, ""))
