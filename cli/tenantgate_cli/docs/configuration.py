@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
 from tenantgate.settings import SECRET_VARIABLES, Settings, SettingsError
+from tenantgate.tokens.issuers import MEMBERS
 
 _HEAD = """\
 # Configuration
@@ -22,6 +23,24 @@ Manager where `AWS_SECRETS_MANAGER_SECRET_ID` is set, read again every five minu
 <!-- Written by `make docs` from layers/shared/tenantgate/settings.py -->
 
 | variable | required | purpose | set by |
+|---|---|---|---|
+"""
+
+_TRUSTED_ISSUERS = """\
+
+## Members of `TRUSTED_ISSUERS`
+
+A JSON list with one object for each issuer whose tokens are accepted. `claims.x` is the member `x` of the nested object
+`claims`. Another member, or one of another form, stops start-up.
+
+```json
+[{"issuer": "https://login.example.com", "audiences": ["https://api.example.com"], "tenants": "*",
+  "claims": {"tenant": ["org_id"]}}]
+```
+
+<!-- Written by `make docs` from layers/shared/tenantgate/tokens/issuers.py -->
+
+| member | form | default | meaning |
 |---|---|---|---|
 """
 
@@ -85,7 +104,8 @@ def configuration_page() -> str:
         f"| `{v.name}` | {v.required} | {v.purpose.replace('|', chr(92) + '|')} | {v.injected_by} |"
         for v in variables()
     ]
-    return _HEAD + "\n".join(rows) + "\n" + _SECRETS
+    members = [f"| `{m.name}` | {m.form} | {m.default or 'required'} | {m.meaning} |" for m in MEMBERS]
+    return _HEAD + "\n".join(rows) + "\n" + _TRUSTED_ISSUERS + "\n".join(members) + "\n" + _SECRETS
 
 
 def env_example() -> str:

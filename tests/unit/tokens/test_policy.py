@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from tenantgate.tokens.issuers import MEMBERS, Member
 from tenantgate.tokens.policy import (
     IssuerPolicy,
     PolicyError,
@@ -224,3 +225,24 @@ def test_the_login_issuer_comes_first_and_an_entry_of_its_own_replaces_the_simpl
     assert [i.issuer for i in policy_of(trusted_issuers=json.dumps([ENTRY])).issuers] == [ISSUER, ENTRY["issuer"]]
     both = policy_of(trusted_issuers=json.dumps([ENTRY, own])).issuers
     assert [(i.issuer, i.audiences) for i in both] == [(ISSUER, ("mine",)), (ENTRY["issuer"], ("a",))]
+
+
+def test_every_field_of_an_issuers_policy_is_a_documented_member() -> None:
+    assert [member.field for member in MEMBERS if member.field not in IssuerPolicy._fields] == []
+    assert {member.field for member in MEMBERS} == set(IssuerPolicy._fields)
+    assert len({member.name for member in MEMBERS}) == len(MEMBERS)
+
+
+@pytest.mark.parametrize("member", [pytest.param(member, id=member.name) for member in MEMBERS])
+def test_a_members_form_is_what_a_bad_value_is_answered_with(member: Member) -> None:
+    outer, _, inner = member.name.partition(".")
+    entry = _entry(**{outer: {inner: {}} if inner else {}})
+    with pytest.raises(PolicyError) as refusal:
+        policy_of(trusted_issuers=json.dumps([entry]))
+    assert refusal.value.problems == [("TRUSTED_ISSUERS", f"entry 1: {member.name} must be {member.form}")]
+
+
+@pytest.mark.parametrize("name", ["claims.user_id", "claims.", "claims.tenant"])
+def test_a_nested_member_cannot_be_written_with_a_dot(name: str) -> None:
+    with pytest.raises(PolicyError, match="entry 1 may have only"):
+        policy_of(trusted_issuers=json.dumps([_entry(**{name: ["x"]})]))

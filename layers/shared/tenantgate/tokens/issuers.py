@@ -37,6 +37,118 @@ class IssuerPolicy(Record):
     allow_id_tokens: bool = False
 
 
+class Member(Record):
+    """One member of an entry in `TRUSTED_ISSUERS`, read by `parse` (which raises `ValueError`) into the field `field`.
+
+    The parser and `docs/CONFIGURATION.md` both come from these rows. A name with a dot is a member of a nested object.
+    `default` is the text that the documentation shows; a member without one is required.
+    """
+
+    __slots__ = ()
+
+    name: str
+    field: str
+    parse: Callable[[object], object]
+    form: str
+    default: str
+    meaning: str
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if isinstance(value, list) and value and all(is_plain_text(word) for word in value):
+        return tuple(value)
+    raise ValueError
+
+
+def _word_set(value: object) -> frozenset[str]:
+    return frozenset(_words(value))
+
+
+def _tenants(value: object) -> frozenset[str] | None:
+    return None if value == "*" else _word_set(value)
+
+
+def _algorithms(value: object) -> frozenset[str]:
+    if ALGORITHMS.issuperset(words := _words(value)):
+        return frozenset(words)
+    raise ValueError
+
+
+def _token_types(value: object) -> frozenset[str]:
+    if isinstance(value, list) and value and all(word == "" or is_plain_text(word) for word in value):
+        return frozenset(word.lower().removeprefix("application/") for word in value)
+    raise ValueError
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and is_plain_text(value):
+        return value
+    raise ValueError
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError
+
+
+_WORDS = "a list of texts, at least one"
+_URL = "an https:// URL without user info, query or fragment"
+
+MEMBERS: tuple[Member, ...] = (
+    Member(
+        "issuer", "issuer", _text, _URL, "", "`iss` of its tokens, compared exactly.",
+    ),
+    Member(
+        "audiences", "audiences", _words, _WORDS, "",
+        "Values of the audience claim that mean this API; one of them must be there.",
+    ),
+    Member(
+        "tenants", "tenants", _tenants, 'a list of tenant ids, or "*" for all', "",
+        'The tenants that the issuer may speak for. `"*"` trusts it with every tenant.',
+    ),
+    Member(
+        "audience_claims", "audience_claims", _words, _WORDS, '`["aud"]`',
+        "Claims that may hold the audience; the first one present counts (Cognito: `[\"client_id\"]`).",
+    ),
+    Member(
+        "algorithms", "algorithms", _algorithms, f"a list out of {', '.join(sorted(ALGORITHMS))}", "all of these",
+        "Signature algorithms accepted.",
+    ),
+    Member(
+        "token_types", "token_types", _token_types, 'a list of values of the header\'s typ ("" for none)',
+        '`["at+jwt", "jwt", ""]`', "Values of the header's `typ` that mean an access token, in any case.",
+    ),
+    Member(
+        "token_use", "token_uses", _word_set, _WORDS, '`["access"]`',
+        "Values of the claim `token_use` accepted where a token has it (Cognito).",
+    ),
+    Member(
+        "claims.user_id", "user_claim", _text, "a text", "`sub`", "The claim that names the user.",
+    ),
+    Member(
+        "claims.tenant", "tenant_claim_names", _words, _WORDS, "`JWT_TENANT_CLAIM_NAME`",
+        "Claims that may name the tenant, in priority order.",
+    ),
+    Member(
+        "claims.scope", "scope_claims", _words, _WORDS, '`["scope", "scp"]`', "Claims that hold scopes, all of them.",
+    ),
+    Member(
+        "jwks_uri", "jwks_uri", _text, _URL, "from discovery", "Where the issuer's key set is.",
+    ),
+    Member(
+        "jwks_file", "jwks_file", _text, "a text", "none",
+        "A file with its key set, so that a cold start fetches nothing (`tenantgate jwks bundle` writes it).",
+    ),
+    Member(
+        "allow_id_tokens", "allow_id_tokens", _flag, "true or false", "`false`",
+        "Whether its ID tokens are accepted as bearer tokens.",
+    ),
+)  # fmt: skip
+
+_BY_NAME = {member.name: member for member in MEMBERS}
+# Members of one nested object; they are written under its name and a dot above.
+_NESTED = "claims"
 _FORM = (
     'a JSON list of objects such as [{"issuer": "https://...", "audiences": ["..."], "tenants": ["org-..."]}]'
     ' ("tenants": "*" for all)'
@@ -44,11 +156,9 @@ _FORM = (
 
 
 def parse_trusted_issuers(text: str, *, allow_loopback_http: bool) -> tuple[IssuerPolicy, ...]:
-    """`TRUSTED_ISSUERS`: a JSON list with one object for each issuer.
+    """`TRUSTED_ISSUERS`: a JSON list with one object of `MEMBERS` for each issuer.
 
-    Members: `issuer`, `audiences` and `tenants` (a list of tenant ids, or `"*"`) are required, so that no issuer speaks
-    for every tenant unless somebody wrote so; `audience_claims`, `algorithms`, `token_types`, `token_use`, `claims`
-    (`{"user_id": ..., "tenant": [...], "scope": [...]}`), `jwks_uri`, `jwks_file` and `allow_id_tokens` are optional.
+    `tenants` is required, so that no issuer speaks for every tenant unless an operator wrote so.
     """
     try:
         entries = json.loads(text)
@@ -65,93 +175,32 @@ def parse_trusted_issuers(text: str, *, allow_loopback_http: bool) -> tuple[Issu
 def _entry(number: int, entry: object, allow_loopback_http: bool) -> IssuerPolicy:
     if not isinstance(entry, dict):
         raise ValueError(_FORM)
-    unknown = sorted(set(entry) - _MEMBERS.keys() - {"issuer", "audiences", "tenants"})
-    if unknown:
-        raise ValueError(f"entry {number} may have only {', '.join(['issuer', 'audiences', 'tenants', *_MEMBERS])}")
-
-    def url(value: object) -> str:
-        if not isinstance(value, str):
-            raise ValueError("an https:// URL")
-        return parse_issuer_url(value, allow_loopback_http=allow_loopback_http)
-
-    members: dict[str, object] = {}
-    for name, parse in {"issuer": url, "audiences": _words, "tenants": _tenants, **_MEMBERS, "jwks_uri": url}.items():
-        if name not in entry and name in _MEMBERS:
+    written = _flat(number, entry)
+    fields: dict[str, object] = {}
+    for member in MEMBERS:
+        if member.name not in written and member.default:
             continue
         try:
-            value = parse(entry.get(name))
-        except ValueError as problem:
-            raise ValueError(f"entry {number}: {name} must be {problem}") from None
-        if name == "claims" and isinstance(value, Mapping):
-            members.update(value)
-        else:
-            members["token_uses" if name == "token_use" else name] = value
-    return IssuerPolicy(**members)  # type: ignore[arg-type]  # each member was parsed to its field's type
+            value = member.parse(written.get(member.name))
+            if member.form is _URL:
+                parse_issuer_url(str(value), allow_loopback_http=allow_loopback_http)
+        except ValueError:
+            raise ValueError(f"entry {number}: {member.name} must be {member.form}") from None
+        fields[member.field] = value
+    return IssuerPolicy(**fields)  # type: ignore[arg-type]  # each member was parsed to its field's type
 
 
-def _words(value: object) -> tuple[str, ...]:
-    if isinstance(value, list) and value and all(is_plain_text(word) for word in value):
-        return tuple(value)
-    raise ValueError("a list of texts, at least one")
-
-
-def _word_set(value: object) -> frozenset[str]:
-    return frozenset(_words(value))
-
-
-def _tenants(value: object) -> frozenset[str] | None:
-    if value == "*":
-        return None
-    try:
-        return _word_set(value)
-    except ValueError:
-        raise ValueError('a list of tenant ids, or "*" for all') from None
-
-
-def _algorithms(value: object) -> frozenset[str]:
-    if isinstance(value, list) and value and ALGORITHMS.issuperset(word for word in value if isinstance(word, str)):
-        return _word_set(value)
-    raise ValueError(f"a list out of {', '.join(sorted(ALGORITHMS))}")
-
-
-def _token_types(value: object) -> frozenset[str]:
-    if isinstance(value, list) and value and all(word == "" or is_plain_text(word) for word in value):
-        return frozenset(word.lower().removeprefix("application/") for word in value)
-    raise ValueError('a list of values of the header\'s typ ("" for none)')
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str) and is_plain_text(value):
-        return value
-    raise ValueError("a text")
-
-
-def _flag(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise ValueError("true or false")
-
-
-_CLAIMS: dict[str, tuple[str, Callable[[object], object]]] = {
-    "user_id": ("user_claim", _text),
-    "tenant": ("tenant_claim_names", _words),
-    "scope": ("scope_claims", _words),
-}
-
-
-def _claims(value: object) -> Mapping[str, object]:
-    if not isinstance(value, dict) or not value or set(value) - _CLAIMS.keys():
-        raise ValueError('an object of "user_id", "tenant" and "scope"')
-    return {_CLAIMS[name][0]: _CLAIMS[name][1](value[name]) for name in value}
-
-
-_MEMBERS: dict[str, Callable[[object], object]] = {
-    "audience_claims": _words,
-    "algorithms": _algorithms,
-    "token_types": _token_types,
-    "token_use": _word_set,
-    "claims": _claims,
-    "jwks_uri": _text,
-    "jwks_file": _text,
-    "allow_id_tokens": _flag,
-}
+def _flat(number: int, entry: Mapping[str, object]) -> dict[str, object]:
+    """The entry's members by the names in `MEMBERS`."""
+    written = {name: value for name, value in entry.items() if name != _NESTED}
+    nested: Mapping[str, object] = {}
+    if _NESTED in entry:
+        inner = entry[_NESTED]
+        if not isinstance(inner, dict) or not inner:
+            raise ValueError(f"entry {number}: {_NESTED} must be an object with at least one member")
+        nested = inner
+    # A dot in a name as it was written would reach into the nested object from outside.
+    names = [*written, *(f"{_NESTED}.{name}" for name in nested)]
+    if any("." in name for name in written) or not _BY_NAME.keys() >= set(names):
+        raise ValueError(f"entry {number} may have only {', '.join(_BY_NAME)}")
+    return {**written, **{f"{_NESTED}.{name}": value for name, value in nested.items()}}
