@@ -12,6 +12,8 @@ from tenantgate.login.redirects import MAX_TARGET_LENGTH
 from tenantgate.login.transactions import (
     COOKIE_PREFIX,
     LIFETIME_SECONDS,
+    MAX_DROPPED,
+    MAX_OPENED,
     MAX_PENDING,
     MAX_PENDING_BYTES,
     LoginTransaction,
@@ -58,8 +60,8 @@ def test_the_cookie_shows_nothing_of_what_it_holds() -> None:
     readable = name + value + base64.urlsafe_b64decode(value + "==").decode("latin-1")
     for secret in (transaction.state, transaction.nonce, transaction.code_verifier, "idp.example"):
         assert secret not in readable
-    assert transaction.state not in repr(transaction)
-    assert transaction.code_verifier not in repr(transaction)
+    for secret in (transaction.state, transaction.nonce, transaction.code_verifier):
+        assert secret not in repr(transaction)
 
 
 def test_the_challenge_is_the_verifiers_sha_256() -> None:
@@ -166,4 +168,60 @@ def test_long_attempts_never_fill_the_request_header() -> None:
 
 
 def test_the_cookies_name_tells_nothing_of_the_state() -> None:
-    assert transaction_cookie_name("a") == COOKIE_PREFIX + hashlib.sha256(b"a").hexdigest()[:16]
+    # Written out: with another prefix a sibling subdomain could plant the cookie.
+    assert transaction_cookie_name("a") == "__Host-tg_login_" + hashlib.sha256(b"a").hexdigest()[:16]
+
+
+def test_a_state_of_128_characters_is_looked_for_and_a_longer_one_is_not() -> None:
+    with pytest.raises(StateMismatch, match="no cookie"):
+        transactions().find("s" * 128, {})
+    with pytest.raises(StateMismatch, match="malformed"):
+        transactions().find("s" * 129, {})
+
+
+class CountingSealer(Sealer):
+    """Counts what it was asked to open."""
+
+    opened = 0
+
+    def open(self, sealed: str, *, purpose: str, context: bytes = b"") -> bytes:
+        self.opened += 1
+        return super().open(sealed, purpose=purpose, context=context)
+
+
+class TestJunkCookies:
+    """Hundreds of cookies of our prefix, as a script of our own origin or a client that is no browser may send."""
+
+    def dropped(self, cookies: dict[str, str]) -> tuple[str, ...]:
+        sealer = CountingSealer(KEYS[:1])
+        made = transactions(sealer=sealer)
+        dropped = made.to_drop(cookies, making_room_for=made.cookie(begin()[0]))
+        assert sealer.opened <= MAX_OPENED
+        assert len(dropped) <= MAX_DROPPED
+        assert len(set(dropped)) == len(dropped)
+        return dropped
+
+    def test_a_bounded_number_is_opened_and_cleared(self) -> None:
+        junk = {f"{COOKIE_PREFIX}{number:016x}": "x" for number in range(500)}
+        assert len(self.dropped(junk)) == MAX_DROPPED
+
+    def test_all_go_in_the_end(self) -> None:
+        cookies = {f"{COOKIE_PREFIX}{number:016x}": "x" for number in range(50)}
+        for _ in range(7):
+            for name in self.dropped(cookies):
+                del cookies[name]
+        assert not cookies
+
+    def test_the_newest_attempts_are_kept_behind_them(self) -> None:
+        junk = {f"{COOKIE_PREFIX}{number:016x}": "x" for number in range(300)}
+        _, name, value = begin()
+        assert name not in self.dropped({**junk, name: value})
+
+    def test_junk_sent_after_an_attempt_goes_before_it(self) -> None:
+        _, name, value = begin()
+        junk = {f"{COOKIE_PREFIX}{number:016x}": "x" for number in range(300)}
+        assert name not in self.dropped({name: value, **junk})
+
+    @pytest.mark.parametrize("suffix", ["", "x" * 41, "x" * 3000, "a b", "é", 'a"', "a.b"])
+    def test_a_name_that_is_never_ours_is_not_repeated(self, suffix: str) -> None:
+        assert self.dropped({COOKIE_PREFIX + suffix: "x"}) == ()

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -29,6 +30,12 @@ MAX_PENDING_BYTES = 6000
 _RANDOM_BYTES = 32
 _MAX_STATE_LENGTH = 128
 _PURPOSE = "login"
+# A name that `clear_cookie` may repeat into the response; those that we set are shorter.
+_NAME = re.compile(COOKIE_PREFIX + r"[A-Za-z0-9_-]{1,40}")
+# Bounds on what one request can cost, however many cookies of this prefix it carries: attempts opened, and
+# `Set-Cookie` headers, which share 10,240 bytes with the rest of the response.
+MAX_OPENED = 16
+MAX_DROPPED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +106,18 @@ class Transactions:
         return transaction
 
     def to_drop(self, cookies: Mapping[str, str], *, making_room_for: TransactionCookie) -> tuple[str, ...]:
-        """Names of cookies to clear: the dead ones, and the oldest of the living beyond the limits."""
+        """Names of at most `MAX_DROPPED` cookies to clear: the dead ones, then the oldest beyond the limits.
+
+        What is left over goes with the next sign-in.
+        """
         now = self._clock()
         living: list[tuple[int, str]] = []
         dropped: list[str] = []
-        for name, value in cookies.items():
-            if not name.startswith(COOKIE_PREFIX):
-                continue
-            transaction = self._open(name, value)
+        # Browsers send the oldest cookies first (RFC 6265bis §5.8.3): the newest are those worth opening.
+        names = [name for name in cookies if _NAME.fullmatch(name)]
+        unopened, newest = names[:-MAX_OPENED], names[-MAX_OPENED:]
+        for name in newest:
+            transaction = self._open(name, cookies[name])
             if transaction is None or transaction.expires_at <= now:
                 dropped.append(name)
             else:
@@ -118,7 +129,7 @@ class Transactions:
             kept += 1
             if kept > MAX_PENDING or kept_bytes > MAX_PENDING_BYTES:
                 dropped.append(name)
-        return tuple(dropped)
+        return tuple([*dropped, *unopened][:MAX_DROPPED])
 
     def _open(self, name: str, value: str) -> LoginTransaction | None:
         try:
