@@ -184,3 +184,18 @@ def test_the_refused_target_is_not_repeated_to_the_caller() -> None:
     with pytest.raises(RedirectNotAllowed) as refused:
         POLICY.require_redirect_uri("https://evil.example/<script>")
     assert "evil" not in str(refused.value.detail)
+
+
+def test_a_target_has_at_most_1024_characters() -> None:
+    url, path = "https://app.example.com/", "/"
+    assert POLICY.require_redirect_uri(url.ljust(1024, "a"))
+    assert POLICY.require_return_to(path.ljust(1024, "a"))
+    for target in (url.ljust(1025, "a"), path.ljust(1025, "a")):
+        with pytest.raises(RedirectNotAllowed):
+            POLICY.require_return_to(target)
+
+
+def test_a_path_may_be_encoded_three_times_over_and_no_more() -> None:
+    assert POLICY.require_return_to("/%252541") == "/%252541"
+    with pytest.raises(RedirectNotAllowed):
+        POLICY.require_return_to("/%25252541")
