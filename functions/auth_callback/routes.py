@@ -7,22 +7,35 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from tenantgate.errors import AUTH_005, AUTH_008, SYS_004, ProviderUnreachable, TenantgateError
-from tenantgate.login.models import AuthorizationAnswer
+from tenantgate.login.models import AuthorizationAnswer, SignedIn
 from tenantgate.login.service import LoginService
 from tenantgate.login.transactions import transaction_cookie_name
 from tenantgate.login.wiring import login_service
-from tenantgate.service_errors import AUTH_001, AUTH_002, AUTH_009, SYS_001, SYS_002, VAL_001, VAL_002, VAL_003, VAL_004
-from tenantgate.sessions.models import SessionTokens
+from tenantgate.service_errors import (
+    AUTH_001,
+    AUTH_002,
+    AUTH_009,
+    AUTH_021,
+    SYS_001,
+    SYS_002,
+    VAL_001,
+    VAL_002,
+    VAL_003,
+    VAL_004,
+    StateMismatch,
+)
+from tenantgate.sessions.models import SessionTokens, StartedSession
 from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.wiring import session_service
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
 from tenantgate.web.middleware import log_failure
-from tenantgate.web.models import StrictModel
+from tenantgate.web.models import PageParameters, StrictModel
+from tenantgate.web.origins import refuse_foreign_site
 from tenantgate.web.responses import error_response, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
@@ -36,7 +49,11 @@ _LONGEST = 4096
 class CallbackRequest(StrictModel):
     code: str = Field(max_length=_LONGEST, description="The `code` that the provider handed to the redirect URI.")
     state: str = Field(max_length=_LONGEST, description="The `state` beside it.")
-    iss: str | None = Field(default=None, max_length=_LONGEST, description="The `iss` beside it, if any (RFC 9207).")
+    iss: str | None = Field(
+        default=None,
+        max_length=_LONGEST,
+        description="The `iss` beside it (RFC 9207). May be left out, or null; a wrong one is refused.",
+    )
 
 
 class TokenResponse(StrictModel):
@@ -45,8 +62,8 @@ class TokenResponse(StrictModel):
     expires_in: int = Field(description="Seconds that the token is still good for.")
 
 
-class AuthorizationResponse(BaseModel):
-    """What the provider adds to the redirect URI. Providers add members of their own, which mean nothing here."""
+class AuthorizationResponse(PageParameters):
+    """What the provider adds to the redirect URI; other parameters, the provider's own or a link's, are ignored."""
 
     state: str | None = None
     code: str | None = None
@@ -61,19 +78,24 @@ class AuthorizationResponse(BaseModel):
     summary="Trade the code for an access token",
     response_model=TokenResponse,
     responses=error_responses(
-        AUTH_001, AUTH_002, AUTH_005, AUTH_008, AUTH_009, VAL_001, VAL_002, VAL_003, VAL_004, SYS_002, SYS_004
+        AUTH_001, AUTH_002, AUTH_005, AUTH_008, AUTH_009, AUTH_021,
+        VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_002, SYS_004,
     ),
-)
-async def redeem_code(request: Request, body: CallbackRequest, login: Login) -> Response:
-    """For an app that received the code itself: needs the cookie set by `GET /api/v1/auth/login`, starts no session."""
+)  # fmt: skip
+async def redeem_code(request: Request, body: CallbackRequest, login: Login, sessions: Sessions) -> Response:
+    """For an app that received the code itself: needs the cookie set by `GET /api/v1/auth/login`, and starts a session.
+
+    When the session can't be stored no token is returned: every token handed out here has a session that can end it.
+    """
+    refuse_foreign_site(request)
     answer = AuthorizationAnswer(code=body.code, state=body.state, iss=body.iss)
     try:
-        signed_in = await login.complete(answer, cookies=request.cookies)
+        signed_in, started = await _sign_in(request, answer, login, sessions, by_redirect=False)
     except TenantgateError as failure:
         return _refused(request, failure, state=body.state, page=False)
     token = TokenResponse(access_token=signed_in.tokens.access_token, expires_in=signed_in.expires_in)
     response = JSONResponse(token.model_dump(), headers={"cache-control": "no-store"})
-    clear_cookie(response, transaction_cookie_name(body.state))
+    _keep_session(response, started, state=body.state)
     return response
 
 
@@ -98,22 +120,42 @@ async def complete_login(
     """Where the provider returns the browser: starts a session, goes to `return_to`. A failure is shown as a page."""
     answer = AuthorizationAnswer(**parameters.model_dump())
     try:
-        signed_in = await login.complete(answer, cookies=request.cookies)
-        tokens = signed_in.tokens
-        if (replaced := request.cookies.get(SESSION_COOKIE)) is not None:
-            # This browser forgets its cookie now; nobody who kept a copy shall go on with it.
-            await sessions.end(replaced)
-        started = await sessions.start(
-            principal=signed_in.principal,
-            tokens=SessionTokens(tokens.access_token, tokens.id_token, tokens.refresh_token),
-        )
+        _require_single_values(request)
+        signed_in, started = await _sign_in(request, answer, login, sessions, by_redirect=True)
     except TenantgateError as failure:
         return _refused(request, failure, state=answer.state, page=prefers_html(request.headers.get("accept")))
     response = RedirectResponse(signed_in.return_to, status_code=303)
+    _keep_session(response, started, state=answer.state or "")
+    return response
+
+
+def _require_single_values(request: Request) -> None:
+    # RFC 6749 §3.1. Two readers of this URL may each take another of the values.
+    names = [name for name, _ in request.query_params.multi_items() if name in AuthorizationResponse.model_fields]
+    if len(names) != len(set(names)):
+        raise StateMismatch("a parameter of the answer is there twice")
+
+
+async def _sign_in(
+    request: Request, answer: AuthorizationAnswer, login: LoginService, sessions: SessionService, *, by_redirect: bool
+) -> tuple[SignedIn, StartedSession]:
+    signed_in = await login.complete(answer, by_redirect=by_redirect, cookies=request.cookies)
+    if (replaced := request.cookies.get(SESSION_COOKIE)) is not None:
+        # The new session replaces this cookie; end the old session so that a stolen copy stops working.
+        await sessions.end(replaced)
+    tokens = signed_in.tokens
+    started = await sessions.start(
+        principal=signed_in.principal,
+        tokens=SessionTokens(tokens.access_token, tokens.id_token, tokens.refresh_token),
+    )
+    return signed_in, started
+
+
+def _keep_session(response: Response, started: StartedSession, *, state: str) -> None:
+    """Have the browser keep the session, and forget the attempt that it came from."""
     lifetime = max(0, started.session.expires_at - int(time.time()))
     set_cookie(response, SESSION_COOKIE, started.cookie_value, max_age=lifetime)
-    clear_cookie(response, transaction_cookie_name(answer.state or ""))
-    return response
+    clear_cookie(response, transaction_cookie_name(state))
 
 
 def _refused(request: Request, failure: TenantgateError, *, state: str | None, page: bool) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
@@ -12,19 +12,19 @@ from pydantic import Field
 from tenantgate.errors import SYS_004
 from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service
-from tenantgate.service_errors import AUTH_006, SYS_002, VAL_001
+from tenantgate.service_errors import AUTH_006, SYS_002
 from tenantgate.setting_values import is_loopback
 from tenantgate.settings import Settings
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
-from tenantgate.web.models import StrictModel
+from tenantgate.web.models import PageParameters, StrictModel
 from tenantgate.web.responses import error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
 
-class LoginParameters(StrictModel):
+class LoginParameters(PageParameters):
     redirect_uri: str | None = Field(
         default=None,
         description="Where the provider returns to, when a single-page app takes the code itself and posts it: a URL "
@@ -59,7 +59,7 @@ class AuthorizationUrl(StrictModel):
             "description": "To the provider's sign-in page.",
             "headers": {"Location": {"schema": {"type": "string"}}},
         },
-        **error_responses(AUTH_006, VAL_001, SYS_002, SYS_004),
+        **error_responses(AUTH_006, SYS_002, SYS_004),
     },
 )
 async def login(
@@ -69,7 +69,7 @@ async def login(
 ) -> Response:
     """Send the browser to the provider, with one sealed cookie that ties the answer to this browser (10 minutes)."""
     accept = request.headers.get("accept", "")
-    if prefers_html(accept) and (elsewhere := _canonical(request)) is not None:
+    if prefers_html(accept) and (elsewhere := _canonical(request, parameters)) is not None:
         return RedirectResponse(elsewhere, status_code=302)
     started = await service.begin(
         redirect_uri=parameters.redirect_uri, return_to=parameters.return_to, cookies=request.cookies
@@ -86,11 +86,12 @@ async def login(
     return response
 
 
-def _canonical(request: Request) -> str | None:
+def _canonical(request: Request, parameters: LoginParameters) -> str | None:
     # `localhost` and `127.0.0.1` share no cookies: the attempt must begin on the host that the provider returns to.
     settings: Settings = request.app.settings
     returned_to = urlsplit(settings.oidc_redirect_uri)
     asked = request.url.hostname
     if asked == returned_to.hostname or not (is_loopback(asked) and is_loopback(returned_to.hostname)):
         return None
-    return urlunsplit((returned_to.scheme, returned_to.netloc, request.url.path, request.url.query, ""))
+    query = urlencode(parameters.model_dump(exclude_none=True), safe="/:")
+    return urlunsplit((returned_to.scheme, returned_to.netloc, request.url.path, query, ""))

@@ -27,7 +27,8 @@ AUTH_002 = register(
     403,
     "The sign-in could not be matched to this browser",
     cause="`state` is missing, expired, was used before, or belongs to another browser; or the answer's `iss` names "
-    "another provider than the one that was asked (RFC 9207).",
+    "another provider than the one that was asked (RFC 9207), or is missing from a redirect although that provider "
+    "announces it; or the answer to an app's attempt came by redirect instead of `POST`.",
     remedy="Start again at `GET /api/v1/auth/login` in the same browser, with cookies allowed, within 10 minutes.",
 )
 AUTH_006 = register(

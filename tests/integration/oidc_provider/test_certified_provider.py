@@ -89,10 +89,23 @@ class TestFlow:
         again = browser.get(location(browser.get(app.login_url)))
         assert 'name="login"' in browser.get(location(again)).text
 
-    def test_the_provider_announces_its_issuer_and_we_hold_it_to_that(self, browser: Browser, app: LoginApp) -> None:
+    def test_an_app_may_post_only_code_and_state(self, browser: Browser, app: LoginApp) -> None:
         url = returned(browser, app)
         assert answer_of(url)["iss"] == app.settings.oidc_issuer_url
-        assert code_of(redeem(browser, app, url, iss=None)) == "AUTH_002"
+        body = {name: answer_of(url)[name] for name in ("code", "state")}
+        assert browser.post_json(app.callback_url, body).status_code == 200
+        assert browser.named(SESSION)[SESSION].startswith(TENANT + ".")
+        out = browser.post_json(app.logout_url, {}, headers={"origin": app.base})
+        assert out.status_code == 200
+        assert "id_token_hint" in out.json()["logout_url"], "the session was in the database"
+
+    def test_the_redirect_form_holds_the_provider_to_the_issuer_that_it_announces(
+        self, browser: Browser, app: LoginApp
+    ) -> None:
+        url = re.sub(r"&iss=[^&]*", "", returned(browser, app))
+        assert "iss" not in answer_of(url)
+        assert code_of(browser.get(url, accept="application/json")) == "AUTH_002"
+        assert not browser.named(SESSION)
 
     def test_the_provider_insists_on_pkce(self, browser: Browser, app: LoginApp) -> None:
         begun = location(browser.get(app.login_url))

@@ -12,6 +12,7 @@ from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors import AUTH_005, MalformedToken, TokenError, WrongAudience
 from tenantgate.login.models import AuthorizationAnswer, LoginStarted, ProviderTokens, SignedIn
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, authorization_url, printable_error_code
+from tenantgate.login.provider_text import provider_text
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.transactions import LoginTransaction, Transactions
 from tenantgate.service_errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
@@ -91,8 +92,11 @@ class LoginService:
             stale_cookies=transactions.to_drop(cookies, making_room_for=cookie),
         )
 
-    async def complete(self, answer: AuthorizationAnswer, *, cookies: Mapping[str, str]) -> SignedIn:
+    async def complete(self, answer: AuthorizationAnswer, *, by_redirect: bool, cookies: Mapping[str, str]) -> SignedIn:
         """Finish the attempt that `answer` belongs to.
+
+        `by_redirect`: the provider sent the browser here with it; otherwise an app posted it. An attempt begun with an
+        app's `redirect_uri` is completed only by a post, any other by either.
 
         Raises `StateMismatch` (AUTH_002), `InvalidAuthorizationCode` (AUTH_001), `IdTokenRefused` (AUTH_008),
         `AccessTokenUnusable` (AUTH_009), what the tenant extractor raises (AUTH_005), `ProviderUnreachable`,
@@ -100,8 +104,12 @@ class LoginService:
         """
         # The state comes first: until it matches, nothing else in the answer is known to be from the provider.
         transaction = (await self._transactions()).find(answer.state, cookies)
+        if by_redirect and transaction.redirect_uri != self._own_callback:
+            # The provider sent this answer to an app. Whoever has it from there (a log, a referrer, a history) must not
+            # turn it into a session of this browser by a link.
+            raise StateMismatch("the answer to an app's attempt came by redirect", sent_to=transaction.redirect_uri)
         provider = await self._provider()
-        self._require_issuer(answer.iss, transaction, provider)
+        self._require_issuer(answer.iss, transaction, provider, by_redirect=by_redirect)
         code = _require_code(answer)
         tokens = await self._token_endpoint.exchange(provider, code=code, transaction=transaction)
         id_token = await asyncio.to_thread(
@@ -128,11 +136,15 @@ class LoginService:
         return Transactions(await self._sealer(), clock=self._clock)
 
     @staticmethod
-    def _require_issuer(iss: str | None, transaction: LoginTransaction, provider: ProviderMetadata) -> None:
+    def _require_issuer(
+        iss: str | None, transaction: LoginTransaction, provider: ProviderMetadata, *, by_redirect: bool
+    ) -> None:
         # RFC 9207 §2.4. The provider may have been reconfigured since the attempt began: then nothing matches any more.
         if transaction.issuer != provider.issuer:
             raise StateMismatch("the attempt was begun at another provider", begun_at=transaction.issuer)
-        if iss is None and provider.announces_iss:
+        # An app may post only the code and the state: this service has one provider, and where there is one, no answer
+        # of another can be mixed up with it (RFC 9700 §4.4.2).
+        if iss is None and provider.announces_iss and by_redirect:
             raise StateMismatch("the provider announces iss, but the answer has none")
         if iss is not None and iss != provider.issuer:
             raise StateMismatch("iss names another provider", expected=provider.issuer, actual=iss)
@@ -153,7 +165,7 @@ def _require_code(answer: AuthorizationAnswer) -> str:
         raise InvalidAuthorizationCode(
             "the provider answered with an error",
             detail={"provider_error": printable_error_code(answer.error) or "unknown"},
-            description=(answer.error_description or "")[:200],
+            description=provider_text(answer.error_description),
         )
     if not answer.code or len(answer.code) > _MAX_CODE_LENGTH or not answer.code.isprintable():
         raise InvalidAuthorizationCode("the answer has no usable code")

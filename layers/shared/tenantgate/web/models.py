@@ -1,4 +1,4 @@
-"""The strict base of every request and response model."""
+"""The base of every model: strict for bodies and responses, indulgent for the queries of pages."""
 
 from __future__ import annotations
 
@@ -9,3 +9,9 @@ class StrictModel(BaseModel):
     """Refuses unknown members and converts nothing: the string "1" is no number, the number 1 no string or boolean."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class PageParameters(BaseModel):
+    """The query of a page that people link to: parameters that others add to links (`fbclid`, `utm_…`) are ignored."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)

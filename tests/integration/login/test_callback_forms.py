@@ -1,0 +1,244 @@
+"""The two forms of the callback: posted by an app, or by redirect; what each completes, and what neither does."""
+
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode
+
+import httpx2
+import pytest
+
+from tenantgate.login.provider import ProviderMetadata
+from tenantgate.login.transactions import COOKIE_PREFIX
+from tenantgate.service_errors import DatabaseUnreachable
+from tests.support.browser import HTML, Browser
+from tests.support.login_app import ALLOWED_ORIGIN, LoginApp, answer_of, code_of, redeem, returned_to, sign_in
+from tests.support.misbehaving_provider import SUBJECT, TENANT, MisbehavingProvider
+
+JSON = "application/json"
+SESSION = "__Host-tg_session"
+APP = ALLOWED_ORIGIN + "/signed-in"
+
+
+def posted(browser: Browser, app: LoginApp, url: str, **more: object) -> httpx2.Response:
+    """Post exactly the code and the state, and `more`."""
+    answer = answer_of(url)
+    return browser.post_json(app.callback_url, {"code": answer["code"], "state": answer["state"], **more})
+
+
+def by_redirect(browser: Browser, app: LoginApp, url: str, **changes: str | None) -> httpx2.Response:
+    """Take the authorization response in `url` to our own callback; a change to None leaves the parameter out."""
+    answer = {name: value for name, value in (answer_of(url) | changes).items() if value is not None}
+    return browser.get(f"{app.callback_url}?{urlencode(answer)}", accept=JSON)
+
+
+class TestIss:
+    """One login provider, which announces `iss` (RFC 9207)."""
+
+    def test_an_app_posts_only_code_and_state(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        assert provider.metadata()["authorization_response_iss_parameter_supported"] is True
+        answer = posted(browser, app, returned_to(browser, app, redirect_uri=APP))
+        assert answer.status_code == 200, answer.text
+        assert set(answer.json()) == {"access_token", "token_type", "expires_in"}
+
+    def test_a_posted_null_counts_as_absent(self, browser: Browser, app: LoginApp) -> None:
+        assert posted(browser, app, returned_to(browser, app), iss=None).status_code == 200
+
+    def test_the_redirect_form_insists_on_it(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        answer = by_redirect(browser, app, returned_to(browser, app), iss=None)
+        assert (answer.status_code, code_of(answer)) == (403, "AUTH_002")
+        assert not provider.asked("/token")
+        assert not browser.cookies
+
+    @pytest.mark.parametrize("announced", [True, False])
+    @pytest.mark.parametrize("wrong", ["", "https://evil.example", "{issuer}/", "{issuer}?", "{issuer} ", "HTTP{rest}"])
+    def test_a_wrong_one_is_refused_in_both(
+        self, wrong: str, announced: bool, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        provider.edit_metadata = lambda metadata: (
+            metadata | {"authorization_response_iss_parameter_supported": announced}
+        )
+        iss = wrong.format(issuer=provider.issuer, rest=provider.issuer.removeprefix("http"))
+        assert code_of(posted(browser, app, returned_to(browser, app), iss=iss)) == "AUTH_002"
+        assert code_of(by_redirect(browser, app, returned_to(browser, app), iss=iss)) == "AUTH_002"
+        assert not provider.asked("/token")
+
+    def test_the_attempt_of_another_provider_is_refused_without_it_too(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        posted_url, url = returned_to(browser, app), returned_to(browser, app)
+        moved = ProviderMetadata.from_document(provider.metadata() | {"issuer": provider.issuer + "/moved"})
+
+        async def reconfigured() -> ProviderMetadata:
+            return moved
+
+        app.service._provider = reconfigured
+        assert code_of(posted(browser, app, posted_url)) == "AUTH_002"
+        assert code_of(by_redirect(browser, app, url, iss=moved.issuer)) == "AUTH_002"
+        assert not provider.asked("/token")
+
+
+class TestWhichFormCompletes:
+    def test_an_apps_attempt_is_not_completed_by_redirect(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        answer = by_redirect(browser, app, returned_to(browser, app, redirect_uri=APP))
+        assert (answer.status_code, code_of(answer)) == (403, "AUTH_002")
+        assert not provider.asked("/token")
+        assert not app.store.rows
+        assert not browser.cookies, "the refused attempt is over"
+
+    def test_of_an_app_on_our_own_origin_neither(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        for target in (app.base + "/app", app.callback_url + "?app=1", app.callback_url + "/"):
+            url = returned_to(browser, app, redirect_uri=target)
+            assert code_of(by_redirect(browser, app, url)) == "AUTH_002"
+        assert not provider.asked("/token")
+
+    def test_an_apps_attempt_is_completed_by_post(self, browser: Browser, app: LoginApp) -> None:
+        assert posted(browser, app, returned_to(browser, app, redirect_uri=APP)).status_code == 200
+
+    def test_an_attempt_without_one_is_completed_by_either(self, browser: Browser, app: LoginApp) -> None:
+        assert posted(browser, app, returned_to(browser, app)).status_code == 200
+        assert by_redirect(browser, app, returned_to(browser, app)).status_code == 303
+
+    def test_our_own_callback_spelled_out_counts_as_none(self, browser: Browser, app: LoginApp) -> None:
+        own = app.callback_url
+        assert posted(browser, app, returned_to(browser, app, redirect_uri=own)).status_code == 200
+        assert by_redirect(browser, app, returned_to(browser, app, redirect_uri=own)).status_code == 303
+
+    def test_the_refusal_of_an_apps_attempt_is_a_page_in_a_browser(self, browser: Browser, app: LoginApp) -> None:
+        url = returned_to(browser, app, redirect_uri=APP)
+        shown = browser.get(f"{app.callback_url}?{urlencode(answer_of(url))}", accept=HTML)
+        assert (shown.status_code, shown.headers["content-type"]) == (403, "text/html; charset=utf-8")
+        assert "AUTH_002" in shown.text
+
+
+class TestPostedSession:
+    def test_is_started_as_by_redirect(self, browser: Browser, app: LoginApp) -> None:
+        answer = sign_in(browser, app)
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        session, cleared = sorted(browser.set_cookies, reverse=True)
+        assert session.startswith(f"{SESSION}={TENANT}.")
+        assert {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"} < {part.strip() for part in session.split(";")}
+        assert cleared.startswith(COOKIE_PREFIX)
+        assert set(browser.named("__Host-")) == {SESSION}
+        (stored,) = app.store.rows.values()
+        assert (stored.tenant_id, stored.user_id) == (TENANT, SUBJECT)
+
+    def test_ends_with_a_sign_out_by_its_cookie(self, browser: Browser, app: LoginApp) -> None:
+        sign_in(browser, app)
+        assert browser.post_json(app.logout_url, {}, headers={"origin": ALLOWED_ORIGIN}).status_code == 200
+        assert not app.store.rows
+
+    def test_takes_the_place_of_the_browsers_earlier_one(self, browser: Browser, app: LoginApp) -> None:
+        sign_in(browser, app)
+        first = browser.named(SESSION)
+        sign_in(browser, app)
+        assert browser.named(SESSION) != first
+        assert len(app.store.rows) == 1
+
+    def test_a_refused_code_leaves_the_browsers_session_alone(self, browser: Browser, app: LoginApp) -> None:
+        sign_in(browser, app)
+        kept = browser.named(SESSION)
+        assert redeem(browser, app, returned_to(browser, app), code="made-up").status_code == 400
+        assert browser.named(SESSION) == kept
+        assert len(app.store.rows) == 1
+
+    def test_without_a_database_no_token_is_returned(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        url = returned_to(browser, app)
+        app.store.broken = DatabaseUnreachable("connection refused")
+        answer = redeem(browser, app, url)
+        assert (answer.status_code, code_of(answer)) == (503, "SYS_001")
+        assert "access_token" not in answer.text
+        assert len(provider.asked("/token")) == 1
+        assert not browser.cookies, "the code is spent, so the attempt is over"
+        app.store.broken = None
+        assert sign_in(browser, app).status_code == 200, "another attempt succeeds"
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            pytest.param({"origin": "https://evil.example"}, id="foreign-origin"),
+            pytest.param({"origin": "null"}, id="opaque-origin"),
+            pytest.param({"sec-fetch-site": "cross-site"}, id="fetch-metadata"),
+        ],
+    )
+    def test_is_not_started_by_another_site(
+        self, headers: dict[str, str], browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        url = returned_to(browser, app)
+        body = {name: answer_of(url)[name] for name in ("code", "state")}
+        answer = browser.post_json(app.callback_url, body, headers=headers)
+        assert (answer.status_code, code_of(answer)) == (403, "AUTH_021")
+        assert not provider.asked("/token")
+        # The other site doesn't end the attempt either.
+        assert browser.post_json(app.callback_url, body, headers={"origin": ALLOWED_ORIGIN}).status_code == 200
+
+
+class TestOddAnswers:
+    """None of them is redeemed."""
+
+    @pytest.fixture(autouse=True)
+    def _never_redeemed(self, provider: MisbehavingProvider) -> Iterator[None]:
+        yield
+        assert not provider.asked("/token")
+
+    @pytest.mark.parametrize("name", ["state", "code", "iss"])
+    @pytest.mark.parametrize("value", ["same", "another", ""])
+    def test_a_parameter_that_is_there_twice(self, name: str, value: str, browser: Browser, app: LoginApp) -> None:
+        url = returned_to(browser, app)
+        repeated = answer_of(url)[name] if value == "same" else value
+        for query in (f"{url}&{name}={quote(repeated)}", url.replace("?", f"?{name}={quote(repeated)}&")):
+            assert code_of(browser.get(query, accept=JSON)) == "AUTH_002"
+
+    def test_an_error_beside_a_code(self, browser: Browser, app: LoginApp) -> None:
+        answer = by_redirect(browser, app, returned_to(browser, app), error="access_denied")
+        assert code_of(answer) == "AUTH_001"
+        assert answer.json()["error"]["detail"] == {"provider_error": "access_denied"}
+
+    @pytest.mark.parametrize("length", [129, 4096, 60_000])
+    def test_an_enormous_state(self, length: int, browser: Browser, app: LoginApp) -> None:
+        url = returned_to(browser, app)
+        assert code_of(by_redirect(browser, app, url, state="s" * length)) == "AUTH_002"
+        assert len(browser.named(COOKIE_PREFIX)) == 1, "the attempt of the true state goes on"
+
+    @pytest.mark.parametrize("code", ["", "x" * 4097, "a\tb", "a\u2028b"])
+    def test_a_code_that_can_be_none(self, code: str, browser: Browser, app: LoginApp) -> None:
+        assert code_of(by_redirect(browser, app, returned_to(browser, app), code=code)) == "AUTH_001"
+
+    @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE"])
+    def test_another_method(self, method: str, browser: Browser, app: LoginApp) -> None:
+        url = returned_to(browser, app)
+        assert browser._send(method, url, headers={"accept": JSON}).status_code == 405
+        assert browser._send(method, app.login_url, headers={"accept": JSON}).status_code == 405
+        assert len(browser.named(COOKIE_PREFIX)) == 1
+
+
+def test_the_longest_code_is_redeemed(browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+    assert code_of(by_redirect(browser, app, returned_to(browser, app), code="x" * 4096)) == "AUTH_001"
+    assert code_of(redeem(browser, app, returned_to(browser, app), code="y" * 4096)) == "AUTH_001"
+    assert [request.form["code"] for request in provider.asked("/token")] == ["x" * 4096, "y" * 4096]
+
+
+def test_a_cookie_kept_after_success_opens_nothing(browser: Browser, app: LoginApp) -> None:
+    url = returned_to(browser, app)
+    kept = dict(browser.cookies)
+    assert by_redirect(browser, app, url).status_code == 303
+    for again in (by_redirect, redeem):
+        browser.cookies = dict(kept)
+        assert code_of(again(browser, app, url)) == "AUTH_001", "the provider redeems a code once"
+    assert len(app.store.rows) == 1
+
+
+@pytest.mark.parametrize("media_type", [JSON, "Application/JSON", "application/json; charset=utf-8"])
+def test_json_by_any_spelling_is_taken(media_type: str, browser: Browser, app: LoginApp) -> None:
+    answer = answer_of(returned_to(browser, app))
+    body = f'{{"code":"{answer["code"]}","state":"{answer["state"]}"}}'.encode()
+    assert browser.post(app.callback_url, body, media_type=media_type).status_code == 200
