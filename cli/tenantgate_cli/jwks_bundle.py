@@ -71,7 +71,8 @@ def bundle(variables: Mapping[str, str], *, layer: Path = LAYER) -> list[Bundled
 def _files(issuers: tuple[IssuerPolicy, ...], layer: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for issuer in issuers:
-        if issuer.jwks_file is None:
+        # Where the file is the only source of keys, there is nothing to fetch it from.
+        if issuer.jwks_file is None or (issuer.jwks_uri is None and issuer.discovery_url == ""):
             continue
         named = Path(issuer.jwks_file)
         file = layer / named.relative_to(_AT_RUN_TIME) if named.is_relative_to(_AT_RUN_TIME) else named

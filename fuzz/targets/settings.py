@@ -8,9 +8,26 @@ import warnings
 
 from fuzz.judge import Finding
 from fuzz.targets import Target, Try
-from tenantgate.tokens.policy import VARIABLES, PolicyError, token_policy
+from tenantgate.tokens.policy import VARIABLES, PolicyError, TokenPolicy, token_policy
 
-_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?(/.*)?\Z")
+_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?([/?].*)?\Z")
+
+
+def _judge(policy: TokenPolicy, local: bool) -> None:
+    for issuer in policy.issuers:
+        fetched = [url for url in (issuer.jwks_uri, issuer.discovery_url) if url]
+        if issuer.jwks_uri is None and issuer.discovery_url is None:
+            fetched.append(issuer.issuer)
+        if not all(url.startswith("https://") or (local and _LOOPBACK.match(url)) for url in fetched):
+            raise Finding("keys that can be swapped on their way")
+        if not fetched and issuer.jwks_file is None:
+            raise Finding("an issuer whose keys are nowhere")
+        if not issuer.audiences or not issuer.algorithms:
+            raise Finding("an issuer without audiences or algorithms")
+    if policy.access_token_issuer not in (None, *(issuer.issuer for issuer in policy.issuers)):
+        raise Finding("a pair with an issuer that isn't trusted")
+    if not policy.issuers:
+        raise Finding("a policy without an issuer")
 
 
 def _prepare() -> Try:
@@ -27,13 +44,7 @@ def _prepare() -> Try:
                 raise Finding("refused without a reason") from None
             return
         local = values.get("ENVIRONMENT", "").strip() in ("development", "test")
-        for issuer in policy.issuers:
-            if not issuer.issuer.startswith("https://") and not (local and _LOOPBACK.match(issuer.issuer)):
-                raise Finding("an issuer that can be tapped")
-            if not issuer.audiences or not issuer.algorithms:
-                raise Finding("an issuer without audiences or algorithms")
-        if not policy.issuers:
-            raise Finding("a policy without an issuer")
+        _judge(policy, local)
 
     return try_bytes
 
@@ -49,7 +60,7 @@ def _seeds() -> list[bytes]:
             "token_types": ["at+jwt", ""],
             "token_use": ["access"],
             "claims": {"user_id": "sub", "tenant": ["org.id"], "scope": ["scp"]},
-            "jwks_uri": "https://a.example.test/keys",
+            "jwks_uri": "https://a.example.test/keys?appid=1",
             "allow_id_tokens": False,
         }
     ]
@@ -60,6 +71,11 @@ def _seeds() -> list[bytes]:
         (first + "JWT_TENANT_CLAIM_NAME=tenant_id,https://a/b,org.id\nTENANT_ID_PATTERN=org-{uuid}").encode(),
         (first + "TENANT_ID_PATTERN=^[a-z]{3,9}(?:-x)?$\nJWT_LEEWAY_SECONDS=0\nJWT_MAX_LIFETIME_MINUTES=90").encode(),
         b"ENVIRONMENT=development\nOIDC_ISSUER_URL=http://127.0.0.1:3000/idp\nOIDC_CLIENT_ID=me\nOIDC_JWKS_FILE=/x",
+        (
+            first + "OIDC_DISCOVERY_URL=https://b.example.test/d?p=1\nOIDC_ACCESS_TOKEN_ISSUER=https://a.example.test/x"
+        ).encode(),
+        (first + "OIDC_LOGOUT_URL=https://b.example.test/logout\nOIDC_LOGOUT_REDIRECT_PARAM=logout_uri").encode(),
+        b'TRUSTED_ISSUERS=[{"issuer":"urn:x","audiences":["a"],"tenants":"*","jwks_file":"/k"}]',
         (first + "JWKS_CACHE_TTL_SECONDS=60\nJWKS_MAX_AGE_SECONDS=59").encode(),
     ]
 

@@ -42,9 +42,11 @@ AUTH_009 = register(
     "AUTH_009",
     502,
     "The provider's access token can't be used here",
-    cause="The sign-in went well, but the access token is opaque, or isn't meant for this API.",
-    remedy="Set `OIDC_RESOURCE` (or `audience` in `OIDC_AUTHORIZE_PARAMS`) so that the provider issues a JWT for this "
-    "API, and `OIDC_AUDIENCE` to the audience that it puts there.",
+    cause="The sign-in went well, but the access token failed a check of ours: it is opaque, lives too long, is "
+    "meant for another API, comes from another issuer than the ID token, or the like.",
+    remedy="`detail` names the setting of the check that failed. Most often: set `OIDC_RESOURCE` (or `audience` in "
+    "`OIDC_AUTHORIZE_PARAMS`) so that the provider issues a JWT for this API, and `OIDC_AUDIENCE` to the audience "
+    "that it puts there.",
 )
 AUTH_020 = register(
     "AUTH_020",

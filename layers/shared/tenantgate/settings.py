@@ -121,8 +121,8 @@ class Settings(BaseSettings):
         default=None,
     )
     oidc_issuer_url: str = _setting(
-        "The OpenID provider's issuer, exactly as its discovery document has it. In development the built-in provider "
-        "if unset.",
+        "The OpenID provider's issuer, exactly as its discovery document and its tokens have it. In development the "
+        "built-in provider if unset.",
         injected_by="template parameter `OidcIssuerUrl`",
         default="",
         validate_default=True,
@@ -149,6 +149,30 @@ class Settings(BaseSettings):
     oidc_audience: str = _setting(
         "Audiences that access tokens must name, comma-separated. Unset: the client id.",
         injected_by="template parameter `OidcAudience`",
+        default="",
+    )
+    oidc_discovery_url: str = _setting(
+        "Where the provider's discovery document is, when it isn't at `<issuer>/.well-known/openid-configuration`. The "
+        "document must name `OIDC_ISSUER_URL`, which may then be any text.",
+        injected_by="template parameter `OidcDiscoveryUrl`",
+        default="",
+    )
+    oidc_access_token_issuer: str = _setting(
+        "The issuer of the access tokens that come with the provider's ID tokens, when it is another one (Entra ID, AD "
+        "FS). It needs an entry in `TRUSTED_ISSUERS`. Sign-in then accepts access tokens only from it.",
+        injected_by="template parameter `OidcAccessTokenIssuer`",
+        default="",
+    )
+    oidc_logout_url: str = _setting(
+        "Where a sign-out sends the browser instead of the provider's end-session endpoint; it gets `client_id` and "
+        "the URL to return to (Cognito: `https://<domain>/logout`).",
+        injected_by="template parameter `OidcLogoutUrl`",
+        default="",
+    )
+    oidc_logout_redirect_param: str = _setting(
+        "The parameter of `OIDC_LOGOUT_URL` that takes the URL to return to (Cognito: `logout_uri`). Unset: "
+        "`post_logout_redirect_uri`.",
+        injected_by="template parameter `OidcLogoutRedirectParam`",
         default="",
     )
     oidc_jwks_file: str = _setting(

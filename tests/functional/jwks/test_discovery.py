@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.errors import ProviderUnreachable
-from tenantgate.tokens.discovery import ProviderDirectory, provider_metadata
-from tenantgate.tokens.wiring import read_bundle, token_verifier
-from tests.support.issuer_server import METADATA_PATH, IssuerServer, failing
+from tenantgate.errors import ProviderUnreachable, WrongIssuer
+from tenantgate.tokens.discovery import ProviderDirectory, provider_directory, provider_metadata
+from tenantgate.tokens.wiring import jwks_loader, read_bundle, token_verifier
+from tests.support.issuer_server import METADATA_PATH, IssuerServer, failing, send_json
 from tests.support.tokens import NOW, StandingClock, good_claims, policy_of, public_jwks, sign
 
 
@@ -37,20 +37,103 @@ def test_one_terminating_slash_of_the_issuer_is_left_out_of_the_path(issuer: Iss
     [
         pytest.param({"issuer": "https://other.example.test"}, id="issuer-mismatch"),
         pytest.param({"issuer": None}, id="no-issuer"),
-        pytest.param({"jwks_uri": None}, id="no-jwks-uri"),
-        pytest.param({"jwks_uri": "http://keys.example.test/jwks"}, id="keys-over-plain-http"),
-        pytest.param({"token_endpoint": "http://example.test/token"}, id="token-over-plain-http"),
-        pytest.param({"authorization_endpoint": "javascript:alert(1)"}, id="a-script"),
-        pytest.param({"end_session_endpoint": ["https://example.test"]}, id="a-list"),
-        pytest.param({"userinfo_endpoint": "https://example.test/\r\n"}, id="a-line-break"),
+        pytest.param({"issuer": ["https://other.example.test"]}, id="issuers-in-a-list"),
     ],
 )
-def test_refuses_metadata_that_is_not_the_issuers_own_or_not_safe(
-    changes: dict[str, object], issuer: IssuerServer
-) -> None:
+def test_refuses_metadata_that_is_not_the_issuers_own(changes: dict[str, object], issuer: IssuerServer) -> None:
     issuer.metadata_changes = changes
     with pytest.raises(ProviderUnreachable):
         ProviderDirectory().metadata(issuer.url)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"registration_endpoint": None}, id="null"),
+        pytest.param({"registration_endpoint": ""}, id="empty"),
+        pytest.param({"check_session_iframe": "http://example.test/frame"}, id="plain-http"),
+        pytest.param({"introspection_endpoint": ["https://example.test"]}, id="a-list"),
+        pytest.param({"token_endpoint": "http://example.test/token"}, id="token-over-plain-http"),
+        pytest.param({"authorization_endpoint": "javascript:alert(1)"}, id="a-script"),
+        pytest.param({"end_session_endpoint": ["https://example.test"]}, id="end-session-in-a-list"),
+        pytest.param({"userinfo_endpoint": "https://example.test/\r\n"}, id="a-line-break"),
+        pytest.param({"authorization_endpoint": None, "token_endpoint": None}, id="no-sign-in-at-all"),
+    ],
+)
+def test_a_discovery_member_that_is_not_used_decides_nothing(changes: dict[str, object], issuer: IssuerServer) -> None:
+    issuer.metadata_changes = changes
+    verifier = token_verifier(policy_of(oidc_issuer_url=issuer.url))
+    assert verifier.verify(sign(good_claims(int(time.time()), iss=issuer.url))).issuer == issuer.url
+
+
+@pytest.mark.parametrize(
+    "jwks_uri",
+    [
+        pytest.param(None, id="null"),
+        pytest.param("", id="empty"),
+        pytest.param(7, id="a-number"),
+        pytest.param("http://keys.example.test/jwks", id="over-plain-http"),
+        pytest.param("https://user:word@keys.example.test/jwks", id="user-info"),
+        pytest.param("https://keys.example.test/jwks#x", id="a-fragment"),
+        pytest.param("https://keys.example.test\\@evil.example.test/", id="a-backslash"),
+        pytest.param("file:///etc/passwd", id="a-file"),
+    ],
+)
+def test_bearer_tokens_need_a_jwks_uri_that_can_be_fetched(jwks_uri: object, issuer: IssuerServer) -> None:
+    issuer.metadata_changes = {"jwks_uri": jwks_uri}
+    token = sign(good_claims(int(time.time()), iss=issuer.url))
+    with pytest.raises(ProviderUnreachable):
+        token_verifier(policy_of(oidc_issuer_url=issuer.url)).verify(token)
+    # Put right at the provider, it counts at once: the bad document isn't kept for its hour.
+    issuer.metadata_changes = {}
+    assert token_verifier(policy_of(oidc_issuer_url=issuer.url)).verify(token).issuer == issuer.url
+
+
+def test_discovery_may_be_elsewhere_with_a_query_and_still_names_the_issuer(issuer: IssuerServer) -> None:
+    elsewhere = f"{issuer.url}/b2c/v2.0/.well-known/openid-configuration?p=B2C_1_sign_in"
+    document = {"issuer": "urn:tenantgate:test", "jwks_uri": f"{issuer.url}/keys?appid=a%2Fb"}
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        send_json(request, document if "?p=" in request.path else public_jwks("rsa-1"))
+
+    issuer.answer = answer
+    policy = policy_of(oidc_issuer_url="urn:tenantgate:test", oidc_discovery_url=elsewhere)
+    token = sign(good_claims(int(time.time()), iss="urn:tenantgate:test"))
+    assert token_verifier(policy).verify(token).issuer == "urn:tenantgate:test"
+    assert issuer.requests == [elsewhere.removeprefix(issuer.url), "/keys?appid=a%2Fb"]
+    document["issuer"] = issuer.url
+    provider_directory().doubt("urn:tenantgate:test", elsewhere)
+    with pytest.raises(ProviderUnreachable, match="another issuer"):
+        ProviderDirectory().metadata("urn:tenantgate:test", elsewhere)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["https://ADFS.Example.test/adfs", "http://adfs.example.test/adfs/services/trust", "urn:issuer:1", "supabase"],
+)
+def test_an_issuer_is_a_text_where_its_keys_are_named(name: str, issuer: IssuerServer) -> None:
+    entry = {"issuer": name, "audiences": ["tenantgate-api"], "tenants": "*", "jwks_uri": f"{issuer.url}/jwks"}
+    verifier = token_verifier(policy_of(oidc_issuer_url="", trusted_issuers=json.dumps([entry])))
+    assert verifier.verify(sign(good_claims(int(time.time()), iss=name))).issuer == name
+    for other in (name.upper(), name.swapcase(), f"{name}/", f" {name}"):
+        with pytest.raises(WrongIssuer):
+            verifier.verify(sign(good_claims(int(time.time()), iss=other)))
+
+
+def test_an_issuer_that_is_no_url_takes_its_keys_from_its_file_for_as_long_as_it_is_trusted(
+    tmp_path: Path, clock: StandingClock
+) -> None:
+    file = tmp_path / "keys.json"
+    file.write_text(json.dumps({**public_jwks("rsa-1"), "fetched_at": NOW - 10 * 86400}))
+    entry = {"issuer": "supabase", "audiences": ["tenantgate-api"], "tenants": "*", "jwks_file": str(file)}
+    policy = policy_of(oidc_issuer_url="", trusted_issuers=json.dumps([entry]))
+    load = jwks_loader(policy.issuers[0])
+    assert load(1)["keys"] == public_jwks("rsa-1")["keys"]
+    verifier = token_verifier(policy)
+    assert verifier.verify(sign(good_claims(int(time.time()), iss="supabase"))).issuer == "supabase"
+    file.write_text("{")
+    with pytest.raises(ProviderUnreachable, match="key file"):
+        load(1)
 
 
 def test_metadata_serves_on_through_an_outage_of_a_day(clock: StandingClock) -> None:

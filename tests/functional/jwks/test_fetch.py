@@ -22,7 +22,9 @@ def test_asks_for_path_and_query_as_they_are(issuer: IssuerServer) -> None:
     issuer.answer = lambda request: send_json(request, {})
     fetch_json(f"{issuer.url}/a%20b/c?d=e&f", timeout=5)
     fetch_json(issuer.url, timeout=5)
-    assert issuer.requests == ["/a%20b/c?d=e&f", "/"]
+    fetch_json(f"{issuer.url}?appid=1", timeout=5)
+    fetch_json(f"{issuer.url}?next=/a", timeout=5)
+    assert issuer.requests == ["/a%20b/c?d=e&f", "/", "/?appid=1", "/?next=/a"]
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 303, 307, 308, 400, 404, 429, 500, 503])

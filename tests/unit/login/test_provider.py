@@ -98,16 +98,17 @@ def test_the_end_session_url_hints_only_at_a_session() -> None:
         pytest.param(["client_secret_post", "client_secret_basic"], "client_secret_basic", id="basic-is-preferred"),
         pytest.param(["private_key_jwt", "client_secret_post"], "client_secret_post", id="post"),
         pytest.param("client_secret_post", "client_secret_basic", id="not-a-list"),
+        pytest.param([], "client_secret_basic", id="empty-counts-as-left-out"),
     ],
 )
 def test_how_the_client_authenticates(methods: object, chosen: str) -> None:
     assert metadata(token_endpoint_auth_methods_supported=methods).client_authentication == chosen
 
 
-@pytest.mark.parametrize("methods", [[], ["none"], ["private_key_jwt", "client_secret_jwt"]])
+@pytest.mark.parametrize("methods", [["none"], ["private_key_jwt", "client_secret_jwt"]])
 def test_a_provider_that_takes_no_secret_is_refused(methods: list[str]) -> None:
     with pytest.raises(ProviderUnreachable, match="no client secret"):
-        metadata(token_endpoint_auth_methods_supported=methods)
+        metadata(token_endpoint_auth_methods_supported=methods).require_sign_in()
 
 
 @pytest.mark.parametrize(
@@ -130,7 +131,7 @@ def test_a_provider_that_takes_no_secret_is_refused(methods: list[str]) -> None:
 )
 def test_an_endpoint_that_can_not_be_trusted_is_refused(url: object) -> None:
     with pytest.raises(ProviderUnreachable):
-        metadata(token_endpoint=url)
+        metadata(token_endpoint=url).require_sign_in()
 
 
 def test_loopback_in_the_clear_is_for_a_loopback_provider() -> None:

@@ -1,8 +1,12 @@
 """A provider's own words, made fit for a log."""
 
+import time
+
 import pytest
 
 from tenantgate.login.provider_text import provider_text
+
+TRACE_ID = "Trace ID: 0d5f7f3e-5a2b-4c1d-9e8f-0a1b2c3d4e5f"
 
 
 @pytest.mark.parametrize(
@@ -17,9 +21,18 @@ from tenantgate.login.provider_text import provider_text
         pytest.param("a\u200bb\ufeff", "a b", id="zero-width"),
         pytest.param("\ud800x", "x", id="lone-surrogate"),
         pytest.param("  a \t b  ", "a b", id="white-space"),
-        pytest.param("x" * 300, "x" * 300, id="longest"),
-        pytest.param("x" * 301, "x" * 300 + "…", id="longer"),
-        pytest.param("x" * 1_000_000, "x" * 300 + "…", id="enormous"),
+        pytest.param("ä" * 300, "ä" * 300, id="longest"),
+        pytest.param("ä" * 301, "ä" * 300 + "…", id="longer"),
+        pytest.param("ä" * 1_000_000, "ä" * 300 + "…", id="enormous"),
+        pytest.param("redirect_uri_mismatch", "redirect_uri_mismatch", id="a-code"),
+        pytest.param(
+            "grant: authorization_code.already_redeemed", "grant: authorization_code.already_redeemed", id="words"
+        ),
+        pytest.param(
+            "Trace ID: 0d5f7f3e-5a2b-4c1d-9e8f-0a1b2c3d4e5f",
+            "Trace ID: 0d5f7f3e-5a2b-4c1d-9e8f-0a1b2c3d4e5f",
+            id="uuid",
+        ),
         pytest.param("", None, id="empty"),
         pytest.param(" \n", None, id="blank"),
         pytest.param(None, None, id="absent"),
@@ -29,3 +42,27 @@ from tenantgate.login.provider_text import provider_text
 )
 def test_is_one_readable_line(text: object, kept: str | None) -> None:
     assert provider_text(text) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("code 'abc123' was used", "abc123"),
+        ("client secret s3cr3t! is wrong", "s3cr3t!"),
+        ("Basic dGVuYW50Z2F0ZTpzM2NyM3QxMjM0NTY3ODkw failed", "dGVuYW50Z2F0ZTpzM2NyM3QxMjM0NTY3ODkw"),
+        ("token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "eyJhbGciOiJSUzI1NiJ9"),
+        ("key 0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef"),
+        ("ä" * 290 + " 0123456789abcdef0123456789abcdef", "0123456789"),
+    ],
+)
+def test_no_secret_gets_into_the_log(text: str, secret: str) -> None:
+    said = provider_text(text, secrets=("abc123", "s3cr3t!", ""))
+    assert said is not None
+    assert secret not in said
+
+
+def test_no_form_of_a_text_makes_it_slow() -> None:
+    began = time.perf_counter()
+    for text in ("a" * 10**6, "a." * 10**5, "a-" * 10**5, "-" * 10**6, "%3F" * 10**5, "a b " * 10**5):
+        assert len(provider_text(text) or "") <= 301
+    assert time.perf_counter() - began < 1

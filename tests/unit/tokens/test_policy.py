@@ -13,6 +13,7 @@ from tenantgate.tokens.policy import (
     parse_audiences,
     parse_issuer_url,
     parse_tenant_id_pattern,
+    parse_url,
     parse_whole_number,
     token_policy,
 )
@@ -101,7 +102,7 @@ def test_an_issuer_without_any_audience_is_refused() -> None:
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:3000/idp", "http://localhost:9000", "http://[::1]:80/x"])
 def test_plain_http_is_for_loopback_in_development_alone(url: str) -> None:
-    assert parse_issuer_url(url, allow_loopback_http=True) == url
+    assert parse_issuer_url(url, allow_loopback_http=True) == parse_url(url, allow_loopback_http=True) == url
     for environment in ("production", "staging", "", "Development"):
         with pytest.raises(PolicyError, match="OIDC_ISSUER_URL"):
             token_policy(GOOD | {"OIDC_ISSUER_URL": url, "ENVIRONMENT": environment})
@@ -162,7 +163,10 @@ def test_an_entry_may_say_all_there_is_of_an_issuer() -> None:
         claims={"user_id": "username", "tenant": ["custom:tenant"], "scope": ["permissions"]},
         jwks_uri="https://keys.example.test/jwks.json",
         jwks_file="/var/task/keys.json",
+        discovery_url="https://b.example.test/x?p=1",
         allow_id_tokens=True,
+        logout_url="https://b.example.test/logout?a=b",
+        logout_redirect_param="returnTo",
     )
     policy = policy_of(oidc_issuer_url="", trusted_issuers=json.dumps([entry]))
     assert policy.issuers == (
@@ -179,7 +183,10 @@ def test_an_entry_may_say_all_there_is_of_an_issuer() -> None:
             scope_claims=("permissions",),
             jwks_uri="https://keys.example.test/jwks.json",
             jwks_file="/var/task/keys.json",
+            discovery_url="https://b.example.test/x?p=1",
             allow_id_tokens=True,
+            logout_url="https://b.example.test/logout?a=b",
+            logout_redirect_param="returnTo",
         ),
     )
 
@@ -189,6 +196,17 @@ def test_an_entry_may_say_all_there_is_of_an_issuer() -> None:
     [
         pytest.param(_entry(issuer=None), id="no-issuer"),
         pytest.param(_entry(issuer="http://127.0.0.1.evil.test"), id="issuer-over-http"),
+        pytest.param(_entry(issuer="urn:issuer"), id="issuer-that-says-not-where-its-keys-are"),
+        pytest.param(_entry(issuer="https://a.example.test?x=1"), id="issuer-with-a-query"),
+        pytest.param(_entry(issuer="a\u0000", jwks_uri="https://a.example.test"), id="issuer-with-a-control"),
+        pytest.param(_entry(issuer="", jwks_uri="https://a.example.test"), id="empty-issuer"),
+        pytest.param(_entry(discovery_url="http://d.example.test"), id="discovery-over-http"),
+        pytest.param(_entry(discovery_url="https://d.example.test#x"), id="discovery-with-a-fragment"),
+        pytest.param(_entry(jwks_uri="https://u:p@d.example.test"), id="keys-with-user-info"),
+        pytest.param(_entry(jwks_uri=["https://d.example.test"]), id="keys-in-a-list"),
+        pytest.param(_entry(logout_url="javascript:alert(1)"), id="logout-is-a-script"),
+        pytest.param(_entry(logout_redirect_param="client_id"), id="redirect-param-of-ours"),
+        pytest.param(_entry(logout_redirect_param="a&b=c"), id="redirect-param-with-more-in-it"),
         pytest.param(_entry(issuer=1), id="issuer-is-a-number"),
         pytest.param(_entry(audiences=None), id="no-audiences"),
         pytest.param(_entry(audiences=[]), id="empty-audiences"),

@@ -11,7 +11,7 @@ import asyncio
 import base64
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 from urllib.parse import quote_plus
@@ -19,6 +19,7 @@ from urllib.parse import quote_plus
 from tenantgate.errors import IdTokenRefused, ProviderTimeout, ProviderUnreachable
 from tenantgate.login.models import ProviderTokens
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, printable_error_code
+from tenantgate.login.provider_text import provider_text
 from tenantgate.login.transactions import LoginTransaction
 from tenantgate.service_errors import InvalidAuthorizationCode
 
@@ -76,15 +77,16 @@ class ProviderClient:
         }
         if self._registration.resource is not None:
             form["resource"] = self._registration.resource
-        secret = await self._secrets.get("OIDC_CLIENT_SECRET")
+        secret = renewed = await self._secrets.get("OIDC_CLIENT_SECRET")
         status, body = await self._post_form(provider, form, secret)
         if _error_code(body) == "invalid_client":
             # The secret may have been rotated since we read it; the provider has not looked at the code yet.
             self._secrets.invalidate()
             if (renewed := await self._secrets.get("OIDC_CLIENT_SECRET")) != secret:
                 status, body = await self._post_form(provider, form, renewed)
-        if status != 200:
-            _refused(status, body)
+        if status != 200 or (_error_code(body) is not None and "access_token" not in (body or {})):
+            # Some providers report errors under 200.
+            _refused(status, body, sent=(code, secret, renewed, transaction.code_verifier))
         return _tokens(body)
 
     async def userinfo(self, provider: ProviderMetadata, *, access_token: str, subject: str) -> Mapping[str, object]:
@@ -93,8 +95,6 @@ class ProviderClient:
         `subject` is the verified ID token's `sub`: an answer about anyone else is refused, as §5.3.2 demands, since an
         access token could have been swapped. Signing in does not need this call: identity comes from verified tokens.
         """
-        if provider.userinfo_endpoint is None:
-            raise ProviderUnreachable("the provider has no userinfo endpoint")
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
         status, body = await self._send("GET", provider.userinfo_endpoint, headers=headers)
         if status != 200 or body is None:
@@ -159,11 +159,15 @@ def _error_code(body: Mapping[str, object] | None) -> str | None:
     return printable_error_code(body.get("error")) if body is not None else None
 
 
-def _refused(status: int, body: Mapping[str, object] | None) -> NoReturn:
+def _refused(status: int, body: Mapping[str, object] | None, *, sent: Iterable[str]) -> NoReturn:
     code = _error_code(body)
+    description = provider_text((body or {}).get("error_description"), secrets=sent)
     if code == "invalid_grant":
-        raise InvalidAuthorizationCode("the provider refused the code", detail={"provider_error": code})
-    logger.error("the token endpoint refused us", extra={"context": {"status": status, "provider_error": code}})
+        raise InvalidAuthorizationCode(
+            "the provider refused the code", detail={"provider_error": code}, description=description
+        )
+    context = {"status": status, "provider_error": code, "description": description}
+    logger.error("the token endpoint refused us", extra={"context": context})
     if code is None:
         raise ProviderUnreachable("the token endpoint made no sense", status=status)
     remedy = _REMEDIES.get(code, "See the provider's log for its reason.")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tenantgate.errors import ProviderUnreachable
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata, end_session_url
+from tenantgate.login.provider import ClientRegistration, ProviderMetadata, end_session_url, stated_logout_url
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.tokens.verifier import VerifiedToken
 
@@ -76,10 +76,16 @@ class LogoutService:
         if redirect_uri is not None:
             target = self._redirects.require_redirect_uri(redirect_uri)
         ended = await (await self._sessions()).end(session_cookie) if session_cookie is not None else None
+        id_token = ended.tokens.id_token if ended is not None else None
         try:
-            provider = await self._provider()
+            return SignedOut(await self._logout_url(target, id_token))
         except ProviderUnreachable as error:
             error.detail = "You are signed out here; the identity provider can't be reached to sign you out there."
             return SignedOut(None, error)
-        id_token = ended.tokens.id_token if ended is not None else None
-        return SignedOut(end_session_url(provider, self._registration, redirect_uri=target, id_token_hint=id_token))
+
+    async def _logout_url(self, redirect_uri: str, id_token: str | None) -> str:
+        stated = stated_logout_url(self._registration, redirect_uri=redirect_uri)
+        if stated is not None:
+            return stated
+        provider = await self._provider()
+        return end_session_url(provider, self._registration, redirect_uri=redirect_uri, id_token_hint=id_token)

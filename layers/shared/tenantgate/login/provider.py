@@ -13,51 +13,92 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tenantgate.errors import ProviderUnreachable
 from tenantgate.login.transactions import LoginTransaction
+from tenantgate.tokens.discovery import endpoint
 
 type ClientAuthentication = Literal["client_secret_basic", "client_secret_post"]
 
 # RFC 6749 §5.2 allows far more; what the codes in use look like is all that is repeated to anyone.
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class ClientRegistration:
-    """What this relying party is at the provider, and what it asks for."""
+    """What this relying party is at the provider, and what it asks for.
+
+    `logout_url` stands in for the provider's end-session endpoint, and takes the URL to return to in
+    `logout_redirect_param`.
+    """
 
     client_id: str
     scopes: tuple[str, ...]
     resource: str | None = None
     authorize_params: Mapping[str, str] = field(default_factory=dict)
+    logout_url: str | None = None
+    logout_redirect_param: str = "post_logout_redirect_uri"
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderMetadata:
-    """The members of the discovery document that a sign-in needs (OpenID Connect Discovery §3, RFC 9207 §3)."""
+    """The members of the discovery document that a sign-in needs (OpenID Connect Discovery §3, RFC 9207 §3).
+
+    Each is checked when it is used, and raises `ProviderUnreachable` then: an odd value under a name that this sign-in
+    or sign-out doesn't use must not stop it.
+    """
 
     issuer: str
-    authorization_endpoint: str
-    token_endpoint: str
-    userinfo_endpoint: str | None
-    end_session_endpoint: str | None
-    client_authentication: ClientAuthentication
-    announces_iss: bool
+    _document: Mapping[str, object]
+    _source: str
 
     @classmethod
-    def from_document(cls, document: Mapping[str, object]) -> Self:
-        """Read a discovery document whose `issuer` was compared already; raises `ProviderUnreachable` for nonsense."""
+    def from_document(cls, document: Mapping[str, object], *, source: str | None = None) -> Self:
+        """Wrap a discovery document, fetched from `source`, whose `issuer` was compared already."""
         issuer = document.get("issuer")
         if not isinstance(issuer, str):
             raise ProviderUnreachable("the discovery document names no issuer")
-        return cls(
-            issuer=issuer,
-            authorization_endpoint=_required(document, "authorization_endpoint", issuer),
-            token_endpoint=_required(document, "token_endpoint", issuer),
-            userinfo_endpoint=_endpoint(document, "userinfo_endpoint", issuer),
-            end_session_endpoint=_endpoint(document, "end_session_endpoint", issuer),
-            client_authentication=_client_authentication(document),
-            announces_iss=document.get("authorization_response_iss_parameter_supported") is True,
+        return cls(issuer, document, source or issuer)
+
+    def require_sign_in(self) -> None:
+        """Check what a whole sign-in needs before it begins; raises `ProviderUnreachable`."""
+        _ = self.authorization_endpoint, self.token_endpoint, self.client_authentication
+
+    @property
+    def authorization_endpoint(self) -> str:
+        return self._required("authorization_endpoint")
+
+    @property
+    def token_endpoint(self) -> str:
+        return self._required("token_endpoint")
+
+    @property
+    def userinfo_endpoint(self) -> str:
+        return self._required("userinfo_endpoint")
+
+    @property
+    def end_session_endpoint(self) -> str | None:
+        return endpoint(self._document, "end_session_endpoint", source=self._source)
+
+    @property
+    def announces_iss(self) -> bool:
+        return self._document.get("authorization_response_iss_parameter_supported") is True
+
+    @property
+    def client_authentication(self) -> ClientAuthentication:
+        methods = self._document.get("token_endpoint_auth_methods_supported")
+        # Left out means client_secret_basic (OpenID Connect Discovery §3).
+        if not isinstance(methods, list) or not methods or "client_secret_basic" in methods:
+            return "client_secret_basic"
+        if "client_secret_post" in methods:
+            return "client_secret_post"
+        raise ProviderUnreachable(
+            "the provider's token endpoint takes no client secret",
+            detail="The provider supports neither client_secret_basic nor client_secret_post at its token endpoint.",
         )
+
+    def _required(self, name: str) -> str:
+        url = endpoint(self._document, name, source=self._source)
+        if url is None:
+            raise ProviderUnreachable(f"the discovery document has no {name}")
+        return url
 
 
 def authorization_url(provider: ProviderMetadata, client: ClientRegistration, transaction: LoginTransaction) -> str:
@@ -79,6 +120,16 @@ def authorization_url(provider: ProviderMetadata, client: ClientRegistration, tr
     return with_query(provider.authorization_endpoint, parameters)
 
 
+def stated_logout_url(client: ClientRegistration, *, redirect_uri: str) -> str | None:
+    """The configured page that ends the provider's session, if there is one.
+
+    Only the client id and the URL to return to are sent: an ID token is for the endpoint that the specification names.
+    """
+    if client.logout_url is None:
+        return None
+    return with_query(client.logout_url, {"client_id": client.client_id, client.logout_redirect_param: redirect_uri})
+
+
 def end_session_url(
     provider: ProviderMetadata, client: ClientRegistration, *, redirect_uri: str, id_token_hint: str | None
 ) -> str:
@@ -86,12 +137,13 @@ def end_session_url(
 
     A provider without an end-session endpoint leaves nothing to visit: the redirect URI itself.
     """
-    if provider.end_session_endpoint is None:
+    url = provider.end_session_endpoint
+    if url is None:
         return redirect_uri
     parameters = {"client_id": client.client_id, "post_logout_redirect_uri": redirect_uri}
     if id_token_hint is not None:
         parameters["id_token_hint"] = id_token_hint
-    return with_query(provider.end_session_endpoint, parameters)
+    return with_query(url, parameters)
 
 
 def with_query(url: str, parameters: Mapping[str, str]) -> str:
@@ -104,54 +156,3 @@ def with_query(url: str, parameters: Mapping[str, str]) -> str:
 def printable_error_code(value: object) -> str | None:
     """A provider's error code in a form fit for answers and logs, else None."""
     return value if isinstance(value, str) and _ERROR_CODE.match(value) else None
-
-
-def _required(document: Mapping[str, object], name: str, issuer: str) -> str:
-    url = _endpoint(document, name, issuer)
-    if url is None:
-        raise ProviderUnreachable(f"the discovery document has no {name}")
-    return url
-
-
-def _endpoint(document: Mapping[str, object], name: str, issuer: str) -> str | None:
-    url = document.get(name)
-    if url is None:
-        return None
-    if not isinstance(url, str) or not _is_acceptable(url, issuer):
-        raise ProviderUnreachable(f"the discovery document's {name} is not a usable URL", actual=str(url)[:200])
-    return url
-
-
-def _is_acceptable(url: str, issuer: str) -> bool:
-    # Codes and the client secret go there: never in the clear, but from one loopback server to another.
-    if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-        issuer_parts = urlsplit(issuer)
-    except ValueError:
-        return False
-    if not parts.hostname or "@" in parts.netloc or parts.fragment:
-        return False
-    if parts.scheme == "https":
-        return True
-    return (
-        parts.scheme == "http"
-        and issuer_parts.scheme == "http"
-        and parts.hostname in _LOOPBACK_HOSTS
-        and issuer_parts.hostname in _LOOPBACK_HOSTS
-    )
-
-
-def _client_authentication(document: Mapping[str, object]) -> ClientAuthentication:
-    methods = document.get("token_endpoint_auth_methods_supported")
-    # Left out means client_secret_basic (OpenID Connect Discovery §3).
-    if not isinstance(methods, list) or "client_secret_basic" in methods:
-        return "client_secret_basic"
-    if "client_secret_post" in methods:
-        return "client_secret_post"
-    raise ProviderUnreachable(
-        "the provider's token endpoint takes no client secret",
-        detail="The provider supports neither client_secret_basic nor client_secret_post at its token endpoint.",
-    )

@@ -9,11 +9,12 @@ from typing import Protocol
 
 from tenantgate.access.principal import Principal
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.errors import AUTH_005, MalformedToken, TokenError, WrongAudience
+from tenantgate.errors import AUTH_005, IdTokenRefused, TokenError
 from tenantgate.login.models import AuthorizationAnswer, LoginStarted, ProviderTokens, SignedIn
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, authorization_url, printable_error_code
 from tenantgate.login.provider_text import provider_text
 from tenantgate.login.redirects import RedirectPolicy
+from tenantgate.login.remedies import ISSUER_PAIR, access_token_remedy, id_token_remedy
 from tenantgate.login.transactions import LoginTransaction, Transactions
 from tenantgate.service_errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.tokens.verifier import VerifiedToken
@@ -44,7 +45,10 @@ class Credential(Protocol):
 
 
 class LoginService:
-    """Begins sign-ins and completes them. `clock` gives epoch seconds; `own_callback` is our GET callback's URL."""
+    """Begins sign-ins and completes them. `clock` gives epoch seconds; `own_callback` is our GET callback's URL.
+
+    `access_token_issuer`: the issuer whose access tokens come with the provider's ID tokens; None is the provider.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class LoginService:
         verifier: Verifier,
         credential: Credential,
         sealer: Callable[[], Awaitable[Sealer]],
+        access_token_issuer: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._registration = registration
@@ -67,6 +72,7 @@ class LoginService:
         self._verifier = verifier
         self._credential = credential
         self._sealer = sealer
+        self._access_token_issuer = access_token_issuer
         self._clock = clock
 
     async def begin(
@@ -112,18 +118,18 @@ class LoginService:
         self._require_issuer(answer.iss, transaction, provider, by_redirect=by_redirect)
         code = _require_code(answer)
         tokens = await self._token_endpoint.exchange(provider, code=code, transaction=transaction)
-        id_token = await asyncio.to_thread(
-            self._verifier.verify_id_token,
-            tokens.id_token,
-            client_id=self._registration.client_id,
-            nonce=transaction.nonce,
-            access_token=tokens.access_token,
-        )
+        id_token = await self._id_token(tokens, transaction)
         # Their `sub` is not compared: a provider with pairwise subjects (Entra ID) names one person differently to the
         # client and to the API. `at_hash`, when present, ties the two tokens together.
         principal = await self._principal(tokens.access_token)
-        if principal.issuer != id_token.issuer:
-            raise AccessTokenUnusable("the tokens come from two issuers", id_token=id_token.issuer)
+        # Another trusted issuer's access token must not ride on this sign-in: only the very pair that a setting states.
+        if principal.issuer != (self._access_token_issuer or id_token.issuer):
+            raise AccessTokenUnusable(
+                "the tokens come from two issuers",
+                detail=ISSUER_PAIR,
+                expected=self._access_token_issuer or id_token.issuer,
+                actual=principal.issuer,
+            )
         left = max(0, principal.expires_at - int(self._clock()))
         return SignedIn(
             principal=principal,
@@ -149,14 +155,30 @@ class LoginService:
         if iss is not None and iss != provider.issuer:
             raise StateMismatch("iss names another provider", expected=provider.issuer, actual=iss)
 
+    async def _id_token(self, tokens: ProviderTokens, transaction: LoginTransaction) -> VerifiedToken:
+        try:
+            return await asyncio.to_thread(
+                self._verifier.verify_id_token,
+                tokens.id_token,
+                client_id=self._registration.client_id,
+                nonce=transaction.nonce,
+                access_token=tokens.access_token,
+            )
+        except IdTokenRefused as error:
+            error.detail = id_token_remedy(error)
+            raise
+
     async def _principal(self, access_token: str) -> Principal:
         try:
             return await asyncio.to_thread(self._credential.principal, access_token)
         except TokenError as error:
             if error.error is AUTH_005:
+                error.detail = access_token_remedy(error, access_token)
                 raise
             raise AccessTokenUnusable(
-                f"{type(error).__name__}: {error.reason}", detail=_remedy(error, access_token), **error.private
+                f"{type(error).__name__}: {error.reason}",
+                detail=access_token_remedy(error, access_token),
+                **error.private,
             ) from error
 
 
@@ -170,21 +192,3 @@ def _require_code(answer: AuthorizationAnswer) -> str:
     if not answer.code or len(answer.code) > _MAX_CODE_LENGTH or not answer.code.isprintable():
         raise InvalidAuthorizationCode("the answer has no usable code")
     return answer.code
-
-
-def _remedy(error: TokenError, access_token: str) -> str:
-    """What an operator can do: which of the two settings is to blame can be told from the check that failed."""
-    if isinstance(error, MalformedToken) and access_token.count(".") != 2:
-        return (
-            "The provider issued an opaque access token. Set OIDC_RESOURCE (or `audience` in OIDC_AUTHORIZE_PARAMS) so "
-            "that it issues a JWT for this API, and OIDC_AUDIENCE to the audience that it puts there."
-        )
-    if isinstance(error, WrongAudience):
-        return (
-            "The access token is meant for another audience. Set OIDC_AUDIENCE to the audience that the provider puts "
-            "into it, or OIDC_RESOURCE to the resource whose audience OIDC_AUDIENCE names."
-        )
-    return (
-        f"The access token failed a check ({type(error).__name__}). See that OIDC_RESOURCE makes the provider issue a "
-        "JWT for this API and that OIDC_AUDIENCE names its audience."
-    )

@@ -9,6 +9,7 @@ from functools import cache
 
 from tenantgate.access.bearer import BearerCredential
 from tenantgate.aws.secrets import SecretStore, secret_store
+from tenantgate.errors import ProviderUnreachable
 from tenantgate.login.client import ProviderClient, Timeouts
 from tenantgate.login.logout import LogoutService, SessionEnder
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
@@ -16,7 +17,7 @@ from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.service import LoginService
 from tenantgate.sessions.wiring import session_service
 from tenantgate.settings import Settings, get_settings
-from tenantgate.tokens.discovery import provider_metadata
+from tenantgate.tokens.discovery import provider_directory, provider_metadata, well_known_url
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import tenant_extractor, token_verifier
 
@@ -58,11 +59,12 @@ def make_login_service(
         registration=registration,
         redirects=_redirects(settings),
         own_callback=settings.oidc_redirect_uri,
-        provider=_provider(settings.oidc_issuer_url),
+        provider=_sign_in_provider(settings),
         token_endpoint=ProviderClient(registration, secrets, timeouts=timeouts or Timeouts()),
         verifier=verifier,
         credential=BearerCredential(verifier, tenant_extractor(policy)),
         sealer=secrets.sealer,
+        access_token_issuer=policy.access_token_issuer,
         clock=clock,
     )
 
@@ -74,25 +76,48 @@ def make_logout_service(
     return LogoutService(
         registration=_registration(settings),
         redirects=_redirects(settings),
-        provider=_provider(settings.oidc_issuer_url),
+        provider=_provider(settings),
         verifier=verifier,
         sessions=sessions,
     )
 
 
-def _provider(issuer: str) -> Callable[[], Awaitable[ProviderMetadata]]:
+def _provider(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:
+    issuer = settings.token_policy.issuers[0]
+    source = issuer.discovery_url or well_known_url(issuer.issuer)
+
     async def provider() -> ProviderMetadata:
-        return ProviderMetadata.from_document(await asyncio.to_thread(provider_metadata, issuer))
+        document = await asyncio.to_thread(provider_metadata, issuer.issuer, source)
+        return ProviderMetadata.from_document(document, source=source)
 
     return provider
 
 
+def _sign_in_provider(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:
+    issuer, provider = settings.token_policy.issuers[0], _provider(settings)
+
+    async def complete() -> ProviderMetadata:
+        metadata = await provider()
+        try:
+            metadata.require_sign_in()
+        except ProviderUnreachable:
+            # A document that was published by mistake must not stand for its whole hour.
+            provider_directory().doubt(issuer.issuer, issuer.discovery_url)
+            raise
+        return metadata
+
+    return complete
+
+
 def _registration(settings: Settings) -> ClientRegistration:
+    issuer = settings.token_policy.issuers[0]
     return ClientRegistration(
         client_id=settings.oidc_client_id,
         scopes=settings.oidc_scopes,
         resource=settings.oidc_resource,
         authorize_params=settings.oidc_authorize_params,
+        logout_url=issuer.logout_url,
+        logout_redirect_param=issuer.logout_redirect_param,
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tenantgate.errors import MalformedToken, ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.compact import json_object
-from tenantgate.tokens.forms import is_loopback_url
+from tenantgate.tokens.forms import is_outward_url
 
 if TYPE_CHECKING:
     import http.client
@@ -57,28 +57,29 @@ def fetch_json(url: str, *, timeout: float, max_bytes: int = MAX_BYTES) -> Mappi
 def _connection(url: str, timeout: float) -> http.client.HTTPConnection:
     import http.client  # noqa: PLC0415
 
-    scheme, _, rest = url.partition("://")
-    authority = rest.partition("/")[0].partition("?")[0]
-    if not authority or "@" in authority or not url.isascii() or not url.isprintable() or " " in url:
-        raise ProviderUnreachable("not a URL that can be fetched", url=url)
-    try:
-        if scheme == "https":
-            import ssl  # noqa: PLC0415
+    # Over plain http anyone on the way could swap the keys.
+    if not is_outward_url(url, loopback_http=True):
+        raise ProviderUnreachable("only https:// is fetched, and http:// from loopback", url=url)
+    authority = _split(url)[0]
+    if url.startswith("http://"):
+        return http.client.HTTPConnection(authority, timeout=timeout)
+    import ssl  # noqa: PLC0415
 
-            return http.client.HTTPSConnection(authority, timeout=timeout, context=ssl.create_default_context())
-        if scheme == "http" and is_loopback_url(url):
-            return http.client.HTTPConnection(authority, timeout=timeout)
-    except http.client.InvalidURL as failure:
-        raise ProviderUnreachable("not a URL that can be fetched", url=url) from failure
-    # Over plain http anybody on the way could swap the keys.
-    raise ProviderUnreachable("only https:// is fetched, and http:// from loopback", url=url)
+    return http.client.HTTPSConnection(authority, timeout=timeout, context=ssl.create_default_context())
+
+
+def _split(url: str) -> tuple[str, str]:
+    """Authority and request target (RFC 9112 §3.2.1): a query may follow the authority at once."""
+    rest = url.partition("://")[2]
+    authority = rest.partition("/")[0].partition("?")[0]
+    target = rest[len(authority) :]
+    return authority, target if target.startswith("/") else "/" + target
 
 
 def _exchange(connection: http.client.HTTPConnection, url: str, deadline: float, max_bytes: int) -> bytes:
-    target = "/" + url.partition("://")[2].partition("/")[2]
     connection.connect()
     connection.sock.settimeout(_left(deadline))
-    connection.request("GET", target, headers={"Accept": "application/json", "User-Agent": "tenantgate"})
+    connection.request("GET", _split(url)[1], headers={"Accept": "application/json", "User-Agent": "tenantgate"})
     connection.response_class = _response_within(deadline)
     response = connection.getresponse()
     if response.status != 200:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from tenantgate.tokens.forms import ALGORITHMS, is_plain_text, parse_issuer_url
+from tenantgate.tokens.forms import (
+    ALGORITHMS,
+    is_outward_url,
+    is_plain_text,
+    parse_issuer_url,
+    parse_parameter_name,
+)
 from tenantgate.tokens.records import Record
 
 # RFC 9068's type; plain `JWT` and none at all (the empty string), because most providers send access tokens so.
@@ -17,7 +23,9 @@ class IssuerPolicy(Record):
 
     `audience_claims` are looked at in turn, and the first one present must name one of `audiences`; `aud` must match
     whenever it is present. `token_types` are lower-case values of the header's `typ` without `application/`, the empty
-    string for a missing `typ`. `tenants` are those that the issuer may speak for; None is all.
+    string for a missing `typ`. `tenants` are those that the issuer may speak for; None is all. `discovery_url`: None is
+    the well-known path under the issuer, the empty string none at all: then `jwks_file` is where the keys are.
+    `logout_url` stands in for the provider's end-session endpoint.
     """
 
     __slots__ = ()
@@ -34,7 +42,10 @@ class IssuerPolicy(Record):
     scope_claims: tuple[str, ...] = ("scope", "scp")
     jwks_uri: str | None = None
     jwks_file: str | None = None
+    discovery_url: str | None = None
     allow_id_tokens: bool = False
+    logout_url: str | None = None
+    logout_redirect_param: str = "post_logout_redirect_uri"
 
 
 class Member(Record):
@@ -86,6 +97,16 @@ def _text(value: object) -> str:
     raise ValueError
 
 
+def _url(value: object) -> str:
+    if isinstance(value, str) and is_outward_url(value, loopback_http=True):
+        return value
+    raise ValueError
+
+
+def _parameter_name(value: object) -> str:
+    return parse_parameter_name(_text(value))
+
+
 def _flag(value: object) -> bool:
     if isinstance(value, bool):
         return value
@@ -93,11 +114,13 @@ def _flag(value: object) -> bool:
 
 
 _WORDS = "a list of texts, at least one"
-_URL = "an https:// URL without user info, query or fragment"
+_URL = "an https:// URL without user info or fragment"
 
 MEMBERS: tuple[Member, ...] = (
     Member(
-        "issuer", "issuer", _text, _URL, "", "`iss` of its tokens, compared exactly.",
+        "issuer", "issuer", _text, "a text", "",
+        "`iss` of its tokens, compared exactly. An https:// URL, or any text where `jwks_uri`, `discovery_url` or "
+        "`jwks_file` says where its keys are.",
     ),
     Member(
         "audiences", "audiences", _words, _WORDS, "",
@@ -134,15 +157,29 @@ MEMBERS: tuple[Member, ...] = (
         "claims.scope", "scope_claims", _words, _WORDS, '`["scope", "scp"]`', "Claims that hold scopes, all of them.",
     ),
     Member(
-        "jwks_uri", "jwks_uri", _text, _URL, "from discovery", "Where the issuer's key set is.",
+        "jwks_uri", "jwks_uri", _url, _URL, "from discovery", "Where the issuer's key set is.",
     ),
     Member(
         "jwks_file", "jwks_file", _text, "a text", "none",
-        "A file with its key set, so that a cold start fetches nothing (`tenantgate jwks bundle` writes it).",
+        "A file with its key set, so that a cold start fetches nothing (`tenantgate jwks bundle` writes it). Where the "
+        "issuer is no URL and nothing else says where its keys are, they come only from this file.",
+    ),
+    Member(
+        "discovery_url", "discovery_url", _url, _URL, "`<issuer>/.well-known/openid-configuration`",
+        "Where its discovery document is, when it isn't under the issuer. The document must name the same issuer.",
     ),
     Member(
         "allow_id_tokens", "allow_id_tokens", _flag, "true or false", "`false`",
         "Whether its ID tokens are accepted as bearer tokens.",
+    ),
+    Member(
+        "logout_url", "logout_url", _url, _URL, "the provider's end-session endpoint",
+        "Where a sign-out sends the browser, for the provider of `OIDC_ISSUER_URL` (`OIDC_LOGOUT_URL`).",
+    ),
+    Member(
+        "logout_redirect_param", "logout_redirect_param", _parameter_name, "the name of a query parameter",
+        "`post_logout_redirect_uri`",
+        "The parameter of `logout_url` that takes the URL to return to (`OIDC_LOGOUT_REDIRECT_PARAM`).",
     ),
 )  # fmt: skip
 
@@ -182,12 +219,27 @@ def _entry(number: int, entry: object, allow_loopback_http: bool) -> IssuerPolic
             continue
         try:
             value = member.parse(written.get(member.name))
-            if member.form is _URL:
-                parse_issuer_url(str(value), allow_loopback_http=allow_loopback_http)
+            if member.parse is _url and not is_outward_url(value, loopback_http=allow_loopback_http):
+                raise ValueError
         except ValueError:
             raise ValueError(f"entry {number}: {member.name} must be {member.form}") from None
         fields[member.field] = value
+    if "jwks_uri" not in fields and "discovery_url" not in fields:
+        fields |= _found_by(number, str(fields["issuer"]), fields, allow_loopback_http)
     return IssuerPolicy(**fields)  # type: ignore[arg-type]  # each member was parsed to its field's type
+
+
+def _found_by(number: int, issuer: str, fields: Mapping[str, object], allow_loopback_http: bool) -> dict[str, object]:
+    """How the keys are found of an issuer whose entry names no URL: under the issuer, or only in the file."""
+    try:
+        parse_issuer_url(issuer, allow_loopback_http=allow_loopback_http)
+    except ValueError as form:
+        if "jwks_file" in fields:
+            return {"discovery_url": ""}
+        raise ValueError(
+            f"entry {number}: issuer must be {form}, or have jwks_uri, discovery_url or jwks_file beside it"
+        ) from None
+    return {}
 
 
 def _flat(number: int, entry: Mapping[str, object]) -> dict[str, object]:

@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 from tenantgate.tokens.forms import (
     parse_audiences,
     parse_claim_names,
+    parse_issuer,
     parse_issuer_url,
     parse_list,
+    parse_parameter_name,
     parse_tenant_id_pattern,
+    parse_url,
     parse_whole_number,
 )
 from tenantgate.tokens.issuers import IssuerPolicy, parse_trusted_issuers
@@ -29,6 +32,7 @@ __all__ = [
     "parse_issuer_url",
     "parse_tenant_id_pattern",
     "parse_trusted_issuers",
+    "parse_url",
     "parse_whole_number",
     "token_policy",
 ]
@@ -40,6 +44,10 @@ VARIABLES: Mapping[str, str | None] = {
     "OIDC_CLIENT_ID": None,
     "OIDC_AUDIENCE": None,
     "OIDC_JWKS_FILE": None,
+    "OIDC_DISCOVERY_URL": None,
+    "OIDC_ACCESS_TOKEN_ISSUER": None,
+    "OIDC_LOGOUT_URL": None,
+    "OIDC_LOGOUT_REDIRECT_PARAM": None,
     "TRUSTED_ISSUERS": None,
     "JWT_TENANT_CLAIM_NAME": "tenant_id,organization_id,org_id",
     "TENANT_ID_PATTERN": "org-{uuid}",
@@ -53,7 +61,8 @@ VARIABLES: Mapping[str, str | None] = {
 class TokenPolicy(Record):
     """What the verifier demands. `issuers[0]` is the one that `OIDC_ISSUER_URL` names, when it is set.
 
-    `tenant_id_pattern` is used with `fullmatch`. Times are whole seconds.
+    `access_token_issuer`: whose access tokens come with that one's ID tokens, when it isn't the same issuer; one of
+    `issuers`. `tenant_id_pattern` is used with `fullmatch`. Times are whole seconds.
     """
 
     __slots__ = ()
@@ -65,6 +74,7 @@ class TokenPolicy(Record):
     leeway_seconds: int = 60
     jwks_cache_ttl_seconds: int = 3600
     jwks_max_age_seconds: int = 86400
+    access_token_issuer: str | None = None
 
 
 class PolicyError(ValueError):
@@ -108,6 +118,10 @@ def token_policy(values: Mapping[str, str]) -> TokenPolicy:
     reader = _Reader(values)
     local = reader.text("ENVIRONMENT") in ("development", "test")
     issuers = _issuers(reader, local)
+    access_token_issuer = reader.read("OIDC_ACCESS_TOKEN_ISSUER", parse_issuer, None)
+    if access_token_issuer is not None and access_token_issuer not in {issuer.issuer for issuer in issuers}:
+        # Its audiences and tenants have to be written out: a pair is no reason to believe an issuer.
+        reader.problems.append(("OIDC_ACCESS_TOKEN_ISSUER", "an issuer that has an entry in TRUSTED_ISSUERS"))
     ttl = reader.whole_number("JWKS_CACHE_TTL_SECONDS", 1, 86400)
     max_age = reader.whole_number("JWKS_MAX_AGE_SECONDS", 1, 31536000)
     if max_age < ttl and not any(variable.startswith("JWKS_") for variable, _ in reader.problems):
@@ -127,6 +141,7 @@ def token_policy(values: Mapping[str, str]) -> TokenPolicy:
         leeway_seconds=leeway,
         jwks_cache_ttl_seconds=ttl,
         jwks_max_age_seconds=max_age,
+        access_token_issuer=access_token_issuer,
     )
 
 
@@ -136,16 +151,45 @@ def _issuers(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:
     trusted = reader.read(
         "TRUSTED_ISSUERS", lambda text: parse_trusted_issuers(text, allow_loopback_http=local), no_issuers
     )
-    issuer = reader.read("OIDC_ISSUER_URL", lambda text: parse_issuer_url(text, allow_loopback_http=local), "")
+    login = _login_settings(reader, local)
+    own = [entry for entry in trusted if entry.issuer == reader.text("OIDC_ISSUER_URL")]
+    elsewhere = bool(reader.text("OIDC_DISCOVERY_URL") or (own and own[0].discovery_url))
+
+    def login_issuer(text: str) -> str:
+        if elsewhere:
+            return parse_issuer(text)
+        try:
+            return parse_issuer_url(text, allow_loopback_http=local)
+        except ValueError as form:
+            raise ValueError(f"{form}, or OIDC_DISCOVERY_URL set beside it") from None
+
+    issuer = reader.read("OIDC_ISSUER_URL", login_issuer, "")
     if not issuer:
         if not reader.text("OIDC_ISSUER_URL") and not reader.text("TRUSTED_ISSUERS"):
             reader.problems.append(("OIDC_ISSUER_URL", "the issuer whose tokens are accepted, an https:// URL"))
         return trusted
-    own = [entry for entry in trusted if entry.issuer == issuer]
     if not own:
         client_id = reader.read("OIDC_CLIENT_ID", lambda text: parse_list(text, what="client ids"), nothing)
         audiences = reader.read("OIDC_AUDIENCE", parse_audiences, client_id)
         if not audiences and not reader.text("OIDC_AUDIENCE"):
             reader.problems.append(("OIDC_AUDIENCE", "the audience of the access tokens (or set OIDC_CLIENT_ID)"))
         own = [IssuerPolicy(issuer, audiences, jwks_file=reader.text("OIDC_JWKS_FILE") or None)]
+    if login:
+        own = [own[0].__replace__(**login)]  # type: ignore[arg-type]  # parsed to their fields' types
+        if "logout_redirect_param" in login and own[0].logout_url is None:
+            reader.problems.append(("OIDC_LOGOUT_REDIRECT_PARAM", "left out, or OIDC_LOGOUT_URL set beside it"))
     return (*own, *(entry for entry in trusted if entry.issuer != issuer))
+
+
+def _login_settings(reader: _Reader, local: bool) -> dict[str, object]:
+    """What variables say of the login issuer beyond its entry; they win over the entry's members."""
+
+    def url(text: str) -> str:
+        return parse_url(text, allow_loopback_http=local)
+
+    read = {
+        "discovery_url": reader.read("OIDC_DISCOVERY_URL", url, None),
+        "logout_url": reader.read("OIDC_LOGOUT_URL", url, None),
+        "logout_redirect_param": reader.read("OIDC_LOGOUT_REDIRECT_PARAM", parse_parameter_name, None),
+    }
+    return {name: value for name, value in read.items() if value is not None}

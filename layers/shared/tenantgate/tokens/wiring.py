@@ -45,26 +45,43 @@ def jwks_cache(policy: TokenPolicy, *, timings: Timings | None = None) -> JwksCa
 
 
 def jwks_loader(issuer: IssuerPolicy) -> LoadJwks:
-    """Fetches the issuer's key set: from its `jwks_uri`, or from where its metadata says."""
+    """Fetches the issuer's key set: from its `jwks_uri`, or from where its metadata says.
+
+    Where neither is known, the issuer's file is the source, and a changed one counts when the keys are next due.
+    """
 
     def load(timeout: float) -> Mapping[str, object]:
+        if issuer.jwks_uri is None and issuer.discovery_url == "":
+            return _key_set_in(issuer.jwks_file)
         # Imported here: with a bundled key set, a cold start fetches nothing.
-        from tenantgate.tokens.discovery import provider_directory  # noqa: PLC0415
+        from tenantgate.tokens.discovery import endpoint, provider_directory, well_known_url  # noqa: PLC0415
         from tenantgate.tokens.fetch import fetch_json  # noqa: PLC0415
 
         if issuer.jwks_uri is not None:
             return fetch_json(issuer.jwks_uri, timeout=timeout)
         directory = provider_directory()
         deadline = time.monotonic() + timeout
-        metadata = directory.metadata(issuer.issuer, timeout=timeout)
+        metadata = directory.metadata(issuer.issuer, issuer.discovery_url, timeout=timeout)
         try:
-            return fetch_json(str(metadata["jwks_uri"]), timeout=max(0.1, deadline - time.monotonic()))
+            source = issuer.discovery_url or well_known_url(issuer.issuer)
+            jwks_uri = endpoint(metadata, "jwks_uri", source=source)
+            if jwks_uri is None:
+                raise ProviderUnreachable("the provider's metadata has no jwks_uri", issuer=issuer.issuer)
+            return fetch_json(jwks_uri, timeout=max(0.1, deadline - time.monotonic()))
         except ProviderUnreachable:
             # It may have moved: ask where it is next time.
-            directory.doubt(issuer.issuer)
+            directory.doubt(issuer.issuer, issuer.discovery_url)
             raise
 
     return load
+
+
+def _key_set_in(path: str | None) -> Mapping[str, object]:
+    try:
+        with open(path or "", "rb") as file:  # noqa: PTH123 - pathlib is an import that the authorizer can do without
+            return json_object(file.read(), "key set")
+    except (OSError, MalformedToken) as problem:
+        raise ProviderUnreachable("the issuer's key file is unusable", file=path, problem=str(problem)) from None
 
 
 def _bundle_reader(path: str | None) -> Callable[[], Bundle | None]:

@@ -1,0 +1,208 @@
+"""Providers that differ from the textbook: odd discovery, two issuers, sign-out pages of their own, words in errors."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from tests.support.browser import Browser
+from tests.support.login_app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, running_login_app, sign_in
+from tests.support.misbehaving_provider import CLIENT_ID, CLIENT_SECRET, TENANT, Answer, Claims, MisbehavingProvider
+
+JSON = "application/json"
+AUDIENCE = "https://api.example.test"
+STS = "https://sts.example.test/tenant/"
+
+
+def _trusting(provider: MisbehavingProvider, *issuers: str) -> str:
+    entry = {"audiences": [AUDIENCE], "tenants": "*", "jwks_uri": f"{provider.issuer}/jwks"}
+    return json.dumps([{"issuer": issuer, **entry} for issuer in issuers])
+
+
+def _refused(browser: Browser, app: LoginApp) -> Claims:
+    answer = sign_in(browser, app)
+    assert answer.status_code >= 400
+    error: Claims = answer.json()["error"]
+    return error
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"registration_endpoint": None}, id="null-registration"),
+        pytest.param({"userinfo_endpoint": ""}, id="empty-userinfo"),
+        pytest.param({"userinfo_endpoint": "http://provider.example/me"}, id="userinfo-in-the-clear"),
+        pytest.param({"end_session_endpoint": "http://provider.example/out"}, id="end-session-in-the-clear"),
+        pytest.param({"token_endpoint_auth_methods_supported": None}, id="null-methods"),
+        pytest.param({"token_endpoint_auth_methods_supported": []}, id="no-methods"),
+    ],
+)
+def test_a_discovery_member_that_a_sign_in_does_not_use_decides_nothing(
+    changes: dict[str, object], browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.edit_metadata = lambda metadata: metadata | changes
+    assert sign_in(browser, app).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"authorization_endpoint": None}, id="null-authorization"),
+        pytest.param({"token_endpoint": ""}, id="empty-token"),
+        pytest.param({"token_endpoint_auth_methods_supported": ["none"]}, id="no-methods"),
+    ],
+)
+def test_a_sign_out_needs_nothing_of_a_sign_in(
+    changes: dict[str, object], browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.edit_metadata = lambda metadata: metadata | changes
+    headers = {"authorization": f"Bearer {provider.access_token()}"}
+    answer = browser.post_json(app.logout_url, {}, headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["logout_url"].startswith(f"{provider.issuer}/end_session?")
+
+
+def test_an_unusable_end_session_endpoint_hides_no_sign_out(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.edit_metadata = lambda metadata: metadata | {"end_session_endpoint": "javascript:alert(1)"}
+    assert browser.get(returned_to(browser, app)).status_code == 303
+    answer = browser.post_json(app.logout_url, {}, headers={"origin": app.base})
+    assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
+    assert "signed out here" in answer.json()["error"]["detail"]
+    assert "javascript" not in answer.text
+    assert not app.store.rows
+
+
+class TestTwoIssuers:
+    def test_a_stated_pair_signs_in(self, browser: Browser, provider: MisbehavingProvider) -> None:
+        provider.edit_access_token = lambda claims: claims | {"iss": STS}
+        variables = {"OIDC_ACCESS_TOKEN_ISSUER": STS, "TRUSTED_ISSUERS": _trusting(provider, STS)}
+        with running_login_app(provider.issuer, variables=variables) as app:
+            assert sign_in(browser, app).status_code == 200
+
+    def test_a_trusted_issuer_without_a_stated_pair_is_refused(
+        self, browser: Browser, provider: MisbehavingProvider
+    ) -> None:
+        provider.edit_access_token = lambda claims: claims | {"iss": STS}
+        with running_login_app(provider.issuer, variables={"TRUSTED_ISSUERS": _trusting(provider, STS)}) as app:
+            error = _refused(browser, app)
+            assert error["code"] == "AUTH_009"
+            assert "OIDC_ACCESS_TOKEN_ISSUER" in error["detail"]
+
+    @pytest.mark.parametrize("third", ["https://other.example.test/", None])
+    def test_only_the_very_pair_is_accepted(
+        self, third: str | None, browser: Browser, provider: MisbehavingProvider
+    ) -> None:
+        # Mix-up: another issuer that this API trusts must not have its access token ride on this sign-in.
+        provider.edit_access_token = lambda claims: claims | {"iss": third or provider.issuer}
+        trusted = _trusting(provider, STS, "https://other.example.test/")
+        variables = {"OIDC_ACCESS_TOKEN_ISSUER": STS, "TRUSTED_ISSUERS": trusted}
+        with running_login_app(provider.issuer, variables=variables) as app:
+            assert _refused(browser, app)["code"] == "AUTH_009"
+
+    def test_the_pair_is_for_access_tokens_not_for_id_tokens(
+        self, browser: Browser, provider: MisbehavingProvider
+    ) -> None:
+        provider.edit_access_token = lambda claims: claims | {"iss": STS}
+        provider.edit_id_token = lambda claims: claims | {"iss": STS}
+        variables = {"OIDC_ACCESS_TOKEN_ISSUER": STS, "TRUSTED_ISSUERS": _trusting(provider, STS)}
+        with running_login_app(provider.issuer, variables=variables) as app:
+            assert _refused(browser, app)["code"] == "AUTH_008"
+
+    def test_the_pairs_tenants_are_those_of_its_entry(self, browser: Browser, provider: MisbehavingProvider) -> None:
+        provider.edit_access_token = lambda claims: claims | {"iss": STS}
+        entries = json.loads(_trusting(provider, STS))
+        entries[0]["tenants"] = ["org-00000000-0000-4000-8000-000000000000"]
+        assert TENANT not in entries[0]["tenants"]
+        variables = {"OIDC_ACCESS_TOKEN_ISSUER": STS, "TRUSTED_ISSUERS": json.dumps(entries)}
+        with running_login_app(provider.issuer, variables=variables) as app:
+            error = _refused(browser, app)
+            assert error["code"] == "AUTH_005"
+            assert "TRUSTED_ISSUERS" in error["detail"]
+
+
+class TestStatedLogoutUrl:
+    VARIABLES = {  # noqa: RUF012
+        "OIDC_LOGOUT_URL": "https://auth.example.test/logout?x=y&client_id=theirs",
+        "OIDC_LOGOUT_REDIRECT_PARAM": "logout_uri",
+    }
+
+    def test_gets_client_and_redirect_and_no_id_token(self, browser: Browser, provider: MisbehavingProvider) -> None:
+        with running_login_app(provider.issuer, variables=self.VARIABLES) as app:
+            assert browser.get(returned_to(browser, app)).status_code == 303
+            body = {"redirect_uri": ALLOWED_ORIGIN + "/bye?a=b&c=d"}
+            answer = browser.post_json(app.logout_url, body, headers={"origin": app.base})
+            url = urlsplit(answer.json()["logout_url"])
+            assert (url.scheme, url.netloc, url.path) == ("https", "auth.example.test", "/logout")
+            assert parse_qsl(url.query) == [("x", "y"), ("client_id", CLIENT_ID), ("logout_uri", body["redirect_uri"])]
+            assert not app.store.rows
+
+    def test_needs_no_provider(self, browser: Browser, provider: MisbehavingProvider) -> None:
+        with running_login_app(provider.issuer, variables=self.VARIABLES) as app:
+            assert browser.get(returned_to(browser, app)).status_code == 303
+            provider.answers["/.well-known/openid-configuration"] = Answer(status=503)
+            assert browser.post_json(app.logout_url, {}, headers={"origin": app.base}).status_code == 200
+
+    def test_takes_no_redirect_of_another_origin(self, browser: Browser, provider: MisbehavingProvider) -> None:
+        with running_login_app(provider.issuer, variables=self.VARIABLES) as app:
+            assert browser.get(returned_to(browser, app)).status_code == 303
+            answer = browser.post_json(
+                app.logout_url, {"redirect_uri": "https://evil.example/"}, headers={"origin": app.base}
+            )
+            assert code_of(answer) == "AUTH_006"
+            assert len(app.store.rows) == 1
+
+
+type Captured = pytest.CaptureFixture[str]
+
+
+class TestProvidersWords:
+    @pytest.mark.parametrize("status", [200, 400, 401])
+    def test_a_token_endpoints_description_is_logged_and_not_told(
+        self,
+        status: int,
+        browser: Browser,
+        app: LoginApp,
+        provider: MisbehavingProvider,
+        capsys: Captured,
+    ) -> None:
+        said = f"Wrong client.\r\nSecret {CLIENT_SECRET} is bad " + "x" * 5000
+        provider.answers["/token"] = Answer.of_json({"error": "invalid_client", "error_description": said}, status)
+        answer = sign_in(browser, app)
+        assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
+        assert "Wrong client" not in answer.text
+        log = capsys.readouterr()
+        text = log.out + log.err
+        assert "Wrong client. Secret" in text
+        assert CLIENT_SECRET not in text
+        assert "x" * 400 not in text
+
+    def test_a_refused_codes_description_is_logged_and_not_told(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider, capsys: Captured
+    ) -> None:
+        provider.answers["/token"] = Answer.of_json(
+            {"error": "invalid_grant", "error_description": "The code was redeemed already"}, 400
+        )
+        answer = sign_in(browser, app)
+        assert code_of(answer) == "AUTH_001"
+        assert "redeemed" not in answer.text
+        log = capsys.readouterr()
+        assert "The code was redeemed already" in log.out + log.err
+
+    def test_an_authorization_errors_description_is_logged_and_not_told(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider, capsys: Captured
+    ) -> None:
+        provider.edit_authorization_answer = lambda answer: {
+            "error": "access_denied",
+            "error_description": "The user\r\nis not assigned to eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+            "state": answer["state"],
+            "iss": answer["iss"],
+        }
+        answer = browser.get(returned_to(browser, app), accept=JSON)
+        assert code_of(answer) == "AUTH_001"
+        assert "assigned" not in answer.text
+        log = capsys.readouterr()
+        assert "eyJhbGciOiJSUzI1NiJ9" not in log.out + log.err
