@@ -44,6 +44,25 @@ A JSON list with one object for each issuer whose tokens are accepted. `claims.x
 |---|---|---|---|
 """
 
+_PROXIES = """\
+
+## Outward calls and proxies
+
+Discovery documents, key sets, the token endpoint and AWS are all reached the same way. Where `HTTPS_PROXY` (or
+`https_proxy`, which wins) is set, each call tunnels through that proxy (`CONNECT`), so the proxy sees host and port
+only. The form is `http://[user:password@]host[:port]`; the port is 80 unless it is written, and a reserved character
+in user or password is percent-encoded. A proxy that is itself reached over TLS, or by SOCKS, is not supported: its
+URL stops start-up, and where nothing checks at start-up (the authorizer), the first fetch reports the variable's
+name.
+
+`NO_PROXY` (or `no_proxy`, which wins) lists the exceptions, comma-separated: a host name stands for itself and all
+names below it, `host:port` only for that port, `*` for everything. Address ranges are not understood. Loopback
+addresses are never proxied. `HTTP_PROXY` and `ALL_PROXY` have no effect: plain http is only for loopback. boto3
+(Secrets Manager, KMS, RDS) reads the same two variables in the same way. The database is not reached through a proxy.
+Certificates are checked by the system's roots, or those that `SSL_CERT_FILE` names, for providers; boto3 has its own
+(`AWS_CA_BUNDLE`).
+"""
+
 _SECRETS = """\
 
 ## Secrets
@@ -105,7 +124,7 @@ def configuration_page() -> str:
         for v in variables()
     ]
     members = [f"| `{m.name}` | {m.form} | {m.default or 'required'} | {m.meaning} |" for m in MEMBERS]
-    return _HEAD + "\n".join(rows) + "\n" + _TRUSTED_ISSUERS + "\n".join(members) + "\n" + _SECRETS
+    return _HEAD + "\n".join(rows) + "\n" + _TRUSTED_ISSUERS + "\n".join(members) + "\n" + _PROXIES + _SECRETS
 
 
 def env_example() -> str:

@@ -36,6 +36,8 @@ DEVELOPMENT_BASE_URL = "http://127.0.0.1:3000"
 SECRET_VARIABLES = frozenset(
     {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS"}
 )
+# They may carry a password, too.
+PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy")
 # What a process may be handed in its environment instead of by Secrets Manager.
 SECRET_NAMES = ("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
 
@@ -54,7 +56,7 @@ class SettingsError(Exception):
 def _shown(variable: str, values: Mapping[str, str]) -> str:
     if not values.get(variable):
         return "is not set"
-    if variable in SECRET_VARIABLES:
+    if variable in SECRET_VARIABLES or variable in PROXY_VARIABLES:
         return "(a secret, not shown)"
     value = values[variable]
     return f"is {value if len(value) <= 120 else value[:117] + '...'!r}"
@@ -357,9 +359,22 @@ def _validated[T: Settings](build: Callable[[], T], values: Mapping[str, str]) -
     except PolicyError as error:
         for variable, problem in error.problems:
             problems.setdefault(variable, problem)
+    problems |= _proxy_problem(values)
     if settings is None or problems:
         raise SettingsError(problems, values)
     return settings
+
+
+def _proxy_problem(values: Mapping[str, str]) -> dict[str, str]:
+    if not any(values.get(name) for name in PROXY_VARIABLES):
+        return {}
+    from tenantgate.tokens.proxy import MalformedProxy, configured_proxy  # noqa: PLC0415  (few have one)
+
+    try:
+        configured_proxy(values)
+    except MalformedProxy as problem:
+        return {problem.variable: str(problem)}
+    return {}
 
 
 def _told(message: str) -> str:

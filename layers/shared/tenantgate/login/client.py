@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 from tenantgate.errors import IdTokenRefused, ProviderTimeout, ProviderUnreachable
 from tenantgate.login.models import ProviderTokens
@@ -25,6 +25,8 @@ from tenantgate.service_errors import InvalidAuthorizationCode
 
 if TYPE_CHECKING:
     import ssl
+
+    import httpx2
 
 logger = logging.getLogger(__name__)
 
@@ -120,9 +122,12 @@ class ProviderClient:
         self, method: str, url: str, *, headers: Mapping[str, str], form: Mapping[str, str] | None = None
     ) -> tuple[int, Mapping[str, object] | None]:
         """Status and JSON object (None when the body is none)."""
+        import ssl  # noqa: PLC0415
+
         import httpx2  # noqa: PLC0415
 
-        self._tls = self._tls or httpx2.create_ssl_context()
+        # The roots that discovery and key sets are checked by, too.
+        self._tls = self._tls or ssl.create_default_context()
         limits = httpx2.Timeout(self._timeouts.read, connect=self._timeouts.connect)
         raw = bytearray()
         try:
@@ -130,7 +135,9 @@ class ProviderClient:
             # code can't be sent twice.
             async with (
                 asyncio.timeout(self._timeouts.total),
-                httpx2.AsyncClient(verify=self._tls, timeout=limits, follow_redirects=False) as http,
+                httpx2.AsyncClient(
+                    verify=self._tls, timeout=limits, follow_redirects=False, trust_env=False, proxy=_proxy(url)
+                ) as http,
                 http.stream(
                     method, url, headers=dict(headers), data=dict(form) if form is not None else None
                 ) as answer,
@@ -144,6 +151,22 @@ class ProviderClient:
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ProviderUnreachable("the provider can't be reached", failure=type(error).__name__) from None
         return answer.status_code, _json_object(bytes(raw))
+
+
+def _proxy(url: str) -> httpx2.Proxy | None:
+    """The one that discovery and key sets are fetched through, too; httpx2 would read the variables in its own way."""
+    import httpx2  # noqa: PLC0415
+
+    from tenantgate.tokens.proxy import MalformedProxy, proxy_for  # noqa: PLC0415
+
+    parts = urlsplit(url)
+    try:
+        proxy = proxy_for(parts.netloc) if parts.scheme == "https" else None
+    except MalformedProxy as problem:
+        raise ProviderUnreachable("the proxy setting is malformed", variable=problem.variable) from None
+    if proxy is None:
+        return None
+    return httpx2.Proxy(proxy.url, auth=None if proxy.user is None else (proxy.user, proxy.password))
 
 
 def _json_object(raw: bytes) -> Mapping[str, object] | None:

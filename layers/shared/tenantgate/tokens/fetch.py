@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 MAX_BYTES = 256 * 1024
+# What `http.client` says then, and the status after it.
+_REFUSED_TUNNEL = "Tunnel connection failed: "
 
 
 class FetchJson(Protocol):
@@ -45,6 +47,9 @@ def fetch_json(url: str, *, timeout: float, max_bytes: int = MAX_BYTES) -> Mappi
     except TimeoutError:
         raise ProviderTimeout("the provider answered too slowly", url=url, seconds=timeout) from None
     except (OSError, http.client.HTTPException) as failure:
+        if str(failure).startswith(_REFUSED_TUNNEL):
+            status = str(failure).removeprefix(_REFUSED_TUNNEL)[:3]
+            raise ProviderUnreachable("the proxy refused the connection", url=url, actual=status) from None
         raise ProviderUnreachable("the provider can't be reached", url=url, failure=type(failure).__name__) from failure
     finally:
         connection.close()
@@ -65,7 +70,21 @@ def _connection(url: str, timeout: float) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(authority, timeout=timeout)
     import ssl  # noqa: PLC0415
 
-    return http.client.HTTPSConnection(authority, timeout=timeout, context=ssl.create_default_context())
+    from tenantgate.tokens.proxy import MalformedProxy, proxy_for  # noqa: PLC0415
+
+    try:
+        proxy = proxy_for(authority)
+    except MalformedProxy as problem:
+        raise ProviderUnreachable("the proxy setting is malformed", variable=problem.variable) from None
+    context = ssl.create_default_context()
+    if proxy is None:
+        return http.client.HTTPSConnection(authority, timeout=timeout, context=context)
+    connection = http.client.HTTPSConnection(proxy.host, proxy.port, timeout=timeout, context=context)
+    headers = {"User-Agent": "tenantgate"}
+    if proxy.authorization is not None:
+        headers["Proxy-Authorization"] = proxy.authorization
+    connection.set_tunnel(authority, headers=headers)
+    return connection
 
 
 def _split(url: str) -> tuple[str, str]:
@@ -77,10 +96,11 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def _exchange(connection: http.client.HTTPConnection, url: str, deadline: float, max_bytes: int) -> bytes:
+    # Before connecting: a proxy's answer has the same deadline.
+    connection.response_class = _response_within(deadline)
     connection.connect()
     connection.sock.settimeout(_left(deadline))
     connection.request("GET", _split(url)[1], headers={"Accept": "application/json", "User-Agent": "tenantgate"})
-    connection.response_class = _response_within(deadline)
     response = connection.getresponse()
     if response.status != 200:
         raise ProviderUnreachable("the provider's answer is not 200", url=url, actual=response.status)
