@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.report import replace_section
-from tenantgate.access.policies import MethodArn, PolicyCompiler, compile_policy
+from tenantgate.access.policies import MethodArn, compile_policy
+from tenantgate.access.policy_compiler import PolicyCompiler
 from tenantgate.access.principal import Principal
 from tenantgate.access.rules import ApiRules, RuleSet
 from tenantgate.access.rules_file import as_json, load_rules

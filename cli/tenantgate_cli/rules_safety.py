@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tenantgate.access.policies import TOO_LARGE, PolicyCompiler
-from tenantgate.access.route_match import GREEDY, PARAMETER, Segments, walk
+from tenantgate.access.policies import first_incomplete
+from tenantgate.access.policy_compiler import TOO_LARGE
+from tenantgate.access.route_match import GREEDY, PARAMETER, Segments, covers, segments, walk
 from tenantgate.access.route_overlap import more_specific
-from tenantgate.access.rules import ANY, METHODS, ApiRules, RouteRule, segments
+from tenantgate.access.rules import ANY, METHODS, ApiRules, RouteRule
 from tenantgate_cli.rules_template import Guard, GuardedRoute
 
 
@@ -79,7 +80,7 @@ def _caching(guard: Guard, rules: ApiRules, where: WhereIs) -> Iterator[tuple[st
                 "give each rule a route of its own in the template, or " + _NO_CACHE,
             )
         return
-    weak = PolicyCompiler(rules).first_incomplete()
+    weak = first_incomplete(rules, decoded=not guard.rest)
     if weak is None:
         return
     key = "" if guard.token else ", put context.path and context.httpMethod into the identity source"
@@ -96,7 +97,7 @@ def _guards(guard: Guard, rule: RouteRule) -> bool:
         return True
     shape = segments(rule.pattern)
     return any(
-        route.path is None or (_covers(_shape(route), shape) and route.method in (rule.method, ANY))
+        route.path is None or (covers(_shape(route), shape) and route.method in (rule.method, ANY))
         for route in guard.routes
     )
 
@@ -109,7 +110,7 @@ def _uncovered(route: GuardedRoute, rules: ApiRules) -> str | None:
     methods = METHODS if route.method == ANY else (route.method,)
     if rules.every_route_listed:
         for method in methods:
-            if not any(_covers(shape, own) and (method in by or ANY in by) for shape, by in walk(rules.trie.root)):
+            if not any(covers(shape, own) and (method in by or ANY in by) for shape, by in walk(rules.trie.root)):
                 return f"no rule takes all its {method} requests, though the rules promise every_route_listed"
         return None
     deciding = _deciding(own, rules)
@@ -138,35 +139,20 @@ def _goes_elsewhere(method: str, shape: Segments, own: Segments, guard: Guard) -
         other.path is not None
         and other.method == method
         and _shape(other) != own
-        and _covers(own, _shape(other))
-        and _covers(_shape(other), shape)
+        and covers(own, _shape(other))
+        and covers(_shape(other), shape)
         for other in guard.routes or ()
     )
 
 
 def _deciding(own: Segments, rules: ApiRules) -> list[dict[str, RouteRule]]:
-    return [by for shape, by in walk(rules.trie.root) if _covers(shape, own)] + [
+    return [by for shape, by in walk(rules.trie.root) if covers(shape, own)] + [
         by for _, by in more_specific(rules.trie, own)
     ]
 
 
 # Stands for every value that no rule has as a literal.
 _SAMPLE = {PARAMETER: "\x00", GREEDY: "\x00/\x00/\x00"}
-
-
-def _covers(shape: Segments, other: Segments) -> bool:
-    """Whether `shape` takes every path of `other`."""
-    for index, segment in enumerate(shape):
-        if segment == GREEDY:
-            return len(other) > index and other[index:] != ("",)
-        if index >= len(other) or other[index] == GREEDY:
-            return False
-        if segment == PARAMETER:
-            if not other[index]:
-                return False
-        elif segment != other[index]:
-            return False
-    return len(shape) == len(other)
 
 
 def _shape(route: GuardedRoute) -> Segments:

@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING
 
 from tenantgate.access.answers import NOBODY, answer, deny_all, statement
 from tenantgate.access.bearer import BearerCredential, bearer_token
-from tenantgate.access.events import APPSYNC, HTTP_2, UNKNOWN, WEBSOCKET, AuthorizerCall, MalformedEvent, read_event
+from tenantgate.access.events import (
+    APPSYNC,
+    HTTP_1,
+    HTTP_2,
+    HTTP_2_POLICY,
+    UNKNOWN,
+    WEBSOCKET,
+    AuthorizerCall,
+    MalformedEvent,
+    read_event,
+)
 from tenantgate.access.principal import Principal
 from tenantgate.access.rules import Decision, RuleSet
 from tenantgate.context import RequestContext, begin_request, choose_request_id
@@ -25,6 +35,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# Those of HTTP APIs.
+_DECODED_ARNS = frozenset({HTTP_1, HTTP_2_POLICY})
 _ANSWERS_FOR_ONE_ROUTE = frozenset({HTTP_2, APPSYNC, WEBSOCKET})
 
 
@@ -66,13 +78,13 @@ class Authorizer:
     def _principal(self, call: AuthorizerCall) -> Principal | None:
         """Who calls; None for a caller without a credential on a public route."""
         authorization = call.authorization()
-        if authorization is None and self._rules.is_public(call.api_id, call.method, call.path):
+        if authorization is None and self._rules.is_public(call.api_id, call.method, call.path, route=call.route):
             return None
         return self._credential.principal(bearer_token(authorization))
 
     def _answer(self, call: AuthorizerCall, principal: Principal | None, request: RequestContext) -> Answer:
         now = self._clock()
-        decision = self._rules.decide(call.api_id, call.method, call.path, principal, now=now)
+        decision = self._rules.decide(call.api_id, call.method, call.path, principal, now=now, route=call.route)
         context: dict[str, ContextValue] = {"request_id": request.request_id}
         if not decision.allowed:
             receipt = _rule_receipt(decision)
@@ -102,14 +114,22 @@ class Authorizer:
             # An API of this kind has one guarded route.
             return statement("Allow" if allowed else "Deny", call.arn)
         # Imported here: an API that takes simple responses compiles no policies.
-        from tenantgate.access.policies import MethodArn, compile_policy  # noqa: PLC0415
+        from tenantgate.access.policies import MethodArn, compile_policy, without_own_path  # noqa: PLC0415
 
         # The whole policy whether or not it allows this route: API Gateway reuses it for the others.
-        policy = compile_policy(self._rules.for_api(call.api_id), principal, arn=MethodArn.parse(call.arn), now=now)
+        arn = MethodArn.parse(call.arn)
+        policy = compile_policy(
+            self._rules.for_api(call.api_id),
+            principal,
+            arn=arn,
+            now=now,
+            decoded=call.kind in _DECODED_ARNS,
+            route=call.route,
+        )
         if not policy.complete:
             context = {"api_id": call.api_id, "reason": policy.reason}
             _log.warning("policy is for one route alone, and mustn't be cached", extra={"context": context})
-        return policy.document
+        return policy.document if allowed else without_own_path(policy.document, arn)
 
 
 def _begin(call: AuthorizerCall, function_request_id: str | None) -> RequestContext:

@@ -19,20 +19,35 @@ FILES = {
     "appsync": "appsync",
 }
 SHAPES = tuple(FILES)
+# The same requests by a custom domain, whose base path is in the event's path and not in the ARN.
+CUSTOM_DOMAINS = {
+    "rest-request": "rest_request_custom_domain",
+    "http-1.0": "http_1_custom_domain",
+    "http-2.0": "http_2_custom_domain",
+}
 
 
 @cache
-def _text(shape: str) -> str:
-    return (_EVENTS / f"{FILES[shape]}.json").read_text(encoding="utf-8")
+def _text(file: str) -> str:
+    return (_EVENTS / f"{file}.json").read_text(encoding="utf-8")
+
+
+def custom_domain_event(shape: str, token: str) -> dict[str, Any]:
+    """The shape's event of a custom domain, with this token."""
+    return _with_token(_text(CUSTOM_DOMAINS[shape]), token)
+
+
+def _with_token(text: str, token: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(text.replace("{token}", json.dumps(token)[1:-1]))
+    return event
 
 
 def authorizer_event(shape: str, token: str | None) -> dict[str, Any]:
     """The shape's event with this token; without one, as a client that sends no credential makes it."""
-    text = _text(shape)
+    text = _text(FILES[shape])
     if token is not None:
-        event: dict[str, Any] = json.loads(text.replace("{token}", json.dumps(token)[1:-1]))
-        return event
-    event = json.loads(text)
+        return _with_token(text, token)
+    event: dict[str, Any] = json.loads(text)
     for members in ("headers", "multiValueHeaders", "requestHeaders"):
         for name in [name for name in event.get(members, {}) if name.lower() == "authorization"]:
             del event[members][name]

@@ -6,7 +6,7 @@ TenantgateError
 ├── SessionEnded                AUTH_020        CrossSiteRequest            AUTH_021
 ├── AuthorizationRequestRefused AUTH_040        SignInFormRefused           AUTH_041
 ├── ValidationFailed, MalformedBody, BodyTooLarge, UnsupportedMediaType,
-│   NotFound, MethodNotAllowed                                              VAL_001 … VAL_006
+│   NotFound, MethodNotAllowed, AmbiguousRequest                            VAL_001 … VAL_007
 ├── DatabaseUnreachable         SYS_001         SecretsUnavailable          SYS_002
 └── MigrationBusy               SYS_007         MigrationFailed             SYS_008
 """
@@ -119,6 +119,13 @@ VAL_006 = register(
     cause="The path exists, but not for this method.",
     remedy="Use one of the methods in the `Allow` header.",
 )
+VAL_007 = register(
+    "VAL_007",
+    400,
+    "The request can be read in more than one way",
+    cause="The path has a control character, a header that counts once came twice, or `Host` isn't a host.",
+    remedy="Send one `Host`, `Origin`, `Content-Type` and `Content-Length`, and a path without control characters.",
+)
 SYS_001 = register(
     "SYS_001",
     503,
@@ -203,6 +210,10 @@ class NotFound(TenantgateError):
 
 class MethodNotAllowed(TenantgateError):
     error = VAL_006
+
+
+class AmbiguousRequest(TenantgateError):
+    error = VAL_007
 
 
 class DatabaseUnreachable(TenantgateError):

@@ -37,6 +37,7 @@ def _run(bundle: Path, *authorizations: str, **variables: str) -> subprocess.Com
     for number, authorization in enumerate(authorizations):
         event = authorizer_event("http-2.0", "")
         event["routeArn"] = "arn:aws:execute-api:eu-central-1:123456789012:abcdef1234/$default/GET/api/v1/auth/me"
+        event |= {"rawPath": "/api/v1/auth/me", "routeKey": "GET /api/v1/auth/me"}
         event["identitySource"] = [authorization]
         event["headers"] |= {"authorization": authorization}
         event["requestContext"]["requestId"] = f"gateway-{number}"

@@ -21,5 +21,5 @@ def test_it_lists_every_reason_of_a_denial() -> None:
     source = (ROOT / "layers/shared/tenantgate/access/rules.py").read_text(encoding="utf-8")
     reasons = set(re.findall(r'(?:Decision\(False, |_denied\()"(\w+)"', source))
 
-    assert len(reasons) == 9
+    assert len(reasons) == 10
     assert [reason for reason in reasons if f"`{reason}`" not in PAGE] == []

@@ -149,17 +149,26 @@ def test_a_denied_route_still_gets_the_policy_of_the_others(shape: str, capsys: 
     assert line["context"]["actual"] == ["orders:write"]
 
 
+def catalogue_event(shape: str, credential: str | None) -> dict[str, Any]:
+    """The shape's event for the public route."""
+    text = json.dumps(authorizer_event(shape, credential))
+    event: dict[str, Any] = json.loads(
+        text.replace("/orders/42", "/catalogue").replace("/orders/{order_id}", "/catalogue")
+    )
+    return event
+
+
 @pytest.mark.parametrize("shape", [shape for shape in POLICY_SHAPES if shape != "rest-token"] + ["http-2.0"])
 def test_a_public_route_needs_no_credential_but_refuses_a_bad_one(shape: str) -> None:
     def asked(credential: str | None) -> int:
-        event = json.loads(json.dumps(authorizer_event(shape, credential)).replace("/orders/42", "/catalogue"))
+        event = catalogue_event(shape, credential)
         return status_told(shape, event, lambda: authorizer().decide(event))
 
     assert [asked(None), asked(token()), asked(_forged())] == [200, 200, 401]
 
 
 def test_what_nobody_is_told_about_isnt_a_person(capsys: pytest.CaptureFixture[str]) -> None:
-    event = json.loads(json.dumps(authorizer_event("rest-request", None)).replace("/orders/42", "/catalogue"))
+    event = catalogue_event("rest-request", None)
     answer: Any = authorizer().decide(event)
     assert answer["principalId"] == "unauthenticated"
     assert answer["context"] == {"request_id": request_id_of(event)}

@@ -86,7 +86,7 @@ def bearing(token: str) -> dict[str, str]:
         pytest.param("GET", "/notes/%73ecret", {"scope": "all"}, 403, "AUTH_010", id="literal-in-disguise"),
         pytest.param("GET", "/forgotten", {"scope": "write read"}, 403, "AUTH_010", id="no-rule"),
         pytest.param("GET", "/forgotten", None, 401, "AUTH_007", id="no-rule-nobody"),
-        pytest.param("GET", "/notes%0A", None, 401, "AUTH_007", id="what-only-the-router-takes-for-the-path"),
+        pytest.param("GET", "/notes%0A", None, 400, "VAL_007", id="what-only-the-router-takes-for-the-path"),
         pytest.param("GET", "/nothing", None, 404, "VAL_005", id="no-route"),
         pytest.param("GET", "/notes/", None, 404, "VAL_005", id="trailing-slash"),
         pytest.param("DELETE", "/notes", None, 405, "VAL_006", id="no-method"),

@@ -63,7 +63,8 @@ class AuthorizerCall(Record):
     """Who asks to pass where.
 
     `arn` is API Gateway's for the method, from which API and path are read, since policies are compared with it;
-    AppSync has none. `gateway_request_id` is the one that the client sees; a TOKEN event has none.
+    AppSync has none. `route` is the pattern of the API's route that took the request, None where the event names none.
+    `gateway_request_id` is the one that the client sees; a TOKEN event has none.
     """
 
     kind: Kind
@@ -74,6 +75,7 @@ class AuthorizerCall(Record):
     gateway_request_id: str | None
     headers: Mapping[str, object]
     event: Mapping[str, object]
+    route: str | None = None
 
     def header(self, name: str) -> str | None:
         """A header's value by its lower-case name.
@@ -155,7 +157,46 @@ def _call(
         raise MalformedEvent(kind, "the method is missing")
     # The ARN's path, not `rawPath`, which begins with the stage where that isn't $default.
     path = "/" + (rest[1] if len(rest) > 1 else "")
-    return AuthorizerCall(kind, api_id, method, path, arn, *_id_and_headers(event, context), event)
+    route = None
+    if kind != REST_TOKEN:
+        if method != rest[0]:
+            raise MalformedEvent(kind, f"{arn_member} is for another method than the request's")
+        version_2 = kind in (HTTP_2, HTTP_2_POLICY)
+        path = _agreed_path(kind, path, event.get("rawPath" if version_2 else "path"), arn, context)
+        named = event.get("routeKey" if version_2 else "resource")
+        # `GET /orders/{id}` of an HTTP API; `$default` is no pattern.
+        route = named.rpartition(" ")[2] if isinstance(named, str) else None
+    return AuthorizerCall(kind, api_id, method, path, arn, *_id_and_headers(event, context), event, route)
+
+
+def _agreed_path(kind: Kind, path: str, own: object, arn: str, context: Mapping[str, object]) -> str:
+    """The path of the ARN, once the request's own path says the same. Raises `MalformedEvent`.
+
+    A stage's name before the path, or a custom domain's base path, is no contradiction; neither are escapes that one
+    of the two has decoded and a slash at the end, which counts where either has it.
+    """
+    if own is None or own == path:
+        return path
+    if not isinstance(own, str):
+        raise MalformedEvent(kind, "the path is no text")
+    given, asked = own, path
+    if "%" in own or "%" in path:
+        from urllib.parse import unquote  # noqa: PLC0415  (rare, and an import that a cold start needn't pay)
+
+        given, asked = unquote(own), unquote(path)
+    given, asked = given.rstrip("/"), asked.rstrip("/")
+    prefix = given[: len(given) - len(asked)]
+    if prefix + asked != given or not _is_prefix(prefix, arn, context):
+        raise MalformedEvent(kind, "the ARN is for another path than the request's")
+    return path if own[-1:] != "/" or path[-1:] == "/" else f"{path}/"
+
+
+def _is_prefix(prefix: str, arn: str, context: Mapping[str, object]) -> bool:
+    """Whether this may stand before the ARN's path: the stage or, on a domain that isn't API Gateway's, a base path."""
+    if not prefix or prefix == f"/{arn.split('/', 2)[1]}":
+        return True
+    domain = _text(context.get("domainName"))
+    return prefix[0] == "/" and domain is not None and ".execute-api." not in domain
 
 
 def _arn_parts(kind: Kind, event: Mapping[str, object], member: str) -> tuple[str, str, list[str]]:

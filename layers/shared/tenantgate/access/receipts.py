@@ -41,6 +41,7 @@ CHECKS: Mapping[str, str] = {
 RULE_REASONS: Mapping[str, ErrorCode] = {
     "no_rule": AUTH_010,
     "ambiguous_path": AUTH_010,
+    "issuer_not_allowed": AUTH_010,
     "missing_scope": AUTH_010,
     "missing_any_scope": AUTH_010,
     "missing_role": AUTH_010,

@@ -54,7 +54,12 @@ def precedence(shape: Segments) -> tuple[bool, list[int]]:
 def more_specific(trie: RouteTrie, shape: Segments) -> list[tuple[Segments, dict[str, RouteRule]]]:
     """The shapes that decide on some of the paths of `shape` in its stead."""
     own = precedence(shape)
-    return [found for found in _sharing(trie.root, shape, ()) if precedence(found[0]) < own]
+    return [found for found in sharing(trie, shape) if precedence(found[0]) < own]
+
+
+def sharing(trie: RouteTrie, shape: Segments) -> list[tuple[Segments, dict[str, RouteRule]]]:
+    """The shapes that have a path in common with `shape`, its own among them."""
+    return list(_sharing(trie.root, shape, ()))
 
 
 def _sharing(node: Node, rest: Segments, at: Segments) -> Iterator[tuple[Segments, dict[str, RouteRule]]]:

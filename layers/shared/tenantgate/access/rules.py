@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tenantgate.access.principal import Principal
-from tenantgate.access.route_match import RouteTrie, Segments, is_plain, readings
+from tenantgate.access.route_match import RouteTrie, covers, readings, segments
 from tenantgate.errors import AuthenticationRequired, InsufficientScope, StepUpRequired, TenantgateError
 from tenantgate.tokens.records import Record
 
@@ -25,6 +25,8 @@ CONNECT = "$connect"
 # The id of the API that the container serves, and the one that stands for every API without a block of its own.
 CONTAINER_API = "container"
 OTHER_APIS = "*"
+# Routes of events whose rules are remembered: more than an API has.
+_MOST_ROUTES = 1024
 # Clock skew forgiven when `auth_time` lies in the future.
 _LEEWAY_SECONDS = 60
 
@@ -36,8 +38,8 @@ type Requirement = tuple[object, ...]
 class RouteRule(Record):
     """One rule. `pattern` is its path as written: `/orders/{id}`; empty for `$connect`.
 
-    It asks for all of `scopes`, and one of `any_scope`, of `roles` and of `acr`, where these are given; `max_auth_age`
-    is in seconds. `public` asks for nothing.
+    It asks for all of `scopes`, and one of `any_scope`, of `roles`, of `acr` and of `issuers`, where these are given;
+    `max_auth_age` is in seconds. `public` asks for nothing.
     """
 
     method: str
@@ -48,6 +50,7 @@ class RouteRule(Record):
     acr: frozenset[str] | None = None
     max_auth_age: int | None = None
     public: bool = False
+    issuers: frozenset[str] = frozenset()
 
     @property
     def route(self) -> str:
@@ -95,6 +98,8 @@ def unmet(rule: RouteRule, principal: Principal, now: float) -> Decision | None:
 
 def _missing_permission(asked: RouteRule, principal: Principal) -> Decision | None:
     held = principal.scopes
+    if asked.issuers and principal.issuer not in asked.issuers:
+        return Decision(False, "issuer_not_allowed", asked, sorted(asked.issuers), principal.issuer, InsufficientScope)
     if not asked.scopes <= held:
         return Decision(False, "missing_scope", asked, sorted(asked.scopes), sorted(held), InsufficientScope)
     if asked.any_scope and not asked.any_scope & held:
@@ -120,6 +125,9 @@ def _weak_authentication(asked: RouteRule, claims: Mapping[str, object], now: fl
     return None
 
 
+_UNKNOWN = RouteRule("", "")
+
+
 class ApiRules:
     """The rules of one API, as a trie. Immutable."""
 
@@ -134,39 +142,81 @@ class ApiRules:
         self.trie = RouteTrie()
         for rule in self.rules:
             self.trie.add(rule.method, segments(rule.pattern), rule)
+        self._covering: dict[tuple[str, str], RouteRule | None] = {}
+        self._names_slashes = any(_names_a_slash(rule) for rule in self.rules)
 
     def match(self, method: str, path: str) -> RouteRule | None:
-        """The rule that takes this very spelling of the path; None if there is none or the path isn't plain."""
+        """The rule that takes this very spelling of the path, None if there is none."""
         if method == CONNECT:
             return self.trie.find(CONNECT, "")
-        if method not in METHODS or not is_plain(path):
-            return None
-        return self.trie.find(method, path)
+        return self.trie.find(method, path) if method in METHODS else None
 
-    def decide(self, method: str, path: str, principal: Principal | None, *, now: float) -> Decision:
+    def decide(
+        self, method: str, path: str, principal: Principal | None, *, now: float, route: str | None = None
+    ) -> Decision:
         """Decide on a request; `path` begins with `/`, as it came or decoded.
 
-        A path with `%` must be allowed both as it came and decoded, since what stands behind may read it either way.
+        Every way in which a router may read the path must be allowed. `route` is the pattern that a router has chosen
+        for the request, with its parameters in braces, where that is known: its rule must allow the request as well.
         """
+        found = readings(path) if method != CONNECT else ("",)
         decision = None
-        for reading in readings(path):
-            decision = self._decide(method, reading, principal, now)
-            if not decision.allowed:
-                return decision
-        return decision or _denied("ambiguous_path", principal, actual=path[:200])
+        rules: list[RouteRule] = []
+        for reading in found:
+            rule = self.match(method, reading)
+            if rule is not None:
+                rules.append(rule)
+            elif not self._is_named_with_a_slash(method, reading, found):
+                return _denied("no_rule", principal, "a rule for the route", f"{method} {reading}"[:200])
+            if self._names_slashes and (slashed := self.match(method, f"{reading}/")) and _names_a_slash(slashed):
+                rules.append(slashed)
+        if not rules:
+            return _denied("ambiguous_path", principal, "a path with one reading", path[:200])
+        if route is not None and (of_route := self._rule_of_route(method, route, rules)) is not None:
+            rules.append(of_route)
+        for rule in rules:
+            passed = _by_rule(rule, principal, now)
+            if not passed.allowed:
+                return passed
+            decision = decision or passed
+        return decision or _denied("no_rule", principal)
 
-    def _decide(self, method: str, path: str, principal: Principal | None, now: float) -> Decision:
-        rule = self.match(method, path)
-        if rule is None:
-            return _denied("no_rule", principal, expected="a rule for the route", actual=f"{method} {path}"[:200])
-        if rule.public:
-            return Decision(True, "public", rule)
-        if principal is None:
-            return Decision(False, "authentication_required", rule, error=AuthenticationRequired)
-        return unmet(rule, principal, now) or Decision(True, "allowed", rule)
+    def _is_named_with_a_slash(self, method: str, reading: str, found: tuple[str, ...]) -> bool:
+        """Whether a rule names this path with a slash at its end, which is how the request spells it."""
+        if not self._names_slashes or f"{reading}/" not in found:
+            return False
+        rule = self.match(method, f"{reading}/")
+        return rule is not None and _names_a_slash(rule)
+
+    def _rule_of_route(self, method: str, route: str, rules: list[RouteRule]) -> RouteRule | None:
+        """The rule that takes every path of the route; None if the rules found are for parts of it, or are this one."""
+        if method not in METHODS or route[:1] != "/":
+            return None
+        key = method, route
+        rule = self._covering.get(key, _UNKNOWN)
+        if rule is _UNKNOWN:
+            if len(self._covering) >= _MOST_ROUTES:
+                self._covering.clear()
+            rule = self._covering[key] = self.trie.covering(method, segments(route))
+        if rule is None or rule in rules:
+            return None
+        shape = segments(route)
+        return None if all(covers(shape, segments(found.pattern)) for found in rules) else rule
 
 
-def _denied(reason: str, principal: Principal | None, *, expected: object = None, actual: object = None) -> Decision:
+def _names_a_slash(rule: RouteRule) -> bool:
+    return rule.pattern[-1:] == "/" and rule.pattern != "/"
+
+
+def _by_rule(rule: RouteRule, principal: Principal | None, now: float) -> Decision:
+    if rule.public:
+        return Decision(True, "public", rule)
+    if principal is None:
+        return Decision(False, "authentication_required", rule, error=AuthenticationRequired)
+    return unmet(rule, principal, now) or Decision(True, "allowed", rule)
+
+
+def _denied(reason: str, principal: Principal | None, expected: object = None, actual: object = None) -> Decision:
     if principal is None:
         return Decision(False, "authentication_required", None, expected, actual, AuthenticationRequired)
     return Decision(False, reason, None, expected, actual, InsufficientScope)
@@ -183,12 +233,14 @@ class RuleSet:
         """The rules of this API: its own block, else that of `*`, else none at all, which denies everything."""
         return self.apis.get(api_id) or self.apis.get(OTHER_APIS) or _NO_RULES
 
-    def decide(self, api_id: str, method: str, path: str, principal: Principal | None, *, now: float) -> Decision:
-        return self.for_api(api_id).decide(method, path, principal, now=now)
+    def decide(
+        self, api_id: str, method: str, path: str, principal: Principal | None, *, now: float, route: str | None = None
+    ) -> Decision:
+        return self.for_api(api_id).decide(method, path, principal, now=now, route=route)
 
-    def is_public(self, api_id: str, method: str, path: str) -> bool:
-        """Whether the route needs no credential."""
-        return self.for_api(api_id).decide(method, path, None, now=0).allowed
+    def is_public(self, api_id: str, method: str, path: str, *, route: str | None = None) -> bool:
+        """Whether the request needs no credential."""
+        return self.for_api(api_id).decide(method, path, None, now=0, route=route).allowed
 
     def checked(self) -> list[object]:
         """These rules as JSON values, for `from_checked`."""
@@ -219,16 +271,10 @@ def _row(rule: RouteRule) -> list[object]:
 
 
 def _rule(row: list[Any]) -> RouteRule:
-    method, pattern, scopes, any_scope, roles, acr, *others = row
+    method, pattern, scopes, any_scope, roles, acr, max_auth_age, public, issuers = row
     asked = frozenset(scopes), frozenset(any_scope), frozenset(roles)
-    return RouteRule(method, pattern, *asked, None if acr is None else frozenset(acr), *others)
-
-
-def segments(pattern: str) -> Segments:
-    """`/orders/{id}` → ("orders", "{}"); the last one may be `{+}`. Empty for the `$connect` route."""
-    return tuple(
-        ("{+}" if part.endswith("+}") else "{}") if part.startswith("{") else part for part in pattern.split("/")[1:]
-    )
+    acr_values = None if acr is None else frozenset(acr)
+    return RouteRule(method, pattern, *asked, acr_values, max_auth_age, public, frozenset(issuers))
 
 
 _NO_RULES = ApiRules("none", ())

@@ -14,6 +14,7 @@
     roles = ["clerk", "auditor"]    # at least one of these
     acr = ["urn:example:mfa"]       # one of these (RFC 9470)
     max_auth_age_seconds = 300
+    issuers = ["https://a.example"] # one of these issued the token
     public = true                   # no credential is asked for; stands alone
 
 TOML is what people write; the same document as JSON loads without the TOML parser. `python -m
@@ -28,17 +29,18 @@ import sys
 from collections.abc import Callable, Mapping
 from string import ascii_letters, digits
 
-from tenantgate.access.rules import ANY, CONNECT, METHODS, OTHER_APIS, ApiRules, RouteRule, RuleSet, segments
+from tenantgate.access.route_match import segments
+from tenantgate.access.rules import ANY, CONNECT, METHODS, OTHER_APIS, ApiRules, RouteRule, RuleSet
 
 # A policy's resource is at most 512 characters long, the ARN before the path included.
 LONGEST_PATTERN = 256
 _API_KEYS = ("name", "ids", "every_route_listed", "route")
-_ROUTE_KEYS = ("route", "scopes", "any_scope", "roles", "acr", "max_auth_age_seconds", "public")
+_ROUTE_KEYS = ("route", "scopes", "any_scope", "roles", "acr", "max_auth_age_seconds", "issuers", "public")
 _LONGEST_API_ID = 64
 # Sets of characters, since each regular expression would be compiled at every cold start.
 _API_ID = frozenset(ascii_letters + digits + "-")
-# RFC 3986's pchar without `%` (one spelling for one path) and `*` (a wildcard in a policy).
-_LITERAL = frozenset(ascii_letters + digits + "-._~!$&'()+,;=:@")
+# RFC 3986's pchar without `%` and `;` (one spelling for one path) and `*` (a wildcard in a policy).
+_LITERAL = frozenset(ascii_letters + digits + "-._~!$&'()+,=:@")
 _PARAMETER = frozenset(ascii_letters + digits + "._-")
 # RFC 6749 §3.3; a list of them is written with spaces between, and in quotes.
 _SCOPE = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "\\"}
@@ -168,6 +170,7 @@ def _route(table: Mapping[str, object], place: Place, problems: Problems) -> Rou
     roles = _texts(table, "roles", None, "names of roles", place=place, problems=problems)
     said = "acr values without spaces, quotes and backslashes"
     acr = _texts(table, "acr", _SCOPE.issuperset, said, place=place, problems=problems)
+    issuers = _texts(table, "issuers", _is_issuer, "issuers as in the claim iss", place=place, problems=problems)
     age = table.get("max_auth_age_seconds")
     if age is not None and (not isinstance(age, int) or isinstance(age, bool) or not 0 <= age <= 31_536_000):
         problems.append(
@@ -180,9 +183,8 @@ def _route(table: Mapping[str, object], place: Place, problems: Problems) -> Rou
         )
     if len(problems) > before:
         return None
-    return RouteRule(
-        method, pattern, scopes, any_scope, roles, acr or None, age if isinstance(age, int) else None, public
-    )
+    max_auth_age = age if isinstance(age, int) else None
+    return RouteRule(method, pattern, scopes, any_scope, roles, acr or None, max_auth_age, public, issuers)
 
 
 def route_problem(text: str) -> str | None:
@@ -209,8 +211,9 @@ def _path_problem(parts: list[str]) -> str | None:
             name = part[1:-1].removesuffix("+")
             if part[0] != "{" or part[-1] != "}" or not name or not _PARAMETER.issuperset(name):
                 return f'"{part}" must be {{name}} or {{name+}} as a whole segment'
-        elif part in (".", "..") or not _LITERAL.issuperset(part):
-            return f'"{part}" must be of the characters A-Z a-z 0-9 and -._~!$&\'()+,;=:@, and no dot segment'
+        elif part[-1:] == "." or not _LITERAL.issuperset(part):
+            said = "A-Z a-z 0-9 and -._~!$&'()+,=:@, no dot segment and no dot at the end"
+            return f'"{part}" must be of the characters {said}'
     return None
 
 
@@ -252,6 +255,10 @@ def _texts(
         if is_good is not None and not is_good(item):
             problems.append(((*place, key), f'{key}: "{item}" is none of: {said}'))
     return frozenset(value)
+
+
+def _is_issuer(text: str) -> bool:
+    return text.isprintable() and " " not in text
 
 
 def _is_api_id(text: str) -> bool:

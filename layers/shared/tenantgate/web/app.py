@@ -8,7 +8,7 @@ from typing import Any, override
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Scope
 
@@ -16,6 +16,7 @@ from tenantgate import __version__
 from tenantgate.access.rules import ApiRules
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import Settings, get_settings
+from tenantgate.web.clear_requests import ClearRequests
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
 from tenantgate.web.openapi import security_schemes
 from tenantgate.web.route_table import RouteTable
@@ -36,15 +37,31 @@ class TenantgateApp(FastAPI):
         if self._route_rules is not None:
             from tenantgate.web.route_rules import RouteRules  # noqa: PLC0415  (no function behind API Gateway needs it)
 
-            app = RouteRules(app, rules=self._route_rules, is_route=self._is_route)
+            app = RouteRules(app, rules=self._route_rules, route_of=self._route_of)
         headers = Headers(app, allowed_origins=self.settings.allowed_origins if self._cors else None)
         errors = ErrorRendering(
-            headers, debug=self.settings.is_development, routes=lambda: self.route_table, finish=headers.finish
+            ClearRequests(headers),
+            debug=self.settings.is_development,
+            routes=lambda: self.route_table,
+            finish=headers.finish,
         )
         return RequestLogging(errors)
 
-    def _is_route(self, scope: Scope) -> bool:
-        return any(route.matches(scope)[0] is Match.FULL for route in self.router.routes)
+    def _route_of(self, scope: Scope) -> str | None:
+        """The pattern of the route that the router will run, None if it will run none.
+
+        The router itself is asked whether there is one, since another reading of the path might differ.
+        """
+        if not any(route.matches(scope)[0] is Match.FULL for route in self.router.routes):
+            return None
+        for route in self._flat_routes:
+            if route.path is not None and route.matches(scope)[0] is Match.FULL:
+                return route.path
+        return ""
+
+    @cached_property
+    def _flat_routes(self) -> list[RouteContext]:
+        return list(iter_route_contexts(self.routes))
 
     @override
     def openapi(self) -> dict[str, Any]:
@@ -56,7 +73,7 @@ class TenantgateApp(FastAPI):
     def route_table(self) -> RouteTable:
         """Every path with its methods, made once the routes are complete."""
         table: dict[str, set[str]] = {}
-        for route in iter_route_contexts(self.routes):
+        for route in self._flat_routes:
             if route.path is not None:
                 table.setdefault(route.path, set()).update(route.methods or {"ANY"})
         return RouteTable(table)

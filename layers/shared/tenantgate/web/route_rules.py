@@ -11,27 +11,31 @@ from collections.abc import Callable
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tenantgate.access.rules import ApiRules
+from tenantgate.access.principal import Principal
+from tenantgate.access.rules import ApiRules, Decision
 from tenantgate.web.dependencies import PRINCIPAL_KEY, get_verified_user
 
 
 class RouteRules:
-    """Lets pass what the rules allow. What no route takes passes, too: its answer is 404 or 405, whoever asks."""
+    """Lets pass what the rules allow. What no route takes passes, too: the response is 404 or 405 for every caller."""
 
-    def __init__(self, app: ASGIApp, *, rules: ApiRules, is_route: Callable[[Scope], bool]) -> None:
-        """`is_route`: whether the router would run a route; asked of itself, since another reading might differ."""
+    def __init__(self, app: ASGIApp, *, rules: ApiRules, route_of: Callable[[Scope], str | None]) -> None:
+        """`route_of`: the pattern of the route that the router will run, None if it will run none."""
         self._app = app
         self._rules = rules
-        self._is_route = is_route
+        self._route_of = route_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and not self._is_public(scope) and self._is_route(scope):
-            principal = await get_verified_user(Request(scope))
-            decision = self._rules.decide(scope["method"], scope["path"], principal, now=time.time())
-            if not decision.allowed:
-                raise decision.failure()
-            scope[PRINCIPAL_KEY] = principal
+        if scope["type"] == "http" and (route := self._route_of(scope)) is not None:
+            # `{path:path}` is how the framework writes `{path+}`.
+            pattern = route.replace(":path}", "+}")
+            if not self._decide(scope, None, pattern).allowed:
+                principal = await get_verified_user(Request(scope))
+                decision = self._decide(scope, principal, pattern)
+                if not decision.allowed:
+                    raise decision.failure()
+                scope[PRINCIPAL_KEY] = principal
         await self._app(scope, receive, send)
 
-    def _is_public(self, scope: Scope) -> bool:
-        return self._rules.decide(scope["method"], scope["path"], None, now=0).allowed
+    def _decide(self, scope: Scope, principal: Principal | None, route: str) -> Decision:
+        return self._rules.decide(scope["method"], scope["path"], principal, now=time.time(), route=route)

@@ -1,0 +1,47 @@
+"""Requests that two readers can take for two things: refused before anything acts on one of them."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tenantgate.access.route_match import has_control_characters
+from tenantgate.errors import AuthenticationRequired
+from tenantgate.service_errors import AmbiguousRequest
+
+# What decides who calls, from where, and what is in the body. Several `Cookie` lines are one list (RFC 9113 §8.2.3).
+_ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"origin", b"sec-fetch-site"})
+# RFC 3986 §3.2: no user information; an IP literal in brackets; what a name may consist of without escapes.
+_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(:[0-9]{0,5})?", re.ASCII)
+
+
+class ClearRequests:
+    """Raises for a control character in the path, a header that counts once and came twice, a `Host` that is none.
+
+    A regular expression's `$` matches before a line feed at the end, so that the router would take `/me%0A` for `/me`.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            if has_control_characters(scope["path"]):
+                raise AmbiguousRequest("the path has a control character")
+            _check_headers(scope["headers"])
+        await self._app(scope, receive, send)
+
+
+def _check_headers(headers: list[tuple[bytes, bytes]]) -> None:
+    seen: set[bytes] = set()
+    for name, value in headers:
+        if name not in _ONCE:
+            continue
+        if name in seen:
+            if name == b"authorization":
+                raise AuthenticationRequired("a header was sent more than once", header="authorization")
+            raise AmbiguousRequest("a header was sent more than once", header=name.decode())
+        seen.add(name)
+        if name == b"host" and _HOST.fullmatch(value) is None:
+            raise AmbiguousRequest("Host is no host")
