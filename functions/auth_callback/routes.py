@@ -21,6 +21,7 @@ from tenantgate.service_errors import (
     AUTH_021,
     SYS_001,
     SYS_002,
+    SYS_010,
     VAL_001,
     VAL_002,
     VAL_003,
@@ -79,7 +80,7 @@ class AuthorizationResponse(PageParameters):
     response_model=TokenResponse,
     responses=error_responses(
         AUTH_001, AUTH_002, AUTH_005, AUTH_008, AUTH_009, AUTH_021,
-        VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_002, SYS_004,
+        VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_002, SYS_004, SYS_010,
     ),
 )  # fmt: skip
 async def redeem_code(request: Request, body: CallbackRequest, login: Login, sessions: Sessions) -> Response:
@@ -111,7 +112,7 @@ async def redeem_code(request: Request, body: CallbackRequest, login: Login, ses
             "description": "Signed in: to `return_to`, with the session's cookie.",
             "headers": {"Location": {"schema": {"type": "string"}}},
         },
-        **error_responses(AUTH_001, AUTH_002, AUTH_005, AUTH_008, AUTH_009, SYS_001, SYS_002, SYS_004),
+        **error_responses(AUTH_001, AUTH_002, AUTH_005, AUTH_008, AUTH_009, SYS_001, SYS_002, SYS_004, SYS_010),
     },
 )
 async def complete_login(

@@ -12,7 +12,7 @@ from pydantic import Field
 from tenantgate.errors import SYS_004
 from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service
-from tenantgate.service_errors import AUTH_006, SYS_002
+from tenantgate.service_errors import AUTH_006, SYS_002, SYS_010
 from tenantgate.setting_values import is_loopback
 from tenantgate.settings import Settings
 from tenantgate.web.accept import prefers_html
@@ -59,7 +59,7 @@ class AuthorizationUrl(StrictModel):
             "description": "To the provider's sign-in page.",
             "headers": {"Location": {"schema": {"type": "string"}}},
         },
-        **error_responses(AUTH_006, SYS_002, SYS_004),
+        **error_responses(AUTH_006, SYS_002, SYS_004, SYS_010),
     },
 )
 async def login(

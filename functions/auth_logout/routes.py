@@ -12,7 +12,7 @@ from tenantgate.access.bearer import bearer_token
 from tenantgate.errors import AUTH_004, AUTH_007, SYS_004
 from tenantgate.login.logout import LogoutService
 from tenantgate.login.wiring import logout_service
-from tenantgate.service_errors import AUTH_006, AUTH_021, SYS_001, SYS_002, VAL_001, VAL_002, VAL_003, VAL_004
+from tenantgate.service_errors import AUTH_006, AUTH_021, SYS_001, SYS_002, SYS_010, VAL_001, VAL_002, VAL_003, VAL_004
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
 from tenantgate.web.middleware import log_failure
 from tenantgate.web.models import StrictModel
@@ -42,7 +42,7 @@ class LogoutResponse(StrictModel):
     openapi_extra=NEEDS_TOKEN_OR_SESSION,
     response_model=LogoutResponse,
     responses=error_responses(
-        AUTH_004, AUTH_006, AUTH_007, AUTH_021, VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_002, SYS_004
+        AUTH_004, AUTH_006, AUTH_007, AUTH_021, VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_002, SYS_004, SYS_010
     ),
 )
 async def logout(

@@ -7,6 +7,7 @@ from typing import Literal
 from fastapi import APIRouter
 
 from tenantgate.errors import AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004
+from tenantgate.service_errors import SYS_010
 from tenantgate.web.dependencies import CurrentPrincipal
 from tenantgate.web.models import StrictModel
 from tenantgate.web.openapi import NEEDS_TOKEN
@@ -29,7 +30,7 @@ class MeResponse(StrictModel):
     operation_id="currentPrincipal",
     summary="Who am I",
     openapi_extra=NEEDS_TOKEN,
-    responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004),
+    responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004, SYS_010),
 )
 async def me(principal: CurrentPrincipal) -> MeResponse:
     """The caller's user, tenant, issuer and scopes. `expires_at` is in whole seconds since the epoch."""

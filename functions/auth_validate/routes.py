@@ -7,6 +7,7 @@ from typing import Literal
 from fastapi import APIRouter
 
 from tenantgate.errors import AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004
+from tenantgate.service_errors import SYS_010
 from tenantgate.web.dependencies import VerifiedPrincipal
 from tenantgate.web.models import StrictModel
 from tenantgate.web.openapi import NEEDS_TOKEN
@@ -27,7 +28,7 @@ class ValidateResponse(StrictModel):
     operation_id="validateToken",
     summary="Validate a token",
     openapi_extra=NEEDS_TOKEN,
-    responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004),
+    responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004, SYS_010),
 )
 async def validate(principal: VerifiedPrincipal) -> ValidateResponse:
     """Say whether the caller's token is good, and whose it is. `expires_at` is in whole seconds since the epoch."""

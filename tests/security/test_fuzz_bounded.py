@@ -21,7 +21,8 @@ from fuzz.judge import Finding, Judge
 from fuzz.targets import all_targets
 from fuzz.world import FIRST, NOW, good_claims, policy, verifier
 from tenantgate.errors import InvalidSignature
-from tenantgate.tokens.keys import Check
+from tenantgate.tokens.jwks import HeldKeys
+from tenantgate.tokens.keys import Found, KeySet
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
 
 _HEADER: dict[str, object] = {"alg": "EdDSA", "kid": "ed25519-1", "typ": "at+jwt"}
@@ -94,13 +95,13 @@ class _Crashes(TokenVerifier):
 
 
 class _NoSignatureNeeded:
-    generation, tend_at = 0, 1e12
+    held = HeldKeys(KeySet([], skipped=0), 0, 1e12, 1e12, 1e12)
 
     def of(self, issuer: str) -> _NoSignatureNeeded:
         return self
 
-    def find(self, kid: str | None, alg: str, *, fetch: bool) -> Check:
-        return lambda signature, signed: None
+    def find(self, kid: str | None, alg: str, *, fetch: bool) -> Found:
+        return lambda signature, signed: None, 0
 
 
 def _sabotaged(kind: type[TokenVerifier]) -> TokenVerifier:

@@ -134,6 +134,8 @@ class TenantgateError(Exception):
 
     error: ClassVar[ErrorCode] = SYS_003
     status: ClassVar[int | None] = None
+    # Seconds after which the same request may succeed; sent as `Retry-After` (RFC 9110 §10.2.3).
+    retry_after: int | None = None
 
     def __init__(self, reason: str = "", *, detail: Detail = None, **private: object) -> None:
         super().__init__(reason or self.error.message)

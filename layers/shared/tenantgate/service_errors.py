@@ -8,12 +8,13 @@ TenantgateError
 ├── ValidationFailed, MalformedBody, BodyTooLarge, UnsupportedMediaType,
 │   NotFound, MethodNotAllowed, AmbiguousRequest                            VAL_001 … VAL_007
 ├── DatabaseUnreachable         SYS_001         SecretsUnavailable          SYS_002
-└── MigrationBusy               SYS_007         MigrationFailed             SYS_008
+├── MigrationBusy               SYS_007         MigrationFailed             SYS_008
+└── Overloaded                  SYS_010
 """
 
 from __future__ import annotations
 
-from tenantgate.errors import REGISTRY, ErrorCode, TenantgateError, register
+from tenantgate.errors import REGISTRY, Detail, ErrorCode, TenantgateError, register
 
 AUTH_001 = register(
     "AUTH_001",
@@ -154,6 +155,14 @@ SYS_008 = register(
     cause="PostgreSQL refused one of its statements. The failing migration left nothing behind.",
     remedy="`error.detail` says where it stopped and why. Mend the migration or the data, and run it again.",
 )
+SYS_010 = register(
+    "SYS_010",
+    503,
+    "Too many requests are waiting",
+    cause="The server is overloaded, or as many requests as are allowed wait for the keys or the metadata of one "
+    "identity provider, which doesn't respond.",
+    remedy="Try again after the seconds in `Retry-After`. Operators: the log names the provider.",
+)
 
 
 class InvalidAuthorizationCode(TenantgateError):
@@ -230,6 +239,16 @@ class MigrationBusy(TenantgateError):
 
 class MigrationFailed(TenantgateError):
     error = SYS_008
+
+
+class Overloaded(TenantgateError):
+    """The request was not begun; `retry_after` is in whole seconds."""
+
+    error = SYS_010
+
+    def __init__(self, reason: str = "", *, retry_after: int, detail: Detail = None, **private: object) -> None:
+        super().__init__(reason, detail=detail, **private)
+        self.retry_after = retry_after
 
 
 def registry() -> dict[str, ErrorCode]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,6 +10,7 @@ from tenantgate.errors import ProviderUnreachable
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, end_session_url, stated_logout_url
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.tokens.verifier import VerifiedToken
+from tenantgate.tokens.waiting import awaited
 
 
 class EndedTokens(Protocol):
@@ -30,9 +30,9 @@ class SessionEnder(Protocol):
 
 
 class Verifier(Protocol):
-    """The part of `tokens.verifier.TokenVerifier` that a sign-out needs. It may block while it fetches keys."""
+    """The part of `tokens.verifier.TokenVerifier` that a sign-out needs."""
 
-    def verify(self, token: str, *, allow_expired: bool = False) -> VerifiedToken: ...
+    def verify(self, token: str, *, fetch: bool, allow_expired: bool = False) -> VerifiedToken: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class LogoutService:
         `bearer` with: nothing has ended then.
         """
         if bearer is not None:
-            await asyncio.to_thread(self._verifier.verify, bearer, allow_expired=True)
+            await awaited(lambda: self._verifier.verify(bearer, fetch=False, allow_expired=True))
         target = self._redirects.default_logout_target
         if redirect_uri is not None:
             target = self._redirects.require_redirect_uri(redirect_uri)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
@@ -18,6 +17,7 @@ from tenantgate.login.remedies import ISSUER_PAIR, access_token_remedy, id_token
 from tenantgate.login.transactions import LoginTransaction, Transactions
 from tenantgate.service_errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.tokens.verifier import VerifiedToken
+from tenantgate.tokens.waiting import awaited
 
 _MAX_CODE_LENGTH = 4096
 
@@ -31,17 +31,17 @@ class TokenEndpoint(Protocol):
 
 
 class Verifier(Protocol):
-    """The part of `tokens.verifier.TokenVerifier` that a sign-in needs. It may block while it fetches keys."""
+    """The part of `tokens.verifier.TokenVerifier` that a sign-in needs."""
 
     def verify_id_token(
-        self, token: str, *, client_id: str, nonce: str | None, access_token: str | None
+        self, token: str, *, client_id: str, nonce: str | None, access_token: str | None, fetch: bool
     ) -> VerifiedToken: ...
 
 
 class Credential(Protocol):
     """An access token's way to a principal; see `access.bearer.BearerCredential`."""
 
-    def principal(self, token: str) -> Principal: ...
+    def principal(self, token: str, *, fetch: bool) -> Principal: ...
 
 
 class LoginService:
@@ -157,12 +157,14 @@ class LoginService:
 
     async def _id_token(self, tokens: ProviderTokens, transaction: LoginTransaction) -> VerifiedToken:
         try:
-            return await asyncio.to_thread(
-                self._verifier.verify_id_token,
-                tokens.id_token,
-                client_id=self._registration.client_id,
-                nonce=transaction.nonce,
-                access_token=tokens.access_token,
+            return await awaited(
+                lambda: self._verifier.verify_id_token(
+                    tokens.id_token,
+                    client_id=self._registration.client_id,
+                    nonce=transaction.nonce,
+                    access_token=tokens.access_token,
+                    fetch=False,
+                )
             )
         except IdTokenRefused as error:
             error.detail = id_token_remedy(error)
@@ -170,7 +172,7 @@ class LoginService:
 
     async def _principal(self, access_token: str) -> Principal:
         try:
-            return await asyncio.to_thread(self._credential.principal, access_token)
+            return await awaited(lambda: self._credential.principal(access_token, fetch=False))
         except TokenError as error:
             if error.error is AUTH_005:
                 error.detail = access_token_remedy(error, access_token)

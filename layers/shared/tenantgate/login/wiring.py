@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -19,6 +18,7 @@ from tenantgate.sessions.wiring import session_service
 from tenantgate.settings import Settings, get_settings
 from tenantgate.tokens.discovery import provider_directory, provider_metadata, well_known_url
 from tenantgate.tokens.verifier import TokenVerifier
+from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import tenant_extractor, token_verifier
 
 
@@ -87,7 +87,7 @@ def _provider(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:
     source = issuer.discovery_url or well_known_url(issuer.issuer)
 
     async def provider() -> ProviderMetadata:
-        document = await asyncio.to_thread(provider_metadata, issuer.issuer, source)
+        document = await awaited(lambda: provider_metadata(issuer.issuer, source, fetch=False))
         return ProviderMetadata.from_document(document, source=source)
 
     return provider

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from copy import replace
 
-from tenantgate.errors import ProviderUnreachable
+from tenantgate.errors import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.fetch import FetchJson, fetch_json
+from tenantgate.tokens.flights import Fetches, FetchNeeded, Flight
 from tenantgate.tokens.forms import is_loopback_url, is_outward_url
 from tenantgate.tokens.records import Record
 
@@ -18,7 +19,10 @@ _log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 3.0
 _FRESH_SECONDS = 3600
 _USABLE_SECONDS = 86400
-_RETRY_SECONDS = 5
+# Short, since people wait for their sign-in to work again.
+_FIRST_BACK_OFF = 1.0
+_LONGEST_BACK_OFF = 15.0
+_FREEZE_SECONDS = 5.0
 
 
 type _Place = tuple[str, str]
@@ -32,57 +36,114 @@ class _Kept(Record):
 
 
 class ProviderDirectory:
-    """The metadata of the providers that settings name, fetched when first asked for. Safe to share between threads."""
+    """The metadata of the providers that settings name, fetched when first asked for. Safe to share between threads.
+
+    Each provider has flights of its own (`flights.py`): a silent one costs the callers of another one nothing.
+    """
 
     def __init__(self, *, fetcher: FetchJson = fetch_json, clock: Callable[[], float] = time.time) -> None:
         self._fetch = fetcher
         self._clock = clock
+        self._lock = threading.Lock()
         self._kept: dict[_Place, _Kept] = {}
-        self._locks: dict[_Place, threading.Lock] = {}
+        self._fetches: dict[_Place, Fetches] = {}
 
     def metadata(
-        self, issuer: str, discovery_url: str | None = None, *, timeout: float = TIMEOUT_SECONDS
+        self,
+        issuer: str,
+        discovery_url: str | None = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        fetch: bool = True,
     ) -> Mapping[str, object]:
         """The document at `discovery_url`, by default the issuer's well-known path.
 
         Raises `ProviderUnreachable` when the provider gives none, or one that isn't the issuer's own. `endpoint` checks
-        its other members.
+        its other members. `timeout` is the longest wait in seconds. Without `fetch` nothing is awaited: metadata past
+        its hour is returned while it is fetched again, and `FetchNeeded` is raised where there is none.
         """
         place = issuer, discovery_url or well_known_url(issuer)
         kept = self._kept.get(place)
         if kept is not None and self._clock() < kept.fresh_until:
             return kept.metadata
-        # One at a time for each issuer: who waited finds what the first one fetched. But a thread frozen while it holds
-        # the lock must not hold up the others.
-        lock = self._locks.setdefault(place, threading.Lock())
-        locked = lock.acquire(timeout=timeout)
-        try:
-            return self._renewed(place, timeout)
-        finally:
-            if locked:
-                lock.release()
+        with self._lock:
+            if not fetch and self._held(place) is None and self._failure(place) is None:
+                raise FetchNeeded(lambda: self._join(place), _too_slow(issuer))
+            flight = self._flight(place)
+            if flight is None or not fetch:
+                return self._result(place)
+        flight.wait(timeout)
+        with self._lock:
+            return self._result(place)
 
     def doubt(self, issuer: str, discovery_url: str | None = None) -> None:
         """Ask again next time, as when what the metadata points to is gone."""
         place = issuer, discovery_url or well_known_url(issuer)
-        kept = self._kept.get(place)
-        if kept is not None:
-            self._kept[place] = replace(kept, fresh_until=0)
+        with self._lock:
+            kept = self._kept.get(place)
+            if kept is not None:
+                self._kept[place] = replace(kept, fresh_until=0)
 
-    def _renewed(self, place: _Place, timeout: float) -> Mapping[str, object]:
-        kept, now = self._kept.get(place), self._clock()
-        if kept is not None and now < kept.fresh_until:
-            return kept.metadata
-        try:
-            metadata = _fetched(place, self._fetch, timeout)
-        except ProviderUnreachable:
-            if kept is None or now >= kept.usable_until:
-                raise
-            _log.warning("provider metadata is kept past its time", extra={"context": {"issuer": place[0]}})
-            self._kept[place] = replace(kept, fresh_until=now + _RETRY_SECONDS)
-            return kept.metadata
-        self._kept[place] = _Kept(metadata, now + _FRESH_SECONDS, now + _USABLE_SECONDS)
-        return metadata
+    def _held(self, place: _Place) -> Mapping[str, object] | None:
+        kept = self._kept.get(place)
+        return kept.metadata if kept is not None and self._clock() < kept.usable_until else None
+
+    def _result(self, place: _Place) -> Mapping[str, object]:
+        held = self._held(place)
+        if held is None:
+            raise self._failure(place) or _too_slow(place[0])
+        return held
+
+    def _failure(self, place: _Place) -> ProviderUnreachable | None:
+        """Why no fetch is due, unless one is under way."""
+        now, fetches = self._clock(), self._fetches_of(place)
+        return fetches.failure(now) if fetches.under_way(now) is None else None
+
+    def _flight(self, place: _Place) -> Flight | None:
+        """The flight to wait for, begun if need be; None while it is too early for another one."""
+        now, fetches = self._clock(), self._fetches_of(place)
+        flight = fetches.under_way(now)
+        if flight is None and fetches.failure(now) is None:
+            flight = fetches.begin(
+                now, TIMEOUT_SECONDS, lambda flight: self._load(place, flight), thread_name="tenantgate-discovery"
+            )
+        return flight
+
+    def _join(self, place: _Place) -> tuple[Flight, float] | None:
+        with self._lock:
+            flight = self._flight(place) if self._held(place) is None else None
+            return None if flight is None else (flight, TIMEOUT_SECONDS)
+
+    def _load(self, place: _Place, flight: Flight) -> Callable[[], None]:
+        asked_at = self._clock()
+        metadata = _fetched(place, self._fetch, max(0.1, flight.ends_at - asked_at))
+
+        def install() -> None:
+            self._kept[place] = _Kept(metadata, asked_at + _FRESH_SECONDS, asked_at + _USABLE_SECONDS)
+
+        return install
+
+    def _fetches_of(self, place: _Place) -> Fetches:
+        def failed(error: ProviderUnreachable, _: float) -> None:
+            context = {"issuer": place[0], "served_stale": self._held(place) is not None, "reason": error.reason}
+            _log.warning("the provider's metadata could not be fetched", extra={"context": context | error.private})
+
+        fetches = self._fetches.get(place)
+        if fetches is None:
+            fetches = self._fetches[place] = Fetches(
+                place[0],
+                self._lock,
+                failed=failed,
+                clock=self._clock,
+                first_back_off=_FIRST_BACK_OFF,
+                longest_back_off=_LONGEST_BACK_OFF,
+                freeze=_FREEZE_SECONDS,
+            )
+        return fetches
+
+
+def _too_slow(issuer: str) -> ProviderTimeout:
+    return ProviderTimeout("the provider's metadata did not come in time", issuer=issuer)
 
 
 def well_known_url(issuer: str) -> str:
@@ -120,10 +181,10 @@ _directories: dict[FetchJson, ProviderDirectory] = {}
 
 
 def provider_metadata(
-    issuer: str, discovery_url: str | None = None, *, fetcher: FetchJson = fetch_json
+    issuer: str, discovery_url: str | None = None, *, fetcher: FetchJson = fetch_json, fetch: bool = True
 ) -> Mapping[str, object]:
-    """The metadata of `issuer` from this process's directory for `fetcher`; blocking when it must be fetched."""
-    return provider_directory(fetcher).metadata(issuer, discovery_url)
+    """The metadata of `issuer` from this process's directory for `fetcher`; see `ProviderDirectory.metadata`."""
+    return provider_directory(fetcher).metadata(issuer, discovery_url, fetch=fetch)
 
 
 def provider_directory(fetcher: FetchJson = fetch_json) -> ProviderDirectory:

@@ -3,13 +3,12 @@
 One issuer's keys go through these ages, counted from when the set was asked for (a bundle: from its build):
 
     fresh        served from memory
-    refreshing   near the end of the time to live: served, while a thread fetches anew
-    stale        past the time to live: one caller fetches inline, all others are served; after a failure served on,
+    refreshing   near the end of the time to live: served, while a thread fetches them again
+    stale        past the time to live: one caller waits for a fetch, all others are served; after a failure served on,
                  with tries farther and farther apart
     dropped      past the age cap: withdrawn keys must go even when the issuer can't be asked, so nothing is served
 
-Lambda freezes threads between invocations. A fetch therefore has a deadline by the wall clock: past it nobody waits for
-it, its answer is thrown away, and another fetch may begin.
+Every fetch is a flight (`flights.py`): one at a time, in a thread of its own, with a deadline by the wall clock.
 """
 
 from __future__ import annotations
@@ -21,7 +20,8 @@ from collections.abc import Callable, Mapping
 
 from tenantgate.errors import ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.claims import shown
-from tenantgate.tokens.keys import Check, KeyFetchNeeded, KeySet
+from tenantgate.tokens.flights import Fetches, Flight
+from tenantgate.tokens.keys import Found, KeyFetchNeeded, KeySet
 from tenantgate.tokens.records import Record
 
 _log = logging.getLogger(__name__)
@@ -31,7 +31,8 @@ type LoadJwks = Callable[[float], Mapping[str, object]]
 
 
 class Timings(Record):
-    """Seconds and counts. `budget`s bound a whole fetch, its retries included."""
+    """Seconds and counts. `budget`s bound a whole fetch, its retries included; `freeze` is by how much a deadline is
+    past when the process must have been frozen, since no living one overruns its own time-outs so far."""
 
     __slots__ = ()
 
@@ -49,6 +50,7 @@ class Timings(Record):
     unknown_kid_burst: int = 3
     unknown_kid_every: float = 30.0
     bundle_rest: float = 60.0
+    freeze: float = 5.0
 
 
 class Bundle(Record):
@@ -60,13 +62,23 @@ class Bundle(Record):
     fetched_at: float
 
 
-class _Flight:
-    """One fetch under way; `error` is set, or not, before `done` is."""
+class HeldKeys(Record):
+    """What is held of one issuer at one moment, replaced as a whole, so that no reader sees half of a change.
 
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.done = threading.Event()
-        self.error: ProviderUnreachable | None = None
+    `generation` changes when a key disappeared: what was verified before no longer counts. The times are epoch seconds;
+    `tend_at` is when `find` wants to be called again, even by a caller that remembers the result.
+    """
+
+    __slots__ = ()
+
+    keys: KeySet
+    generation: int
+    tend_at: float
+    stale_at: float
+    dropped_at: float
+
+
+_NONE = KeySet([], skipped=0)
 
 
 class CachedIssuerKeys:
@@ -88,108 +100,122 @@ class CachedIssuerKeys:
         self._clock = clock
         self._pause = pause
         self._lock = threading.Lock()
-        self._flight: _Flight | None = None
-        self._keys: KeySet | None = None
-        self._fetched_at = 0.0
-        self._stale_at = 0.0
-        self._dropped_at = 0.0
-        self._failures = 0
-        self._retry_at = 0.0
-        self._last_error: ProviderUnreachable | None = None
+        self._fetches = Fetches(
+            issuer,
+            self._lock,
+            failed=self._note_failure,
+            clock=clock,
+            first_back_off=timings.first_back_off,
+            longest_back_off=timings.longest_back_off,
+            freeze=timings.freeze,
+        )
         self._allowance = float(timings.unknown_kid_burst)
         self._allowance_at = clock()
-        self.generation = 0
-        self.tend_at = 0.0
         self._unread_bundle: Callable[[], Bundle | None] | None = bundle
+        self.held = HeldKeys(_NONE, 0, float("-inf"), 0.0, 0.0)
 
-    def find(self, kid: str | None, alg: str, *, fetch: bool) -> Check:
-        """The check by the issuer's key of this `kid` that fits `alg`.
+    def find(self, kid: str | None, alg: str, *, fetch: bool) -> Found:
+        """The check by the issuer's keys of this `kid` that fit `alg`, and the generation of the keys it is from.
 
         Raises `UnknownKey`, `ProviderUnreachable` when no key set is held and none can be had, and without `fetch`
         `KeyFetchNeeded` when only a fetch could tell.
         """
-        keys = self._keys
-        if keys is None or self._clock() >= self.tend_at:
-            keys = self._tended(fetch)
-        found = keys.find(kid, alg)
-        if found is None:
-            found = self._asked_again(kid, alg, keys, fetch)
-        if found is None:
-            raise UnknownKey("the issuer publishes no key that fits", kid=shown(kid), alg=alg, issuer=self._issuer)
-        return found
+        held = self.held
+        if self._clock() >= held.tend_at:
+            held = self._tended(fetch)
+        check = held.keys.find(kid, alg)
+        if check is None:
+            held = self._asked_again(kid, alg, held, fetch)
+            check = held.keys.find(kid, alg)
+            if check is None:
+                raise self._unknown(kid, alg)
+        return check, held.generation
 
-    def _tended(self, fetch: bool) -> KeySet:
-        """The keys to use now, after what is due has been done or begun."""
+    def _unknown(self, kid: str | None, alg: str) -> UnknownKey:
+        return UnknownKey("the issuer publishes no key that fits", kid=shown(kid), alg=alg, issuer=self._issuer)
+
+    def _tended(self, fetch: bool) -> HeldKeys:
+        """What to use now, after what is due has been done or begun."""
         with self._lock:
             now = self._clock()
             self._read_bundle_once(now)
             self._drop_aged(now)
-            keys, flight = self._keys, self._running(now)
-            if keys is not None and (now < self.tend_at or flight is not None):
-                return keys
-            if keys is None:
-                self._require_fetch(now, flight, fetch)
-            # Who holds no keys waits; of those who hold stale ones, the one who begins the fetch.
-            inline = keys is None or (now >= self._stale_at and fetch)
-            leading = flight is None
-            if flight is None:
-                flight = self._begin(now, self._budget(keys, inline))
-            retries = 0 if inline and keys is not None else self._timings.retries
-        if leading and not inline:
-            name = "tenantgate-jwks-refresh"
-            threading.Thread(target=self._fly, args=(flight, retries), name=name, daemon=True).start()
-        elif leading:
-            self._fly(flight, retries)
-        else:
-            self._wait(flight, self._timings.inline_budget)
-        return self._keys_after(flight)
+            flight = self._fetches.under_way(now)
+            held = self.held
+            if held.keys:
+                if now < held.tend_at or flight is not None:
+                    return held
+                # Of the callers that hold stale keys, the one that begins the fetch waits for it.
+                inline = now >= held.stale_at and fetch
+                budget = self._timings.stale_budget if inline else self._timings.background_budget
+                flight = self._begin(now, budget, 0 if inline else self._timings.retries)
+                if not inline:
+                    return held
+            else:
+                flight = self._first_flight(now, flight, fetch)
+        return self._after(flight, self._timings.inline_budget)
 
-    def _drop_aged(self, now: float) -> None:
-        if self._keys is not None and now >= self._dropped_at:
-            _log.error("keys dropped: past the age cap", extra={"context": {"issuer": self._issuer}})
-            self._keys = None
-            self.generation += 1
-
-    def _require_fetch(self, now: float, flight: _Flight | None, fetch: bool) -> None:
-        if flight is None and now < self._retry_at and self._last_error is not None:
-            # Asked a moment ago, in vain: each caller asking anew would make it worse.
-            raise type(self._last_error)(self._last_error.reason, issuer=self._issuer)
+    def _first_flight(self, now: float, flight: Flight | None, fetch: bool) -> Flight:
+        if flight is None and (failure := self._fetches.failure(now)) is not None:
+            # Asked a moment ago, in vain: another request from each caller would make it worse.
+            raise failure
         if not fetch:
-            raise KeyFetchNeeded
+            raise KeyFetchNeeded(self._join_first, ProviderTimeout("no keys came in time", issuer=self._issuer))
+        return flight or self._begin(now, self._timings.inline_budget, self._timings.retries)
 
-    def _budget(self, keys: KeySet | None, inline: bool) -> float:
-        if keys is None:
-            return self._timings.inline_budget
-        return self._timings.stale_budget if inline else self._timings.background_budget
+    def _join_first(self) -> tuple[Flight, float] | None:
+        with self._lock:
+            now = self._clock()
+            flight = self._fetches.under_way(now)
+            if self.held.keys or (flight is None and self._fetches.failure(now) is not None):
+                return None
+            return self._first_flight(now, flight, fetch=True), self._timings.inline_budget
 
-    def _keys_after(self, flight: _Flight) -> KeySet:
-        keys = self._keys
-        if keys is not None:
-            return keys
+    def _after(self, flight: Flight, longest: float) -> HeldKeys:
+        """What is held after waiting for the flight."""
+        flight.wait(longest)
+        with self._lock:
+            self._fetches.under_way(self._clock())
+            if self.held.keys:
+                return self.held
         error = flight.error or ProviderTimeout("the issuer's keys did not come in time")
         raise type(error)(error.reason, issuer=self._issuer) from error
 
-    def _asked_again(self, kid: str | None, alg: str, seen: KeySet, fetch: bool) -> Check | None:
-        """Ask the issuer about an unknown `kid`, as often as the allowance permits and no more."""
+    def _drop_aged(self, now: float) -> None:
+        held = self.held
+        if held.keys and now >= held.dropped_at:
+            _log.error("keys dropped: past the age cap", extra={"context": {"issuer": self._issuer}})
+            self.held = HeldKeys(_NONE, held.generation + 1, float("-inf"), 0.0, 0.0)
+
+    def _asked_again(self, kid: str | None, alg: str, seen: HeldKeys, fetch: bool) -> HeldKeys:
+        """What is held after asking the issuer about an unknown `kid`, as often as the allowance permits."""
+        if fetch:
+            if (joined := self._join_about(seen)) is not None:
+                flight, longest = joined
+                flight.wait(longest)
+        else:
+            with self._lock:
+                if self._is_worth_asking(seen, self._clock()):
+                    raise KeyFetchNeeded(lambda: self._join_about(seen), self._unknown(kid, alg))
+        return self.held
+
+    def _join_about(self, seen: HeldKeys) -> tuple[Flight, float] | None:
         with self._lock:
             now = self._clock()
-            if self._keys is not None and self._keys is not seen:
-                return self._keys.find(kid, alg)
-            flight, leading = self._running(now), False
+            if not self._is_worth_asking(seen, now):
+                return None
+            flight = self._fetches.under_way(now)
             if flight is None:
-                if not self._allowed(now) or now < self._retry_at:
-                    return None
-                if fetch:
-                    self._allowance -= 1
-                    flight, leading = self._begin(now, self._timings.stale_budget), True
-            if not fetch or flight is None:
-                raise KeyFetchNeeded
-        if leading:
-            self._fly(flight, retries=0)
-        else:
-            self._wait(flight, self._timings.stale_budget)
-        keys = self._keys
-        return keys.find(kid, alg) if keys is not None else None
+                self._allowance -= 1
+                flight = self._begin(now, self._timings.stale_budget, retries=0)
+            return flight, self._timings.stale_budget
+
+    def _is_worth_asking(self, seen: HeldKeys, now: float) -> bool:
+        if self.held.keys is not seen.keys:
+            return False
+        if self._fetches.under_way(now) is not None:
+            return True
+        return self._allowed(now) and self._fetches.failure(now) is None
 
     def _allowed(self, now: float) -> bool:
         earned = max(0.0, now - self._allowance_at) / self._timings.unknown_kid_every
@@ -197,76 +223,57 @@ class CachedIssuerKeys:
         self._allowance_at = now
         return self._allowance >= 1
 
-    def _running(self, now: float) -> _Flight | None:
-        flight = self._flight
-        return flight if flight is not None and not flight.done.is_set() and now < flight.deadline else None
+    def _begin(self, now: float, budget: float, retries: int) -> Flight:
+        flight = self._fetches.begin(
+            now, budget, lambda flight: self._fetch(flight, retries), thread_name="tenantgate-jwks-refresh"
+        )
+        if not flight.landed:
+            # Until then no caller needs to look after a fetch under way.
+            self._tend_at(flight.deadline)
+        return flight
 
-    def _begin(self, now: float, budget: float) -> _Flight:
-        self._flight = _Flight(now + budget)
-        if self._keys is not None:
-            # Until then nobody needs to look after a fetch under way.
-            self.tend_at = min(self._flight.deadline, self._dropped_at)
-        return self._flight
+    def _tend_at(self, moment: float) -> None:
+        held = self.held
+        if held.keys:
+            moment = min(moment, held.dropped_at)
+            self.held = HeldKeys(held.keys, held.generation, moment, held.stale_at, held.dropped_at)
 
-    def _wait(self, flight: _Flight, longest: float) -> None:
-        flight.done.wait(max(0.0, min(longest, flight.deadline - self._clock())))
+    def _fetch(self, flight: Flight, retries: int) -> Callable[[], None]:
+        timings, clock = self._timings, self._clock
+        for attempt in range(retries + 1):
+            asked_at = clock()
+            try:
+                keys = KeySet.parse(self._load(min(timings.attempt, max(0.1, flight.ends_at - asked_at))))
+            except ProviderUnreachable as failure:
+                error = failure
+            except ValueError as failure:
+                error = ProviderUnreachable("the issuer's key set is unusable", problem=str(failure))
+            else:
+                return lambda: self._install(keys, asked_at)
+            pause = timings.first_pause * 2**attempt
+            if attempt == retries or clock() + pause >= flight.ends_at:
+                break
+            self._pause(pause)
+        raise error
 
-    def _fly(self, flight: _Flight, retries: int) -> None:
-        try:
-            for attempt in range(retries + 1):
-                asked_at = self._clock()
-                try:
-                    keys = KeySet.parse(self._load(min(self._timings.attempt, max(0.1, flight.deadline - asked_at))))
-                except ProviderUnreachable as failure:
-                    flight.error = failure
-                except ValueError as failure:
-                    flight.error = ProviderUnreachable("the issuer's key set is unusable", problem=str(failure))
-                else:
-                    self._install(flight, keys, asked_at)
-                    return
-                pause = self._timings.first_pause * 2**attempt
-                if attempt == retries or self._clock() + pause >= flight.deadline:
-                    break
-                self._pause(pause)
-            self._note_failure(flight)
-        finally:
-            flight.done.set()
+    def _install(self, keys: KeySet, asked_at: float) -> None:
+        tend_at = asked_at + self._timings.ttl * self._timings.refresh_ahead
+        self._hold(keys, asked_at, stale_at=asked_at + self._timings.ttl, tend_at=tend_at)
+        _log.debug("key set fetched", extra={"context": {"issuer": self._issuer, "keys": len(keys)}})
 
-    def _install(self, flight: _Flight, keys: KeySet, asked_at: float) -> None:
-        with self._lock:
-            now = self._clock()
-            if flight is not self._flight or now >= flight.deadline:
-                # Thawed after a freeze: how old this answer is, nobody knows.
-                flight.error = ProviderTimeout("a fetch ended past its deadline")
-                _log.warning("late key set discarded", extra={"context": {"issuer": self._issuer}})
-                return
-            self._failures, self._retry_at, self._last_error, flight.error = 0, 0.0, None, None
-            self._hold(keys, asked_at)
-            self.tend_at = min(asked_at + self._timings.ttl * self._timings.refresh_ahead, self._dropped_at)
-            _log.debug("key set fetched", extra={"context": {"issuer": self._issuer, "keys": len(keys)}})
-
-    def _hold(self, keys: KeySet, fetched_at: float) -> None:
-        if self._keys is not None and not self._keys.identities <= keys.identities:
-            self.generation += 1
+    def _hold(self, keys: KeySet, fetched_at: float, *, stale_at: float, tend_at: float) -> None:
+        generation, dropped_at = self.held.generation, fetched_at + self._timings.max_age
+        if not self.held.keys.identities <= keys.identities:
+            generation += 1
             _log.info("a key was withdrawn", extra={"context": {"issuer": self._issuer}})
         if keys.skipped:
             _log.info("keys skipped", extra={"context": {"issuer": self._issuer, "skipped": keys.skipped}})
-        self._keys, self._fetched_at = keys, fetched_at
-        self._stale_at = fetched_at + self._timings.ttl
-        self._dropped_at = fetched_at + self._timings.max_age
+        self.held = HeldKeys(keys, generation, min(tend_at, dropped_at), stale_at, dropped_at)
 
-    def _note_failure(self, flight: _Flight) -> None:
-        with self._lock:
-            if flight is not self._flight:
-                return
-            timings, now, error = self._timings, self._clock(), flight.error
-            self._retry_at = now + min(timings.longest_back_off, timings.first_back_off * 2**self._failures)
-            self._failures = min(self._failures + 1, 16)
-            self._last_error = error
-            self.tend_at = min(self._retry_at, self._dropped_at) if self._keys is not None else 0.0
-        context = {"issuer": self._issuer, "served_stale": self._keys is not None, "failures": self._failures}
-        if error is not None:
-            context |= {"reason": error.reason, **error.private}
+    def _note_failure(self, error: ProviderUnreachable, retry_at: float) -> None:
+        self._tend_at(retry_at)
+        context = {"issuer": self._issuer, "served_stale": bool(self.held.keys), "failures": self._fetches.failures}
+        context |= {"reason": error.reason, **error.private}
         _log.warning("the issuer's keys could not be fetched", extra={"context": context})
 
     def _read_bundle_once(self, now: float) -> None:
@@ -275,11 +282,11 @@ class CachedIssuerKeys:
         if bundle is None:
             return
         # A build time in the future would put the age cap off.
-        self._hold(bundle.keys, min(bundle.fetched_at, now))
+        fetched_at, ttl = min(bundle.fetched_at, now), self._timings.ttl
         # A cold start fetches nothing, however old the bundle is within its cap.
-        self._stale_at = max(self._stale_at, now + self._timings.ttl)
-        ahead = self._fetched_at + self._timings.ttl * self._timings.refresh_ahead
-        self.tend_at = min(max(ahead, now + self._timings.bundle_rest), self._dropped_at)
+        stale_at = max(fetched_at, now) + ttl
+        tend_at = max(fetched_at + ttl * self._timings.refresh_ahead, now + self._timings.bundle_rest)
+        self._hold(bundle.keys, fetched_at, stale_at=stale_at, tend_at=tend_at)
 
 
 class JwksCache:

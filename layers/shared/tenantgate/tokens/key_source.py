@@ -1,24 +1,31 @@
-"""What the verifier asks of whoever holds the keys. For the type checker alone: a protocol is dear to a cold start."""
+"""What the verifier asks of the holder of the keys. For the type checker: a protocol costs a cold start."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from tenantgate.tokens.keys import Check
+from tenantgate.tokens.keys import Found
 
 
-class IssuerKeys(Protocol):
-    """One issuer's keys as the verifier sees them.
+class HeldKeys(Protocol):
+    """An issuer's keys at one moment, replaced as a whole.
 
     `generation` changes when a key disappeared: what was verified before no longer counts. `tend_at` (epoch seconds) is
-    when `find` wants to be called again, even by a caller who remembers the answer.
+    when `find` wants to be called again, even by a caller that remembers the result.
     """
 
     @property
     def generation(self) -> int: ...
     @property
     def tend_at(self) -> float: ...
-    def find(self, kid: str | None, alg: str, *, fetch: bool) -> Check:
+
+
+class IssuerKeys(Protocol):
+    """One issuer's keys as the verifier sees them."""
+
+    @property
+    def held(self) -> HeldKeys: ...
+    def find(self, kid: str | None, alg: str, *, fetch: bool) -> Found:
         """Raises `UnknownKey`, `ProviderUnreachable`, and `KeyFetchNeeded` without `fetch`."""
         ...
 

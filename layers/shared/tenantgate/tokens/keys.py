@@ -1,7 +1,8 @@
 """Public keys of an issuer: JWKs (RFC 7517, 7518 §6, 8037) read strictly, found by `kid` and `alg`, ready to verify.
 
-A key answers for the algorithms of its own type and curve alone, so no header can turn it into something else
-(RFC 8725 §3.1, §3.2).
+A key serves only the algorithms of its own type and curve, so no header can turn it into something else
+(RFC 8725 §3.1, §3.2). `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864 §2.2) are two names of one algorithm for a key on
+Ed25519.
 """
 
 from __future__ import annotations
@@ -14,17 +15,24 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tenantgate.errors import MalformedToken
 from tenantgate.tokens.compact import decode_base64url
+from tenantgate.tokens.flights import FetchNeeded
 from tenantgate.tokens.records import Record
 
 type Check = Callable[[bytes, bytes], None]
 """`check(signature, signed bytes)`; raises `cryptography.exceptions.InvalidSignature`."""
 
+type Found = tuple[Check, int]
+"""A check, and the generation of the key set that it is from: what it proves holds while that is the current one."""
+
 MAX_KEYS = 100
+# RFC 7517 §4.5: keys of one `kid` are told apart by trying them. Each try costs as much as a signature.
+MAX_SAME_KID = 4
 _MIN_RSA_BITS = 2048
 _MAX_RSA_BITS = 8192
 
 _HASHES: Mapping[str, hashes.HashAlgorithm] = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 _RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"})
+_ED25519 = frozenset({"EdDSA", "Ed25519"})
 _CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 
 # Points of small order on edwards25519: any signature can be made to fit them.
@@ -42,8 +50,8 @@ _SMALL_ORDER_Y = frozenset(
 )
 
 
-class KeyFetchNeeded(Exception):
-    """Only asking the issuer can tell, and the caller allowed no fetch: call again where waiting is fine."""
+class KeyFetchNeeded(FetchNeeded):
+    """Only asking the issuer can tell, and the caller allowed no fetch."""
 
 
 class _Jwk(Record):
@@ -62,7 +70,8 @@ class KeySet:
     """The usable keys of one JWK set. Keys are built when first asked for: elliptic curves are a costly import."""
 
     def __init__(self, keys: list[_Jwk], skipped: int) -> None:
-        self._keys = keys
+        # Published twice, a key is still one key.
+        self._keys = list({key.identity: key for key in keys}.values())
         self._checks: dict[tuple[str | None, str], Check | None] = {}
         self.identities = frozenset(key.identity for key in keys)
         self.skipped = skipped
@@ -85,7 +94,10 @@ class KeySet:
         return cls(keys, skipped=len(entries) - len(keys))
 
     def find(self, kid: str | None, alg: str) -> Check | None:
-        """The check by the key of this `kid` that fits `alg`; without `kid`, only if a single key fits."""
+        """The check by the keys of this `kid` that fit `alg`; without `kid`, only if a single key fits.
+
+        Of the usable keys of one `kid`, the first `MAX_SAME_KID` in the set's order are tried.
+        """
         name = (kid, alg)
         try:
             return self._checks[name]
@@ -94,19 +106,37 @@ class KeySet:
             if len(fitting) != 1 and (kid is None or not fitting):
                 # Not remembered: a flood of made-up kids must not fill the memory.
                 return None
-        check = _build(fitting[0], alg)
+        checks = [check for key in fitting if (check := _build(key, alg)) is not None][:MAX_SAME_KID]
+        check = _any_of(checks) if len(checks) > 1 else checks[0] if checks else None
         self._checks[name] = check
         return check
 
 
+def _any_of(checks: list[Check]) -> Check:
+    first, last = checks[:-1], checks[-1]
+
+    def check(signature: bytes, signed: bytes) -> None:
+        for each in first:
+            try:
+                return each(signature, signed)
+            except BadSignature:
+                continue
+        return last(signature, signed)
+
+    return check
+
+
 def _read(entry: object) -> _Jwk | None:
-    if not isinstance(entry, dict) or entry.get("use", "sig") != "sig":
+    if not isinstance(entry, dict):
         return None
-    operations, kid, kty, crv = entry.get("key_ops", ["verify"]), entry.get("kid"), entry.get("kty"), entry.get("crv")
+    # Some issuers write every member that they know of, and leave empty what doesn't apply. An empty list of `key_ops`
+    # is no such member: it permits nothing.
+    jwk = {name: value for name, value in entry.items() if value is not None and value != ""}
+    operations, kid, kty, crv = jwk.get("key_ops", ["verify"]), jwk.get("kid"), jwk.get("kty"), jwk.get("crv")
     if not isinstance(operations, list) or "verify" not in operations or not isinstance(kid, str | None):
         return None
     # A set that publishes private keys (`d`) has given them away.
-    if "d" in entry:
+    if jwk.get("use", "sig") != "sig" or "d" in jwk:
         return None
     names: tuple[str, ...]
     if kty == "RSA":
@@ -114,12 +144,13 @@ def _read(entry: object) -> _Jwk | None:
     elif kty == "EC" and isinstance(crv, str) and crv in _CURVES:
         names, algorithms = ("crv", "x", "y"), frozenset({_CURVES[crv]})
     elif kty == "OKP" and crv == "Ed25519":
-        names, algorithms = ("crv", "x"), frozenset({"EdDSA"})
+        names, algorithms = ("crv", "x"), _ED25519
     else:
         return None
-    members = {name: entry.get(name) for name in names}
-    if "alg" in entry:
-        algorithms &= frozenset({entry["alg"]} if isinstance(entry["alg"], str) else ())
+    members = {name: jwk.get(name) for name in names}
+    if "alg" in jwk:
+        named = frozenset({jwk["alg"]} if isinstance(jwk["alg"], str) else ())
+        algorithms &= named if named.isdisjoint(_ED25519) else _ED25519
     texts = {name: value for name, value in members.items() if isinstance(value, str) and len(value) <= 2048}
     return _Jwk(kid, algorithms, texts) if algorithms and len(texts) == len(members) else None
 
@@ -128,7 +159,7 @@ def _build(key: _Jwk, alg: str) -> Check | None:
     try:
         if alg in _RSA_ALGORITHMS:
             return _rsa(key.members, alg)
-        return _ed25519(key.members) if alg == "EdDSA" else _ecdsa(key.members, alg)
+        return _ed25519(key.members) if alg in _ED25519 else _ecdsa(key.members, alg)
     except (ValueError, MalformedToken):
         return None
 

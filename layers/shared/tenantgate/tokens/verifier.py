@@ -103,7 +103,8 @@ class TokenVerifier:
         remembered = self._memo.get(token) or self._older_memo.get(token)
         if remembered is not None:
             answer, valid_from, valid_until, keys, generation = remembered
-            if valid_from <= now < valid_until and generation == keys.generation and now < keys.tend_at:
+            held = keys.held
+            if valid_from <= now < valid_until and generation == held.generation and now < held.tend_at:
                 return answer
         header, claims, trusted, keys, generation = self._signed(token, fetch)
         if header.typ not in trusted.token_types or not check.KIND_CLAIMS.isdisjoint(claims):
@@ -170,9 +171,11 @@ class TokenVerifier:
                 allow_expired=allow_expired,
             )
         except TokenError as refusal:
-            error = IdTokenRefused(refusal.reason)
-            error.private = {"check": type(refusal).__name__, **refusal.private}
-            raise error from refusal
+            raise _id_token_refused(refusal) from refusal
+        except KeyFetchNeeded as needed:
+            if isinstance(needed.failure, TokenError):
+                needed.failure = _id_token_refused(needed.failure)
+            raise
 
     def _signed(self, token: str, fetch: bool) -> _Signed:
         """Take the token apart and check its signature by its issuer's key: nothing else is known of it then."""
@@ -192,9 +195,8 @@ class TokenVerifier:
                 "alg is not allowed", expected=sorted(trusted.algorithms), actual=check.shown(header.alg)
             )
         keys = self._keys.of(trusted.issuer)
-        # Read before the key is found: a key that disappears meanwhile leaves this answer out of date.
-        generation = keys.generation
-        key = keys.find(header.kid, header.alg, fetch=fetch)
+        # The generation is the key's own: a key that disappears meanwhile leaves this result out of date.
+        key, generation = keys.find(header.kid, header.alg, fetch=fetch)
         try:
             key(signature, signed)
         except BadSignature:
@@ -215,3 +217,9 @@ class TokenVerifier:
         if seconds > self._largest_skew:
             self._largest_skew = int(seconds) + 1
             _log.info("issuer's clock is ahead", extra={"context": {"issuer": issuer, "seconds": round(seconds, 1)}})
+
+
+def _id_token_refused(refusal: TokenError) -> IdTokenRefused:
+    error = IdTokenRefused(refusal.reason)
+    error.private = {"check": type(refusal).__name__, **refusal.private}
+    return error

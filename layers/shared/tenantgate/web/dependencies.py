@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,7 +13,7 @@ from fastapi import Depends, Request
 from tenantgate.access.bearer import BearerCredential, bearer_token
 from tenantgate.access.principal import Principal
 from tenantgate.context import current_request
-from tenantgate.tokens.verifier import KeyFetchNeeded
+from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import tenant_extractor, token_verifier
 from tenantgate.web.show_pages import ShowPages
 
@@ -37,15 +36,12 @@ async def get_current_user(request: Request) -> Principal:
 
 
 async def get_verified_user(request: Request) -> Principal:
-    """The caller, by verifying the bearer token here; a missing key is fetched in a worker thread."""
+    """The caller, by verifying the bearer token here; a missing key is awaited, see `tokens/waiting.py`."""
     if isinstance(verified := request.scope.get(PRINCIPAL_KEY), Principal):
         return verified
     token = bearer_token(request.headers.get("authorization"))
     credential = bearer_credential(request)
-    try:
-        principal = credential.principal(token, fetch=False)
-    except KeyFetchNeeded:
-        principal = await asyncio.to_thread(credential.principal, token)
+    principal = await awaited(lambda: credential.principal(token, fetch=False))
     return _entered(request, principal)
 
 

@@ -63,10 +63,12 @@ def response_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
 
 
 def error_headers(error: TenantgateError, *, allow: str | None = None) -> dict[str, str]:
-    """Headers of an error answer: never cached; the challenge of a 401; `Allow` of a 405."""
+    """Headers of an error response: never cached; the challenge of a 401; `Allow` of a 405; `Retry-After`."""
     headers = {"cache-control": "no-store"}
     if (challenge := bearer_challenge(error)) is not None:
         headers["www-authenticate"] = challenge
     if allow is not None:
         headers["allow"] = allow
+    if error.retry_after is not None:
+        headers["retry-after"] = str(error.retry_after)
     return headers

@@ -1,0 +1,137 @@
+"""A trusted issuer that accepts connections and never responds: it costs its own callers, and no other caller."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx2
+import pytest
+
+from tenantgate.tokens.waiting import MOST_WAITING
+from tests.support.issuer_server import IssuerServer
+from tests.support.login_app import LOGIN, LoginApp, running_login_app
+from tests.support.misbehaving_provider import MisbehavingProvider
+from tests.support.silent_server import SilentServer
+from tests.support.tokens import TENANT, b64, good_claims, sign
+
+VALIDATE = "/api/v1/auth/validate"
+AUDIENCE = "https://api.example.test"
+
+
+def _unsigned(issuer: str, number: int) -> dict[str, str]:
+    """The header of a token that nobody has signed."""
+    claims = good_claims(int(time.time()), iss=issuer, aud=AUDIENCE, jti=str(number))
+    header = {"alg": "RS256", "kid": "rsa-1", "typ": "at+jwt"}
+    return {"authorization": f"Bearer {b64(json.dumps(header))}.{b64(json.dumps(claims))}.{b64(bytes(256))}"}
+
+
+@contextmanager
+def _app(provider: str, *trusted: str) -> Iterator[LoginApp]:
+    entries = [{"issuer": url, "audiences": [AUDIENCE], "tenants": [TENANT]} for url in trusted]
+    with running_login_app(provider, audience=AUDIENCE, variables={"TRUSTED_ISSUERS": json.dumps(entries)}) as app:
+        yield app
+
+
+async def _get(client: httpx2.AsyncClient, path: str, headers: dict[str, str] | None = None) -> tuple[float, int, str]:
+    """Seconds, status and error code."""
+    started = time.monotonic()
+    response = await client.get(path, headers={"accept": "application/json"} | (headers or {}))
+    code = response.json()["error"]["code"] if response.status_code >= 400 else ""
+    return time.monotonic() - started, response.status_code, code
+
+
+def _client(app: LoginApp) -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(base_url=app.base, timeout=30, limits=httpx2.Limits(max_connections=200), trust_env=False)
+
+
+@pytest.mark.anyio
+async def test_forty_tokens_that_name_a_silent_issuer_do_not_hold_up_a_sign_in(provider: MisbehavingProvider) -> None:
+    with SilentServer() as silent, _app(provider.issuer, silent.url) as app:
+        async with _client(app) as client, asyncio.TaskGroup() as group:
+            started = time.monotonic()
+            waiting = [group.create_task(_get(client, VALIDATE, _unsigned(silent.url, n))) for n in range(40)]
+            await asyncio.sleep(0.2)
+            sign_ins = [await _get(client, LOGIN) for _ in range(5)]
+        ended = time.monotonic() - started
+        assert {status for _, status, _ in sign_ins} == {200}
+        assert max(seconds for seconds, _, _ in sign_ins) < 1.5
+        assert {(task.result()[1], task.result()[2]) for task in waiting} == {(504, "SYS_004")}
+        assert ended < 10, "all of them waited for the same fetch"
+        async with _client(app) as client:
+            seconds, status, _ = await _get(client, VALIDATE, _unsigned(silent.url, 41))
+        assert (status, seconds < 1) == (504, True), "its failure was recorded, so the next caller is not made to wait"
+        assert silent.connections <= 2
+
+
+@pytest.mark.anyio
+async def test_beyond_the_bound_callers_are_refused_at_once_with_when_to_come_back(
+    provider: MisbehavingProvider,
+) -> None:
+    with _app(provider.issuer, (silent := SilentServer()).url) as app:
+        async with _client(app) as client, asyncio.TaskGroup() as group:
+            with silent:
+                waiting = [
+                    group.create_task(_get(client, VALIDATE, _unsigned(silent.url, n))) for n in range(MOST_WAITING)
+                ]
+                await asyncio.sleep(1)
+                started = time.monotonic()
+                beyond = [await client.get(VALIDATE, headers=_unsigned(silent.url, 1000 + n)) for n in range(10)]
+                assert time.monotonic() - started < 1.5
+            # The silent one has gone, and takes those that waited with it.
+        assert {task.result()[2] for task in waiting} == {"SYS_004"}
+        assert [response.status_code for response in beyond] == [503] * 10
+        assert all(1 <= int(response.headers["retry-after"]) <= 5 for response in beyond)
+        error = beyond[0].json()["error"]
+        assert (error["code"], set(error)) == ("SYS_010", {"code", "message", "detail", "request_id"})
+
+
+@pytest.mark.anyio
+async def test_a_silent_login_provider_holds_up_neither_other_issuers_nor_more_than_the_bound(
+    issuer: IssuerServer,
+) -> None:
+    with _app((silent := SilentServer()).url, issuer.url) as app:
+        token = sign(good_claims(int(time.time()), iss=issuer.url, aud=AUDIENCE))
+        async with _client(app) as client, asyncio.TaskGroup() as group:
+            with silent:
+                sign_ins = [group.create_task(_get(client, LOGIN)) for _ in range(MOST_WAITING)]
+                await asyncio.sleep(1)
+                assert (await _get(client, LOGIN))[1:] == (503, "SYS_010")
+                seconds, status, _ = await _get(client, VALIDATE, {"authorization": f"Bearer {token}"})
+                assert (status, seconds < 1) == (200, True)
+        assert {task.result()[2] for task in sign_ins} == {"SYS_004"}
+        assert silent.connections == 1
+
+
+@pytest.mark.anyio
+async def test_a_silent_issuer_with_keys_in_memory_goes_on_serving_them(
+    provider: MisbehavingProvider, issuer: IssuerServer
+) -> None:
+    """A flood of unknown kids then waits for its own fetch only."""
+    with _app(provider.issuer, issuer.url) as app:
+        token = sign(good_claims(int(time.time()), iss=issuer.url, aud=AUDIENCE))
+        good = {"authorization": f"Bearer {token}"}
+        unknown = sign(good_claims(int(time.time()), iss=issuer.url, aud=AUDIENCE), kid="rsa-9")
+        async with _client(app) as client:
+            assert (await _get(client, VALIDATE, good))[1] == 200
+            issuer.answer = lambda _: time.sleep(3)
+            async with asyncio.TaskGroup() as group:
+                flood = [
+                    group.create_task(_get(client, VALIDATE, {"authorization": f"Bearer {unknown}"})) for _ in range(20)
+                ]
+                await asyncio.sleep(0.2)
+                checked = [await _get(client, VALIDATE, good) for _ in range(10)]
+        assert {status for _, status, _ in checked} == {200}
+        assert max(seconds for seconds, _, _ in checked) < 1
+        assert {(task.result()[1], task.result()[2]) for task in flood} == {(401, "AUTH_004")}
+        assert max(task.result()[0] for task in flood) < 3
+        assert issuer.fetches() == 2
+
+
+@pytest.fixture
+def issuer() -> Iterator[IssuerServer]:
+    with IssuerServer().running() as server:
+        yield server
