@@ -27,7 +27,6 @@ from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.keys import KeySet
 from tenantgate.tokens.policy import token_policy
 from tenantgate.tokens.verifier import TokenVerifier
-from tenantgate.tokens.wiring import tenant_extractor
 
 ISSUER = "https://issuer.example.test/"
 GOALS = {"RS256": 1.4, "ES256": 1.2, "EdDSA": 1.1, "hit (RS256)": 0.08}
@@ -134,7 +133,7 @@ def measure(rounds: int) -> list[Figure]:
         best = dict.fromkeys(("floor", name, f"hit ({name})", f"principal ({name})"), 1.0)
         for _ in range(rounds):
             verifier = _verifier(jwks)
-            credential = BearerCredential(_verifier(jwks), tenant_extractor(POLICY))
+            credential = BearerCredential(_verifier(jwks), POLICY)
             for check in (verifier.verify, credential.principal):
                 check(_token(name, algorithm, _TOKENS))
             seconds = {

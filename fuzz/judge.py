@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from random import Random
 
 from fuzz import oracles, world
 from fuzz.building import Base, Case
+from fuzz.plain import plain_claims
+from tenantgate.access.bearer import BearerCredential
+from tenantgate.access.principal import Principal
 from tenantgate.errors import TokenError
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
-from tenantgate.tokens.wiring import tenant_extractor
 
 
 class Finding(Exception):
@@ -24,7 +27,7 @@ class Judge:
 
     def __init__(self, verifier: TokenVerifier | None = None, *, sample: float = 0.0) -> None:
         self._verifier = verifier or world.verifier()
-        self._tenant_of = tenant_extractor(world.policy()).tenant_of
+        self._principal = BearerCredential(self._verifier, world.policy()).principal
         self._oracles = {"PyJWT": oracles.pyjwt(), "joserfc": oracles.joserfc()}
         self._sample = sample
         self._dice = Random(0)  # noqa: S311 - a sample, no secret
@@ -58,23 +61,58 @@ class Judge:
         if base is not None and signing_input not in (case.signed_input, base.token.rpartition(".")[0]):
             raise Finding("accepted what no trusted key signed")
         ours = dict(verified.claims)
-        for name, decode in self._oracles.items():
-            theirs = decode(case.token)
-            if theirs is None:
-                raise Finding(f"accepted what {name} refuses")
-            if theirs != ours:
-                raise Finding(f"read other claims than {name}")
-        if (verified.issuer, verified.expires_at) != (ours["iss"], ours["exp"]) or verified.subject != ours["sub"]:
+        self._ask_others(case.token, ours)
+        ends = math.floor(float(str(ours["exp"])))
+        if (verified.issuer, verified.expires_at) != (ours["iss"], ends) or verified.subject != ours["sub"]:
             raise Finding("answered something else than the claims say")
+        self._check_kind(case.token, ours)
         try:
-            tenant = self._tenant_of(verified.claims)
+            principal = self._principal(case.token)
         except TokenError:
             return
         except Exception as crash:
-            raise Finding(f"crashed at the tenant: {type(crash).__name__}: {crash}") from crash
-        if verified.issuer == world.SECOND.url and tenant != world.SECOND.tenant:
-            raise Finding("an issuer spoke for a tenant that it isn't bound to")
+            raise Finding(f"crashed at the principal: {type(crash).__name__}: {crash}") from crash
+        self._check_bounds(principal)
         self.with_tenant += 1
+
+    def _ask_others(self, token: str, ours: oracles.Claims) -> None:
+        try:
+            plain, claims = oracles.plainly(token)
+        except Exception as refusal:
+            raise Finding(f"accepted what PyJWT can't verify: {refusal}") from refusal
+        if plain_claims(ours) != claims:
+            raise Finding("read other claims than json")
+        for name, decode in self._oracles.items():
+            theirs = decode(plain)
+            if theirs is None:
+                raise Finding(f"accepted what {name} refuses")
+            if theirs != claims:
+                raise Finding(f"read other claims than {name}")
+
+    @staticmethod
+    def _check_kind(token: str, claims: oracles.Claims) -> None:
+        if any(claims.get(name) is not None for name in ("nonce", "at_hash", "c_hash", "s_hash", "events")):
+            raise Finding("accepted an ID token or a logout token")
+        says_so = (
+            str(oracles.header_of(token).get("typ")).lower() in ("at+jwt", "application/at+jwt"),
+            claims.get("token_use") == "access",
+            claims.get("scope"),
+            claims.get("scp"),
+            str(claims.get("typ")).lower() == "bearer",
+        )
+        if claims["iss"] == world.SECOND.url and not any(says_so):
+            raise Finding("accepted a token for a client that doesn't say that it is an access token")
+
+    @staticmethod
+    def _check_bounds(principal: Principal) -> None:
+        if principal.issuer != world.SECOND.url:
+            return
+        if principal.tenant_id != world.SECOND.tenant:
+            raise Finding("an issuer spoke for a tenant that it isn't bound to")
+        if not principal.scopes <= world.SECOND_MAY_GIVE or not principal.roles <= world.SECOND_MAY_GIVE:
+            raise Finding("an issuer gave a scope or a role that it may not give")
+        if not world.WITHHELD.isdisjoint(principal.claims):
+            raise Finding("a role or a scope can be read past the allow-list")
 
     def _ask_about_refused(self, token: str, refusal: TokenError) -> None:
         self.sampled += 1

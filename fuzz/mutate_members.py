@@ -18,6 +18,10 @@ def _claim_value(rng: Random, name: str) -> object:
         "tenant_id": values.TENANTS,
         "organization_id": values.TENANTS,
         "org_id": values.TENANTS,
+        "organization": values.TENANTS,
+        "roles": values.ROLES,
+        "groups": values.ROLES,
+        "realm_access": values.ROLES,
         "token_use": values.KINDS,
         "typ": values.KINDS,
         "scope": values.SCOPES,
@@ -45,7 +49,8 @@ def mutate_claims(rng: Random, claims: Members) -> Members:
             name = pick(rng, values.NAMES_OF_TIMES)
             now = claims.get(name)
             jump = pick(rng, (1, 10, 59, 60, 61, 600, 3000, 3600, 86400)) * pick(rng, (-1, 1))
-            claims[name] = now + jump if isinstance(now, int) else pick(rng, values.TIMES)
+            part = pick(rng, (0, 0, 0.5, rng.random()))
+            claims[name] = now + jump + part if isinstance(now, int | float) else pick(rng, values.TIMES)
         else:
             name = pick(rng, values.NAMES_OF_CLAIMS)
             claims[name] = _claim_value(rng, name)
@@ -64,8 +69,11 @@ def mutate_header(rng: Random, header: Members) -> Members:
             header["kid"] = pick(rng, values.KIDS)
         elif draw < 0.65:
             header["typ"] = pick(rng, values.TYPES)
-        elif draw < 0.8:
+        elif draw < 0.75:
             name, value = pick(rng, values.REFUSED_HEADERS)
+            header[name] = value
+        elif draw < 0.83:
+            name, value = pick(rng, values.HINTS)
             header[name] = value
         elif draw < 0.9:
             header[pick(rng, ("alg", "kid", "typ", "cty", "crit", "jwk"))] = pick(rng, values.ODD)
@@ -100,12 +108,16 @@ def both_signed_anew(rng: Random, base: Base) -> Case:
 
 
 def harmless_members(rng: Random, base: Base) -> Case:
-    """Members in another order, and further ones that a recipient ignores (RFC 7515 §4, RFC 7519 §4)."""
+    """Members in another order, with null ones and ones that a recipient ignores (RFC 7515 §4, RFC 7519 §4)."""
     header, claims = list(base.header.items()), list(base.claims.items())
     rng.shuffle(header)
     rng.shuffle(claims)
     if rng.random() < 0.5:
         header.append((f"x-{int(rng.random() * 1e6)}", pick(rng, ("", 0, True, ["a"], {"a": 1}))))
+    if rng.random() < 0.3:
+        header.append(pick(rng, values.HINTS))
+    if rng.random() < 0.3:
+        claims.append((pick(rng, ("nbf", "nonce", "events", "token_use", "typ", "at_hash", "scp")), None))
     claims += [
         (f"https://claims.example/{int(rng.random() * 1e6)}", pick(rng, ("", 0, None, [1], {"a": []})))
         for _ in range(int(rng.random() * 4))
@@ -118,7 +130,9 @@ def harmless_times(rng: Random, base: Base) -> Case:
     issued = NOW + LEEWAY - int(rng.random() * 3600)
     soonest = max(issued, NOW - LEEWAY) + 1
     expires = soonest + int(rng.random() * (issued + 3601 - soonest))
-    times = {"iat": issued, "exp": expires}
+    times: dict[str, object] = {"iat": issued, "exp": expires}
+    if expires - issued < 3600 and rng.random() < 0.3:
+        times = {"iat": issued - rng.random() / 2, "exp": expires + rng.random() / 2}
     if rng.random() < 0.3:
         times["nbf"] = issued - int(rng.random() * 100)
     claims = {**base.claims, **times, "sub": f"user-{int(rng.random() * 1e9)}"}

@@ -16,7 +16,9 @@ from joserfc import jwk as joserfc_jwk
 from joserfc import jws as joserfc_jws
 from joserfc import jwt as joserfc_jwt
 
+from fuzz.building import joined, json_bytes, with_signature
 from fuzz.keys import KIND_OF_ALGORITHM
+from fuzz.plain import plain_claims, plain_header
 from fuzz.world import ISSUERS, LEEWAY, NOW, Issuer
 
 type Claims = dict[str, Any]
@@ -43,12 +45,34 @@ def _unverified(token: str) -> tuple[dict[str, Any], Issuer]:
     return json.loads(header), ISSUERS[json.loads(payload)["iss"]]
 
 
+def header_of(token: str) -> dict[str, Any]:
+    return _unverified(token)[0]
+
+
 def _kid_of(issuer: Issuer, header: dict[str, Any]) -> str:
     """The header's `kid`; without one, that of the only key that is of the algorithm's kind."""
-    if "kid" in header:
+    if header.get("kid") is not None:
         return str(header["kid"])
     (only,) = {name for name in issuer.keys.values() if name.startswith(f"{KIND_OF_ALGORITHM[header['alg']]}-")}
     return only
+
+
+def plainly(token: str) -> tuple[str, Claims]:
+    """The token in its plain form, signed again by its issuer, and the claims in it; the token itself if it is plain.
+
+    Raises `ValueError` when PyJWT's algorithm doesn't verify the token as it came.
+    """
+    header, issuer = _unverified(token)
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    members, plain = plain_header(header), plain_claims(claims)
+    if (members, plain) == (header, claims):
+        return token, claims
+    signing_input, _, signature = token.rpartition(".")
+    name, alg = _kid_of(issuer, header), header["alg"]
+    key = jwt.PyJWK(issuer.good_jwks[name], algorithm=alg)
+    if not key.Algorithm.verify(signing_input.encode(), key.key, base64.urlsafe_b64decode(signature + "==")):
+        raise ValueError("signature doesn't verify")
+    return with_signature(joined(json_bytes(members), json_bytes(plain)), name, alg), plain
 
 
 def pyjwt() -> Oracle:

@@ -51,6 +51,18 @@ TIMES: tuple[Json, ...] = (
     *(NOW + far + edge for far in (0, LEEWAY, -LEEWAY, 600, -600, 3600, -3600, 3590) for edge in _EDGES),
     float(NOW),
     NOW + 0.5,
+    NOW + 600.2,
+    NOW + 60.000001,
+    NOW - 59.999999,
+    NOW + 3599.5,
+    NOW - 0.1,
+    1e10,
+    2.5e9,
+    1e400,
+    253402300799.5,
+    253402300800.0,
+    -0.5,
+    5e-324,
     str(NOW),
     253402300799,
     253402300800,
@@ -64,7 +76,8 @@ NAMES_OF_TIMES = ("iat", "exp", "nbf")
 NAMES_OF_CLAIMS = (
     "iss", "sub", "aud", "iat", "exp", "nbf", "jti", "client_id", "scope", "scp", "tenant_id", "organization_id",
     "org_id", "nonce", "at_hash", "c_hash", "s_hash", "events", "token_use", "typ", "azp", "acr", "amr", "auth_time",
-    "cnf", "sid", "roles", "groups", "cognito:groups", "https://tenantgate.example/tenant", "email",
+    "cnf", "sid", "roles", "groups", "cognito:groups", "realm_access",
+    "organization", "https://tenantgate.example/tenant", "email",
 )  # fmt: skip
 AUDIENCES: tuple[Json, ...] = (
     FIRST.audience,
@@ -78,6 +91,8 @@ AUDIENCES: tuple[Json, ...] = (
     f"{FIRST.audience} other",
     [FIRST.audience] * 64,
     [FIRST.audience] * 65,
+    [*(f"api-{number}" for number in range(70)), FIRST.audience],
+    [FIRST.audience, SECOND.audience],
     [FIRST.audience, 1],
     [[FIRST.audience]],
     {FIRST.audience: True},
@@ -107,11 +122,31 @@ TENANTS: tuple[Json, ...] = (
     TENANT[:-1],
     f"{TENANT}/{OTHER_TENANT}",
     [TENANT],
+    [OTHER_TENANT],
+    [TENANT, OTHER_TENANT],
+    {TENANT: {}},
+    {OTHER_TENANT: {"id": TENANT}},
+    {TENANT: {}, OTHER_TENANT: {}},
+    {TENANT: True},
+    42,
+    2**63,
     {"id": TENANT},
     "org-*",
     "*",
 )
 KINDS: tuple[Json, ...] = ("access", "id", "ID", "Bearer", "Refresh", "Logout", "JWT", "at+jwt")
+ROLES: tuple[Json, ...] = (
+    "admin",
+    ["a", "admin"],
+    [["admin"]],
+    [1, None, "a"],
+    {"admin": {}},
+    {"admin": {TENANT: "acme.example"}},
+    {"a": {OTHER_TENANT: "globex.example"}, "admin": {OTHER_TENANT: "globex.example"}},
+    {"admin": True},
+    {"roles": ["a", "admin"]},
+    {"roles": {"admin": {}}},
+)
 SCOPES: tuple[Json, ...] = ("", "a b", "a  b", " a", "a\tb", ["a", "b"], ["a b"], [""], ["a", 1], "admin", "\u00e9")
 
 ALGORITHMS: tuple[Json, ...] = (
@@ -128,7 +163,18 @@ TYPES: tuple[Json, ...] = (
     "at+jwt", "AT+JWT", "application/at+jwt", "Application/AT+JWT", "JWT", "jwt", "id_token", "logout+jwt", "dpop+jwt",
     "application/", "application/application/at+jwt", "JOSE", "JWE", "secevent+jwt",
 )  # fmt: skip
-UNKNOWN_HEADERS = ("x5t", "x5t#S256", "url", "nonce", "ver", "org.example", "iat", "exp", "iss", "aud", "ppt", "svt")
+_NO_HINTS: tuple[Json, ...] = (None, 1, [], {}, "")
+HINTS: tuple[tuple[str, Json], ...] = (
+    ("jku", "https://attacker.example/jwks.json"),
+    ("jku", f"{FIRST.url}/jwks"),
+    ("x5u", "https://attacker.example/cert.pem"),
+    ("x5c", ["MIIB"]),
+    ("x5c", "MIIB"),
+    ("x5t", "dGh1bWJwcmludA"),
+    ("x5t#S256", "dGh1bWJwcmludA"),
+    *((name, value) for name in ("jku", "x5u", "x5c", "x5t", "x5t#S256") for value in _NO_HINTS),
+)
+UNKNOWN_HEADERS = ("url", "nonce", "ver", "org.example", "iat", "exp", "iss", "aud", "ppt", "svt")
 REFUSED_HEADERS: tuple[tuple[str, Json], ...] = (
     ("crit", ["exp"]),
     ("crit", []),
@@ -140,14 +186,11 @@ REFUSED_HEADERS: tuple[tuple[str, Json], ...] = (
     ("jwk", jwk("rsa-foreign")),
     ("jwk", jwk("ed25519-foreign", kid="ed25519-1")),
     ("jwk", {}),
-    ("jku", "https://attacker.example/jwks.json"),
-    ("jku", f"{FIRST.url}/jwks"),
-    ("x5u", "https://attacker.example/cert.pem"),
-    ("x5c", ["MIIB"]),
     ("zip", "DEF"),
     ("enc", "A128GCM"),
     ("epk", {}),
     ("p2c", 10_000_000),
     ("p2s", "AAAA"),
     ("cty", "JWT"),
+    ("cty", "application/at+jwt"),
 )

@@ -16,7 +16,6 @@ from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.keys import KeySet
 from tenantgate.tokens.policy import TokenPolicy, token_policy
 from tenantgate.tokens.verifier import TokenVerifier
-from tenantgate.tokens.wiring import tenant_extractor
 
 NOW = 1_790_000_000
 LEEWAY = 60
@@ -71,6 +70,9 @@ SECOND = Issuer(
     _SECOND_KEYS,
     tuple(jwk(name) for name in _SECOND_KEYS.values()),
 )
+# The scopes and roles that the second issuer may give, and the claims that may hold others.
+SECOND_MAY_GIVE = frozenset({"a", "orders:read"})
+WITHHELD = frozenset({"scope", "scp", "roles", "groups", "cognito:groups", "realm_access"})
 ISSUERS = {issuer.url: issuer for issuer in (FIRST, SECOND)}
 
 
@@ -79,6 +81,11 @@ def policy() -> TokenPolicy:
         "issuer": SECOND.url,
         "audiences": [SECOND.audience],
         "tenants": [OTHER_TENANT],
+        "scopes": sorted(SECOND_MAY_GIVE),
+        "roles": sorted(SECOND_MAY_GIVE),
+        # Its audience is one of its clients, so that its ID tokens are for this audience too.
+        "client_ids": [SECOND.audience],
+        "claims": {"roles": ["roles", "groups", "realm_access.roles"], "tenant": ["tenant_id", "organization"]},
         "algorithms": [*SECOND.keys],
     }
     return token_policy(
@@ -110,7 +117,7 @@ def verifier() -> TokenVerifier:
 
 
 def credential() -> BearerCredential:
-    return BearerCredential(verifier(), tenant_extractor(policy()))
+    return BearerCredential(verifier(), policy())
 
 
 def good_claims(issuer: Issuer, **changes: object) -> dict[str, object]:

@@ -34,6 +34,7 @@ from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.jwks import Bundle
 from tenantgate.tokens.keys import KeySet
 from tenantgate.tokens.policy import TokenPolicy
+from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.wiring import read_bundle, tenant_extractor
 from tenantgate_cli.console import Failure
 
@@ -230,12 +231,10 @@ def _claim_checks(
     checks.make(
         "audience",
         lambda: check.check_audience(claims, issuer),
-        lambda _: (_text(issuer.audiences), _text(next(claims[n] for n in issuer.audience_claims if n in claims))),
+        lambda _: (_text(issuer.audiences), _text(next(filter(None, map(claims.get, issuer.audience_claims))))),
     )
     user = checks.make("subject", lambda: _user(claims, issuer), lambda found: (issuer.user_claim, found))
-    scopes = checks.make(
-        "scopes", lambda: check.scopes_of(claims, issuer.scope_claims), lambda found: ("texts", " ".join(sorted(found)))
-    )
+    scopes = checks.make("scopes", lambda: _scopes(claims, issuer), lambda found: _dropping(issuer.scopes, found))
     if times is None:
         checks.skipped("expiry")
     else:
@@ -249,16 +248,29 @@ def _claim_checks(
         lambda: tenant_extractor(policy).tenant_of(claims),
         lambda found: (policy.tenant_id_pattern.pattern, found),
     )
-    if user is None or tenant is None or times is None or scopes is None:
+    if tenant is None:
         return None
-    return Principal(user, tenant, issuer.issuer, scopes, times[1], "bearer", claims)
+    roles, visible = RoleReader(policy.role_claim_names, (issuer,)).read(claims, issuer=issuer.issuer, tenant_id=tenant)
+    checks.lines.append(Line("roles", True, *_dropping(issuer.roles, roles)))
+    if user is None or times is None or scopes is None:
+        return None
+    return Principal(user, tenant, issuer.issuer, scopes, times[1], "bearer", visible, roles)
+
+
+def _scopes(claims: Mapping[str, object], issuer: IssuerPolicy) -> frozenset[str]:
+    found = check.scopes_of(claims, issuer.scope_claims)
+    return found if issuer.scopes is None else found & issuer.scopes
+
+
+def _dropping(allowed: frozenset[str] | None, found: frozenset[str]) -> tuple[str, str]:
+    """What the issuer may give, and what is left of the token's."""
+    return "any" if allowed is None else f"only {_text(allowed)}" if allowed else "none", " ".join(sorted(found))
 
 
 def _user(claims: Mapping[str, object], issuer: IssuerPolicy) -> str:
     subject = check.required_text(claims, "sub")
-    if "jti" in claims:
-        check.required_text(claims, "jti")
-    return subject if issuer.user_claim == "sub" else check.required_text(claims, issuer.user_claim)
+    check.token_id_of(claims)
+    return subject if issuer.user_claim == "sub" else check.user_of(claims, issuer.user_claim)
 
 
 def _route_check(checks: _Checks, route: Route, principal: Principal | None, now: float) -> None:

@@ -35,7 +35,7 @@ _OWN_FILES = ("secrets.json", "postgres", "logs")
 # What belongs to the chosen provider, and would mislead with the built-in one.
 _OF_THE_PROVIDER = (
     *("OIDC_AUDIENCE", "OIDC_SCOPES", "OIDC_RESOURCE", "OIDC_AUTHORIZE_PARAMS", "OIDC_JWKS_FILE", "TRUSTED_ISSUERS"),
-    *("JWT_TENANT_CLAIM_NAME", "TENANT_ID_PATTERN"),
+    *("JWT_TENANT_CLAIM_NAME", "JWT_ROLES_CLAIM_NAME", "TENANT_ID_PATTERN"),
 )
 _PASSED_ON = (
     *("LOG_LEVEL", "JWT_MAX_LIFETIME_MINUTES", "JWT_LEEWAY_SECONDS", "JWKS_CACHE_TTL_SECONDS"),

@@ -100,7 +100,7 @@ class Authorizer:
         return answer(
             call.kind,
             decision.allowed,
-            principal_id=principal.user_id if principal is not None else NOBODY,
+            principal_id=principal.global_id if principal is not None else NOBODY,
             policy=self._policy(call, principal, now, allowed=decision.allowed),
             context=context,
         )

@@ -8,7 +8,7 @@ from base64 import b64decode
 from fuzz.building import b64, json_bytes
 from fuzz.judge import Finding
 from fuzz.targets import Target, Try
-from fuzz.values import REFUSED_HEADERS
+from fuzz.values import HINTS, REFUSED_HEADERS
 from fuzz.world import FIRST, good_claims
 from tenantgate.errors import TokenError
 from tenantgate.tokens.compact import decode, decode_base64url, json_object, parse_header, take_apart
@@ -65,9 +65,14 @@ def _check_header(raw: bytes) -> None:
     members = _reference(raw)
     if members is None:
         raise Finding("a header was read that is no JSON object")
-    refused = {name for name, _ in REFUSED_HEADERS} & members.keys()
+    refused = {name for name, _ in REFUSED_HEADERS if name != "cty"} & members.keys()
     if refused or header.alg != members.get("alg") or header.kid != members.get("kid"):
         raise Finding("a header was read otherwise than it says")
+    kind, content = members.get("typ"), str(members.get("cty")).lower()
+    if header.typ != (kind.lower().removeprefix("application/") if isinstance(kind, str) else ""):
+        raise Finding("a type was read otherwise than it says")
+    if content.removeprefix("application/") == "jwt" or content.endswith("+jwt"):
+        raise Finding("a nested token was read")
 
 
 def _check_text(text: str) -> None:
@@ -118,7 +123,8 @@ def _seeds() -> list[bytes]:
         claims,
         f"{b64(header)}.{b64(claims)}.{b64(bytes(range(64)))}".encode(),
         b'{"alg":"RS256","kid":"\\u0072","x5t":"a","a":[1,-2.5e3,{"b":null,"c":[true,false]}]}',
-        *(json_bytes({"alg": "RS256", name: value}) for name, value in REFUSED_HEADERS),
+        *(json_bytes({"alg": "RS256", name: value}) for name, value in (*REFUSED_HEADERS, *HINTS)),
+        b'{"alg":"RS256","kid":null,"typ":null,"cty":"json"}',
     ]
 
 

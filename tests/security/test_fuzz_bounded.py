@@ -124,7 +124,7 @@ def _sabotaged(kind: type[TokenVerifier]) -> TokenVerifier:
             id="no-expiry",
         ),
         pytest.param(
-            lambda: _sabotaged(_ReadsAnotherSubject), _signed, "read other claims than PyJWT", id="other-claims"
+            lambda: _sabotaged(_ReadsAnotherSubject), _signed, "read other claims than json", id="other-claims"
         ),
         pytest.param(
             lambda: _sabotaged(_RefusesAll),

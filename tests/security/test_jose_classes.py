@@ -27,7 +27,7 @@ from tenantgate.errors import (
 from tenantgate.login.wiring import logout_service, make_logout_service
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import Settings
-from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.app import create_app
 from tests.support.authorizer_events import SHAPES, authorizer_event
 from tests.support.guarded import rules
@@ -73,7 +73,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def authorizer(settings: Settings) -> Authorizer:
     policy = settings.token_policy
-    return Authorizer(BearerCredential(token_verifier(policy), tenant_extractor(policy)), rules())
+    return Authorizer(BearerCredential(token_verifier(policy), policy), rules())
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from functions.authorizer.decision import Authorizer
 from functions.unknown_route.handler import lambda_handler as unknown_route
 from tenantgate.access.bearer import BearerCredential
 from tenantgate.observability.logging import configure_logging
-from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.lambda_adapter import lambda_handler_for
 from tests.support.guarded import rules
 from tests.support.web import ISSUER, Issuer, api_event, lambda_context, log_lines
@@ -252,9 +252,7 @@ def test_nothing_that_a_function_is_sent_is_written(tmp_path: Path, capfd: pytes
     canaries = Canaries()
     settings = Issuer.in_folder(tmp_path).settings()
     configure_logging(level="DEBUG", service="tenantgate")
-    authorizer = Authorizer(
-        BearerCredential(token_verifier(settings.token_policy), tenant_extractor(settings.token_policy)), rules()
-    )
+    authorizer = Authorizer(BearerCredential(token_verifier(settings.token_policy), settings.token_policy), rules())
 
     def authorize(event: dict[str, Any], _context: Any) -> object:
         http = event["requestContext"]["http"]

@@ -30,7 +30,7 @@ from tenantgate.errors import (
     WrongTokenType,
 )
 from tenantgate.tokens.policy import token_policy
-from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+from tenantgate.tokens.wiring import token_verifier
 from tests.support.authorizer_events import SHAPES, authorizer_event
 from tests.support.guarded import rules
 from tests.support.integrations import status_told
@@ -70,7 +70,7 @@ def _credential(folder: Path, *entries: dict[str, object]) -> BearerCredential:
             "TRUSTED_ISSUERS": json.dumps(entries),
         }
     )
-    return BearerCredential(token_verifier(policy), tenant_extractor(policy))
+    return BearerCredential(token_verifier(policy), policy)
 
 
 @pytest.fixture
@@ -83,6 +83,7 @@ def credential(tmp_path: Path) -> BearerCredential:
         "issuer": ACME,
         "audiences": ["acme-api"],
         "algorithms": ["RS256"],
+        "scopes": ["orders:read"],
         "tenants": [ACME_TENANT],
         "jwks_file": _keys_file(tmp_path, "acme", {**public_jwk("rsa-acme"), "kid": "k1"}),
     }
@@ -90,6 +91,7 @@ def credential(tmp_path: Path) -> BearerCredential:
         "issuer": GLOBEX,
         "audiences": ["globex-api"],
         "algorithms": ["ES256"],
+        "scopes": "*",
         "claims": {"user_id": "uid", "tenant": ["https://globex.example.test/org"], "scope": ["permissions"]},
         "tenants": [GLOBEX_TENANT],
         "jwks_file": _keys_file(tmp_path, "globex", {**public_jwk("p256-globex"), "kid": "k1"}),
@@ -248,8 +250,8 @@ def test_tokens_that_a_user_pool_signed(user_pool: dict[str, str], tmp_path: Pat
     with pytest.raises(InvalidSignature):
         credential.principal(f"{header}.{payload}.{signature[:-6]}AAAAAA"[: len(user_pool["access"])])
     # A pool for one tenant needs no trigger: the user's name under a pattern of its own stands for it here.
-    entry |= {"claims": {"tenant": ["username"]}, "tenants": ["maria"]}
+    entry |= {"claims": {"tenant": ["username"]}, "tenants": ["maria"], "scopes": "*"}
     policy = token_policy({"TRUSTED_ISSUERS": json.dumps([entry]), "TENANT_ID_PATTERN": "{slug}"})
-    principal = BearerCredential(token_verifier(policy), tenant_extractor(policy)).principal(user_pool["access"])
+    principal = BearerCredential(token_verifier(policy), policy).principal(user_pool["access"])
     assert (principal.issuer, principal.tenant_id) == (user_pool["issuer"], "maria")
     assert principal.scopes == {"aws.cognito.signin.user.admin"}

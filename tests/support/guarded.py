@@ -6,7 +6,6 @@ from functions.authorizer.decision import Authorizer
 from tenantgate.access.bearer import BearerCredential
 from tenantgate.access.rules import RuleSet
 from tenantgate.access.rules_file import load_rules
-from tenantgate.tokens.wiring import tenant_extractor
 from tests.support.tokens import StandingClock, good_claims, policy_of, sign, static_verifier
 
 RULES = """\
@@ -55,9 +54,7 @@ def authorizer(
 ) -> Authorizer:
     """Takes the tokens that `tests.support.tokens` signs; nothing is fetched."""
     ticking = clock or StandingClock()
-    credential = BearerCredential(
-        static_verifier(jwks, clock=ticking, **variables), tenant_extractor(policy_of(**variables))
-    )
+    credential = BearerCredential(static_verifier(jwks, clock=ticking, **variables), policy_of(**variables))
     return Authorizer(credential, rules(text), clock=ticking)
 
 

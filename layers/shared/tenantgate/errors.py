@@ -163,7 +163,7 @@ class AlgorithmNotAllowed(TokenError):
 
 
 class UnsupportedHeader(TokenError):
-    """The header asks for what must be understood or must not be trusted: `crit`, `b64`, `jwk`, `jku`, `x5u`, `x5c`."""
+    """The header asks for what must be understood or must not be trusted: `crit`, `b64`, `jwk`, `cty: JWT`."""
 
 
 class UnknownKey(TokenError):
@@ -175,7 +175,10 @@ class InvalidSignature(TokenError):
 
 
 class WrongTokenType(TokenError):
-    """An ID token, a logout token or another kind of token offered as an access token (RFC 8725 §3.11, RFC 9068 §4)."""
+    """An ID token, a logout token or another kind of token offered as an access token, or one that might be.
+
+    RFC 8725 §3.11, §3.12, RFC 9068 §4.
+    """
 
 
 class MissingClaim(TokenError):

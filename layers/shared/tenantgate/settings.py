@@ -189,6 +189,11 @@ class Settings(BaseSettings):
         example="tenant_id,organization_id,org_id",
         default="",
     )
+    jwt_roles_claim_name: str = _setting(
+        "Claims that hold roles, all of them, comma-separated; dots reach into objects (`realm_access.roles`). Unset: "
+        "`roles,groups,cognito:groups`.",
+        default="",
+    )
     tenant_id_pattern: str = _setting(
         "Regular expression that a whole tenant id must match. Unset: `org-{uuid}`.", default=""
     )

@@ -14,7 +14,7 @@ import pytest
 from tenantgate_cli.gateway.app import Gateway, Observer
 from tenantgate_cli.gateway.template import read_template
 from tests.support.guarded_apis import CALLERS, INTEGRATIONS, REQUESTS, may, token_of, write_guarded_apis
-from tests.support.tokens import TENANT
+from tests.support.tokens import ISSUER, TENANT
 
 pytestmark = pytest.mark.anyio
 
@@ -76,7 +76,7 @@ async def test_the_backend_is_told_who_calls(ask: Ask, integration: str) -> None
     assert set(context["scopes"].split()) == {"orders:read", "orders:write"}
     assert context["request_id"]
     if INTEGRATIONS[integration].rest:
-        assert context["principalId"] == "writer"
+        assert context["principalId"] == f"{ISSUER}#writer"
         assert all(isinstance(value, str) for name, value in context.items() if name != "integrationLatency")
 
 

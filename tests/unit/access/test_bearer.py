@@ -6,7 +6,6 @@ import pytest
 
 from tenantgate.access.bearer import BearerCredential, bearer_token
 from tenantgate.errors import AuthenticationRequired, TenantMissing, TokenExpired
-from tenantgate.tokens.wiring import tenant_extractor
 from tests.support.tokens import ISSUER, NOW, TENANT, good_claims, policy_of, sign, static_verifier
 
 
@@ -49,7 +48,7 @@ def test_refuses_anything_else_with_auth_007(header: str | None) -> None:
 
 
 def _credential() -> BearerCredential:
-    return BearerCredential(static_verifier(), tenant_extractor(policy_of()))
+    return BearerCredential(static_verifier(), policy_of())
 
 
 def test_makes_the_principal_that_the_token_proves() -> None:
@@ -62,6 +61,7 @@ def test_makes_the_principal_that_the_token_proves() -> None:
         NOW + 600,
         "bearer",
         good_claims(),
+        frozenset(),
     )
 
 

@@ -24,6 +24,14 @@ def test_the_context_has_strings_and_numbers_alone() -> None:
     }
 
 
+def test_issuer_and_user_together_name_a_principal() -> None:
+    issuers = ("https://a.example", "https://a.example#x", "https://a.example%23x", "https://a.example/%", "a#", "a")
+    users = ("user-1", "x#user-1", "#user-1", "%23user-1", "a#b#c")
+    named = {copy.replace(PRINCIPAL, issuer=issuer, user_id=user).global_id for issuer in issuers for user in users}
+    assert len(named) == len(issuers) * len(users)
+    assert PRINCIPAL.global_id == f"{ISSUER}#user-1"
+
+
 @pytest.mark.parametrize("expires_at", [NOW, str(NOW), float(NOW)])
 def test_comes_back_from_the_context_without_claims(expires_at: object) -> None:
     context = PRINCIPAL.to_context() | {"expires_at": expires_at, "request_id": "r-12345678"}

@@ -12,8 +12,9 @@ from tenantgate.web.challenges import bearer_challenge
 NOW = 1_800_000_000.0
 
 
-def principal(*scopes: str, **claims: object) -> Principal:
-    return Principal("u", "org-1", "https://issuer.example", frozenset(scopes), int(NOW) + 60, "bearer", claims)
+def principal(*scopes: str, roles: tuple[str, ...] = (), **claims: object) -> Principal:
+    held = frozenset(scopes)
+    return Principal("u", "org-1", "https://issuer.example", held, int(NOW) + 60, "bearer", claims, frozenset(roles))
 
 
 def rules(*routes: str) -> ApiRules:
@@ -123,11 +124,8 @@ def asks(**asked: object) -> RouteRule:
         pytest.param(asks(scopes={"a"}), principal("A"), "missing_scope", id="scope-in-another-case"),
         pytest.param(asks(any_scope={"a", "b"}), principal("b"), "allowed", id="one-of-the-scopes"),
         pytest.param(asks(any_scope={"a", "b"}), principal("c"), "missing_any_scope", id="none-of-the-scopes"),
-        pytest.param(asks(roles={"clerk"}), principal(roles=["clerk", "x"]), "allowed", id="role"),
-        pytest.param(asks(roles={"clerk"}), principal(groups=["clerk"]), "allowed", id="group"),
-        pytest.param(asks(roles={"clerk"}), principal(**{"cognito:groups": ["clerk"]}), "allowed", id="cognito-group"),
-        pytest.param(asks(roles={"clerk"}), principal(roles="clerk"), "allowed", id="single-role"),
-        pytest.param(asks(roles={"clerk"}), principal(roles={"clerk": True}), "missing_role", id="role-object"),
+        pytest.param(asks(roles={"clerk"}), principal(roles=("clerk", "x")), "allowed", id="role"),
+        pytest.param(asks(roles={"clerk"}), principal(groups=["clerk"]), "missing_role", id="a-claim-is-no-role"),
         pytest.param(asks(roles={"clerk"}), principal("clerk"), "missing_role", id="scope-is-no-role"),
         pytest.param(asks(acr={"mfa", "hw"}), principal(acr="hw"), "allowed", id="acr"),
         pytest.param(asks(acr={"mfa"}), principal(acr="pwd"), "acr_too_weak", id="weaker-acr"),

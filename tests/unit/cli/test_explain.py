@@ -24,7 +24,7 @@ from tests.support.tokens import AUDIENCE, ISSUER, NOW, good_claims, policy_of, 
 
 NAMES = [
     *("credential", "form", "issuer", "algorithm", "key", "signature", "type", "times", "audience", "subject"),
-    *("scopes", "expiry", "tenant"),
+    *("scopes", "expiry", "tenant", "roles"),
 ]
 
 

@@ -53,6 +53,12 @@ def test_the_half_hash_agrees_with_pyjwt(alg: str) -> None:
         pytest.param({"aud": [CLIENT, "other"], "azp": CLIENT}, id="two-audiences-with-azp"),
         pytest.param({"exp": NOW + 86400}, id="a-long-life-is-the-providers-business"),
         pytest.param({"token_use": "id"}, id="token-use-id"),
+        *(
+            pytest.param({name: NULL}, id=f"{name}-null-is-absent")
+            for name in ("azp", "at_hash", "c_hash", "token_use", "events", "nbf", "auth_time", "acr")
+        ),
+        pytest.param({"iat": NOW - 9.75, "exp": NOW + 600.5}, id="times-with-fractions"),
+        pytest.param({"aud": [CLIENT, *(f"a{n}" for n in range(70))], "azp": CLIENT}, id="many-audiences"),
     ],
 )
 def test_accepts_what_the_specification_leaves_open(changes: dict[str, object]) -> None:
@@ -72,7 +78,8 @@ def test_accepts_what_the_specification_leaves_open(changes: dict[str, object]) 
         pytest.param({"aud": [CLIENT, "other"]}, id="two-audiences-without-azp"),
         pytest.param({"aud": [CLIENT, "other"], "azp": "other"}, id="another-azp"),
         pytest.param({"azp": "other"}, id="azp-of-another-client"),
-        pytest.param({"azp": NULL}, id="azp-null"),
+        pytest.param({"aud": [CLIENT, "other"], "azp": NULL}, id="two-audiences-and-azp-null"),
+        pytest.param({"nonce": NULL}, id="nonce-null"),
         pytest.param({"iat": None}, id="missing-iat"),
         pytest.param({"iat": NOW + 61}, id="iat-in-the-future"),
         pytest.param({"exp": None}, id="missing-exp"),
@@ -83,7 +90,6 @@ def test_accepts_what_the_specification_leaves_open(changes: dict[str, object]) 
         pytest.param({"at_hash": half_hash("another access token", "RS256")}, id="swapped-at-hash"),
         pytest.param({"at_hash": half_hash(ACCESS_TOKEN, "RS512")}, id="at-hash-of-another-algorithm"),
         pytest.param({"at_hash": ""}, id="at-hash-empty"),
-        pytest.param({"at_hash": NULL}, id="at-hash-null"),
         pytest.param({"c_hash": half_hash("another code", "RS256")}, id="swapped-c-hash"),
         pytest.param({"events": {}}, id="a-logout-token"),
         pytest.param({"token_use": "access"}, id="an-access-token-by-token-use"),

@@ -25,6 +25,7 @@ GOOD = {"OIDC_ISSUER_URL": ISSUER, "OIDC_AUDIENCE": AUDIENCE}
 def test_defaults_are_the_strict_ones() -> None:
     policy = token_policy(GOOD)
     assert policy.issuers == (IssuerPolicy(ISSUER, (AUDIENCE,)),)
+    assert policy.role_claim_names == ("roles", "groups", "cognito:groups")
     assert policy.tenant_claim_names == ("tenant_id", "organization_id", "org_id")
     assert (policy.max_lifetime_seconds, policy.leeway_seconds) == (3600, 60)
     assert (policy.jwks_cache_ttl_seconds, policy.jwks_max_age_seconds) == (3600, 86400)
@@ -160,7 +161,15 @@ def test_an_entry_may_say_all_there_is_of_an_issuer() -> None:
         algorithms=["ES256"],
         token_types=["AT+JWT", "application/x+jwt", ""],
         token_use=["access", "m2m"],
-        claims={"user_id": "username", "tenant": ["custom:tenant"], "scope": ["permissions"]},
+        claims={
+            "user_id": "username",
+            "tenant": ["custom:tenant"],
+            "scope": ["permissions"],
+            "roles": ["realm_access.roles"],
+        },
+        scopes=["orders:read"],
+        roles="*",
+        client_ids=["spa"],
         jwks_uri="https://keys.example.test/jwks.json",
         jwks_file="/var/task/keys.json",
         discovery_url="https://b.example.test/x?p=1",
@@ -178,9 +187,13 @@ def test_an_entry_may_say_all_there_is_of_an_issuer() -> None:
             token_types=frozenset({"at+jwt", "x+jwt", ""}),
             token_uses=frozenset({"access", "m2m"}),
             tenants=frozenset({TENANT}),
+            scopes=frozenset({"orders:read"}),
+            roles=None,
+            client_ids=frozenset({"spa"}),
             tenant_claim_names=("custom:tenant",),
             user_claim="username",
             scope_claims=("permissions",),
+            role_claims=("realm_access.roles",),
             jwks_uri="https://keys.example.test/jwks.json",
             jwks_file="/var/task/keys.json",
             discovery_url="https://b.example.test/x?p=1",
@@ -221,7 +234,12 @@ def test_an_entry_may_say_all_there_is_of_an_issuer() -> None:
         pytest.param(_entry(token_types=[]), id="no-types"),
         pytest.param(_entry(token_types=[None]), id="type-is-null"),
         pytest.param(_entry(claims={}), id="no-claims"),
-        pytest.param(_entry(claims={"roles": "x"}), id="unknown-mapping"),
+        pytest.param(_entry(claims={"role": ["x"]}), id="unknown-mapping"),
+        pytest.param(_entry(claims={"roles": "x"}), id="roles-claim-is-a-text"),
+        pytest.param(_entry(scopes="orders:read"), id="scopes-are-a-text"),
+        pytest.param(_entry(scopes=["*", 1]), id="scope-is-a-number"),
+        pytest.param(_entry(roles={}), id="roles-are-an-object"),
+        pytest.param(_entry(client_ids=[]), id="no-client-ids"),
         pytest.param(_entry(claims={"user_id": ["sub"]}), id="user-id-is-a-list"),
         pytest.param(_entry(jwks_uri="http://keys.example.test"), id="keys-over-http"),
         pytest.param(_entry(allow_id_tokens="yes"), id="flag-is-a-text"),

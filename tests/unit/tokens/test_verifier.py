@@ -238,7 +238,7 @@ class TestSeveralIssuers:
                 verifier.verify(sign(claims, typ=typ))
 
     def test_a_claim_may_be_mapped_to_the_user_id(self) -> None:
-        verifier = _two_issuers(claims={"user_id": "oid", "scope": ["roles"]})
+        verifier = _two_issuers(claims={"user_id": "oid", "scope": ["roles"]}, scopes="*")
         claims = good_claims(iss=OTHER_ISSUER, aud="other-api", oid="object-1", roles=["reader"])
         verified = verifier.verify(sign(claims))
         assert (verified.subject, verified.scopes) == ("object-1", frozenset({"reader"}))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from tenantgate.access.principal import Principal
 from tenantgate.errors import AuthenticationRequired
 from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
-from tenantgate.tokens.tenant import TenantExtractor
+from tenantgate.tokens.policy import TokenPolicy
+from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.verifier import TokenVerifier
+from tenantgate.tokens.wiring import tenant_extractor
 
 # RFC 6750 §2.1's b64token. No comma: several Authorization headers arrive joined by one, and which of them counts would
 # be a guess.
@@ -34,13 +36,17 @@ def bearer_token(authorization: str | None) -> str:
 class BearerCredential:
     """Turns a bearer token into the principal that it proves."""
 
-    def __init__(self, verifier: TokenVerifier, tenants: TenantExtractor) -> None:
+    def __init__(self, verifier: TokenVerifier, policy: TokenPolicy) -> None:
+        """`policy` is the one that `verifier` was made of."""
         self._verifier = verifier
-        self._tenants = tenants
+        self._tenants = tenant_extractor(policy)
+        self._roles = RoleReader(policy.role_claim_names, policy.issuers)
 
     def principal(self, token: str, *, fetch: bool = True) -> Principal:
         """Raises what `TokenVerifier.verify` and `TenantExtractor.tenant_of` raise."""
         verified = self._verifier.verify(token, fetch=fetch)
-        tenant_id = self._tenants.tenant_of(verified.claims)
-        issuer, subject, _, expires_at, scopes, claims, _ = verified
-        return tuple.__new__(Principal, (subject, tenant_id, issuer, scopes, expires_at, "bearer", claims))
+        issuer, claims = verified.issuer, verified.claims
+        _, subject, _, expires_at, scopes, _, _ = verified
+        tenant_id = self._tenants.tenant_of(claims)
+        roles, claims = self._roles.read(claims, issuer=issuer, tenant_id=tenant_id)
+        return tuple.__new__(Principal, (subject, tenant_id, issuer, scopes, expires_at, "bearer", claims, roles))

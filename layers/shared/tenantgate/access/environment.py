@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from tenantgate.access.bearer import BearerCredential
 from tenantgate.access.rules import RuleSet
 from tenantgate.tokens.policy import VARIABLES, PolicyError, TokenPolicy, token_policy
-from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+from tenantgate.tokens.wiring import token_verifier
 
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -36,7 +36,7 @@ def verification_policy(environ: Mapping[str, str] | None = None) -> TokenPolicy
 def bearer_credential(environ: Mapping[str, str] | None = None) -> BearerCredential:
     """The credential that the environment's trusted issuers make; raises `EnvironmentRefused`."""
     policy = verification_policy(environ)
-    return BearerCredential(token_verifier(policy), tenant_extractor(policy))
+    return BearerCredential(token_verifier(policy), policy)
 
 
 def route_rules(shipped: str, environ: Mapping[str, str] | None = None) -> RuleSet:

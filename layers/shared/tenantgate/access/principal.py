@@ -15,13 +15,16 @@ type AuthMethod = Literal["bearer", "session", "api_key"]
 
 _AUTH_METHODS: dict[object, AuthMethod] = {"bearer": "bearer", "session": "session", "api_key": "api_key"}
 _NO_CLAIMS: Mapping[str, object] = {}
-# Where providers put roles or groups: each a list of texts, or one text.
-ROLE_CLAIMS = ("roles", "groups", "cognito:groups")
+_NO_ROLES: frozenset[str] = frozenset()
 
 
 class Principal(Record):
-    """A verified caller. `expires_at` is whole epoch seconds; `claims` are those of the token, empty when it was read
-    from the authorizer's context."""
+    """A verified caller. A user is known by `issuer` and `user_id` together: two issuers may use the same id.
+
+    `scopes` and `roles` are those that the issuer may give. `expires_at` is whole epoch seconds. `claims` are those of
+    the token (without the ones that hold scopes and roles, for an issuer that may not give all). Both `roles` and
+    `claims` are empty when the principal was read from the authorizer's context.
+    """
 
     __slots__ = ()
 
@@ -32,18 +35,15 @@ class Principal(Record):
     expires_at: int
     auth_method: AuthMethod = "bearer"
     claims: Mapping[str, object] = _NO_CLAIMS
+    roles: frozenset[str] = _NO_ROLES
 
     @property
-    def roles(self) -> frozenset[str]:
-        """What the token's `ROLE_CLAIMS` name, together; a claim of another form names none."""
-        found: set[str] = set()
-        for name in ROLE_CLAIMS:
-            value = self.claims.get(name)
-            if isinstance(value, str):
-                found.add(value)
-            elif isinstance(value, list):
-                found.update(item for item in value if isinstance(item, str))
-        return frozenset(found)
+    def global_id(self) -> str:
+        """Issuer and user as one text that no other pair has: the issuer ends at the first `#`."""
+        issuer = self.issuer
+        if "#" in issuer or "%" in issuer:
+            issuer = issuer.replace("%", "%25").replace("#", "%23")
+        return f"{issuer}#{self.user_id}"
 
     def to_context(self) -> dict[str, str | int | bool]:
         """The authorizer's context: strings and numbers alone, because a REST API answers 500 to anything else."""

@@ -19,7 +19,7 @@ from tenantgate.settings import Settings, get_settings
 from tenantgate.tokens.discovery import provider_directory, provider_metadata, well_known_url
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.waiting import awaited
-from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+from tenantgate.tokens.wiring import token_verifier
 
 
 async def login_service() -> LoginService:
@@ -62,7 +62,7 @@ def make_login_service(
         provider=_sign_in_provider(settings),
         token_endpoint=ProviderClient(registration, secrets, timeouts=timeouts or Timeouts()),
         verifier=verifier,
-        credential=BearerCredential(verifier, tenant_extractor(policy)),
+        credential=BearerCredential(verifier, policy),
         sealer=secrets.sealer,
         access_token_issuer=policy.access_token_issuer,
         clock=clock,

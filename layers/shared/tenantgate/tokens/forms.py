@@ -109,8 +109,8 @@ def parse_audiences(text: str) -> tuple[str, ...]:
 
 
 def parse_claim_names(text: str) -> tuple[str, ...]:
-    """`JWT_TENANT_CLAIM_NAME`: claim names in priority order, comma-separated."""
-    return parse_list(text, what="claim names in priority order")
+    """`JWT_TENANT_CLAIM_NAME` (in priority order) and `JWT_ROLES_CLAIM_NAME`: claim names, comma-separated."""
+    return parse_list(text, what="claim names")
 
 
 def parse_tenant_id_pattern(text: str) -> re.Pattern[str]:
@@ -122,7 +122,7 @@ def parse_tenant_id_pattern(text: str) -> re.Pattern[str]:
     pattern = text.strip()
     if pattern.startswith("^") and pattern.endswith("$") and len(pattern) > 2:
         try:
-            return re.compile(pattern[1:-1])
+            return re.compile(pattern[1:-1], re.ASCII)
         except (re.error, OverflowError, RecursionError):
             pass
     else:
@@ -131,7 +131,7 @@ def parse_tenant_id_pattern(text: str) -> re.Pattern[str]:
             expression = expression.replace(re.escape(placeholder), meaning)
             literal = literal.replace(placeholder, "")
         if literal != pattern and not set("{}") & set(literal):
-            return re.compile(expression)
+            return re.compile(expression, re.ASCII)
     raise ValueError("text with {uuid}, {slug} or {digits} in it, such as org-{uuid}, or a regular expression ^...$")
 
 

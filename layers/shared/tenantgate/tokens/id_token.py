@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from tenantgate.errors import InvalidClaim, MissingClaim, WrongAudience, WrongTokenType
 from tenantgate.tokens import claims as check
+from tenantgate.tokens.claim_reader import Claims
 from tenantgate.tokens.compact import Header
 from tenantgate.tokens.verifier import VerifiedToken
 
@@ -29,9 +30,9 @@ def check_id_token(
     allow_expired: bool,
 ) -> VerifiedToken:
     """Raises the `TokenError` of the first check that fails."""
-    if header.typ not in _ID_TOKEN_TYPES or "events" in claims:
+    if header.typ not in _ID_TOKEN_TYPES or claims.get("events") is not None:
         raise WrongTokenType("this is no ID token", actual=check.shown(header.typ))
-    if claims.get("token_use", "id") != "id":
+    if claims.get("token_use") not in (None, "id"):
         raise WrongTokenType("this is no ID token", actual=check.shown(claims["token_use"]))
     issued_at, expires_at, _ = check.check_times(claims, now, leeway)
     if not allow_expired:
@@ -42,7 +43,7 @@ def check_id_token(
         # Ties the ID token to this browser's sign-in: a stolen one can't be injected into another.
         _require_equal("nonce", check.required_text(claims, "nonce"), nonce)
     for name, value in (("at_hash", access_token), ("c_hash", code)):
-        if value is not None and name in claims:
+        if value is not None and claims.get(name) is not None:
             _require_equal(name, check.required_text(claims, name), half_hash(value, header.alg))
     return VerifiedToken(
         str(claims["iss"]), subject, issued_at, expires_at, frozenset(), MappingProxyType(claims), None
@@ -55,8 +56,8 @@ def half_hash(value: str, alg: str) -> str:
     return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
 
 
-def _check_client(claims: check.Claims, client_id: str) -> None:
-    if "aud" not in claims:
+def _check_client(claims: Claims, client_id: str) -> None:
+    if claims.get("aud") is None:
         raise MissingClaim("aud is missing", claim="aud")
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     if not audiences or not all(isinstance(audience, str) for audience in audiences):
@@ -65,7 +66,7 @@ def _check_client(claims: check.Claims, client_id: str) -> None:
         raise WrongAudience("aud is another client", expected=client_id, actual=check.shown(claims["aud"]))
     # An ID token for several audiences says by azp whose it is.
     authorized_party = claims.get("azp")
-    if ("azp" in claims or len(audiences) > 1) and authorized_party != client_id:
+    if (authorized_party is not None or len(audiences) > 1) and authorized_party != client_id:
         raise WrongAudience("azp is another client", expected=client_id, actual=check.shown(authorized_party))
 
 

@@ -14,6 +14,8 @@ from tenantgate.tokens.forms import (
 )
 from tenantgate.tokens.records import Record
 
+# RFC 8693 §4.2's name and the one that Okta and Entra ID use.
+SCOPE_CLAIMS = ("scope", "scp")
 # RFC 9068's type; plain `JWT` and none at all (the empty string), because most providers send access tokens so.
 ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "jwt", ""})
 
@@ -23,9 +25,10 @@ class IssuerPolicy(Record):
 
     `audience_claims` are looked at in turn, and the first one present must name one of `audiences`; `aud` must match
     whenever it is present. `token_types` are lower-case values of the header's `typ` without `application/`, the empty
-    string for a missing `typ`. `tenants` are those that the issuer may speak for; None is all. `discovery_url`: None is
-    the well-known path under the issuer, the empty string none at all: then `jwks_file` is where the keys are.
-    `logout_url` stands in for the provider's end-session endpoint.
+    string for a missing `typ`. `tenants` are those that the issuer may speak for, `scopes` and `roles` those that it
+    may give; None is all. `client_ids` are clients of the issuer: a token for one of them may be an ID token.
+    `discovery_url`: None is the well-known path under the issuer, the empty string none at all: then `jwks_file` is
+    where the keys are. `logout_url` stands in for the provider's end-session endpoint.
     """
 
     __slots__ = ()
@@ -37,9 +40,13 @@ class IssuerPolicy(Record):
     token_types: frozenset[str] = ACCESS_TOKEN_TYPES
     token_uses: frozenset[str] = frozenset({"access"})
     tenants: frozenset[str] | None = None
+    scopes: frozenset[str] | None = None
+    roles: frozenset[str] | None = None
+    client_ids: frozenset[str] = frozenset()
     tenant_claim_names: tuple[str, ...] | None = None
     user_claim: str = "sub"
-    scope_claims: tuple[str, ...] = ("scope", "scp")
+    scope_claims: tuple[str, ...] = SCOPE_CLAIMS
+    role_claims: tuple[str, ...] | None = None
     jwks_uri: str | None = None
     jwks_file: str | None = None
     discovery_url: str | None = None
@@ -77,6 +84,10 @@ def _word_set(value: object) -> frozenset[str]:
 
 def _tenants(value: object) -> frozenset[str] | None:
     return None if value == "*" else _word_set(value)
+
+
+def _allowed(value: object) -> frozenset[str] | None:
+    return frozenset() if value == [] else _tenants(value)
 
 
 def _algorithms(value: object) -> frozenset[str]:
@@ -132,6 +143,19 @@ MEMBERS: tuple[Member, ...] = (
         'The tenants that the issuer may speak for. `"*"` trusts it with every tenant.',
     ),
     Member(
+        "scopes", "scopes", _allowed, 'a list of scopes, or "*" for all', '`[]`; `"*"` where `tenants` is `"*"`',
+        "The scopes that the issuer may give; others in its tokens are dropped.",
+    ),
+    Member(
+        "roles", "roles", _allowed, 'a list of roles, or "*" for all', '`[]`; `"*"` where `tenants` is `"*"`',
+        "The roles that the issuer may give; others in its tokens are dropped.",
+    ),
+    Member(
+        "client_ids", "client_ids", _word_set, _WORDS, "`OIDC_CLIENT_ID`",
+        "The issuer's client ids among `audiences`, beside `OIDC_CLIENT_ID`. ID tokens are for them too, so a token "
+        "for one of them passes only if it says that it is an access token (docs/AUTHORIZER.md).",
+    ),
+    Member(
         "audience_claims", "audience_claims", _words, _WORDS, '`["aud"]`',
         "Claims that may hold the audience; the first one present counts (Cognito: `[\"client_id\"]`).",
     ),
@@ -156,6 +180,9 @@ MEMBERS: tuple[Member, ...] = (
     ),
     Member(
         "claims.scope", "scope_claims", _words, _WORDS, '`["scope", "scp"]`', "Claims that hold scopes, all of them.",
+    ),
+    Member(
+        "claims.roles", "role_claims", _words, _WORDS, "`JWT_ROLES_CLAIM_NAME`", "Claims that hold roles, all of them.",
     ),
     Member(
         "jwks_uri", "jwks_uri", _url, _URL, "from discovery", "Where the issuer's key set is.",
@@ -227,6 +254,9 @@ def _entry(number: int, entry: object, allow_loopback_http: bool) -> IssuerPolic
         fields[member.field] = value
     if "jwks_uri" not in fields and "discovery_url" not in fields:
         fields |= _found_by(number, str(fields["issuer"]), fields, allow_loopback_http)
+    if fields["tenants"] is not None:
+        # What one tenant runs may say who its people are, and nothing of what they may do here.
+        fields = {"scopes": frozenset(), "roles": frozenset(), **fields}
     return IssuerPolicy(**fields)  # type: ignore[arg-type]  # each member was parsed to its field's type
 
 

@@ -50,6 +50,7 @@ VARIABLES: Mapping[str, str | None] = {
     "OIDC_LOGOUT_REDIRECT_PARAM": None,
     "TRUSTED_ISSUERS": None,
     "JWT_TENANT_CLAIM_NAME": "tenant_id,organization_id,org_id",
+    "JWT_ROLES_CLAIM_NAME": "roles,groups,cognito:groups",
     "TENANT_ID_PATTERN": "org-{uuid}",
     "JWT_MAX_LIFETIME_MINUTES": "60",
     "JWT_LEEWAY_SECONDS": "60",
@@ -70,6 +71,7 @@ class TokenPolicy(Record):
     issuers: tuple[IssuerPolicy, ...]
     tenant_claim_names: tuple[str, ...]
     tenant_id_pattern: re.Pattern[str]
+    role_claim_names: tuple[str, ...] = ()
     max_lifetime_seconds: int = 3600
     leeway_seconds: int = 60
     jwks_cache_ttl_seconds: int = 3600
@@ -128,6 +130,7 @@ def token_policy(values: Mapping[str, str]) -> TokenPolicy:
         reader.problems.append(("JWKS_MAX_AGE_SECONDS", "at least JWKS_CACHE_TTL_SECONDS"))
     no_names: tuple[str, ...] = ()
     claim_names = reader.read("JWT_TENANT_CLAIM_NAME", parse_claim_names, no_names)
+    role_names = reader.read("JWT_ROLES_CLAIM_NAME", parse_claim_names, no_names)
     pattern = reader.read("TENANT_ID_PATTERN", parse_tenant_id_pattern, None)
     lifetime = reader.whole_number("JWT_MAX_LIFETIME_MINUTES", 1, 1440)
     leeway = reader.whole_number("JWT_LEEWAY_SECONDS", 0, 300)
@@ -137,6 +140,7 @@ def token_policy(values: Mapping[str, str]) -> TokenPolicy:
         issuers=issuers,
         tenant_claim_names=claim_names,
         tenant_id_pattern=pattern,
+        role_claim_names=role_names,
         max_lifetime_seconds=60 * lifetime,
         leeway_seconds=leeway,
         jwks_cache_ttl_seconds=ttl,
@@ -151,6 +155,8 @@ def _issuers(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:
     trusted = reader.read(
         "TRUSTED_ISSUERS", lambda text: parse_trusted_issuers(text, allow_loopback_http=local), no_issuers
     )
+    client_ids = reader.read("OIDC_CLIENT_ID", lambda text: parse_list(text, what="client ids"), nothing)
+    trusted = tuple(entry.__replace__(client_ids=entry.client_ids.union(client_ids)) for entry in trusted)
     login = _login_settings(reader, local)
     own = [entry for entry in trusted if entry.issuer == reader.text("OIDC_ISSUER_URL")]
     elsewhere = bool(reader.text("OIDC_DISCOVERY_URL") or (own and own[0].discovery_url))
@@ -169,11 +175,11 @@ def _issuers(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:
             reader.problems.append(("OIDC_ISSUER_URL", "the issuer whose tokens are accepted, an https:// URL"))
         return trusted
     if not own:
-        client_id = reader.read("OIDC_CLIENT_ID", lambda text: parse_list(text, what="client ids"), nothing)
-        audiences = reader.read("OIDC_AUDIENCE", parse_audiences, client_id)
+        audiences = reader.read("OIDC_AUDIENCE", parse_audiences, client_ids)
         if not audiences and not reader.text("OIDC_AUDIENCE"):
             reader.problems.append(("OIDC_AUDIENCE", "the audience of the access tokens (or set OIDC_CLIENT_ID)"))
-        own = [IssuerPolicy(issuer, audiences, jwks_file=reader.text("OIDC_JWKS_FILE") or None)]
+        jwks_file = reader.text("OIDC_JWKS_FILE") or None
+        own = [IssuerPolicy(issuer, audiences, client_ids=frozenset(client_ids), jwks_file=jwks_file)]
     if login:
         own = [own[0].__replace__(**login)]  # type: ignore[arg-type]  # parsed to their fields' types
         if "logout_redirect_param" in login and own[0].logout_url is None:

@@ -42,7 +42,10 @@ _HEADERS = 64
 
 
 class VerifiedToken(Record):
-    """A token whose every check passed. Times are whole epoch seconds; `claims` is read-only."""
+    """A token whose every check passed. Times are whole epoch seconds; `claims` is read-only and as it was signed.
+
+    `scopes` are those that the issuer may give.
+    """
 
     __slots__ = ()
 
@@ -58,22 +61,25 @@ class VerifiedToken(Record):
 # Plain tuples, because making a named one costs a twentieth of the signature.
 type _Signed = tuple[Header, dict[str, object], _Trusted, IssuerKeys, int]
 """Header, claims, the issuer's policy, its keys and their generation."""
-type _Remembered = tuple[VerifiedToken, int, int, IssuerKeys, int]
+type _Remembered = tuple[VerifiedToken, float, int, IssuerKeys, int]
 """The answer, from when until when it holds, the issuer's keys and their generation."""
 
 
 class _Trusted:
     """An issuer's policy with what each token asks of it at hand; `audience` is the first one accepted."""
 
-    __slots__ = ("algorithms", "aud_alone", "audience", "issuer", "policy", "scope_claims", "token_types", "user_claim")
+    __slots__ = (
+        "algorithms", "aud_alone", "audience", "issuer", "policy", "scope_claims", "scopes", "sure_type", "user_claim",
+    )  # fmt: skip
 
     def __init__(self, policy: IssuerPolicy) -> None:
         self.policy = policy
         self.issuer = policy.issuer
         self.algorithms = policy.algorithms
-        self.token_types = policy.token_types
+        self.sure_type = check.ACCESS_TOKEN_TYPE if check.ACCESS_TOKEN_TYPE in policy.token_types else None
         self.user_claim = policy.user_claim
         self.scope_claims = policy.scope_claims
+        self.scopes = policy.scopes
         self.aud_alone = policy.audience_claims == ("aud",)
         self.audience = policy.audiences[0]
 
@@ -107,24 +113,25 @@ class TokenVerifier:
             if valid_from <= now < valid_until and generation == held.generation and now < held.tend_at:
                 return answer
         header, claims, trusted, keys, generation = self._signed(token, fetch)
-        if header.typ not in trusted.token_types or not check.KIND_CLAIMS.isdisjoint(claims):
+        if header.typ != trusted.sure_type or not check.KIND_CLAIMS.isdisjoint(claims):
             check.check_kind(claims, header, trusted.policy)
         leeway = self._leeway
         issued_at, expires_at, valid_from = check.check_times(claims, now, leeway, self._longest)
         if not trusted.aud_alone or claims.get("aud") != trusted.audience:
             check.check_audience(claims, trusted.policy)
         subject = check.required_text(claims, "sub")
+        scopes = check.scopes_of(claims, trusted.scope_claims)
         # `tuple.__new__` is what the constructor comes to, in a third of the time.
         answer = tuple.__new__(
             VerifiedToken,
             (
                 trusted.issuer,
-                subject if trusted.user_claim == "sub" else check.required_text(claims, trusted.user_claim),
+                subject if trusted.user_claim == "sub" else check.user_of(claims, trusted.user_claim),
                 issued_at,
                 expires_at,
-                check.scopes_of(claims, trusted.scope_claims),
+                scopes if trusted.scopes is None else scopes & trusted.scopes,
                 MappingProxyType(claims),
-                check.required_text(claims, "jti") if "jti" in claims else None,
+                check.token_id_of(claims) if "jti" in claims else None,
             ),
         )
         if not allow_expired:

@@ -14,7 +14,7 @@ from tenantgate.access.bearer import BearerCredential, bearer_token
 from tenantgate.access.principal import Principal
 from tenantgate.context import current_request
 from tenantgate.tokens.waiting import awaited
-from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.show_pages import ShowPages
 
 __all__ = ["CurrentPrincipal", "ShowPages", "VerifiedPrincipal", "bearer_credential", "get_current_user"]
@@ -51,7 +51,7 @@ def bearer_credential(request: Request) -> BearerCredential:
     credential: BearerCredential | None = getattr(state, "bearer_credential", None)
     if credential is None:
         policy = request.app.settings.token_policy
-        credential = BearerCredential(token_verifier(policy), tenant_extractor(policy))
+        credential = BearerCredential(token_verifier(policy), policy)
         state.bearer_credential = credential
     return credential
 

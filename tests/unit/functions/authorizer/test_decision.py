@@ -11,7 +11,6 @@ import pytest
 from functions.authorizer.decision import Authorizer, AuthorizerFailed
 from tenantgate.access.bearer import BearerCredential
 from tenantgate.errors import ProviderTimeout, ProviderUnreachable
-from tenantgate.tokens.wiring import tenant_extractor
 from tests.support.forged_tokens import FORGED, PUBLISHED_JWKS
 from tests.support.forging import Forged
 from tests.support.guarded import rules
@@ -59,7 +58,7 @@ def _event(authorization: str | None, **changes: object) -> dict[str, object]:
 
 @pytest.fixture
 def authorizer() -> Authorizer:
-    return _authorizer(BearerCredential(static_verifier(PUBLISHED_JWKS), tenant_extractor(policy_of())))
+    return _authorizer(BearerCredential(static_verifier(PUBLISHED_JWKS), policy_of()))
 
 
 def _authorizer(credential: BearerCredential) -> Authorizer:
@@ -116,7 +115,7 @@ def test_a_forged_token_is_the_exception_that_means_401(forged: Forged, authoriz
         authorizer.decide(_event(f"Bearer {token}"))
 
 
-@pytest.mark.parametrize("tenant", [None, "acme", [TENANT]])
+@pytest.mark.parametrize("tenant", [None, "acme", [TENANT, TENANT], {"id": TENANT}])
 def test_a_genuine_token_without_a_tenant_is_403(tenant: object, authorizer: Authorizer) -> None:
     answer = authorizer.decide(_event(f"Bearer {sign(good_claims(tenant_id=tenant))}"))
     assert answer == {"isAuthorized": False, "context": answer["context"]}
