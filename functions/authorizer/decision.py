@@ -28,7 +28,7 @@ from tenantgate.access.events import (
 from tenantgate.access.principal import Principal
 from tenantgate.access.rules import Decision, RuleSet
 from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.errors import SYS_003, TenantgateError
+from tenantgate.errors import SYS_003, TenantgateError, Word
 
 if TYPE_CHECKING:
     from tenantgate.access.answers import Answer, ContextValue
@@ -60,7 +60,7 @@ class Authorizer:
         try:
             call = read_event(event)
         except MalformedEvent as malformed:
-            return _refuse_event(malformed, function_request_id)
+            return _refuse_event(malformed, event, function_request_id)
         request = _begin(call, function_request_id)
         try:
             principal = self._principal(call)
@@ -127,7 +127,7 @@ class Authorizer:
             route=call.route,
         )
         if not policy.complete:
-            context = {"api_id": call.api_id, "reason": policy.reason}
+            context = {"api_id": Word(call.api_id), "reason": Word(policy.reason)}
             _log.warning("policy is for one route alone, and mustn't be cached", extra={"context": context})
         return policy.document if allowed else without_own_path(policy.document, arn)
 
@@ -140,17 +140,20 @@ def _begin(call: AuthorizerCall, function_request_id: str | None) -> RequestCont
     gateway_id = call.gateway_request_id
     request_id = choose_request_id(offered, gateway_request_id=gateway_id or function_request_id)
     request = RequestContext(request_id, gateway_id)
+    request.carried = call.event
     begin_request(request)
     return request
 
 
-def _refuse_event(malformed: MalformedEvent, function_request_id: str | None) -> Answer:
+def _refuse_event(malformed: MalformedEvent, event: object, function_request_id: str | None) -> Answer:
     from tenantgate.access.receipts import MALFORMED_EVENT, UNKNOWN_EVENT  # noqa: PLC0415 - a rare path
 
     request_id = choose_request_id(None, gateway_request_id=function_request_id)
-    begin_request(RequestContext(request_id))
+    request = RequestContext(request_id)
+    request.carried = event
+    begin_request(request)
     reason = UNKNOWN_EVENT if malformed.kind == UNKNOWN else MALFORMED_EVENT
-    context = {"shape": malformed.kind, "reason": reason, "check": "event", "finding": malformed.problem}
+    context = {"shape": Word(malformed.kind), "reason": Word(reason), "check": Word("event"), "finding": malformed}
     # An error, not a refusal: the authorizer is attached to something that it doesn't serve, or is called by hand.
     _log.error("denied", extra={"context": {"error_code": SYS_003.code, "status": 403} | context})
     told: dict[str, ContextValue] = {"request_id": request_id, "error_code": SYS_003.code, "reason": reason}
@@ -191,15 +194,15 @@ def _failed(call: AuthorizerCall, failure: Exception) -> AuthorizerFailed:
 
 def _situation(call: AuthorizerCall, status: int) -> dict[str, object]:
     situation: dict[str, object] = {
-        "shape": call.kind,
-        "api_id": call.api_id,
+        "shape": Word(call.kind),
+        "api_id": Word(call.api_id),
         "method": call.method,
         "path": call.path,
         # What the client is told: AppSync says 401 to every refusal.
         "status": 401 if call.kind == APPSYNC and status == 403 else status,
     }
     if call.gateway_request_id is not None:
-        situation["gateway_request_id"] = call.gateway_request_id
+        situation["gateway_request_id"] = Word(call.gateway_request_id)
     return situation
 
 
@@ -209,9 +212,9 @@ def _rule_receipt(decision: Decision) -> dict[str, object]:
     error = decision.error.error if decision.error is not None else AUTH_010
     return {
         "error_code": error.code,
-        "reason": decision.reason,
-        "check": "route rule",
-        "rule": decision.rule.route if decision.rule is not None else None,
+        "reason": Word(decision.reason),
+        "check": Word("route rule"),
+        "rule": Word(decision.rule.route) if decision.rule is not None else None,
         "expected": decision.expected,
         "actual": decision.actual,
     }

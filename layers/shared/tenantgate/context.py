@@ -17,7 +17,7 @@ _TOKEN_PREFIX = "eyJ"  # noqa: S105
 class RequestContext:
     """Filled in as the request goes on; read by the log formatter and the error renderer."""
 
-    __slots__ = ("gateway_request_id", "request_id", "tenant_id", "user_id")
+    __slots__ = ("carried", "gateway_request_id", "request_id", "tenant_id", "user_id")
 
     def __init__(
         self,
@@ -30,6 +30,8 @@ class RequestContext:
         self.gateway_request_id = gateway_request_id
         self.user_id = user_id
         self.tenant_id = tenant_id
+        # What came with the request and no line may repeat: an authorizer's event, read when a line is written.
+        self.carried: object = None
 
 
 _current: ContextVar[RequestContext] = ContextVar("tenantgate_request")

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
 type Detail = str | Mapping[str, object] | list[Mapping[str, object]] | None
 
 
+class Word(str):
+    """A word of our own, of a closed vocabulary: an error code, a kind, the name of a check.
+
+    A log repeats it even where a caller sent the same one.
+    """
+
+    __slots__ = ()
+
+
 # Neither a dataclass nor a named tuple: what they cost an import, the authorizer pays at each cold start.
 class ErrorCode:
     """One row of the registry. `message` is told to callers; `cause` and `remedy` are for the documentation."""
@@ -37,7 +46,7 @@ class ErrorCode:
     __slots__ = ("cause", "code", "message", "remedy", "status")
 
     def __init__(self, code: str, status: int, message: str, cause: str, remedy: str) -> None:
-        self.code = code
+        self.code = Word(code)
         self.status = status
         self.message = message
         self.cause = cause

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tenantgate.errors import AUTH_010, AUTH_011, ErrorCode, TenantgateError, TokenError
+from tenantgate.errors import AUTH_010, AUTH_011, ErrorCode, TenantgateError, TokenError, Word
 
 MALFORMED_EVENT = "malformed_event"
 UNKNOWN_EVENT = "unknown_event"
@@ -66,9 +66,10 @@ def refusal_receipt(refusal: TenantgateError) -> dict[str, object]:
     """What the log says of a refused credential: code, reason, check, and expected and actual as far as there are."""
     receipt: dict[str, object] = {
         "error_code": refusal.error.code,
-        "reason": reason_code(type(refusal)),
-        "check": check_of(refusal),
-        "finding": refusal.reason,
+        "reason": Word(reason_code(type(refusal))),
+        "check": Word(check_of(refusal)),
+        # As the exception, which knows which of its words are ours.
+        "finding": refusal,
     }
     return {**receipt, **refusal.private}
 

@@ -14,21 +14,25 @@ import sys
 import threading
 import time
 from contextvars import ContextVar
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, TextIO, override
+from typing import Any, NamedTuple, TextIO, override
 
 from tenantgate.context import current_request
-from tenantgate.observability.redaction import redact, redact_text
+from tenantgate.errors import Word
+from tenantgate.observability.carried import carried_secrets
+from tenantgate.observability.redaction import redact_context, redact_text, text_of
+from tenantgate.observability.speakers import Speaker
 
 # Ours log at the configured level. Others only warn: at DEBUG some of them print credentials and bodies.
 _OUR_LOGGERS = ("tenantgate", "tenantgate_cli", "functions", "container", "migrations", "uvicorn")
 _MOST_FRAMES = 20
 _MOST_CAUSES = 3
+_MOST_NOTES = 5
+# Of one line, parts and causes of all depths together.
+_MOST_ERRORS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """The Lambda invocation that a line belongs to."""
 
     function_request_id: str
@@ -86,16 +90,15 @@ class JsonFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         request = current_request()
-        context = redact(getattr(record, "context", None) or {})
-        if not isinstance(context, dict):
-            context = {"value": context}
+        speaker = Speaker(record=record)
+        context = redact_context(getattr(record, "context", None), speaker)
         if record.exc_info and record.exc_info[1] is not None:
             context["exception"] = describe_exception(record.exc_info[1])
         line: dict[str, Any] = {
             "timestamp": _timestamp(record.created),
             "level": record.levelname,
             "logger": record.name,
-            "message": redact_text(record.getMessage()),
+            "message": _message(record, speaker),
             "service": self._service,
             "request_id": request.request_id or None,
             "user_id": request.user_id,
@@ -109,18 +112,76 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, separators=(",", ":"))
 
 
-def describe_exception(error: BaseException, *, depth: int = 0) -> dict[str, object]:
-    """Kind, redacted message, where (file, line, function; no source, no variables) and what it came from."""
+def _message(record: logging.LogRecord, speaker: Speaker) -> str:
+    """The message, its arguments masked before they are put into it: the template is the speaker's."""
+    template = text_of(record.msg)
+    if not record.args:
+        return redact_text(template, speaker)
+    arguments: object = record.args
+    if isinstance(arguments, tuple):
+        arguments = tuple(_argument(item) for item in arguments)
+    elif isinstance(arguments, dict):
+        arguments = {name: _argument(item) for name, item in arguments.items()}
+    try:
+        message = template % arguments
+    except (TypeError, ValueError):
+        return redact_text(record.getMessage())
+    return redact_text(Word(message) if carried_secrets() is None or speaker.says(template) else message)
+
+
+def _argument(value: object) -> object:
+    # A number stays one, for the template's "%d", unless the caller sent it as a secret.
+    if isinstance(value, (int, float)) and redact_text(str(value)) == str(value):
+        return value
+    return _Masked(value)
+
+
+class _Masked:
+    """An argument that shows what it is without its secrets, and is cut, if the template cuts it, after that."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    @override
+    def __str__(self) -> str:
+        value = self._value
+        return redact_text(text_of(value), *([Speaker(error=value)] if isinstance(value, BaseException) else []))
+
+    @override
+    def __repr__(self) -> str:
+        return redact_text(_repr(self._value))
+
+
+def _repr(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001  (the line matters more than a broken __repr__)
+        return f"<{type(value).__name__}>"
+
+
+def describe_exception(error: BaseException) -> dict[str, object]:
+    """Kind, redacted message and notes, where (file, line, function; no source, no variables), causes and parts."""
+    return _described(error, 0, [_MOST_ERRORS])
+
+
+def _described(error: BaseException, depth: int, left: list[int]) -> dict[str, object]:
+    left[0] -= 1
+    speaker = Speaker(error=error)
     described: dict[str, object] = {
         "kind": f"{type(error).__module__}.{type(error).__qualname__}".removeprefix("builtins."),
-        "message": redact_text(_message(error)),
+        "message": redact_text(_text(error), speaker),
         "stack": _stack(error.__traceback__),
     }
+    if notes := getattr(error, "__notes__", None):
+        described["notes"] = [redact_text(text_of(note)) for note in list(notes)[:_MOST_NOTES]]
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if cause is not None and depth < _MOST_CAUSES:
-        described["cause"] = describe_exception(cause, depth=depth + 1)
+    if cause is not None and depth < _MOST_CAUSES and left[0] > 0:
+        described["cause"] = _described(cause, depth + 1, left)
     if isinstance(error, BaseExceptionGroup) and depth < _MOST_CAUSES:
-        described["parts"] = [describe_exception(part, depth=depth + 1) for part in error.exceptions[:_MOST_CAUSES]]
+        parts = error.exceptions[:_MOST_CAUSES]
+        described["parts"] = [_described(part, depth + 1, left) for part in parts if left[0] > 0]
     return described
 
 
@@ -133,7 +194,7 @@ def _stack(trace: TracebackType | None) -> list[str]:
     return frames[-_MOST_FRAMES:]
 
 
-def _message(error: BaseException) -> str:
+def _text(error: BaseException) -> str:
     try:
         return str(error)
     except Exception:  # noqa: BLE001  (the line matters more than a broken __str__)

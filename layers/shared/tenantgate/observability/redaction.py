@@ -1,287 +1,181 @@
 """What keeps secrets and personal data out of the logs. Standard library only, since the authorizer logs too.
 
-Three nets, each on its own: members are masked by their name, text by its form (tokens, credentials, query strings),
-and whatever the current request carried in its credentials, cookies, query and body is masked verbatim, wherever it
-shows up.
+Three nets, each on its own: members are masked by their name (`names.py`), text by its form (`forms.py`: tokens,
+credentials, query strings), and what the current request carried is masked verbatim, wherever it shows up
+(`carried.py`). All three look below URL encoding and JSON escapes (`escapes.py`).
+
+A caller chooses what its request carries, so the third net spares our own words: a `Word`, the names of a context's
+members, and the literals of the code that speaks (`speakers.py`). Texts are masked before they are cut.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from contextvars import ContextVar
-from functools import cache, cached_property, lru_cache
-from urllib.parse import unquote_plus
 
-# Made of characters that every pattern below leaves alone, so that masking twice changes nothing.
-MASK = "***"
+from tenantgate.errors import Word
+from tenantgate.observability.carried import CarriedSecrets, carried_secrets, carry_secrets
+from tenantgate.observability.carried_values import SHORTEST
+from tenantgate.observability.escapes import layers
+from tenantgate.observability.forms import form_spans
+from tenantgate.observability.names import MASK, is_sensitive, sanitize_query
+from tenantgate.observability.speakers import NOBODY, Speaker
+
+__all__ = [
+    "MASK",
+    "CarriedSecrets",
+    "carry_secrets",
+    "is_sensitive",
+    "redact",
+    "redact_context",
+    "redact_text",
+    "sanitize_query",
+    "text_of",
+]
 
 _LONGEST_TEXT = 4096
+# How far beyond that a secret is followed that begins before it: longer than any piece that is looked for, escaped.
+_BEYOND = 1024
 _MOST_ITEMS = 50
 _DEEPEST = 6
-# Shorter values would mask ordinary words all over a line.
-_SHORTEST_KNOWN = 6
-
-_SENSITIVE_NAMES = frozenset(
-    {
-        "address", "api_key", "apikey", "assertion", "authorization", "birthdate", "birthday", "claims", "code",
-        "code_verifier", "cookie", "cookies", "credential", "credentials", "diagnosis", "dob", "email", "first_name",
-        "id_token_hint", "insurance", "last_name", "login_hint", "medical_record", "mrn", "nonce", "passphrase",
-        "passwd", "password", "patient", "patient_id", "patient_name", "phone", "postcode", "private_key", "pwd",
-        "sid", "sig", "signature", "ssn", "state", "token", "username", "x_api_key", "zip",
-    }
-)  # fmt: skip
-_SENSITIVE_PARTS = (
-    "authorization",
-    "cookie",
-    "credential",
-    "passphrase",
-    "passwd",
-    "password",
-    "secret",
-    "_token",
-    "token_hint",
-    "apikey",
-    "api_key",
-    "private_key",
-    "sealing_key",
-    "patient",
-    "verifier",
-)
-_HARMLESS_NAMES = frozenset({"authorization_url", "authorization_endpoint", "cookie_name", "secret_name", "secret_id"})
-
-# The only parameters whose values may be read in a log, and only when they look like words or numbers of a protocol.
-_HARMLESS_PARAMETERS = frozenset(
-    {
-        "code_challenge_method", "display", "grant_type", "limit", "max_age", "offset", "order", "page", "prompt",
-        "response_mode", "response_type", "scope", "sort", "token_type_hint",
-    }
-)  # fmt: skip
-
-
-@lru_cache(maxsize=512)
-def is_sensitive(name: str) -> bool:
-    """Whether a member, header or parameter of this name is masked whatever it holds."""
-    folded = name.lower().replace("-", "_")
-    if folded in _HARMLESS_NAMES:
-        return False
-    return folded.rpartition(".")[2] in _SENSITIVE_NAMES or any(part in folded for part in _SENSITIVE_PARTS)
-
-
-def sanitize_query(query: str) -> str:
-    """A query string fit for a log: names kept where they look like names, values masked but for a short list."""
-    if not query:
-        return ""
-    patterns = _patterns()
-    parts = []
-    for pair in query.split("&", _MOST_ITEMS)[:_MOST_ITEMS]:
-        name, separator, value = pair.partition("=")
-        if not patterns.parameter_name.fullmatch(name):
-            parts.append(MASK)
-        elif not separator:
-            parts.append(name)
-        elif name in _HARMLESS_PARAMETERS and patterns.harmless_value.fullmatch(value):
-            parts.append(pair)
-        else:
-            parts.append(f"{name}={MASK}")
-    return "&".join(parts)
-
-
-def redact(value: object, *, depth: int = 0) -> object:
-    """A copy of `value` made of JSON types alone, without secrets, and bounded in depth, length and text."""
-    if value is None or isinstance(value, (bool, int)):
-        return value
-    if isinstance(value, float):
-        # JSON has no NaN and no infinity.
-        return value if value - value == 0 else str(value)
-    if isinstance(value, (Mapping, list, tuple, set, frozenset)):
-        return MASK if depth >= _DEEPEST else _redact_items(value, depth + 1)
-    return redact_text(_text_of(value))
-
-
-def _redact_items(
-    value: Mapping[object, object] | list[object] | tuple[object, ...] | AbstractSet[object], depth: int
-) -> object:
-    if isinstance(value, Mapping):
-        return {
-            redact_text(str(name)): MASK if is_sensitive(str(name)) and item else redact(item, depth=depth)
-            for name, item in list(value.items())[:_MOST_ITEMS]
-        }
-    return [redact(item, depth=depth) for item in list(value)[:_MOST_ITEMS]]
-
-
-def redact_text(text: str) -> str:
-    """`text` without anything that has the form of a secret or that the current request carried as one."""
-    if len(text) > _LONGEST_TEXT:
-        text = text[:_LONGEST_TEXT] + "…"
-    if (carried := _carried.get(None)) is not None:
-        for secret in carried.values:
-            if secret in text:
-                text = text.replace(secret, MASK)
-    if text in _found_clean:
-        return text
-    redacted = _mask_members(text)
-    for pattern, replacement in _patterns().substitutions:
-        redacted = pattern.sub(replacement, redacted)
-    if redacted == text and len(text) <= 256 and len(_found_clean) < 1024:
-        # Most messages and paths are the same few; what is remembered here has nothing to hide.
-        _found_clean.add(text)
-    return redacted
-
-
-def _mask_members(text: str) -> str:
-    """Mask the values of `name=value`, `"name": "value"` and the like whose name is sensitive."""
-    patterns, parts, written, at = _patterns(), [], 0, 0
-    while (member := patterns.member.search(text, at)) is not None:
-        at = member.end()
-        # Not sensitive: on with the value itself, since "Error: password=..." holds a member within a member.
-        if is_sensitive(member[1]) and (value := patterns.value.match(text, at)) is not None:
-            parts += [text[written:at], MASK]
-            written = at = value.end()
-    return "".join([*parts, text[written:]])
-
+# Of one context: what a line may cost is bounded, whatever a caller sends.
+_MOST_VALUES = 500
+_MOST_CHARACTERS = 32 * 1024
+# RFC 9110's methods that are long enough to be looked for.
+_PROTOCOL_WORDS = frozenset({"CONNECT", "DELETE", "OPTIONS"})
 
 _found_clean: set[str] = set()
 
 
-class CarriedSecrets:
-    """What the current request carries that no log may repeat; worked out when the first line is written."""
-
-    def __init__(self, headers: Iterable[tuple[bytes, bytes]], query: bytes) -> None:
-        self._headers = headers
-        self._query = query
-        self._body = b""
-
-    def add_body(self, chunk: bytes) -> None:
-        self._body += chunk
-        self.__dict__.pop("values", None)
-
-    @cached_property
-    def values(self) -> tuple[str, ...]:
-        """Longest first, so that a part never spoils the masking of the whole."""
-        found: set[str] = set()
-        for name, value in self._headers:
-            label = name.decode("latin-1")
-            if is_sensitive(label):
-                found.update(_credential_parts(label, value.decode("latin-1")))
-        found.update(_pairs(self._query.decode("latin-1")))
-        if self._body:
-            found.update(_body_values(self._body))
-        return tuple(sorted((item for item in found if len(item) >= _SHORTEST_KNOWN), key=len, reverse=True))
+def redact(value: object) -> object:
+    """A copy of `value` made of JSON types alone, without secrets, and bounded in depth, length and text."""
+    return _Copy(NOBODY).of(value, 0)
 
 
-_carried: ContextVar[CarriedSecrets | None] = ContextVar("tenantgate_carried_secrets")
+def redact_context(context: object, speaker: Speaker = NOBODY) -> dict[str, object]:
+    """`redact` for the context of a log line: the names of its members are ours, and so are its own numbers."""
+    copy = _Copy(speaker)
+    if not isinstance(context, Mapping):
+        return {"value": copy.of(context, 1)} if context else {}
+    return {
+        redact_text(Word(name)): copy.member(name, value, 1)
+        for name, value in ((str(name), value) for name, value in list(context.items())[:_MOST_ITEMS])
+    }
 
 
-def carry_secrets(secrets: CarriedSecrets | None) -> None:
-    """Mask these in every line of this task or invocation."""
-    _carried.set(secrets)
+def redact_text(text: str, speaker: Speaker = NOBODY) -> str:
+    """`text` without anything that has the form of a secret or that the current request carried as one."""
+    carried = None if _is_our_own(text) else carried_secrets()
+    if carried is not None and carried.public(text):
+        carried = None
+    window = text[: _LONGEST_TEXT + _BEYOND]
+    by_form = window not in _found_clean
+    if carried is None and not by_form:
+        return str(text)
+    repeated: set[tuple[int, int]] = set()
+    formed: set[tuple[int, int]] = set()
+    for layer in layers(window):
+        if carried is not None:
+            repeated.update(layer.span(*span) for span in carried.spans(layer.text))
+        if by_form:
+            formed.update(layer.span(*span) for span in form_spans(layer.text) if span[0] < span[1])
+    if by_form and not formed and len(text) <= 256:
+        # Most messages and paths are the same few; what is remembered here has nothing to hide by its form.
+        if len(_found_clean) >= 1024:
+            _found_clean.clear()
+        _found_clean.add(str(text))
+    if repeated:
+        repeated = _not_within(speaker.own_parts(window), repeated)
+    return _masked(text, formed | repeated)
 
 
-def _credential_parts(label: str, value: str) -> Iterable[str]:
-    yield value
-    if "cookie" in label.lower():
-        for pair in value.split(";"):
-            cookie = pair.partition("=")[2].strip()
-            yield from (cookie, *cookie.split("."))
-        return
-    scheme, _, credentials = value.partition(" ")
-    credentials = credentials.strip() or scheme
-    yield from (credentials, *credentials.split("."))
-    if scheme.lower() == "basic":
-        import base64  # noqa: PLC0415  (a rare header; the authorizer's cold start does without it)
-
-        try:
-            decoded = base64.b64decode(credentials).decode("latin-1")
-        except ValueError:
-            return
-        yield from (decoded, decoded.partition(":")[2])
+def _is_our_own(text: str) -> bool:
+    return isinstance(text, Word) or len(text) < SHORTEST or text in _PROTOCOL_WORDS
 
 
-def _pairs(text: str) -> Iterable[str]:
-    for pair in text.split("&"):
-        name, _, value = pair.partition("=")
-        if value and not (name in _HARMLESS_PARAMETERS and _patterns().harmless_value.fullmatch(value)):
-            yield from (value, unquote_plus(value))
+def _not_within(own: list[tuple[int, int]], spans: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    return {span for span in spans if not any(start <= span[0] and span[1] <= end for start, end in own)}
 
 
-def _body_values(body: bytes) -> Iterable[str]:
-    text = body.decode("utf-8", "replace")
-    if text.lstrip()[:1] in ("{", "["):
-        import json  # noqa: PLC0415
+def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """`text` with these masked, and only then cut."""
+    parts: list[str] = []
+    written = 0
+    for start, end in sorted(spans):
+        if start >= _LONGEST_TEXT:
+            break
+        if start > written:
+            parts += [text[written:start], MASK]
+        elif not parts:
+            parts.append(MASK)
+        written = max(written, end)
+    if written < _LONGEST_TEXT:
+        parts.append(text[written:_LONGEST_TEXT])
+    if max(written, _LONGEST_TEXT) < len(text):
+        parts.append("…")
+    return "".join(parts)
 
-        try:
-            yield from _strings(json.loads(text), depth=0)
-        except (ValueError, RecursionError):
-            yield text
-    elif "=" in text:
-        yield from _pairs(text)
-    else:
-        yield text
+
+class _Copy:
+    """Copies one value into JSON types, within what one line may hold."""
+
+    def __init__(self, speaker: Speaker) -> None:
+        self._speaker = speaker
+        self._values_left = _MOST_VALUES
+        self._characters_left = _MOST_CHARACTERS
+
+    def of(self, value: object, depth: int) -> object:
+        """`depth`: of the containers around it."""
+        self._values_left -= 1
+        if self._values_left < 0 or self._characters_left <= 0:
+            return MASK
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, (int, float)):
+            return self._number(value, depth)
+        if isinstance(value, (Mapping, list, tuple, set, frozenset)):
+            return MASK if depth >= _DEEPEST else self._items(value, depth + 1)
+        if isinstance(value, BaseException):
+            return self._text(text_of(value), Speaker(error=value))
+        return self._text(text_of(value), self._speaker)
+
+    def member(self, name: str, value: object, depth: int) -> object:
+        """A member's value, masked whatever it is where its name says so."""
+        return MASK if value and is_sensitive(name) else self.of(value, depth)
+
+    def _items(
+        self, value: Mapping[object, object] | list[object] | tuple[object, ...] | AbstractSet[object], depth: int
+    ) -> object:
+        if isinstance(value, Mapping):
+            # A list of tuples, since two names may look alike once they are masked.
+            named = [(text_of(name), item) for name, item in list(value.items())[:_MOST_ITEMS]]
+            return {self._text(name, self._speaker): self.member(name, item, depth) for name, item in named}
+        if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], (str, bytes)):
+            # A header or a parameter, as a server or a client library has them.
+            name = text_of(value[0])
+            return [self.of(name, depth), self.member(name, value[1], depth)]
+        return [self.of(item, depth) for item in list(value)[:_MOST_ITEMS]]
+
+    def _number(self, value: float, depth: int) -> object:
+        if depth > 1 and (carried := carried_secrets()) is not None and any(carried.spans(str(value))):
+            return MASK
+        # JSON has no NaN and no infinity.
+        return value if value - value == 0 else str(value)
+
+    def _text(self, text: str, speaker: Speaker = NOBODY) -> str:
+        self._characters_left -= min(len(text), _LONGEST_TEXT) + 1
+        return redact_text(text, speaker)
 
 
-def _strings(value: object, *, depth: int) -> Iterable[str]:
+def text_of(value: object) -> str:
+    """Any value as text; a class is a word of ours, its name."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict) and depth < _DEEPEST:
-        for name, item in value.items():
-            yield from _strings(item, depth=depth + 1)
-            if is_sensitive(name) and isinstance(item, (int, float)):
-                yield str(item)
-    elif isinstance(value, list) and depth < _DEEPEST:
-        for item in value:
-            yield from _strings(item, depth=depth + 1)
-
-
-def _text_of(value: object) -> str:
-    if isinstance(value, bytes):
+        return value
+    if isinstance(value, (bytes, bytearray)):
         return value.decode("utf-8", "replace")
+    if isinstance(value, type):
+        return Word(value.__name__)
     try:
         return str(value)
     except Exception:  # noqa: BLE001  (a broken __str__ must not lose the line that it is logged in)
         return f"<{type(value).__name__}>"
-
-
-class _Patterns:
-    """Compiled at first use: a cold start that logs nothing unusual pays nothing."""
-
-    def __init__(self) -> None:
-        self.parameter_name = re.compile(r"[A-Za-z][A-Za-z0-9_\[\].-]{0,39}")
-        self.harmless_value = re.compile(r"[a-z0-9_ +-]{0,40}|(?:[a-z0-9_-]|%20)*")
-        self.member = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]{0,63})['\"]?\s{0,8}[:=]\s{0,8}b?")
-        self.value = re.compile(r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?|[^\s&,;}\])\"']+")
-        self.substitutions: list[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]] = [
-            (
-                re.compile(r"(?s)-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,40}-----|\Z)"),
-                MASK,
-            ),
-            # Compact JWS and JWE, cut off ones too: "eyJ" is how base64url writes `{"`.
-            (re.compile(r"eyJ[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*){0,4}"), MASK),
-            # Whole header lines, as text, as a dictionary's or as an ASGI scope's items.
-            (
-                re.compile(
-                    r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-amz-security-token)"
-                    r"(['\"]?\s*[:=,]\s*b?['\"]?)[^\r\n]+"
-                ),
-                rf"\1\2{MASK}",
-            ),
-            (re.compile(r"(?i)\b(bearer|basic|digest|dpop|apikey)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {MASK}"),
-            (re.compile(r"://[^\s/@]{1,256}@"), f"://{MASK}@"),
-            (re.compile(r"\?([^\s\"'<>#]*=[^\s\"'<>#]*)"), lambda found: "?" + sanitize_query(found[1])),
-            (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"), MASK),
-            (re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{1,63}"), MASK),
-            (re.compile(r"\b\d{3}-\d{2}-\d{4}\b"), MASK),
-            # Opaque values: session ids, codes, sealed cookies, digests. A tenant id (a word and a UUID) is none.
-            (
-                re.compile(r"[A-Za-z0-9+_=-]{40,}"),
-                lambda found: found[0] if self.tenant_like.fullmatch(found[0]) else MASK,
-            ),
-            (re.compile(r"([0-9a-f]{12})\.[A-Za-z0-9_-]{16,}"), rf"\1.{MASK}"),
-        ]
-        self.tenant_like = re.compile(r"[a-z]{0,12}-?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-
-
-@cache
-def _patterns() -> _Patterns:
-    return _Patterns()

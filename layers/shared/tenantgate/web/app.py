@@ -45,7 +45,7 @@ class TenantgateApp(FastAPI):
             routes=lambda: self.route_table,
             finish=headers.finish,
         )
-        return RequestLogging(errors)
+        return RequestLogging(errors, is_path=lambda path: path in self._paths)
 
     def _route_of(self, scope: Scope) -> str | None:
         """The pattern of the route that the router will run, None if it will run none.
@@ -68,6 +68,10 @@ class TenantgateApp(FastAPI):
         document = super().openapi()
         document.setdefault("components", {})["securitySchemes"] = security_schemes(self.settings)
         return document
+
+    @cached_property
+    def _paths(self) -> frozenset[str]:
+        return frozenset(route.path for route in iter_route_contexts(self.routes) if route.path is not None)
 
     @cached_property
     def route_table(self) -> RouteTable:

@@ -40,15 +40,17 @@ def header(scope: Scope, name: bytes) -> str | None:
 class RequestLogging:
     """Gives the request its id and context, logs it, bounds its body, and has its secrets masked in every line."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, is_path: Callable[[str], bool]) -> None:
+        """`is_path`: whether a path is one of the application's own, which lines repeat whatever a caller sent."""
         self._app = app
+        self._is_path = is_path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         event = scope.get("aws.event")
-        carried = CarriedSecrets(scope["headers"], scope["query_string"])
+        carried = CarriedSecrets(scope["headers"], scope["query_string"], public=self._is_path)
         carry_secrets(carried)
         request = RequestLog(
             method=scope["method"],

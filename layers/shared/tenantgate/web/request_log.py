@@ -7,7 +7,7 @@ import time
 from http import HTTPStatus
 
 from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.errors import InternalError, TenantgateError
+from tenantgate.errors import InternalError, TenantgateError, Word
 from tenantgate.observability.redaction import sanitize_query
 
 _log = logging.getLogger("tenantgate.requests")
@@ -43,17 +43,18 @@ class RequestLog:
             "duration_ms": round((time.perf_counter_ns() - self._started) / 1e6, 3),
         }
         if self._gateway_id is not None:
-            context["gateway_request_id"] = self._gateway_id
+            context["gateway_request_id"] = Word(self._gateway_id)
         _log.info("request completed", extra={"context": context})
 
 
 def log_failure(failure: TenantgateError) -> None:
     """One line per refused or failed request: a refusal at INFO, our own trouble at ERROR."""
-    context: dict[str, object] = {"error_code": failure.error.code, "kind": type(failure).__name__}
+    context: dict[str, object] = {"error_code": failure.error.code, "kind": type(failure)}
     if failure.reason:
-        context["reason"] = failure.reason
+        # As the exception, which knows which of its words are ours.
+        context["reason"] = failure
     if failure.private:
-        context["private"] = failure.private
+        context["private"] = {Word(name): value for name, value in failure.private.items()}
     if failure.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         cause = failure.__cause__ if isinstance(failure, InternalError) else None
         _log.error("request failed", exc_info=cause or failure, extra={"context": context})

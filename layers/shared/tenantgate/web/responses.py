@@ -13,7 +13,7 @@ from tenantgate.errors import (
     TenantgateError,
     error_body,
 )
-from tenantgate.observability.redaction import redact
+from tenantgate.observability.redaction import redact_context
 from tenantgate.web.headers import error_headers
 from tenantgate.web.models import StrictModel
 
@@ -59,7 +59,7 @@ def told_detail(error: TenantgateError, *, debug: bool) -> object:
     """What `error.detail` says: the error's own, else in development the private side, redacted; never a trace."""
     if error.detail is not None or not debug or not (error.reason or error.private):
         return error.detail
-    return redact({"reason": error.reason, "kind": type(error).__name__, **error.private})
+    return redact_context({"reason": error if error.reason else "", "kind": type(error), **error.private})
 
 
 def _members(value: object) -> dict[str, object]:

@@ -158,7 +158,8 @@ def test_a_denial_is_one_line_that_says_which_check_failed(
         authorizer.decide(_event(f"Bearer {token}"))
     [line] = [record for record in caplog.records if record.name.startswith("functions.")]
     assert (line.levelname, line.message) == ("INFO", "denied")
-    assert line.context == {  # type: ignore[attr-defined]
+    context = line.context  # type: ignore[attr-defined]
+    assert {**context, "finding": str(context["finding"])} == {
         "error_code": "AUTH_004",
         "check": "audience",
         "reason": "wrong_audience",

@@ -1,0 +1,105 @@
+"""Text with its escapes taken off, one layer after another; each character knows where it came from.
+
+A secret is the same one URL-encoded, JSON-escaped or both: it is looked for in every layer, and masked in the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+# URL-encoded twice and once more inside JSON; more layers hide nothing that our own code would write.
+_MOST_LAYERS = 3
+_SINGLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_ENTITIES = {"&amp;": "&", "&quot;": '"', "&apos;": "'", "&lt;": "<", "&gt;": ">", "&#39;": "'", "&#34;": '"'}
+
+
+class Layer:
+    """`text[i]` was written from `starts[i]` up to `ends[i]` of the outermost text."""
+
+    __slots__ = ("ends", "starts", "text")
+
+    def __init__(self, text: str, starts: Sequence[int], ends: Sequence[int]) -> None:
+        self.text = text
+        self.starts = starts
+        self.ends = ends
+
+    def span(self, start: int, end: int) -> tuple[int, int]:
+        """Where `text[start:end]`, which is not empty, stands in the outermost text."""
+        return self.starts[start], self.ends[end - 1]
+
+
+def layers(text: str) -> Iterator[Layer]:
+    """`text` itself, then with one, two and three layers of escapes taken off, as long as there are any."""
+    layer = Layer(text, range(len(text)), range(1, len(text) + 1))
+    yield layer
+    for _ in range(_MOST_LAYERS):
+        if not any(sign in layer.text for sign in "%\\&"):
+            return
+        inner = _without_escapes(layer)
+        if inner is None:
+            return
+        layer = inner
+        yield layer
+
+
+def unescaped(text: str) -> list[str]:
+    """The text in each of its layers, outermost first."""
+    if "%" in text or "\\" in text or "&" in text:
+        return [layer.text for layer in layers(text)]
+    return [text]
+
+
+def _without_escapes(outer: Layer) -> Layer | None:
+    parts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    at = 0
+    for found in _escaped().finditer(outer.text):
+        run, begin, end = found[0], found.start(), found.end()
+        parts.append(outer.text[at:begin])
+        starts += outer.starts[at:begin]
+        ends += outer.ends[at:begin]
+        meant = _meant(run)
+        parts.append(meant)
+        if meant and len(run) % len(meant) == 0:
+            width = len(run) // len(meant)
+            starts += outer.starts[begin:end:width]
+            ends += outer.ends[begin + width - 1 : end : width]
+        else:
+            # Several escapes made one character: any of it stands for the whole run.
+            starts += [outer.starts[begin]] * len(meant)
+            ends += [outer.ends[end - 1]] * len(meant)
+        at = end
+    if at == 0:
+        return None
+    parts.append(outer.text[at:])
+    starts += outer.starts[at:]
+    ends += outer.ends[at:]
+    return Layer("".join(parts), starts, ends)
+
+
+def _meant(run: str) -> str:
+    if run[0] == "%":
+        return bytes.fromhex(run.replace("%", "")).decode("utf-8", "replace")
+    if run[0] == "&":
+        return _ENTITIES.get(run.lower(), "'")
+    kind = run[1]
+    if kind == "x":
+        return bytes.fromhex(run.replace("\\x", "")).decode("utf-8", "replace")
+    if kind == "u":
+        units = bytes.fromhex(run.replace("\\u", ""))
+        return units.decode("utf-16-be", "replace")
+    if kind == "U":
+        number = int.from_bytes(bytes.fromhex(run[2:]))
+        return chr(number) if number <= 0x10FFFF else "\ufffd"
+    return _SINGLE.get(kind, kind)
+
+
+@cache
+def _escaped() -> re.Pattern[str]:
+    return re.compile(
+        r"(?:%[0-9A-Fa-f]{2})+|(?:\\u[0-9A-Fa-f]{4})+|(?:\\x[0-9A-Fa-f]{2})+|\\U[0-9A-Fa-f]{8}|\\[\"'\\/bfnrt]"
+        r"|&(?:amp|quot|apos|lt|gt|#39|#34|#[xX]27);"
+    )

@@ -1,0 +1,82 @@
+"""Whose words a text is made of: the literals of the code that logs or raises are ours, whatever a caller sends.
+
+A caller that sends `?x=request+completed` must not mask that message. So a match inside a literal of the code that
+spoke is left alone. No list is kept: the literals are read off the code itself, and only when something did match.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from logging import LogRecord
+from types import CodeType, FrameType, TracebackType
+
+_MOST_CODES = 50
+_SHORTEST = 6
+
+
+class Speaker:
+    """The code that a text comes from; looked up when it is asked for its words."""
+
+    __slots__ = ("_error", "_record")
+
+    def __init__(self, *, record: LogRecord | None = None, error: BaseException | None = None) -> None:
+        """Of a record: the function that logged, which waits for its line. Of an error: those that it came through,
+        and those of what it came from."""
+        self._record = record
+        self._error = error
+
+    def _codes(self) -> list[CodeType]:
+        if self._error is not None:
+            return _raising(self._error)
+        return _logging(self._record) if self._record is not None else []
+
+    def says(self, text: str) -> bool:
+        """Whether the whole text is a literal of this code."""
+        return any(text in code.co_consts for code in self._codes())
+
+    def own_parts(self, text: str) -> list[tuple[int, int]]:
+        """Where `text` has a literal of this code, a constant part of an f-string included."""
+        found: list[tuple[int, int]] = []
+        for literal in {item for code in self._codes() for item in _strings(code.co_consts)}:
+            at = text.find(literal)
+            while at >= 0:
+                found.append((at, at + len(literal)))
+                at = text.find(literal, at + len(literal))
+        return found
+
+
+def _logging(record: LogRecord) -> list[CodeType]:
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  (there is no other way to the caller's code)
+    while frame is not None:
+        code = frame.f_code
+        if code.co_name == record.funcName and code.co_filename == record.pathname:
+            return [code]
+        frame = frame.f_back
+    return []
+
+
+def _raising(error: BaseException | None) -> list[CodeType]:
+    codes: list[CodeType] = []
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen and len(codes) < _MOST_CODES:
+        seen.add(id(error))
+        trace: TracebackType | None = error.__traceback__
+        frames: list[CodeType] = []
+        while trace is not None:
+            frames.append(trace.tb_frame.f_code)
+            trace = trace.tb_next
+        codes += frames[-_MOST_CODES:]
+        error = error.__cause__ or error.__context__
+    return codes
+
+
+def _strings(constants: Iterable[object]) -> Iterator[str]:
+    for item in constants:
+        if isinstance(item, str) and len(item) >= _SHORTEST:
+            yield item
+        elif isinstance(item, (tuple, frozenset)):
+            yield from _strings(item)
+
+
+NOBODY = Speaker()
