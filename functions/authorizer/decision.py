@@ -93,8 +93,8 @@ class Authorizer:
                 # A policy is reused for other routes, which may be allowed: this one's denial must not go with it.
                 context |= {"error_code": str(receipt["error_code"]), "reason": decision.reason}
         elif _log.isEnabledFor(logging.DEBUG):
-            issuer = principal.issuer if principal is not None else None
-            _log.debug("allowed", extra={"context": _situation(call, 200) | {"issuer": issuer}})
+            trusted = {"issuer": Word(principal.issuer) if principal is not None else None}
+            _log.debug("allowed", extra={"context": _situation(call, 200) | trusted})
         if principal is not None:
             context = principal.to_context() | context
         return answer(

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from tenantgate.errors import Word
+
 type Status = Literal["ok", "warning", "failed"]
 
 # With what surrounds the checks, the answer stays below 500 ms.
@@ -51,12 +53,14 @@ class Readiness:
     def _status(self, name: str, task: asyncio.Task[Status]) -> Status:
         if not task.done():
             status = self._checks[name].overdue()
-            _log.warning("a readiness check is overdue", extra={"context": {"check": name, "status": status}})
+            _log.warning(
+                "a readiness check is overdue", extra={"context": {"check": Word(name), "status": Word(status)}}
+            )
             return status
         if task.cancelled():
             return "failed"
         if (error := task.exception()) is not None:
-            _log.warning("a readiness check failed", exc_info=error, extra={"context": {"check": name}})
+            _log.warning("a readiness check failed", exc_info=error, extra={"context": {"check": Word(name)}})
             return "failed"
         return task.result()
 

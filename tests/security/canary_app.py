@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import logging
 import threading
+import warnings
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote, quote_plus
 
 from fastapi import APIRouter, Request
 
@@ -49,6 +52,49 @@ async def log(request: Request) -> None:
         _log.info("one value: %s", value)
     logging.getLogger("some.library").warning("as a library does: %r", told)
     logging.getLogger("uvicorn.error").error("GET %s failed: %s", request.url, told)
+
+
+@dataclass
+class Attempt:
+    """What an application keeps of a request, with a `repr` that tells all of it."""
+
+    header: bytes
+    values: list[str]
+
+
+@router.post("/encoded")
+async def encoded(request: Request) -> None:
+    told = await _everything(request)
+    for value in [*request.query_params.values(), *request.cookies.values(), *_values(told["body"])]:
+        _log.info("url %s, twice %s, form %s", quote(value, safe=""), quote(quote(value)), quote_plus(value))
+        _log.info("json %s, in json %s, bytes %r", json.dumps(value), json.dumps(json.dumps(value)), value.encode())
+        for scheme in (base64.b64encode, base64.urlsafe_b64encode):
+            _log.info("base64 %s", scheme(value.encode()).decode())
+            _log.info(
+                "as base64", extra={"context": {"x": scheme(f"user:{value}".encode()), "y": scheme(value.encode())}}
+            )
+        _log.info(
+            "pairs", extra={"context": {"pairs": [("x", value), (b"y", value.encode())], "keys": {value: {value}}}}
+        )
+        _log.info("cut", extra={"context": {"short": f"{value[: len(value) - 2]}...", "long": "." * 4090 + value * 3}})
+    _log.info("%s", Attempt(request.headers["authorization"].encode(), list(request.query_params.values())))
+    for line in (
+        f"Authorization:\r\n {told['headers']['authorization']}",
+        f"cookie: a;\n\t{told['headers']['cookie']}",
+    ):
+        _log.warning("continued: %s", line)
+    warnings.warn(f"an odd request {told}", stacklevel=1)
+
+
+@router.post("/noted")
+async def noted(request: Request) -> None:
+    told = await _everything(request)
+    error = ValueError(told["body"])
+    error.add_note(f"while serving {told}")
+    try:
+        raise error
+    except ValueError as cause:
+        raise ExceptionGroup(told["url"], [error, KeyError(*request.query_params.values())]) from cause
 
 
 @router.post("/fail")

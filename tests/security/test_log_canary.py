@@ -40,6 +40,11 @@ class Canaries:
         self.made[place] = f"canary{secrets.token_hex(5)}"
         return self.made[place]
 
+    def odd(self, place: str) -> str:
+        """One that no encoding leaves as it is."""
+        self.made[place] = f'{secrets.token_hex(3)} "/+?&=%\\é{secrets.token_hex(3)}'
+        return self.made[place]
+
     def opaque(self, place: str) -> str:
         self.made[place] = secrets.token_urlsafe(32)
         return self.made[place]
@@ -54,9 +59,17 @@ class Canaries:
         found = []
         for place, value in self.made.items():
             forms = {value, quote(value), quote_plus(value), json.dumps(value)[1:-1], value[::-1]}
-            forms |= {value[: len(value) * 3 // 4], base64.b64encode(value.encode()).decode().rstrip("=")}
+            forms |= {quote(value, safe=""), quote(quote(value, safe="")), json.dumps(json.dumps(value))[3:-3]}
+            forms |= {value[: len(value) * 3 // 4], repr(value.encode())[2:-1], *base64_forms(value)}
             found += [place] if any(form in text for form in forms) else []
         return found
+
+
+def base64_forms(value: str) -> Iterator[str]:
+    """The characters of base64 and base64url that the value has for itself, wherever in a text it begins."""
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for shift, first in enumerate((0, 2, 3)):
+            yield encode(b"." * shift + value.encode())[first:-4].decode()
 
 
 @dataclass
@@ -87,7 +100,8 @@ def plant(canaries: Canaries, *, bearer: str | None = None) -> Planted:
             f"__Host-tg_login_0123456789abcdef={canaries.opaque('login')}.{canaries.secret('login part')}",
             f"theirs={canaries.secret('a foreign cookie')}",
         ],
-        query="&".join(
+        query=f"odd={quote_plus(canaries.odd('query odd'))}&twice={quote(quote(canaries.odd('query twice')))}&"
+        + "&".join(
             f"{name}={quote_plus(canaries.secret(f'query {name}') + suffix)}"
             for name, suffix in {
                 "code": "", "state": "", "access_token": "", "id_token_hint": "", "password": "", "api_key": "",
@@ -102,6 +116,7 @@ def plant(canaries: Canaries, *, bearer: str | None = None) -> Planted:
                     "state": canaries.secret("body state"),
                     "password": canaries.secret("body password"),
                     "deep": [{"more": {"note": canaries.secret("body note")}}],
+                    "odd": canaries.odd("body odd"),
                     "redirect_uri": f"https://app.example.test/?t={canaries.secret('body redirect')}",
                 }
             ),
@@ -232,7 +247,9 @@ def test_nothing_that_an_application_repeats_is_written() -> None:
     canaries = Canaries()
 
     def use(client: httpx2.Client) -> None:
-        for path in ("/log", "/fail", "/refuse", "/unreachable", "/group", "/thread", "/unwritable"):
+        for path in (
+            "/log", "/encoded", "/noted", "/fail", "/refuse", "/unreachable", "/group", "/thread", "/unwritable",
+        ):  # fmt: skip
             planted = plant(canaries)
             for media_type, body in planted.bodies.items():
                 headers = {**planted.headers, "cookie": "; ".join(planted.cookies), "content-type": media_type}

@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any, Literal, Protocol
 
 from tenantgate.crypto.sealing import Sealer
+from tenantgate.errors import Word
 from tenantgate.service_errors import SecretsUnavailable
 from tenantgate.settings import SECRET_NAMES, environment_secrets, get_settings
 
@@ -117,7 +118,7 @@ class SecretStore:
                 self._values = self._read(self._secret_id)
                 self._failure, self._read_again_at = "", self._clock() + REFRESH_SECONDS
             except Exception as error:  # noqa: BLE001  (whatever boto3 raises: what is in memory goes on serving)
-                self._failure = type(error).__name__
+                self._failure = Word(type(error).__name__)
                 self._read_again_at = self._clock() + RETRY_AFTER_SECONDS
                 logger.warning("Secrets Manager can't be read", extra={"context": {"error": self._failure}})
                 if not self._values and self._fall_back:
@@ -138,7 +139,7 @@ class SecretStore:
     def _from_environment(self) -> Mapping[str, str]:
         logger.warning(
             "secrets come from the environment, not from Secrets Manager",
-            extra={"context": {"names": sorted(self._environment)}},
+            extra={"context": {"names": [Word(name) for name in sorted(self._environment)]}},
         )
         return self._environment
 

@@ -94,7 +94,7 @@ class CarriedSecrets:
     def _index(self) -> tuple[frozenset[str], dict[str, list[int]]]:
         """All pieces, and for the first characters of any piece the lengths to try, longest first."""
         values = carried_values(self._headers, self._query, bytes(self._body), self._event)
-        known = {item for value in values for item in (value, value.strip()) if len(item) >= SHORTEST}
+        known = {item for value in values for item in (value, value.strip(" \"'")) if len(item) >= SHORTEST}
         pieces = frozenset(piece for value in known for form in _forms(value) for piece in _pieces(form))
         lengths: dict[str, set[int]] = {}
         for piece in pieces:

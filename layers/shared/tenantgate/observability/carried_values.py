@@ -7,7 +7,7 @@ from binascii import Error, a2b_base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tenantgate.observability.escapes import unescaped
-from tenantgate.observability.names import is_harmless, is_sensitive
+from tenantgate.observability.names import is_harmless, is_parameter_name, is_sensitive
 
 # A shorter value would mask ordinary words all over a line.
 SHORTEST = 6
@@ -44,17 +44,21 @@ def _of_header(name: str, values: Iterable[str]) -> Iterator[str]:
             yield from _credential_parts(name, value)
         elif name.lower() == "referer":
             # The page that sent the caller here may have had credentials in its address.
-            yield from _pairs(re.split(r"[?#]", value, maxsplit=1)[-1])
+            for part in re.split(r"[?#]", value)[1:]:
+                yield from _pairs(part)
 
 
 def _credential_parts(name: str, value: str) -> Iterator[str]:
     if "cookie" in name.lower():
         for pair in value.split(";"):
             cookie = pair.partition("=")[2].strip()
-            yield from unescaped(cookie)
             parts = cookie.split(".")
-            # `<tenant id>.<secret>`: lines without the tenant's id would be of little use.
-            yield from parts[1:] if len(parts) > 1 and _is_tenant_id(parts[0]) else parts
+            if len(parts) > 1 and _is_tenant_id(parts[0]):
+                # `<tenant id>.<secret>`: lines without the tenant's id would help nobody.
+                parts = parts[1:]
+            else:
+                yield from unescaped(cookie)
+            yield from parts
         return
     words = re.split(r"[\s,;=\"]+", value)
     if len(value) <= _WHOLE or min(map(len, words)) < SHORTEST:
@@ -87,6 +91,9 @@ def _pairs(text: str) -> Iterator[str]:
                 yield from _decoded(pair)
         elif not is_harmless(name, value):
             yield from _decoded(value)
+            if not is_parameter_name(name):
+                yield from _decoded(name)
+                yield from _decoded(pair)
 
 
 def _decoded(value: str) -> Iterator[str]:

@@ -85,12 +85,20 @@ def _meant(run: str) -> str:
         return bytes.fromhex(run.replace("%", "")).decode("utf-8", "replace")
     if run[0] == "&":
         return _ENTITIES.get(run.lower(), "'")
+    return _unescaped(run)
+
+
+def _unescaped(run: str) -> str:
     kind = run[1]
     if kind == "x":
-        return bytes.fromhex(run.replace("\\x", "")).decode("utf-8", "replace")
+        # Bytes of a text, or the characters themselves.
+        written = bytes.fromhex(run.replace("\\x", ""))
+        try:
+            return written.decode()
+        except UnicodeDecodeError:
+            return written.decode("latin-1")
     if kind == "u":
-        units = bytes.fromhex(run.replace("\\u", ""))
-        return units.decode("utf-16-be", "replace")
+        return bytes.fromhex(run.replace("\\u", "")).decode("utf-16-be", "replace")
     if kind == "U":
         number = int.from_bytes(bytes.fromhex(run[2:]))
         return chr(number) if number <= 0x10FFFF else "\ufffd"

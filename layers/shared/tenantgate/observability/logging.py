@@ -90,8 +90,11 @@ class JsonFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         request = current_request()
-        speaker = Speaker(record=record)
-        context = redact_context(getattr(record, "context", None), speaker)
+        given = getattr(record, "context", None)
+        # What an error says in its context are the words of the code that raised it.
+        errors = (item for item in given.values() if isinstance(item, BaseException)) if isinstance(given, dict) else ()
+        speaker = Speaker(record=record, error=next(iter(errors), None))
+        context = redact_context(given, speaker)
         if record.exc_info and record.exc_info[1] is not None:
             context["exception"] = describe_exception(record.exc_info[1])
         line: dict[str, Any] = {

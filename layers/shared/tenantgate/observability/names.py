@@ -58,6 +58,11 @@ def is_sensitive(name: str) -> bool:
     return folded.rpartition(".")[2] in _SENSITIVE_NAMES or any(part in folded for part in _SENSITIVE_PARTS)
 
 
+def is_parameter_name(text: str) -> bool:
+    """Whether it looks like the name of a parameter rather than like a value."""
+    return _patterns()[0].fullmatch(text) is not None
+
+
 def is_harmless(name: str, value: str) -> bool:
     """Whether a parameter may be read in a log as it is."""
     return name in _HARMLESS_PARAMETERS and _patterns()[1].fullmatch(value) is not None

@@ -85,16 +85,12 @@ def redact_text(text: str, speaker: Speaker = NOBODY) -> str:
             _found_clean.clear()
         _found_clean.add(str(text))
     if repeated:
-        repeated = _not_within(speaker.own_parts(window), repeated)
+        repeated = set(speaker.foreign(window, repeated))
     return _masked(text, formed | repeated)
 
 
 def _is_our_own(text: str) -> bool:
     return isinstance(text, Word) or len(text) < SHORTEST or text in _PROTOCOL_WORDS
-
-
-def _not_within(own: list[tuple[int, int]], spans: set[tuple[int, int]]) -> set[tuple[int, int]]:
-    return {span for span in spans if not any(start <= span[0] and span[1] <= end for start, end in own)}
 
 
 def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:

@@ -13,6 +13,7 @@ from types import CodeType, FrameType, TracebackType
 
 _MOST_CODES = 50
 _SHORTEST = 6
+_SHORTEST_PHRASE = 12
 
 
 class Speaker:
@@ -21,29 +22,56 @@ class Speaker:
     __slots__ = ("_error", "_record")
 
     def __init__(self, *, record: LogRecord | None = None, error: BaseException | None = None) -> None:
-        """Of a record: the function that logged, which waits for its line. Of an error: those that it came through,
-        and those of what it came from."""
+        """`record`: the function that logged, which waits for its line. `error`: those that it came through, and
+        those of what it came from."""
         self._record = record
         self._error = error
 
     def _codes(self) -> list[CodeType]:
-        if self._error is not None:
-            return _raising(self._error)
-        return _logging(self._record) if self._record is not None else []
+        return [*(_logging(self._record) if self._record is not None else ()), *_raising(self._error)]
 
     def says(self, text: str) -> bool:
         """Whether the whole text is a literal of this code."""
         return any(text in code.co_consts for code in self._codes())
 
-    def own_parts(self, text: str) -> list[tuple[int, int]]:
-        """Where `text` has a literal of this code, a constant part of an f-string included."""
-        found: list[tuple[int, int]] = []
+    def foreign(self, text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """The spans of `text`, but for what this code itself says there.
+
+        A span within one of its literals is its own. What it put together with an f-string is its own as far as the
+        constant parts are phrases: a single word could be a part of the secret, too.
+        """
+        words, phrases = self._own_parts(text)
+        for start, end in spans:
+            if not _is_within(words, (start, end)):
+                yield from (part for part in _without(phrases, start, end) if not _is_within(words, part))
+
+    def _own_parts(self, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Where `text` has a literal of this code, and where one that is a phrase; in order."""
+        words: list[tuple[int, int]] = []
+        phrases: list[tuple[int, int]] = []
         for literal in {item for code in self._codes() for item in _strings(code.co_consts)}:
             at = text.find(literal)
             while at >= 0:
-                found.append((at, at + len(literal)))
+                words.append((at, at + len(literal)))
+                if len(literal) >= _SHORTEST_PHRASE and " " in literal.strip():
+                    phrases.append(words[-1])
                 at = text.find(literal, at + len(literal))
-        return found
+        return words, sorted(phrases)
+
+
+def _is_within(parts: list[tuple[int, int]], span: tuple[int, int]) -> bool:
+    return any(first <= span[0] and span[1] <= last for first, last in parts)
+
+
+def _without(phrases: list[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
+    whole = True
+    for first, last in phrases:
+        if first < end and start < last:
+            if first - start >= _SHORTEST:
+                yield start, first
+            start, whole = max(start, last), False
+    if end - start >= (1 if whole else _SHORTEST):
+        yield start, end
 
 
 def _logging(record: LogRecord) -> list[CodeType]:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from copy import replace
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable
+from tenantgate.errors import ProviderTimeout, ProviderUnreachable, Word
 from tenantgate.tokens.fetch import FetchJson, fetch_json
 from tenantgate.tokens.flights import Fetches, FetchNeeded, Flight
 from tenantgate.tokens.forms import is_loopback_url, is_outward_url
@@ -125,8 +125,10 @@ class ProviderDirectory:
 
     def _fetches_of(self, place: _Place) -> Fetches:
         def failed(error: ProviderUnreachable, _: float) -> None:
-            context = {"issuer": place[0], "served_stale": self._held(place) is not None, "reason": error.reason}
-            _log.warning("the provider's metadata could not be fetched", extra={"context": context | error.private})
+            context = {"issuer": Word(place[0]), "served_stale": self._held(place) is not None, "reason": error}
+            _log.warning(
+                "the provider's metadata could not be fetched", extra={"context": {**error.private, **context}}
+            )
 
         fetches = self._fetches.get(place)
         if fetches is None:

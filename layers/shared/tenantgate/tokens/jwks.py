@@ -18,7 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable, UnknownKey
+from tenantgate.errors import ProviderTimeout, ProviderUnreachable, UnknownKey, Word
 from tenantgate.tokens.claims import shown
 from tenantgate.tokens.flights import Fetches, Flight
 from tenantgate.tokens.keys import Found, KeyFetchNeeded, KeySet
@@ -94,7 +94,7 @@ class CachedIssuerKeys:
         clock: Callable[[], float] = time.time,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._issuer = issuer
+        self._issuer = Word(issuer)
         self._load = load
         self._timings = timings
         self._clock = clock
@@ -273,7 +273,7 @@ class CachedIssuerKeys:
     def _note_failure(self, error: ProviderUnreachable, retry_at: float) -> None:
         self._tend_at(retry_at)
         context = {"issuer": self._issuer, "served_stale": bool(self.held.keys), "failures": self._fetches.failures}
-        context |= {"reason": error.reason, **error.private}
+        context |= {"reason": error, **error.private}
         _log.warning("the issuer's keys could not be fetched", extra={"context": context})
 
     def _read_bundle_once(self, now: float) -> None:

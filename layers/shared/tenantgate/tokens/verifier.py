@@ -20,6 +20,7 @@ from tenantgate.errors import (
     InvalidSignature,
     MissingClaim,
     TokenError,
+    Word,
     WrongIssuer,
 )
 from tenantgate.tokens import claims as check
@@ -223,7 +224,8 @@ class TokenVerifier:
     def _note_skew(self, seconds: float, issuer: str) -> None:
         if seconds > self._largest_skew:
             self._largest_skew = int(seconds) + 1
-            _log.info("issuer's clock is ahead", extra={"context": {"issuer": issuer, "seconds": round(seconds, 1)}})
+            context = {"issuer": Word(issuer), "seconds": round(seconds, 1)}
+            _log.info("issuer's clock is ahead", extra={"context": context})
 
 
 def _id_token_refused(refusal: TokenError) -> IdTokenRefused:

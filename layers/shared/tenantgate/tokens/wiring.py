@@ -102,5 +102,5 @@ def read_bundle(path: str) -> Bundle | None:
             raise ValueError("fetched_at is not a number")
         return Bundle(KeySet.parse(document), fetched_at)
     except (OSError, ValueError, MalformedToken) as problem:
-        _log.error("the bundled key set is unusable", extra={"context": {"file": path, "problem": str(problem)}})
+        _log.error("the bundled key set is unusable", extra={"context": {"file": path, "problem": problem}})
         return None

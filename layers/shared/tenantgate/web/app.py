@@ -45,7 +45,7 @@ class TenantgateApp(FastAPI):
             routes=lambda: self.route_table,
             finish=headers.finish,
         )
-        return RequestLogging(errors, is_path=lambda path: path in self._paths)
+        return RequestLogging(errors, is_own=lambda text: text in self._own_texts)
 
     def _route_of(self, scope: Scope) -> str | None:
         """The pattern of the route that the router will run, None if it will run none.
@@ -70,8 +70,10 @@ class TenantgateApp(FastAPI):
         return document
 
     @cached_property
-    def _paths(self) -> frozenset[str]:
-        return frozenset(route.path for route in iter_route_contexts(self.routes) if route.path is not None)
+    def _own_texts(self) -> frozenset[str]:
+        """Paths and settings that callers send too: a provider's redirect names its issuer (RFC 9207)."""
+        paths = {route.path for route in iter_route_contexts(self.routes) if route.path is not None}
+        return frozenset(paths | {self.settings.oidc_issuer_url, self.settings.oidc_client_id})
 
     @cached_property
     def route_table(self) -> RouteTable:

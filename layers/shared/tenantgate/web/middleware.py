@@ -40,17 +40,17 @@ def header(scope: Scope, name: bytes) -> str | None:
 class RequestLogging:
     """Gives the request its id and context, logs it, bounds its body, and has its secrets masked in every line."""
 
-    def __init__(self, app: ASGIApp, *, is_path: Callable[[str], bool]) -> None:
-        """`is_path`: whether a path is one of the application's own, which lines repeat whatever a caller sent."""
+    def __init__(self, app: ASGIApp, *, is_own: Callable[[str], bool]) -> None:
+        """`is_own`: whether a text is the application's own, such as a path; lines repeat it whatever a caller sent."""
         self._app = app
-        self._is_path = is_path
+        self._is_own = is_own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         event = scope.get("aws.event")
-        carried = CarriedSecrets(scope["headers"], scope["query_string"], public=self._is_path)
+        carried = CarriedSecrets(scope["headers"], scope["query_string"], public=self._is_own)
         carry_secrets(carried)
         request = RequestLog(
             method=scope["method"],
