@@ -21,7 +21,7 @@ from tenantgate.access.bearer import BearerCredential
 from tenantgate.context import RequestContext, begin_request
 from tenantgate.observability.logging import JsonFormatter, configure_logging
 from tenantgate.observability.redaction import MASK, CarriedSecrets, carry_secrets
-from tenantgate.tokens.wiring import tenant_extractor, token_verifier
+from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.lambda_adapter import lambda_handler_for
 from tests.support.guarded import rules
 from tests.support.logs import logging_put_back
@@ -217,7 +217,7 @@ def test_a_caller_that_repeats_an_authorizers_lines_changes_none_of_them(
 ) -> None:
     issuer = Issuer.in_folder(tmp_path)
     policy = issuer.settings().token_policy
-    authorizer = Authorizer(BearerCredential(token_verifier(policy), tenant_extractor(policy)), rules())
+    authorizer = Authorizer(BearerCredential(token_verifier(policy), policy), rules())
     headers = {"authorization": f"Bearer {issuer.token(aud='another-api')}"}
 
     def lines(query: str) -> list[dict[str, Any]]:
