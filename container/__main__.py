@@ -4,15 +4,15 @@ import sys
 
 import uvicorn
 
+from container.connections import BoundedProtocol
+from container.server import SERVER_OPTIONS
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings import SettingsError, get_settings
 
-# Longer than the idle time-out of usual load balancers: the side that closes an idle connection must be theirs.
-KEEP_ALIVE_SECONDS = 75
 SHUTDOWN_SECONDS = 20
 
 
-def main() -> None:
+def main(protocol: type[BoundedProtocol] = BoundedProtocol) -> None:
     try:
         settings = get_settings()
     except SettingsError as error:
@@ -22,11 +22,8 @@ def main() -> None:
         "container.main:app",
         host="0.0.0.0",  # noqa: S104  (a container's port is published by its host)
         port=settings.port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        **{**SERVER_OPTIONS, "http": protocol},
     )
 
 

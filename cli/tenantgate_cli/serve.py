@@ -38,6 +38,7 @@ def _serve(stack: Stack) -> None:
     os.environ["LOG_LEVEL"] = environment().get("LOG_LEVEL") or "INFO"
     with step("application"):
         from container.app import container_app  # noqa: PLC0415 - reads the environment
+        from container.server import SERVER_OPTIONS  # noqa: PLC0415
         from tenantgate.observability.logging import configure_logging  # noqa: PLC0415
 
         configure_logging(level=os.environ["LOG_LEVEL"], service="tenantgate")
@@ -45,14 +46,7 @@ def _serve(stack: Stack) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         app = container_app()
-    config = uvicorn.Config(
-        app,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=2,
-    )
+    config = uvicorn.Config(app, timeout_graceful_shutdown=2, **SERVER_OPTIONS)
     server = _Server(config, stack)
     try:
         server.run(sockets=[stack.sock])

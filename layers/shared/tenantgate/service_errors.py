@@ -6,7 +6,8 @@ TenantgateError
 ├── SessionEnded                AUTH_020        CrossSiteRequest            AUTH_021
 ├── AuthorizationRequestRefused AUTH_040        SignInFormRefused           AUTH_041
 ├── ValidationFailed, MalformedBody, BodyTooLarge, UnsupportedMediaType,
-│   NotFound, MethodNotAllowed, AmbiguousRequest                            VAL_001 … VAL_007
+│   NotFound, MethodNotAllowed, AmbiguousRequest, RequestTooSlow,
+│   HeadersTooLarge, MalformedRequest                                       VAL_001 … VAL_010
 ├── DatabaseUnreachable         SYS_001         SecretsUnavailable          SYS_002
 ├── MigrationBusy               SYS_007         MigrationFailed             SYS_008
 └── Overloaded                  SYS_010
@@ -127,6 +128,29 @@ VAL_007 = register(
     cause="The path has a control character, a header that counts once came twice, or `Host` isn't a host.",
     remedy="Send one `Host`, `Origin`, `Content-Type` and `Content-Length`, and a path without control characters.",
 )
+VAL_008 = register(
+    "VAL_008",
+    408,
+    "The request took too long to arrive",
+    cause="The headers were not complete 10 seconds after the connection or the previous request, or the body not 20 "
+    "seconds after the headers. Only the container says so.",
+    remedy="Send the whole request at once, and again on a new connection.",
+)
+VAL_009 = register(
+    "VAL_009",
+    431,
+    "The request's headers are too large",
+    cause="The request line and headers are longer than 32 KiB. API Gateway takes 10,240 bytes, and words its own 431.",
+    remedy="Send fewer cookies or a shorter token.",
+)
+VAL_010 = register(
+    "VAL_010",
+    400,
+    "The request can't be read as HTTP",
+    cause="The request line, a header or the framing of the body breaks RFC 9112. Only the container says so: API "
+    "Gateway rejects such requests itself.",
+    remedy="Use an HTTP client library; a proxy in between must speak HTTP/1.1.",
+)
 SYS_001 = register(
     "SYS_001",
     503,
@@ -223,6 +247,18 @@ class MethodNotAllowed(TenantgateError):
 
 class AmbiguousRequest(TenantgateError):
     error = VAL_007
+
+
+class RequestTooSlow(TenantgateError):
+    error = VAL_008
+
+
+class HeadersTooLarge(TenantgateError):
+    error = VAL_009
+
+
+class MalformedRequest(TenantgateError):
+    error = VAL_010
 
 
 class DatabaseUnreachable(TenantgateError):

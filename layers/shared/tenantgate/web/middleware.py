@@ -12,29 +12,23 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tenantgate.errors import TenantgateError
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
-from tenantgate.service_errors import BodyTooLarge
+from tenantgate.service_errors import BodyTooLarge, HeadersTooLarge, Overloaded, RequestTooSlow
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.failures import failure_of
 from tenantgate.web.headers import SECURE_HEADERS, preflight_headers, response_headers
+from tenantgate.web.request_body import bounded, header
 from tenantgate.web.request_log import RequestLog, log_failure
 from tenantgate.web.responses import error_response
 from tenantgate.web.route_table import RouteTable
 
-__all__ = ["LONGEST_BODY", "PAGES_KEY", "ErrorRendering", "Headers", "RequestLogging", "log_failure"]
+__all__ = ["PAGES_KEY", "REFUSAL_KEY", "ErrorRendering", "Headers", "RequestLogging", "log_failure"]
 
-LONGEST_BODY = 64 * 1024
 # Set in a request's scope by `show_pages`: this route's failures are pages when a browser asks.
 PAGES_KEY = "tenantgate.pages"
+# Set in a request's scope by the container's server: the failure to report instead of serving the request.
+REFUSAL_KEY = "tenantgate.refusal"
 
 _SECURE = [(name.encode(), value.encode()) for name, value in SECURE_HEADERS.items()]
-
-
-def header(scope: Scope, name: bytes) -> str | None:
-    """The first header of this lower-case name."""
-    for key, value in scope["headers"]:
-        if key == name:
-            return bytes(value).decode("latin-1")
-    return None
 
 
 class RequestLogging:
@@ -70,34 +64,19 @@ class RequestLogging:
             await send(message)
 
         try:
-            await self._app(scope, _bounded(scope, receive, carried), send_marked)
+            await self._app(scope, bounded(scope, receive, carried), send_marked)
         finally:
             request.completed(status)
 
 
-def _bounded(scope: Scope, receive: Receive, carried: CarriedSecrets) -> Receive:
-    """`receive`, raising `BodyTooLarge` as soon as more than `LONGEST_BODY` bytes are announced or have come."""
-    unread = LONGEST_BODY
-    announced = header(scope, b"content-length")
-
-    async def receive_bounded() -> Message:
-        nonlocal unread, announced
-        if announced is not None:
-            if announced.isascii() and announced.isdigit() and int(announced[:20]) > LONGEST_BODY:
-                raise BodyTooLarge
-            announced = None
-        message = await receive()
-        if message["type"] == "http.request" and (chunk := message.get("body")):
-            unread -= len(chunk)
-            if unread < 0:
-                raise BodyTooLarge
-            carried.add_body(chunk)
-        return message
-
-    return receive_bounded
-
+_LEAVE_THE_BODY_UNREAD = (BodyTooLarge, HeadersTooLarge, Overloaded, RequestTooSlow)
 
 type Finish = Callable[[Scope, Message], None]
+
+
+def _raise_refusal(scope: Scope) -> None:
+    if (refusal := scope.get(REFUSAL_KEY)) is not None:
+        raise refusal
 
 
 class ErrorRendering:
@@ -122,7 +101,7 @@ class ErrorRendering:
 
         async def send_finished(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if isinstance(failure, BodyTooLarge) and "aws.event" not in scope:
+                if isinstance(failure, _LEAVE_THE_BODY_UNREAD) and "aws.event" not in scope:
                     # The rest of the body stays unread, so the connection can't be used again (RFC 9112 §9.3).
                     message["headers"].append((b"connection", b"close"))
                 self._finish(scope, message)
@@ -130,6 +109,7 @@ class ErrorRendering:
 
         failure: TenantgateError | None = None
         try:
+            _raise_refusal(scope)
             await self._app(scope, receive, watch)
         except Exception as error:
             failure, allow = failure_of(error, scope), None

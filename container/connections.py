@@ -1,0 +1,236 @@
+"""What a connection may cost a worker: how many there are, how long a request may take to arrive, how much it may hold.
+
+uvicorn has none of these limits but the idle time-out: a client that sends its headers byte by byte, or none, keeps its
+connection for ever. Each refusal has the API's one error shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextvars import copy_context
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar, cast, override
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from tenantgate.context import RequestContext, begin_request, choose_request_id
+from tenantgate.errors import TenantgateError
+from tenantgate.service_errors import HeadersTooLarge, MalformedRequest, Overloaded, RequestTooSlow
+from tenantgate.web.middleware import REFUSAL_KEY
+from tenantgate.web.plain_lambda import error_answer
+from tenantgate.web.request_body import BODY_DEADLINE_KEY
+
+if TYPE_CHECKING:
+    from uvicorn._types import ASGI3Application
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """For each worker process.
+
+    `connections`: served at once; a request on another gets a 503. `spare_connections`: open beyond them to get it; any
+    further one is closed at once. All of them fit into the 1,024 descriptors that a process usually has.
+    `header_seconds`: from the connection, or from a request's first byte, to the end of its headers.
+    `body_seconds`: from there to the end of a body that its route reads; `request_seconds`: of any body.
+    `response_seconds`: that a client may leave written data unread.
+    `idle_seconds`: between two requests. Longer than usual load balancers wait, whose side it is to close.
+    `header_bytes`: of request line and headers. `queued_requests`: on one connection, behind the one being served.
+    """
+
+    connections: int = 800
+    spare_connections: int = 64
+    header_seconds: float = 10.0
+    body_seconds: float = 20.0
+    request_seconds: float = 30.0
+    response_seconds: float = 30.0
+    idle_seconds: int = 75
+    header_bytes: int = 32 * 1024
+    queued_requests: int = 100
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection, held to `limits`."""
+
+    limits: ClassVar[ConnectionLimits] = ConnectionLimits()
+
+    _arrival: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+    _running: RequestResponseCycle | None = None
+    _in_headers = False
+    _header_bytes = 0
+    _chunk_bytes = 0
+    _is_admitted = True
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.timeout_keep_alive = self.limits.idle_seconds
+        is_open = len(self.connections)
+        self._is_admitted = is_open <= self.limits.connections
+        if is_open > self.limits.connections + self.limits.spare_connections:
+            self._abort()
+            return
+        self._arrive_within(self.limits.header_seconds, self._headers_are_late)
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        self._give_up_running()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        if self._arrival is None:
+            # The first byte after a whole request, an empty line before the next one included: no clock runs but this.
+            self._arrive_within(self.limits.header_seconds, self._headers_are_late)
+        self._chunk_bytes = len(data)
+        super().data_received(data)
+        if self._in_headers and not self.transport.is_closing():
+            # Counted exactly when they are complete; here, because they may never be.
+            self._header_bytes += len(data)
+            if self._header_bytes > self.limits.header_bytes:
+                self._refuse(HeadersTooLarge())
+
+    # The parser's events
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        # What precedes it in this chunk belongs to another request.
+        self._in_headers, self._header_bytes = True, -self._chunk_bytes
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # A trailer must not become a header (RFC 9110 §6.5.1): whatever was in front of us has checked the headers.
+        if self._in_headers:
+            super().on_header(name, value)
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        if len(self.pipeline) >= self.limits.queued_requests:
+            # The parser reports it as a bad request.
+            raise ValueError("too many requests at once")
+        length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+        if not self._is_admitted:
+            self._note(REFUSAL_KEY, Overloaded("too many connections", retry_after=1))
+        elif length > self.limits.header_bytes:
+            self._note(REFUSAL_KEY, HeadersTooLarge())
+        self._arrive_within(self.limits.request_seconds, self._close)
+        self._note(BODY_DEADLINE_KEY, self.loop.time() + self.limits.body_seconds)
+        super().on_headers_complete()
+
+    @override
+    def on_message_complete(self) -> None:
+        self._stop_waiting()
+        super().on_message_complete()
+        if self.cycle.response_complete and self.timeout_keep_alive_task is None:
+            # The rest of a body that the response did not wait for: it stopped the clock of the idle connection.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        if self._has_begun_to_respond():
+            self._close()
+        else:
+            self._refuse(MalformedRequest(msg))
+
+    @override
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: a request whose upgrade isn't taken is a plain request (RFC 9110 §7.8)."""
+
+    # The response
+
+    @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            # It closes once everything is sent, which a client that reads nothing would put off for ever.
+            self.pause_writing()
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(self.limits.response_seconds, self._abort)
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+
+    @override
+    def timeout_keep_alive_handler(self) -> None:
+        self._close()
+
+    @override
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    def _arrive_within(self, seconds: float, otherwise: Callable[[], None]) -> None:
+        self._stop_waiting()
+        self._arrival = self.loop.call_later(seconds, otherwise)
+
+    def _stop_waiting(self) -> None:
+        if self._arrival is not None:
+            self._arrival.cancel()
+            self._arrival = None
+
+    def _note(self, name: str, value: object) -> None:
+        """Tell the application, by a member of the scope."""
+        scope: dict[str, object] = cast("dict[str, object]", self.scope)
+        scope[name] = value
+
+    def _headers_are_late(self) -> None:
+        if self._in_headers and (self.cycle is None or self.cycle.response_complete):
+            self._refuse(RequestTooSlow("the headers"))
+        else:
+            # Nothing came, so there is nothing to respond to.
+            self._close()
+
+    def _has_begun_to_respond(self) -> bool:
+        return self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+
+    def _refuse(self, failure: TenantgateError) -> None:
+        """Respond without the application, which has no request yet, and close."""
+        self.transport.write(copy_context().run(_response, failure))
+        self._close()
+
+    def _close(self) -> None:
+        self._stop_waiting()
+        self._give_up_running()
+        self.transport.close()
+        # It closes once everything is sent, which a client that reads nothing would put off for ever.
+        self.pause_writing()
+
+    def _abort(self) -> None:
+        self._give_up_running()
+        self.transport.abort()
+
+    def _give_up_running(self) -> None:
+        # uvicorn does so for the last request that came, which isn't the one being served while others are queued.
+        if self._running is not None and not self._running.response_complete:
+            self._running.disconnected = True
+            self._running.message_event.set()
+
+
+def _response(failure: TenantgateError) -> bytes:
+    begin_request(RequestContext(request_id=choose_request_id(None)))
+    answer = error_answer(failure)
+    body: bytes = answer["body"].encode()
+    status = HTTPStatus(failure.http_status)
+    headers = {**answer["headers"], "content-length": str(len(body)), "connection": "close"}
+    lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
+    _log.info("connection refused", extra={"context": {"error_code": failure.error.code, "reason": failure.reason}})
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

@@ -1,0 +1,87 @@
+"""The container's server with short limits."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from container.connections import ConnectionLimits
+from tenantgate_cli.sam import ROOT
+
+LIMITS = ConnectionLimits(
+    connections=8,
+    spare_connections=2,
+    header_seconds=0.6,
+    body_seconds=0.8,
+    request_seconds=1.2,
+    response_seconds=0.8,
+    idle_seconds=1,
+)
+# What a busy machine may add.
+SLACK = 3
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    assert time.monotonic() - began < seconds + SLACK
+
+
+@pytest.fixture(scope="package")
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        chosen: int = probe.getsockname()[1]
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'layers' / 'shared'}",
+        "ENVIRONMENT": "production",
+        "PORT": str(chosen),
+        "PUBLIC_BASE_URL": "https://auth.example.com",
+        "ALLOWED_ORIGINS": "https://app.example.com",
+        "DATABASE_URL": "postgresql://user:password@127.0.0.1:9/none?sslmode=verify-full",
+        "OIDC_ISSUER_URL": "https://issuer.example.com",
+        "OIDC_CLIENT_ID": "tenantgate",
+        "OIDC_CLIENT_SECRET": "a secret for tests",
+        "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+        # What uvicorn would read, had it not been turned off.
+        "FORWARDED_ALLOW_IPS": "*",
+    }
+    log = tmp_path_factory.mktemp("container") / "log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.limited_container", json.dumps(asdict(LIMITS))],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _wait_until_ready(log, process)
+        yield chosen
+        assert process.poll() is None
+        errors = [line for line in log.read_text().splitlines() if '"level":"ERROR"' in line and "SYS_010" not in line]
+        assert not errors, "no client makes an error of ours"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _wait_until_ready(log: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while "Uvicorn running" not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
