@@ -31,12 +31,13 @@ class Authority:
         self.file = folder / "authority.pem"
         self.file.write_bytes(own.public_bytes(serialization.Encoding.PEM))
 
-    def server(self, host: str) -> ssl.SSLContext:
-        """For a server that shows a certificate of `host`."""
+    def server(self, host: str, *others: str) -> ssl.SSLContext:
+        """For a server that shows a certificate of these hosts."""
         key = ec.generate_private_key(ec.SECP256R1())
+        names = x509.SubjectAlternativeName([x509.DNSName(name) for name in (host, *others)])
         certificate = (
             self._certificate(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test server")]), key.public_key())
-            .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
+            .add_extension(names, critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )

@@ -13,10 +13,12 @@ from typing import Self
 class ConnectProxy:
     """`targets`: `host:port` of each CONNECT. `authorizations`: the `Proxy-Authorization` that came with it, or None.
 
-    `answer` replaces the tunnel when it is set; `drip` sends that answer byte by byte.
+    A tunnel leads to that port of this machine, or to `port` if it is given. `answer`, when it is set, replaces the
+    tunnel; `drip` sends it byte by byte.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, port: int | None = None) -> None:
+        self._port = port
         self.targets: list[str] = []
         self.authorizations: list[str | None] = []
         self.answer: bytes | None = None
@@ -61,7 +63,7 @@ class ConnectProxy:
             if self.answer is not None:
                 self._send(client, self.answer)
                 return
-            port = int(self.targets[-1].rpartition(":")[2])
+            port = self._port or int(self.targets[-1].rpartition(":")[2])
             with socket.create_connection(("127.0.0.1", port), timeout=10) as server:
                 client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
                 back = threading.Thread(target=_pass_on, args=(server, client), daemon=True)

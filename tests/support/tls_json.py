@@ -12,7 +12,7 @@ from typing import Any, Self
 
 
 class TlsJsonServer:
-    """`answers`: path with query → the JSON object, with status 200 unless `statuses` says otherwise."""
+    """`answers`: path with query, or the whole URL → the JSON object, with status 200 but for `statuses`."""
 
     def __init__(self, context: ssl.SSLContext, answers: Mapping[str, Mapping[str, object]]) -> None:
         self.answers = dict(answers)
@@ -23,7 +23,8 @@ class TlsJsonServer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.requests.append(self.path)
-                found = server.answers.get(self.path)
+                url = f"https://{self.headers.get('Host', '').lower()}{self.path}"
+                found = server.answers.get(self.path, server.answers.get(url))
                 body = json.dumps(found if found is not None else {}).encode()
                 self.send_response(server.statuses.get(self.path, 404 if found is None else 200))
                 self.send_header("Content-Type", "application/json")

@@ -12,9 +12,12 @@ from tenantgate_cli.docs.authorizer import authorizer_page
 from tenantgate_cli.docs.configuration import configuration_page, env_example
 from tenantgate_cli.docs.error_codes import error_codes_page
 from tenantgate_cli.docs.openapi import openapi_document
+from tenantgate_cli.docs.providers import auth_configuration_page, readme
 from tenantgate_cli.docs.route_table import route_table_module
 
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
+    "README.md": readme,
+    "docs/AUTH_CONFIGURATION.md": auth_configuration_page,
     "docs/AUTHORIZER.md": authorizer_page,
     "docs/ERROR_CODES.md": error_codes_page,
     "docs/CONFIGURATION.md": configuration_page,

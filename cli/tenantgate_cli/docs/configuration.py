@@ -15,7 +15,7 @@ _HEAD = """\
 
 Every setting is an environment variable. A bad value stops start-up with one message that names every bad variable, its
 value (never a secret's) and what to set instead. In development and test a `.env` file in the working directory is read
-too; `.env.example` lists everything.
+too; `.env.example` lists everything. [AUTH_CONFIGURATION.md](AUTH_CONFIGURATION.md) has the settings for each provider.
 
 An unset `ENVIRONMENT` means production. "Required" means: in staging and production. Secrets come from AWS Secrets
 Manager where `AWS_SECRETS_MANAGER_SECRET_ID` is set, read again every five minutes.
