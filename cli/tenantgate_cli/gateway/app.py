@@ -28,7 +28,7 @@ from tenantgate_cli.gateway.failures import FunctionError
 from tenantgate_cli.gateway.functions import Functions, Handled, Observer
 from tenantgate_cli.gateway.http_api import HttpApi
 from tenantgate_cli.gateway.model import Api, Kind, Route, Template
-from tenantgate_cli.gateway.responses import Response
+from tenantgate_cli.gateway.responses import Response, bad_request
 from tenantgate_cli.gateway.rest_api import RestApi
 
 __all__ = ["AsgiApp", "Gateway", "Handled", "Observer", "Receive", "Scope", "Send"]
@@ -104,7 +104,9 @@ class Gateway:
             server = HttpApi(Api(name, (), {}), self._backend)
         route: Route | None = None
         try:
-            if header_size(scope) > MAX_HEADERS:
+            if not request.has_host:
+                response = bad_request()
+            elif header_size(scope) > MAX_HEADERS:
                 response = server.headers_too_large(request)
             elif not await read_body(request, receive):
                 response = server.too_large(request)

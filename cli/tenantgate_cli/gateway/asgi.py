@@ -23,9 +23,9 @@ class ClientGone(Exception):
 
 def read_request(scope: Scope) -> Request:
     """The request without its body."""
-    raw_path: bytes = scope.get("raw_path") or scope["path"].encode()
-    # API Gateway decodes the path before it routes, and what follows a `?` that comes to light then is lost.
-    path = unquote_to_bytes(raw_path.split(b"?", 1)[0]).decode("utf-8", "replace").split("?", 1)[0]
+    raw_path: bytes = (scope.get("raw_path") or scope["path"].encode()).split(b"?", 1)[0]
+    # An HTTP API decodes the path before it routes, and what follows a `?` that comes to light then is lost.
+    path = unquote_to_bytes(raw_path).decode("utf-8", "replace").split("?", 1)[0]
     headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
     client = scope.get("client")
     return Request(
@@ -36,6 +36,7 @@ def read_request(scope: Scope) -> Request:
         source_ip=client[0] if client else "127.0.0.1",
         protocol=f"HTTP/{scope.get('http_version', '1.1')}",
         scheme=scope.get("scheme", "http"),
+        encoded_path=raw_path.decode("utf-8", "replace"),
     )
 
 

@@ -54,7 +54,7 @@ def authorizer_event(
                 "version": event.pop("version"),
                 "type": "REQUEST",
                 "routeArn": arn,
-                "identitySource": list(identity) if identity else None,
+                "identitySource": list(identity),
                 **event,
             }
 

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-in
 from __future__ import annotations
 
 import base64
+import re
 import secrets
 import string
 import time
@@ -17,6 +18,7 @@ from tenantgate_cli.gateway.intrinsics import ACCOUNT_ID
 from tenantgate_cli.gateway.model import DEFAULT_ROUTE, Api, Route
 from tenantgate_cli.gateway.runtime import new_trace_id
 
+_HOST = re.compile(r"[A-Za-z0-9._~-]+(:[0-9]{1,5})?")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REQUEST_ID_ALPHABET = string.ascii_letters + string.digits
 # Bodies of these types are handed over as text, every other as base64.
@@ -31,7 +33,10 @@ def new_request_id() -> str:
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request as it came in. `headers` in order, names lower-case; `path` decoded; `query` as sent."""
+    """One HTTP request as it came in. `headers` in order, names lower-case; `path` decoded; `query` as sent.
+
+    A REST API reads `encoded_path`, the path as sent, where there is one.
+    """
 
     method: str
     path: str
@@ -41,6 +46,7 @@ class Request:
     source_ip: str = "127.0.0.1"
     protocol: str = "HTTP/1.1"
     scheme: str = "http"
+    encoded_path: str | None = None
     request_id: str = field(default_factory=new_request_id)
     trace_id: str = field(default_factory=new_trace_id)
     received: float = field(default_factory=time.time)
@@ -52,12 +58,19 @@ class Request:
 
     @property
     def host(self) -> str:
-        return self.header("host") or "localhost"
+        """`localhost` where there is none, as in HTTP/1.0."""
+        host = self.header("host")
+        return "localhost" if host is None else host
+
+    @property
+    def has_host(self) -> bool:
+        """Whether `Host` is one host, by a name or an IPv4 address: what API Gateway is reached by."""
+        return _HOST.fullmatch(self.host) is not None
 
     @property
     def domain(self) -> str:
         """The host without its port."""
-        return self.host.rsplit(":", 1)[0] if not self.host.endswith("]") else self.host
+        return self.host.partition(":")[0]
 
     @property
     def received_at(self) -> str:

@@ -38,6 +38,10 @@ def gateway_message(status: int, message: str) -> Response:
 _JSON = ("content-type", "application/json")
 
 
+def bad_request() -> Response:
+    return gateway_message(400, "Bad Request")
+
+
 def unauthorized() -> Response:
     return gateway_message(401, "Unauthorized")
 

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from tenantgate_cli.gateway import gateway_responses as answers
 from tenantgate_cli.gateway.authorizers import AuthorizerGate, Refused, Why
@@ -39,13 +40,18 @@ class RestApi:
         }
 
     async def handle(self, request: Request) -> tuple[Response, Route | None]:
-        """The response, and the route that took the request, whose path is left without its stage."""
+        """The response, and the route that took the request, whose path is left without its stage.
+
+        Unlike an HTTP API, a REST API chooses the resource by the decoded path, and has it as it was sent in events and
+        ARNs.
+        """
         request.request_id = str(uuid.uuid4())
-        stage, slash, rest = request.path.removeprefix("/").partition("/")
+        sent = request.encoded_path if request.encoded_path is not None else request.path
+        stage, slash, rest = sent.removeprefix("/").partition("/")
         if stage != self.api.stage:
             return respond(answers.NO_STAGE, self.api, request), None
         request.path = f"{slash}{rest}" or "/"
-        found = self._router.find(request.method, request.path)
+        found = self._router.find(request.method, unquote(request.path, errors="replace"))
         if found is None:
             return respond(answers.MISSING_TOKEN, self.api, request), None
         route, path_parameters = found

@@ -19,6 +19,9 @@ _URL = re.compile(
     re.IGNORECASE,
 )
 
+# RFC 3986 §3.2: no user info; no escapes, which no registered name has.
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|[A-Za-z0-9._~-]+)(?::(?P<port>[0-9]{1,5})?)?")
+
 
 class Origin(NamedTuple):
     """Scheme, host (lower-cased, an IPv6 address in brackets) and effective port; compared as a whole (RFC 6454 §5)."""
@@ -58,3 +61,19 @@ def parse_http_url(text: str, *, longest: int) -> HttpUrl | None:
 def is_plain(text: str, *, longest: int) -> bool:
     """Whether it is made of the characters of RFC 3986 alone, and neither empty nor longer than `longest`."""
     return len(text) <= longest and _PLAIN.match(text) is not None
+
+
+def is_host(text: str) -> bool:
+    """Whether `text` is a host, with or without a port, as the header `Host` has it (RFC 9110 §7.2)."""
+    match = _HOST.fullmatch(text)
+    if match is None or int(match["port"] or 0) > _LARGEST_PORT:
+        return False
+    if match["address"] is None:
+        return True
+    from ipaddress import AddressValueError, IPv6Address  # noqa: PLC0415  (rare)
+
+    try:
+        IPv6Address(match["address"])
+    except AddressValueError:
+        return False
+    return True

@@ -133,7 +133,7 @@ async def test_a_missing_identity_source_is_a_401_without_asking() -> None:
 async def test_without_identity_sources_it_is_always_asked() -> None:
     guard = Guard(ALLOW)
     await decide(gate(guard), request())
-    assert guard.events[0]["identitySource"] is None
+    assert guard.events[0]["identitySource"] == []
 
 
 async def test_without_a_ttl_nothing_is_cached() -> None:

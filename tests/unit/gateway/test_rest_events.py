@@ -151,4 +151,4 @@ def test_payload_2_of_an_http_api() -> None:
     assert sent["queryStringParameters"] == {"q": "1"}
     assert not {"body", "isBase64Encoded"} & set(sent)
     assert "authorizer" not in sent["requestContext"]
-    assert authorizers_event(Payload.V2)["identitySource"] is None
+    assert authorizers_event(Payload.V2)["identitySource"] == []

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenantgate.access.route_match import has_control_characters
 from tenantgate.errors import AuthenticationRequired
+from tenantgate.http_url import is_host
 from tenantgate.service_errors import AmbiguousRequest
 
 # What decides who calls, from where, and what is in the body. Several `Cookie` lines are one list (RFC 9113 §8.2.3).
 _ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"origin", b"sec-fetch-site"})
-# RFC 3986 §3.2: no user information; an IP literal in brackets; what a name may consist of without escapes.
-_HOST = re.compile(rb"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~-]+)(:[0-9]{0,5})?", re.ASCII)
 
 
 class ClearRequests:
@@ -43,5 +40,5 @@ def _check_headers(headers: list[tuple[bytes, bytes]]) -> None:
                 raise AuthenticationRequired("a header was sent more than once", header="authorization")
             raise AmbiguousRequest("a header was sent more than once", header=name.decode())
         seen.add(name)
-        if name == b"host" and _HOST.fullmatch(value) is None:
+        if name == b"host" and not is_host(value.decode("latin-1")):
             raise AmbiguousRequest("Host is no host")

@@ -13,10 +13,13 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.errors import InternalError
+from tenantgate.errors import InternalError, TenantgateError
+from tenantgate.http_url import is_host
 from tenantgate.observability.logging import begin_invocation, log_unhandled
-from tenantgate.web.plain_lambda import error_answer
+from tenantgate.service_errors import AmbiguousRequest
+from tenantgate.web.plain_lambda import begin, error_answer
 from tenantgate.web.quick_import import import_quickly, quickly
+from tenantgate.web.request_log import log_failure
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -58,6 +61,9 @@ def lambda_handler_for(*routes: str | APIRouter, settings: Settings | None = Non
         headers: Mapping[str, str] = event.get("headers") or {}
         begin_invocation(context.aws_request_id, trace_id=headers.get("x-amzn-trace-id"))
         try:
+            # API Gateway is reached by a name, and nothing else is readable to Mangum.
+            if not is_host(host := headers.get("host", "none")) or "[" in host or host[-1] == ":":
+                return _refused(event, context, AmbiguousRequest("Host is no name"))
             return adapter(event, context)
         except Exception:  # noqa: BLE001  (whatever it is, the caller gets our shape)
             # Mangum itself failed, before or after our application: still one shape, never its plain text.
@@ -66,3 +72,10 @@ def lambda_handler_for(*routes: str | APIRouter, settings: Settings | None = Non
             return error_answer(InternalError())
 
     return lambda_handler
+
+
+def _refused(event: Mapping[str, Any], context: Any, refusal: TenantgateError) -> dict[str, Any]:
+    request = begin(event, context)
+    log_failure(refusal)
+    request.completed(refusal.http_status)
+    return error_answer(refusal)
