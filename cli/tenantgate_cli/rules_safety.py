@@ -9,7 +9,7 @@ from tenantgate.access.policies import first_incomplete
 from tenantgate.access.policy_compiler import TOO_LARGE
 from tenantgate.access.route_match import GREEDY, PARAMETER, Segments, covers, segments, walk
 from tenantgate.access.route_overlap import more_specific
-from tenantgate.access.rules import ANY, METHODS, ApiRules, RouteRule
+from tenantgate.access.rules import ANY, METHODS, ApiRules, Requirement, RouteRule
 from tenantgate_cli.rules_template import Guard, GuardedRoute
 
 
@@ -73,11 +73,11 @@ def _caching(guard: Guard, rules: ApiRules, where: WhereIs) -> Iterator[tuple[st
                 "add $context.routeKey to the identity source (Context: [routeKey]), or " + _NO_CACHE,
             )
             return
-        mixed = next((route for route in guard.routes or () if not _one_rule(route, guard, rules)), None)
+        mixed = next((route for route in guard.routes or () if not _one_requirement(route, rules)), None)
         if mixed is not None:
             yield (
                 f" by route, but requests to its route {_told(mixed)} come under several rules",
-                "give each rule a route of its own in the template, or " + _NO_CACHE,
+                "put $context.path into the identity source, too (Context: [path, httpMethod]), or " + _NO_CACHE,
             )
         return
     weak = first_incomplete(rules, decoded=not guard.rest)
@@ -119,30 +119,22 @@ def _uncovered(route: GuardedRoute, rules: ApiRules) -> str | None:
     return "no rule takes it: all its requests would be denied"
 
 
-def _one_rule(route: GuardedRoute, guard: Guard, rules: ApiRules) -> bool:
-    """Whether one and the same rule, or none, decides on all requests that API Gateway gives to the route."""
+def _one_requirement(route: GuardedRoute, rules: ApiRules) -> bool:
+    """Whether the same is asked of all requests that API Gateway gives to the route, however their paths are spelled.
+
+    A narrower route of the template is no help: an HTTP API gives `/orders/` to the route `/{proxy+}`, not to `/orders`,
+    and a cached yes of the former would open it.
+    """
     if route.path is None:
         return False
     own = _shape(route)
-    found = set()
+    found: set[Requirement | None] = set()
     for method in METHODS if route.method == ANY else (route.method,):
-        for shape, by in more_specific(rules.trie, own):
-            if (method in by or ANY in by) and not _goes_elsewhere(method, shape, own, guard):
-                return False
-        found.add(rules.trie.find(method, "/" + "/".join(_SAMPLE.get(segment, segment) for segment in own)))
+        deciding = [by.get(method) or by.get(ANY) for _, by in more_specific(rules.trie, own)]
+        found.update(rule.requirement for rule in deciding if rule is not None)
+        rule = rules.trie.find(method, "/" + "/".join(_SAMPLE.get(segment, segment) for segment in own))
+        found.add(None if rule is None else rule.requirement)
     return len(found) == 1
-
-
-def _goes_elsewhere(method: str, shape: Segments, own: Segments, guard: Guard) -> bool:
-    """Whether all requests of the shape go to a narrower route of the template, which has a cache key of its own."""
-    return any(
-        other.path is not None
-        and other.method == method
-        and _shape(other) != own
-        and covers(own, _shape(other))
-        and covers(_shape(other), shape)
-        for other in guard.routes or ()
-    )
 
 
 def _deciding(own: Segments, rules: ApiRules) -> list[dict[str, RouteRule]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -122,12 +123,12 @@ def may(caller: str, request: str) -> bool:
     return REQUESTS[request] in (*scope.split(), *roles)
 
 
-def write_guarded_apis(folder: Path) -> Path:
-    """The template's path."""
+def write_guarded_apis(folder: Path, *, routes: Sequence[str] = ROUTES, rules: str = RULES) -> Path:
+    """The template's path. `rules` are those of all the APIs, with `{ids}` for theirs."""
     (folder / "keys.json").write_text(json.dumps(public_jwks()))
-    (folder / "rules.toml").write_text(RULES.format(ids=", ".join(f'"{name}"' for name in INTEGRATIONS)))
+    (folder / "rules.toml").write_text(rules.format(ids=", ".join(f'"{name}"' for name in INTEGRATIONS)))
     template = "Transform: AWS::Serverless-2016-10-31\nResources:\n" + "".join(map(_api, INTEGRATIONS))
-    return write_project(folder, template + _backend() + _authorizer(folder), {"backend": BACKEND})
+    return write_project(folder, template + _backend(routes) + _authorizer(folder), {"backend": BACKEND})
 
 
 def _api(name: str) -> str:
@@ -145,7 +146,7 @@ def _api(name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _backend() -> str:
+def _backend(routes: Sequence[str]) -> str:
     lines = [
         "  Backend:",
         "    Type: AWS::Serverless::Function",
@@ -158,7 +159,7 @@ def _backend() -> str:
     ]
     for name, api in INTEGRATIONS.items():
         reference = "RestApiId" if api.rest else "ApiId"
-        for number, route in enumerate(ROUTES):
+        for number, route in enumerate(routes):
             method, path = route.split()
             given = f'{{ {reference}: !Ref {name}, Method: {method}, Path: "{path}" }}'
             lines.append(f"        {name}{number}: {{ Type: {api.kind}, Properties: {given} }}")

@@ -153,7 +153,7 @@ def test_safe_integrations_pass(tmp_path: Path, template: str) -> None:
             ),
             16,
             "requests to its route ANY /{proxy+} come under several rules",
-            "a route of its own",
+            "put $context.path into the identity source",
             id="one-route-of-several-rules",
         ),
         pytest.param(
@@ -164,7 +164,7 @@ def test_safe_integrations_pass(tmp_path: Path, template: str) -> None:
             ),
             16,
             "its route $default come under several rules",
-            "a route of its own",
+            "put $context.path into the identity source",
             id="default-route",
         ),
         pytest.param(
@@ -258,17 +258,31 @@ BY_ROUTE = "Identity: { Headers: [Authorization], Context: [routeKey], Reauthori
 REST_OF_THEM = '[[api.route]]\nroute = "GET /orders/{path+}"\n'
 
 
-def test_a_narrower_route_of_the_template_takes_its_rule_away_from_the_wider_one(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        pytest.param("", 0, id="the-same"),
+        pytest.param('scopes = ["orders:all"]', 1, id="something-else"),
+        pytest.param('issuers = ["https://one.example"]', 1, id="an-issuer"),
+    ],
+)
+def test_a_wide_route_is_cached_only_if_it_asks_what_the_narrower_ones_ask(
+    tmp_path: Path, asked: str, code: int
+) -> None:
+    # GET /orders/{id} has a route of its own, but API Gateway gives /orders/1/ and /orders/1;x to the wider one.
     wide = http(BY_ROUTE, more=(event("HttpApi", "GET", "/orders/{path+}"),))
+    outcome = Outcome(tmp_path, RULES + REST_OF_THEM + asked + "\n", wide)
 
-    # GET /orders/{id} has a rule and a route of its own.
-    assert Outcome(tmp_path, RULES + REST_OF_THEM, wide).code == 0
+    assert outcome.code == code, outcome.text
+    if code:
+        assert "requests to its route GET /orders/{path+} come under several rules" in outcome.text
+        assert "put $context.path into the identity source" in outcome.text
 
 
 @pytest.mark.parametrize(
     ("rule", "route"),
     [
-        pytest.param(ITEMS, "GET /orders/{path+}", id="no-route-of-its-own"),
+        pytest.param(ITEMS + 'roles = ["clerk"]\n', "GET /orders/{path+}", id="no-route-of-its-own"),
         pytest.param('[[api.route]]\nroute = "ANY /orders/{id}"\n', "ANY /orders/{path+}", id="route-of-one-method"),
     ],
 )
