@@ -122,7 +122,7 @@ def _uncovered(route: GuardedRoute, rules: ApiRules) -> str | None:
 def _one_requirement(route: GuardedRoute, rules: ApiRules) -> bool:
     """Whether the same is asked of all requests that API Gateway gives to the route, however their paths are spelled.
 
-    A narrower route of the template is no help: an HTTP API gives `/orders/` to the route `/{proxy+}`, not to `/orders`,
+    A narrower route of the template is no help: an HTTP API gives `/orders/` to `/{proxy+}`, not to `/orders`,
     and a cached yes of the former would open it.
     """
     if route.path is None:

@@ -78,11 +78,22 @@ answers 500 to a form that it doesn't expect.
 
 **Where the token stands.** `Authorization: Bearer <token>`; a `TOKEN` authorizer takes it from the header that is its
 identity source, in the same form. AppSync's clients send the token alone or with `Bearer`. A browser's WebSocket,
-which can set no header, sends `Sec-WebSocket-Protocol: bearer, <token>`, and the `$connect` integration answers with
-`Sec-WebSocket-Protocol: bearer`. Never in the query string. A header that comes twice is refused.
+which can set no header, offers two subprotocols next to each other, `bearer` and the token, anywhere among the
+application's own: `Sec-WebSocket-Protocol: graphql-ws, bearer, <token>`. Which subprotocol the `$connect` integration
+chooses is the application's own affair: one of its own, or `bearer` where the browser offers no other; never the token.
+Never in the query string. A header that comes twice, `bearer` twice, and a token in both headers are refused (401), and
+so are several `Authorization` headers that an HTTP API has joined with commas.
+
+**What the event must agree on.** API and path come from the ARN, which policies are compared with. Where the event also
+has the method and the path, they must say the same: a stage's name or a custom domain's base path before the path is
+no contradiction, and neither is a slash at the end, which then counts. An event that contradicts itself is denied
+(`malformed_event`). The API's route that took the request (`routeKey`, `resource`) counts as
+[ROUTE_RULES.md](ROUTE_RULES.md) says.
 
 **Rules for what has no HTTP route.** The `$connect` of a WebSocket API is `{websocket}` in the route rules, an
-AppSync API is `{appsync}`.
+AppSync API is `{appsync}`. Of AppSync only GraphQL APIs are supported: requests of AppSync Events (`EVENT_CONNECT`,
+`EVENT_SUBSCRIBE`, `EVENT_PUBLISH`) are denied with a log line that says so, because a subscription to `/news/*` takes
+every channel below, which no rule for one path decides on.
 
 ## What the client is told
 

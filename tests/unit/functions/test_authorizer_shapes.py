@@ -181,12 +181,48 @@ def test_appsync_caches_nothing_and_takes_the_token_with_or_without_its_scheme()
         assert (answer["isAuthorized"], answer["ttlOverride"]) == (True, 0)
 
 
-def test_a_browsers_websocket_brings_the_token_as_a_subprotocol() -> None:
+@pytest.mark.parametrize(
+    ("offered", "status"),
+    [
+        pytest.param("bearer, {token}", 200, id="alone"),
+        pytest.param("graphql-ws, bearer, {token}", 200, id="behind-the-applications"),
+        pytest.param("bearer,{token},graphql-ws", 200, id="before-the-applications"),
+        pytest.param("a, Bearer,\t{token} , b", 200, id="in-between"),
+        pytest.param("{token}", 401, id="no-pair"),
+        pytest.param("{token}, bearer", 401, id="the-wrong-way-round"),
+        pytest.param("bearer, graphql-ws, {token}", 401, id="apart"),
+        pytest.param("bearer, {token}, bearer, {token}", 401, id="twice"),
+        pytest.param("bearer, {token}, bearer", 401, id="a-second-bearer"),
+        pytest.param("bearer, bearer", 401, id="bearer-as-the-token"),
+        pytest.param("bearer,", 401, id="nothing"),
+        pytest.param("notbearer, {token}", 401, id="another-name"),
+    ],
+)
+def test_a_browsers_websocket_brings_the_token_among_its_subprotocols(offered: str, status: int) -> None:
     event = authorizer_event("websocket", None)
-    event["headers"]["Sec-WebSocket-Protocol"] = f"bearer, {token()}"
+    event["headers"]["Sec-WebSocket-Protocol"] = offered.replace("{token}", token())
+    assert status_told("websocket", event, lambda: authorizer().decide(event)) == status
+
+
+def test_a_websockets_token_in_two_headers_is_refused() -> None:
+    event = authorizer_event("websocket", token())
+    event["headers"]["Sec-WebSocket-Protocol"] = "graphql-ws"
     assert status_told("websocket", event, lambda: authorizer().decide(event)) == 200
-    event["headers"]["Sec-WebSocket-Protocol"] = token()
+    event["headers"]["Sec-WebSocket-Protocol"] = f"bearer, {token()}"
     assert status_told("websocket", event, lambda: authorizer().decide(event)) == 401
+
+
+@pytest.mark.parametrize("operation", ["EVENT_CONNECT", "EVENT_SUBSCRIBE", "EVENT_PUBLISH"])
+def test_appsync_events_are_denied_and_the_line_says_why(operation: str, capsys: pytest.CaptureFixture[str]) -> None:
+    # As documented: no query but the operation and, unless it connects, the channel.
+    event = authorizer_event("appsync", token())
+    del event["requestContext"]["queryString"], event["requestContext"]["operationName"]
+    event["requestContext"] |= {"operation": operation, "channelNamespaceName": "news", "channel": "/news/latest"}
+    answer: Any = authorizer().decide(event)
+    assert answer["isAuthorized"] is False
+    [line] = denials(capsys.readouterr().out)
+    assert line["context"]["reason"] == "malformed_event"
+    assert "AppSync Events isn't supported" in line["context"]["finding"]
 
 
 @pytest.mark.parametrize("shape", ["rest-request", "http-1.0", "websocket"])

@@ -5,7 +5,7 @@
     REQUEST of an HTTP API, payload 1.0 `type` REQUEST, `methodArn`, `version` 1.0
     REQUEST of an HTTP API, payload 2.0 `type` REQUEST, `routeArn`, `version` 2.0
     REQUEST of a WebSocket API          `type` REQUEST, `methodArn`, `requestContext.eventType` CONNECT
-    AppSync                             no `type`; `requestContext.queryString`, `authorizationToken`
+    AppSync (GraphQL)                   no `type`; `requestContext.queryString`, `authorizationToken`
 
 Whether an HTTP API of payload 2.0 wants a boolean or a policy (`EnableSimpleResponses`) isn't in its event: a stage
 that wants policies says so by its stage variable `tenantgate_answer`. Stage variables are its owner's; no client sends
@@ -98,8 +98,12 @@ class AuthorizerCall(Record):
             # AppSync's clients send the token without a scheme; none of its own has a blank in it.
             return f"Bearer {token}" if token and self.kind == APPSYNC and " " not in token else token or None
         value = self.header("authorization")
-        if value is None and self.kind == WEBSOCKET:
-            return _websocket_bearer(self.header("sec-websocket-protocol"))
+        if self.kind == WEBSOCKET:
+            of_protocol = _websocket_bearer(self.header("sec-websocket-protocol"))
+            if value is not None and of_protocol is not None:
+                # RFC 6750 §2: one method for a request.
+                raise AuthenticationRequired("a bearer token was sent in two ways", header="sec-websocket-protocol")
+            return value if value is not None else of_protocol
         return value
 
 
@@ -225,6 +229,9 @@ _LONGEST_ARN = 8192
 
 def _appsync(event: Mapping[str, object]) -> AuthorizerCall:
     context = _request_context(APPSYNC, event)
+    if "operation" in context:
+        # A subscription to `/news/*` takes every channel below, which no rule for one path decides on.
+        raise MalformedEvent(APPSYNC, "AppSync Events isn't supported, only AppSync's GraphQL APIs")
     api_id = _text(context.get("apiId"))
     if not api_id or not isinstance(context.get("queryString"), str):
         raise MalformedEvent(APPSYNC, "requestContext lacks apiId or queryString")
@@ -247,12 +254,17 @@ def _id_and_headers(
 
 
 def _websocket_bearer(protocols: str | None) -> str | None:
-    """The token of `Sec-WebSocket-Protocol: bearer, <token>`: a browser can set no other header on a WebSocket.
+    """The token behind `bearer` in `Sec-WebSocket-Protocol`: a browser can set no other header on a WebSocket.
 
-    Never the query string: it ends up in access logs and histories (RFC 9700 §4.3.2).
+    The pair may stand anywhere among the application's own subprotocols: `graphql-ws, bearer, <token>`. Never the query
+    string: it ends up in access logs and histories (RFC 9700 §4.3.2). Raises `AuthenticationRequired` when `bearer` is
+    there more than once.
     """
-    scheme, comma, token = (protocols or "").partition(",")
-    return f"Bearer {token.strip(' ')}" if comma and scheme.strip(" ").lower() == "bearer" else None
+    offered = [protocol.strip(" \t") for protocol in (protocols or "").split(",")]
+    places = [place for place, protocol in enumerate(offered) if protocol.lower() == "bearer"]
+    if len(places) > 1:
+        raise AuthenticationRequired("a bearer token was sent more than once", header="sec-websocket-protocol")
+    return f"Bearer {offered[places[0] + 1]}" if places and places[0] + 1 < len(offered) else None
 
 
 def _mapping(value: object) -> Mapping[str, object]:
