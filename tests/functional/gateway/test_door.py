@@ -17,8 +17,8 @@ from tenantgate_cli.gateway.app import Gateway, Observer
 from tenantgate_cli.gateway.template import read_template
 from tenantgate_cli.main import app
 from tests.functional.gateway.conftest import listening
-from tests.support.guarded_apis import INTEGRATIONS, token_of, write_guarded_apis
 from tests.support.exact_request import send_raw
+from tests.support.guarded_apis import INTEGRATIONS, token_of, write_guarded_apis
 
 pytestmark = pytest.mark.anyio
 

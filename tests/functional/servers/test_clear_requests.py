@@ -13,8 +13,8 @@ from container.app import container_app
 from tenantgate.access.rules import ApiRules, RouteRule
 from tenantgate.web.app import create_app
 from tests.functional.gateway.conftest import listening
+from tests.support.exact_request import RawResponse, send_raw
 from tests.support.logs import logging_put_back
-from tests.support.raw_http import RawResponse, send_raw
 from tests.support.web import Issuer
 
 pytestmark = pytest.mark.anyio
