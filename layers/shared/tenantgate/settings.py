@@ -18,6 +18,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.config import JsonDict
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from tenantgate.observability.setting_text import shown_setting
 from tenantgate.setting_values import (
     parse_authorize_params,
     parse_base_url,
@@ -58,8 +59,7 @@ def _shown(variable: str, values: Mapping[str, str]) -> str:
         return "is not set"
     if variable in SECRET_VARIABLES or variable in PROXY_VARIABLES:
         return "(a secret, not shown)"
-    value = values[variable]
-    return f"is {value if len(value) <= 120 else value[:117] + '...'!r}"
+    return f"is {shown_setting(variable, values[variable])}"
 
 
 def _setting(
@@ -146,6 +146,7 @@ class Settings(BaseSettings):
     )
     oidc_authorize_params: Annotated[dict[str, str], NoDecode] = _setting(
         'Further parameters of the authorization request, as a JSON object of strings (Auth0: `{"audience":"…"}`).',
+        repr=False,
         default_factory=dict,
     )
     oidc_audience: str = _setting(

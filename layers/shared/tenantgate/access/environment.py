@@ -28,8 +28,12 @@ def verification_policy(environ: Mapping[str, str] | None = None) -> TokenPolicy
     try:
         return token_policy({name: values[name] for name in VARIABLES if name in values})
     except PolicyError as error:
-        # None of these variables holds a secret.
-        lines = [f"{name}={values.get(name, '')[:200]!r}: must be {form}" for name, form in error.problems]
+        from tenantgate.observability.setting_text import shown_setting  # noqa: PLC0415  (a start that fails)
+
+        lines = [
+            f"{name}={shown_setting(name, values.get(name, ''), longest=200)}: must be {form}"
+            for name, form in error.problems
+        ]
         raise EnvironmentRefused("; ".join(lines)) from None
 
 
@@ -55,7 +59,10 @@ def route_rules(shipped: str, environ: Mapping[str, str] | None = None) -> RuleS
         rules = rules or read_rules(shipped)
         return read_rules(named).over(rules) if named else rules
     except RulesError as error:
-        raise EnvironmentRefused(f"ROUTE_RULES_FILE={named[:200]!r}: must be a rules file\n{error}") from None
+        from tenantgate.observability.setting_text import shown_setting  # noqa: PLC0415  (a start that fails)
+
+        shown = shown_setting("ROUTE_RULES_FILE", named, longest=200)
+        raise EnvironmentRefused(f"ROUTE_RULES_FILE={shown}: must be a rules file\n{error}") from None
 
 
 def _checked_rules(shipped: str) -> RuleSet | None:

@@ -56,7 +56,11 @@ class RulesError(Exception):
     def __init__(self, source: str, problems: list[tuple[int | None, str]]) -> None:
         self.source = source
         self.problems = problems
-        super().__init__("\n".join(f"{source}{f':{line}' if line else ''}: {problem}" for line, problem in problems))
+        from tenantgate.observability.setting_text import shown_text  # noqa: PLC0415  (rules that can't be used)
+
+        # A variable names the file: what stands there may be a URL with a password.
+        file = shown_text(source)
+        super().__init__("\n".join(f"{file}{f':{line}' if line else ''}: {problem}" for line, problem in problems))
 
 
 def load_rules(text: str, *, source: str) -> RuleSet:

@@ -32,7 +32,7 @@ class ClientRegistration:
     client_id: str
     scopes: tuple[str, ...]
     resource: str | None = None
-    authorize_params: Mapping[str, str] = field(default_factory=dict)
+    authorize_params: Mapping[str, str] = field(default_factory=dict, repr=False)
     logout_url: str | None = None
     logout_redirect_param: str = "post_logout_redirect_uri"
 

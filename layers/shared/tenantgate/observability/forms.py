@@ -17,8 +17,7 @@ type Spans = Iterator[tuple[int, int]]
 
 def form_spans(text: str) -> Spans:
     """Where `text` has anything to mask, in no order, overlapping or not."""
-    yield from _members(text)
-    yield from _user_infos(text)
+    yield from secret_spans(text)
     patterns = _patterns()
     for found in patterns.query.finditer(text):
         if "=" in found[1]:
@@ -27,9 +26,20 @@ def form_spans(text: str) -> Spans:
         # A tenant id (a word and a UUID) is no secret, and needed.
         if not patterns.tenant_like.fullmatch(found[0]):
             yield found.span()
-    for pattern, group in patterns.secrets:
+
+
+def secret_spans(text: str) -> Spans:
+    """The same without queries and opaque values."""
+    yield from _members(text)
+    yield from _user_infos(text)
+    for pattern, group in _patterns().secrets:
         for found in pattern.finditer(text):
             yield found.span(group)
+
+
+def is_opaque(text: str) -> bool:
+    """Whether the whole text is a session id, a digest, a key or the like."""
+    return _patterns().opaque.fullmatch(text) is not None
 
 
 def _members(text: str) -> Spans:

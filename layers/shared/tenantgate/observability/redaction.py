@@ -26,6 +26,7 @@ __all__ = [
     "CarriedSecrets",
     "carry_secrets",
     "is_sensitive",
+    "masked",
     "redact",
     "redact_context",
     "redact_text",
@@ -86,14 +87,14 @@ def redact_text(text: str, speaker: Speaker = NOBODY) -> str:
         _found_clean.add(str(text))
     if repeated:
         repeated = set(speaker.foreign(window, repeated))
-    return _masked(text, formed | repeated)
+    return masked(text, formed | repeated)
 
 
 def _is_our_own(text: str) -> bool:
     return isinstance(text, Word) or len(text) < SHORTEST or text in _PROTOCOL_WORDS
 
 
-def _masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
+def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """`text` with these masked, and only then cut."""
     parts: list[str] = []
     written = 0
