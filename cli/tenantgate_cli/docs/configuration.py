@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydantic.fields import FieldInfo
 
 from tenantgate.settings import SECRET_VARIABLES, Settings, SettingsError
-from tenantgate.tokens.issuers import MEMBERS
+from tenantgate.tokens.trusted_issuers import MEMBERS
 
 _HEAD = """\
 # Configuration
@@ -38,7 +38,7 @@ A JSON list with one object for each issuer whose tokens are accepted. `claims.x
   "claims": {"tenant": ["org_id"]}}]
 ```
 
-<!-- Written by `make docs` from layers/shared/tenantgate/tokens/issuers.py -->
+<!-- Written by `make docs` from layers/shared/tenantgate/tokens/trusted_issuers.py -->
 
 | member | form | default | meaning |
 |---|---|---|---|

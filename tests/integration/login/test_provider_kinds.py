@@ -46,6 +46,32 @@ def test_a_discovery_member_that_a_sign_in_does_not_use_decides_nothing(
     assert sign_in(browser, app).status_code == 200
 
 
+def test_a_document_that_was_published_by_mistake_does_not_stand_for_its_hour(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.edit_metadata = lambda metadata: metadata | {"token_endpoint": None}
+    assert code_of(browser.get(app.login_url, accept=JSON)) == "SYS_004"
+    provider.edit_metadata = lambda metadata: metadata
+    assert sign_in(browser, app).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("edit", "named"),
+    [
+        pytest.param({"aud": "another-client"}, "OIDC_CLIENT_ID", id="audience"),
+        pytest.param({"iat": 4102444800, "exp": 4102448400}, "JWT_LEEWAY_SECONDS", id="clock"),
+        pytest.param({"nonce": "another"}, "log line", id="nonce"),
+    ],
+)
+def test_a_refused_id_tokens_remedy_is_the_failed_checks(
+    edit: Claims, named: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    provider.edit_id_token = lambda claims: claims | edit
+    error = _refused(browser, app)
+    assert error["code"] == "AUTH_008"
+    assert named in error["detail"]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

@@ -172,6 +172,13 @@ def test_a_whole_sign_in_and_sign_out(provider: RecipeProvider, app: LoginApp) -
         assert not app.store.rows
 
 
+@pytest.mark.parametrize("recipe", _with("bearer"))
+def test_a_provider_without_a_sign_out_page_is_left_alone(provider: RecipeProvider, app: LoginApp) -> None:
+    with Browser() as browser:
+        headers = {"authorization": f"Bearer {provider.access_token()}"}
+        assert browser.post_json(app.logout_url, {}, headers=headers).json() == {"logout_url": f"{app.base}/"}
+
+
 @pytest.mark.parametrize("recipe", _with("id-tokens", "nothing"))
 def test_an_opaque_access_token_ends_the_sign_in_with_its_remedy(provider: RecipeProvider, app: LoginApp) -> None:
     with Browser() as browser:

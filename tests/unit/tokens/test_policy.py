@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from tenantgate.tokens.issuers import MEMBERS, Member
 from tenantgate.tokens.policy import (
     IssuerPolicy,
     PolicyError,
@@ -17,6 +16,7 @@ from tenantgate.tokens.policy import (
     parse_whole_number,
     token_policy,
 )
+from tenantgate.tokens.trusted_issuers import MEMBERS, Member
 from tests.support.tokens import AUDIENCE, ISSUER, TENANT, policy_of
 
 GOOD = {"OIDC_ISSUER_URL": ISSUER, "OIDC_AUDIENCE": AUDIENCE}

@@ -102,7 +102,7 @@ def _sign_in_provider(settings: Settings) -> Callable[[], Awaitable[ProviderMeta
             metadata.require_sign_in()
         except ProviderUnreachable:
             # A document that was published by mistake must not stand for its whole hour.
-            provider_directory().doubt(issuer.issuer, issuer.discovery_url)
+            provider_directory().forget(issuer.issuer, issuer.discovery_url)
             raise
         return metadata
 

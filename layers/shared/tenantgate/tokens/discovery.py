@@ -84,6 +84,11 @@ class ProviderDirectory:
             if kept is not None:
                 self._kept[place] = replace(kept, fresh_until=0)
 
+    def forget(self, issuer: str, discovery_url: str | None = None) -> None:
+        """Don't serve this metadata again: what its use needs is missing from it."""
+        with self._lock:
+            self._kept.pop((issuer, discovery_url or well_known_url(issuer)), None)
+
     def _held(self, place: _Place) -> Mapping[str, object] | None:
         kept = self._kept.get(place)
         return kept.metadata if kept is not None and self._clock() < kept.usable_until else None

@@ -19,7 +19,7 @@ from tenantgate.tokens.forms import (
     parse_url,
     parse_whole_number,
 )
-from tenantgate.tokens.issuers import IssuerPolicy, parse_trusted_issuers
+from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.records import Record
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "parse_claim_names",
     "parse_issuer_url",
     "parse_tenant_id_pattern",
-    "parse_trusted_issuers",
     "parse_url",
     "parse_whole_number",
     "token_policy",
@@ -149,12 +148,20 @@ def token_policy(values: Mapping[str, str]) -> TokenPolicy:
     )
 
 
+def _trusted(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:
+    no_issuers: tuple[IssuerPolicy, ...] = ()
+
+    def entries(text: str) -> tuple[IssuerPolicy, ...]:
+        from tenantgate.tokens.trusted_issuers import parse_trusted_issuers  # noqa: PLC0415  (costs a cold start)
+
+        return parse_trusted_issuers(text, allow_loopback_http=local)
+
+    return reader.read("TRUSTED_ISSUERS", entries, no_issuers)
+
+
 def _issuers(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:
     nothing: tuple[str, ...] = ()
-    no_issuers: tuple[IssuerPolicy, ...] = ()
-    trusted = reader.read(
-        "TRUSTED_ISSUERS", lambda text: parse_trusted_issuers(text, allow_loopback_http=local), no_issuers
-    )
+    trusted = _trusted(reader, local)
     client_ids = reader.read("OIDC_CLIENT_ID", lambda text: parse_list(text, what="client ids"), nothing)
     trusted = tuple(entry.__replace__(client_ids=entry.client_ids.union(client_ids)) for entry in trusted)
     login = _login_settings(reader, local)
