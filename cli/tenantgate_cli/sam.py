@@ -75,9 +75,27 @@ def native_architecture() -> Architecture:
 
 
 def build(arch: Architecture, build_dir: Path = BUILD) -> subprocess.CompletedProcess[str]:
-    """`sam build` of the layer and every function for `arch`."""
+    """`sam build` of the layer and every function for `arch`, which the built template then says, too."""
     overrides = ("--parameter-overrides", f"Architecture={arch}")
-    return sam("build", "--build-dir", str(build_dir), *overrides, arch=arch)
+    done = sam("build", "--build-dir", str(build_dir), *overrides, arch=arch)
+    if done.returncode == 0:
+        _fix_architecture(build_dir / "template.yaml", arch)
+    return done
+
+
+def _fix_architecture(template: Path, arch: Architecture) -> None:
+    """Put what was built in the place of the parameter: a deployment that chose another couldn't load the layer."""
+    import yaml  # noqa: PLC0415  (only here)
+
+    document = yaml.safe_load(template.read_text(encoding="utf-8"))
+    del document["Parameters"]["Architecture"]
+    interface = document["Metadata"]["AWS::CloudFormation::Interface"]
+    del interface["ParameterLabels"]["Architecture"]
+    for group in interface["ParameterGroups"]:
+        group["Parameters"] = [name for name in group["Parameters"] if name != "Architecture"]
+    document["Globals"]["Function"]["Architectures"] = [arch]
+    document["Resources"]["SharedLayer"]["Properties"]["CompatibleArchitectures"] = [arch]
+    template.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), encoding="utf-8")
 
 
 def validate() -> subprocess.CompletedProcess[str]:
