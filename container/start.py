@@ -1,7 +1,8 @@
 """`python -m container.start`: bring the database up to date, as its owner, then serve in this same process id.
 
-The user in `DATABASE_URL` gets its login and the application's rights, so that a host which hands out an owner's URL
-alone needs no SQL by hand.
+A user of its own in `DATABASE_URL` gets its login and the application's rights. Where `DATABASE_URL` is the owner's, as
+hosts hand it out, a login of this database's own is made. So neither needs SQL by hand, and the server never has the
+owner's URL.
 """
 
 import logging
@@ -9,10 +10,14 @@ import os
 import sys
 from typing import NoReturn
 
+from sqlalchemy import make_url
+
 from tenantgate.database.migrator import owner_url, upgrade
+from tenantgate.database.own_login import ensure_own_login
 from tenantgate.database.roles import ensure_login
+from tenantgate.errors import TenantgateError
 from tenantgate.observability.logging import configure_logging
-from tenantgate.settings import SettingsError, get_settings
+from tenantgate.settings import SettingsError, get_settings, server_variables
 
 logger = logging.getLogger("container.start")  # run as __main__
 
@@ -26,13 +31,25 @@ def main() -> NoReturn:
     configure_logging(level=settings.effective_log_level, service="tenantgate")
     try:
         migrated = upgrade(owner)
-        ensure_login(owner, application)
+        serving = _login(owner, application)
+    except TenantgateError as error:
+        context = {"error_code": error.error.code, "detail": error.detail, "remedy": error.error.remedy}
+        logger.exception("the migration failed; not serving", extra={"context": context})
+        sys.exit(1)
     except Exception:
         logger.exception("the migration failed; not serving")
         sys.exit(1)
     logger.info("database migrated", extra={"context": {"before": migrated.before, "after": migrated.after}})
-    # A new image of the process, without the owner's URL: who breaks into the server must not find it.
-    os.execvp("env", ["env", "-u", "DATABASE_OWNER_URL", sys.executable, "-m", "container"])  # noqa: S606, S607
+    # A new image of the process: nothing of this one's memory is left for anyone who breaks into the server.
+    os.execve(sys.executable, [sys.executable, "-m", "container"], server_variables(serving, owner))  # noqa: S606
+
+
+def _login(owner: str, application: str) -> str:
+    """The URL to serve with."""
+    if make_url(application).username == make_url(owner).username:
+        return ensure_own_login(owner)
+    ensure_login(owner, application)
+    return application
 
 
 if __name__ == "__main__":

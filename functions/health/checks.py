@@ -10,7 +10,10 @@ from typing import Literal
 
 from tenantgate.errors import Word
 
-type Status = Literal["ok", "warning", "failed"]
+# `absent`: something optional that isn't there.
+type Status = Literal["ok", "warning", "failed", "absent"]
+# Statuses by name where one question settles several checks.
+type Outcome = Status | Mapping[str, Status]
 
 # With what surrounds the checks, the answer stays below 500 ms.
 DEADLINE_SECONDS = 0.35
@@ -20,9 +23,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`run` tells the status or raises (failed); `overdue` tells it when `run` is still busy at the deadline."""
+    """`run` returns the outcome or raises (failed); `overdue` is the status while `run` is busy at the deadline."""
 
-    run: Callable[[], Awaitable[Status]]
+    run: Callable[[], Awaitable[Outcome]]
     overdue: Callable[[], Status] = lambda: "failed"
 
 
@@ -33,15 +36,19 @@ class Readiness:
     def __init__(self, checks: Mapping[str, Check], *, deadline: float = DEADLINE_SECONDS) -> None:
         self._checks = checks
         self._deadline = deadline
-        self._running: dict[str, asyncio.Task[Status]] = {}
+        self._running: dict[str, asyncio.Task[Outcome]] = {}
 
     async def run(self) -> dict[str, Status]:
         """Each check's status by name, within the deadline (in seconds)."""
         tasks = {name: self._task(name, check) for name, check in self._checks.items()}
         await asyncio.wait(tasks.values(), timeout=self._deadline)
-        return {name: self._status(name, task) for name, task in tasks.items()}
+        statuses: dict[str, Status] = {}
+        for name, task in tasks.items():
+            outcome = self._outcome(name, task)
+            statuses.update({name: outcome} if isinstance(outcome, str) else outcome)
+        return statuses
 
-    def _task(self, name: str, check: Check) -> asyncio.Task[Status]:
+    def _task(self, name: str, check: Check) -> asyncio.Task[Outcome]:
         running = self._running.get(name)
         if running is None or running.done() or running.get_loop() is not asyncio.get_running_loop():
             running = asyncio.create_task(_called(check), name=f"readiness of {name}")
@@ -50,7 +57,7 @@ class Readiness:
             self._running[name] = running
         return running
 
-    def _status(self, name: str, task: asyncio.Task[Status]) -> Status:
+    def _outcome(self, name: str, task: asyncio.Task[Outcome]) -> Outcome:
         if not task.done():
             status = self._checks[name].overdue()
             _log.warning(
@@ -65,5 +72,5 @@ class Readiness:
         return task.result()
 
 
-async def _called(check: Check) -> Status:
+async def _called(check: Check) -> Outcome:
     return await check.run()

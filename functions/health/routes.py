@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,7 +38,7 @@ class LiveResponse(StrictModel):
 
 class ReadyResponse(StrictModel):
     status: Literal["ready"] = "ready"
-    checks: dict[str, Literal["ok", "warning"]]
+    checks: dict[str, Literal["ok", "warning", "absent"]]
     timestamp: int
 
 
@@ -74,13 +75,15 @@ async def live() -> LiveResponse:
     "/api/v1/health/ready", operation_id="ready", summary="Readiness", responses=error_responses(SYS_001, SYS_002)
 )
 async def ready() -> ReadyResponse:
-    """Every dependency answers, in less than 500 ms whatever they do; else 503, with the checks in `error.detail`.
+    """Every dependency responds, in less than 500 ms whatever they do; else 503, with the checks in `error.detail`.
 
-    A `warning`: Secrets Manager can't be read, but every required secret is in memory.
+    A `warning` of `secrets`: Secrets Manager can't be read, but every required secret is in memory. Of `database`:
+    `DATABASE_TLS` allows connections whose server isn't verified. `vector` is `absent` where the database has no
+    pgvector, which stops nothing.
     """
     statuses = await readiness().run()
     timestamp = int(time.time())
-    checks: dict[str, Literal["ok", "warning"]] = {}
+    checks: dict[str, Literal["ok", "warning", "absent"]] = {}
     for name, status in statuses.items():
         if status == "failed":
             failure = DatabaseUnreachable if name == "database" else SecretsUnavailable
@@ -101,12 +104,15 @@ def readiness() -> Readiness:
     return Readiness({"database": Check(_database), "secrets": Check(secrets.check, secrets.overdue)})
 
 
-async def _database() -> Status:
-    from tenantgate.database.wiring import database  # noqa: PLC0415  (liveness must not pay for it)
+async def _database() -> Mapping[str, Status]:
+    from tenantgate.database.wiring import database, database_is_verified  # noqa: PLC0415  (as `readiness` does)
 
     # Before the common deadline, so that the log says what was wrong.
-    await database().check(timeout=DEADLINE_SECONDS - 0.05)
-    return "ok"
+    found = await database().check(timeout=DEADLINE_SECONDS - 0.05)
+    return {
+        "database": "ok" if database_is_verified() else "warning",
+        "vector": "ok" if found.vector else "absent",
+    }
 
 
 class _Secrets:

@@ -4,68 +4,56 @@
     downgrade  revision: required              → {"action", "before", "after"}
     current                                    → {"action", "revision", "head"}
 
-After an upgrade, the user in `DATABASE_URL` gets its login and the application's rights. Failures are answered in the
-one shape of all errors, `{"error": {"code", "message", "detail", "request_id"}}`.
+After an upgrade, the user in `DATABASE_URL` gets its login and the application's rights.
+
+A failure is a failed invocation (`FunctionError`): `RunnerFailed`, whose text is JSON, the one shape of all errors with
+the remedy beside it: `{"error": {"code", "message", "detail", "request_id"}, "remedy"}`.
 """
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
+from functions.migration_runner.event import asked
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.database import migrator
 from tenantgate.database.roles import ensure_login
 from tenantgate.errors import InternalError, TenantgateError, error_body
 from tenantgate.observability.logging import configure_logging
-from tenantgate.service_errors import ValidationFailed
 from tenantgate.settings import get_settings
 
 logger = logging.getLogger(__name__)
 configure_logging(level=get_settings().effective_log_level, service="migration_runner")
 
 
+class RunnerFailed(Exception):
+    """What Lambda reports as `errorType` and `errorMessage`."""
+
+    def __init__(self, error: TenantgateError, *, request_id: str) -> None:
+        super().__init__(json.dumps({**error_body(error, request_id=request_id), "remedy": error.error.remedy}))
+
+
 def lambda_handler(event: object, context: Any) -> dict[str, object]:
+    """Run the event's action; raise `RunnerFailed`, so that a pipeline can't take a failure for a success."""
     request_id = choose_request_id(getattr(context, "aws_request_id", None))
     begin_request(RequestContext(request_id=request_id))
     try:
-        action, revision = _asked(event)
+        action, revision = asked(event)
         answer = _ACTIONS[action](revision)
     except TenantgateError as error:
-        logger.warning("refused: %s", error, extra={"context": {"code": error.error.code, **error.private}})
-        return error_body(error, request_id=request_id)
+        logger.error("refused: %s", error, extra={"context": {"error_code": error.error.code, **error.private}})
+        failed = error
     except Exception:
         logger.exception("the migration runner failed")
-        return error_body(InternalError(), request_id=request_id)
-    logger.info("%s done", action, extra={"context": answer})
-    return {"action": action, **answer}
-
-
-def _asked(event: object) -> tuple[str, str | None]:
-    """Action and revision of the event; `ValidationFailed` lists everything that is wrong with it."""
-    if not isinstance(event, Mapping):
-        raise ValidationFailed(detail=[_problem("event", 'must be an object such as {"action": "current"}')])
-    problems: list[Mapping[str, object]] = [
-        _problem(str(name), "is not known") for name in event.keys() - {"action", "revision"}
-    ]
-    action, revision = event.get("action"), event.get("revision")
-    if not isinstance(action, str) or action not in _ACTIONS:
-        problems.append(_problem("action", f"must be one of {', '.join(_ACTIONS)}"))
-    if revision is not None and not (isinstance(revision, str) and 0 < len(revision) <= 64):
-        problems.append(_problem("revision", "must be a text of 1 to 64 characters"))
-    if action == "downgrade" and revision is None:
-        # Going down drops data: how far is never guessed.
-        problems.append(_problem("revision", "must be given for a downgrade, such as -1 or base"))
-    if action == "current" and revision is not None:
-        problems.append(_problem("revision", "doesn't go with current"))
-    if problems:
-        raise ValidationFailed(detail=problems)
-    return str(action), revision
-
-
-def _problem(field: str, message: str) -> Mapping[str, object]:
-    return {"field": field[:64], "problem": message}
+        failed = InternalError()
+    else:
+        logger.info("%s done", action, extra={"context": answer})
+        return {"action": action, **answer}
+    # Outside of the `except`: the runtime prints the chain, and a driver's error repeats values.
+    raise RunnerFailed(failed, request_id=request_id)
 
 
 def _upgrade(revision: str | None) -> dict[str, object]:

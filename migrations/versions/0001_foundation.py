@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from tenantgate.database.vector import CREATE_WHERE_AVAILABLE, DROP_WHERE_POSSIBLE
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -42,8 +44,8 @@ BEGIN
     ALTER ROLE tenantgate_app SET idle_in_transaction_session_timeout = '30s';
 EXCEPTION WHEN insufficient_privilege THEN
     RAISE NOTICE 'the time limits of tenantgate_app are left as they are';
-WHEN internal_error THEN
-    NULL;  -- "tuple concurrently updated": another database's migration sets the same at this moment
+WHEN internal_error OR unique_violation THEN
+    NULL;  -- "tuple concurrently updated", or both make the first setting: another database's migration sets the same
 END $$
 """
 
@@ -82,7 +84,7 @@ END $$
 
 
 def upgrade() -> None:
-    op.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    op.execute(CREATE_WHERE_AVAILABLE)
     op.execute(_ROLE)
     op.execute(_TIME_LIMITS)
     op.execute("GRANT USAGE ON SCHEMA public TO tenantgate_app")
@@ -94,5 +96,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("DROP FUNCTION tenantgate_tenant_table, tenantgate_shared_table, tenantgate_keep_times")
     op.execute("REVOKE USAGE ON SCHEMA public FROM tenantgate_app")
-    op.execute("DROP EXTENSION IF EXISTS vector")
+    op.execute(DROP_WHERE_POSSIBLE)
     # The role stays: it belongs to the server, and other databases may use it.

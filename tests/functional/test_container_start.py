@@ -10,13 +10,17 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 import pytest
 
+from tenantgate.database import migrator
 from tenantgate_cli.sam import ROOT
 from tenantgate_cli.servers.postgres import EmbeddedPostgres, PostgresAddresses
+from tests.support.postgres import execute
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +106,67 @@ def test_migrates_and_serves_and_ends_when_asked(postgres: PostgresAddresses, tm
         "/nowhere",
     ]
     assert not [line for line in said if line["logger"] == "uvicorn.access"]
+
+
+@pytest.mark.parametrize("given_as", ["DATABASE_URL", "both"])
+@pytest.mark.parametrize("role", ["owner_url", "admin_url"])
+def test_the_owners_url_by_itself_is_enough_and_does_not_reach_the_server(
+    postgres: PostgresAddresses, tmp_path: Path, role: str, given_as: str
+) -> None:
+    owner: str = getattr(postgres, role)
+    password = str(urlsplit(owner).password)
+    port = free_port()
+    environment = variables(owner, owner if given_as == "both" else "", port) | {
+        "PGPASSWORD": password,
+        "DATABASE_PRIVATE_URL": owner,
+        "UNRELATED": "kept",
+    }
+    with started(environment, tmp_path) as process:
+        assert process.stdout is not None
+        lines = list(takewhile(lambda line: "Uvicorn running" not in line, process.stdout))
+        ready = httpx2.get(f"http://127.0.0.1:{port}/api/v1/health/ready")
+        file = Path(f"/proc/{process.pid}/environ")
+        known = file.read_text(encoding="utf-8").split("\0") if file.exists() else []
+
+    assert (ready.status_code, ready.json()["checks"]["database"]) == (200, "ok"), lines
+    assert password not in "".join(lines)
+    if known:
+        assert password not in "".join(known)
+        assert "UNRELATED=kept" in known
+        (url,) = (entry for entry in known if entry.startswith("DATABASE_URL="))
+        assert url.startswith("DATABASE_URL=postgresql://tenantgate_tenantgate_")
+
+
+def test_a_role_that_may_not_migrate_stops_it_with_what_to_set(postgres: PostgresAddresses, tmp_path: Path) -> None:
+    migrator.upgrade(postgres.owner_url)
+    with started(variables(postgres.app_url, "", free_port()), tmp_path) as process:
+        said, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 1
+    context = json.loads(said.splitlines()[-1])["context"]
+    assert context["error_code"] == "SYS_008"
+    assert context["detail"]["reason"] == "permission denied for table alembic_version"
+    assert "DATABASE_OWNER_URL" in context["remedy"]
+
+
+def test_an_owner_that_has_no_password_stops_it_with_what_to_set(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    addresses = server.start()
+    rules = server.data_dir / "cluster" / "pg_hba.conf"
+    rules.write_text("host all all 127.0.0.1/32 trust\n")
+    parts = urlsplit(addresses.admin_url)
+    url = urlunsplit(parts._replace(netloc=f"postgres@{parts.hostname}:{parts.port}"))
+    try:
+        execute(addresses.admin_url, "SELECT pg_reload_conf()")
+        with started(variables(url, "", free_port()), tmp_path) as process:
+            said, _ = process.communicate(timeout=60)
+    finally:
+        server.stop()
+
+    assert process.returncode == 1
+    detail = json.loads(said.splitlines()[-1])["context"]["detail"]
+    assert "has no password" in detail["reason"]
+    assert "DATABASE_OWNER_URL" in detail["remedy"]
 
 
 def test_a_bad_setting_stops_it_with_one_message(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ DEPLOYMENT = {
     "ENVIRONMENT": "production",
     "PUBLIC_BASE_URL": "https://auth.example.com",
     "ALLOWED_ORIGINS": "https://app.example.com,https://admin.example.com",
-    "DATABASE_URL": "postgresql://app:password@db.example.com:5432/tenantgate",
-    "DATABASE_OWNER_URL": "postgresql://owner:password@db.example.com:5432/tenantgate",
+    "DATABASE_URL": "postgresql://app:password@db.example.com:5432/tenantgate?sslmode=verify-full",
+    "DATABASE_OWNER_URL": "postgresql://owner:password@db.example.com:5432/tenantgate?sslmode=verify-full",
     "SECRET_ARN": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:tenantgate-AbCdEf",
     "OIDC_ISSUER_URL": "https://issuer.example.com/",
     "OIDC_CLIENT_ID": "tenantgate",
@@ -73,6 +73,12 @@ def test_every_variable_is_a_setting_and_comes_from_the_parameter_of_its_name(st
                 assert value == {"Ref": "SecretArn"}
             else:
                 assert variable_name(value["Ref"]) == variable
+
+
+def test_whoever_has_a_database_url_is_told_how_to_protect_it(stack: Stack) -> None:
+    for name in stack.functions:
+        variables = stack.environment(name)
+        assert ("DATABASE_URL" in variables) == ("DATABASE_TLS" in variables)
 
 
 def test_every_setting_can_be_set_by_the_template(stack: Stack) -> None:
@@ -152,7 +158,9 @@ def test_all_logs_are_json_in_one_group_with_a_retention(stack: Stack) -> None:
     assert set(groups) == {"FunctionLogs", "ApiAccessLogs"}
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-        assert group["DeletionPolicy"] == "Retain"
+        # Kept with the stack's end, but not when its first deployment fails: the next would find the name taken.
+        assert group["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert group["UpdateReplacePolicy"] == "Retain"
 
 
 def test_functions_end_before_api_gateway_gives_up(stack: Stack) -> None:

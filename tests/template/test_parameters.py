@@ -54,6 +54,7 @@ def test_nothing_that_weakens_security_is_a_default(stack: Stack) -> None:
         pytest.param("AllowedOrigins", "*", False, id="any-origin"),
         pytest.param("AllowedOrigins", "https://*.example.com", False, id="wildcard-origin"),
         pytest.param("DatabaseUrl", "postgres://user:pw@host/name", True, id="database"),
+        pytest.param("DatabaseUrl", "postgres://user@host/name?sslmode=verify-full", True, id="database-over-tls"),
         pytest.param("DatabaseUrl", "mysql://user:pw@host/name", False, id="another-database"),
         pytest.param("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-AbCdEf", True, id="arn"),
         pytest.param("SecretArn", "tenantgate", False, id="a-secrets-name"),

@@ -176,8 +176,10 @@ SYS_008 = register(
     "SYS_008",
     500,
     "A migration failed",
-    cause="PostgreSQL refused one of its statements. The failing migration left nothing behind.",
-    remedy="`error.detail` says where it stopped and why. Mend the migration or the data, and run it again.",
+    cause="PostgreSQL refused one of its statements, or the login that it prepares can't be made. The failing "
+    "migration left nothing behind.",
+    remedy="`error.detail` says where it stopped and why. Fix the migration or the data, and run it again. Where "
+    "permission was denied, `DATABASE_OWNER_URL` (or `DATABASE_URL` by itself) must be the owner's URL.",
 )
 SYS_010 = register(
     "SYS_010",

@@ -12,7 +12,20 @@ from tenantgate.http_url import parse_http_url
 LONGEST_ORIGIN = len("https://") + 253 + len(":65535/")
 _DATABASE_SCHEMES = frozenset({"postgres", "postgresql", "postgresql+asyncpg"})
 _RDS = (".rds.amazonaws.com", ".rds.amazonaws.com.cn")
-_TLS_MODES = frozenset({"require", "verify-ca", "verify-full"})
+_ENCRYPTED_MODES = frozenset({"require", "verify-ca", "verify-full"})
+# By DATABASE_TLS: the values of sslmode that it takes.
+_TLS_MODES = {
+    "verify-full": frozenset({"verify-full"}),
+    "encrypted": _ENCRYPTED_MODES,
+    "private-network": frozenset({"disable", "allow", "prefer"}) | _ENCRYPTED_MODES,
+}
+_TLS_REMEDY = {
+    "verify-full": "add ?sslmode=verify-full (and &sslrootcert=FILE where the server's authority isn't one of the "
+    "system's), so that only the real server gets the password; where it can't be verified, set DATABASE_TLS to "
+    "encrypted (with sslmode=require), or to private-network in a network that no stranger is in",
+    "encrypted": "add ?sslmode=require, or verify-full",
+    "private-network": "sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full",
+}
 # Parameters that the sign-in itself sets: one that could be overridden would undo a check.
 PROTOCOL_PARAMETERS = frozenset(
     {
@@ -72,8 +85,11 @@ def parse_base_url(text: str, *, allow_loopback_http: bool) -> str:
         ) from None
 
 
-def parse_database_url(text: str) -> str:
-    """A PostgreSQL URL in SQLAlchemy's form for asyncpg; `postgres://` and `postgresql://` are accepted."""
+def parse_database_url(text: str, *, tls: str) -> str:
+    """A PostgreSQL URL in SQLAlchemy's form for asyncpg; `postgres://` and `postgresql://` are accepted.
+
+    `tls`: `verify-full`, `encrypted` or `private-network`; what is asked of a connection that leaves this machine.
+    """
     form = "set it to postgresql://user:password@host:5432/name"
     try:
         parts = urlsplit(text)
@@ -82,10 +98,18 @@ def parse_database_url(text: str) -> str:
         raise ValueError(form) from None
     if parts.scheme not in _DATABASE_SCHEMES or not parts.hostname or len(parts.path) < 2 or parts.fragment:
         raise ValueError(form)
+    modes = parse_qs(parts.query, keep_blank_values=True).get("sslmode", [])
+    if len(modes) > 1:
+        # Readers differ on which of them counts.
+        raise ValueError("state sslmode once")
     by_token = parts.password is None and parts.hostname.endswith(_RDS)
-    if by_token and not _TLS_MODES.issuperset(parse_qs(parts.query).get("sslmode", ())):
-        # Whoever reads the IAM token on its way can log in with it.
-        raise ValueError(f"{form}; without a password, sslmode must be one of {', '.join(sorted(_TLS_MODES))}")
+    if by_token:
+        # Anyone who reads the IAM token on its way can log in with it. Without a mode its connections are verified.
+        modes, tls = modes or ["verify-full"], "encrypted" if tls == "private-network" else tls
+    elif is_loopback(parts.hostname):
+        tls = "private-network"
+    if not _TLS_MODES[tls].issuperset(modes or ["prefer"]):
+        raise ValueError(_TLS_REMEDY[tls])
     return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, parts.query, ""))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, override
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.config import JsonDict
@@ -30,6 +30,7 @@ from tenantgate.setting_values import (
 from tenantgate.tokens.policy import PolicyError, TokenPolicy, token_policy
 
 type Environment = Literal["development", "test", "staging", "production"]
+type DatabaseTls = Literal["verify-full", "encrypted", "private-network"]
 
 DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://localhost:5173", "http://localhost:8080")
 DEVELOPMENT_BASE_URL = "http://127.0.0.1:3000"
@@ -103,16 +104,25 @@ class Settings(BaseSettings):
         default="",
         validate_default=True,
     )
+    database_tls: DatabaseTls = _setting(
+        "How connections to a database on another machine are protected in staging and production: `verify-full` (the "
+        "URL says `sslmode=verify-full`), `encrypted` (`sslmode=require` at least; the server isn't verified), or "
+        "`private-network` (any). The last two are a `warning` in the readiness check.",
+        injected_by="template parameter `DatabaseTls`",
+        default="verify-full",
+    )
     database_url: str | None = _setting(
-        "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name` (`postgres://` too). "
-        "Without a password, on RDS and RDS Proxy: IAM database authentication, over verified TLS.",
+        "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name?sslmode=verify-full` "
+        "(`postgres://` too). The authorities are those in `sslrootcert` or `PGSSLROOTCERT`, else the system's. "
+        "Without a password, on RDS and RDS Proxy: IAM database authentication. A container takes the owner's URL: it "
+        "then makes a login of this database's own, and serves with that.",
         injected_by="template parameter `DatabaseUrl`; Railway; `tenantgate dev`",
         needed_by="what uses the database",
         repr=False,
         default=None,
     )
     database_owner_url: str | None = _setting(
-        "PostgreSQL, as the owner that migrates, by a direct connection (no pooling proxy). Unset: `DATABASE_URL`.",
+        "PostgreSQL, as the owner that migrates; `sslmode` as in `DATABASE_URL`. Unset: `DATABASE_URL`.",
         injected_by="template parameter `DatabaseOwnerUrl`; `tenantgate dev`",
         repr=False,
         default=None,
@@ -303,8 +313,12 @@ class Settings(BaseSettings):
 
     @field_validator("database_url", "database_owner_url")
     @classmethod
-    def _database(cls, value: str | None) -> str | None:
-        return None if value is None else parse_database_url(value)
+    def _database(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        # A wrong DATABASE_TLS is reported by itself: what it asks of the URLs is unknown.
+        tls = "private-network" if _relaxed(info) else info.data.get("database_tls", "private-network")
+        return parse_database_url(value, tls=tls)
 
     @field_validator("redis_url")
     @classmethod
@@ -423,6 +437,29 @@ def environment_secrets() -> dict[str, str]:
     """Secrets handed over in the environment, by name; for `aws/secrets.py` alone."""
     variables = read_variables()
     return {name: variables[name] for name in SECRET_NAMES if variables.get(name)}
+
+
+def server_variables(application_url: str, owner_url: str) -> dict[str, str]:
+    """This process's environment for a server that may know only the application's login.
+
+    Without `DATABASE_OWNER_URL`, and without other variables that hold the owner's password: hosts hand it out several
+    times (`PGPASSWORD`, `DATABASE_PRIVATE_URL`), and anyone who breaks into the server must not find it.
+    """
+    written = urlsplit(owner_url).password
+    held = {written, unquote(written)} if written else set()
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "DATABASE_OWNER_URL"
+        and not any(f":{password}@" in value for password in held)
+        and not (name.endswith("PASSWORD") and value in held)
+    }
+    return kept | {"DATABASE_URL": application_url}
+
+
+def database_authorities() -> str | None:
+    """The file of authorities that verify databases, by libpq's own variable; for `database/tls.py`."""
+    return os.environ.get("PGSSLROOTCERT") or None
 
 
 @cache

@@ -104,7 +104,7 @@ CASES = [
             "HealthFunction",
             http_event("GET", "/api/v1/health/ready"),
             200,
-            {"status": "ready", "checks": {"database": "ok", "secrets": "ok"}},
+            {"status": "ready", "checks": {"database": "ok", "vector": "ok", "secrets": "ok"}},
         ),
         id="health-ready",
     ),
@@ -249,6 +249,16 @@ async def test_the_built_migration_runner_tells_where_the_database_is(
         answer = await process.invoke({"action": "current"})
 
     assert answer["revision"] == answer["head"]
+
+
+async def test_a_failure_of_the_built_migration_runner_is_a_failed_invocation(
+    build_dir: Path, postgres: PostgresAddresses
+) -> None:
+    async with running(build_dir, "MigrationRunnerFunction", postgres) as process:
+        with pytest.raises(FunctionError, match=r'"code": "VAL_001"') as caught:
+            await process.invoke({"action": "drop"})
+
+    assert json.loads(str(caught.value))["remedy"]
 
 
 async def test_every_line_that_a_built_function_writes_is_json(build_dir: Path, migrated: PostgresAddresses) -> None:

@@ -17,10 +17,11 @@ import pytest
 
 from functions.health import routes
 from tenantgate.aws import secrets
+from tenantgate.database import wiring
 from tenantgate.settings import get_settings
 from tenantgate.web.app import create_app
 from tests.support.app_server import AppServer, free_socket
-from tests.support.postgres import start_postgres
+from tests.support.postgres import execute, start_postgres
 
 READY = "/api/v1/health/ready"
 # What each answer must stay below, with a dependency that hangs.
@@ -71,7 +72,7 @@ class SecretsManager:
 
 
 def forget_singletons() -> None:
-    for made in (get_settings, secrets.secret_store, routes.readiness):
+    for made in (get_settings, secrets.secret_store, routes.readiness, wiring._warn):
         made.cache_clear()
 
 
@@ -82,19 +83,20 @@ def manager() -> Iterator[SecretsManager]:
 
 
 @pytest.fixture(scope="module")
-def postgres_pids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int]]:
+def postgres_pids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int, str]]:
+    """The application's URL of a database without pgvector, the server's process id, and the owner's URL."""
     server = start_postgres(tmp_path_factory.mktemp("health"))
     try:
-        url = server.start().app_url
+        addresses = server.start()
         assert server.pid is not None
-        yield url, server.pid
+        yield addresses.app_url, server.pid, addresses.owner_url
     finally:
         server.stop()
 
 
 @pytest.fixture
 def api(
-    postgres_pids: tuple[str, int], manager: SecretsManager, monkeypatch: pytest.MonkeyPatch
+    postgres_pids: tuple[str, int, str], manager: SecretsManager, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[httpx2.Client]:
     """A new process, as far as its singletons go."""
     variables = {
@@ -154,13 +156,38 @@ def test_ready_when_every_dependency_answers(api: httpx2.Client) -> None:
         answer, seconds = timed(api)
     assert answer.status_code == 200
     body = answer.json()
-    assert (body["status"], body["checks"]) == ("ready", {"database": "ok", "secrets": "ok"})
+    assert (body["status"], body["checks"]) == ("ready", {"database": "ok", "vector": "absent", "secrets": "ok"})
     assert isinstance(body["timestamp"], int)
     assert seconds < LIMIT_SECONDS
 
 
+def test_pgvector_is_reported_when_it_is_there(api: httpx2.Client, postgres_pids: tuple[str, int, str]) -> None:
+    owner = postgres_pids[2]
+    execute(owner, "CREATE EXTENSION vector")
+    try:
+        assert timed(api)[0].json()["checks"]["vector"] == "ok"
+    finally:
+        execute(owner, "DROP EXTENSION vector")
+    answer, _ = timed(api)
+    assert (answer.status_code, answer.json()["checks"]["vector"]) == (200, "absent")
+
+
+@pytest.mark.parametrize("tls", ["encrypted", "private-network"])
+def test_a_database_that_is_not_verified_is_a_warning_whose_reason_is_logged_once(
+    api: httpx2.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tls: str
+) -> None:
+    monkeypatch.setenv("DATABASE_TLS", tls)
+    forget_singletons()
+    for _ in range(3):
+        answer, _ = timed(api)
+        assert (answer.status_code, answer.json()["checks"]["database"]) == (200, "warning")
+    assert [line.message for line in caplog.records if "DATABASE_TLS" in line.message] == [
+        f"DATABASE_TLS={tls}: connections to the database may reach a server that isn't verified"
+    ]
+
+
 def test_a_frozen_database_is_told_in_time_and_forgotten_when_it_is_back(
-    api: httpx2.Client, postgres_pids: tuple[str, int]
+    api: httpx2.Client, postgres_pids: tuple[str, int, str]
 ) -> None:
     assert timed(api)[0].status_code == 200
     processes = frozen(postgres_pids[1])
@@ -191,7 +218,7 @@ def test_a_frozen_secrets_manager_counts_when_no_secret_is_in_memory(
     answer, seconds = timed(api)
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (503, "SYS_002")
-    assert error["detail"]["checks"] == {"database": "ok", "secrets": "failed"}
+    assert error["detail"]["checks"] == {"database": "ok", "vector": "absent", "secrets": "failed"}
     assert seconds < LIMIT_SECONDS
 
 
@@ -202,7 +229,10 @@ def test_a_frozen_secrets_manager_is_a_warning_when_every_secret_is_in_memory(
     manager.awake.clear()
     secrets.secret_store().invalidate()
     answer, seconds = timed(api)
-    assert (answer.status_code, answer.json()["checks"]) == (200, {"database": "ok", "secrets": "warning"})
+    assert (answer.status_code, answer.json()["checks"]) == (
+        200,
+        {"database": "ok", "vector": "absent", "secrets": "warning"},
+    )
     assert seconds < LIMIT_SECONDS
 
 

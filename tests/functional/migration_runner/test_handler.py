@@ -1,4 +1,4 @@
-"""The migration runner, invoked as Lambda would: a plain event in, a plain answer out, in an interpreter of its own."""
+"""The migration runner, invoked as Lambda would: an event in, an object or a failure out, in its own interpreter."""
 
 import json
 import subprocess
@@ -17,7 +17,12 @@ import json, sys
 from types import SimpleNamespace
 from functions.migration_runner.handler import lambda_handler
 for event in json.load(sys.stdin):
-    answer = lambda_handler(event, SimpleNamespace(aws_request_id="request-0000-0001"))
+    try:
+        answer = lambda_handler(event, SimpleNamespace(aws_request_id="request-0000-0001"))
+    except Exception as error:
+        # As Lambda's runtime client reports it.
+        answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
+        assert error.__cause__ is None and error.__context__ is None
     print("ANSWER " + json.dumps(answer))
 """
 
@@ -44,6 +49,18 @@ def invoke(owner_url: str, *events: object) -> tuple[list[dict[str, Any]], str]:
     prefix = "ANSWER "
     answers = [json.loads(line[len(prefix) :]) for line in run.stdout.splitlines() if line.startswith(prefix)]
     return answers, run.stdout + run.stderr
+
+
+def failure(answer: dict[str, Any]) -> dict[str, Any]:
+    """What an operator reads of a failed invocation."""
+    assert answer.keys() == {"errorType", "errorMessage"}
+    assert answer["errorType"] == "RunnerFailed"
+    told: dict[str, Any] = json.loads(answer["errorMessage"])
+    assert told.keys() == {"error", "remedy"}
+    assert told["remedy"]
+    error: dict[str, Any] = told["error"]
+    assert error.keys() == {"code", "message", "detail", "request_id"}
+    return error
 
 
 def test_upgrades_downgrades_and_tells_the_revision(empty: DatabaseUrls) -> None:
@@ -94,9 +111,8 @@ def refusals(database_urls: DatabaseUrls) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("number", "field"), [pytest.param(n, c.values[1], id=str(c.id)) for n, c in enumerate(BAD)])
-def test_bad_input_gets_an_error_in_our_shape(refusals: list[dict[str, Any]], number: int, field: str) -> None:
-    error = refusals[number]["error"]
-    assert error.keys() == {"code", "message", "detail", "request_id"}
+def test_bad_input_is_a_failed_invocation_in_our_shape(refusals: list[dict[str, Any]], number: int, field: str) -> None:
+    error = failure(refusals[number])
     assert (error["code"], error["request_id"]) == ("VAL_001", "request-0000-0001")
     assert [problem["field"] for problem in error["detail"]] == [field]
 
@@ -107,13 +123,13 @@ def test_bad_input_changes_nothing(refusals: list[dict[str, Any]]) -> None:
 
 def test_an_unreachable_database_is_told_without_its_password() -> None:
     (answer,), written = invoke("postgresql://owner:password-canary@127.0.0.1:1/name", {"action": "upgrade"})
-    assert answer["error"]["code"] == "SYS_001"
+    assert failure(answer)["code"] == "SYS_001"
     assert "canary" not in written
 
 
 def test_a_role_that_may_not_migrate_is_told_what_postgresql_said(database_urls: DatabaseUrls) -> None:
     (answer,), written = invoke(database_urls.app_url, {"action": "downgrade", "revision": "base"})
-    print(answer, written)
-    assert answer["error"]["code"] == "SYS_008"
-    assert answer["error"]["detail"]["reason"] == "permission denied for table alembic_version"
+    error = failure(answer)
+    assert error["code"] == "SYS_008"
+    assert error["detail"]["reason"] == "permission denied for table alembic_version"
     assert "Traceback" not in written

@@ -4,8 +4,11 @@ import asyncio
 import importlib.util
 import pkgutil
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import asyncpg
@@ -20,11 +23,20 @@ from tenantgate.database import migrator
 from tenantgate.database.base import Base
 from tenantgate.service_errors import DatabaseUnreachable, MigrationBusy, MigrationFailed, ValidationFailed
 from tests.support.postgres import DatabaseUrls, PostgresServer, execute
+from tests.support.transaction_pooler import transaction_pooler
 
 TABLES = (
     "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
     " AND relname <> 'alembic_version' ORDER BY relname"
 )
+
+UPGRADE = """
+import sys
+from tenantgate.database import migrator
+print("ready", flush=True)
+sys.stdin.readline()
+assert migrator.upgrade(sys.argv[1]).after == migrator.head()
+"""
 
 
 @pytest.fixture
@@ -181,6 +193,62 @@ def test_two_migrations_at_once_run_one_after_the_other(empty: DatabaseUrls) -> 
     assert sorted(map(str, outcomes)) == sorted(
         map(str, [migrator.Migrated(None, head), *[migrator.Migrated(head, head)] * 3])
     )
+
+
+def test_databases_of_one_server_are_migrated_at_once(postgres_server: PostgresServer) -> None:
+    databases = [postgres_server.create_database(migrated=False) for _ in range(5)]
+    try:
+        # As on a new server: the role's first setting is made by each of them.
+        execute(databases[0].admin_url, "ALTER ROLE tenantgate_app RESET ALL")
+        # Processes, because alembic serves one migration a process. All wait for one line before they begin.
+        with ExitStack() as running:
+            started = [
+                running.enter_context(
+                    subprocess.Popen(
+                        [sys.executable, "-c", UPGRADE, urls.owner_url],
+                        stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE,
+                        text=True,
+                    )
+                )
+                for urls in databases
+            ]
+            for process in started:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "ready\n"
+            for process in started:
+                assert process.stdin is not None
+                process.stdin.write("go\n")
+                process.stdin.flush()
+        assert [process.returncode for process in started] == [0] * len(databases)
+        ((row,),) = execute(databases[0].admin_url, "SELECT rolconfig FROM pg_roles WHERE rolname = 'tenantgate_app'")
+        assert row["rolconfig"] == [
+            "statement_timeout=10s",
+            "lock_timeout=2s",
+            "idle_in_transaction_session_timeout=30s",
+        ]
+    finally:
+        for urls in databases:
+            postgres_server.drop_database(urls)
+
+
+def test_a_pooler_that_lends_connections_for_transactions_keeps_no_lock(postgres_server: PostgresServer) -> None:
+    urls = postgres_server.create_database(migrated=False)
+
+    async def through_a_pooler() -> None:
+        async with transaction_pooler(urls.owner_url, connections=4) as pooler:
+            ends = await asyncio.gather(*(asyncio.to_thread(migrator.upgrade, pooler.url) for _ in range(2)))
+            assert {migrated.after for migrated in ends} == {migrator.head()}
+            # The pooler's connections live on. A lock of theirs would keep everyone else out.
+            held = await asyncio.to_thread(
+                execute, urls.admin_url, "SELECT pid FROM pg_locks WHERE locktype = 'advisory'"
+            )
+            assert held == [[]]
+
+    try:
+        asyncio.run(through_a_pooler())
+    finally:
+        postgres_server.drop_database(urls)
 
 
 def test_a_lock_that_stays_taken_is_told(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,14 +3,16 @@
 import asyncio
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 
+from tenantgate.database.engine import PooledDatabase
 from tenantgate.database.roles import ensure_login, scram_verifier
 from tenantgate.service_errors import DatabaseUnreachable, MigrationFailed
 from tests.support.databases import Kind
-from tests.support.postgres import DatabaseUrls, execute
+from tests.support.postgres import DatabaseUrls, PostgresServer, execute
 
 
 def as_user(url: str, user: str, password: str | None) -> str:
@@ -83,6 +85,32 @@ def test_an_owner_that_may_not_make_roles_is_told(database_urls: DatabaseUrls) -
     with pytest.raises(MigrationFailed, match="login can't be made") as caught:
         ensure_login(database_urls.app_url, as_user(database_urls.app_url, "somebody", "pw"))
     assert caught.value.detail == {"role": "somebody", "reason": "permission denied to create role"}
+
+
+def test_replicas_that_start_at_once_all_get_their_login(database_urls: DatabaseUrls, user: str) -> None:
+    url = as_user(database_urls.app_url, user, "password")
+    with ThreadPoolExecutor(40) as pool:
+        assert list(pool.map(lambda _: ensure_login(database_urls.owner_url, url), range(40))) == [None] * 40
+    assert log_in(PooledDatabase, url) == (user, "10s")
+
+
+def test_databases_whose_starts_meet_share_a_user(postgres_server: PostgresServer, user: str) -> None:
+    # Roles are the server's, and each database has a lock of its own.
+    databases = [postgres_server.create_database() for _ in range(4)]
+    try:
+        with ThreadPoolExecutor(20) as pool:
+            made = [
+                pool.submit(ensure_login, urls.owner_url, as_user(urls.app_url, user, "password"))
+                for _ in range(5)
+                for urls in databases
+            ]
+            assert [done.result() for done in made] == [None] * 20
+        for urls in databases:
+            assert log_in(PooledDatabase, as_user(urls.app_url, user, "password")) == (user, "10s")
+            execute(urls.admin_url, "DROP OWNED BY " + '"' + user.replace('"', '""') + '"')
+    finally:
+        for urls in databases:
+            postgres_server.drop_database(urls)
 
 
 def test_a_password_beyond_ascii_is_refused(database_urls: DatabaseUrls) -> None:

@@ -10,7 +10,7 @@ VARIABLES = {
     "ENVIRONMENT": "production",
     "PUBLIC_BASE_URL": "https://auth.example.com",
     "ALLOWED_ORIGINS": "https://app.example.com",
-    "DATABASE_URL": "postgresql://app:password@db.example.com/tenantgate",
+    "DATABASE_URL": "postgresql://app:password@db.example.com/tenantgate?sslmode=verify-full",
     "OIDC_ISSUER_URL": "https://issuer.example.com",
     "OIDC_CLIENT_ID": "tenantgate",
 }

@@ -44,6 +44,8 @@ FROM_OUTSIDE = {
     "thread": "a name that a library chose",
     "before": "a migration's revision",
     "after": "a migration's revision",
+    "detail": "an error's, logged where no request is served",
+    "remedy": "the registry's, logged where no request is served",
 }
 
 

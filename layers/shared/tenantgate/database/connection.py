@@ -66,8 +66,9 @@ async def connect(
 ) -> Connection:
     """A connection to `postgresql://…`, tried three times with exponential backoff while the server refuses or starts.
 
-    The URL may say `postgresql+asyncpg://…`, as the settings do. asyncpg reads `sslmode` and the like from it. A user
-    without a password logs in on RDS with IAM's token, a new one for each try.
+    The URL may say `postgresql+asyncpg://…`, as the settings do. asyncpg reads its parameters; what
+    `sslmode=verify-full` means is in `tls.py`. A user without a password logs in on RDS with an IAM token, a new one
+    for each try.
     A time-out is not tried again, so the caller waits `attempt_seconds` at most, and about 0.4 s for a refusal.
     `statement_seconds`: how long each statement may take on it; None: as long as it likes (migrations).
     Raises what the last try raised: `OSError` (`TimeoutError` among them) or `asyncpg.PostgresError`.

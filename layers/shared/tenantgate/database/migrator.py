@@ -1,14 +1,13 @@
-"""Migrations: up, down, and which one is current. One at a time, over a direct connection as the owner.
+"""Migrations: up, down, and which one is current. One at a time, as the owner.
 
 These functions block; from async code call them in a thread. A URL is `postgresql://…`, with or without `+asyncpg`.
-A connection pooler in transaction mode between here and the server won't do: the lock that keeps two migrations apart
-belongs to the session.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib.util
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,11 +22,14 @@ from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tenantgate.database.vector import CREATE_WHERE_AVAILABLE, IS_PRESENT
 from tenantgate.errors import TenantgateError
 from tenantgate.service_errors import DatabaseUnreachable, MigrationBusy, MigrationFailed, ValidationFailed
 from tenantgate.settings import get_settings
 
-# Any number will do, as long as nobody else takes it for another lock of this database.
+logger = logging.getLogger(__name__)
+
+# Any number will do that no other program uses for a lock of this database.
 LOCK_KEY = 0x7E4A_6A7E
 LOCK_WAIT_SECONDS = 30.0
 
@@ -113,23 +115,50 @@ async def _current(url: str) -> str | None:
 
 
 async def _migrate(url: str, revision: str, step: Callable[[Config, str], None]) -> Migrated:
-    async with owner_connection(url) as connection:
-        await _lock(connection)
-        return await connection.run_sync(_step, revision, step)
+    async with locked_connection(url) as connection:
+        migrated = await connection.run_sync(_step, revision, step)
+        if step is command.upgrade:
+            await _enable_vector(connection)
+        return migrated
+
+
+@asynccontextmanager
+async def locked_connection(url: str) -> AsyncIterator[AsyncConnection]:
+    """Connect as `owner_connection` does, while no other migration or login of this database is under way.
+
+    The lock belongs to a transaction of a second connection. A session's lock would stay with the server connection of
+    a pooler that lends connections for single transactions (PgBouncer, RDS Proxy): taken for good, keeping no one out.
+    Raises `MigrationBusy`.
+    """
+    async with owner_connection(url) as keeper:
+        await _lock(keeper)
+        async with owner_connection(url) as connection:
+            yield connection
 
 
 async def _lock(connection: AsyncConnection) -> None:
-    """Wait for the lock of this session; it goes with the connection."""
+    """Wait for the lock; it goes with this connection's transaction."""
     try:
         await connection.execute(
-            text("SELECT set_config('lock_timeout', :limit, true)"), {"limit": f"{LOCK_WAIT_SECONDS * 1000:.0f}ms"}
+            text(
+                "SELECT set_config('lock_timeout', :limit, true),"
+                " set_config('idle_in_transaction_session_timeout', '0', true)"
+            ),
+            {"limit": f"{LOCK_WAIT_SECONDS * 1000:.0f}ms"},
         )
-        await connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK_KEY})
-        await connection.commit()
+        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
     except exc.DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == "55P03":
             raise MigrationBusy("the migration lock stayed taken", waited_seconds=LOCK_WAIT_SECONDS) from error
         raise
+
+
+async def _enable_vector(connection: AsyncConnection) -> None:
+    # At each upgrade: the server may have been given pgvector since the last one.
+    await connection.exec_driver_sql(CREATE_WHERE_AVAILABLE)
+    await connection.commit()
+    if not await connection.scalar(text(f"SELECT {IS_PRESENT}")):
+        logger.warning("this database has no pgvector: the server doesn't offer it, or the owner may not create it")
 
 
 def _step(connection: Connection, revision: str, step: Callable[[Config, str], None]) -> Migrated:

@@ -1,4 +1,4 @@
-"""Whether the database answers, within a time that is kept even when it is frozen."""
+"""Checks that the database responds, within a time that is kept even when it is frozen."""
 
 from __future__ import annotations
 
@@ -9,9 +9,14 @@ from contextlib import suppress
 import asyncpg
 
 from tenantgate.database.connection import connect
+from tenantgate.database.unit import Checked
+from tenantgate.database.vector import IS_PRESENT
 from tenantgate.service_errors import DatabaseUnreachable
 
-_QUESTION = "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user"
+_QUESTION = (
+    f"SELECT rolsuper OR rolbypassrls AS bypasses, {IS_PRESENT} AS vector"  # noqa: S608  (no part comes from outside)
+    " FROM pg_catalog.pg_roles WHERE rolname = current_user"
+)
 UNSAFE_ROLE = (
     "the role in DATABASE_URL may bypass row-level security, so tenants would not be kept apart: "
     "use the application's role there, and the owner's in DATABASE_OWNER_URL"
@@ -26,10 +31,10 @@ class Probe:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._asking: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[Checked] | None = None
 
-    async def check(self, timeout: float) -> None:  # noqa: ASYNC109  (the caller's deadline is what this is about)
-        """Return when the database answered; raise `DatabaseUnreachable` at the latest after `timeout` seconds."""
+    async def check(self, timeout: float) -> Checked:  # noqa: ASYNC109  (the caller's deadline is what this is about)
+        """Return when the database responded; raise `DatabaseUnreachable` at the latest after `timeout` seconds."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.get_running_loop().create_task(self._ask(timeout))
             # Asked for its failure even when nobody waits any more, so that asyncio doesn't report it as lost.
@@ -43,6 +48,7 @@ class Probe:
             raise DatabaseUnreachable("the check was given up")
         if (error := asking.exception()) is not None:
             raise error
+        return asking.result()
 
     async def close(self) -> None:
         """Give up what is under way."""
@@ -51,16 +57,17 @@ class Probe:
             with suppress(asyncio.CancelledError, DatabaseUnreachable):
                 await self._asking
 
-    async def _ask(self, seconds: float) -> None:
+    async def _ask(self, seconds: float) -> Checked:
         deadline = time.monotonic() + seconds
         try:
             connection = await connect(self._url, attempt_seconds=seconds)
             try:
-                bypasses = await connection.fetchval(_QUESTION, timeout=max(0.001, deadline - time.monotonic()))
+                row = await connection.fetchrow(_QUESTION, timeout=max(0.001, deadline - time.monotonic()))
             finally:
                 # Says good-bye, but doesn't wait for an answer.
                 connection.terminate()
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             raise DatabaseUnreachable(type(error).__name__, error=str(error)) from error
-        if bypasses:
+        if row["bypasses"]:
             raise DatabaseUnreachable(UNSAFE_ROLE)
+        return Checked(vector=row["vector"])

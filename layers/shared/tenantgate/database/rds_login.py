@@ -1,4 +1,4 @@
-"""How a user without a password logs in on RDS: with IAM's token, made anew for each connection, over TLS alone."""
+"""How a user without a password logs in on RDS: with an IAM token, a new one for each connection, and only over TLS."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import TypedDict
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tenantgate.aws.rds import database_token, rds_region, signer
+from tenantgate.database.tls import verified_tls
 
 _PORT = 5432
 
@@ -21,31 +22,36 @@ class RdsLogin(TypedDict, total=False):
 
 
 async def rds_login(url: str) -> RdsLogin:
-    """What `asyncpg.connect` needs beside `url` to log in; nothing where the URL says it all.
+    """What `asyncpg.connect` needs beside `url` to log in and to verify the server; nothing where the URL says it all.
 
-    A token is good for whoever holds it. So it goes to a server alone whose certificate is the endpoint's, by the
-    system's authorities or those in `sslrootcert`, unless the URL states an `sslmode` of its own; the settings refuse
-    those without TLS.
+    A token is good for anyone who holds it. So without an `sslmode` in the URL, it goes only to a server whose
+    certificate is the endpoint's; the settings refuse modes without TLS.
     """
     parts = urlsplit(url)
     host, region = parts.hostname, _region(url)
     if host is None or region is None:
-        return {}
-    user, port, query = unquote(parts.username or ""), parts.port or _PORT, parse_qs(parts.query)
+        return _with_tls({}, url)
+    user, port = unquote(parts.username or ""), parts.port or _PORT
     # Here, so that no connection's time is spent on it.
     await asyncio.to_thread(signer, region)
 
     async def password() -> str:
         return await asyncio.to_thread(database_token, host, port, user, region=region)
 
-    if "sslmode" in query:
-        return {"password": password}
-    return {"password": password, "ssl": ssl.create_default_context(cafile=query.get("sslrootcert", [None])[0])}
+    return _with_tls({"password": password}, url, default="verify-full")
+
+
+def _with_tls(login: RdsLogin, url: str, *, default: str = "") -> RdsLogin:
+    context = verified_tls(url, default=default)
+    return login if context is None else {**login, "ssl": context}
 
 
 def prepare_login(url: str) -> None:
-    """Build what signing takes, for callers whose deadline isn't meant to cover that. Blocks; connects to nothing."""
-    if (region := _region(url)) is not None:
+    """Build what signing and verifying take, for callers whose deadline isn't meant to cover that. Blocks; connects to
+    nothing."""
+    region = _region(url)
+    verified_tls(url, default="" if region is None else "verify-full")
+    if region is not None:
         signer(region)
 
 

@@ -17,15 +17,19 @@ import base64
 import hashlib
 import hmac
 import os
+import random
 
 from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tenantgate.database.migrator import owner_connection, told
+from tenantgate.database.migrator import locked_connection, told
 from tenantgate.service_errors import MigrationFailed
 
 APPLICATION_ROLE = "tenantgate_app"
 _SCRAM_ITERATIONS = 4096
+_ATTEMPTS = 20
+# Unique violation, duplicate object, deadlock (PostgreSQL, appendix A).
+_RACES = frozenset({"23505", "42710", "40P01"})
 # Those that the first migration sets on `tenantgate_app`: a member doesn't inherit them.
 _TIME_LIMITS = {
     "statement_timeout": "10s",
@@ -54,16 +58,37 @@ async def _ensure_login(owner_url: str, application_url: str) -> None:
             "the login can't be made",
             detail={"role": target.username, "reason": "its password must be made of ASCII characters"},
         )
-    async with owner_connection(owner_url) as connection:
+    async with locked_connection(owner_url) as connection:
+        await open_login(connection, target.username, target.password)
+
+
+async def open_login(connection: AsyncConnection, user: str, password: str | None) -> None:
+    """Do what `ensure_login` promises, on a connection that holds the migration's lock; commits.
+
+    That lock is the database's, roles are the server's: what another database's start does to the same role at this
+    moment is waited out.
+    """
+    for attempt in range(_ATTEMPTS):
         try:
-            await _open(connection, target.username, target.password)
+            await _open(connection, user, password)
             await connection.commit()
         except exc.DBAPIError as error:
             if error.connection_invalidated:
                 raise
-            raise MigrationFailed(
-                "the login can't be made", detail={"role": target.username, "reason": told(error)}
-            ) from error
+            await connection.rollback()
+            if attempt == _ATTEMPTS - 1 or not _is_race(error):
+                raise MigrationFailed(
+                    "the login can't be made", detail={"role": user, "reason": told(error)}
+                ) from error
+        else:
+            return
+        await asyncio.sleep(random.uniform(0.01, 0.1) * (attempt + 1))  # noqa: S311  (spread, not secret)
+
+
+def _is_race(error: exc.DBAPIError) -> bool:
+    """Tell whether another connection changed the same role first."""
+    sqlstate = getattr(error.orig, "sqlstate", None)
+    return sqlstate in _RACES or (sqlstate == "XX000" and "concurrently" in told(error))
 
 
 async def _open(connection: AsyncConnection, user: str, password: str | None) -> None:

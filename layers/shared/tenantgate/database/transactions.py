@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from tenantgate.database.probe import UNSAFE_ROLE, Probe
-from tenantgate.database.unit import Row, StatementRefused, Unit
+from tenantgate.database.unit import Checked, Row, StatementRefused, Unit
 from tenantgate.errors import InternalError
 from tenantgate.service_errors import DatabaseUnreachable
 
@@ -79,8 +79,8 @@ class TransactionDatabase(ABC):
     def untenanted(self) -> AbstractAsyncContextManager[Unit]:
         return self._unit_of_work(None)
 
-    async def check(self, timeout: float) -> None:  # noqa: ASYNC109  (the caller's deadline is what this is about)
-        await self._probe.check(timeout)
+    async def check(self, timeout: float) -> Checked:  # noqa: ASYNC109  (the caller's deadline is what this is about)
+        return await self._probe.check(timeout)
 
     async def dispose(self) -> None:
         await self._probe.close()

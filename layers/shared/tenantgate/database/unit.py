@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from tenantgate.errors import InternalError
 
@@ -26,6 +26,12 @@ class StatementRefused(InternalError):
     def __init__(self, reason: str, *, sqlstate: str | None) -> None:
         super().__init__(reason, sqlstate=sqlstate)
         self.sqlstate = sqlstate
+
+
+class Checked(NamedTuple):
+    """A check's findings. `vector`: the database has pgvector."""
+
+    vector: bool
 
 
 class Unit(Protocol):
@@ -63,8 +69,8 @@ class Database(Protocol):
         """One transaction in which no tenant's rows exist: for tables that belong to no tenant."""
         ...
 
-    async def check(self, timeout: float) -> None:  # noqa: ASYNC109  (the caller's deadline is what this is about)
-        """Return when the database answered; raise `DatabaseUnreachable` at the latest after `timeout` seconds."""
+    async def check(self, timeout: float) -> Checked:  # noqa: ASYNC109  (the caller's deadline is what this is about)
+        """Return when the database responded; raise `DatabaseUnreachable` at the latest after `timeout` seconds."""
         ...
 
     async def dispose(self) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
+from functools import cache
 from weakref import WeakKeyDictionary
 
 from tenantgate.database.unit import Database
 from tenantgate.settings import get_settings
+
+logger = logging.getLogger(__name__)
 
 # One per event loop (a process has one): connections must not outlive the loop that they belong to.
 _databases: WeakKeyDictionary[asyncio.AbstractEventLoop, Database] = WeakKeyDictionary()
@@ -28,6 +32,19 @@ def prepare_database() -> None:
     from tenantgate.database.rds_login import prepare_login  # noqa: PLC0415  (as the kinds are)
 
     prepare_login(get_settings().database_url or "")
+
+
+def database_is_verified() -> bool:
+    """Tell whether `DATABASE_TLS` asks for verified servers; log at the first call that it doesn't."""
+    if get_settings().database_tls == "verify-full":
+        return True
+    _warn(get_settings().database_tls)
+    return False
+
+
+@cache
+def _warn(tls: str) -> None:
+    logger.warning("DATABASE_TLS=%s: connections to the database may reach a server that isn't verified", tls)
 
 
 async def dispose_database() -> None:

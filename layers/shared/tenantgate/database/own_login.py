@@ -1,0 +1,123 @@
+"""A login of this database's own, for a host that hands out only the owner's URL.
+
+The server must not run as the owner: a superuser passes by row-level security, and an owner may take it off. So the
+container makes a role for this one database, a member of `tenantgate_app`, and serves as that. Its password is derived
+from the owner's: every replica computes the same, and none has to be stored. A changed password of the owner gives a
+new one at the next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import re
+from collections.abc import Mapping
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tenantgate.database.connection import connect
+from tenantgate.database.failures import DRIVER_ERRORS
+from tenantgate.database.migrator import locked_connection
+from tenantgate.database.roles import APPLICATION_ROLE, open_login
+from tenantgate.service_errors import MigrationFailed
+
+REMEDY = (
+    "set DATABASE_OWNER_URL to the owner's URL, and DATABASE_URL to that of another login, a member of "
+    + APPLICATION_ROLE
+)
+# What a role can do itself, or as a role that it is a member of.
+_POWERS = """
+SELECT r.rolname, CASE
+    WHEN r.rolsuper THEN 'is a superuser'
+    WHEN r.rolbypassrls THEN 'may bypass row-level security'
+    WHEN r.rolcreaterole THEN 'may create roles'
+    WHEN r.rolreplication THEN 'may replicate'
+    ELSE 'owns tables or the database'
+END
+FROM pg_catalog.pg_roles r
+WHERE pg_catalog.pg_has_role(CAST(:role AS name), r.oid, 'MEMBER')
+AND (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
+     OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p', 'v', 'm'))
+     OR EXISTS (SELECT FROM pg_catalog.pg_database d WHERE d.datdba = r.oid AND d.datname = current_database()))
+ORDER BY r.rolname <> :role, r.rolname
+LIMIT 1
+"""
+
+
+def ensure_own_login(owner_url: str) -> str:
+    """Make this database's login, or set its password, and return its URL; run it after the migrations.
+
+    The URL is the owner's with another user and password. Raises `MigrationFailed`, whose detail says why and what to
+    do instead, when the owner's URL has no password, the owner may not make roles, a role of that name can do more than
+    the application may, or the login doesn't work. `DatabaseUnreachable`. Blocks, as the migrations do.
+    """
+    return asyncio.run(_ensure_own_login(owner_url))
+
+
+def role_name(database: str) -> str:
+    """The login's name: roles belong to the server, so it holds the database's, cut to PostgreSQL's 63 bytes."""
+    readable = re.sub(r"[^a-z0-9]+", "_", database.lower())[:32].strip("_")
+    return f"tenantgate_{readable}_{hashlib.sha256(database.encode()).hexdigest()[:12]}"
+
+
+def derived_password(owner_password: str, *, role: str, database: str) -> str:
+    """43 characters of base64url: HKDF (RFC 5869) with SHA-256; names can't hold the NUL between them."""
+    info = b"\0".join((b"tenantgate database login", role.encode(), database.encode()))
+    key = HKDF(SHA256(), 32, salt=None, info=info).derive(owner_password.encode())
+    return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
+
+
+async def _ensure_own_login(owner_url: str) -> str:
+    parts = urlsplit(owner_url)
+    if not parts.password:
+        raise _failed("the owner's URL has no password to derive the login's from")
+    async with locked_connection(owner_url) as connection:
+        database = str(await connection.scalar(text("SELECT current_database()")))
+        role = role_name(database)
+        password = derived_password(unquote(parts.password), role=role, database=database)
+        for existing in (role, APPLICATION_ROLE):
+            await _require_harmless(connection, existing)
+        try:
+            await open_login(connection, role, password)
+        except MigrationFailed as error:
+            reason = error.detail["reason"] if isinstance(error.detail, Mapping) else error
+            raise _failed(str(reason), role=role) from error
+    host = parts.netloc.rpartition("@")[2]
+    url = urlunsplit(("postgresql", f"{role}:{password}@{host}", parts.path, parts.query, ""))
+    await _require_login(url, role)
+    return url
+
+
+async def _require_harmless(connection: AsyncConnection, role: str) -> None:
+    """Refuse a role that was there before with more than the application's rights."""
+    if not await connection.scalar(text("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = :role"), {"role": role}):
+        return
+    found = (await connection.execute(text(_POWERS), {"role": role})).first()
+    await connection.rollback()
+    if found is not None:
+        through, power = found
+        member = "" if through == role else f"is a member of {through}, which "
+        raise _failed(f"the role {role} {member}{power}", role=role)
+
+
+async def _require_login(url: str, role: str) -> None:
+    # A pooler may keep a list of its own users, or connect to the server as another.
+    try:
+        connection = await connect(url)
+        try:
+            user = await connection.fetchval("SELECT current_user")
+        finally:
+            connection.terminate()
+    except DRIVER_ERRORS as error:
+        raise _failed(f"the login was made, but can't be used: {error}", role=role) from error
+    if user != role:
+        raise _failed(f"the login was made, but a connection made with it is {user}'s", role=role)
+
+
+def _failed(reason: str, **detail: str) -> MigrationFailed:
+    return MigrationFailed("no login to serve with", detail={"reason": reason, "remedy": REMEDY, **detail})

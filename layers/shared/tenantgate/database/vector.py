@@ -1,0 +1,28 @@
+"""pgvector: created where the server offers it and the owner may create it. Nothing stops for lack of it."""
+
+from __future__ import annotations
+
+# Hosts refuse an extension in ways of their own (no privilege, no allow-list entry, a control file without its
+# library): none of them may stop a start. The readiness check reports what came of it.
+CREATE_WHERE_AVAILABLE = """
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_available_extensions WHERE name = 'vector') THEN
+        CREATE EXTENSION IF NOT EXISTS vector;
+    END IF;
+EXCEPTION WHEN OTHERS THEN
+    RAISE NOTICE 'vector is not created: %', SQLERRM;
+END $$
+"""
+
+# An extension that another role created, or that an application's own tables use, isn't ours to drop.
+DROP_WHERE_POSSIBLE = """
+DO $$
+BEGIN
+    DROP EXTENSION IF EXISTS vector;
+EXCEPTION WHEN insufficient_privilege OR dependent_objects_still_exist THEN
+    RAISE NOTICE 'vector stays: %', SQLERRM;
+END $$
+"""
+
+IS_PRESENT = "EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = 'vector')"
