@@ -223,7 +223,10 @@ def scopes_of(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
     return found
 
 
-# An issuer's tokens say the same few scope texts over and over. Asked only of signed claims, so nobody else fills it.
+# An issuer's tokens say the same few scope texts over and over. Asked only of signed claims, so nobody else fills it; of
+# long texts none is kept, since one of short words takes 40 times its length in memory.
+_MOST_KEPT = 256
+_LONGEST_KEPT = 512
 _split_before: dict[str, frozenset[str]] = {}
 
 
@@ -233,9 +236,12 @@ def _scopes(name: str, value: object) -> frozenset[str]:
         if known is not None:
             return known
         if value.isprintable():
-            if len(_split_before) >= 256:
-                _split_before.clear()
-            return _split_before.setdefault(value, frozenset(value.split()))
+            scopes = frozenset(value.split())
+            if len(value) <= _LONGEST_KEPT:
+                if len(_split_before) >= _MOST_KEPT:
+                    _split_before.clear()
+                _split_before[value] = scopes
+            return scopes
     if isinstance(value, list) and _texts(value) and all(scope.isprintable() for scope in value):
         # One with a blank would be several, once joined for the authorizer's context.
         return frozenset(scope for scope in value if scope and " " not in scope)

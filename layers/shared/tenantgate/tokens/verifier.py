@@ -7,6 +7,7 @@ the token's words choose nothing but which trusted issuer's keys to try.
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -37,8 +38,11 @@ __all__ = ["KeyFetchNeeded", "TokenVerifier", "VerifiedToken"]
 
 _log = logging.getLogger(__name__)
 
-# Two generations of each: at most twice as many are held, and one look-up finds a recent one.
+# Two generations of the memo: at most twice as much is held, and one look-up finds a recent token. It is bounded by the
+# tokens' length, too: an issuer chooses what they say, and a list of short words takes 30 times its text in memory.
 MEMO_SIZE = 512
+MEMO_CHARACTERS = 512 * 1024
+# Of at most 4 KB each.
 _HEADERS = 64
 
 
@@ -98,6 +102,8 @@ class TokenVerifier:
         self._headers: dict[bytes, Header] = {}
         self._memo: dict[str, _Remembered] = {}
         self._older_memo: dict[str, _Remembered] = {}
+        self._memo_room = MEMO_CHARACTERS
+        self._remembering = threading.Lock()
         self._largest_skew = 0
 
     def verify(self, token: str, *, fetch: bool = True, allow_expired: bool = False) -> VerifiedToken:
@@ -217,9 +223,11 @@ class TokenVerifier:
         return header, claims, trusted, keys, generation
 
     def _remember(self, token: str, answer: _Remembered) -> None:
-        if len(self._memo) >= MEMO_SIZE:
-            self._older_memo, self._memo = self._memo, {}
-        self._memo[token] = answer
+        with self._remembering:
+            if len(self._memo) >= MEMO_SIZE or self._memo_room < len(token):
+                self._older_memo, self._memo, self._memo_room = self._memo, {}, MEMO_CHARACTERS
+            self._memo[token] = answer
+            self._memo_room -= len(token)
 
     def _note_skew(self, seconds: float, issuer: str) -> None:
         if seconds > self._largest_skew:
