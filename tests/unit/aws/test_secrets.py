@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -150,3 +151,40 @@ async def test_invalidate_reads_anew_before_the_time(clock: Clock) -> None:
     secrets.invalidate()
 
     assert await secrets.get("OIDC_CLIENT_SECRET") == "rotated"
+
+
+async def test_values_are_there_before_the_store_calls_itself_fresh(clock: Clock) -> None:
+    """Another thread that looks in while the environment takes the place of a dead Secrets Manager."""
+    secrets = store(CountingClient(None), clock, fall_back=True)
+    seen: list[bool] = []
+
+    class LooksIn(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            seen.append(secrets._is_fresh())
+
+    logger, handler = logging.getLogger("tenantgate.aws.secrets"), LooksIn()
+    logger.addHandler(handler)
+    try:
+        assert await secrets.get("OIDC_CLIENT_SECRET") == "local-value"
+    finally:
+        logger.removeHandler(handler)
+    assert seen == [False, False], "not before it has values"
+    assert secrets._is_fresh()
+
+
+async def test_a_reading_that_began_before_the_secret_was_called_wrong_does_not_count(clock: Clock) -> None:
+    client = CountingClient(MEMBERS)
+    secrets = store(client, clock)
+    answer = client.get_secret_value
+
+    def called_wrong_meanwhile(*, SecretId: str) -> Mapping[str, Any]:  # noqa: N803
+        read = answer(SecretId=SecretId)
+        secrets.invalidate()
+        client.members = MEMBERS | {"OIDC_CLIENT_SECRET": "second-value"}
+        return read
+
+    client.get_secret_value = called_wrong_meanwhile  # type: ignore[method-assign]
+    await secrets.get("OIDC_CLIENT_SECRET")
+    client.get_secret_value = answer  # type: ignore[method-assign]
+    assert await secrets.get("OIDC_CLIENT_SECRET") == "second-value"
+    assert client.calls == 2

@@ -14,8 +14,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, lru_cache
 from typing import Any, Literal, Protocol
 
 from tenantgate.crypto.sealing import Sealer
@@ -45,6 +45,15 @@ class SecretsHealth:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What the last reading left, replaced as a whole: no reader sees new times with old values."""
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    failure: str = ""
+    read_again_at: float = float("-inf")
+
+
 class SecretStore:
     """Hands out secrets by name; safe to share between threads and tasks of one process."""
 
@@ -62,9 +71,8 @@ class SecretStore:
         self._client = client
         self._fall_back = fall_back_to_environment
         self._clock = clock
-        self._values: Mapping[str, str] = {}
-        self._read_again_at = float("-inf")
-        self._failure = ""
+        self._held = _Held()
+        self._invalidations = 0
         self._reading = threading.Lock()
 
     async def get(self, name: str) -> str:
@@ -86,10 +94,11 @@ class SecretStore:
         """For the readiness check: whether every required secret has a usable value."""
         if not self._is_fresh():
             await asyncio.to_thread(self._refresh)
-        missing = [name for name in SECRET_NAMES if not self._values.get(name)]
+        held = self._held
+        missing = [name for name in SECRET_NAMES if not held.values.get(name)]
         if missing:
             return SecretsHealth("unavailable", f"no value for {', '.join(missing)}")
-        return SecretsHealth("stale", self._failure) if self._failure else SecretsHealth("ok")
+        return SecretsHealth("stale", held.failure) if held.failure else SecretsHealth("ok")
 
     def prepare(self) -> None:
         """Import and build what reading takes, for callers with a deadline that must not allow for a cold start."""
@@ -101,28 +110,35 @@ class SecretStore:
                 self._client()
 
     def invalidate(self) -> None:
-        """Read the secret anew at the next call: for when its owner says that it is no longer right."""
-        self._read_again_at = float("-inf")
+        """Read the secret again at the next call: for when its owner says that it is no longer right."""
+        # A reading under way may have begun before the secret changed, so it doesn't count either.
+        self._invalidations += 1
+        self._held = replace(self._held, read_again_at=float("-inf"))
 
     def _is_fresh(self) -> bool:
-        return self._clock() < self._read_again_at
+        return self._clock() < self._held.read_again_at
 
     def _refresh(self) -> None:
         with self._reading:
             if self._is_fresh():
                 return
-            if self._secret_id is None:
-                self._values, self._read_again_at = self._from_environment(), self._clock() + REFRESH_SECONDS
-                return
-            try:
-                self._values = self._read(self._secret_id)
-                self._failure, self._read_again_at = "", self._clock() + REFRESH_SECONDS
-            except Exception as error:  # noqa: BLE001  (whatever boto3 raises: what is in memory goes on serving)
-                self._failure = Word(type(error).__name__)
-                self._read_again_at = self._clock() + RETRY_AFTER_SECONDS
-                logger.warning("Secrets Manager can't be read", extra={"context": {"error": self._failure}})
-                if not self._values and self._fall_back:
-                    self._values = self._from_environment()
+            invalidations = self._invalidations
+            held = self._next()
+            if invalidations != self._invalidations:
+                held = replace(held, read_again_at=float("-inf"))
+            self._held = held
+
+    def _next(self) -> _Held:
+        if self._secret_id is None:
+            return _Held(self._from_environment(), read_again_at=self._clock() + REFRESH_SECONDS)
+        try:
+            return _Held(self._read(self._secret_id), read_again_at=self._clock() + REFRESH_SECONDS)
+        except Exception as error:  # noqa: BLE001  (whatever boto3 raises: what is in memory goes on serving)
+            failure, values = Word(type(error).__name__), self._held.values
+            logger.warning("Secrets Manager can't be read", extra={"context": {"error": failure}})
+            if not values and self._fall_back:
+                values = self._from_environment()
+            return _Held(values, failure, self._clock() + RETRY_AFTER_SECONDS)
 
     def _read(self, secret_id: str) -> Mapping[str, str]:
         import stamina  # noqa: PLC0415  (with boto3, only where Secrets Manager is really read)
@@ -144,13 +160,15 @@ class SecretStore:
         return self._environment
 
     def _value(self, name: str) -> str:
-        value = self._values.get(name)
+        held = self._held
+        value = held.values.get(name)
         if not value:
-            raise SecretsUnavailable(f"{name} has no value", failure=self._failure)
+            raise SecretsUnavailable(f"{name} has no value", failure=held.failure)
         return value
 
 
-@cache
+# The last one only: old keys must not stay in memory after a rotation.
+@lru_cache(maxsize=1)
 def _sealer(keys: str) -> Sealer:
     try:
         return Sealer([key for key in keys.split(",") if key.strip()])

@@ -223,8 +223,8 @@ def scopes_of(claims: Claims, names: tuple[str, ...]) -> frozenset[str]:
     return found
 
 
-# An issuer's tokens say the same few scope texts over and over. Asked only of signed claims, so nobody else fills it; of
-# long texts none is kept, since one of short words takes 40 times its length in memory.
+# An issuer's tokens say the same few scope texts over and over. Only signed claims get here. No long text is kept: as
+# a set of short words it takes 40 times its length in memory.
 _MOST_KEPT = 256
 _LONGEST_KEPT = 512
 _split_before: dict[str, frozenset[str]] = {}
