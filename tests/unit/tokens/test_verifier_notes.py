@@ -8,7 +8,6 @@ from tenantgate.access.bearer import BearerCredential
 from tenantgate.errors import ProviderTimeout, UnknownKey
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import KeyFetchNeeded, TokenVerifier
-from tenantgate.tokens.wiring import tenant_extractor
 from tests.support.tokens import ISSUER, NOW, StandingClock, good_claims, policy_of, public_jwks, sign, static_verifier
 
 
@@ -46,7 +45,7 @@ def test_without_leave_to_fetch_the_verifier_says_that_a_fetch_is_needed(at: str
 
     keys = CachedIssuerKeys(ISSUER, load, timings=Timings(), clock=clock)
     verifier = TokenVerifier(policy_of(), JwksCache({ISSUER: keys}), clock=clock)
-    credential = BearerCredential(verifier, tenant_extractor(policy_of()))
+    credential = BearerCredential(verifier, policy_of())
     if at == "unknown-kid":
         verifier.verify(sign(good_claims()))
     before = len(fetched)
