@@ -26,17 +26,24 @@ _SECONDS = 10.0
 
 
 class Bundled(NamedTuple):
-    """One issuer's key set, written. `file` is None for an issuer without one: it is asked at run time."""
+    """One issuer's key set, written. `file` is None for an issuer without one: it is asked at run time.
+
+    `by_hand`: the file is the only source of the issuer's keys, so it was left as it is.
+    """
 
     issuer: str
     file: Path | None
     keys: int
     skipped: int
+    by_hand: bool = False
 
 
 def run(layer: Path) -> None:
     """The command: bundle by the caller's environment, and say what was written."""
     for bundled in bundle(environment(), layer=layer):
+        if bundled.by_hand:
+            say(f"{bundled.issuer}: its keys come only from {bundled.file}, which was left as it is")
+            continue
         if bundled.file is None:
             say(f"{bundled.issuer}: no file, so asked at run time")
             continue
@@ -55,12 +62,19 @@ def bundle(variables: Mapping[str, str], *, layer: Path = LAYER) -> list[Bundled
     except EnvironmentRefused as problem:
         raise Failure(str(problem), "set these variables as the deployed functions have them") from problem
     files = _files(issuers, layer)
-    fetched = {issuer.issuer: _fetch(issuer) for issuer in issuers if issuer.issuer in files}
+    fetched = {
+        issuer.issuer: _fetch(issuer)
+        for issuer in issuers
+        if issuer.issuer in files and not issuer.is_known_by_file_only
+    }
     bundled = []
     for issuer in issuers:
         file = files.get(issuer.issuer)
         if file is None:
             bundled.append(Bundled(issuer.issuer, None, 0, 0))
+            continue
+        if issuer.issuer not in fetched:
+            bundled.append(Bundled(issuer.issuer, file, 0, 0, by_hand=True))
             continue
         document, keys = fetched[issuer.issuer]
         _write(file, document)
@@ -71,8 +85,7 @@ def bundle(variables: Mapping[str, str], *, layer: Path = LAYER) -> list[Bundled
 def _files(issuers: tuple[IssuerPolicy, ...], layer: Path) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for issuer in issuers:
-        # Where the file is the only source of keys, there is nothing to fetch it from.
-        if issuer.jwks_file is None or (issuer.jwks_uri is None and issuer.discovery_url == ""):
+        if issuer.jwks_file is None:
             continue
         named = Path(issuer.jwks_file)
         file = layer / named.relative_to(_AT_RUN_TIME) if named.is_relative_to(_AT_RUN_TIME) else named

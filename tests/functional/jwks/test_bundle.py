@@ -91,6 +91,18 @@ def test_each_issuer_gets_a_file_of_its_own(issuer: IssuerServer, tmp_path: Path
     }
 
 
+def test_a_file_that_is_the_only_source_of_keys_is_left_as_it_is(issuer: IssuerServer, tmp_path: Path) -> None:
+    (tmp_path / "jwks-urn.json").write_text("by hand")
+    entry = {"issuer": "urn:issuer:1", "audiences": ["a"], "tenants": "*", "jwks_file": "/opt/jwks-urn.json"}
+    given = variables(issuer, "/opt/jwks.json", TRUSTED_ISSUERS=json.dumps([entry]))
+
+    bundled = {one.issuer: one for one in bundle(given, layer=tmp_path)}
+
+    assert bundled["urn:issuer:1"].by_hand
+    assert not bundled[issuer.url].by_hand
+    assert (tmp_path / "jwks-urn.json").read_text() == "by hand"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -44,3 +44,8 @@ class IssuerPolicy(Record):
     allow_id_tokens: bool = False
     logout_url: str | None = None
     logout_redirect_param: str = "post_logout_redirect_uri"
+
+    @property
+    def is_known_by_file_only(self) -> bool:
+        """Whether `jwks_file` is the only source of its keys: nothing says where they could be fetched."""
+        return self.jwks_uri is None and self.discovery_url == ""

@@ -51,7 +51,7 @@ def jwks_loader(issuer: IssuerPolicy) -> LoadJwks:
     """
 
     def load(timeout: float) -> Mapping[str, object]:
-        if issuer.jwks_uri is None and issuer.discovery_url == "":
+        if issuer.is_known_by_file_only:
             return _key_set_in(issuer.jwks_file)
         # Imported here: with a bundled key set, a cold start fetches nothing.
         from tenantgate.tokens.discovery import endpoint, provider_directory, well_known_url  # noqa: PLC0415
