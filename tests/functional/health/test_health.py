@@ -1,5 +1,6 @@
 """Health as its callers see it: over uvicorn, with a real PostgreSQL and a Secrets Manager that can stop answering."""
 
+import base64
 import json
 import os
 import signal
@@ -41,7 +42,10 @@ class SecretsManager:
             def do_POST(self) -> None:
                 manager.asked += 1
                 manager.awake.wait(30)
-                members = {"OIDC_CLIENT_SECRET": "a", "COOKIE_SEALING_KEYS": "b"}
+                members = {
+                    "OIDC_CLIENT_SECRET": "a",
+                    "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
+                }
                 body = json.dumps({"SecretString": json.dumps(members)}).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/x-amz-json-1.1")

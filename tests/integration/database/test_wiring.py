@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -22,7 +23,7 @@ from tests.support.session_stores import TENANT
 
 VARIABLES = {
     "ENVIRONMENT": "test",
-    "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(bytes(32)).decode(),
+    "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(hashlib.sha256().digest()).decode(),
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import logging
 from collections.abc import Iterator, Mapping
@@ -17,7 +19,8 @@ from tenantgate.service_errors import SecretsUnavailable
 
 pytestmark = pytest.mark.anyio
 
-MEMBERS = {"OIDC_CLIENT_SECRET": "first-value", "COOKIE_SEALING_KEYS": "A" * 43}
+KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key").digest()).decode()
+MEMBERS = {"OIDC_CLIENT_SECRET": "first-value", "COOKIE_SEALING_KEYS": KEY}
 
 
 class Clock:
@@ -55,7 +58,7 @@ def clock() -> Clock:
 def store(client: CountingClient, clock: Clock, *, fall_back: bool = False) -> SecretStore:
     return SecretStore(
         secret_id="tenantgate",
-        environment={"OIDC_CLIENT_SECRET": "local-value", "COOKIE_SEALING_KEYS": "B" * 43},
+        environment={"OIDC_CLIENT_SECRET": "local-value", "COOKIE_SEALING_KEYS": KEY},
         client=lambda: client,
         fall_back_to_environment=fall_back,
         clock=clock,
@@ -141,6 +144,19 @@ async def test_a_bad_sealing_key_is_refused_without_being_repeated(clock: Clock)
     with pytest.raises(SecretsUnavailable) as caught:
         await secrets.sealer()
     assert "too-short" not in str(caught.value)
+
+
+@pytest.mark.parametrize("keys", ["too-short", "A" * 43, ",", " , "])
+async def test_an_unusable_sealing_key_makes_the_check_fail_and_says_what_to_do(clock: Clock, keys: str) -> None:
+    secrets = store(CountingClient(MEMBERS | {"COOKIE_SEALING_KEYS": keys}), clock)
+
+    health = await secrets.check()
+
+    assert health.status == "unavailable"
+    assert health.reason.startswith("COOKIE_SEALING_KEYS: ")
+    assert "os.urandom(32)" in health.reason
+    assert "A" * 43 not in health.reason
+    assert "too-short" not in health.reason
 
 
 async def test_invalidate_reads_anew_before_the_time(clock: Clock) -> None:

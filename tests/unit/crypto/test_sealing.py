@@ -2,6 +2,8 @@
 
 import base64
 import os
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -70,3 +72,58 @@ def test_a_key_of_another_length_is_refused_without_being_repeated(bad: str) -> 
     with pytest.raises(ValueError, match="32 random bytes") as caught:
         Sealer([bad])
     assert not bad or bad not in str(caught.value)
+
+
+def test_without_a_key_there_is_no_sealer() -> None:
+    with pytest.raises(ValueError, match="at least one sealing key is needed; make one with: python3 -c"):
+        Sealer([])
+
+
+GUESSABLE = {
+    "zeros": bytes(32),
+    "ones": b"\xff" * 32,
+    "one-byte": b"k" * 32,
+    "a-repeated-word": b"secret--" * 4,
+    "one-that-is-not-zero": bytes(31) + b"\x01",
+    "counted": bytes(range(32)),
+    "counted-down": bytes(range(131, 99, -1)),
+    "counted-by-seven": bytes(7 * number % 256 for number in range(32)),
+    "digits": b"01234567890123456789012345678901",
+    "hexadecimal-text": b"0123456789abcdef" * 2,
+}
+
+
+@pytest.mark.parametrize("guessable", GUESSABLE.values(), ids=GUESSABLE)
+@pytest.mark.parametrize("place", [0, 1])
+def test_a_key_that_anyone_could_guess_is_refused_with_what_to_do(guessable: bytes, place: int) -> None:
+    bad = base64.urlsafe_b64encode(guessable).decode()
+    keys = [NEW]
+    keys.insert(place, bad)
+
+    with pytest.raises(ValueError, match=f"key {place + 1} of 2: a sealing key must be random.*os.urandom") as caught:
+        Sealer(keys)
+    assert bad not in str(caught.value)
+    assert NEW not in str(caught.value)
+
+
+@pytest.mark.parametrize("typed", ["A" * 43, "0" * 43, "_" * 42 + "8", "changeme" * 5 + "cha", "12345678" * 5 + "124"])
+def test_a_key_that_was_typed_is_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match="a sealing key") as caught:
+        Sealer([typed])
+    assert typed not in str(caught.value)
+
+
+@given(st.binary(min_size=32, max_size=32))
+def test_random_bytes_are_a_key(key: bytes) -> None:
+    random = bytes(a ^ b for a, b in zip(key, os.urandom(32), strict=True))
+    assert Sealer([base64.urlsafe_b64encode(random).decode()])
+
+
+def test_the_documents_hold_no_key_that_works() -> None:
+    root = Path(__file__).parents[3]
+    documents = [root / name for name in ("README.md", ".env.example", "template.yaml", "samconfig.toml")]
+    for document in [*documents, *root.glob("docs/**/*.md"), *root.glob("examples/**/*.*")]:
+        for line in document.read_text(encoding="utf-8").splitlines():
+            for word in re.findall(r"[A-Za-z0-9_-]{43}=?", line) if "SEALING" in line else ():
+                with pytest.raises(ValueError, match="a sealing key"):
+                    Sealer([word])

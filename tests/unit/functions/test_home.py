@@ -1,6 +1,7 @@
 """`GET /` in a browser: who is signed in, by a real session service over a store in memory."""
 
 import base64
+import hashlib
 from collections.abc import Iterator
 
 import pytest
@@ -27,7 +28,9 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> SessionService:
-    service = SessionService(MemorySessionStore(), Sealer([base64.urlsafe_b64encode(b"k" * 32).decode()]))
+    service = SessionService(
+        MemorySessionStore(), Sealer([base64.urlsafe_b64encode(hashlib.sha256(b"k").digest()).decode()])
+    )
 
     async def made() -> SessionService:
         return service

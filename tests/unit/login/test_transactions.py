@@ -23,7 +23,7 @@ from tenantgate.login.transactions import (
 from tenantgate.service_errors import StateMismatch
 
 NOW = 1_800_000_000.0
-KEYS = [base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2)]
+KEYS = [base64.urlsafe_b64encode(hashlib.sha256(bytes([number])).digest()).decode() for number in (1, 2)]
 SEALER = Sealer(KEYS[:1])
 
 

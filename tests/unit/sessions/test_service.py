@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 NOW = 1_800_000_000
 TOKENS = SessionTokens(access_token="access-canary", id_token="id-canary", refresh_token="refresh-canary")
-KEY, NEW_KEY = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+KEY, NEW_KEY = (base64.urlsafe_b64encode(hashlib.sha256(bytes([number])).digest()).decode() for number in (1, 2))
 
 
 def principal(tenant_id: str = TENANT) -> Principal:

@@ -98,6 +98,10 @@ class SecretStore:
         missing = [name for name in SECRET_NAMES if not held.values.get(name)]
         if missing:
             return SecretsHealth("unavailable", f"no value for {', '.join(missing)}")
+        try:
+            _sealer(held.values["COOKIE_SEALING_KEYS"])
+        except SecretsUnavailable as unusable:
+            return SecretsHealth("unavailable", unusable.reason)
         return SecretsHealth("stale", held.failure) if held.failure else SecretsHealth("ok")
 
     def prepare(self) -> None:

@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import os
 from collections.abc import Sequence
+from itertools import pairwise
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -21,6 +22,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _VERSION = b"\x01"
 _KEY_BYTES, _KEY_ID_BYTES, _NONCE_BYTES = 32, 8, 12
 _HEADER_BYTES = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
+# Of 32 random bytes about 30 differ; fewer than this many, about once in 10^15 keys.
+_FEWEST_DIFFERENT_BYTES = 17
+_REMEDY = "make one with: python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
 
 
 class SealBroken(Exception):
@@ -30,14 +34,20 @@ class SealBroken(Exception):
 class Sealer:
     """Seals with the newest key and opens with any of them.
 
-    `keys`: newest first, each 32 bytes as unpadded or padded base64url. A bad key raises `ValueError` (which never
-    contains the key).
+    `keys`: newest first, each 32 random bytes as unpadded or padded base64url. A key of another form, or one that is
+    plainly not random, raises `ValueError`, which says which one it is and never repeats it.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
-            raise ValueError("at least one sealing key is needed")
-        self._keys = {self._key_id(key): key for key in map(decode_sealing_key, keys)}
+            raise ValueError(f"at least one sealing key is needed; {_REMEDY}")
+        self._keys: dict[bytes, bytes] = {}
+        for number, text in enumerate(keys, start=1):
+            try:
+                key = decode_sealing_key(text)
+            except ValueError as problem:
+                raise ValueError(f"key {number} of {len(keys)}: {problem}") from None
+            self._keys[self._key_id(key)] = key
         self._newest = next(iter(self._keys))
 
     def seal(self, plaintext: bytes, *, purpose: str, context: bytes = b"") -> str:
@@ -84,5 +94,13 @@ def decode_sealing_key(text: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if len(key) != _KEY_BYTES:
-        raise ValueError("a sealing key is 32 random bytes, written as base64url")
+        raise ValueError(f"a sealing key is 32 random bytes, written as base64url; {_REMEDY}")
+    if _is_guessable(key):
+        raise ValueError(f"a sealing key must be random, and this one isn't; {_REMEDY}")
     return key
+
+
+def _is_guessable(key: bytes) -> bool:
+    """Zeros, a repeated or counted pattern: what people write where a key is asked for, and attackers try first."""
+    steps = {(after - before) % 256 for before, after in pairwise(key)}
+    return len(set(key)) < _FEWEST_DIFFERENT_BYTES or len(steps) == 1
