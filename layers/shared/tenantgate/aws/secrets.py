@@ -139,7 +139,7 @@ class SecretStore:
             return _Held(self._read(self._secret_id), read_again_at=self._clock() + REFRESH_SECONDS)
         except Exception as error:  # noqa: BLE001  (whatever boto3 raises: what is in memory goes on serving)
             failure, values = Word(type(error).__name__), self._held.values
-            logger.warning("Secrets Manager can't be read", extra={"context": {"error": failure}})
+            logger.warning("Secrets Manager can't be read", extra={"context": {"error": Word(failure)}})
             if not values and self._fall_back:
                 values = self._from_environment()
             return _Held(values, failure, self._clock() + RETRY_AFTER_SECONDS)
