@@ -28,6 +28,9 @@ def _judge(policy: TokenPolicy, local: bool) -> None:
         raise Finding("a pair with an issuer that isn't trusted")
     if not policy.issuers:
         raise Finding("a policy without an issuer")
+    # A pattern that backtracks without end shows as a time-out.
+    for tenant in ("a" * 127 + "!", "a-" * 63 + "!", "0" * 127 + "\n"):
+        policy.tenant_id_pattern.fullmatch(tenant)
 
 
 def _prepare() -> Try:
@@ -59,7 +62,10 @@ def _seeds() -> list[bytes]:
             "algorithms": ["RS256"],
             "token_types": ["at+jwt", ""],
             "token_use": ["access"],
-            "claims": {"user_id": "sub", "tenant": ["org.id"], "scope": ["scp"]},
+            "claims": {"user_id": "sub", "tenant": ["org.id"], "scope": ["scp"], "roles": ["realm_access.roles"]},
+            "scopes": ["orders:read"],
+            "roles": "*",
+            "client_ids": ["spa"],
             "jwks_uri": "https://a.example.test/keys?appid=1",
             "allow_id_tokens": False,
         }
@@ -69,13 +75,14 @@ def _seeds() -> list[bytes]:
         first.encode(),
         f"TRUSTED_ISSUERS={json.dumps(trusted)}\nENVIRONMENT=production".encode(),
         (first + "JWT_TENANT_CLAIM_NAME=tenant_id,https://a/b,org.id\nTENANT_ID_PATTERN=org-{uuid}").encode(),
-        (first + "TENANT_ID_PATTERN=^[a-z]{3,9}(?:-x)?$\nJWT_LEEWAY_SECONDS=0\nJWT_MAX_LIFETIME_MINUTES=90").encode(),
+        (first + "TENANT_ID_PATTERN=^[a-z]{3,9}(?:-x)?$\nJWT_ROLES_CLAIM_NAME=a.b,c\nJWT_LEEWAY_SECONDS=0").encode(),
         b"ENVIRONMENT=development\nOIDC_ISSUER_URL=http://127.0.0.1:3000/idp\nOIDC_CLIENT_ID=me\nOIDC_JWKS_FILE=/x",
         (
             first + "OIDC_DISCOVERY_URL=https://b.example.test/d?p=1\nOIDC_ACCESS_TOKEN_ISSUER=https://a.example.test/x"
         ).encode(),
         (first + "OIDC_LOGOUT_URL=https://b.example.test/logout\nOIDC_LOGOUT_REDIRECT_PARAM=logout_uri").encode(),
         b'TRUSTED_ISSUERS=[{"issuer":"urn:x","audiences":["a"],"tenants":"*","jwks_file":"/k"}]',
+        (first + "TENANT_ID_PATTERN=^(?:[a-z]+-)*(?=a|(b))[^0-9]{2,}?(?(1)x|y)\\\\w$").encode(),
         (first + "JWKS_CACHE_TTL_SECONDS=60\nJWKS_MAX_AGE_SECONDS=59").encode(),
     ]
 

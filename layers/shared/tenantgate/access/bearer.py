@@ -46,7 +46,7 @@ class BearerCredential:
         """Raises what `TokenVerifier.verify` and `TenantExtractor.tenant_of` raise."""
         verified = self._verifier.verify(token, fetch=fetch)
         issuer, claims = verified.issuer, verified.claims
-        _, subject, _, expires_at, scopes, _, _ = verified
         tenant_id = self._tenants.tenant_of(claims)
         roles, claims = self._roles.read(claims, issuer=issuer, tenant_id=tenant_id)
+        _, subject, _, expires_at, scopes, _, _ = verified
         return tuple.__new__(Principal, (subject, tenant_id, issuer, scopes, expires_at, "bearer", claims, roles))

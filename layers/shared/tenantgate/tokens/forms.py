@@ -117,22 +117,37 @@ def parse_tenant_id_pattern(text: str) -> re.Pattern[str]:
     """`TENANT_ID_PATTERN` as a regular expression to be used with `fullmatch`.
 
     Either literal text with the placeholders `{uuid}`, `{slug}` and `{digits}`, or, when it starts with `^` and ends
-    with `$`, a regular expression. UUIDs and slugs are lower-case alone: a tenant has one spelling.
+    with `$`, a regular expression, whose classes mean ASCII. UUIDs and slugs are lower-case alone: a tenant has one
+    spelling.
     """
     pattern = text.strip()
     if pattern.startswith("^") and pattern.endswith("$") and len(pattern) > 2:
-        try:
-            return re.compile(pattern[1:-1], re.ASCII)
-        except (re.error, OverflowError, RecursionError):
-            pass
-    else:
-        expression, literal = re.escape(pattern), pattern
-        for placeholder, meaning in _PLACEHOLDERS.items():
-            expression = expression.replace(re.escape(placeholder), meaning)
-            literal = literal.replace(placeholder, "")
-        if literal != pattern and not set("{}") & set(literal):
-            return re.compile(expression, re.ASCII)
+        return _tenant_id_expression(pattern[1:-1])
+    expression, literal = re.escape(pattern), pattern
+    for placeholder, meaning in _PLACEHOLDERS.items():
+        expression = expression.replace(re.escape(placeholder), meaning)
+        literal = literal.replace(placeholder, "")
+    if literal != pattern and not set("{}") & set(literal):
+        return re.compile(expression, re.ASCII)
     raise ValueError("text with {uuid}, {slug} or {digits} in it, such as org-{uuid}, or a regular expression ^...$")
+
+
+def _tenant_id_expression(expression: str) -> re.Pattern[str]:
+    # Imported here: most patterns are placeholders, and the authorizer's cold start pays for imports.
+    from tenantgate.tokens.pattern_cost import MOST_WAYS, ways  # noqa: PLC0415
+
+    try:
+        too_slow = len(expression) > 512 or ways(expression) > MOST_WAYS
+        compiled = re.compile(expression, re.ASCII)
+    except (re.error, OverflowError, RecursionError):
+        raise ValueError("a regular expression ^...$ that Python's `re` can read") from None
+    if too_slow:
+        # What a token claims must not keep the authorizer busy: `(a+)+` needs years for 128 characters.
+        raise ValueError(
+            "a regular expression ^...$ of at most 512 characters in which the next character settles how often a "
+            "repetition within another one goes on: ^[a-z]+(?:-[a-z]+)*$, not ^(?:[a-z]+-?)+$"
+        )
+    return compiled
 
 
 def is_plain_text(value: object) -> bool:

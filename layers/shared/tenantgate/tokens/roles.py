@@ -9,6 +9,9 @@ from tenantgate.tokens.issuers import SCOPE_CLAIMS, IssuerPolicy
 
 _NONE: frozenset[str] = frozenset()
 
+type _Reading = tuple[tuple[str, ...], frozenset[str] | None, frozenset[str] | None]
+"""Where roles are, those that may be given, and the claims that are withheld; None for all and for none."""
+
 
 class RoleReader:
     """Reads roles, the union of all claims named for them, and keeps those on the issuer's allow-list.
@@ -17,7 +20,7 @@ class RoleReader:
     """
 
     def __init__(self, names: tuple[str, ...], issuers: tuple[IssuerPolicy, ...]) -> None:
-        self._of = {policy.issuer: _Reading(policy, names) for policy in issuers}
+        self._of = {policy.issuer: _reading(policy, names) for policy in issuers}
 
     def read(self, claims: Claims, *, issuer: str, tenant_id: str) -> tuple[frozenset[str], Claims]:
         """The roles in a verified token of this issuer and tenant, and the claims that others may see.
@@ -25,28 +28,26 @@ class RoleReader:
         A claim of another form gives no role. From an issuer with an allow-list, the claims that hold scopes and roles
         are withheld: what the list dropped must not be read from them after all.
         """
-        reading = self._of[issuer]
+        names, allowed, withheld = self._of[issuer]
         found = _NONE
-        for name in reading.names:
-            value = find(claims, name)
+        for name in names:
+            value = claims.get(name)
+            if value is None and "." in name:
+                value = find(claims, name)
             if value is not None:
                 found = found.union(_roles(value, tenant_id))
-        if reading.allowed is not None:
-            found &= reading.allowed
-        if reading.withheld is not None:
-            claims = {name: value for name, value in claims.items() if name not in reading.withheld}
+        if allowed is not None:
+            found &= allowed
+        if withheld is not None:
+            claims = {name: value for name, value in claims.items() if name not in withheld}
         return found, claims
 
 
-class _Reading:
-    __slots__ = ("allowed", "names", "withheld")
-
-    def __init__(self, policy: IssuerPolicy, names: tuple[str, ...]) -> None:
-        self.names = policy.role_claims or names
-        self.allowed = policy.roles
-        self.withheld: frozenset[str] | None = None
-        if policy.roles is not None or policy.scopes is not None:
-            self.withheld = _heads((*names, *self.names, *policy.scope_claims, *SCOPE_CLAIMS))
+def _reading(policy: IssuerPolicy, names: tuple[str, ...]) -> _Reading:
+    own = policy.role_claims or names
+    if policy.roles is None and policy.scopes is None:
+        return own, None, None
+    return own, policy.roles, _heads((*names, *own, *policy.scope_claims, *SCOPE_CLAIMS))
 
 
 def _heads(names: tuple[str, ...]) -> frozenset[str]:

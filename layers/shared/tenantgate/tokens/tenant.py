@@ -35,7 +35,9 @@ class TenantExtractor:
         issuer = claims.get("iss")
         names = self._names_of.get(issuer, self._names) if isinstance(issuer, str) else self._names
         for name in names:
-            value = find(claims, name)
+            value = claims.get(name)
+            if value is None and "." in name:
+                value = find(claims, name)
             if value is not None:
                 return self._accepted(value, name, issuer)
         raise TenantMissing("no tenant claim", expected=list(names))
