@@ -68,7 +68,7 @@ def plainly(token: str) -> tuple[str, Claims]:
     if (members, plain) == (header, claims):
         return token, claims
     signing_input, _, signature = token.rpartition(".")
-    name, alg = _kid_of(issuer, header), header["alg"]
+    name, alg = _kid_of(issuer, members), str(members["alg"])
     key = jwt.PyJWK(issuer.good_jwks[name], algorithm=alg)
     if not key.Algorithm.verify(signing_input.encode(), key.key, base64.urlsafe_b64decode(signature + "==")):
         raise ValueError("signature doesn't verify")

@@ -2,7 +2,8 @@
 
 Each difference is named here, and no other is forgiven. The product follows RFC 7515 and RFC 7519 where these libraries
 are stricter: hints at keys are ignored whatever their form, `null` members count as absent, times may have fractions
-(the libraries differ on them), and an empty `typ` or `jti` says as much as none.
+(the libraries differ on them), an empty `typ` or `jti` says as much as none, and `Ed25519` is `EdDSA` with that curve
+(RFC 9864 §2.2), which they know by the older name only.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _CLAIMS = frozenset(
 
 
 def plain_header(header: Mapping[str, object]) -> Members:
-    """Without hints, and without members that are null or, where it means nothing, empty."""
-    return {
+    """Without hints and null members (an empty `typ` is one as well), and with the older name of the algorithm."""
+    plain = {
         name: value
         for name, value in header.items()
         if name not in _HINTS
@@ -30,6 +31,7 @@ def plain_header(header: Mapping[str, object]) -> Members:
         # A content type that isn't a token's.
         and name != "cty"
     }
+    return plain | {"alg": "EdDSA"} if plain.get("alg") == "Ed25519" else plain
 
 
 def plain_claims(claims: Mapping[str, object]) -> Members:

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from tenantgate.errors import AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004
 from tenantgate.service_errors import SYS_010
 from tenantgate.web.dependencies import CurrentPrincipal
-from tenantgate.web.models import StrictModel
+from tenantgate.web.models import StrictModel, UserId
 from tenantgate.web.openapi import NEEDS_TOKEN
 from tenantgate.web.responses import error_responses
 
@@ -17,7 +17,7 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
 
 class MeResponse(StrictModel):
-    user_id: str
+    user_id: UserId
     tenant_id: str
     issuer: str
     scopes: list[str]

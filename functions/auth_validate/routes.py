@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from tenantgate.errors import AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004
 from tenantgate.service_errors import SYS_010
 from tenantgate.web.dependencies import VerifiedPrincipal
-from tenantgate.web.models import StrictModel
+from tenantgate.web.models import StrictModel, UserId
 from tenantgate.web.openapi import NEEDS_TOKEN
 from tenantgate.web.responses import error_responses
 
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
 class ValidateResponse(StrictModel):
     valid: Literal[True] = True
-    user_id: str
+    user_id: UserId
     tenant_id: str
     expires_at: int
 

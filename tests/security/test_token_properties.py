@@ -74,7 +74,7 @@ def _plainly(token: str) -> str:
     members, plain = plain_header(head), plain_claims(claims)
     if (members, plain) == (head, claims):
         return token
-    alg = head["alg"]
+    alg = str(members["alg"])
     kid = head.get("kid") or ALGORITHM_KEYS[alg]
     public = private_key(kid).public_key()
     assert jwt.get_algorithm_by_name(alg).verify(signing_input.encode(), public, urlsafe_b64decode(signature + "=="))

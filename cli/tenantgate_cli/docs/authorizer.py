@@ -95,6 +95,46 @@ AppSync API is `{appsync}`. Of AppSync only GraphQL APIs are supported: requests
 `EVENT_SUBSCRIBE`, `EVENT_PUBLISH`) are denied with a log line that says so, because a subscription to `/news/*` takes
 every channel below, which no rule for one path decides on.
 
+## Which tokens count as access tokens
+
+An ID token is no bearer token, and one that an issuer hands out on a refresh has no `nonce` to know it by. Where the
+audience of a token is a client (`OIDC_CLIENT_ID`, an entry's `client_ids`, or the token's own `azp`, `client_id`,
+`cid` or `appid`), the token must therefore say that it is an access token (RFC 8725 §3.12), by one of:
+
+- the header's `typ`: `at+jwt` (RFC 9068);
+- the claim `scope` or `scp` with at least one scope;
+- the claim `token_use` with an accepted value (Cognito's `access`);
+- the claim `typ` with the value `Bearer` (Keycloak).
+
+Otherwise it is refused with `wrong_token_type`. The remedy is one of these claims, or an audience of the API's own in
+`OIDC_AUDIENCE`. A token with `nonce`, `at_hash`, `c_hash`, `s_hash` or `events` is refused whatever else it says. The
+exception for ID tokens is `allow_id_tokens` in an issuer's entry, and has to be written out.
+
+## How claims are read
+
+Tenant, user, scopes and roles are read in the same way, from the claims that `JWT_TENANT_CLAIM_NAME`,
+`JWT_ROLES_CLAIM_NAME` and an issuer's `claims` name:
+
+| written | reads |
+|---|---|
+| `org_id` | the claim of exactly this name; it wins over any path |
+| `realm_access.roles` | `roles` within the object `realm_access` |
+| `https://example.com/claims.roles` | `roles` within the claim `https://example.com/claims` |
+| `organization` | the name of the only organization: a text, a list of one, or an object of one (Keycloak) |
+| `organization.*.id` | `id` within the only member of `organization` |
+
+A tenant or a user may be a text, a whole number (42 is the tenant `42`) or a list of exactly one. Two tenants, a
+boolean, a fraction or any other form is refused (`tenant_malformed`). A role claim holds one role or a list of them; in
+an object of objects the names are the roles (Zitadel). Zitadel lists beside each role the organizations that gave it:
+where there are any, the role counts only if the token's tenant is one of them, by id or by domain. `null` counts as
+absent.
+
+## What an issuer may give
+
+An entry in `TRUSTED_ISSUERS` that is bound to tenants gives no scopes and no roles unless its `scopes` and `roles` list
+them (`"*"`: all). What is beyond is dropped, and the token is still good for what is left. The login issuer, and an
+entry with `"tenants": "*"`, may give all unless its lists say less.
+
 ## What the client is told
 
 {matrix}
@@ -119,7 +159,9 @@ the log: right without a cache; with one it may close other routes, and opens no
 
 Strings and numbers alone, because a REST API answers 500 to anything else: `user_id`, `tenant_id`, `issuer`, `scopes`
 (joined by blanks), `expires_at` (epoch seconds), `auth_method`, `request_id`. A caller without a credential on a
-public route has `request_id` alone. REST and WebSocket: `requestContext.authorizer.<name>`; HTTP API:
+public route has `request_id` alone. `user_id` is unique only together with `issuer`: two issuers may use the same one.
+`principalId`, in policies, is both in one text, `<issuer>#<user_id>` (`%` and `#` in the issuer are percent-encoded).
+REST and WebSocket: `requestContext.authorizer.<name>`; HTTP API:
 `requestContext.authorizer` (1.0) or `requestContext.authorizer.lambda` (2.0); AppSync:
 `$ctx.identity.resolverContext.<name>`.
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+UserId = Annotated[str, Field(description="The user's id, unique only together with the token's issuer.")]
 
 
 class StrictModel(BaseModel):
