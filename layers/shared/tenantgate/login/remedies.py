@@ -51,7 +51,8 @@ ACCESS_TOKEN: dict[type[TokenError], str] = {
     "OIDC_SCOPES or OIDC_RESOURCE).",
     WrongTokenType: "The token in place of the access token is of another kind (an ID token, say). Have the provider "
     "issue an access token for this API; `token_types` and `token_use` of the issuer's entry in TRUSTED_ISSUERS say "
-    "which kinds are accepted.",
+    "which kinds are accepted. One for the client OIDC_CLIENT_ID must say that it is an access token (the header's typ "
+    "`at+jwt`, or a scope); one for an audience of this API, named in OIDC_AUDIENCE, need not.",
     MissingClaim: "The access token lacks the claim {claim}. Have the provider add it, or name another claim in the "
     "issuer's entry in TRUSTED_ISSUERS (`audience_claims`, `claims`).",
     InvalidClaim: "The access token's claim {claim} has a form that isn't accepted. Change it at the provider, or name "
