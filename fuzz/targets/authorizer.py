@@ -84,7 +84,7 @@ def _only_public(answer: Mapping[str, object]) -> bool:
 
 def _context(answer: Mapping[str, object]) -> Mapping[str, object]:
     context = answer.get("context", answer.get("resolverContext"))
-    if not isinstance(context, dict) or not all(type(value) in (str, int, bool) for value in context.values()):
+    if not isinstance(context, dict) or not all(isinstance(value, str | int) for value in context.values()):
         raise Finding("a context that no integration takes")
     return context
 
