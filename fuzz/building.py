@@ -86,7 +86,7 @@ class Bases:
 
     def __init__(self, rng: Random) -> None:
         self.every = every = tuple(_bases(rng))
-        self._quick = tuple(base for base in every if base.alg in ("ES256", "EdDSA"))
+        self._quick = tuple(base for base in every if base.alg in ("ES256", "EdDSA", "Ed25519"))
         self._rsa = tuple(base for base in every if base.alg[0] in "RP")
         self._slow = tuple(base for base in every if base.alg in ("ES384", "ES512"))
 

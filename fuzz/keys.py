@@ -19,8 +19,11 @@ type Jwk = dict[str, object]
 type Sign = Callable[[bytes], bytes]
 
 CURVES: dict[str, ec.EllipticCurve] = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p521": ec.SECP521R1()}
-KIND_OF_ALGORITHM = {"ES256": "p256", "ES384": "p384", "ES512": "p521", "EdDSA": "ed25519"} | dict.fromkeys(
-    ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "rsa"
+KIND_OF_ALGORITHM = (
+    {"ES256": "p256", "ES384": "p384", "ES512": "p521"}
+    # Two names of one algorithm (RFC 8037, RFC 9864).
+    | {"EdDSA": "ed25519", "Ed25519": "ed25519"}
+    | dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "rsa")
 )
 _HASHES: dict[str, hashes.HashAlgorithm] = {"256": hashes.SHA256(), "384": hashes.SHA384(), "512": hashes.SHA512()}
 _SMALL_PRIMES = math.prod(n for n in range(3, 2000, 2) if all(n % d for d in range(3, math.isqrt(n) + 1, 2)))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from fuzz.building import Base, Case, b64, joined, json_bytes, pick, with_signature
 from fuzz.keys import CURVES, KIND_OF_ALGORITHM, hmac_signer, jwk, private_key, public_spellings, signer
 from fuzz.mutate_members import mutate_claims
-from fuzz.world import FIRST, SECOND
+from fuzz.world import BEYOND_THE_BOUND, FIRST, SECOND, good_claims
 from tenantgate.tokens.compact import decode_base64url
 
 _ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -74,6 +74,19 @@ def distrusted_key(rng: Random, base: Base) -> Case:
     return Case(with_signature(signing_input, name, alg if not name.startswith("ed") else "EdDSA"))
 
 
+def same_kid(rng: Random, base: Base) -> Case:
+    """Under a `kid` of several keys: signed by one of them, by one more than are tried, or by any other key."""
+    kid = pick(rng, list(FIRST.shared))
+    alg = pick(rng, ("ES256", "EdDSA", "Ed25519"))
+    own, kind = FIRST.names_of(kid, alg), KIND_OF_ALGORITHM[alg]
+    others = [f"{kind}-foreign", f"{kind}-1", *([BEYOND_THE_BOUND] if kind == "p256" else [])]
+    is_own = bool(own) and rng.random() < 0.6
+    header = json_bytes({"alg": alg, "kid": kid, "typ": "at+jwt"})
+    signing_input = joined(header, json_bytes(good_claims(FIRST, jti=f"{rng.random()}")))
+    whole = with_signature(signing_input, pick(rng, own if is_own else others), alg)
+    return Case(whole, signing_input if is_own else None, must_pass=is_own)
+
+
 @cache
 def _secrets() -> tuple[bytes, ...]:
     spellings = [spelling for name in FIRST.keys.values() for spelling in public_spellings(name)]
@@ -107,7 +120,8 @@ def another_algorithm(rng: Random, base: Base) -> Case:
     key = base.issuer.keys[really]
     whole = with_signature(signing_input, key, really)
     # By chance it may be what it says.
-    return Case(whole, signing_input if (said, kid) == (really, key) else None)
+    same = KIND_OF_ALGORITHM[said] == KIND_OF_ALGORITHM[really] and kid == key
+    return Case(whole, signing_input if same else None)
 
 
 def other_bytes_signed(rng: Random, base: Base) -> Case:
@@ -158,7 +172,7 @@ def _special(rng: Random, signature: bytes, alg: str) -> bytes:
     half = size // 2
     ff, one = b"\xff" * size, (1).to_bytes(half)
     halves = [bytes(half), one, signature[:half], signature[half:], b"\xff" * half]
-    if alg[0] == "E" and alg != "EdDSA":
+    if KIND_OF_ALGORITHM[alg] in CURVES:
         order = CURVES[KIND_OF_ALGORITHM[alg]].group_order
         halves += [order.to_bytes(half), (order - 1).to_bytes(half)]
     return pick(rng, (bytes(size), ff, one.rjust(size, b"\x00"), pick(rng, halves) + pick(rng, halves)))
@@ -167,10 +181,10 @@ def _special(rng: Random, signature: bytes, alg: str) -> bytes:
 def _arithmetic(rng: Random, signature: bytes, alg: str) -> bytes:
     """Another number that means the same to who doesn't check its range; n - s of ECDSA is truly as good."""
     half = len(signature) // 2
-    if alg == "EdDSA":
+    if KIND_OF_ALGORITHM[alg] == "ed25519":
         s = int.from_bytes(signature[half:], "little") + _ED25519_ORDER * pick(rng, (1, 2, 7))
         return signature[:half] + (s % 2**256).to_bytes(32, "little")
-    if alg[0] == "E":
+    if KIND_OF_ALGORITHM[alg] in CURVES:
         order = int(CURVES[KIND_OF_ALGORITHM[alg]].group_order)
         r, s = int.from_bytes(signature[:half]), int.from_bytes(signature[half:])
         pairs = ((r, order - s), (order - r, s), (r + order, s), (r, s + order), (s, r))

@@ -44,6 +44,7 @@ class Mutation:
             Mutator("HMAC confusion", 5, mutate_signatures.hmac_confusion),
             Mutator("foreign key", 2, mutate_signatures.foreign_key, signs=True),
             Mutator("distrusted key", 2, mutate_signatures.distrusted_key, signs=True),
+            Mutator("same kid", 2, mutate_signatures.same_kid, signs=True),
             Mutator("another algorithm", 2, mutate_signatures.another_algorithm, signs=True),
             Mutator("other bytes signed", 1, mutate_signatures.other_bytes_signed, signs=True),
             Mutator("header signed anew", 3, mutate_members.header_signed_anew, signs=True),

@@ -9,6 +9,7 @@ import base64
 import json
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import jwt
@@ -49,12 +50,24 @@ def header_of(token: str) -> dict[str, Any]:
     return _unverified(token)[0]
 
 
-def _kid_of(issuer: Issuer, header: dict[str, Any]) -> str:
-    """The header's `kid`; without one, that of the only key that is of the algorithm's kind."""
+# PyJWT knows Ed25519 only by its older name (RFC 8037): its own verification, under either one.
+_PYJWT_NAMES = {"Ed25519": "EdDSA"}
+
+
+def _names_of(issuer: Issuer, header: dict[str, Any]) -> list[str]:
+    """The keys to try: those of the header's `kid`; without one, the only key that is of the algorithm's kind."""
+    alg = header["alg"]
     if header.get("kid") is not None:
-        return str(header["kid"])
-    (only,) = {name for name in issuer.keys.values() if name.startswith(f"{KIND_OF_ALGORITHM[header['alg']]}-")}
-    return only
+        return issuer.names_of(str(header["kid"]), alg)
+    (only,) = {name for name in issuer.keys.values() if name.startswith(f"{KIND_OF_ALGORITHM[alg]}-")}
+    return [only]
+
+
+def _pyjwt_key(issuer: Issuer, name: str, alg: str) -> jwt.PyJWK:
+    key = jwt.PyJWK(issuer.good_jwks[name], algorithm=_PYJWT_NAMES.get(alg, alg))
+    # It is bound to the one name that the token's header must then have.
+    key.algorithm_name = alg
+    return key
 
 
 def plainly(token: str) -> tuple[str, Claims]:
@@ -68,33 +81,49 @@ def plainly(token: str) -> tuple[str, Claims]:
     if (members, plain) == (header, claims):
         return token, claims
     signing_input, _, signature = token.rpartition(".")
-    name, alg = _kid_of(issuer, members), str(members["alg"])
-    key = jwt.PyJWK(issuer.good_jwks[name], algorithm=alg)
-    if not key.Algorithm.verify(signing_input.encode(), key.key, base64.urlsafe_b64decode(signature + "==")):
-        raise ValueError("signature doesn't verify")
-    return with_signature(joined(json_bytes(members), json_bytes(plain)), name, alg), plain
+    alg, raw = str(members["alg"]), base64.urlsafe_b64decode(signature + "==")
+    for name in _names_of(issuer, members):
+        key = _pyjwt_key(issuer, name, alg)
+        if key.Algorithm.verify(signing_input.encode(), key.key, raw):
+            return with_signature(joined(json_bytes(members), json_bytes(plain)), name, alg), plain
+    raise ValueError("signature doesn't verify")
 
 
 def pyjwt() -> Oracle:
     decoder = _AtOurTime({"require": _REQUIRED, "enforce_minimum_key_length": True})
-    # PyJWT binds a PyJWK to one algorithm.
     keys = {
-        (issuer.url, name, alg): jwt.PyJWK(issuer.good_jwks[name], algorithm=alg)
+        (issuer.url, name, alg): _pyjwt_key(issuer, name, alg)
         for issuer in ISSUERS.values()
-        for alg, name in issuer.keys.items()
+        for alg in issuer.keys
+        for name in issuer.good_jwks
+        if name.startswith(f"{KIND_OF_ALGORITHM[alg]}-")
     }
 
-    def decode(token: str) -> Claims | None:
+    def decode(token: str, issuer: Issuer, name: str, alg: str) -> Claims:
+        key = keys[issuer.url, name, alg]
+        return decoder.decode(
+            token, key, algorithms=[*issuer.keys], audience=issuer.audience, issuer=issuer.url, leeway=LEEWAY
+        )
+
+    return _by_any_key(decode)
+
+
+def _by_any_key(decode: Callable[[str, Issuer, str, str], Claims]) -> Oracle:
+    """`decode(token, issuer, key's name, algorithm)` with each key that the token may be signed with."""
+
+    def oracle(token: str) -> Claims | None:
         try:
             header, issuer = _unverified(token)
-            key = keys[issuer.url, _kid_of(issuer, header), header["alg"]]
-            return decoder.decode(
-                token, key, algorithms=[*issuer.keys], audience=issuer.audience, issuer=issuer.url, leeway=LEEWAY
-            )
+            names, alg = _names_of(issuer, header), header["alg"]
         except Exception:  # noqa: BLE001 - whatever it is, the token is refused
             return None
+        for name in names:
+            # Whatever it raises, the token is refused.
+            with suppress(Exception):
+                return decode(token, issuer, name, alg)
+        return None
 
-    return decode
+    return oracle
 
 
 def _registry(algorithms: list[str]) -> joserfc_jws.JWSRegistry:
@@ -124,16 +153,11 @@ def joserfc() -> Oracle:
         for issuer in ISSUERS.values()
     }
 
-    def decode(token: str) -> Claims | None:
-        try:
-            header, issuer = _unverified(token)
-            key = keys[issuer.url, _kid_of(issuer, header)]
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of EdDSA, the older name of Ed25519 (RFC 9864)
-                claims = joserfc_jwt.decode(token, key, registry=registries[issuer.url]).claims
-            rules[issuer.url].validate(claims)
-        except Exception:  # noqa: BLE001 - whatever it is, the token is refused
-            return None
+    def decode(token: str, issuer: Issuer, name: str, _: str) -> Claims:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of EdDSA, the older name of Ed25519 (RFC 9864)
+            claims = joserfc_jwt.decode(token, keys[issuer.url, name], registry=registries[issuer.url]).claims
+        rules[issuer.url].validate(claims)
         return claims
 
-    return decode
+    return _by_any_key(decode)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from fuzz.keys import KIND_OF_ALGORITHM, Jwk, jwk
 from tenantgate.access.bearer import BearerCredential
 from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache, Timings
-from tenantgate.tokens.keys import KeySet
+from tenantgate.tokens.keys import MAX_SAME_KID, KeySet
 from tenantgate.tokens.policy import TokenPolicy, token_policy
 from tenantgate.tokens.verifier import TokenVerifier
 
@@ -24,19 +25,37 @@ OTHER_TENANT = "org-0192f5a8-7c1e-7d3a-9b52-ffffffffffff"
 
 
 class Issuer(NamedTuple):
-    """`keys` names the signing key of each algorithm that is allowed; `published` is the whole JWK set."""
+    """`keys` names the signing key of each algorithm that is allowed; `published` is the whole JWK set.
+
+    `shared` has the names of the keys behind a `kid` that several keys bear, those that are tried only.
+    """
 
     url: str
     audience: str
     tenant: str
     keys: Mapping[str, str]
     published: tuple[Jwk, ...]
+    shared: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     @property
     def good_jwks(self) -> dict[str, Jwk]:
-        """The JWKs that may verify something, by `kid`."""
-        return {name: key for key in self.published if (name := str(key["kid"])) in set(self.keys.values())}
+        """The JWKs that may verify something, by the key's name, which is its `kid` unless that is shared."""
+        own = {name: key for key in self.published if (name := str(key["kid"])) in set(self.keys.values())}
+        return own | {name: jwk(name) for names in self.shared.values() for name in names}
 
+    def names_of(self, kid: str, alg: str) -> list[str]:
+        """The keys that a token of this `kid` and `alg` may be signed with."""
+        kind = f"{KIND_OF_ALGORITHM[alg]}-"
+        return [name for name in self.shared.get(kid, (kid,)) if name.startswith(kind)]
+
+
+# Two keys of one kind, two of different kinds, and one more than are tried.
+_SHARED = {
+    "ed25519-same": ("ed25519-s1", "ed25519-s2"),
+    "mixed-same": ("p256-m1", "ed25519-m2"),
+    "p256-many": tuple(f"p256-s{number}" for number in range(1, MAX_SAME_KID + 1)),
+}
+BEYOND_THE_BOUND = "p256-s9"
 
 _FIRST_KEYS = {alg: f"{kind}-1" for alg, kind in KIND_OF_ALGORITHM.items()}
 FIRST = Issuer(
@@ -60,15 +79,19 @@ FIRST = Issuer(
         jwk("ed25519-foreign", kid="ed25519-one", x="AQ" + "A" * 41),
         {"kty": "oct", "kid": "oct-1", "k": "MDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA", "alg": "HS256"},
         {**jwk("rsa-1"), "kid": "rsa-exponent-one", "e": "AQ"},
+        *(jwk(name, kid=kid) | {"alg": None, "x5c": ""} for kid, names in _SHARED.items() for name in names),
+        jwk(BEYOND_THE_BOUND, kid="p256-many"),
+        jwk("ed25519-foreign", kid="ed25519-same", use="enc"),
     ),
+    _SHARED,
 )
-_SECOND_KEYS = {"ES256": "p256-2", "EdDSA": "ed25519-2"}
+_SECOND_KEYS = {"ES256": "p256-2", "EdDSA": "ed25519-2", "Ed25519": "ed25519-2"}
 SECOND = Issuer(
     "https://second.example.test",
     "second-api",
     OTHER_TENANT,
     _SECOND_KEYS,
-    tuple(jwk(name) for name in _SECOND_KEYS.values()),
+    tuple(jwk(name) for name in dict.fromkeys(_SECOND_KEYS.values())),
 )
 # The scopes and roles that the second issuer may give, and the claims that may hold others.
 SECOND_MAY_GIVE = frozenset({"a", "orders:read"})
@@ -86,7 +109,8 @@ def policy() -> TokenPolicy:
         # Its audience is one of its clients, so that its ID tokens are for this audience too.
         "client_ids": [SECOND.audience],
         "claims": {"roles": ["roles", "groups", "realm_access.roles"], "tenant": ["tenant_id", "organization"]},
-        "algorithms": [*SECOND.keys],
+        # `EdDSA` includes the other name of the same algorithm.
+        "algorithms": [alg for alg in SECOND.keys if alg != "Ed25519"],
     }
     return token_policy(
         {

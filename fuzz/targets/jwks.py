@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import jwt
 from cryptography.exceptions import InvalidSignature
@@ -16,6 +17,8 @@ from tenantgate.tokens.compact import json_object
 from tenantgate.tokens.keys import Check, KeySet
 
 _KTY = {"rsa": "RSA", "ed25519": "OKP"}
+# PyJWT knows Ed25519 only by its older name (RFC 8037).
+_PYJWT_NAMES = {"Ed25519": "EdDSA"}
 
 
 def _check_key(check: Check, entries: list[dict[str, object]], kid: str | None, alg: str) -> None:
@@ -31,9 +34,27 @@ def _check_key(check: Check, entries: list[dict[str, object]], kid: str | None, 
         raise Finding(f"a key for {alg} that PyJWT can't read")
 
 
+def _check_empty_members(document: Mapping[str, object], keys: KeySet) -> None:
+    """Members that are null or an empty text mean what their absence means."""
+    for value in (None, ""):
+        filled = [{**dict.fromkeys(_OPTIONAL, value), **entry} for entry in _objects(document)]
+        try:
+            same = KeySet.parse({"keys": filled}).identities == keys.identities
+        except ValueError:
+            same = False
+        if not same:
+            raise Finding(f"members that are {value!r} change what a key set means")
+
+
+def _objects(document: Mapping[str, object]) -> list[dict[str, object]]:
+    return [entry for entry in document["keys"] if isinstance(entry, dict)]  # type: ignore[attr-defined]
+
+
 def _is_read_by_pyjwt(entry: dict[str, object], alg: str) -> bool:
+    # To PyJWT a member that is null is there: `"d": null` makes it look for a private key.
+    entry = {name: value for name, value in entry.items() if value is not None and value != ""}
     try:
-        jwt.PyJWK(entry, algorithm=alg)
+        jwt.PyJWK(entry, algorithm=_PYJWT_NAMES.get(alg, alg))
     except Exception:  # noqa: BLE001 - whatever it says, it couldn't
         return False
     return True
@@ -46,11 +67,15 @@ def _prepare() -> Try:
             keys = KeySet.parse(document)
         except (TokenError, ValueError):
             return
-        entries = [entry for entry in document["keys"] if isinstance(entry, dict)]  # type: ignore[attr-defined]
-        kids = dict.fromkeys([None, *(entry.get("kid") for entry in entries if isinstance(entry.get("kid"), str))])
+        entries = _objects(document)
+        kids: dict[str | None, None] = {None: None}
+        kids |= {kid: None for entry in entries if isinstance(kid := entry.get("kid"), str)}
         if not 0 < len(keys) <= len(entries):
             raise Finding("other keys than those of the set")
+        _check_empty_members(document, keys)
         for kid in kids:
+            if (keys.find(kid, "EdDSA") is None) != (keys.find(kid, "Ed25519") is None):
+                raise Finding("the two names of one algorithm find other keys")
             for alg in KIND_OF_ALGORITHM:
                 check = keys.find(kid, alg)
                 if check is not None:
@@ -69,11 +94,16 @@ def _seeds() -> list[bytes]:
         jwk("p384-1", key_ops=["sign", "verify"], x5c=["MIIB"], x5t="AA"),
         {"kty": "OKP", "crv": "X25519", "x": "A" * 43, "kid": "x"},
         {"kty": "RSA", "kid": "small", "n": "AQAB", "e": "AQAB"},
+        jwk("ed25519-1", alg="Ed25519"),
+        {**jwk("ed25519-1"), "alg": None, "use": None, "key_ops": None, "kid": None, "x5c": None, "d": None},
+        {**jwk("p256-1"), "alg": "", "use": "", "key_ops": "", "x5t": "", "d": ""},
+        *({**jwk(f"ed25519-s{number}"), "kid": "same"} for number in range(1, 7)),
     ]
     sets = [{"keys": [key]} for key in (*every, *variants)] + [{"keys": small}, {"keys": variants}, {"keys": []}]
     return [json.dumps(document, separators=(",", ":")).encode() for document in sets]
 
 
+_OPTIONAL = ("kid", "use", "key_ops", "alg", "x5c", "x5t", "x5u", "d")
 _MEMBERS = ("keys", "kty", "kid", "use", "key_ops", "alg", "crv", "n", "e", "x", "y", "d", "k")
 _VALUES = (
     "RSA",

@@ -18,9 +18,11 @@ from fuzz.building import Case, joined, json_bytes, with_signature
 from fuzz.differential import Differential
 from fuzz.engine import run_plain
 from fuzz.judge import Finding, Judge
+from fuzz.keys import jwk
 from fuzz.targets import all_targets
 from fuzz.world import FIRST, NOW, good_claims, policy, verifier
 from tenantgate.errors import InvalidSignature
+from tenantgate.tokens import keys
 from tenantgate.tokens.jwks import HeldKeys
 from tenantgate.tokens.keys import Found, KeySet
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
@@ -50,7 +52,7 @@ def test_no_mutated_token_passes_that_pyjwt_or_joserfc_refuses_and_none_crashes(
 
 
 def test_every_mutator_takes_part(run: Differential) -> None:
-    assert len(run.tally.by_mutator) == 20
+    assert len(run.tally.by_mutator) == 21
     assert min(run.tally.by_mutator.values()) > 10
     assert len(run.tally.distinct) > 5_000
 
@@ -62,6 +64,30 @@ def test_valid_tokens_pass_with_all_three(run: Differential) -> None:
         assert run.tally.accepted_by_mutator[name] == run.tally.by_mutator[name]
     # Everything that is accepted was asked about, so this many passed PyJWT and joserfc as well.
     assert run.judge.with_tenant > 150
+
+
+def test_a_kid_of_several_keys_is_tried_with_all_three(run: Differential) -> None:
+    assert 0 < run.tally.accepted_by_mutator["same kid"] < run.tally.by_mutator["same kid"]
+
+
+_KEY_SET = json.dumps({"keys": [jwk("ed25519-1")]}).encode()
+
+
+def test_a_reader_that_takes_null_for_a_value_is_found_by_the_key_set_target(monkeypatch: pytest.MonkeyPatch) -> None:
+    try_bytes, read = all_targets()["jwks"].prepare(), keys._read
+    try_bytes(_KEY_SET)
+    monkeypatch.setattr(keys, "_read", lambda entry: None if None in entry.values() else read(entry))
+    with pytest.raises(Finding, match="change what a key set means"):
+        try_bytes(_KEY_SET)
+
+
+def test_a_reader_that_knows_one_name_of_ed25519_is_found_by_the_key_set_target(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    try_bytes = all_targets()["jwks"].prepare()
+    monkeypatch.setattr(keys, "_ED25519", frozenset({"EdDSA"}))
+    with pytest.raises(Finding, match="two names of one algorithm"):
+        try_bytes(_KEY_SET)
 
 
 def test_the_other_libraries_take_some_of_what_is_refused_here(run: Differential) -> None:
