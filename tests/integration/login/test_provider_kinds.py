@@ -187,7 +187,7 @@ type Captured = pytest.CaptureFixture[str]
 
 class TestProvidersWords:
     @pytest.mark.parametrize("status", [200, 400, 401])
-    def test_a_token_endpoints_description_is_logged_and_not_told(
+    def test_a_token_endpoints_description_is_logged_and_not_shown(
         self,
         status: int,
         browser: Browser,
@@ -206,7 +206,7 @@ class TestProvidersWords:
         assert CLIENT_SECRET not in text
         assert "x" * 400 not in text
 
-    def test_a_refused_codes_description_is_logged_and_not_told(
+    def test_a_refused_codes_description_is_logged_and_not_shown(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider, capsys: Captured
     ) -> None:
         provider.answers["/token"] = Answer.of_json(
@@ -218,7 +218,7 @@ class TestProvidersWords:
         log = capsys.readouterr()
         assert "The code was redeemed already" in log.out + log.err
 
-    def test_an_authorization_errors_description_is_logged_and_not_told(
+    def test_an_authorization_errors_description_is_logged_and_not_shown(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider, capsys: Captured
     ) -> None:
         provider.edit_authorization_answer = lambda answer: {

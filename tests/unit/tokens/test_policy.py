@@ -270,7 +270,7 @@ def test_every_field_of_an_issuers_policy_is_a_documented_member() -> None:
 
 
 @pytest.mark.parametrize("member", [pytest.param(member, id=member.name) for member in MEMBERS])
-def test_a_members_form_is_what_a_bad_value_is_answered_with(member: Member) -> None:
+def test_a_bad_value_is_reported_with_its_members_form(member: Member) -> None:
     outer, _, inner = member.name.partition(".")
     entry = _entry(**{outer: {inner: {}} if inner else {}})
     with pytest.raises(PolicyError) as refusal:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
 import pytest
@@ -141,3 +143,13 @@ def test_reads_the_variables_as_boto3_does(
         assert (chosen is None) == bool(direct), authority
         if chosen is not None:
             assert chosen.url == expected["https"]
+
+
+def test_a_cold_start_loads_what_reads_proxies_and_trusted_issuers_only_where_they_are_used() -> None:
+    script = (
+        "import sys; from tenantgate.access.environment import bearer_credential; "
+        "bearer_credential({'OIDC_ISSUER_URL': 'https://a.example.test', 'OIDC_AUDIENCE': 'a'}); "
+        "print([name for name in sys.modules if name.endswith(('.proxy', '.trusted_issuers', '.fetch', '.discovery'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
