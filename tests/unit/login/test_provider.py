@@ -87,8 +87,9 @@ def test_the_end_session_url_hints_only_at_a_session() -> None:
     }
     plain = end_session_url(metadata(), CLIENT, redirect_uri=target, id_token_hint=None)
     assert "id_token_hint" not in parse_qs(urlsplit(plain).query)
-    nowhere = metadata(end_session_endpoint=None)
-    assert end_session_url(nowhere, CLIENT, redirect_uri=target, id_token_hint="e.y.j") == target
+    for absent in (None, ""):
+        nowhere = metadata(end_session_endpoint=absent)
+        assert end_session_url(nowhere, CLIENT, redirect_uri=target, id_token_hint="e.y.j") == target
 
 
 @pytest.mark.parametrize(

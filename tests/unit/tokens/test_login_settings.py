@@ -71,6 +71,13 @@ def test_what_is_fetched_or_visited_is_a_plain_https_url(variable: str, url: str
     assert set(_problems(**{variable: url})) == {variable}
 
 
+@pytest.mark.parametrize("member", ["jwks_uri", "discovery_url", "logout_url"])
+def test_plain_http_on_loopback_is_for_development_in_an_entry_too(member: str) -> None:
+    entries = _trusting({"issuer": OTHER, member: "http://127.0.0.1:9/x"})
+    assert set(_problems(trusted_issuers=entries)) == {"TRUSTED_ISSUERS"}
+    assert _policy(trusted_issuers=entries, environment="development").issuers[1].issuer == OTHER
+
+
 def test_variables_win_over_the_members_of_the_login_issuers_entry() -> None:
     entry: dict[str, object] = {
         "issuer": ISSUER,
