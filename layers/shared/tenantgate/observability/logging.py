@@ -2,8 +2,9 @@
 
     {"timestamp", "level", "logger", "message", "service", "request_id", "user_id", "tenant_id", "context"}
 
-and on Lambda `cold_start`, `function_request_id` and `trace_id` too. Log with `logging.getLogger(__name__)` and put
-what varies into `extra={"context": {...}}`; an exception goes into `context.exception` without source or variables.
+and on Lambda `cold_start`, `function_request_id` and `trace_id` too. Log with `logging.getLogger(__name__)` and a
+literal message, and put what varies into `extra={"context": {...}}`: a word of a closed vocabulary of ours as a `Word`,
+an error as itself. An exception goes into `context.exception` without source or variables.
 """
 
 from __future__ import annotations

@@ -59,20 +59,20 @@ def redact_context(context: object, speaker: Speaker = NOBODY) -> dict[str, obje
     if not isinstance(context, Mapping):
         return {"value": copy.of(context, 1)} if context else {}
     return {
-        redact_text(Word(name)): copy.member(name, value, 1)
+        name if name in _found_clean else redact_text(Word(name)): copy.member(name, value, 1)
         for name, value in ((str(name), value) for name, value in list(context.items())[:_MOST_ITEMS])
     }
 
 
 def redact_text(text: str, speaker: Speaker = NOBODY) -> str:
     """`text` without anything that has the form of a secret or that the current request carried as one."""
+    by_form = text not in _found_clean
     carried = None if _is_our_own(text) else carried_secrets()
     if carried is not None and carried.public(text):
         carried = None
-    window = text[: _LONGEST_TEXT + _BEYOND]
-    by_form = window not in _found_clean
     if carried is None and not by_form:
-        return str(text)
+        return text
+    window = text[: _LONGEST_TEXT + _BEYOND]
     repeated: set[tuple[int, int]] = set()
     formed: set[tuple[int, int]] = set()
     for layer in layers(window):
@@ -144,7 +144,6 @@ class _Copy:
         self, value: Mapping[object, object] | list[object] | tuple[object, ...] | AbstractSet[object], depth: int
     ) -> object:
         if isinstance(value, Mapping):
-            # A list of tuples, since two names may look alike once they are masked.
             named = [(text_of(name), item) for name, item in list(value.items())[:_MOST_ITEMS]]
             return {self._text(name, self._speaker): self.member(name, item, depth) for name, item in named}
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], (str, bytes)):
