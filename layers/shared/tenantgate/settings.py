@@ -1,4 +1,6 @@
-"""Every environment variable of the product, typed. The one place (beside `access/environment.py`) that reads them.
+"""Every environment variable of the product, typed.
+
+The one place that reads them, beside `access/environment.py`; the host's proxy variables are read in `tokens/proxy.py`.
 
 A bad value stops start-up: `SettingsError` lists every bad variable at once, with its value (never a secret's), what is
 wrong and what to set instead. An unset `ENVIRONMENT` means production, the strict one. A `.env` file in the working
