@@ -218,17 +218,57 @@ class TestProvidersWords:
         log = capsys.readouterr()
         assert "The code was redeemed already" in log.out + log.err
 
+    @pytest.mark.parametrize(
+        "said",
+        [
+            pytest.param(
+                (
+                    "AADSTS65004: User declined to consent. Trace ID: 0000aaaa-11bb-cccc-dd22-eeeeee333333",
+                    "AADSTS65004: User declined to consent. Trace ID: 0000aaaa-11bb-cccc-dd22-eeeeee333333",
+                ),
+                id="plain",
+            ),
+            pytest.param(('no\r\n{"level":"ERROR"}', 'no {\\"level\\":\\"ERROR\\"}'), id="forged-line"),
+            pytest.param(
+                (
+                    "The user\r\nis not assigned to eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
+                    "The user is not assigned to ***",
+                ),
+                id="token",
+            ),
+            pytest.param(("state {state} code {code} again", "state *** code *** again"), id="secrets-of-the-request"),
+        ],
+    )
     def test_an_authorization_errors_description_is_logged_and_not_shown(
-        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider, capsys: Captured
+        self,
+        said: tuple[str, str],
+        browser: Browser,
+        app: LoginApp,
+        provider: MisbehavingProvider,
+        capsys: Captured,
     ) -> None:
-        provider.edit_authorization_answer = lambda answer: {
-            "error": "access_denied",
-            "error_description": "The user\r\nis not assigned to eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
-            "state": answer["state"],
-            "iss": answer["iss"],
-        }
+        description, logged = said
+        sent: list[str] = []
+
+        def refuse(answer: dict[str, str]) -> dict[str, str]:
+            sent.extend((answer["state"], answer["code"]))
+            described = description.replace("{state}", answer["state"]).replace("{code}", answer["code"])
+            return answer | {"error": "access_denied", "error_description": described}
+
+        provider.edit_authorization_answer = refuse
         answer = browser.get(returned_to(browser, app), accept=JSON)
         assert code_of(answer) == "AUTH_001"
-        assert "assigned" not in answer.text
-        log = capsys.readouterr()
-        assert "eyJhbGciOiJSUzI1NiJ9" not in log.out + log.err
+        assert answer.json()["error"]["detail"] == {"provider_error": "access_denied"}
+        (line,) = (line for line in capsys.readouterr().out.splitlines() if '"request refused"' in line)
+        assert f'"description":"{logged}"' in line
+        assert '"provider_error":"access_denied"' in line
+        assert not any(secret in line for secret in ["eyJhbGciOiJSUzI1NiJ9", *sent])
+
+    def test_what_a_stranger_sends_as_an_error_is_not_logged(
+        self, browser: Browser, app: LoginApp, capsys: Captured
+    ) -> None:
+        query = "state=foreign&error=personal_trouble&error_description=My+diagnosis+is+flu"
+        assert code_of(browser.get(f"{app.callback_url}?{query}", accept=JSON)) == "AUTH_002"
+        log = capsys.readouterr().out
+        assert "flu" not in log
+        assert "personal_trouble" not in log

@@ -15,6 +15,7 @@ from tenantgate.login.provider_text import provider_text
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.remedies import ISSUER_PAIR, access_token_remedy, id_token_remedy
 from tenantgate.login.transactions import LoginTransaction, Transactions
+from tenantgate.observability.redaction import disclose
 from tenantgate.service_errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.tokens.verifier import VerifiedToken
 from tenantgate.tokens.waiting import awaited
@@ -116,7 +117,7 @@ class LoginService:
             raise StateMismatch("the answer to an app's attempt came by redirect", sent_to=transaction.redirect_uri)
         provider = await self._provider()
         self._require_issuer(answer.iss, transaction, provider, by_redirect=by_redirect)
-        code = _require_code(answer)
+        code = _require_code(answer, transaction)
         tokens = await self._token_endpoint.exchange(provider, code=code, transaction=transaction)
         id_token = await self._id_token(tokens, transaction)
         # Their `sub` is not compared: a provider with pairwise subjects (Entra ID) names one person differently to the
@@ -184,12 +185,19 @@ class LoginService:
             ) from error
 
 
-def _require_code(answer: AuthorizationAnswer) -> str:
+def _require_code(answer: AuthorizationAnswer, transaction: LoginTransaction) -> str:
     if answer.error is not None:
+        code = printable_error_code(answer.error) or "unknown"
+        secrets = [transaction.state, transaction.nonce, transaction.code_verifier, answer.code or ""]
+        description = provider_text(answer.error_description, secrets=secrets)
+        for said in filter(None, (code, description)):
+            # The request carried them, so they would be masked; the state has shown that the provider was asked.
+            disclose(said)
         raise InvalidAuthorizationCode(
             "the provider answered with an error",
-            detail={"provider_error": printable_error_code(answer.error) or "unknown"},
-            description=provider_text(answer.error_description),
+            detail={"provider_error": code},
+            provider_error=code,
+            description=description,
         )
     if not answer.code or len(answer.code) > _MAX_CODE_LENGTH or not answer.code.isprintable():
         raise InvalidAuthorizationCode("the answer has no usable code")

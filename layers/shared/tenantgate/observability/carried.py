@@ -35,7 +35,8 @@ class CarriedSecrets:
         event: Mapping[str, object] | None = None,
     ) -> None:
         """`public`: whether a whole text, such as a path, is one of the application's own. `event`: an authorizer's."""
-        self.public = public
+        self._public = public
+        self._disclosed: frozenset[str] = frozenset()
         self._headers = headers
         self._query = query
         self._event = event
@@ -45,6 +46,14 @@ class CarriedSecrets:
         self._body += chunk
         self.__dict__.pop("_index", None)
         self.__dict__.pop("_sorted", None)
+
+    def disclose(self, text: str) -> None:
+        """Let lines repeat this whole text, though the caller sent it."""
+        self._disclosed |= {text}
+
+    def public(self, text: str) -> bool:
+        """Whether the whole text may be repeated, as far as the request's own secrets go."""
+        return text in self._disclosed or self._public(text)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where `text` repeats them."""

@@ -25,6 +25,7 @@ __all__ = [
     "MASK",
     "CarriedSecrets",
     "carry_secrets",
+    "disclose",
     "is_sensitive",
     "masked",
     "redact",
@@ -62,6 +63,16 @@ def redact_context(context: object, speaker: Speaker = NOBODY) -> dict[str, obje
         name if name in _found_clean else redact_text(Word(name)): copy.member(name, value, 1)
         for name, value in ((str(name), value) for name, value in list(context.items())[:_MOST_ITEMS])
     }
+
+
+def disclose(text: str) -> None:
+    """Let this request's lines repeat exactly this text, although the request carried it.
+
+    For what another party said through the caller, once it is known to come from there and was sanitized. What has the
+    form of a secret is masked all the same.
+    """
+    if (carried := carried_secrets()) is not None:
+        carried.disclose(text)
 
 
 def redact_text(text: str, speaker: Speaker = NOBODY) -> str:
