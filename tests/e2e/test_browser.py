@@ -6,11 +6,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from tenantgate.provider.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
+from tests.support.flow import SPA_CALLBACK, SPA_ORIGIN
 from tests.support.requires import requires_chromium
 from tests.support.stack import RunningStack
 
@@ -18,6 +20,8 @@ pytestmark = requires_chromium
 
 # No look-ups of its own; no sandbox only where Chromium refuses to have one.
 ARGUMENTS = ["--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-component-update"]
+# A page that a test serves itself has no address, so Chromium takes it for one of the internet.
+ARGUMENTS += ["--disable-features=LocalNetworkAccessChecks"]
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +59,19 @@ def page(chromium: Browser, complaints: list[str]) -> Iterator[Page]:
 
 def sign_in(page: Page, *, password: str = DEMO_PASSWORD) -> None:
     page.get_by_role("link", name="Sign in").click()
+    submit(page, password=password)
+
+
+def submit(page: Page, *, password: str = DEMO_PASSWORD) -> None:
+    """Fill in the provider's form."""
     page.get_by_label("Email").fill(DEMO_USERNAME)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
+
+
+def the_app(route: Route) -> None:
+    """Another team's app, as far as the browser can tell."""
+    route.fulfill(status=200, content_type="text/html", body="<title>the app</title>")
 
 
 def test_a_person_signs_in_sees_who_they_are_and_signs_out(page: Page, base: str, complaints: list[str]) -> None:
@@ -105,6 +119,72 @@ def test_a_failed_sign_in_shows_code_and_cause_and_another_try_succeeds(page: Pa
     expect(page.get_by_text("belongs to another browser")).to_be_visible()
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_label("Email")).to_be_visible()
+
+
+def test_a_link_that_others_have_added_to_signs_in_all_the_same(page: Page, base: str, complaints: list[str]) -> None:
+    for link in ("/?fbclid=IwAR0", "/api/v1/auth/login?utm_source=mail&fbclid=IwAR0&return_to=/%3Ffrom=mail"):
+        page.context.clear_cookies()
+        page.goto(base + link)
+        if link.startswith("/?"):
+            page.get_by_role("link", name="Sign in").click()
+        submit(page)
+        expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
+    expect(page).to_have_url(f"{base}/?from=mail")
+    page.goto(f"{base}/idp/end_session?fbclid=IwAR0")
+    expect(page.get_by_role("button")).to_be_visible()
+    assert complaints == []
+    page.goto(f"{base}/docs?fbclid=IwAR0")
+    expect(page.get_by_text("/api/v1/auth/validate")).to_be_visible()
+
+
+def test_an_apps_sign_in_that_comes_back_by_redirect_shows_a_page_and_starts_no_session(page: Page, base: str) -> None:
+    page.route(f"{SPA_ORIGIN}/**", the_app)
+    page.goto(f"{base}/api/v1/auth/login?{urlencode({'redirect_uri': SPA_CALLBACK})}")
+    submit(page)
+    expect(page).to_have_title("the app")
+
+    answer = page.goto(f"{base}/api/v1/auth/callback?{urlsplit(page.url).query}")
+
+    assert answer is not None
+    assert answer.status == 403
+    assert answer.headers["content-type"].startswith("text/html")
+    expect(page.get_by_text("AUTH_002")).to_be_visible()
+    expect(page.get_by_role("link", name="Try again")).to_be_visible()
+    page.goto(f"{base}/")
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+BEGIN = """async (api) => {
+  const url = `${api}/api/v1/auth/login?redirect_uri=${encodeURIComponent(location.origin + "/callback")}`;
+  const started = await fetch(url, {credentials: "include", headers: {accept: "application/json"}});
+  return (await started.json()).authorization_url;
+}"""
+POST = """async ([url, body]) => {
+  const headers = {"content-type": "application/json"};
+  const response = await fetch(url, {method: "POST", credentials: "include", headers, body: JSON.stringify(body)});
+  return [response.status, await response.json()];
+}"""
+
+
+def test_an_app_of_the_same_site_posts_the_code_and_has_a_session(page: Page, base: str) -> None:
+    # As `localhost`: with 127.0.0.1 the app would be on another site, which gets no cookie of ours.
+    api = base.replace("127.0.0.1", "localhost")
+    page.route(f"{SPA_ORIGIN}/**", the_app)
+    page.goto(f"{SPA_ORIGIN}/")
+    page.goto(page.evaluate(BEGIN, api))
+    submit(page)
+    expect(page).to_have_title("the app")
+
+    returned = dict(parse_qsl(urlsplit(page.url).query))
+    code_and_state = {name: returned[name] for name in ("code", "state")}
+    status, body = page.evaluate(POST, [f"{api}/api/v1/auth/callback", code_and_state])
+
+    assert (status, set(body)) == (200, {"access_token", "token_type", "expires_in"})
+    assert page.evaluate("document.cookie") == ""
+    # By the session's cookie, which holds the ID token that the provider gets as a hint.
+    status, body = page.evaluate(POST, [f"{api}/api/v1/auth/logout", {}])
+    assert status == 200
+    assert "id_token_hint" in body["logout_url"]
 
 
 def test_the_api_browser_shows_every_route_from_local_assets(page: Page, base: str) -> None:
