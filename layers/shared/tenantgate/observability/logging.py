@@ -43,6 +43,7 @@ class Invocation(NamedTuple):
 
 _invocation: ContextVar[Invocation | None] = ContextVar("tenantgate_invocation")
 _warm = False
+_literals: set[tuple[str, int, str]] = set()
 
 
 def begin_invocation(function_request_id: str, *, trace_id: str | None = None, cold_start: bool | None = None) -> None:
@@ -119,6 +120,8 @@ class JsonFormatter(logging.Formatter):
 def _message(record: logging.LogRecord, speaker: Speaker) -> str:
     """The message, its arguments masked before they are put into it: the template is the speaker's."""
     template = text_of(record.msg)
+    if _is_literal(record, template, speaker):
+        template = Word(template)
     if not record.args:
         return redact_text(template, speaker)
     arguments: object = record.args
@@ -130,7 +133,18 @@ def _message(record: logging.LogRecord, speaker: Speaker) -> str:
         message = template % arguments
     except (TypeError, ValueError):
         return redact_text(record.getMessage())
-    return redact_text(Word(message) if carried_secrets() is None or speaker.says(template) else message)
+    return redact_text(Word(message) if isinstance(template, Word) else message)
+
+
+def _is_literal(record: logging.LogRecord, template: str, speaker: Speaker) -> bool:
+    place = (record.pathname, record.lineno, template)
+    if place in _literals:
+        return True
+    if carried_secrets() is None or not speaker.says(template):
+        return False
+    # As many as there are log calls in the code.
+    _literals.add(place)
+    return True
 
 
 def _argument(value: object) -> object:
