@@ -11,10 +11,14 @@ WITH ?=
 ARCH ?= arm64
 MINUTES ?= 10
 
-# A `uv` on PATH may belong to another Python version manager's version and fail: its answer counts, not its path.
-UV := $(shell uv --version >/dev/null 2>&1 && echo uv || echo .uv/bin/uv)
-PYTHON3 := $(shell for p in python3.13 python3; do $$p -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' 2>/dev/null && echo $$p && break; done)
+# What is on PATH may be a version manager's shim, which works in some folders and fails in others. So the programs behind
+# the shims are asked for here, once; with those that pyenv has and doesn't show in this folder.
+PYENV := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
+PYTHON3 := $(shell for p in python3.13 python3 $(wildcard $(PYENV)/3.13*/bin/python3.13); do "$$p" -c 'import sys; sys.version_info[:2] != (3, 13) and sys.exit(1); print(sys._base_executable)' 2>/dev/null && break; done)
+UV := $(or $(shell for u in uv $(wildcard $(PYENV)/*/bin/uv); do "$$u" run --quiet --no-project --no-config --offline $(if $(PYTHON3),--python "$(PYTHON3)") -- printenv UV 2>/dev/null && break; done),.uv/bin/uv)
 RUN := .venv/bin
+export UV
+export UV_PYTHON := $(PYTHON3)
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
 .PHONY: help dev serve test check build bench fuzz docs fmt clean
@@ -29,10 +33,10 @@ help: ## Say what can be done
 
 .PHONY: stack tools
 # What runs the product. `--inexact` leaves in place what `tools` installed.
-stack: $(filter-out uv,$(UV))
+stack: $(filter .uv/bin/uv,$(UV))
 	@$(UV) sync --quiet --frozen --inexact --no-default-groups --extra cli --extra container
 # What checks and tests it, too.
-tools: $(filter-out uv,$(UV))
+tools: $(filter .uv/bin/uv,$(UV))
 	@$(UV) sync --quiet --frozen --all-extras
 
 dev: stack ## Run everything here (PORT=3000, RESET=1 starts anew, WITH=template.yaml of a guarded stack)

@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -26,16 +27,34 @@ class UvMissing(Exception):
     """No working `uv`: neither on PATH nor in the checkout."""
 
 
+@cache
 def find_uv() -> str:
-    """The `uv` to run tools with. One on PATH may belong to a Python that is switched off: its answer counts."""
+    """The path of a working `uv`, never of a version manager's shim: those work in some folders and fail in others."""
     for candidate in (os.environ.get("UV"), shutil.which("uv"), str(ROOT / ".uv" / "bin" / "uv")):
-        if (
-            candidate
-            and shutil.which(candidate)
-            and subprocess.run([candidate, "--version"], capture_output=True, check=False).returncode == 0
-        ):
-            return str(Path(shutil.which(candidate) or candidate).absolute())
+        if candidate and (found := _behind(candidate)):
+            return found
     raise UvMissing("uv is missing: `make build` installs it into .uv/")
+
+
+def _behind(candidate: str) -> str:
+    """The program that `candidate` leads to, which uv tells the commands it runs; empty if it doesn't work."""
+    ask = (
+        "run",
+        "--quiet",
+        "--no-project",
+        "--no-config",
+        "--offline",
+        "--python",
+        sys.executable,
+        "--",
+        "printenv",
+        "UV",
+    )
+    try:
+        done = subprocess.run([candidate, *ask], cwd=ROOT, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def tool(package: str, *arguments: str) -> list[str]:

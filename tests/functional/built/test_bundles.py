@@ -228,7 +228,9 @@ def test_requirements_are_those_of_the_lock_file(tmp_path: Path) -> None:
     subprocess.run(
         ["make", "-f", "layers/shared/Makefile", "requirements", f"UV={find_uv()}"],
         cwd=checkout,
-        env={name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
+        # In a folder without a .python-version, where a shim finds no interpreter.
+        env={name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+        | {"UV_PYTHON": sys.executable},
         check=True,
         capture_output=True,
     )
