@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_start, route_rules, verify
+from benchmarks import cold_start, peers, route_rules, verify
 from benchmarks.report import replace_section
 from tenantgate_cli.sam import ROOT
 
@@ -28,12 +28,15 @@ def main() -> int:
     starts = asyncio.run(cold_start.measure(build_dir, 2 if options.quick else cold_start.ROUNDS, tell))
     tell("verifying tokens")
     figures = verify.measure(3 if options.quick else 25)
+    tell("a peer")
+    compared = peers.measure(3 if options.quick else 50)
     tell("route rules")
     rules = route_rules.measure(1 if options.quick else 5)
     sections = {
         "machine": machine(load),
         "cold-start": cold_start.table(starts),
         "verify": verify_table(figures),
+        "peers": peers.table(compared),
         "route-rules": route_rules.table(rules),
     }
     text = DOCUMENT.read_text(encoding="utf-8")

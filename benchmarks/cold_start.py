@@ -28,6 +28,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any, Literal, NamedTuple
 
+from benchmarks import peers
 from benchmarks.stand_ins import BASE_URL, SIGNED_IN, Provider, development_variables, http_event
 from tenantgate_cli.gateway.model import FunctionSpec
 from tenantgate_cli.gateway.runtime import FunctionProcess
@@ -121,12 +122,14 @@ STARTS = [
         "authorizer: an accepted token",
         "AuthorizerFunction",
         "authorizer",
-        lambda journey: {
-            **http_event("GET", "/api/v1/auth/me", headers=_bearer(journey)),
-            "type": "REQUEST",
-            "routeArn": "arn:aws:execute-api:eu-central-1:123456789012:api/$default/GET/api/v1/auth/me",
-            "identitySource": None,
-        },
+        lambda journey: peers.authorizer_event(f"Bearer {journey.provider.access_token()}"),
+        status=None,
+    ),
+    Start(
+        "Powertools' `auth_alpha`: an accepted token",
+        peers.FUNCTION,
+        None,
+        lambda journey: peers.authorizer_event(f"Bearer {journey.provider.access_token(issuer=peers.ISSUER)}"),
         status=None,
     ),
     Start(
@@ -240,7 +243,8 @@ async def measure(build_dir: Path, rounds: int, tell: Callable[[str], None]) -> 
     ):
         addresses = postgres.start()
         variables, secrets = development_variables(addresses, provider)
-        functions = read_template(build_dir / "template.yaml", variables, secrets).functions
+        functions = dict(read_template(build_dir / "template.yaml", variables, secrets).functions)
+        functions |= {peers.FUNCTION: peers.peer_function(Path(name) / "peer", variables)}
         bare_folder = Path(name) / "bare"
         bare_folder.mkdir()
         bare = _bare_function(bare_folder)

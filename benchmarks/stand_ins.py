@@ -147,10 +147,10 @@ class Provider:
             "code_challenge_methods_supported": ["S256"],
         }
 
-    def access_token(self) -> str:
+    def access_token(self, *, issuer: str = "") -> str:
         now = int(time.time())
         claims = {
-            "iss": self.issuer,
+            "iss": issuer or self.issuer,
             "sub": "user-1",
             "aud": AUDIENCE,
             "iat": now,

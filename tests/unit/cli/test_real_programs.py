@@ -74,7 +74,7 @@ def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     folder.mkdir()
     shutil.copy(ROOT / "Makefile", folder)
     if request.param:
-        shutil.copy(ROOT / ".python-version", folder)
+        (folder / ".python-version").write_text("3.13\n")
     return folder
 
 

@@ -3,6 +3,7 @@
 import fnmatch
 import json
 import re
+import sys
 import tomllib
 
 from tenantgate import __version__
@@ -19,7 +20,8 @@ def copied() -> list[str]:
 
 
 def test_the_base_image_is_an_argument_with_the_pinned_python_by_default() -> None:
-    python = (ROOT / ".python-version").read_text(encoding="utf-8").strip()
+    # The project asks for one minor version, so this is it.
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
 
     assert f"ARG BASE=python:{python}-slim" in STAGES[0]
     assert [stage.split()[0] for stage in STAGES[1:]] == ["${BASE}", "${BASE}"]

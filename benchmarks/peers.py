@@ -1,0 +1,180 @@
+"""What the verifier that Powertools ships (`auth_alpha`) costs, beside ours and the bare verify of the same run.
+
+    python -m benchmarks.peers [--rounds N]
+
+The lines "verify" compare one new token; "invocation" a whole authorizer's answer to an HTTP API's event with a new
+token: ours with tenant, principal and route rules, the peer's with signature, issuer, audience and times. Both have
+their keys given; no line fetches anything. The peer's cold start is among those of `benchmarks.cold_start`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import compileall
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from aws_lambda_powertools.utilities.auth_alpha import JWTVerifier
+
+from benchmarks import verify
+from benchmarks.stand_ins import http_event
+from functions.authorizer.decision import Authorizer
+from tenantgate.access.bearer import BearerCredential
+from tenantgate.access.environment import route_rules
+from tenantgate_cli.gateway.model import FunctionSpec
+from tenantgate_cli.sam import ROOT, find_uv
+
+FUNCTION = "auth_alpha"
+# It takes no issuer of plain HTTP, such as the stand-in on loopback.
+ISSUER = verify.ISSUER
+PACKAGES = ("aws-lambda-powertools", "pyjwt", "cryptography")
+_HANDLER = """\
+import json, os
+from aws_lambda_powertools.utilities.auth_alpha import JWTVerifier
+with open(os.environ["OIDC_JWKS_FILE"], encoding="utf-8") as file:
+    VERIFIER = JWTVerifier(
+        issuer=os.environ["OIDC_ISSUER_URL"],
+        audience=os.environ["OIDC_AUDIENCE"],
+        algorithms=["RS256"],
+        jwks=json.load(file),
+    )
+def lambda_handler(event, context):
+    return VERIFIER.authorize(event, response_format="simple", context_claims=["sub"])
+"""
+
+
+class Figure(NamedTuple):
+    """Microseconds: the bare verify, ours, the peer's."""
+
+    name: str
+    floor_us: float
+    ours_us: float
+    peer_us: float
+
+
+def measure(rounds: int) -> list[Figure]:
+    """The best of `rounds` rounds of 50 tokens."""
+    algorithms = verify.all_algorithms()
+    jwks: dict[str, object] = {"keys": [a.jwk | {"kid": name, "use": "sig"} for name, a in algorithms.items()]}
+    figures = [_verify(name, algorithm, jwks, rounds) for name, algorithm in algorithms.items()]
+    figures.append(_invocation(algorithms["RS256"], jwks, rounds))
+    return figures
+
+
+def _verify(name: str, algorithm: verify.Algorithm, jwks: dict[str, object], rounds: int) -> Figure:
+    tokens = [verify.new_token(name, algorithm, number) for number in range(verify.TOKENS)]
+    signed = [verify.signed_and_signature(token, name) for token in tokens]
+    peer = _peer(jwks, name)
+    taken = []
+    for _ in range(rounds):
+        ours = verify.new_verifier(jwks)
+        _warm(ours.verify, peer.verify, verify.new_token(name, algorithm, verify.TOKENS))
+        taken.append(
+            (
+                verify.floor_seconds_each(algorithm, signed),
+                verify.seconds_each(ours.verify, tokens),
+                verify.seconds_each(peer.verify, tokens),
+            )
+        )
+    return Figure(f"verify ({name})", *_best(taken))
+
+
+def _invocation(algorithm: verify.Algorithm, jwks: dict[str, object], rounds: int) -> Figure:
+    name = "RS256"
+    tokens = [verify.new_token(name, algorithm, number) for number in range(verify.TOKENS)]
+    signed = [verify.signed_and_signature(token, name) for token in tokens]
+    events = [authorizer_event(f"Bearer {token}") for token in tokens]
+    rules = route_rules(str(ROOT / "functions" / "authorizer" / "rules.toml"), {})
+    peer = _peer(jwks, name)
+
+    def peers(event: dict[str, Any]) -> None:
+        if not peer.authorize(event, response_format="simple", context_claims=["sub"])["isAuthorized"]:
+            raise SystemExit("the peer denied a good token")
+
+    taken = []
+    for _ in range(rounds):
+        authorizer = Authorizer(BearerCredential(verify.new_verifier(jwks), verify.POLICY), rules)
+
+        def ours(event: dict[str, Any], decide: Callable[[object], Any] = authorizer.decide) -> None:
+            if not decide(event)["isAuthorized"]:
+                raise SystemExit("our authorizer denied a good token")
+
+        _warm(ours, peers, authorizer_event(f"Bearer {verify.new_token(name, algorithm, verify.TOKENS)}"))
+        taken.append(
+            (
+                verify.floor_seconds_each(algorithm, signed),
+                verify.seconds_each(ours, events),
+                verify.seconds_each(peers, events),
+            )
+        )
+    return Figure("invocation (RS256)", *_best(taken))
+
+
+def _peer(jwks: dict[str, object], algorithm: str) -> JWTVerifier:
+    return JWTVerifier(issuer=ISSUER, audience="tenantgate-api", algorithms=[algorithm], jwks=jwks)
+
+
+def authorizer_event(authorization: str) -> dict[str, Any]:
+    """An HTTP API's event to an authorizer, payload 2.0, for a route of the product's own."""
+    return {
+        **http_event("GET", "/api/v1/auth/me", headers={"authorization": authorization}),
+        "type": "REQUEST",
+        "routeArn": "arn:aws:execute-api:eu-central-1:123456789012:api/$default/GET/api/v1/auth/me",
+        "identitySource": None,
+    }
+
+
+def _warm[T](ours: Callable[[T], object], peer: Callable[[T], object], value: T) -> None:
+    for call in (ours, peer):
+        call(value)
+
+
+def _best(taken: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+    floor, ours, peer = (min(column) * 1e6 for column in zip(*taken, strict=True))
+    return floor, ours, peer
+
+
+def peer_function(folder: Path, variables: dict[str, str]) -> FunctionSpec:
+    """An authorizer of the peer's, with the packages that it needs, as a build would bundle it."""
+    wanted = [f"{name}=={version(name)}" for name in PACKAGES]
+    command = [find_uv(), "pip", "install", "--quiet", "--no-config", "--target", str(folder), "--python"]
+    subprocess.run([*command, sys.executable, "--only-binary", ":all:", "--compile-bytecode", *wanted], check=True)
+    (folder / "peer.py").write_text(_HANDLER, encoding="utf-8")
+    compileall.compile_file(folder / "peer.py", quiet=1)
+    env = variables | {"OIDC_ISSUER_URL": ISSUER}
+    return FunctionSpec(name=FUNCTION, handler="peer.lambda_handler", root=folder, code=folder, env=env)
+
+
+def table(figures: list[Figure]) -> str:
+    """The figures as Markdown."""
+    lines = [
+        f"Powertools {version('aws-lambda-powertools')}, `auth_alpha`.",
+        "",
+        "| | bare verify, µs | ours, µs | × bare | `auth_alpha`, µs | × bare | × ours |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for name, floor, ours, peer in figures:
+        lines.append(
+            f"| {name} | {floor:.1f} | {ours:.1f} | {ours / floor:.2f} "
+            f"| {peer:.1f} | {peer / floor:.2f} | {peer / ours:.2f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--rounds", type=int, default=50, help="rounds; the best one counts (50)")
+    options = parser.parse_args()
+    figures = measure(options.rounds)
+    sys.stdout.write(json.dumps([figure._asdict() for figure in figures], indent=2) if options.json else table(figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
