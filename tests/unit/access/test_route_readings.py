@@ -122,6 +122,9 @@ PARTS = [rule("GET /orders/{id}", "admin"), rule("GET /orders/open"), rule("GET 
         pytest.param([rule("GET /a/{r+}", "admin"), rule("GET /{r+}")], "/A/b", "/a/b", False, id="taken-by-a-rest"),
         pytest.param([rule("GET /a/{r+}", "admin"), rule("GET /{r+}")], "/A/b", "/a/{p+}", False, id="both-are-rests"),
         pytest.param([rule("GET /{x}", "admin"), rule("GET /{r+}")], "/a/b", "/{r+}", True, id="a-rest-is-no-segment"),
+        pytest.param(
+            [rule("GET /a/{x}", "admin"), rule("GET /{r+}")], "/A/b", "/a/{p+}", True, id="nor-behind-a-literal"
+        ),
         pytest.param([rule("ANY /a", "admin"), rule("GET /{r+}")], "/A", "/a", False, id="any-method"),
         pytest.param([rule("POST /a", "admin"), rule("GET /{r+}")], "/A", "/a", True, id="another-method"),
     ],
