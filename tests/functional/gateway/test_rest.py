@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.functional.gateway.conftest import ECHO, Serve
+from tests.support.exact_request import send_raw
 from tests.support.gateway_project import REST_HEAD, api_event, function_resource
 
 pytestmark = pytest.mark.anyio
@@ -283,3 +284,30 @@ async def test_both_kinds_of_api_in_one_template(serve: Serve) -> None:
         async with httpx2.AsyncClient(transport=transport, base_url="http://rest.test") as client:
             assert json.loads((await client.get("/prod/a")).text) == "RestApi"
         assert running.started == ["Both"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "resource"),
+    [
+        ("/orders/", "/orders"),
+        ("/orders%2F", "/orders"),
+        ("/%6frders", "/orders"),
+        ("/orders//", "/orders"),
+        ("/orders/a%20b", "/orders/{id}"),
+        ("/orders/7/", "/orders/{id}"),
+    ],
+)
+async def test_a_resource_is_chosen_by_the_decoded_path_and_handed_on_as_it_was_sent(
+    serve: Serve, asked: str, resource: str
+) -> None:
+    template = REST_HEAD + function_resource("List", "list", api_event("GET", "/orders"))
+    template += function_resource("One", "one", api_event("GET", "/orders/{id}"))
+    code = """
+        import json
+        def lambda_handler(event, context):
+            return {"statusCode": 200, "body": json.dumps(event)}
+    """
+    async with serve(template, list=code, one=code) as running:
+        said = json.loads((await send_raw(running.url, f"/prod{asked}")).body)
+    assert (said["resource"], said["path"]) == (resource, asked)
+    assert said["requestContext"]["path"] == f"/prod{asked}"

@@ -29,6 +29,7 @@ every_route_listed = true
   ]
   acr = ["urn:example:mfa"]
   max_auth_age_seconds = 300
+  issuers = ["https://one.example", "http://ADFS.Example.test/adfs/services/trust"]
 
 [[api.route]]
 route = "ANY /public/{path+}"
@@ -56,6 +57,7 @@ def test_good_file_becomes_rules() -> None:
             roles=frozenset({"clerk", "]]"}),
             acr=frozenset({"urn:example:mfa"}),
             max_auth_age=300,
+            issuers=frozenset({"https://one.example", "http://ADFS.Example.test/adfs/services/trust"}),
         ),
         RouteRule("ANY", "/public/{path+}", public=True),
     )
@@ -144,6 +146,21 @@ def with_route(*lines: str) -> str:
             id="age-true",
         ),
         pytest.param(
+            with_route('route = "GET /a"', "issuers = 'https://one.example'"),
+            [(7, "issuers must be a list of issuers")],
+            id="one-issuer-without-a-list",
+        ),
+        pytest.param(
+            with_route('route = "GET /a"', "issuers = ['https://one.example https://two.example']"),
+            [(7, "is none of: issuers as in the claim iss")],
+            id="two-issuers-in-one",
+        ),
+        pytest.param(
+            with_route('route = "GET /a"', "issuers = ['https://one.example']", "public = true"),
+            [(8, "take away public or issuers")],
+            id="public-for-some-issuers",
+        ),
+        pytest.param(
             with_route('route = "GET /a"', "public = 'yes'"),
             [(7, "public must be true or false")],
             id="truth",
@@ -222,8 +239,8 @@ def test_lines_of_every_header_and_key() -> None:
 
     assert lines["api", 0, "route", 0] == 9
     assert lines["api", 0, "route", 0, "max_auth_age_seconds"] == 17
-    assert lines["api", 0, "route", 1, "public"] == 21
-    assert len(lines) == 14
+    assert lines["api", 0, "route", 1, "public"] == 22
+    assert len(lines) == 15
 
 
 def test_shipped_rules_are_good_and_compile_to_json() -> None:

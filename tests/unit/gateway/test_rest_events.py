@@ -152,3 +152,15 @@ def test_payload_2_of_an_http_api() -> None:
     assert not {"body", "isBase64Encoded"} & set(sent)
     assert "authorizer" not in sent["requestContext"]
     assert authorizers_event(Payload.V2)["identitySource"] == []
+
+
+def test_a_rest_apis_paths_stay_encoded_in_events_and_arns() -> None:
+    sent = Request("GET", "/admin%2F", "", HEADERS)
+    authorizer = Authorizer("Gate", "Gate", ("method.request.header.x-a",), payload=Payload.REQUEST, simple=False)
+    said = authorizer_event(API, authorizer, sent, ROUTE, {}, identity=["1"])
+
+    assert said["path"] == "/admin%2F"
+    assert said["methodArn"] == ARN.replace("/orders/7", "/admin%2F")
+    context = said["requestContext"]
+    assert isinstance(context, dict)
+    assert context["path"] == "/prod/admin%2F"

@@ -139,3 +139,15 @@ def test_an_event_that_nobody_can_serve_gets_our_shape(
     assert answer["headers"].items() >= SECURE_HEADERS.items()
     (line,) = log_lines(capsys.readouterr().out)
     assert (line["level"], line["request_id"]) == ("ERROR", "invocation-2")
+
+
+@pytest.mark.parametrize("host", ["[::1]:3000", "[::1]", "", "a:b:c", "gate.test:", "gate.test:x", "u@gate.test"])
+def test_an_odd_host_is_a_400_in_our_shape(handler: LambdaHandler, host: str) -> None:
+    answer = handler(api_event(path="/loop", headers={"host": host}), lambda_context())
+    assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (400, "VAL_007")
+    assert answer["headers"]["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("host", ["gate.test", "gate.test:8080", "127.0.0.1:3000"])
+def test_a_host_with_or_without_a_port_is_served(handler: LambdaHandler, host: str) -> None:
+    assert handler(api_event(path="/loop", headers={"host": host}), lambda_context())["statusCode"] == 200
