@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Mapping
 from typing import override
+from urllib.parse import unquote
 
 from functions.authorizer.decision import Authorizer
 from fuzz import world
@@ -13,8 +14,10 @@ from fuzz.building import joined, json_bytes, with_signature
 from fuzz.judge import Finding
 from fuzz.targets import Target, Try
 from fuzz.world import FIRST, NOW, good_claims
+from tenantgate.access.policies import MethodArn
 from tenantgate.access.rules_file import load_rules
 from tenantgate.observability.logging import JsonFormatter
+from tenantgate_cli.gateway.policies import Effect, Policy
 
 _RULES = """version = 1
 [[api]]
@@ -30,6 +33,14 @@ route = "$connect"
 [[api.route]]
 route = "DELETE /orders/{id}"
 scopes = ["orders:delete"]
+[[api.route]]
+route = "GET /admin"
+scopes = ["admin"]
+[[api.route]]
+route = "GET /foreign"
+issuers = ["https://another.example.test"]
+[[api.route]]
+route = "GET /files/{all+}"
 [[api.route]]
 route = "GET /public/{all+}"
 public = true
@@ -97,8 +108,57 @@ def _check(answer: Mapping[str, object], event: object, *, good: bool) -> None:
         raise Finding("somebody was recognized without a good token")
     if _opens(answer) and not good and "/public/" not in json.dumps(event) and "policyDocument" not in answer:
         raise Finding("a yes without a good token")
-    if answer.get("isAuthorized") is True and _method(event) == "DELETE":
+    if answer.get("isAuthorized") is True:
+        _check_yes(event)
+    if "policyDocument" in answer and isinstance(event, dict):
+        _check_policy(answer, event)
+
+
+def _check_yes(event: object) -> None:
+    """A yes of payload 2.0 is for a route that the caller may call, as the event itself says it."""
+    if _method(event) == "DELETE":
         raise Finding("a yes without the scope")
+    arn = event.get("routeArn") if isinstance(event, dict) else None
+    if isinstance(arn, str) and isinstance(event, dict):
+        path = "/" + "/".join(arn.split("/")[3:])
+        _check_path(path)
+        own = event.get("rawPath")
+        if isinstance(own, str) and unquote(path).rstrip("/") not in unquote(own):
+            raise Finding("a yes for another path than the event's")
+        if event.get("routeKey") in ("GET /admin", "GET /foreign"):
+            raise Finding("a yes against the matched route")
+
+
+def _check_path(path: str) -> None:
+    folded = unquote(path).rstrip("/ .").partition(";")[0]
+    if folded in ("/admin", "/foreign") or any(character < " " for character in unquote(path)):
+        raise Finding(f"a yes for {path!r}")
+
+
+def _check_policy(answer: Mapping[str, object], event: Mapping[str, object]) -> None:
+    """What the policy lets pass of the request's own ARN and its neighbours."""
+    arn = event.get("routeArn" if event.get("version") == "2.0" else "methodArn")
+    try:
+        stage = MethodArn.parse(str(arn)).stage_arn
+    except ValueError:
+        return
+    document = Policy(answer["policyDocument"])
+    for path in _DENIED:
+        if document.effect_on(f"{stage}GET{path}") is Effect.ALLOW:
+            raise Finding(f"a policy that allows {path!r}")
+
+
+_DENIED = (
+    "/admin",
+    "/admin/",
+    "/admin%2F",
+    "/admin;v",
+    "/%61dmin",
+    "/foreign",
+    "/foreign/",
+    "/files/../admin",
+    "/files/%2e%2e/x",
+)
 
 
 def _method(event: object) -> object:
@@ -140,25 +200,34 @@ def _event(**members: object) -> bytes:
     return json.dumps(members).encode()
 
 
+_ASKED = (
+    *("GET/orders/42", "DELETE/orders/42", "GET/public/a/b", "GET/none", "GET/orders/4%32", "GET/admin", "GET/admin/"),
+    *("GET/foreign", "GET/files/a/b/", "GET/admin%2F", "GET/files/a;v=1", "GET/admin\n"),
+)
+
+
 def _seeds() -> list[bytes]:
     seeds = []
     for token in ("$GOOD", "$EXPIRED", "$NOBODYS"):
         bearer = {"Authorization": f"Bearer {token}", "X-Request-Id": "0123456789abcdef"}
-        for route in ("GET/orders/42", "DELETE/orders/42", "GET/public/a/b", "GET/none", "GET/orders/4%32"):
-            arn, method = f"{_API}/{route}", route.partition("/")[0]
-            context = {"requestId": "5c1d9e7a-0b3f", "http": {"method": method, "path": "/orders/42"}, "stage": "live"}
-            rest = {"type": "REQUEST", "methodArn": arn, "httpMethod": method, "headers": bearer}
+        for route in _ASKED:
+            arn, (method, _, path) = f"{_API}/{route}", route.partition("/")
+            context = {"requestId": "5c1d9e7a-0b3f", "http": {"method": method, "path": f"/{path}"}, "stage": "live",
+                       "domainName": "k2j4h6g8f0.execute-api.eu-central-1.amazonaws.com"}  # fmt: skip
+            rest = {"type": "REQUEST", "methodArn": arn, "httpMethod": method, "headers": bearer, "path": f"/{path}",
+                    "resource": "/orders/{id}" if path.startswith("orders") else f"/{path}"}  # fmt: skip
+            v2 = {"rawPath": f"/live/{path}", "routeKey": f"{method} /{path}"}
             seeds += [
                 _event(type="TOKEN", methodArn=arn, authorizationToken=f"Bearer {token}"),
                 _event(**rest, multiValueHeaders={"Authorization": [f"Bearer {token}"]}, requestContext=context),
                 _event(version="1.0", **rest, requestContext=context),
-                _event(version="2.0", type="REQUEST", routeArn=arn, requestContext=context,
+                _event(version="2.0", type="REQUEST", routeArn=arn, requestContext=context, **v2,
                        headers={"authorization": f"Bearer {token}"}, stageVariables={"tenantgate_answer": "simple"}),
-                _event(version="2.0", type="REQUEST", routeArn=arn, requestContext=context,
+                _event(version="2.0", type="REQUEST", routeArn=arn, requestContext=context, **v2,
                        headers={"authorization": f"Bearer {token}"}, stageVariables={"tenantgate_answer": "policy"}),
             ]  # fmt: skip
         connect = {"eventType": "CONNECT", "requestId": "5c1d9e7a"}
-        protocol = {"Sec-WebSocket-Protocol": f"bearer, {token}"}
+        protocol = {"Sec-WebSocket-Protocol": f"graphql-ws, bearer, {token}"}
         seeds += [
             _event(type="REQUEST", methodArn=f"{_API}/$connect", headers=bearer, requestContext=connect),
             _event(type="REQUEST", methodArn=f"{_API}/$connect", headers=protocol, requestContext=connect),
@@ -167,7 +236,19 @@ def _seeds() -> list[bytes]:
     return seeds
 
 
-_MEMBERS = ("type", "version", "headers", "authorization", "methodArn", "routeArn", "requestContext", "stageVariables")
+_MEMBERS = (
+    "type",
+    "version",
+    "headers",
+    "authorization",
+    "methodArn",
+    "routeArn",
+    "requestContext",
+    "stageVariables",
+    "rawPath",
+    "path",
+)
+_MORE = ("routeKey", "resource", "multiValueHeaders", "domainName", "sec-websocket-protocol")
 _VALUES = (
     '"REQUEST"',
     '"TOKEN"',
@@ -177,11 +258,17 @@ _VALUES = (
     _API,
     "/GET/",
     "%2f",
+    "%61",
+    "%0a",
+    ";",
+    "bearer, ",
+    "graphql-ws, ",
+    "/admin",
     "null",
     "[]",
     "{}",
     "1e400",
     "\\ud800",
 )
-_WORDS = (*(name.decode() for name in _TOKENS), *(f'"{name}":' for name in _MEMBERS), *_VALUES)
+_WORDS = (*(name.decode() for name in _TOKENS), *(f'"{name}":' for name in (*_MEMBERS, *_MORE)), *_VALUES)
 TARGET = Target("authorizer", _prepare, _seeds, _WORDS)

@@ -2,22 +2,48 @@
 
 from __future__ import annotations
 
+import json
+import posixpath
 import re
+from collections.abc import Callable
+from urllib.parse import unquote
 
 from fuzz.judge import Finding
 from fuzz.targets import Target, Try
 from fuzz.world import NOW
 from tenantgate.access.principal import Principal
-from tenantgate.access.rules import CONNECT, METHODS, RouteRule, RuleSet
+from tenantgate.access.route_match import readings
+from tenantgate.access.rules import CONNECT, METHODS, RouteRule, RuleSet, unmet
 from tenantgate.access.rules_file import RulesError, as_json, load_rules
 
-_NOBODY_SPECIAL = Principal("user-1", "org-1", "https://issuer.example.test", frozenset(), NOW + 600)
+_ISSUER = "https://issuer.example.test"
+# Some of the ways in which routers read a path (docs/ROUTE_RULES.md), apart from the product's own list.
+_FOLDS: tuple[Callable[[str], str], ...] = (
+    lambda path: unquote(path, errors="replace"),
+    lambda path: path.rstrip("/") or "/",
+    lambda path: re.sub("/{2,}", "/", path),
+    lambda path: posixpath.normpath("/" + path.lstrip("/")),
+    lambda path: re.sub(";[^/]*", "", path),
+    lambda path: path.replace("\\", "/"),
+    lambda path: re.sub("[\t\r\n]", "", path).rstrip("".join(map(chr, range(0x21)))),
+    lambda path: re.split(r"[?#]", path, maxsplit=1)[0],
+    lambda path: "/".join(part if set(part) <= {"."} else part.rstrip(". ") for part in path.split("/")),
+)
+# What a path is made of in an input: the line after the rules, if there is one.
+_ASKED = "\n#ask "
+_NOBODY_SPECIAL = Principal("user-1", "org-1", _ISSUER, frozenset(), NOW + 600)
 _PATHS = (
     "/",
     "/orders",
     "/orders/",
     "/orders/42",
     "/orders/4%32",
+    "/orders/42/",
+    "/orders;v/42",
+    "/orders%2F42",
+    "/orders.",
+    "/orders%0a",
+    "/x/..;/orders",
     "/orders/%2e%2e/x",
     "//orders",
     "/a/../orders",
@@ -36,6 +62,32 @@ def _takes(rule: RouteRule, method: str, path: str) -> bool:
     return rule.method in (method, "ANY") and re.fullmatch(form, path, re.DOTALL) is not None
 
 
+def _read_as(path: str) -> set[str]:
+    found = fresh = {path}
+    for _ in range(3):
+        fresh = {fold(one) or "/" for one in fresh for fold in _FOLDS} - found
+        found = found | fresh
+    return {one for one in found if one[:1] == "/"}
+
+
+def _check_spellings(rules: RuleSet, path: str) -> None:
+    """What passes must pass however a router spells it, for whoever a rule takes it."""
+    for api_id in rules.apis:
+        api = rules.for_api(api_id)
+        for caller in (None, _NOBODY_SPECIAL):
+            decision = api.decide("GET", path, caller, now=NOW)
+            if not decision.allowed:
+                continue
+            for read in _read_as(path):
+                rule = api.match("GET", read)
+                if rule is not None and not (rule.public or (caller and unmet(rule, caller, NOW) is None)):
+                    raise Finding(f"{path!r} passes, and {rule.route} denies it as {read!r}")
+            for route in (*(rule.pattern for rule in api.rules), "$default", "/{proxy+}"):
+                with_route = api.decide("GET", path, caller, now=NOW, route=route)
+                if with_route.allowed and not decision.allowed:
+                    raise Finding("a route let pass what its path doesn't")
+
+
 def _example(rule: RouteRule) -> tuple[str, str]:
     return ("GET" if rule.method == "ANY" else rule.method), re.sub(r"\{[^{}]+\}", "x", rule.pattern)
 
@@ -49,14 +101,19 @@ def _check_decisions(rules: RuleSet) -> None:
             somebody = rules.decide(api_id, method, path, _NOBODY_SPECIAL, now=NOW)
             for decision in (nobody, somebody):
                 if decision.rule is not None and not any(
-                    _takes(decision.rule, method, reading) for reading in (path, path.replace("%32", "2"))
+                    _takes(decision.rule, method, reading) or _takes(decision.rule, method, f"{reading}/")
+                    for reading in readings(path) or ("",)
                 ):
                     raise Finding(f"{decision.rule.route} decided on {method} {path}")
                 if decision.allowed and decision.rule is None:
                     raise Finding("allowed without a rule")
             if nobody.allowed and not (nobody.rule and nobody.rule.public):
                 raise Finding("nobody was let in where nothing is public")
-            if somebody.allowed and somebody.rule is not None and any(somebody.rule.requirement[:5]):
+            if (
+                somebody.allowed
+                and somebody.rule is not None
+                and any((*somebody.rule.requirement[:5], somebody.rule.issuers - {_ISSUER}))
+            ):
                 raise Finding("somebody without scopes and roles met a requirement")
         for rule in listed:
             if rules.decide(api_id, *_example(rule), None, now=NOW).rule is None:
@@ -65,7 +122,7 @@ def _check_decisions(rules: RuleSet) -> None:
 
 def _prepare() -> Try:
     def try_bytes(data: bytes) -> None:
-        text = data.decode("utf-8", "replace")
+        text, _, asked = data.decode("utf-8", "replace").partition(_ASKED)
         try:
             rules = load_rules(text, source="rules")
         except RulesError as refused:
@@ -74,6 +131,9 @@ def _prepare() -> Try:
                 raise Finding("refused without a problem, or at a line that isn't there") from None
             return
         _check_decisions(rules)
+        _check_spellings(rules, f"/{asked}")
+        if RuleSet.from_checked(json.loads(json.dumps(rules.checked()))).checked() != rules.checked():
+            raise Finding("other rules once they are checked")
         again = load_rules(as_json(text, source="rules"), source="JSON")
         if {api: one.rules for api, one in again.apis.items()} != {api: one.rules for api, one in rules.apis.items()}:
             raise Finding("other rules once they are JSON")
@@ -98,12 +158,27 @@ route = "ANY /files/{path+}"
 roles = ["clerk"]
 acr = ["urn:example:mfa"]
 max_auth_age_seconds = 300
+issuers = ["https://issuer.example.test"]
 
 [[api]]
 name = "rest"
 ids = ["*"]
 route = [{ route = "GET /", public = true }, { route = "$connect" }, { route = "POST /orders" }]
 """
+
+
+_DOOR = """version = 1
+[[api]]
+name = "door"
+ids = ["*"]
+route = [
+  { route = "GET /admin", scopes = ["admin"] },
+  { route = "GET /orders/{id}", issuers = ["https://another.example.test"] },
+  { route = "GET /a/", roles = ["clerk"] },
+  { route = "GET /{path+}" },
+]
+"""
+_SPELLED = ("admin/", "%61dmin", "admin%2F", "admin;v", "admin.", "admin%20", "admin%0a", "x/../admin", "a", "b/c")
 
 
 def _seeds() -> list[bytes]:
@@ -113,11 +188,27 @@ def _seeds() -> list[bytes]:
         small.encode(),
         as_json(_WHOLE, source="seed").encode(),
         as_json(small, source="seed").encode(),
+        *(f"{_DOOR}{_ASKED}{path}".encode() for path in _SPELLED),
     ]
 
 
-_KEYS = ("version", "name", "ids", "every_route_listed", "route", "scopes", "any_scope", "roles", "acr", "public")
+_KEYS = (
+    "version",
+    "name",
+    "ids",
+    "every_route_listed",
+    "route",
+    "scopes",
+    "any_scope",
+    "roles",
+    "acr",
+    "public",
+    "issuers",
+)
 _OTHERS = ("[[api]]\n", "[[api.route]]\n", '"""', "'''", "{id}", "{x+}", "$connect", "ANY /", "GET /", "true", '"*"')
 _VALUES = ("1979-05-27T07:32:00Z", "inf", "nan", "0x1", "\\u0041", "{ a = 1 }", "max_auth_age_seconds = ")
+_ODD = (_ASKED, "%2F", "%2e", "%25", "%0a", "..", ";", "\\", "//", "%5c", "#", "?", "%20", "%00")
 _LONG = ("[" * 64, "{a=" * 30, "9" * 120)
-TARGET = Target("rules", _prepare, _seeds, (*(f"{key} = " for key in _KEYS), *_OTHERS, *_VALUES, *_LONG), longest=16384)
+TARGET = Target(
+    "rules", _prepare, _seeds, (*(f"{key} = " for key in _KEYS), *_OTHERS, *_VALUES, *_ODD, *_LONG), longest=16384
+)
