@@ -157,6 +157,29 @@ def test_what_the_request_carries_is_masked_wherever_it_shows_up() -> None:
     assert redact_text("hunter-2") == "hunter-2"
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(
+            '--b\r\nContent-Disposition: form-data; name="x"\r\n\r\nfirst-secret\r\n--b\r\n\r\nsecond-secret\r\n--b--',
+            id="several-parts",
+        ),
+        pytest.param("<a><b x='first-secret'>second-secret</b></a>", id="xml"),
+        pytest.param("first-secret, second-secret", id="text"),
+        pytest.param("%66irst-secret=1&x=second-secret", id="a-form-whose-names-are-values"),
+        pytest.param('{"a": "first-secret", "b": second-secret}', id="broken-json"),
+    ],
+)
+def test_each_value_of_a_body_of_any_form_is_masked(body: str) -> None:
+    carried = CarriedSecrets([], b"")
+    carried.add_body(body.encode())
+    carry_secrets(carried)
+    try:
+        assert redact_text("got first-secret and second-secret") == f"got {MASK} and {MASK}"
+    finally:
+        carry_secrets(None)
+
+
 def test_a_body_that_cant_be_parsed_is_masked_whole() -> None:
     carried = CarriedSecrets([], b"")
     carried.add_body(b'{"broken": secret')

@@ -151,3 +151,17 @@ def test_an_odd_host_is_a_400_in_our_shape(handler: LambdaHandler, host: str) ->
 @pytest.mark.parametrize("host", ["gate.test", "gate.test:8080", "127.0.0.1:3000"])
 def test_a_host_with_or_without_a_port_is_served(handler: LambdaHandler, host: str) -> None:
     assert handler(api_event(path="/loop", headers={"host": host}), lambda_context())["statusCode"] == 200
+
+
+def test_the_line_about_an_event_that_nobody_can_serve_repeats_none_of_its_secrets(
+    handler: LambdaHandler, capsys: pytest.CaptureFixture[str]
+) -> None:
+    secret = "hunter2-and-more"
+    event = api_event(
+        headers={"x-api-key": secret, "x-forwarded-port": secret}, query=f"a={secret}", body=f'{{"a": "{secret}"}}'
+    )
+    handler(event, lambda_context())
+    out = capsys.readouterr().out
+    (line,) = [line for line in log_lines(out) if line["message"] == "the event could not be served"]
+    assert "invalid literal" in line["context"]["exception"]["message"]
+    assert secret not in out

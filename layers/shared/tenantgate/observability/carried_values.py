@@ -111,9 +111,11 @@ def _body_values(body: bytes) -> Iterator[str]:
             yield from _strings(json.loads(text), depth=0)
         except (ValueError, RecursionError):
             yield from _words(text)
-    elif "=" in text:
+    elif all(is_parameter_name(pair.partition("=")[0]) for pair in text.split("&")) and "=" in text:
         yield from _pairs(text)
     else:
+        # A form whose names are values, several parts, XML, or what somebody made up.
+        yield from _pairs(text)
         yield from _words(text)
 
 
@@ -172,6 +174,11 @@ def _event_query(query: object) -> Iterator[str]:
         yield from _pairs(value)
 
 
+def _event_body(body: object) -> Iterator[str]:
+    for text in _listed(body):
+        yield from _body_values(text.encode("utf-8", "replace"))
+
+
 def _graphql_strings(document: object) -> Iterator[str]:
     for text in _listed(document):
         for literal in re.findall(r'"((?:[^"\\]|\\.)*+)"', text):
@@ -188,6 +195,7 @@ _EVENT_MEMBERS: Mapping[str, Callable[[object], Iterator[str]]] = {
     "cookies": _event_cookies,
     "authorizationToken": _event_credentials,
     "identitySource": _event_credentials,
+    "body": _event_body,
     "queryString": _graphql_strings,
     "variables": lambda variables: _strings(variables, depth=0),
 }

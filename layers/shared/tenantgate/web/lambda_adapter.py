@@ -67,7 +67,9 @@ def lambda_handler_for(*routes: str | APIRouter, settings: Settings | None = Non
             return adapter(event, context)
         except Exception:  # noqa: BLE001  (whatever it is, the caller gets our shape)
             # Mangum itself failed, before or after our application: still one shape, never its plain text.
-            begin_request(RequestContext(request_id=choose_request_id(context.aws_request_id)))
+            request = RequestContext(request_id=choose_request_id(context.aws_request_id))
+            request.carried = event
+            begin_request(request)
             _log.exception("the event could not be served")
             return error_answer(InternalError())
 
