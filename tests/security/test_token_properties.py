@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 from fuzz.plain import plain_claims, plain_header
 from tenantgate.errors import TenantMalformed, TenantMissing, TokenError
+from tenantgate.tokens.claim_reader import find
+from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.policy import parse_tenant_id_pattern
+from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.tenant import TenantExtractor
 from tests.support.forged_tokens import FORGED
 from tests.support.jwt_oracles import JoserfcOracle, PyJwtOracle
@@ -23,6 +26,7 @@ from tests.support.tokens import (
     AUDIENCE,
     ISSUER,
     NOW,
+    TENANT,
     b64,
     good_claims,
     private_key,
@@ -153,6 +157,41 @@ def test_a_tenant_is_of_the_pattern_or_none_at_all(names: list[str], claims: dic
     except (TenantMissing, TenantMalformed):
         return
     assert pattern.fullmatch(tenant)
+
+
+NAMES = st.sampled_from(["a", "a.b", "a.*", "a.*.b", "*", "a.b.c", ".", "https://x.test/a.b", "b", ""])
+NESTED = st.dictionaries(st.sampled_from(["a", "b", "a.b", "*", "https://x.test/a", "c"]), JSON, max_size=4)
+NESTED |= st.dictionaries(st.sampled_from(["a", "https://x.test/a"]), NESTED, max_size=2)
+
+
+@given(claims=NESTED, names=st.lists(NAMES, min_size=1, max_size=3), allowed=st.frozensets(st.text(max_size=3)))
+@settings(max_examples=500, deadline=None)
+def test_any_claims_give_roles_within_the_allow_list_and_hide_the_others(
+    claims: dict[str, object], names: list[str], allowed: frozenset[str]
+) -> None:
+    policy = IssuerPolicy(ISSUER, (AUDIENCE,), roles=allowed, role_claims=tuple(names))
+    roles, visible = RoleReader(("roles",), (policy,)).read(claims, issuer=ISSUER, tenant_id=TENANT)
+    everything, _ = RoleReader(tuple(names), (IssuerPolicy(ISSUER, (AUDIENCE,)),)).read(
+        claims, issuer=ISSUER, tenant_id=TENANT
+    )
+    assert roles == everything & allowed
+    assert all(role and role.isprintable() for role in everything)
+    # Read by the same names, what is left of the claims gives nothing.
+    assert [find(visible, name) for name in names] == [None] * len(names)
+
+
+@given(value=JSON | st.dictionaries(st.text(max_size=3), JSON, max_size=2))
+@settings(max_examples=500, deadline=None)
+def test_a_value_of_any_form_is_one_tenant_or_none(value: object) -> None:
+    extractor = TenantExtractor(("t",), parse_tenant_id_pattern("^.*$"))
+    try:
+        tenant = extractor.tenant_of({"t": value})
+    except (TenantMissing, TenantMalformed):
+        return
+    held = value[0] if isinstance(value, list) else next(iter(value)) if isinstance(value, dict) else value
+    assert type(held) in (str, int)
+    assert tenant == str(held)
+    assert not isinstance(value, list | dict) or len(value) == 1
 
 
 def _mutated(token: str, chance: random.Random) -> str:  # noqa: C901 - a table of nine edits

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,12 +123,16 @@ def may(caller: str, request: str) -> bool:
     return REQUESTS[request] in (*scope.split(), *roles)
 
 
-def write_guarded_apis(folder: Path, *, routes: Sequence[str] = ROUTES, rules: str = RULES) -> Path:
-    """The template's path. `rules` are those of all the APIs, with `{ids}` for theirs."""
+def write_guarded_apis(
+    folder: Path, *, routes: Sequence[str] = ROUTES, rules: str = RULES, variables: Mapping[str, str] | None = None
+) -> Path:
+    """The template's path. `rules` are those of all the APIs, with `{ids}` for theirs; `variables` the authorizer's."""
     (folder / "keys.json").write_text(json.dumps(public_jwks()))
     (folder / "rules.toml").write_text(rules.format(ids=", ".join(f'"{name}"' for name in INTEGRATIONS)))
     template = "Transform: AWS::Serverless-2016-10-31\nResources:\n" + "".join(map(_api, INTEGRATIONS))
-    return write_project(folder, template + _backend(routes) + _authorizer(folder), {"backend": BACKEND})
+    return write_project(
+        folder, template + _backend(routes) + _authorizer(folder, variables or {}), {"backend": BACKEND}
+    )
 
 
 def _api(name: str) -> str:
@@ -166,7 +170,7 @@ def _backend(routes: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _authorizer(folder: Path) -> str:
+def _authorizer(folder: Path, changes: Mapping[str, str]) -> str:
     variables = {
         "ENVIRONMENT": "test",
         "LOG_LEVEL": "INFO",
@@ -174,6 +178,7 @@ def _authorizer(folder: Path) -> str:
         "OIDC_AUDIENCE": AUDIENCE,
         "OIDC_JWKS_FILE": str(folder / "keys.json"),
         "ROUTE_RULES_FILE": str(folder / "rules.toml"),
+        **changes,
     }
     lines = [
         "  Layer: { Type: AWS::Serverless::LayerVersion, Properties: { ContentUri: %s } }" % (ROOT / "layers/shared"),

@@ -6,6 +6,9 @@ import pytest
 
 from tenantgate.access.bearer import BearerCredential, bearer_token
 from tenantgate.errors import AuthenticationRequired, TenantMissing, TokenExpired
+from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
+from tenantgate.tokens.verifier import KeyFetchNeeded
+from tenantgate.tokens.wiring import token_verifier
 from tests.support.tokens import ISSUER, NOW, TENANT, good_claims, policy_of, sign, static_verifier
 
 
@@ -45,6 +48,25 @@ def test_refuses_anything_else_with_auth_007(header: str | None) -> None:
     with pytest.raises(AuthenticationRequired) as refusal:
         bearer_token(header)
     assert refusal.value.error.code == "AUTH_007"
+
+
+@pytest.mark.parametrize("token", ["X", "aX", "Xa.b.cX", "B", "bearer", "~", "a" * (MAX_TOKEN_LENGTH - 1) + "X"])
+def test_leaves_the_token_as_it_came(token: str) -> None:
+    assert bearer_token(f"Bearer {token}") == token
+
+
+def test_the_longest_token_that_is_taken() -> None:
+    longest = "A" * MAX_TOKEN_LENGTH
+    assert bearer_token(f"Bearer   {longest}  ") == longest
+    with pytest.raises(AuthenticationRequired) as refusal:
+        bearer_token(f"Bearer {longest}A")
+    assert refusal.value.private == {"expected": MAX_TOKEN_LENGTH, "actual": MAX_TOKEN_LENGTH + 1}
+
+
+def test_asks_no_issuer_without_leave_to_fetch() -> None:
+    policy = policy_of()
+    with pytest.raises(KeyFetchNeeded):
+        BearerCredential(token_verifier(policy), policy).principal(sign(good_claims()), fetch=False)
 
 
 def _credential() -> BearerCredential:

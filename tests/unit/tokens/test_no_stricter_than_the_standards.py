@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tenantgate.errors import TokenExpired
+from tenantgate.errors import MalformedToken, TokenExpired
+from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
 from tests.support.tokens import (
     AUDIENCE,
     NOW,
@@ -101,6 +102,27 @@ def test_header_members_that_are_only_hints_are_ignored(member: dict[str, object
 def test_a_null_kid_is_no_kid() -> None:
     header = json.dumps({"alg": "RS256", "kid": None})
     assert static_verifier(public_jwks("rsa-1", "p256-1")).verify(sign_raw(header, json.dumps(good_claims())))
+
+
+def _of_length(length: int) -> str:
+    """A genuine token of just this many characters."""
+    for padding in range(12_400):
+        token = sign(good_claims(pad="p" * (length * 3 // 4 - 560 + padding)), "EdDSA")
+        if len(token) >= length:
+            break
+    return token
+
+
+def test_the_longest_genuine_token_is_accepted_and_a_longer_one_is_not() -> None:
+    lengths = {len(token): token for token in map(_of_length, range(MAX_TOKEN_LENGTH - 3, MAX_TOKEN_LENGTH + 3))}
+    assert max(length for length in lengths if length <= MAX_TOKEN_LENGTH) >= MAX_TOKEN_LENGTH - 1
+    for length, token in lengths.items():
+        if length <= MAX_TOKEN_LENGTH:
+            assert static_verifier().verify(token)
+        else:
+            with pytest.raises(MalformedToken, match="too long"):
+                static_verifier().verify(token)
+    assert max(lengths) > MAX_TOKEN_LENGTH
 
 
 def test_hints_are_never_fetched() -> None:
