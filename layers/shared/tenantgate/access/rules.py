@@ -117,7 +117,8 @@ def _weak_authentication(asked: RouteRule, claims: Mapping[str, object], now: fl
             return Decision(False, "acr_too_weak", asked, sorted(asked.acr), told, StepUpRequired)
     if asked.max_auth_age is not None:
         since = claims.get("auth_time")
-        if not isinstance(since, int | float) or isinstance(since, bool):
+        # An integer that no float can hold would make the comparison fail instead of the check.
+        if not isinstance(since, int | float) or isinstance(since, bool) or (isinstance(since, int) and since >> 53):
             return Decision(False, "authentication_time_unknown", asked, asked.max_auth_age, None, StepUpRequired)
         if not -_LEEWAY_SECONDS <= now - since <= asked.max_auth_age:
             age = int(max(-1e9, min(1e12, now - since)))
