@@ -285,18 +285,7 @@ class ProviderTimeout(ProviderUnreachable):
     status = 504
 
 
-def error_body(error: TenantgateError, *, request_id: str, debug: bool = False) -> dict[str, object]:
-    """Render the one shape: `{"error": {"code", "message", "detail", "request_id"}}`.
-
-    With `debug` (development alone) a missing `detail` is filled with the reason and the private context.
-    """
-    detail: object = error.detail
-    if detail is None and debug and (error.reason or error.private):
-        detail = {
-            "reason": error.reason,
-            "kind": type(error).__name__,
-            **{name: str(value) for name, value in error.private.items()},
-        }
-    return {
-        "error": {"code": error.error.code, "message": error.error.message, "detail": detail, "request_id": request_id}
-    }
+def error_body(error: TenantgateError, *, request_id: str) -> dict[str, object]:
+    """Render the one shape: `{"error": {"code", "message", "detail", "request_id"}}`."""
+    told = {"code": error.error.code, "message": error.error.message, "detail": error.detail, "request_id": request_id}
+    return {"error": told}
