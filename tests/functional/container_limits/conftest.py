@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,20 @@ def within(seconds: float) -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    with running(LIMITS, tmp_path_factory.mktemp("container")) as chosen:
+        yield chosen
+
+
+@pytest.fixture
+def patient_port(tmp_path: Path) -> Iterator[int]:
+    """One that waits for its clients, as few as above, until a test has connected all of them."""
+    with running(replace(LIMITS, header_seconds=30, idle_seconds=30), tmp_path) as chosen:
+        yield chosen
+
+
+@contextmanager
+def running(limits: ConnectionLimits, folder: Path) -> Iterator[int]:
+    """The container's server in a process of its own; its port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         chosen: int = probe.getsockname()[1]
@@ -59,10 +73,10 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         # What uvicorn would read, had it not been turned off.
         "FORWARDED_ALLOW_IPS": "*",
     }
-    log = tmp_path_factory.mktemp("container") / "log"
+    log = folder / "log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.limited_container", json.dumps(asdict(LIMITS))],
+            [sys.executable, "-m", "tests.support.limited_container", json.dumps(asdict(limits))],
             cwd=ROOT,
             env=environment,
             stdout=output,
