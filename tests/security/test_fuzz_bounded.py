@@ -23,8 +23,7 @@ from fuzz.targets import all_targets
 from fuzz.world import FIRST, NOW, good_claims, policy, verifier
 from tenantgate.errors import InvalidSignature
 from tenantgate.tokens import keys
-from tenantgate.tokens.jwks import HeldKeys
-from tenantgate.tokens.keys import Found, KeySet
+from tenantgate.tokens.keys import Found, HeldKeys, KeySet
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
 
 _HEADER: dict[str, object] = {"alg": "EdDSA", "kid": "ed25519-1", "typ": "at+jwt"}

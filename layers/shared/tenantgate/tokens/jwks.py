@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from tenantgate.errors import ProviderTimeout, ProviderUnreachable, UnknownKey, Word
 from tenantgate.tokens.claims import shown
 from tenantgate.tokens.flights import Fetches, Flight
-from tenantgate.tokens.keys import Found, KeyFetchNeeded, KeySet
+from tenantgate.tokens.keys import Found, HeldKeys, KeyFetchNeeded, KeySet
 from tenantgate.tokens.records import Record
 
 _log = logging.getLogger(__name__)
@@ -60,22 +60,6 @@ class Bundle(Record):
 
     keys: KeySet
     fetched_at: float
-
-
-class HeldKeys(Record):
-    """What is held of one issuer at one moment, replaced as a whole, so that no reader sees half of a change.
-
-    `generation` changes when a key disappeared: what was verified before no longer counts. The times are epoch seconds;
-    `tend_at` is when `find` wants to be called again, even by a caller that remembers the result.
-    """
-
-    __slots__ = ()
-
-    keys: KeySet
-    generation: int
-    tend_at: float
-    stale_at: float
-    dropped_at: float
 
 
 _NONE = KeySet([], skipped=0)
@@ -123,13 +107,17 @@ class CachedIssuerKeys:
         held = self.held
         if self._clock() >= held.tend_at:
             held = self._tended(fetch)
+        elif (found := held.found.get((kid, alg))) is not None:
+            return found
         check = held.keys.find(kid, alg)
         if check is None:
             held = self._asked_again(kid, alg, held, fetch)
             check = held.keys.find(kid, alg)
             if check is None:
                 raise self._unknown(kid, alg)
-        return check, held.generation
+        # Only what the set has is kept, so a flood of made-up kids fills nothing.
+        found = held.found[kid, alg] = check, held.generation
+        return found
 
     def _unknown(self, kid: str | None, alg: str) -> UnknownKey:
         return UnknownKey("the issuer publishes no key that fits", kid=shown(kid), alg=alg, issuer=self._issuer)

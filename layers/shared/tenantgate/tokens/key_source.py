@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tenantgate.tokens.keys import Found
-
-
-class HeldKeys(Protocol):
-    """An issuer's keys at one moment, replaced as a whole.
-
-    `generation` changes when a key disappeared: what was verified before no longer counts. `tend_at` (epoch seconds) is
-    when `find` wants to be called again, even by a caller that remembers the result.
-    """
-
-    @property
-    def generation(self) -> int: ...
-    @property
-    def tend_at(self) -> float: ...
+from tenantgate.tokens.keys import Found, HeldKeys
 
 
 class IssuerKeys(Protocol):

@@ -8,6 +8,7 @@ Ed25519.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature as BadSignature
 from cryptography.hazmat.primitives import hashes
@@ -17,6 +18,9 @@ from tenantgate.errors import MalformedToken
 from tenantgate.tokens.compact import decode_base64url
 from tenantgate.tokens.flights import FetchNeeded
 from tenantgate.tokens.records import Record
+
+if TYPE_CHECKING:
+    from typing import Final
 
 type Check = Callable[[bytes, bytes], None]
 """`check(signature, signed bytes)`; raises `cryptography.exceptions.InvalidSignature`."""
@@ -110,6 +114,25 @@ class KeySet:
         check = _any_of(checks) if len(checks) > 1 else checks[0] if checks else None
         self._checks[name] = check
         return check
+
+
+class HeldKeys:
+    """What is held of one issuer at one moment: replaced as a whole, so that no reader sees half of a change.
+
+    `generation` changes when a key disappeared: what was verified before no longer counts. The times are epoch seconds;
+    `tend_at` is when `find` wants to be called again, even by a caller that remembers the result.
+    """
+
+    # Not a record: its members are read with every token, and these are read faster. `found` is what `find` returned.
+    __slots__ = ("dropped_at", "found", "generation", "keys", "stale_at", "tend_at")
+
+    def __init__(self, keys: KeySet, generation: int, tend_at: float, stale_at: float, dropped_at: float) -> None:
+        self.keys: Final = keys
+        self.generation: Final = generation
+        self.tend_at: Final = tend_at
+        self.stale_at: Final = stale_at
+        self.dropped_at: Final = dropped_at
+        self.found: Final[dict[tuple[str | None, str], Found]] = {}
 
 
 def _any_of(checks: list[Check]) -> Check:
