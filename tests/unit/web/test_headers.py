@@ -1,13 +1,16 @@
 from collections.abc import Iterator
 
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
-from tenantgate.errors import TokenExpired
+from tenantgate.errors import SYS_004, TokenExpired
+from tenantgate.service_errors import SYS_002, SYS_010, Overloaded
 from tenantgate.web.app import create_app
-from tenantgate.web.headers import SECURE_HEADERS
+from tenantgate.web.headers import SECURE_HEADERS, error_headers
+from tenantgate.web.responses import error_responses
+from tenantgate.web.show_pages import show_pages
 from tests.support.web import ORIGIN, make_settings
 
 router = APIRouter()
@@ -21,6 +24,11 @@ async def plain() -> str:
 @router.post("/plain")
 async def fail() -> None:
     raise TokenExpired
+
+
+@router.get("/busy", dependencies=[Depends(show_pages)])
+async def busy() -> None:
+    raise Overloaded("too many wait", retry_after=7)
 
 
 @router.get("/cached")
@@ -124,3 +132,22 @@ def test_behind_api_gateway_cors_is_left_to_it() -> None:
         assert "access-control-allow-origin" not in answer.headers
         assert "vary" not in answer.headers
         assert client.options("/plain", headers={"origin": ORIGIN, **PREFLIGHT}).status_code == 405
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/html"])
+def test_a_refusal_for_lack_of_room_says_when_to_come_back(accept: str, client: TestClient) -> None:
+    answer = client.get("/busy", headers={"accept": accept})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+    assert answer.headers["content-type"].startswith(accept)
+    assert "SYS_010" in answer.text
+
+
+def test_other_failures_promise_no_time(client: TestClient) -> None:
+    assert "retry-after" not in client.post("/plain").headers
+    assert error_headers(Overloaded(retry_after=1))["retry-after"] == "1"
+
+
+def test_the_openapi_document_says_where_a_time_is_promised() -> None:
+    documented = error_responses(SYS_002, SYS_010, SYS_004)
+    assert "Retry-After" in documented[503]["headers"]
+    assert all("headers" not in response for status, response in documented.items() if status != 503)

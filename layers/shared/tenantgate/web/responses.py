@@ -14,8 +14,13 @@ from tenantgate.errors import (
     error_body,
 )
 from tenantgate.observability.redaction import redact_context
+from tenantgate.service_errors import SYS_010
 from tenantgate.web.headers import error_headers
 from tenantgate.web.models import StrictModel
+
+_RETRY_AFTER = {
+    "Retry-After": {"description": "With `SYS_010`: seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+}
 
 
 class ErrorMember(StrictModel):
@@ -42,6 +47,7 @@ def error_responses(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
         status: {
             "model": ErrorResponse,
             "description": "; ".join(f"`{code.code}` {code.message}" for code in same),
+            **({"headers": _RETRY_AFTER} if SYS_010 in same else {}),
         }
         for status, same in sorted(by_status.items())
     }
