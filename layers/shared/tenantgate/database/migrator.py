@@ -89,7 +89,7 @@ def owner_url() -> str:
 
 @asynccontextmanager
 async def owner_connection(url: str) -> AsyncIterator[AsyncConnection]:
-    """A direct connection; what PostgreSQL refuses becomes `DatabaseUnreachable` or `MigrationFailed`."""
+    """A connection of its own; what PostgreSQL refuses becomes `DatabaseUnreachable` or `MigrationFailed`."""
     from tenantgate.database.dialect import DRIVER  # noqa: PLC0415  (registers the dialect)
 
     engine = create_async_engine(
