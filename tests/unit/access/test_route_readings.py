@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tenantgate.access.policies import MethodArn, compile_policy
 from tenantgate.access.principal import Principal
 from tenantgate.access.route_match import readings
 from tenantgate.access.rules import ApiRules, RouteRule
+from tests.support.iam import allows
 
+STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
 NOW = 1_800_000_000.0
 ADMIN = frozenset({"admin"})
 
@@ -142,3 +145,28 @@ def test_routes_of_events_are_remembered_within_bounds() -> None:
     for number in range(3000):
         assert not DOOR.decide("GET", "/Admin", None, now=NOW, route=f"/{number}/{{x}}").allowed
     assert not DOOR.decide("GET", "/Admin", caller(), now=NOW, route="/admin").allowed
+
+
+@pytest.mark.parametrize(
+    ("rules", "path", "allowed"),
+    [
+        pytest.param([rule("GET /admin", "admin"), rule("ANY /{r+}")], "/admin", False, id="any-opens-nothing"),
+        pytest.param([rule("GET /admin", "admin"), rule("ANY /admin")], "/admin", False, id="nor-on-the-same-path"),
+        pytest.param([rule("GET /admin", "admin"), rule("ANY /{r+}")], "/admin/", False, id="nor-folded"),
+        pytest.param([rule("GET /admin", "admin"), rule("HEAD /{r+}")], "/admin", False, id="the-more-specific-counts"),
+        pytest.param([rule("GET /admin", "admin"), rule("HEAD /admin")], "/admin", True, id="a-rule-of-its-own"),
+        pytest.param([rule("GET /{r+}", "admin"), rule("HEAD /status")], "/status", True, id="a-part-of-its-own"),
+        pytest.param([rule("GET /{r+}", "admin"), rule("ANY /status")], "/status", True, id="any-takes-get-too"),
+        pytest.param([rule("GET /a/", "admin"), rule("ANY /{r+}")], "/a", False, id="a-slash-at-the-end"),
+        pytest.param([rule("GET /a")], "/a", False, id="get-opens-no-head"),
+    ],
+)
+def test_head_is_held_to_the_rule_for_get(rules: list[RouteRule], path: str, allowed: bool) -> None:
+    api = ApiRules("api", rules)
+    assert api.decide("HEAD", path, caller(), now=NOW).allowed is allowed
+    for listed in (False, True):
+        compiled = compile_policy(
+            ApiRules("api", rules, every_route_listed=listed), caller(), arn=MethodArn.parse(f"{STAGE}GET/x"), now=NOW
+        )
+        assert compiled.complete
+        assert allows(compiled.document, f"{STAGE}HEAD{path}") is allowed

@@ -181,6 +181,9 @@ def _agreed_path(kind: Kind, path: str, own: object, arn: str, context: Mapping[
     """
     if own is None or own == path:
         return path
+    stage = arn.split("/", 2)[1]
+    if own == f"/{stage}{path}":
+        return path
     if not isinstance(own, str):
         raise MalformedEvent(kind, "the path is no text")
     given, asked = own, path
@@ -190,14 +193,14 @@ def _agreed_path(kind: Kind, path: str, own: object, arn: str, context: Mapping[
         given, asked = unquote(own), unquote(path)
     given, asked = given.rstrip("/"), asked.rstrip("/")
     prefix = given[: len(given) - len(asked)]
-    if prefix + asked != given or not _is_prefix(prefix, arn, context):
+    if prefix + asked != given or not _is_prefix(prefix, stage, context):
         raise MalformedEvent(kind, "the ARN is for another path than the request's")
     return path if own[-1:] != "/" or path[-1:] == "/" else f"{path}/"
 
 
-def _is_prefix(prefix: str, arn: str, context: Mapping[str, object]) -> bool:
+def _is_prefix(prefix: str, stage: str, context: Mapping[str, object]) -> bool:
     """Whether this may stand before the ARN's path: the stage or, on a domain that isn't API Gateway's, a base path."""
-    if not prefix or prefix == f"/{arn.split('/', 2)[1]}":
+    if not prefix or prefix == f"/{stage}":
         return True
     domain = _text(context.get("domainName"))
     return prefix[0] == "/" and domain is not None and ".execute-api." not in domain

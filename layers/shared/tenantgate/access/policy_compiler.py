@@ -167,7 +167,7 @@ class _Compilation:
         """Allow each route, and deny what the wildcards take beyond."""
         for shape, method in allowed:
             for concrete in self._methods(shape, method):
-                if not self._covered(shape, concrete):
+                if self._allows(self._at(shape), concrete) and not self._covered(shape, concrete):
                     self._add(self._allow, concrete, wildcard(shape))
                     self._except(shape, concrete)
         return self._result()
@@ -180,7 +180,8 @@ class _Compilation:
             if self._allows(rule, concrete):
                 self._add(self._allow, concrete, "/")
         for shape, method in self._compiler.denied(self._met):
-            for concrete in self._methods(shape, method):
+            also = ("HEAD",) if method == "GET" and "HEAD" not in self._at(shape) else ()
+            for concrete in (*self._methods(shape, method), *also):
                 if concrete == CONNECT or shape == ("",):
                     continue
                 self._deny_shape(shape, concrete)
@@ -283,16 +284,22 @@ class _Compilation:
         return node.rules
 
     def _allows(self, rules: dict[str, RouteRule], method: str) -> bool:
-        rule = rules.get(method) or (rules.get(ANY) if method != CONNECT else None)
-        return rule is not None and rule.requirement in self._met
+        deciding = self._deciding(rules, method)
+        return bool(deciding) and not self._denies(rules, method) and (method in rules or ANY in rules)
 
     def _denies(self, rules: dict[str, RouteRule], method: str) -> bool:
-        rule = rules.get(method) or (rules.get(ANY) if method != CONNECT else None)
-        return rule is not None and rule.requirement not in self._met
+        return any(rule.requirement not in self._met for rule in self._deciding(rules, method))
+
+    def _deciding(self, rules: dict[str, RouteRule], method: str) -> list[RouteRule]:
+        """The rules of one pattern that must all allow the method. HEAD without a rule of its own is held to GET's."""
+        if method in rules or method == CONNECT:
+            return [rules[method]] if method in rules else []
+        names = (ANY, "GET") if method == "HEAD" else (ANY,)
+        return [rules[name] for name in names if name in rules]
 
     def _told(self, shape: Segments, method: str) -> str:
-        rule = self._at(shape).get(method) or self._at(shape)[ANY]
-        return rule.route
+        rules = self._at(shape)
+        return (rules.get(method) or rules.get(ANY) or rules["GET"]).route
 
 
 def _names_a_slash(shape: Segments) -> bool:

@@ -41,6 +41,11 @@ def covers(shape: Segments, other: Segments) -> bool:
     return len(shape) == len(other)
 
 
+def precedence(shape: Segments) -> tuple[bool, list[int]]:
+    """Sorts the shapes that take one and the same path: the first decides on it."""
+    return shape[-1:] == (GREEDY,), [(PARAMETER, GREEDY).index(s) + 1 if s in (PARAMETER, GREEDY) else 0 for s in shape]
+
+
 def readings(path: str) -> tuple[str, ...]:
     """Every spelling that a router may take the path for, as it came first; none if there is no telling.
 

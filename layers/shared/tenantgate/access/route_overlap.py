@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tenantgate.access.route_match import GREEDY, PARAMETER, Node, RouteTrie, Segments, walk
+from tenantgate.access.route_match import GREEDY, PARAMETER, Node, RouteTrie, Segments, precedence, walk
 
 if TYPE_CHECKING:
     from tenantgate.access.rules import RouteRule
@@ -44,11 +44,6 @@ def beyond(shape: Segments) -> list[str]:
 def is_exact(shape: Segments) -> bool:
     """Whether `beyond` takes no path of the shape: not where a `{+}` may hold what stands between it and a `{}`."""
     return shape[-1:] != (GREEDY,) or not beyond(shape)
-
-
-def precedence(shape: Segments) -> tuple[bool, list[int]]:
-    """Sorts the shapes that take one and the same path: the first decides on it."""
-    return shape[-1:] == (GREEDY,), [(PARAMETER, GREEDY).index(s) + 1 if s in (PARAMETER, GREEDY) else 0 for s in shape]
 
 
 def more_specific(trie: RouteTrie, shape: Segments) -> list[tuple[Segments, dict[str, RouteRule]]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tenantgate.access.principal import Principal
-from tenantgate.access.route_match import RouteTrie, covers, readings, segments
+from tenantgate.access.route_match import RouteTrie, covers, precedence, readings, segments
 from tenantgate.errors import AuthenticationRequired, InsufficientScope, StepUpRequired, TenantgateError
 from tenantgate.tokens.records import Record
 
@@ -161,7 +161,13 @@ class ApiRules:
         for the request, with its parameters in braces, where that is known: its rule must allow the request as well.
         """
         found = readings(path) if method != CONNECT else ("",)
-        decision = None
+        if len(found) == 1 and method != "HEAD" and not self._names_slashes:
+            # Most requests: one reading and one rule.
+            rule = self.match(method, path)
+            if rule is None:
+                return _denied("no_rule", principal, "a rule for the route", f"{method} {path}"[:200])
+            if route is None or route == rule.pattern or self._rule_of_route(method, route, [rule]) is None:
+                return _by_rule(rule, principal, now)
         rules: list[RouteRule] = []
         for reading in found:
             rule = self.match(method, reading)
@@ -169,18 +175,37 @@ class ApiRules:
                 rules.append(rule)
             elif not self._is_named_with_a_slash(method, reading, found):
                 return _denied("no_rule", principal, "a rule for the route", f"{method} {reading}"[:200])
-            if self._names_slashes and (slashed := self.match(method, f"{reading}/")) and _names_a_slash(slashed):
-                rules.append(slashed)
+            rules += self._beside(method, reading, rule)
         if not rules:
             return _denied("ambiguous_path", principal, "a path with one reading", path[:200])
         if route is not None and (of_route := self._rule_of_route(method, route, rules)) is not None:
             rules.append(of_route)
-        for rule in rules:
-            passed = _by_rule(rule, principal, now)
-            if not passed.allowed:
-                return passed
-            decision = decision or passed
-        return decision or _denied("no_rule", principal)
+        decisions = [_by_rule(rule, principal, now) for rule in rules]
+        return next((decision for decision in decisions if not decision.allowed), decisions[0])
+
+    def _beside(self, method: str, reading: str, rule: RouteRule | None) -> list[RouteRule]:
+        """The rules that must allow a reading in addition to its own."""
+        beside = self._slashed(method, f"{reading}/") if self._names_slashes else []
+        if method == "HEAD" and (of_get := self._rule_of_get(reading, rule)) is not None:
+            beside.append(of_get)
+        return beside
+
+    def _rule_of_get(self, path: str, of_head: RouteRule | None) -> RouteRule | None:
+        """The rule for GET, where it is for this path rather than the one that takes HEAD.
+
+        Frameworks serve HEAD by what serves GET (RFC 9110 §9.3.2): a rule for ANY must not open what a rule for GET
+        guards. A rule for HEAD itself counts, unless that for GET is the more specific.
+        """
+        rule = self.match("GET", path)
+        if rule is None or of_head is None or of_head.method == ANY:
+            return None if rule is of_head else rule
+        return rule if precedence(segments(rule.pattern)) < precedence(segments(of_head.pattern)) else None
+
+    def _slashed(self, method: str, path: str) -> list[RouteRule]:
+        """The rules that name this path, with a slash at its end."""
+        own = self.match(method, path)
+        of_get = self._rule_of_get(path, own) if method == "HEAD" else None
+        return [rule for rule in (own, of_get) if rule is not None and _names_a_slash(rule)]
 
     def _is_named_with_a_slash(self, method: str, reading: str, found: tuple[str, ...]) -> bool:
         """Whether a rule names this path with a slash at its end, which is how the request spells it."""
