@@ -26,6 +26,7 @@ from tenantgate.service_errors import (
     VAL_002,
     VAL_003,
     VAL_004,
+    Overloaded,
     StateMismatch,
 )
 from tenantgate.sessions.models import SessionTokens, StartedSession
@@ -170,8 +171,9 @@ def _refused(request: Request, failure: TenantgateError, *, state: str | None, p
         response = failure_page(failure, debug=debug)
     else:
         response = error_response(failure, debug=debug)
-    # Kept when the provider was out of reach: the code may not have been redeemed, and a reload can still succeed.
-    if state is not None and not isinstance(failure, ProviderUnreachable):
+    # Kept when the provider was out of reach or there was no room to ask it: the code may not have been redeemed, and a
+    # reload can still succeed.
+    if state is not None and not isinstance(failure, ProviderUnreachable | Overloaded):
         name = transaction_cookie_name(state)
         if name in request.cookies:
             clear_cookie(response, name)

@@ -28,7 +28,9 @@ url = sys.argv[1]
 keys = CachedIssuerKeys(
     url,
     lambda timeout: fetch_json(url, timeout=timeout),
-    timings=Timings(ttl=3600, refresh_ahead=0.0, retries=0, background_budget=1.0, attempt=30.0, unknown_kid_burst=0),
+    timings=Timings(
+        ttl=3600, refresh_ahead=0.0, retries=0, background_budget=1.0, attempt=30.0, unknown_kid_burst=0, freeze=0.3
+    ),
 )
 keys.find("rsa-1", "RS256", fetch=True)
 print("ready", flush=True)
@@ -97,7 +99,7 @@ def test_a_refresh_thawed_past_its_deadline_is_discarded_and_done_anew(issuer: I
         child.freeze()
         # The answer lies in the frozen process's socket when it wakes, well after the refresh's deadline of a second.
         held.set()
-        time.sleep(1.2)
+        time.sleep(1.6)
         child.thaw()
         assert child.ask("wait") == "waited"
         issuer.jwks = public_jwks("rsa-1", "rsa-new")

@@ -5,15 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NoReturn
 
 import httpx2
 import pytest
 
+from tenantgate.errors import ProviderTimeout
+from tenantgate.login.client import ProviderClient, Timeouts
+from tenantgate.login.logout import LogoutService
+from tenantgate.login.provider import ClientRegistration, ProviderMetadata
+from tenantgate.login.redirects import RedirectPolicy
+from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
+from tenantgate.service_errors import Overloaded
 from tenantgate.tokens.waiting import MOST_WAITING
+from tests.support.browser import Browser
 from tests.support.issuer_server import IssuerServer
-from tests.support.login_app import LOGIN, LoginApp, running_login_app
+from tests.support.login_app import LOGIN, LoginApp, returned_to, running_login_app
 from tests.support.misbehaving_provider import MisbehavingProvider
 from tests.support.silent_server import SilentServer
 from tests.support.tokens import TENANT, b64, good_claims, sign
@@ -129,6 +139,89 @@ async def test_a_silent_issuer_with_keys_in_memory_goes_on_serving_them(
         assert {(task.result()[1], task.result()[2]) for task in flood} == {(401, "AUTH_004")}
         assert max(task.result()[0] for task in flood) < 3
         assert issuer.fetches() == 2
+
+
+class _Secret:
+    async def get(self, _: str) -> str:
+        return "secret"
+
+    def invalidate(self) -> None:
+        return
+
+
+@pytest.mark.anyio
+async def test_a_silent_token_endpoint_holds_no_more_requests_than_the_bound(provider: MisbehavingProvider) -> None:
+    transaction = LoginTransaction(
+        issuer=provider.issuer,
+        redirect_uri="https://app.example.test/callback",
+        return_to="/",
+        state="state",
+        nonce="nonce",
+        code_verifier="verifier",
+        expires_at=int(time.time()) + 600,
+    )
+    limits = Timeouts(connect=1.0, read=1.0, total=1.0)
+    client = ProviderClient(ClientRegistration("client", ("openid",)), _Secret(), timeouts=limits)
+    with SilentServer() as silent:
+        document = provider.metadata() | {"token_endpoint": f"{silent.url}/token"}
+        metadata = ProviderMetadata.from_document(document, source=provider.issuer)
+
+        async def exchange() -> type[Exception]:
+            try:
+                await client.exchange(metadata, code="code", transaction=transaction)
+            except (ProviderTimeout, Overloaded) as error:
+                return type(error)
+            raise AssertionError("a silent endpoint gave tokens")
+
+        outcomes = Counter(await asyncio.gather(*(exchange() for _ in range(MOST_WAITING + 5))))
+        assert outcomes == {ProviderTimeout: MOST_WAITING, Overloaded: 5}
+        assert await exchange() is ProviderTimeout, "there is room again"
+
+
+class _Busy:
+    """A sign-in service with no room left."""
+
+    async def complete(self, *_: object, **__: object) -> NoReturn:
+        raise Overloaded("too many wait", retry_after=3)
+
+
+def test_an_attempt_that_finds_no_room_can_be_completed_later(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    url, service = returned_to(browser, app), app.service
+    app.service = _Busy()  # type: ignore[assignment]
+    refused = browser.get(url)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "3")
+    assert len(browser.named(COOKIE_PREFIX)) == 1
+    app.service = service
+    assert browser.get(url).status_code == 303
+
+
+@pytest.mark.anyio
+async def test_a_sign_out_that_finds_no_room_at_the_provider_has_ended_the_session_here() -> None:
+    ended: list[str] = []
+
+    class Sessions:
+        async def end(self, cookie_value: str) -> None:
+            ended.append(cookie_value)
+
+    async def sessions() -> Sessions:
+        return Sessions()
+
+    async def provider() -> NoReturn:
+        raise Overloaded("too many wait", retry_after=3)
+
+    service = LogoutService(
+        registration=ClientRegistration("client", ("openid",)),
+        redirects=RedirectPolicy(allowed_origins=(), public_base_url="https://gate.example.test"),
+        provider=provider,
+        verifier=None,  # type: ignore[arg-type]
+        sessions=sessions,
+    )
+    signed_out = await service.sign_out(redirect_uri=None, bearer=None, session_cookie="cookie")
+    assert ended == ["cookie"]
+    assert isinstance(signed_out.failure, Overloaded)
+    assert "signed out here" in str(signed_out.failure.detail)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 Limits: 3 s to connect, 5 s for each read or write, 8 s and 256 KiB for the whole answer; no redirect is followed (it
 would carry the code and the client's secret elsewhere). What breaks them is `ProviderTimeout` or `ProviderUnreachable`.
+At most 64 calls are under way at once, so that a silent provider holds no more requests; the next one is `Overloaded`.
 httpx2 is imported with the first call: only the callback makes one.
 """
 
@@ -11,7 +12,9 @@ import asyncio
 import base64
 import json
 import logging
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, Protocol
 from urllib.parse import quote_plus, urlsplit
@@ -21,7 +24,8 @@ from tenantgate.login.models import ProviderTokens
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, printable_error_code
 from tenantgate.login.provider_text import provider_text
 from tenantgate.login.transactions import LoginTransaction
-from tenantgate.service_errors import InvalidAuthorizationCode
+from tenantgate.service_errors import InvalidAuthorizationCode, Overloaded
+from tenantgate.tokens.waiting import MOST_WAITING
 
 if TYPE_CHECKING:
     import ssl
@@ -64,6 +68,7 @@ class ProviderClient:
         self._secrets = secrets
         self._timeouts = timeouts
         self._tls: ssl.SSLContext | None = None
+        self._calls = 0
 
     async def exchange(self, provider: ProviderMetadata, *, code: str, transaction: LoginTransaction) -> ProviderTokens:
         """Redeem the code (RFC 6749 §4.1.3 with RFC 7636 §4.5 and RFC 8707 §2.2).
@@ -98,7 +103,8 @@ class ProviderClient:
         access token could have been swapped. Signing in does not need this call: identity comes from verified tokens.
         """
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
-        status, body = await self._send("GET", provider.userinfo_endpoint, headers=headers)
+        with self._place():
+            status, body = await self._send("GET", provider.userinfo_endpoint, headers=headers)
         if status != 200 or body is None:
             raise ProviderUnreachable("the userinfo endpoint made no sense", status=status)
         if body.get("sub") != subject:
@@ -116,7 +122,19 @@ class ProviderClient:
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         else:
             form = {**form, "client_id": client_id, "client_secret": secret}
-        return await self._send("POST", provider.token_endpoint, headers=headers, form=form)
+        with self._place():
+            return await self._send("POST", provider.token_endpoint, headers=headers, form=form)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        if self._calls >= MOST_WAITING:
+            retry_after = math.ceil(self._timeouts.total)
+            raise Overloaded("too many requests wait for the provider's endpoints", retry_after=retry_after)
+        self._calls += 1
+        try:
+            yield
+        finally:
+            self._calls -= 1
 
     async def _send(
         self, method: str, url: str, *, headers: Mapping[str, str], form: Mapping[str, str] | None = None

@@ -9,6 +9,7 @@ from typing import Protocol
 from tenantgate.errors import ProviderUnreachable
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, end_session_url, stated_logout_url
 from tenantgate.login.redirects import RedirectPolicy
+from tenantgate.service_errors import Overloaded
 from tenantgate.tokens.verifier import VerifiedToken
 from tenantgate.tokens.waiting import awaited
 
@@ -40,7 +41,7 @@ class SignedOut:
     """What we held has ended. `logout_url`: where the browser goes now, or None and the `failure` that hides it."""
 
     logout_url: str | None = field(repr=False)
-    failure: ProviderUnreachable | None = None
+    failure: ProviderUnreachable | Overloaded | None = None
 
 
 class LogoutService:
@@ -79,7 +80,7 @@ class LogoutService:
         id_token = ended.tokens.id_token if ended is not None else None
         try:
             return SignedOut(await self._logout_url(target, id_token))
-        except ProviderUnreachable as error:
+        except (ProviderUnreachable, Overloaded) as error:
             error.detail = "You are signed out here; the identity provider can't be reached to sign you out there."
             return SignedOut(None, error)
 
