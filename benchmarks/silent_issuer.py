@@ -1,4 +1,4 @@
-"""What a silent issuer costs sign-ins: the container, and 10 requests a second that name an issuer without a word.
+"""What a silent issuer costs sign-ins: the container, with 10 requests a second whose tokens name such an issuer.
 
     python -m benchmarks.silent_issuer [--seconds N] [--tree CHECKOUT] [--json]
 

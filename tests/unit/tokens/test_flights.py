@@ -210,7 +210,7 @@ def test_the_pauses_between_the_tries_of_one_fetch(issuer: Issuer) -> None:
     assert len(issuer.asked) == 4
 
 
-def test_a_needed_fetch_is_joined_once_and_told_to_all(issuer: Issuer) -> None:
+def test_a_needed_fetch_is_begun_once_and_joined_by_all(issuer: Issuer) -> None:
     keys = _keys(issuer)
     issuer.held = held = threading.Event()
     needed = []
@@ -231,12 +231,12 @@ def test_a_needed_fetch_is_joined_once_and_told_to_all(issuer: Issuer) -> None:
 
 class TestNotification:
     def test_it_comes_once_and_at_once_after_the_landing(self) -> None:
-        flight, told = Flight(NOW, 5, StandingClock()), []
-        assert flight.notify(lambda: told.append("first"), most=2)
+        flight, notified = Flight(NOW, 5, StandingClock()), []
+        assert flight.notify(lambda: notified.append("first"), most=2)
         flight.land(None)
         flight.land(None)
-        assert flight.notify(lambda: told.append("late"), most=2)
-        assert told == ["first", "late"]
+        assert flight.notify(lambda: notified.append("late"), most=2)
+        assert notified == ["first", "late"]
 
     def test_it_is_bounded_and_makes_room_when_a_caller_leaves(self) -> None:
         flight = Flight(NOW, 5, StandingClock())

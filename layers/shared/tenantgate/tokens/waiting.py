@@ -42,7 +42,7 @@ async def _landing(needed: FetchNeeded) -> None:
     landed = asyncio.Event()
 
     def notify() -> None:
-        # A loop that was closed meanwhile has nobody left who waits.
+        # No caller waits on a loop that was closed meanwhile.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(landed.set)
 
