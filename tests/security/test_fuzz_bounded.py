@@ -203,6 +203,7 @@ _ARN = "arn:aws:execute-api:eu-central-1:210987654321:k2j4h6g8f0/live/GET/orders
         pytest.param("authorizer", _token_event("arn:aws"), id="arn-cut-short"),
         pytest.param("authorizer", _token_event("a" * 9000), id="arn-too-long"),
         pytest.param("authorizer", _token_event(_ARN.replace("k2", "{2")), id="wildcard-in-the-arn"),
+        pytest.param("authorizer", _token_event(_ARN.replace("2109", "2" + "*" * 128)), id="wildcards-in-the-account"),
         pytest.param("authorizer", _token_event(_ARN + "%\\ud800"), id="half-a-character-in-the-path"),
         pytest.param("authorizer", _token_event(_ARN.replace("eu-", "\\ud800")), id="half-a-character-in-the-arn"),
         pytest.param("rules", f"version = {'9' * 5000}", id="number-too-long"),

@@ -43,6 +43,14 @@ def compiled(*patterns: str, path: str = "/a", decoded: bool = False, stage: str
             for character in "*?{}"
             for resource in (f"a{character}/prod/GET/a", f"a/pr{character}d/GET/a", f"a/prod/G{character}T/a")
         ),
+        *(
+            f"arn:{partition}:execute-api:{region}:{account}:a/prod/GET/a"
+            for partition, region, account in (
+                ("aws*", "eu-central-1", "123456789012"),
+                ("aws", "*", "123456789012"),
+                ("aws", "eu-central-1", "*"),
+            )
+        ),
         "",
     ],
 )

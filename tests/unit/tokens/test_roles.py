@@ -39,6 +39,9 @@ def _of_other(entry: dict[str, object], **claims: object) -> Principal:
         pytest.param({"roles": "a b"}, {"a b"}, id="a-blank-is-part-of-a-role"),
         pytest.param({"roles": ["a"], "groups": ["g"], "cognito:groups": ["c"]}, {"a", "g", "c"}, id="union-of-all"),
         pytest.param({"roles": {"admin": {}, "clerk": {}}}, {"admin", "clerk"}, id="object-of-objects"),
+        pytest.param(
+            {"roles": {"admin\n": {}, "": {}, "clerk": {}}}, {"clerk"}, id="object-with-names-that-are-no-roles"
+        ),
         pytest.param({"roles": {"admin": True, "clerk": "x", "x": None}}, set(), id="object-of-others"),
         pytest.param({"roles": ["a\n", "", None, 1, True, "b"]}, {"1", "b"}, id="what-is-no-role-is-left-out"),
         pytest.param({"roles": [["a"]]}, set(), id="list-in-a-list"),
@@ -129,7 +132,8 @@ class TestAllowLists:
             pytest.param({"claims": {"roles": ["a.b.roles"]}}, {"a.b": {"roles": ["owner"]}}, id="dotted-name"),
             pytest.param({"claims": {"roles": ["r"]}}, {"roles": ["owner"]}, id="the-defaults-beside-its-own"),
             pytest.param({"claims": {"scope": ["permissions"]}}, {"permissions": ["owner"]}, id="mapped-scopes"),
-            pytest.param({"scopes": "*", "roles": []}, {"scope": "owner"}, id="one-list-is-enough"),
+            pytest.param({"scopes": "*", "roles": []}, {"scope": "owner"}, id="a-list-of-roles-is-enough"),
+            pytest.param({"scopes": [], "roles": "*"}, {"roles": ["owner"]}, id="a-list-of-scopes-is-enough"),
         ],
     )  # fmt: skip
     def test_what_was_dropped_cannot_be_read_from_the_claims(

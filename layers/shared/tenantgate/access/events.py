@@ -220,8 +220,8 @@ def _arn_parts(kind: Kind, event: Mapping[str, object], member: str) -> tuple[st
     except UnicodeEncodeError:
         raise MalformedEvent(kind, f"{member} is no Unicode text") from None
     # These become parts of a policy's resources, where a wildcard would be one.
-    if not _WILDCARDS.isdisjoint("".join(resource[:3])):
-        raise MalformedEvent(kind, f"{member} has a wildcard in its API, stage or method")
+    if not _WILDCARDS.isdisjoint("".join((*parts[:5], *resource[:3]))):
+        raise MalformedEvent(kind, f"{member} has a wildcard before its path")
     return arn, resource[0], resource[2:]
 
 

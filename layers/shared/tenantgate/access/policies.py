@@ -48,7 +48,7 @@ class MethodArn(Record):
         stage, _, rest = rest.partition("/")
         method, slash, path = rest.partition("/")
         # A wildcard here would become one in the policy.
-        if not (api_id and stage and method) or any(c in "*?{}" for c in api_id + stage + method):
+        if not (api_id and stage and method) or any(c in "*?{}" for c in arn[: len(arn) - len(path)]):
             raise ValueError("the ARN names no API, stage and method")
         return cls(parts[1], parts[3], parts[4], api_id, stage, method, slash + path)
 

@@ -48,7 +48,7 @@ def _inside(members: Mapping[str, object], path: str) -> object:
     if len(members) > 1:
         return _SEVERAL
     value = next(iter(members.values()), None)
-    if len(path) == 1 or value is None:
+    if len(path) == 1:
         return value
     return _inside(value, path[2:]) if isinstance(value, Mapping) else None
 
