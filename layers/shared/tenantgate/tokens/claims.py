@@ -128,16 +128,15 @@ def check_times(claims: Claims, now: float, leeway: int, longest: int | None = N
         raise InvalidClaim("exp is not after iat", claim="exp", expected=f"after {issued_at}", actual=expires_at)
     if longest is not None and expires_at - issued_at > longest:
         raise LifetimeTooLong("token lives too long", expected=f"at most {longest} s", actual=expires_at - issued_at)
-    # Rounded down, so that no token lives longer than it says.
-    seconds = int(issued_at), int(expires_at)
     not_before: object = claims.get("nbf")
     if not_before is None:
-        return *seconds, issued_at - leeway
+        # Rounded down, so that no token lives longer than it says.
+        return int(issued_at), int(expires_at), issued_at - leeway
     if type(not_before) is not int or not 0 <= not_before <= _LAST_SECOND:
         not_before = _with_fraction(claims, "nbf")
     if not_before > latest:
         raise NotYetValid("nbf is in the future", expected=f"at most {int(now)} + {leeway}", actual=not_before)
-    return *seconds, max(issued_at, not_before) - leeway
+    return int(issued_at), int(expires_at), max(issued_at, not_before) - leeway
 
 
 def _with_fraction(claims: Claims, name: str) -> float:
