@@ -106,7 +106,8 @@ AUTH_010 = register(
     "AUTH_010",
     403,
     "The credential doesn't allow this",
-    cause="No route rule covers the request, or its rule asks for a scope or a role that the caller lacks.",
+    cause="No route rule covers the request, the path can be read in more than one way, or a rule asks for a scope, a "
+    "role or an issuer that the caller lacks.",
     remedy="Ask for a token with the scope that the challenge names (RFC 6750 §3.1), or have the role given; API "
     "owners compare the file in `ROUTE_RULES_FILE`: `tenantgate rules check`.",
 )

@@ -129,6 +129,8 @@ def test_control_characters_are_denied_where_arns_are_decoded() -> None:
         assert not allows(decoded.document, f"{STAGE}GET/a{chr(code)}")
         assert not allows(encoded.document, f"{STAGE}GET/a%{code:02X}")
         assert not allows(encoded.document, f"{STAGE}GET/a%{code:02x}")
+    assert json.dumps(encoded.document, ensure_ascii=False).isprintable()
+    assert "\\u0000" not in json.dumps(encoded.document)
     assert allows(decoded.document, f"{STAGE}GET/a b")
     assert allows(encoded.document, f"{STAGE}GET/a%20b")
 

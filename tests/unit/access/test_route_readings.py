@@ -118,6 +118,9 @@ PARTS = [rule("GET /orders/{id}", "admin"), rule("GET /orders/open"), rule("GET 
         pytest.param(PARTS, "/Orders/1", "/orders/{id}", False, id="names-of-parameters-dont-count"),
         pytest.param(PARTS, "/orders/1", "/{x}/{y}", False, id="in-addition-never-instead"),
         pytest.param(PARTS, "/orders/open", "/orders/{id}", True, id="a-rule-for-a-part-of-the-route"),
+        pytest.param(
+            [*PARTS, rule("GET /{r+}")], "/orders/open/", "/orders/{id}", False, id="one-of-two-readings-is-no-part"
+        ),
         pytest.param(PARTS, "/x/1", "/{proxy+}", True, id="a-pattern-that-no-rule-takes"),
         pytest.param(PARTS, "/x/1", "$default", True, id="default"),
         pytest.param(PARTS, "/x/1", "", True, id="no-pattern"),
