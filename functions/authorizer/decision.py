@@ -197,7 +197,8 @@ def _situation(call: AuthorizerCall, status: int) -> dict[str, object]:
         "shape": Word(call.kind),
         "api_id": Word(call.api_id),
         "method": call.method,
-        "path": call.path,
+        # Where the event names it as the route that was taken, it is the API's own, whatever else a caller sent.
+        "path": Word(call.path) if call.path == call.route else call.path,
         # What the client is told: AppSync says 401 to every refusal.
         "status": 401 if call.kind == APPSYNC and status == 403 else status,
     }

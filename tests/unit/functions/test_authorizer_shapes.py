@@ -91,6 +91,39 @@ def test_each_integration_tells_its_client(
         assert lines[0]["request_id"] == (request_id_of(event) or LAMBDAS_OWN_ID)
 
 
+@pytest.mark.parametrize("shape", ["rest-request", "http-1.0", "http-2.0", "http-2.0-policy"])
+def test_a_caller_cant_mask_the_route_that_the_event_names(shape: str, capsys: pytest.CaptureFixture[str]) -> None:
+    event = authorizer_event(shape, _forged())
+    path = read_event(event).path
+    event["queryStringParameters"] = {"x": path, "y": "signature doesn't verify"}
+    event["routeKey" if shape.startswith("http-2.0") else "resource"] = f"GET {path}" if "2.0" in shape else path
+
+    status_told(shape, event, lambda: authorizer().decide(event, function_request_id=LAMBDAS_OWN_ID))
+
+    [line] = denials(capsys.readouterr().out)
+    assert line["context"]["path"] == path
+    assert line["context"]["finding"] == "signature doesn't verify"
+
+
+def test_a_denial_in_our_own_words_looks_for_no_secret(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    looked: list[object] = []
+
+    def carried_values(*parts: object) -> set[str]:
+        looked.append(parts)
+        return set()
+
+    monkeypatch.setattr("tenantgate.observability.carried.carried_values", carried_values)
+    event = authorizer_event("http-2.0", _forged())
+    # Working out what an event carries is most of such a line's cost.
+    for route, times in ((f"GET {read_event(event).path}", 0), ("$default", 1)):
+        event["routeKey"] = route
+        status_told("http-2.0", event, lambda: authorizer().decide(event))
+        assert len(denials(capsys.readouterr().out)) == 1
+        assert len(looked) == times
+
+
 @pytest.mark.parametrize("shape", RECORDED)
 def test_the_principal_reaches_the_backend(shape: str) -> None:
     event = authorizer_event(shape, token())

@@ -122,6 +122,21 @@ def test_of_two_secrets_that_overlap_nothing_stays() -> None:
         assert redact_text("x abcdefghij y abcdef123456 z") == f"x {MASK} y {MASK} z"
 
 
+@pytest.mark.parametrize("length", [6, 7, 31, 32, 33, 63, 64, 65])
+def test_a_secret_of_any_length_is_masked_in_a_text_of_its_own_length(length: int) -> None:
+    secret = "".join(chr(ord("A") + number % 26) + str(number % 10) for number in range(length))[:length]
+    with carrying(secret, "a value that is longer than a piece, by far"):
+        for text in (secret, f"-{secret}", f"{secret}-", base64.b64encode(secret.encode()).decode()):
+            assert secret[:6] not in redact_text(text)
+            assert MASK in redact_text(text)
+
+
+def test_an_authorization_scheme_is_no_secret() -> None:
+    with carrying(headers={"authorization": "Bearer s3cr3t-token", "proxy-authorization": "Negotiate s3cr3t-other"}):
+        assert redact_text("expected Bearer, not Negotiate") == "expected Bearer, not Negotiate"
+        assert redact_text("got s3cr3t-token and s3cr3t-other") == f"got {MASK} and {MASK}"
+
+
 def test_short_values_stay() -> None:
     with carrying("cat", "12345"):
         assert redact_text("cat 12345") == "cat 12345"

@@ -10,8 +10,10 @@ import re
 from binascii import a2b_base64
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextvars import ContextVar
-from functools import cached_property
+from functools import cache, cached_property
+from typing import NamedTuple, Self
 
 from tenantgate.context import current_request
 from tenantgate.observability.carried_values import SHORTEST, carried_values
@@ -21,6 +23,29 @@ _PIECE = 32
 # What somebody else puts where they cut a text.
 _CUTS = ("...", "…")
 _MOST_CUTS = 20
+
+
+class _Index(NamedTuple):
+    """Pieces to look for, their first characters, and their lengths: longest first, from `_PIECE` to `SHORTEST`."""
+
+    pieces: AbstractSet[str]
+    beginnings: AbstractSet[str]
+    lengths: list[int]
+
+    @classmethod
+    def of(cls, found: Iterable[str]) -> Self:
+        pieces = set(found)
+        return cls(pieces, {piece[:SHORTEST] for piece in pieces}, sorted(set(map(len, pieces)), reverse=True))
+
+    def found(self, plain: str) -> Iterator[tuple[int, int]]:
+        pieces, beginnings, lengths = self
+        for at in range(len(plain) - SHORTEST + 1):
+            if plain[at : at + SHORTEST] in beginnings:
+                for length in lengths:
+                    piece = plain[at : at + length]
+                    if piece in pieces:
+                        yield at, at + len(piece)
+                        break
 
 
 class CarriedSecrets:
@@ -44,8 +69,8 @@ class CarriedSecrets:
 
     def add_body(self, chunk: bytes) -> None:
         self._body += chunk
-        self.__dict__.pop("_index", None)
-        self.__dict__.pop("_sorted", None)
+        for worked_out in ("_all_forms", "_index", "_short", "_sorted"):
+            self.__dict__.pop(worked_out, None)
 
     def disclose(self, text: str) -> None:
         """Let lines repeat this whole text, though the caller sent it."""
@@ -57,38 +82,31 @@ class CarriedSecrets:
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Where `text` repeats them."""
-        lengths = self._index[1]
-        if not lengths:
+        cuts = _cuts(text)
+        # A short text holds no piece of a longer value, and most values are tokens.
+        index = self._index if cuts or len(text) >= _PIECE else self._short
+        if not index.pieces:
             return
         plain = _alike(text)
-        yield from self._found(plain)
-        for cut in _cuts(text):
+        yield from index.found(plain)
+        for cut in cuts:
             yield from self._beginning_before(plain, cut)
-        for run in re.finditer(r"[A-Za-z0-9+/_-]{8,}+", text):
+        for run in _base64_runs().finditer(text):
             standard = run[0].replace("-", "+").replace("_", "/")
-            for shift in range(4):
-                # As bytes, one character each: four characters of base64 are three of them.
-                part = standard[shift : len(standard) - ((len(standard) - shift) % 4 == 1)]
-                read = a2b_base64(part + "==")
-                for start, end in self._found(_alike(read.decode("latin-1"))):
+            readings = [_read_base64(standard, shift) for shift in range(4)]
+            # All at once first: nearly always there is nothing.
+            if not any(True for _ in index.found("\0".join(readings))):
+                continue
+            for shift, reading in enumerate(readings):
+                for start, end in index.found(reading):
                     first = run.start() + shift + start * 4 // 3
                     yield first, min(run.end(), run.start() + shift + (end * 4 + 2) // 3)
 
-    def _found(self, plain: str) -> Iterator[tuple[int, int]]:
-        pieces, lengths = self._index
-        for at in range(len(plain) - SHORTEST + 1):
-            if (found := lengths.get(plain[at : at + SHORTEST])) is not None:
-                for length in found:
-                    piece = plain[at : at + length]
-                    if piece in pieces:
-                        yield at, at + len(piece)
-                        break
-
     def _beginning_before(self, plain: str, cut: int) -> Iterator[tuple[int, int]]:
         """The beginning of a value, where somebody else cut it off."""
-        lengths = self._index[1]
+        beginnings = self._index.beginnings
         for start in range(max(0, cut - _PIECE + 1), cut - SHORTEST + 1):
-            if plain[start : start + SHORTEST] in lengths:
+            if plain[start : start + SHORTEST] in beginnings:
                 beginning = plain[start:cut]
                 next_one = bisect_left(self._sorted, beginning)
                 if next_one < len(self._sorted) and self._sorted[next_one].startswith(beginning):
@@ -97,18 +115,21 @@ class CarriedSecrets:
 
     @cached_property
     def _sorted(self) -> list[str]:
-        return sorted(self._index[0])
+        return sorted(self._index.pieces)
 
     @cached_property
-    def _index(self) -> tuple[frozenset[str], dict[str, list[int]]]:
-        """All pieces, and for the first characters of any piece the lengths to try, longest first."""
+    def _index(self) -> _Index:
+        return _Index.of(piece for form in self._all_forms for piece in _pieces(form))
+
+    @cached_property
+    def _short(self) -> _Index:
+        return _Index.of(form for form in self._all_forms if len(form) < _PIECE)
+
+    @cached_property
+    def _all_forms(self) -> list[str]:
         values = carried_values(self._headers, self._query, bytes(self._body), self._event)
         known = {item for value in values for item in (value, value.strip(" \"'")) if len(item) >= SHORTEST}
-        pieces = frozenset(piece for value in known for form in _forms(value) for piece in _pieces(form))
-        lengths: dict[str, set[int]] = {}
-        for piece in pieces:
-            lengths.setdefault(piece[:SHORTEST], set()).add(len(piece))
-        return pieces, {beginning: sorted(found, reverse=True) for beginning, found in lengths.items()}
+        return [form for value in known for form in _forms(value)]
 
 
 _carried: ContextVar[CarriedSecrets | None] = ContextVar("tenantgate_carried_secrets")
@@ -133,6 +154,17 @@ def carried_secrets() -> CarriedSecrets | None:
 def _alike(text: str) -> str:
     # Form encoding's blank, and base64's two alphabets: the same value, and every character keeps its place.
     return text.replace("+", " ").replace("-", " ").replace("_", "/")
+
+
+@cache
+def _base64_runs() -> re.Pattern[str]:
+    return re.compile(r"[A-Za-z0-9+/_-]{8,}+")
+
+
+def _read_base64(standard: str, shift: int) -> str:
+    """What begins with the character at `shift`, as bytes, one character each: four of base64 are three of them."""
+    part = standard[shift : len(standard) - ((len(standard) - shift) % 4 == 1)]
+    return _alike(a2b_base64(part + "==").decode("latin-1"))
 
 
 def _cuts(text: str) -> list[int]:

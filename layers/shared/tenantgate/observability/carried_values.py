@@ -14,6 +14,8 @@ SHORTEST = 6
 _DEEPEST = 6
 # Of a longer credential, its parts find the whole.
 _WHOLE = 32
+# Words of the protocol, not of the credential (RFC 9110 §11.1).
+_SCHEMES = frozenset({"basic", "bearer", "digest", "dpop", "negotiate"})
 
 
 def carried_values(
@@ -28,7 +30,7 @@ def carried_values(
     if body:
         found.update(_body_values(body))
     if event is not None:
-        found.update(_of_event(event))
+        _add_event(event, found)
     return found
 
 
@@ -49,21 +51,30 @@ def _of_header(name: str, values: Iterable[str]) -> Iterator[str]:
 
 
 def _credential_parts(name: str, value: str) -> Iterator[str]:
-    if "cookie" in name.lower():
-        for pair in value.split(";"):
-            cookie = pair.partition("=")[2].strip()
-            parts = cookie.split(".")
-            if len(parts) > 1 and _is_tenant_id(parts[0]):
-                # `<tenant id>.<secret>`: lines without the tenant's id would help nobody.
-                parts = parts[1:]
-            else:
-                yield from unescaped(cookie)
-            yield from parts
+    yield from _cookie_parts(value) if "cookie" in name.lower() else _authorization_parts(value)
+
+
+def _cookie_parts(value: str) -> Iterator[str]:
+    for pair in value.split(";"):
+        cookie = pair.partition("=")[2].strip()
+        parts = cookie.split(".")
+        if len(parts) > 1 and _is_tenant_id(parts[0]):
+            # `<tenant id>.<secret>`: lines without the tenant's id would help nobody.
+            parts = parts[1:]
+        else:
+            yield from unescaped(cookie)
+        yield from parts
+
+
+def _authorization_parts(value: str) -> Iterator[str]:
+    words = value.replace(",", " ").replace(";", " ").replace("=", " ").replace('"', " ").split()
+    if not words:
         return
-    words = re.split(r"[\s,;=\"]+", value)
     if len(value) <= _WHOLE or min(map(len, words)) < SHORTEST:
         yield value
     for word in words:
+        if word.lower() in _SCHEMES:
+            continue
         parts = word.split(".")
         if len(word) <= _WHOLE or min(map(len, parts)) < SHORTEST:
             yield word
@@ -138,13 +149,14 @@ def _strings(value: object, *, depth: int) -> Iterator[str]:
             yield from _strings(item, depth=depth + 1)
 
 
-def _of_event(event: Mapping[str, object], depth: int = 0) -> Iterator[str]:
-    """What an authorizer's event of any shape carries for its client."""
+def _add_event(event: Mapping[str, object], found: set[str], depth: int = 0) -> None:
+    """Add what an authorizer's event of any shape carries for its client."""
     for name, value in event.items():
         if (read := _EVENT_MEMBERS.get(name)) is not None:
-            yield from read(value)
-        elif isinstance(value, Mapping) and depth < _DEEPEST:
-            yield from _of_event(value, depth + 1)
+            if value:
+                found.update(read(value))
+        elif not isinstance(value, (str, int)) and isinstance(value, Mapping) and depth < _DEEPEST:
+            _add_event(value, found, depth + 1)
 
 
 def _event_headers(headers: object) -> Iterator[str]:

@@ -43,6 +43,7 @@ class Invocation(NamedTuple):
 
 _invocation: ContextVar[Invocation | None] = ContextVar("tenantgate_invocation")
 _warm = False
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 _literals: set[tuple[str, int, str]] = set()
 
 
@@ -114,7 +115,7 @@ class JsonFormatter(logging.Formatter):
             line["cold_start"] = invocation.cold_start
             line["function_request_id"] = invocation.function_request_id
             line["trace_id"] = invocation.trace_id
-        return json.dumps(line, separators=(",", ":"))
+        return _encode(line)
 
 
 def _message(record: logging.LogRecord, speaker: Speaker) -> str:

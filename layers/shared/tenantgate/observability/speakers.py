@@ -19,16 +19,19 @@ _SHORTEST_PHRASE = 12
 class Speaker:
     """The code that a text comes from; looked up when it is asked for its words."""
 
-    __slots__ = ("_error", "_record")
+    __slots__ = ("_error", "_known", "_record")
 
     def __init__(self, *, record: LogRecord | None = None, error: BaseException | None = None) -> None:
         """`record`: the function that logged, which waits for its line. `error`: those that it came through, and
         those of what it came from."""
         self._record = record
         self._error = error
+        self._known: list[CodeType] | None = None
 
     def _codes(self) -> list[CodeType]:
-        return [*(_logging(self._record) if self._record is not None else ()), *_raising(self._error)]
+        if self._known is None:
+            self._known = [*(_logging(self._record) if self._record is not None else ()), *_raising(self._error)]
+        return self._known
 
     def says(self, text: str) -> bool:
         """Whether the whole text is a literal of this code."""
