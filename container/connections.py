@@ -104,6 +104,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         # What precedes it in this chunk belongs to another request.
         self._in_headers, self._header_bytes = True, -self._chunk_bytes
+        if self._arrival is None:
+            # It begins in the chunk in which another one ends.
+            self._arrive_within(self.limits.header_seconds, self._headers_are_late)
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -138,10 +141,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def send_400_response(self, msg: str) -> None:
-        if self._has_begun_to_respond():
-            self._close()
-        else:
-            self._refuse(MalformedRequest(msg))
+        self._refuse(MalformedRequest(msg))
 
     @override
     def _unsupported_upgrade_warning(self) -> None:
@@ -193,17 +193,31 @@ class BoundedProtocol(HttpToolsProtocol):
         scope[name] = value
 
     def _headers_are_late(self) -> None:
-        if self._in_headers and (self.cycle is None or self.cycle.response_complete):
+        if self._is_serving():
+            # Its turn hasn't come: nothing more may have been read since.
+            self._arrive_within(self.limits.header_seconds, self._headers_are_late)
+        elif self._in_headers:
             self._refuse(RequestTooSlow("the headers"))
         else:
             # Nothing came, so there is nothing to respond to.
             self._close()
 
-    def _has_begun_to_respond(self) -> bool:
-        return self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete
+    def _is_serving(self) -> bool:
+        return self._running is not None and not self._running.response_complete
 
     def _refuse(self, failure: TenantgateError) -> None:
         """Respond without the application, which has no request yet, and close."""
+        running = self._running
+        if running is not None and not running.response_complete:
+            if not running.more_body:
+                # A later request: what we wrote now would pass for the response to this one. It is the last one here.
+                self._stop_waiting()
+                self.flow.pause_reading()
+                running.keep_alive = False
+                return
+            if running.response_started:
+                self._close()
+                return
         self.transport.write(copy_context().run(_response, failure))
         self._close()
 

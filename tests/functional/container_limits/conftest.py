@@ -52,6 +52,13 @@ def patient_port(tmp_path: Path) -> Iterator[int]:
         yield chosen
 
 
+@pytest.fixture
+def patient_idle_port(tmp_path: Path) -> Iterator[int]:
+    """One that lets its clients be idle for long, but not within a request."""
+    with running(replace(LIMITS, idle_seconds=30), tmp_path) as chosen:
+        yield chosen
+
+
 @contextmanager
 def running(limits: ConnectionLimits, folder: Path) -> Iterator[int]:
     """The container's server in a process of its own; its port."""

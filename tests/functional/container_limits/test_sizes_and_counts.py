@@ -50,6 +50,20 @@ class TestSizes:
             client.sendall(request_)
             assert error_in(rest_of(client), b"400")["code"] == "VAL_010"
 
+    @pytest.mark.parametrize(
+        "second",
+        [b"bad\r\n\r\n", b"GET / HTTP/1.1\r\nbad header: x\r\n\r\n", (LIVE + b"\r\n") * 2 * LIMITS.queued_requests],
+        ids=["no-http", "bad-header", "too-many"],
+    )
+    def test_the_refusal_of_a_second_request_is_no_response_to_the_first(self, second: bytes, port: int) -> None:
+        with connected(port) as client, within(LIMITS.idle_seconds):
+            client.sendall(LIVE + b"\r\n" + second)
+            response = rest_of(client)
+        assert response.startswith(b"HTTP/1.1 200"), response
+        assert response.count(b"HTTP/1.1") == 1
+        assert b"\r\nconnection: close" in response
+        assert_served(port)
+
     def test_a_trailer_is_no_header(self, port: int) -> None:
         with connected(port) as client:
             client.sendall(

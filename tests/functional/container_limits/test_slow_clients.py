@@ -34,6 +34,12 @@ class TestSlowClients:
             client.sendall(b"GET /")
             assert error_in(drip(client, b"x"), b"408")["code"] == "VAL_008"
 
+    def test_one_that_begins_its_second_request_beside_the_first_is_cut_off(self, patient_idle_port: int) -> None:
+        with connected(patient_idle_port) as client, within(LIMITS.header_seconds):
+            client.sendall(LIVE + b"\r\nGET /")
+            assert b"200 OK" in one_response(client)
+            assert error_in(rest_of(client), b"408")["code"] == "VAL_008"
+
     def test_one_that_drips_empty_lines_is_cut_off(self, port: int) -> None:
         for first in (b"", LIVE + b"\r\n"):
             with connected(port) as client, within(LIMITS.header_seconds):
