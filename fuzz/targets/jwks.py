@@ -35,8 +35,8 @@ def _check_key(check: Check, entries: list[dict[str, object]], kid: str | None, 
 
 
 def _check_empty_members(document: Mapping[str, object], keys: KeySet) -> None:
-    """Members that are null or an empty text mean what their absence means."""
-    for value in (None, ""):
+    """Members that are null, an empty text or an empty list mean what their absence means."""
+    for value in (None, "", []):
         filled = [{**dict.fromkeys(_OPTIONAL, value), **entry} for entry in _objects(document)]
         try:
             same = KeySet.parse({"keys": filled}).identities == keys.identities
@@ -52,7 +52,7 @@ def _objects(document: Mapping[str, object]) -> list[dict[str, object]]:
 
 def _is_read_by_pyjwt(entry: dict[str, object], alg: str) -> bool:
     # To PyJWT a member that is null is there: `"d": null` makes it look for a private key.
-    entry = {name: value for name, value in entry.items() if value is not None and value != ""}
+    entry = {name: value for name, value in entry.items() if value is not None and value not in ("", [])}
     try:
         jwt.PyJWK(entry, algorithm=_PYJWT_NAMES.get(alg, alg))
     except Exception:  # noqa: BLE001 - whatever it says, it couldn't

@@ -152,9 +152,8 @@ def _any_of(checks: list[Check]) -> Check:
 def _read(entry: object) -> _Jwk | None:
     if not isinstance(entry, dict):
         return None
-    # Some issuers write every member that they know of, and leave empty what doesn't apply. An empty list of `key_ops`
-    # is no such member: it permits nothing.
-    jwk = {name: value for name, value in entry.items() if value is not None and value != ""}
+    # Some issuers write every member that they know of, and leave empty what doesn't apply: null, "", `key_ops: []`.
+    jwk = {name: value for name, value in entry.items() if value is not None and value not in ("", [])}
     operations, kid, kty, crv = jwk.get("key_ops", ["verify"]), jwk.get("kid"), jwk.get("kty"), jwk.get("crv")
     if not isinstance(operations, list) or "verify" not in operations or not isinstance(kid, str | None):
         return None
