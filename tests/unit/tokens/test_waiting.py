@@ -104,6 +104,38 @@ async def test_one_more_than_the_bound_is_refused_and_one_that_leaves_makes_room
     assert issuer.fetches == 1
 
 
+async def test_one_caller_awaits_the_fetch_that_replaces_a_stale_set_and_others_are_served() -> None:
+    # A thread in the background is frozen with the process when the request is over, and never gets to the end of it.
+    issuer = Issuer()
+    issuer.open.set()
+    keys = issuer.keys(ttl=0.2, refresh_ahead=1.0)
+    await awaited(lambda: keys.find("rsa-1", "RS256", fetch=False))
+    issuer.open.clear()
+    await asyncio.sleep(0.25)
+    first = asyncio.create_task(awaited(lambda: keys.find("rsa-1", "RS256", fetch=False)))
+    await asyncio.sleep(0.05)
+    assert not first.done()
+    keys.find("rsa-1", "RS256", fetch=False)
+    stale = keys.held.stale_at
+    issuer.open.set()
+    await first
+    assert keys.held.stale_at > stale
+    assert issuer.fetches == 2
+
+
+async def test_a_stale_set_serves_after_the_wait_for_a_silent_issuer() -> None:
+    issuer = Issuer()
+    issuer.open.set()
+    keys = issuer.keys(ttl=0.1, refresh_ahead=1.0, stale_budget=0.3)
+    await awaited(lambda: keys.find("rsa-1", "RS256", fetch=False))
+    issuer.open.clear()
+    await asyncio.sleep(0.15)
+    for _ in range(5):
+        assert await awaited(lambda: keys.find("rsa-1", "RS256", fetch=False))
+    assert issuer.fetches == 2, "after a failure, the next try waits"
+    issuer.open.set()
+
+
 async def test_an_unknown_key_is_asked_for_once_and_then_unknown() -> None:
     issuer = Issuer()
     issuer.open.set()

@@ -133,12 +133,15 @@ class CachedIssuerKeys:
             if held.keys:
                 if now < held.tend_at or flight is not None:
                     return held
-                # Of the callers that hold stale keys, the one that begins the fetch waits for it.
-                inline = now >= held.stale_at and fetch
-                budget = self._timings.stale_budget if inline else self._timings.background_budget
-                flight = self._begin(now, budget, 0 if inline else self._timings.retries)
-                if not inline:
+                # Of the callers that hold stale keys, the one that begins the fetch waits for it: in a process that is
+                # frozen between requests, a thread in the background may never get to the end of one.
+                stale = now >= held.stale_at
+                budget = self._timings.stale_budget if stale else self._timings.background_budget
+                flight = begun = self._begin(now, budget, 0 if stale else self._timings.retries)
+                if not stale:
                     return held
+                if not fetch:
+                    raise KeyFetchNeeded(lambda: (begun, budget), self._too_slow())
             else:
                 flight = self._first_flight(now, flight, fetch)
         return self._after(flight, self._timings.inline_budget)
@@ -148,8 +151,11 @@ class CachedIssuerKeys:
             # Asked a moment ago, in vain: another request from each caller would make it worse.
             raise failure
         if not fetch:
-            raise KeyFetchNeeded(self._join_first, ProviderTimeout("no keys came in time", issuer=self._issuer))
+            raise KeyFetchNeeded(self._join_first, self._too_slow())
         return flight or self._begin(now, self._timings.inline_budget, self._timings.retries)
+
+    def _too_slow(self) -> ProviderTimeout:
+        return ProviderTimeout("no keys came in time", issuer=self._issuer)
 
     def _join_first(self) -> tuple[Flight, float] | None:
         with self._lock:
