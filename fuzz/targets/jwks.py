@@ -36,7 +36,8 @@ def _check_key(check: Check, entries: list[dict[str, object]], kid: str | None, 
 
 def _check_empty_members(document: Mapping[str, object], keys: KeySet) -> None:
     """Members that are null, an empty text or an empty list mean what their absence means."""
-    for value in (None, "", []):
+    empty: tuple[object, ...] = (None, "", [])
+    for value in empty:
         filled = [{**dict.fromkeys(_OPTIONAL, value), **entry} for entry in _objects(document)]
         try:
             same = KeySet.parse({"keys": filled}).identities == keys.identities
