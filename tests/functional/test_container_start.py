@@ -119,6 +119,7 @@ def test_the_owners_url_by_itself_is_enough_and_does_not_reach_the_server(
     environment = variables(owner, owner if given_as == "both" else "", port) | {
         "PGPASSWORD": password,
         "DATABASE_PRIVATE_URL": owner,
+        "JDBC_URL": f"jdbc:postgresql://db/name?user=owner&password={password}",
         "UNRELATED": "kept",
     }
     with started(environment, tmp_path) as process:

@@ -10,6 +10,7 @@ directory is read in development and test only. Secrets are not fields here: see
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
 from functools import cache, cached_property
 from pathlib import Path
@@ -447,16 +448,26 @@ def server_variables(application_url: str, owner_url: str) -> dict[str, str]:
     Without `DATABASE_OWNER_URL`, and without other variables that hold the owner's password: hosts hand it out several
     times (`PGPASSWORD`, `DATABASE_PRIVATE_URL`), and anyone who breaks into the server must not find it.
     """
-    written = urlsplit(owner_url).password
-    held = {written, unquote(written)} if written else set()
+    password = unquote(urlsplit(owner_url).password or "")
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name != "DATABASE_OWNER_URL"
-        and not any(f":{password}@" in value for password in held)
-        and not (name.endswith("PASSWORD") and value in held)
+        if name != "DATABASE_OWNER_URL" and not (password and _holds(name, value, password))
     }
     return kept | {"DATABASE_URL": application_url}
+
+
+def _holds(name: str, value: str, password: str) -> bool:
+    """Whether the variable is this password, or a URL or connection string with it.
+
+    Any other value may be equal to a short password by chance: `PGUSER=postgres`.
+    """
+    plain = unquote(value)
+    if password in (value, plain):
+        return any(word in name.upper() for word in ("PASS", "PWD", "SECRET"))
+    return f":{password}@" in plain or bool(
+        re.search(rf"""(?:password|pwd)\s*=\s*['"]?{re.escape(password)}(?![^\s'";&])""", plain, re.IGNORECASE)
+    )
 
 
 def database_authorities() -> str | None:
