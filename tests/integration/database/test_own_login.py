@@ -124,6 +124,32 @@ def test_a_changed_password_of_the_owner_changes_the_logins(kind: Kind, superuse
         execute(superuser_url, f"DROP ROLE {owner}")
 
 
+def test_what_a_login_that_was_broken_into_set_on_itself_ends_with_the_next_start(
+    kind: Kind, superuser_url: str
+) -> None:
+    url = ensure_own_login(superuser_url)
+    database = database_of(url)
+    execute(
+        url,
+        "ALTER ROLE CURRENT_USER SET search_path = nowhere",
+        f'ALTER ROLE CURRENT_USER IN DATABASE "{database}" SET search_path = nowhere',
+        "ALTER ROLE CURRENT_USER SET statement_timeout = 0",
+        "ALTER ROLE CURRENT_USER PASSWORD 'mine'",
+    )
+    assert ensure_own_login(superuser_url) == url
+    check(kind, url)
+    ((settings,),) = execute(
+        superuser_url,
+        "SELECT array_agg(setting) AS all FROM pg_db_role_setting, unnest(setconfig) setting"
+        f" WHERE setrole = '{urlsplit(url).username}'::regrole",
+    )
+    assert sorted(settings["all"]) == [
+        "idle_in_transaction_session_timeout=30s",
+        "lock_timeout=2s",
+        "statement_timeout=10s",
+    ]
+
+
 def test_the_urls_parameters_are_kept(superuser_url: str) -> None:
     url = ensure_own_login(f"{superuser_url}?sslmode=prefer&application_name=gate")
     assert urlsplit(url).query == "sslmode=prefer&application_name=gate"

@@ -86,7 +86,7 @@ async def _ensure_own_login(owner_url: str) -> str:
         for existing in (role, APPLICATION_ROLE):
             await _require_harmless(connection, existing)
         try:
-            await open_login(connection, role, password)
+            await open_login(connection, role, password, reset_settings=True)
         except MigrationFailed as error:
             reason = error.detail["reason"] if isinstance(error.detail, Mapping) else error
             raise _failed(str(reason), role=role) from error

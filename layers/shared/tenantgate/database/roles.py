@@ -62,15 +62,20 @@ async def _ensure_login(owner_url: str, application_url: str) -> None:
         await open_login(connection, target.username, target.password)
 
 
-async def open_login(connection: AsyncConnection, user: str, password: str | None) -> None:
+async def open_login(
+    connection: AsyncConnection, user: str, password: str | None, *, reset_settings: bool = False
+) -> None:
     """Do what `ensure_login` promises, on a connection that holds the migration's lock; commits.
+
+    `reset_settings` undoes what `ALTER ROLE … SET` left, which a role may run on itself: a `search_path` that finds no
+    table would outlive the break-in that wrote it.
 
     That lock is the database's, roles are the server's: what another database's start does to the same role at this
     moment is waited out.
     """
     for attempt in range(_ATTEMPTS):
         try:
-            await _open(connection, user, password)
+            await _open(connection, user, password, reset_settings)
             await connection.commit()
         except exc.DBAPIError as error:
             if error.connection_invalidated:
@@ -91,7 +96,8 @@ def _is_race(error: exc.DBAPIError) -> bool:
     return sqlstate in _RACES or (sqlstate == "XX000" and "concurrently" in told(error))
 
 
-async def _open(connection: AsyncConnection, user: str, password: str | None) -> None:
+async def _open(connection: AsyncConnection, user: str, password: str | None, reset_settings: bool) -> None:
+    database = str(await connection.scalar(text("SELECT current_database()")))
     if not await _role_exists(connection, user):
         await _run(connection, "CREATE ROLE %I LOGIN NOBYPASSRLS", user)
     if password is not None:
@@ -102,10 +108,12 @@ async def _open(connection: AsyncConnection, user: str, password: str | None) ->
             await _run(connection, "GRANT %I TO %I", "rds_iam", user)
     if user != APPLICATION_ROLE:
         await _run(connection, "GRANT %I TO %I", APPLICATION_ROLE, user)
+    if reset_settings:
+        await _run(connection, "ALTER ROLE %I RESET ALL", user)
+        await _run(connection, "ALTER ROLE %I IN DATABASE %I RESET ALL", user, database)
     for setting, value in _TIME_LIMITS.items():
         await _run(connection, "ALTER ROLE %I SET %I = %L", user, setting, value)
-    database = await connection.scalar(text("SELECT current_database()"))
-    await _run(connection, "GRANT CONNECT ON DATABASE %I TO %I", str(database), user)
+    await _run(connection, "GRANT CONNECT ON DATABASE %I TO %I", database, user)
 
 
 async def _run(connection: AsyncConnection, form: str, *names: str) -> None:
