@@ -26,6 +26,7 @@ from tenantgate.access.events import (
     read_event,
 )
 from tenantgate.access.principal import Principal
+from tenantgate.access.route_match import has_control_characters
 from tenantgate.access.rules import Decision, RuleSet
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors import SYS_003, TenantgateError, Word
@@ -42,6 +43,10 @@ _ANSWERS_FOR_ONE_ROUTE = frozenset({HTTP_2, APPSYNC, WEBSOCKET})
 
 class AuthorizerFailed(Exception):
     """No decision could be made; API Gateway answers 500."""
+
+
+class _DeniedUncached(Exception):
+    """A denial that no policy can express: a 401, which is the only denial that API Gateway never caches."""
 
 
 class Authorizer:
@@ -72,6 +77,8 @@ class Authorizer:
             request.user_id, request.tenant_id = principal.user_id, principal.tenant_id
         try:
             return self._answer(call, principal, request)
+        except _DeniedUncached:
+            raise Exception("Unauthorized") from None
         except Exception as failure:  # noqa: BLE001 - as above
             raise _failed(call, failure) from None
 
@@ -129,7 +136,21 @@ class Authorizer:
         if not policy.complete:
             context = {"api_id": Word(call.api_id), "reason": Word(policy.reason)}
             _log.warning("policy is for one route alone, and mustn't be cached", extra={"context": context})
-        return policy.document if allowed else without_own_path(policy.document, arn)
+        if allowed:
+            return policy.document
+        denied = without_own_path(policy.document, arn)
+        if denied is None and self._may_allow(call, principal, now):
+            raise _DeniedUncached
+        return policy.document if denied is None else denied
+
+    def _may_allow(self, call: AuthorizerCall, principal: Principal | None, now: float) -> bool:
+        """Whether the policy for the other routes may take a denied path, too.
+
+        It knows nothing of the matched route, and names no control characters but line breaks and tabs.
+        """
+        if has_control_characters(call.path):
+            return True
+        return self._rules.decide(call.api_id, call.method, call.path, principal, now=now).allowed
 
 
 def _begin(call: AuthorizerCall, function_request_id: str | None) -> RequestContext:

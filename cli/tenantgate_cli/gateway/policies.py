@@ -91,5 +91,13 @@ def _matches(pattern: str, arn: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _pattern(text: str) -> re.Pattern[str]:
-    escaped = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in text)
-    return re.compile(escaped, re.DOTALL)
+    """The pattern with IAM's wildcards as a regular expression that never backtracks over more than one `*`.
+
+    The first place where the text between two `*` fits is as good as any later one, so that each is tried once.
+    """
+    parts = re.sub(r"\*+", "*", text).split("*")
+    first, *rest = ("".join("." if character == "?" else re.escape(character) for character in part) for part in parts)
+    if not rest:
+        return re.compile(first, re.DOTALL)
+    *between, last = rest
+    return re.compile(first + "".join(f"(?>.*?{part})" for part in between) + f".*{last}", re.DOTALL)

@@ -144,6 +144,25 @@ def test_the_matched_route_must_be_allowed_as_well(
         assert api.decide("GET", path, caller("admin"), now=NOW, route=route).allowed
 
 
+GUARDED = [rule("GET /admin", "admin"), rule("GET /{r+}")]
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [
+        pytest.param([*GUARDED, rule("HEAD /{r+}")], False, id="the-rule-for-get-is-more-specific"),
+        pytest.param([*GUARDED, rule("ANY /{r+}")], False, id="any-opens-nothing"),
+        pytest.param([*GUARDED, rule("HEAD /admin"), rule("HEAD /{r+}")], True, id="a-rule-of-its-own"),
+        pytest.param([rule("GET /{r+}", "admin"), rule("HEAD /{r+}")], True, id="a-rule-of-its-own-for-the-rest"),
+    ],
+)
+def test_head_is_held_to_the_rule_for_get_of_the_matched_route(*, rules: list[RouteRule], allowed: bool) -> None:
+    api = ApiRules("api", rules)
+    for _ in range(2):
+        assert api.decide("HEAD", "/Admin", caller(), now=NOW, route="/admin").allowed is allowed
+        assert api.decide("HEAD", "/Admin", caller("admin"), now=NOW, route="/admin").allowed
+
+
 def test_routes_of_events_are_remembered_within_bounds() -> None:
     for number in range(3000):
         assert not DOOR.decide("GET", "/Admin", None, now=NOW, route=f"/{number}/{{x}}").allowed

@@ -8,6 +8,7 @@ from tenantgate.access.principal import Principal
 from tenantgate.access.rules import ApiRules, Decision, RouteRule, RuleSet
 from tenantgate.errors import AuthenticationRequired, InsufficientScope, StepUpRequired
 from tenantgate.web.challenges import bearer_challenge
+from tenantgate.web.route_rules import failure_of
 
 NOW = 1_800_000_000.0
 
@@ -183,7 +184,7 @@ def denied(rule: RouteRule, caller: Principal | None) -> Decision:
     ],
 )  # fmt: skip
 def test_denial_is_told_with_its_challenge(decision: Decision, kind: type, status: int, challenge: str | None) -> None:
-    failure = decision.failure()
+    failure = failure_of(decision)
 
     assert type(failure) is kind
     assert failure.http_status == status

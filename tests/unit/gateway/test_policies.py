@@ -1,9 +1,14 @@
 """IAM policies by IAM's rules: explicit denials win, silence denies, wildcards go across slashes."""
 
+import time
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tenantgate_cli.gateway.policies import Effect, Policy
 from tenantgate_cli.gateway.responses import MalformedAnswer
+from tests.support.iam import takes
 
 API = "arn:aws:execute-api:us-east-1:123456789012:abc123"
 INVOKE = "execute-api:Invoke"
@@ -94,3 +99,20 @@ def test_a_single_statement_needs_no_list() -> None:
 def test_what_can_not_be_evaluated_is_refused(document: object) -> None:
     with pytest.raises(MalformedAnswer):
         Policy(document)
+
+
+@pytest.mark.parametrize("text", ["*a" * 200 + "*b", "*?" * 200 + "*b", "**" * 200 + "b", "*aa?" * 60 + "*/b"])
+def test_a_pattern_of_many_wildcards_is_matched_without_backtracking(text: str) -> None:
+    started = time.process_time()
+    assert effect(statement(f"{API}/{text}"), on=f"prod/GET/{'a' * 4000}") is Effect.NONE
+    assert time.process_time() - started < 1
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.text("ab/*?", min_size=1, max_size=8),
+    st.one_of(st.text("ab/", min_size=1, max_size=8), st.from_regex("[ab/]{1,8}[*?]?", fullmatch=True)),
+)
+def test_wildcards_take_what_a_plain_reading_of_iam_takes(pattern: str, path: str) -> None:
+    expected = Effect.ALLOW if takes(f"{API}/{pattern}", f"{API}/{path}") else Effect.NONE
+    assert effect(statement(f"{API}/{pattern}"), on=path) is expected

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 
 from tenantgate.access.policy_compiler import TOO_LARGE, PolicyCompiler, Resources
 from tenantgate.access.principal import Principal
+from tenantgate.access.route_match import has_control_characters
 from tenantgate.access.rules import ApiRules, Requirement
 from tenantgate.tokens.records import Record
 
@@ -22,8 +23,9 @@ from tenantgate.tokens.records import Record
 # and context. And of one resource (API Gateway's developer guide, "Output from an API Gateway Lambda authorizer").
 LARGEST_POLICY = 6144
 LONGEST_RESOURCE = 512
-# HTTP APIs decode the paths of their ARNs.
-_CONTROL_CHARACTERS = tuple(f"*{chr(code)}*" for code in (*range(0x20), 0x7F))
+# HTTP APIs decode the paths of their ARNs. These are the only characters below U+0020 that IAM documents for a policy
+# (https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html); what URL parsers drop anywhere.
+_LINE_BREAKS_AND_TABS = ("*\t*", "*\n*", "*\r*")
 _MOST_COMBINED = 8
 
 
@@ -95,14 +97,15 @@ def compile_policy(
     return CompiledPolicy(policy, complete=False, reason=resources.problem, routes=resources.routes)
 
 
-def without_own_path(policy: dict[str, object], arn: MethodArn) -> dict[str, object]:
+def without_own_path(policy: dict[str, object], arn: MethodArn) -> dict[str, object] | None:
     """The policy with a Deny for the path of the request, which was denied for what no policy can say.
 
-    Not where characters of the path would make the Deny a wildcard: it is cached, and must close no other route.
+    None where no resource can name the path: not one with IAM's wildcards, because the policy may be cached and must
+    close no other route, nor one with control characters or one that is too long, which API Gateway wouldn't take.
     """
     own = arn.stage_arn + arn.method + arn.path
-    if len(own) > LONGEST_RESOURCE or not _WILDCARDS.isdisjoint(arn.path):
-        return policy
+    if len(own) > LONGEST_RESOURCE or not _WILDCARDS.isdisjoint(arn.path) or has_control_characters(arn.path):
+        return None
     statements = policy["Statement"]
     assert isinstance(statements, list)  # noqa: S101 - for the type checker; this module made it
     return policy | {"Statement": [*statements, _statement("Deny", [own])]}
@@ -133,18 +136,18 @@ def _document(stage_arn: str, resources: Resources, *, decoded: bool) -> dict[st
         return _deny_all(stage_arn)
     # A policy's resources are short of space, and these hold for any API.
     any_stage = stage_arn.partition(":execute-api:")[0] + ":execute-api:*:*:"
-    controls = _CONTROL_CHARACTERS if decoded and spellings else ()
+    controls = _LINE_BREAKS_AND_TABS if decoded and spellings else ()
     statements = [_statement("Allow", [stage_arn + resource for resource in allow])]
     if deny or spellings:
         denied = [stage_arn + resource for resource in deny]
         denied += [any_stage + spelling for spelling in spellings + controls]
         statements.append(_statement("Deny", denied))
     longest = max(map(len, allow + deny)) + len(stage_arn)
-    # Each resource has quotes and a comma, a backslash is written as two, and a control character takes five more
-    # characters in JSON. The rest of the document is under 200 characters.
+    # Each resource has quotes and a comma; JSON writes a backslash, and each of `controls`, as two characters. The rest
+    # of the document is under 200 characters.
     size = 200 + sum(map(len, allow + deny)) + (len(allow) + len(deny)) * (len(stage_arn) + 3)
     size += sum(map(len, spellings)) + len(spellings) * (len(any_stage) + 3) + 1
-    size += len(controls) * (len(any_stage) + 3 + 3 + 5)
+    size += len(controls) * (len(any_stage) + 3 + 4)
     if longest > LONGEST_RESOURCE or size > LARGEST_POLICY:
         return None
     return {"Version": "2012-10-17", "Statement": statements}

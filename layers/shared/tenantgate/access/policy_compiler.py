@@ -49,9 +49,7 @@ class Resources(Record):
 
 
 class _NotExpressible(Exception):
-    def __init__(self, *routes: str) -> None:
-        super().__init__(*routes)
-        self.routes = routes
+    """Its arguments are the routes that make it so."""
 
 
 class _TooLarge(Exception):
@@ -65,13 +63,13 @@ class PolicyCompiler:
     """Compiles the policies of one API. Principals who meet the same requirements share one, kept for the next."""
 
     def __init__(self, rules: ApiRules) -> None:
-        self._rules = rules
+        self.rules = rules
         self._by_requirement: dict[Requirement, list[tuple[Segments, RouteRule]]] = {}
         for shape, by_method in walk(rules.trie.root):
             for rule in by_method.values():
                 self._by_requirement.setdefault(rule.requirement, []).append((shape, rule))
         self.requirements = {asked: rules[0][1] for asked, rules in self._by_requirement.items()}
-        # A requirement is met by nobody without one of these; so only those of what the caller has are looked at.
+        # No caller meets a requirement without one of these; so only those of what the caller has are looked at.
         self._by_scope: dict[str, list[Requirement]] = {}
         self._by_role: dict[str, list[Requirement]] = {}
         self._by_neither: list[Requirement] = []
@@ -99,7 +97,7 @@ class PolicyCompiler:
         return frozenset(asked for asked in near if unmet(self.requirements[asked], principal, now) is None)
 
     def resources(self, met: frozenset[Requirement]) -> Resources:
-        """What whoever meets these requirements, and no others, may call."""
+        """What callers that meet these requirements, and no others, may call."""
         found = self._memo.get(met)
         if found is None:
             if len(self._memo) >= _MEMO_SIZE:
@@ -114,8 +112,8 @@ class PolicyCompiler:
         except _TooLarge:
             problem = Resources(problem=TOO_LARGE)
         except _NotExpressible as error:
-            problem = Resources(problem=NOT_EXPRESSIBLE, routes=error.routes)
-        if self._rules.every_route_listed:
+            problem = Resources(problem=NOT_EXPRESSIBLE, routes=error.args)
+        if self.rules.every_route_listed:
             try:
                 return _Compilation(self, met).excepting()
             except (_TooLarge, _NotExpressible):
@@ -130,24 +128,20 @@ class PolicyCompiler:
             for shape, rule in self._by_requirement[asked]
         ]
 
-    @property
-    def rules(self) -> ApiRules:
-        return self._rules
-
     def specific(self, shape: Segments) -> list[_Shape]:
         found = self._specific.get(shape)
         if found is None:
-            found = self._specific[shape] = more_specific(self._rules.trie, shape)
+            found = self._specific[shape] = more_specific(self.rules.trie, shape)
         return found
 
     def sharing(self, shape: Segments) -> list[_Shape]:
         """The shapes that share a path with `shape`, or with what its wildcard takes beyond it."""
-        return [*sharing(self._rules.trie, shape), *self.overrun(shape)]
+        return [*sharing(self.rules.trie, shape), *self.overrun(shape)]
 
     def overrun(self, shape: Segments) -> list[_Shape]:
         found = self._overrun.get(shape)
         if found is None:
-            found = self._overrun[shape] = overrun(self._rules.trie, shape)
+            found = self._overrun[shape] = overrun(self.rules.trie, shape)
         return found
 
 
@@ -182,9 +176,8 @@ class _Compilation:
         for shape, method in self._compiler.denied(self._met):
             also = ("HEAD",) if method == "GET" and "HEAD" not in self._at(shape) else ()
             for concrete in (*self._methods(shape, method), *also):
-                if concrete == CONNECT or shape == ("",):
-                    continue
-                self._deny_shape(shape, concrete)
+                if concrete != CONNECT and shape != ("",):
+                    self._deny_shape(shape, concrete)
         return self._result()
 
     def _result(self) -> Resources:

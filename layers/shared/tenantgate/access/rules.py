@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tenantgate.access.principal import Principal
-from tenantgate.access.route_match import RouteTrie, covers, precedence, readings, segments
+from tenantgate.access.route_match import RouteTrie, Segments, covers, precedence, readings, segments
 from tenantgate.errors import AuthenticationRequired, InsufficientScope, StepUpRequired, TenantgateError
 from tenantgate.tokens.records import Record
 
@@ -71,23 +71,6 @@ class Decision(Record):
     actual: object = None
     error: type[TenantgateError] | None = None
 
-    def failure(self) -> TenantgateError:
-        """The denial as the error that a caller of ours is told."""
-        private: dict[str, Any] = {
-            "check": self.reason,
-            "rule": self.rule.route if self.rule else None,
-            "expected": self.expected,
-            "actual": self.actual,
-        }
-        if self.error is StepUpRequired and self.rule is not None:
-            acr = " ".join(sorted(self.rule.acr or ()))
-            return StepUpRequired(self.reason, acr_values=acr, max_age=self.rule.max_auth_age, **private)
-        if self.error is InsufficientScope and self.rule is not None:
-            scopes = self.rule.scopes or self.rule.any_scope
-            asked = self.reason in ("missing_scope", "missing_any_scope")
-            return InsufficientScope(self.reason, scope=" ".join(sorted(scopes)) if asked else "", **private)
-        return (self.error or InsufficientScope)(self.reason, **private)
-
 
 def unmet(rule: RouteRule, principal: Principal, now: float) -> Decision | None:
     """The first thing that `principal` lacks, None when it lacks nothing. `now` is in epoch seconds."""
@@ -126,9 +109,6 @@ def _weak_authentication(asked: RouteRule, claims: Mapping[str, object], now: fl
     return None
 
 
-_UNKNOWN = RouteRule("", "")
-
-
 class ApiRules:
     """The rules of one API, as a trie. Immutable."""
 
@@ -143,7 +123,7 @@ class ApiRules:
         self.trie = RouteTrie()
         for rule in self.rules:
             self.trie.add(rule.method, segments(rule.pattern), rule)
-        self._covering: dict[tuple[str, str], RouteRule | None] = {}
+        self._of_routes: dict[tuple[str, str, tuple[str, ...]], list[RouteRule]] = {}
         self._names_slashes = any(_names_a_slash(rule) for rule in self.rules)
 
     def match(self, method: str, path: str) -> RouteRule | None:
@@ -166,7 +146,7 @@ class ApiRules:
             rule = self.match(method, path)
             if rule is None:
                 return _denied("no_rule", principal, "a rule for the route", f"{method} {path}"[:200])
-            if route is None or route == rule.pattern or self._rule_of_route(method, route, [rule]) is None:
+            if route is None or route == rule.pattern or not self._rules_of_route(method, route, rule.pattern):
                 return _by_rule(rule, principal, now)
         rules: list[RouteRule] = []
         for reading in found:
@@ -178,8 +158,8 @@ class ApiRules:
             rules += self._beside(method, reading, rule)
         if not rules:
             return _denied("ambiguous_path", principal, "a path with one reading", path[:200])
-        if route is not None and (of_route := self._rule_of_route(method, route, rules)) is not None:
-            rules.append(of_route)
+        if route is not None:
+            rules += self._rules_of_route(method, route, *(rule.pattern for rule in rules))
         decisions = [_by_rule(rule, principal, now) for rule in rules]
         return next((decision for decision in decisions if not decision.allowed), decisions[0])
 
@@ -191,15 +171,9 @@ class ApiRules:
         return beside
 
     def _rule_of_get(self, path: str, of_head: RouteRule | None) -> RouteRule | None:
-        """The rule for GET, where it is for this path rather than the one that takes HEAD.
-
-        Frameworks serve HEAD by what serves GET (RFC 9110 §9.3.2): a rule for ANY must not open what a rule for GET
-        guards. A rule for HEAD itself counts, unless that for GET is the more specific.
-        """
+        """The rule for GET, where it counts for HEAD as well."""
         rule = self.match("GET", path)
-        if rule is None or of_head is None or of_head.method == ANY:
-            return None if rule is of_head else rule
-        return rule if precedence(segments(rule.pattern)) < precedence(segments(of_head.pattern)) else None
+        return rule if rule is not None and _counts_for_head(rule, of_head) else None
 
     def _slashed(self, method: str, path: str) -> list[RouteRule]:
         """The rules that name this path, with a slash at its end."""
@@ -214,20 +188,37 @@ class ApiRules:
         rule = self.match(method, f"{reading}/")
         return rule is not None and _names_a_slash(rule)
 
-    def _rule_of_route(self, method: str, route: str, rules: list[RouteRule]) -> RouteRule | None:
-        """The rule that takes every path of the route; None if the rules found are for parts of it, or are this one."""
-        if method not in METHODS or route[:1] != "/":
-            return None
-        key = method, route
-        rule = self._covering.get(key, _UNKNOWN)
-        if rule is _UNKNOWN:
-            if len(self._covering) >= _MOST_ROUTES:
-                self._covering.clear()
-            rule = self._covering[key] = self.trie.covering(method, segments(route))
-        if rule is None or rule in rules:
-            return None
-        shape = segments(route)
-        return None if all(covers(shape, segments(found.pattern)) for found in rules) else rule
+    def _rules_of_route(self, method: str, route: str, *found: str) -> list[RouteRule]:
+        """The rules that take every path of the route, unless the patterns found for the path are all parts of it."""
+        key = method, route, found
+        rules = self._of_routes.get(key)
+        if rules is None:
+            if len(self._of_routes) >= _MOST_ROUTES:
+                self._of_routes.clear()
+            rules = self._of_routes[key] = self._find_rules_of_route(method, segments(route), found)
+        return rules
+
+    def _find_rules_of_route(self, method: str, route: Segments, found: tuple[str, ...]) -> list[RouteRule]:
+        if method not in METHODS or not route or all(covers(route, segments(pattern)) for pattern in found):
+            return []
+        rule = self.trie.covering(method, route)
+        of_get = self.trie.covering("GET", route) if method == "HEAD" else None
+        if of_get is not None and not _counts_for_head(of_get, rule):
+            of_get = None
+        # What takes HEAD may be held to two rules of one pattern.
+        known = () if method == "HEAD" else found
+        return [rule for rule in (rule, of_get) if rule is not None and rule.pattern not in known]
+
+
+def _counts_for_head(of_get: RouteRule, of_head: RouteRule | None) -> bool:
+    """Whether a rule for GET must allow HEAD in addition to the rule that takes HEAD.
+
+    Frameworks serve HEAD by what serves GET (RFC 9110 §9.3.2): a rule for ANY must not open what a rule for GET guards.
+    A rule for HEAD itself counts, unless that for GET is the more specific.
+    """
+    if of_head is None or of_head.method == ANY:
+        return of_get is not of_head
+    return precedence(segments(of_get.pattern)) < precedence(segments(of_head.pattern))
 
 
 def _names_a_slash(rule: RouteRule) -> bool:

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tenantgate.access.principal import Principal
 from tenantgate.access.rules import ApiRules, Decision
+from tenantgate.errors import InsufficientScope, StepUpRequired, TenantgateError
 from tenantgate.web.dependencies import PRINCIPAL_KEY, get_verified_user
 
 
@@ -33,9 +35,28 @@ class RouteRules:
                 principal = await get_verified_user(Request(scope))
                 decision = self._decide(scope, principal, pattern)
                 if not decision.allowed:
-                    raise decision.failure()
+                    raise failure_of(decision)
                 scope[PRINCIPAL_KEY] = principal
         await self._app(scope, receive, send)
 
     def _decide(self, scope: Scope, principal: Principal | None, route: str) -> Decision:
         return self._rules.decide(scope["method"], scope["path"], principal, now=time.time(), route=route)
+
+
+def failure_of(denial: Decision) -> TenantgateError:
+    """The denial as the error that is raised for it, with the challenge that the rule asks for."""
+    rule = denial.rule
+    private: dict[str, Any] = {
+        "check": denial.reason,
+        "rule": rule.route if rule else None,
+        "expected": denial.expected,
+        "actual": denial.actual,
+    }
+    if denial.error is StepUpRequired and rule is not None:
+        acr = " ".join(sorted(rule.acr or ()))
+        return StepUpRequired(denial.reason, acr_values=acr, max_age=rule.max_auth_age, **private)
+    if denial.error is InsufficientScope and rule is not None:
+        asked = denial.reason in ("missing_scope", "missing_any_scope")
+        scopes = rule.scopes or rule.any_scope if asked else ()
+        return InsufficientScope(denial.reason, scope=" ".join(sorted(scopes)), **private)
+    return (denial.error or InsufficientScope)(denial.reason, **private)

@@ -98,9 +98,35 @@ def test_a_cached_policy_denies_the_folded_spellings(shape: str) -> None:
     ):
         assert not allows(answer["policyDocument"], arn.replace("/orders/42", path)), path
     if shape != "rest-request":
-        for code in (*range(0x20), 0x7F):
-            assert not allows(answer["policyDocument"], arn.replace("/orders/42", f"/admin{chr(code)}")), code
+        for character in "\t\n\r":
+            assert not allows(answer["policyDocument"], arn.replace("/orders/42", f"/admin{character}"))
     assert allows(answer["policyDocument"], arn.replace("/orders/42", "/files/a/b/"))
+
+
+@pytest.mark.parametrize("shape", ["http-1.0", "http-2.0-policy"])
+@pytest.mark.parametrize(
+    ("path", "route"),
+    [
+        *(pytest.param(f"/admin{chr(code)}", "/{path+}", id=f"U+{code:04X}") for code in (*range(0x20), 0x7F)),
+        pytest.param("/admin\0*", "/{path+}", id="control-character-and-wildcard"),
+        pytest.param("/admin\0" + "x" * 600, "/{path+}", id="control-character-and-too-long"),
+        pytest.param("/ADMIN*", "/admin", id="denied-by-the-matched-route-only"),
+        pytest.param("/ADMIN" + "x" * 600, "/admin", id="denied-by-the-matched-route-and-too-long"),
+    ],
+)
+def test_a_denial_that_no_policy_can_express_is_a_401(shape: str, path: str, route: str) -> None:
+    """A policy would allow the path by a wildcard; API Gateway never caches a 401."""
+    event = moved(authorizer_event(shape, token()), path, path, route)
+    with pytest.raises(Exception, match=r"^Unauthorized$"):
+        authorizer(text=RULES).decide(event)
+
+
+@pytest.mark.parametrize("path", ["/nothing*", "/nothing" + "x" * 600])
+def test_a_denied_path_that_no_resource_names_is_a_403_where_the_policy_denies_it(path: str) -> None:
+    rules = RULES.replace('route = "GET /{path+}"', 'route = "GET /files/{path+}"')
+    event = moved(authorizer_event("http-2.0-policy", token()), path, path, "/{proxy+}")
+    answer: Any = authorizer(text=rules).decide(event)
+    assert not allows(answer["policyDocument"], event["routeArn"])
 
 
 @pytest.mark.parametrize("shape", [shape for shape in REQUEST_SHAPES if shape != "http-2.0-policy"])
