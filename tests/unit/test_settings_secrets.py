@@ -33,6 +33,8 @@ HOLDING = {
     "user-info-with-every-sign": f"https://user:p@s/s:?#{CANARY}@issuer.example.com/",
     "user-info-with-a-blank-and-a-comma": f"https://user:{CANARY} and, more@issuer.example.com",
     "user-info-without-a-scheme": f"user:{CANARY}@issuer.example.com",
+    "user-info-before-a-full-width-sign": f"https://user:{CANARY}\uff20issuer.example.com",
+    "user-info-before-a-small-sign": f"redis://user:{CANARY}\ufe6bissuer.example.com",
     "user-info-of-the-second": f"https://ok.example.com, http://user:{CANARY}@issuer.example.com/*",
     "user-info-encoded": f"https%3A%2F%2Fuser%3A{CANARY}%40issuer.example.com",
     "a-query": f"https://issuer.example.com/?{CANARY}",
@@ -65,6 +67,14 @@ def refused(variables: dict[str, str]) -> Iterator[str]:
 def test_an_error_about_a_variable_repeats_no_secret_in_its_value(variable: str, held: str) -> None:
     for text in refused({variable: held}):
         assert CANARY not in text
+
+
+@pytest.mark.parametrize("variable", sorted(SECRET_VARIABLES))
+@pytest.mark.parametrize("scheme", ["redis", "postgresql", "https"])
+def test_an_error_about_a_secret_repeats_no_part_of_it(variable: str, scheme: str) -> None:
+    for held in (f"{scheme}://[{CANARY}]/0", f"{scheme}://host:{CANARY}/0", f"{scheme}://{CANARY}\u2100/0", CANARY):
+        for text in refused({variable: held}):
+            assert CANARY not in text
 
 
 @pytest.mark.parametrize("variable", SETTINGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from urllib.parse import parse_qs, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from tenantgate.http_url import parse_http_url
 
@@ -43,6 +43,14 @@ def is_loopback(host: str | None) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def split_url(text: str) -> SplitResult | None:
+    """The parts of a URL; None where it has a form that has none. The text of `urlsplit`'s error may repeat a secret."""
+    try:
+        return urlsplit(text)
+    except ValueError:
+        return None
 
 
 def parse_origins(text: str, *, allow_loopback_http: bool) -> tuple[str, ...]:
@@ -115,8 +123,8 @@ def parse_database_url(text: str, *, tls: str) -> str:
 
 def parse_redis_url(text: str) -> str:
     """A Redis or Valkey URL."""
-    parts = urlsplit(text)
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+    parts = split_url(text)
+    if parts is None or parts.scheme not in ("redis", "rediss") or not parts.hostname:
         raise ValueError("set it to redis://host:6379/0, or rediss://host:6379/0 with TLS")
     return text
 

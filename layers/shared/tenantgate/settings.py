@@ -29,6 +29,7 @@ from tenantgate.setting_values import (
     parse_origins,
     parse_redis_url,
     parse_scopes,
+    split_url,
 )
 from tenantgate.tokens.policy import PolicyError, TokenPolicy, token_policy
 
@@ -352,7 +353,7 @@ class Settings(BaseSettings):
     @field_validator("oidc_resource")
     @classmethod
     def _resource(cls, value: str | None) -> str | None:
-        if value is not None and (not urlsplit(value).scheme or urlsplit(value).fragment):
+        if value is not None and ((parts := split_url(value)) is None or not parts.scheme or parts.fragment):
             raise ValueError("set it to an absolute URI without a fragment, such as https://api.example.com (RFC 8707)")
         return value
 

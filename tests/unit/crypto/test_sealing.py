@@ -90,6 +90,9 @@ GUESSABLE = {
     "counted-by-seven": bytes(7 * number % 256 for number in range(32)),
     "digits": b"01234567890123456789012345678901",
     "hexadecimal-text": b"0123456789abcdef" * 2,
+    "an-alphabet": b"abcdefghijklmnopqrstuvwxyz012345",
+    "a-sentence": b"this is a very secret sealing ke",
+    "counted-in-two-parts": bytes([*range(1, 20), *range(200, 213)]),
 }
 
 
@@ -106,7 +109,18 @@ def test_a_key_that_anyone_could_guess_is_refused_with_what_to_do(guessable: byt
     assert NEW not in str(caught.value)
 
 
-@pytest.mark.parametrize("typed", ["A" * 43, "0" * 43, "_" * 42 + "8", "changeme" * 5 + "cha", "12345678" * 5 + "124"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "A" * 43,
+        "0" * 43,
+        "_" * 42 + "8",
+        "changeme" * 5 + "cha",
+        "12345678" * 5 + "124",
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopo",
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPA",
+    ],
+)
 def test_a_key_that_was_typed_is_refused(typed: str) -> None:
     with pytest.raises(ValueError, match="a sealing key") as caught:
         Sealer([typed])

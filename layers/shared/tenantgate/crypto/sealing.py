@@ -24,6 +24,8 @@ _KEY_BYTES, _KEY_ID_BYTES, _NONCE_BYTES = 32, 8, 12
 _HEADER_BYTES = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
 # Of 32 random bytes about 30 differ; fewer than this many, about once in 10^15 keys.
 _FEWEST_DIFFERENT_BYTES = 17
+# base64url's characters to the numbers they stand for.
+_SEXTETS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", bytes(range(64)))
 _REMEDY = "make one with: python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
 
 
@@ -101,6 +103,14 @@ def decode_sealing_key(text: str) -> bytes:
 
 
 def _is_guessable(key: bytes) -> bool:
-    """Zeros, a repeated or counted pattern: what people write where a key is asked for, and attackers try first."""
-    steps = {(after - before) % 256 for before, after in pairwise(key)}
-    return len(set(key)) < _FEWEST_DIFFERENT_BYTES or len(steps) == 1
+    """Zeros, text, a repeated or counted pattern: what people write where a key is asked for, and attackers try first."""
+    # Of 32 random bytes, all are printable once in 10^13 keys.
+    is_text = key.isascii() and key.decode("ascii").isprintable()
+    sextets = base64.urlsafe_b64encode(key).rstrip(b"=").translate(_SEXTETS)
+    return len(set(key)) < _FEWEST_DIFFERENT_BYTES or is_text or _counts(key) or _counts(sextets)
+
+
+def _counts(values: bytes) -> bool:
+    """Whether most of them differ from the one before by the same amount."""
+    steps = [(after - before) % 256 for before, after in pairwise(values)]
+    return max(map(steps.count, steps)) > len(steps) // 2

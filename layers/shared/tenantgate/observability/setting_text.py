@@ -30,6 +30,8 @@ def shown_text(text: str) -> str:
 
 def _spans(text: str) -> list[tuple[int, int]]:
     spans = list(secret_spans(text))
+    # Typed on another keyboard, which stops the start as well.
+    text = text.replace("\uff20", "@").replace("\ufe6b", "@")
     begin = text.find("://") + 3 if "://" in text else 0
     # A password written as it is may hold any sign, an "@" and a blank too: the last one ends it.
     if (last := text.rfind("@")) > begin:
