@@ -46,7 +46,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def split_url(text: str) -> SplitResult | None:
-    """The parts of a URL; None where it has a form that has none. The text of `urlsplit`'s error may repeat a secret."""
+    """The parts of a URL, or None: the text of `urlsplit`'s own error may repeat a secret."""
     try:
         return urlsplit(text)
     except ValueError:

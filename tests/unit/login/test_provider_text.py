@@ -53,6 +53,7 @@ def test_is_one_readable_line(text: object, kept: str | None) -> None:
         ("token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "eyJhbGciOiJSUzI1NiJ9"),
         ("key 0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef"),
         ("ä" * 290 + " 0123456789abcdef0123456789abcdef", "0123456789"),
+        ("failed" + " " * 1190 + "s3cr3t!", "s3cr"),
     ],
 )
 def test_no_secret_gets_into_the_log(text: str, secret: str) -> None:

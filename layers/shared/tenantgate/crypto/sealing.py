@@ -103,7 +103,7 @@ def decode_sealing_key(text: str) -> bytes:
 
 
 def _is_guessable(key: bytes) -> bool:
-    """Zeros, text, a repeated or counted pattern: what people write where a key is asked for, and attackers try first."""
+    """Zeros, text, a repeated or counted pattern: what people write for a key, and attackers try first."""
     # Of 32 random bytes, all are printable once in 10^13 keys.
     is_text = key.isascii() and key.decode("ascii").isprintable()
     sextets = base64.urlsafe_b64encode(key).rstrip(b"=").translate(_SEXTETS)

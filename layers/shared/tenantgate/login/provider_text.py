@@ -22,12 +22,12 @@ def provider_text(value: object, *, secrets: Iterable[str] = ()) -> str | None:
     """
     if not isinstance(value, str):
         return None
-    # Cut before the work: the text may be as long as a whole response.
-    printable = "".join(character if character.isprintable() else " " for character in value[: 4 * _LONGEST])
+    # Each cut comes after the masking of what it could cut in two.
     for secret in secrets:
         if secret:
-            printable = printable.replace(secret, _MASK)
-    # Masked before the second cut, which could leave the first half of a secret.
+            value = value.replace(secret, _MASK)
+    # Cut before the work: the text may be as long as a whole response.
+    printable = "".join(character if character.isprintable() else " " for character in value[: 4 * _LONGEST])
     text = _CREDENTIAL.sub(_masked, " ".join(printable.split()))
     if not text:
         return None
