@@ -82,12 +82,13 @@ class AuthorizerCall(Record):
 
         Raises `AuthenticationRequired` when it was sent more than once: which of them counts would be a guess.
         """
-        found = [value for key, value in self.headers.items() if isinstance(key, str) and key.lower() == name]
+        # The length first: most headers needn't be written in lower case.
+        length = len(name)
+        found = [value for key, value in self.headers.items() if len(key) == length and key.lower() == name]
         if not found:
             return None
-        several = _mapping(self.event.get("multiValueHeaders"))
-        sent = [value for key, value in several.items() if isinstance(key, str) and key.lower() == name]
-        if len(found) > 1 or len(sent) > 1 or any(isinstance(values, list) and len(values) > 1 for values in sent):
+        several = self.event.get("multiValueHeaders")
+        if len(found) > 1 or (several is not None and _sent_more_than_once(_mapping(several), name)):
             raise AuthenticationRequired("a header was sent more than once", header=name)
         return found[0] if isinstance(found[0], str) else None
 
@@ -268,6 +269,11 @@ def _websocket_bearer(protocols: str | None) -> str | None:
     if len(places) > 1:
         raise AuthenticationRequired("a bearer token was sent more than once", header="sec-websocket-protocol")
     return f"Bearer {offered[places[0] + 1]}" if places and places[0] + 1 < len(offered) else None
+
+
+def _sent_more_than_once(several: Mapping[str, object], name: str) -> bool:
+    sent = [values for key, values in several.items() if key.lower() == name]
+    return len(sent) > 1 or any(isinstance(values, list) and len(values) > 1 for values in sent)
 
 
 def _mapping(value: object) -> Mapping[str, object]:
