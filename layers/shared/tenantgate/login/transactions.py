@@ -95,7 +95,7 @@ class Transactions:
             raise StateMismatch("state is missing or malformed")
         name = transaction_cookie_name(state)
         if name not in cookies:
-            raise StateMismatch("no cookie of this browser has this state: foreign, used or expired")
+            raise StateMismatch("no cookie of this browser has this state (foreign, used or expired)")
         transaction = self._open(name, cookies[name])
         if transaction is None:
             raise StateMismatch("the cookie of this state was not sealed by us, or was changed")
