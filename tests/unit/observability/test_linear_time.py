@@ -15,6 +15,7 @@ from tenantgate.observability.escapes import layers
 from tenantgate.observability.forms import form_spans
 from tenantgate.observability.names import is_sensitive, sanitize_query
 from tenantgate.observability.redaction import carry_secrets, redact, redact_context, redact_text
+from tenantgate.observability.speakers import Speaker
 
 # Repeated, each is the worst that is known for one pattern: what begins a match and never ends it.
 PIECES = [
@@ -91,6 +92,22 @@ def test_many_carried_values_take_no_more_than_milliseconds(body: bytes, text: s
         redact_text("the values are worked out once")
         assert seconds(lambda: redact_text(text)) < 0.15
         assert seconds(lambda: redact_text(text[:150])) < 0.02
+    finally:
+        carry_secrets(None)
+
+
+@pytest.mark.parametrize("literal", ["GETTING", "a phrase of the code "])
+def test_a_text_full_of_our_own_words_takes_no_more_than_milliseconds(literal: str) -> None:
+    try:
+        raise ValueError("GETTING", "a phrase of the code ")
+    except ValueError as error:
+        speaker = Speaker(error=error)
+    # One in two matches is our own; the other lies across two words.
+    halves = literal[-3:] + literal[:3]
+    carry_secrets(CarriedSecrets([], f"a={quote_plus(literal[:6])}&a={quote_plus(halves)}".encode()))
+    try:
+        short, long = (literal * (length // len(literal)) for length in (600, 4_800))
+        assert seconds(lambda: redact_text(long, speaker)) < 16 * seconds(lambda: redact_text(short, speaker)) + 0.002
     finally:
         carry_secrets(None)
 

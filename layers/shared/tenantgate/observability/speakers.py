@@ -7,8 +7,11 @@ spoke is left alone. No list is kept: the literals are read off the code itself,
 from __future__ import annotations
 
 import sys
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from logging import LogRecord
+from operator import itemgetter
 from types import CodeType, FrameType, TracebackType
 
 _MOST_CODES = 50
@@ -45,11 +48,11 @@ class Speaker:
         """
         words, phrases = self._own_parts(text)
         for start, end in spans:
-            if not _is_within(words, (start, end)):
-                yield from (part for part in _without(phrases, start, end) if not _is_within(words, part))
+            if not words.hold(start, end):
+                yield from (part for part in _without(phrases, start, end) if not words.hold(*part))
 
-    def _own_parts(self, text: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
-        """Where `text` has a literal of this code, and where one that is a phrase; in order."""
+    def _own_parts(self, text: str) -> tuple[_Parts, list[tuple[int, int]]]:
+        """Where `text` has a literal of this code, and where one or several that are phrases; the latter in order."""
         words: list[tuple[int, int]] = []
         phrases: list[tuple[int, int]] = []
         for literal in {item for code in self._codes() for item in _strings(code.co_consts)}:
@@ -59,20 +62,46 @@ class Speaker:
                 if len(literal) >= _SHORTEST_PHRASE and " " in literal.strip():
                     phrases.append(words[-1])
                 at = text.find(literal, at + len(literal))
-        return words, sorted(phrases)
+        return _Parts(words), _merged(phrases)
 
 
-def _is_within(parts: list[tuple[int, int]], span: tuple[int, int]) -> bool:
-    return any(first <= span[0] and span[1] <= last for first, last in parts)
+class _Parts:
+    """Parts of a text; a caller may send thousands of them and as many spans."""
+
+    __slots__ = ("_furthest", "_starts")
+
+    def __init__(self, parts: list[tuple[int, int]]) -> None:
+        parts.sort()
+        self._starts = [start for start, _ in parts]
+        # How far those reach that begin here or before.
+        self._furthest = list(accumulate((end for _, end in parts), max))
+
+    def hold(self, start: int, end: int) -> bool:
+        """Whether one of them has the whole span in it."""
+        number = bisect_right(self._starts, start)
+        return number > 0 and end <= self._furthest[number - 1]
+
+
+def _merged(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(parts):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def _without(phrases: list[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
     whole = True
-    for first, last in phrases:
-        if first < end and start < last:
-            if first - start >= _SHORTEST:
-                yield start, first
-            start, whole = max(start, last), False
+    # The first that ends after the span begins, and those after it: none overlap.
+    for number in range(bisect_right(phrases, start, key=itemgetter(1)), len(phrases)):
+        first, last = phrases[number]
+        if first >= end:
+            break
+        if first - start >= _SHORTEST:
+            yield start, first
+        start, whole = max(start, last), False
     if end - start >= (1 if whole else _SHORTEST):
         yield start, end
 
