@@ -128,6 +128,17 @@ def test_a_policy_that_can_be_complete_is(
     assert [path for path in denied if document.effect_on(f"{STAGE}GET{path}") is Effect.ALLOW] == []
 
 
+def test_a_policy_for_all_but_a_few_routes_denies_head_where_it_denies_get() -> None:
+    opened = [rule(f"/r{number}", public=True) for number in range(150)]
+    api = ApiRules("api", [*opened, rule("/secret", public=False)], every_route_listed=True)
+    policy = compile_policy(api, None, arn=MethodArn.parse(f"{STAGE}GET/nothing"), now=NOW)
+    document = Policy(policy.document)
+
+    assert policy.complete
+    assert document.effect_on(f"{STAGE}HEAD/secret") is Effect.DENY
+    assert document.effect_on(f"{STAGE}HEAD/r1") is Effect.ALLOW
+
+
 def test_what_cannot_be_expressed_is_named() -> None:
     api = ApiRules("api", [rule("/{x}/b/{y}", public=True), rule("/a/b/c/d", public=True)])
     policy = compile_policy(api, None, arn=MethodArn.parse(f"{STAGE}GET/nothing"), now=NOW)

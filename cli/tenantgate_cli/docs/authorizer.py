@@ -81,8 +81,8 @@ identity source, in the same form. AppSync's clients send the token alone or wit
 which can set no header, offers two subprotocols next to each other, `bearer` and the token, anywhere among the
 application's own: `Sec-WebSocket-Protocol: graphql-ws, bearer, <token>`. Which subprotocol the `$connect` integration
 chooses is the application's own affair: one of its own, or `bearer` where the browser offers no other; never the token.
-Never in the query string. A header that comes twice, `bearer` twice, and a token in both headers are refused (401), and
-so are several `Authorization` headers that an HTTP API has joined with commas.
+Never in the query string. A second `Authorization` header, also one that an HTTP API has joined with a comma, `bearer`
+twice, and a token in both headers are refused (401).
 
 **What the event must agree on.** API and path come from the ARN, which policies are compared with. Where the event also
 has the method and the path, they must say the same: a stage's name or a custom domain's base path before the path is

@@ -100,12 +100,20 @@ class AuthorizerCall(Record):
             return f"Bearer {token}" if token and self.kind == APPSYNC and " " not in token else token or None
         value = self.header("authorization")
         if self.kind == WEBSOCKET:
-            of_protocol = _websocket_bearer(self.header("sec-websocket-protocol"))
+            of_protocol = _websocket_bearer(self._subprotocols())
             if value is not None and of_protocol is not None:
                 # RFC 6750 §2: one method for a request.
                 raise AuthenticationRequired("a bearer token was sent in two ways", header="sec-websocket-protocol")
             return value if value is not None else of_protocol
         return value
+
+    def _subprotocols(self) -> str | None:
+        """What a WebSocket's client offers; several lines are one list (RFC 6455 §11.3.4)."""
+        name = "sec-websocket-protocol"
+        several = _mapping(self.event.get("multiValueHeaders"))
+        sent = [lines for key, lines in several.items() if key.lower() == name and isinstance(lines, list)]
+        lines = [*sent[0]] if len(sent) == 1 else [self.header(name)]
+        return ",".join(line for line in lines if isinstance(line, str)) or None
 
 
 def read_event(event: object) -> AuthorizerCall:

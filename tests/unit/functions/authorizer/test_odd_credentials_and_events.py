@@ -48,6 +48,26 @@ def test_a_browsers_websocket_brings_the_token_among_its_subprotocols(offered: s
     assert status_told("websocket", event, lambda: authorizer().decide(event)) == status
 
 
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        pytest.param(["graphql-ws", "bearer, {token}"], 200, id="the-pair-in-one-line"),
+        pytest.param(["graphql-ws, bearer", "{token}"], 200, id="the-pair-in-two-lines"),
+        pytest.param(["bearer, {token}", "bearer, {token}"], 401, id="twice"),
+        pytest.param(["graphql-ws", "{token}"], 401, id="no-pair"),
+        pytest.param([], 401, id="none"),
+    ],
+)
+def test_subprotocols_in_several_lines_are_one_list(lines: list[str], status: int) -> None:
+    """RFC 6455 §11.3.4: the header may come several times in a request."""
+    event = authorizer_event("websocket", None)
+    sent = [line.replace("{token}", token()) for line in lines]
+    if sent:
+        event["headers"]["Sec-WebSocket-Protocol"] = sent[-1]
+    event["multiValueHeaders"]["Sec-WebSocket-Protocol"] = sent
+    assert status_told("websocket", event, lambda: authorizer().decide(event)) == status
+
+
 def test_a_websockets_token_in_two_headers_is_refused() -> None:
     event = authorizer_event("websocket", token())
     event["headers"]["Sec-WebSocket-Protocol"] = "graphql-ws"
