@@ -71,6 +71,21 @@ def test_a_pattern_that_the_next_character_settles_is_accepted(pattern: str) -> 
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        # Both branches take the same character of Unicode: each more of it doubles the time.
+        pytest.param(r"^(?u:(?:\s|\x1cx?)+)!$", id="spaces"),
+        pytest.param(r"^(?u:(?:\d|\u0663x?)+)!$", id="digits"),
+        pytest.param(r"^org-(?:a|(?iu:\w))$", id="within-a-branch"),
+        pytest.param(r"^(?=(?u:\w))a$", id="within-an-assertion"),
+    ],
+)
+def test_classes_cannot_be_turned_back_into_unicode(pattern: str) -> None:
+    with pytest.raises(ValueError, match="without the flag u"):
+        parse_tenant_id_pattern(pattern)
+
+
+@pytest.mark.parametrize(
     "pattern", ["^(a$", "^a{4294967296}$", "^*$", "^" + "(" * 400 + "a" + ")" * 399 + "$", r"^\8$"]
 )
 def test_what_is_no_regular_expression_is_refused(pattern: str) -> None:

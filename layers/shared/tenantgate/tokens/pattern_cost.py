@@ -50,7 +50,8 @@ _REPEATS = frozenset({op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT})
 def ways(expression: str) -> int:
     """An upper bound of the ways in which `fullmatch` may try this expression on a text of 128 characters.
 
-    Raises `re.error`, `OverflowError` or `RecursionError` for an expression that `re` can't read.
+    Raises `re.error`, `OverflowError` or `RecursionError` for an expression that `re` can't read, and `ValueError` for
+    one that takes back ASCII (`(?u:...)`): which characters its classes share with others isn't known here.
     """
     fold = re.search(r"\(\?[a-z]*i", expression) is not None
     return _ways(_parser.parse(expression, re.ASCII), 0, fold)
@@ -101,7 +102,10 @@ def _branch_ways(branches: Any, after: int, fold: bool) -> int:
 def _parts(kind: Any, value: Any) -> list[Any]:
     """The expressions within an item that is neither a repetition nor an alternative."""
     if kind is op.SUBPATTERN:
-        return [value[3]]
+        _, added_flags, _, body = value
+        if added_flags & re.UNICODE:
+            raise ValueError("a regular expression ^...$ without the flag u: its classes mean ASCII")
+        return [body]
     if kind is op.ATOMIC_GROUP:
         return [value]
     if kind in (op.ASSERT, op.ASSERT_NOT):
