@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from urllib.parse import quote_plus, urlsplit
 
 from tenantgate.errors import IdTokenRefused, ProviderTimeout, ProviderUnreachable
+from tenantgate.login.lookups import HostLookups
 from tenantgate.login.models import ProviderTokens
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, printable_error_code
 from tenantgate.login.provider_text import provider_text
@@ -69,6 +70,7 @@ class ProviderClient:
         self._timeouts = timeouts
         self._tls: ssl.SSLContext | None = None
         self._calls = 0
+        self._lookups = HostLookups()
 
     async def exchange(self, provider: ProviderMetadata, *, code: str, transaction: LoginTransaction) -> ProviderTokens:
         """Redeem the code (RFC 6749 §4.1.3 with RFC 7636 §4.5 and RFC 8707 §2.2).
@@ -147,23 +149,26 @@ class ProviderClient:
         # The roots that discovery and key sets are checked by, too.
         self._tls = self._tls or ssl.create_default_context()
         limits = httpx2.Timeout(self._timeouts.read, connect=self._timeouts.connect)
+        proxy = _proxy(url)
+        host = urlsplit(url).hostname if proxy is None else proxy.url.host
         raw = bytearray()
         try:
-            # A connection of its own each time: one that was kept may have died while Lambda froze the process, and a
-            # code can't be sent twice.
-            async with (
-                asyncio.timeout(self._timeouts.total),
-                httpx2.AsyncClient(
-                    verify=self._tls, timeout=limits, follow_redirects=False, trust_env=False, proxy=_proxy(url)
-                ) as http,
-                http.stream(
-                    method, url, headers=dict(headers), data=dict(form) if form is not None else None
-                ) as answer,
-            ):
-                async for chunk in answer.aiter_bytes():
-                    raw += chunk
-                    if len(raw) > MAX_ANSWER_BYTES:
-                        raise ProviderUnreachable("the provider's answer is too large", limit=MAX_ANSWER_BYTES)
+            async with asyncio.timeout(self._timeouts.total):
+                await self._lookups.require(host or "", seconds=self._timeouts.connect)
+                # A connection of its own each time: one that was kept may have died while Lambda froze the process, and
+                # a code can't be sent twice.
+                async with (
+                    httpx2.AsyncClient(
+                        verify=self._tls, timeout=limits, follow_redirects=False, trust_env=False, proxy=proxy
+                    ) as http,
+                    http.stream(
+                        method, url, headers=dict(headers), data=dict(form) if form is not None else None
+                    ) as answer,
+                ):
+                    async for chunk in answer.aiter_bytes():
+                        raw += chunk
+                        if len(raw) > MAX_ANSWER_BYTES:
+                            raise ProviderUnreachable("the provider's answer is too large", limit=MAX_ANSWER_BYTES)
         except (TimeoutError, httpx2.TimeoutException) as error:
             raise ProviderTimeout("the provider took too long", failure=type(error).__name__) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable
 
 from tenantgate.service_errors import Overloaded
-from tenantgate.tokens.flights import FetchNeeded
+from tenantgate.tokens.flights import FetchNeeded, Flight
 
 # For each flight. Anyone can send tokens that name a trusted issuer: what waits for a silent one must stay few.
 MOST_WAITING = 64
@@ -25,7 +25,8 @@ async def awaited[Result](attempt: Callable[[], Result]) -> Result:
     try:
         return attempt()
     except FetchNeeded as needed:
-        await _landing(needed)
+        if (joined := needed.join()) is not None:
+            await landing(*joined)
     try:
         return attempt()
     except FetchNeeded as needed:
@@ -33,11 +34,11 @@ async def awaited[Result](attempt: Callable[[], Result]) -> Result:
         raise needed.failure from None
 
 
-async def _landing(needed: FetchNeeded) -> None:
-    joined = needed.join()
-    if joined is None:
-        return
-    flight, longest = joined
+async def landing(flight: Flight, longest: float) -> None:
+    """Wait until the flight has landed, for at most `longest` seconds and never past its deadline.
+
+    Raises `Overloaded` when `MOST_WAITING` callers wait for it already.
+    """
     loop = asyncio.get_running_loop()
     landed = asyncio.Event()
 
