@@ -159,7 +159,7 @@ the log: right without a cache; with one it may close other routes, and opens no
 
 Strings and numbers alone, because a REST API answers 500 to anything else: `user_id`, `tenant_id`, `issuer`, `scopes`
 (joined by blanks), `expires_at` (epoch seconds), `auth_method`, `request_id`. A caller without a credential on a
-public route has `request_id` alone. `user_id` is unique only together with `issuer`: two issuers may use the same one.
+public route has only `request_id`. `user_id` is unique only together with `issuer`: two issuers may use the same one.
 `principalId`, in policies, is both in one text, `<issuer>#<user_id>` (`%` and `#` in the issuer are percent-encoded).
 REST and WebSocket: `requestContext.authorizer.<name>`; HTTP API:
 `requestContext.authorizer` (1.0) or `requestContext.authorizer.lambda` (2.0); AppSync:

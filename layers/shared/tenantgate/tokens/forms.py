@@ -117,7 +117,7 @@ def parse_tenant_id_pattern(text: str) -> re.Pattern[str]:
     """`TENANT_ID_PATTERN` as a regular expression to be used with `fullmatch`.
 
     Either literal text with the placeholders `{uuid}`, `{slug}` and `{digits}`, or, when it starts with `^` and ends
-    with `$`, a regular expression, whose classes mean ASCII. UUIDs and slugs are lower-case alone: a tenant has one
+    with `$`, a regular expression, whose classes mean ASCII. UUIDs and slugs are lower-case only: a tenant has one
     spelling.
     """
     pattern = text.strip()
