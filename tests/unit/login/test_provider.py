@@ -77,6 +77,12 @@ def test_an_endpoints_own_query_is_kept(url: str, expected: list[tuple[str, str]
     assert parse_qsl(urlsplit(joined).query, keep_blank_values=True) == expected
 
 
+@pytest.mark.parametrize("query", ["x=%20&y=a+b", "z=%E4", "flag", "a;b=1", "a=1&a=2", "p=b2c_1~in", "q=%2F:/"])
+def test_an_endpoints_own_query_stays_as_it_is_written(query: str) -> None:
+    assert with_query(f"https://idp.example/out?{query}", {"n": "v w"}) == f"https://idp.example/out?{query}&n=v+w"
+    assert with_query(f"https://idp.example/out?%6E=1&{query}&n", {"n": "2"}) == f"https://idp.example/out?{query}&n=2"
+
+
 def test_the_end_session_url_hints_only_at_a_session() -> None:
     target = "https://app.example.com/?a=b&c=d"
     hinted = end_session_url(metadata(), CLIENT, redirect_uri=target, id_token_hint="e.y.j")

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 from tenantgate.errors import ProviderUnreachable
 from tenantgate.login.transactions import LoginTransaction
@@ -149,8 +149,9 @@ def end_session_url(
 def with_query(url: str, parameters: Mapping[str, str]) -> str:
     """`url` with these parameters, keeping others of its own (RFC 6749 §3.1)."""
     parts = urlsplit(url)
-    own = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in parameters]
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, urlencode([*own, *parameters.items()]), ""))
+    # As they are written: a provider may tell `%20` from `+`, and `?x` from `?x=`.
+    own = [pair for pair in parts.query.split("&") if pair and unquote_plus(pair.partition("=")[0]) not in parameters]
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "&".join([*own, urlencode(parameters)]), ""))
 
 
 def printable_error_code(value: object) -> str | None:

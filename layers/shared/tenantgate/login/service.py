@@ -112,8 +112,8 @@ class LoginService:
         # The state comes first: until it matches, nothing else in the answer is known to be from the provider.
         transaction = (await self._transactions()).find(answer.state, cookies)
         if by_redirect and transaction.redirect_uri != self._own_callback:
-            # The provider sent this answer to an app. Whoever has it from there (a log, a referrer, a history) must not
-            # turn it into a session of this browser by a link.
+            # The provider sent this answer to an app. Anyone who has it from there (a log, a referrer, a history) must
+            # not turn it into a session of this browser by a link.
             raise StateMismatch("the answer to an app's attempt came by redirect", sent_to=transaction.redirect_uri)
         provider = await self._provider()
         self._require_issuer(answer.iss, transaction, provider, by_redirect=by_redirect)

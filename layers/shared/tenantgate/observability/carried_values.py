@@ -59,7 +59,7 @@ def _cookie_parts(value: str) -> Iterator[str]:
         cookie = pair.partition("=")[2].strip()
         parts = cookie.split(".")
         if len(parts) > 1 and _is_tenant_id(parts[0]):
-            # `<tenant id>.<secret>`: lines without the tenant's id would help nobody.
+            # `<tenant id>.<secret>`: lines need the tenant's id to be useful.
             parts = parts[1:]
         else:
             yield from unescaped(cookie)

@@ -19,7 +19,7 @@ from tenantgate.observability.carried_values import SHORTEST
 from tenantgate.observability.escapes import layers
 from tenantgate.observability.forms import form_spans
 from tenantgate.observability.names import MASK, is_sensitive, sanitize_query
-from tenantgate.observability.speakers import NOBODY, Speaker
+from tenantgate.observability.speakers import UNKNOWN, Speaker
 
 __all__ = [
     "MASK",
@@ -50,11 +50,11 @@ _found_clean: set[str] = set()
 
 
 def redact(value: object) -> object:
-    """A copy of `value` made of JSON types alone, without secrets, and bounded in depth, length and text."""
-    return _Copy(NOBODY).of(value, 0)
+    """A copy of `value` made only of JSON types, without secrets, and bounded in depth, length and text."""
+    return _Copy(UNKNOWN).of(value, 0)
 
 
-def redact_context(context: object, speaker: Speaker = NOBODY) -> dict[str, object]:
+def redact_context(context: object, speaker: Speaker = UNKNOWN) -> dict[str, object]:
     """`redact` for the context of a log line: the names of its members are ours, and so are its own numbers."""
     copy = _Copy(speaker)
     if not isinstance(context, Mapping):
@@ -75,7 +75,7 @@ def disclose(text: str) -> None:
         carried.disclose(text)
 
 
-def redact_text(text: str, speaker: Speaker = NOBODY) -> str:
+def redact_text(text: str, speaker: Speaker = UNKNOWN) -> str:
     """`text` without anything that has the form of a secret or that the current request carried as one."""
     by_form = text not in _found_clean
     carried = None if _is_our_own(text) else carried_secrets()
@@ -169,7 +169,7 @@ class _Copy:
         # JSON has no NaN and no infinity.
         return value if value - value == 0 else str(value)
 
-    def _text(self, text: str, speaker: Speaker = NOBODY) -> str:
+    def _text(self, text: str, speaker: Speaker = UNKNOWN) -> str:
         self._characters_left -= min(len(text), _LONGEST_TEXT) + 1
         return redact_text(text, speaker)
 
