@@ -1,7 +1,7 @@
 """Whose words a text is made of: the literals of the code that logs or raises are ours, whatever a caller sends.
 
 A caller that sends `?x=request+completed` must not mask that message. So a match inside a literal of the code that
-spoke stays. No list is kept: the literals are read off the code itself, and only when something did match.
+spoke stays. No list is kept: the literals are read off the code itself, when a request carries anything to look for.
 """
 
 from __future__ import annotations
