@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -136,6 +138,62 @@ def test_a_server_that_accepts_and_says_nothing_is_a_time_out() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(ProviderTimeout) as refusal:
         fetch_json(f"http://127.0.0.1:{silent.getsockname()[1]}/jwks", timeout=0.2)
     assert refusal.value.http_status == 504
+
+
+@contextmanager
+def _dead_address() -> Iterator[tuple[str, int]]:
+    """Where nothing responds to a connection attempt: a listener whose queue is full."""
+    with ExitStack() as opened:
+        listener = opened.enter_context(socket.socket())
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            filling = opened.enter_context(socket.socket())
+            filling.setblocking(False)
+            filling.connect_ex(listener.getsockname())
+        yield listener.getsockname()
+
+
+def _resolve_to(addresses: list[tuple[str, int]], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address) for address in addresses]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+
+def test_addresses_that_do_not_respond_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _dead_address() as dead:
+        _resolve_to([dead] * 8, monkeypatch)
+        started = time.monotonic()
+        with pytest.raises(ProviderTimeout):
+            fetch_json("http://localhost/jwks", timeout=0.5)
+        assert time.monotonic() - started < 2
+
+
+def test_an_address_that_does_not_respond_leaves_time_for_the_next(
+    issuer: IssuerServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(issuer.url.rpartition(":")[2])
+    with _dead_address() as dead:
+        _resolve_to([dead, ("127.0.0.1", port)], monkeypatch)
+        assert fetch_json("http://localhost/jwks", timeout=2)["keys"]
+
+
+def test_a_tls_handshake_that_drips_is_a_time_out() -> None:
+    def drip(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KB
+            while True:
+                connection.sendall(b"\x02")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=drip, args=(listener,))
+        server.start()
+        started = time.monotonic()
+        with pytest.raises(ProviderTimeout):
+            fetch_json(f"https://127.0.0.1:{listener.getsockname()[1]}/jwks", timeout=0.5)
+        assert time.monotonic() - started < 2
+        server.join(5)
 
 
 def test_nobody_listening_is_unreachable_at_once() -> None:

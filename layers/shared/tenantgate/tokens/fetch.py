@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tenantgate.errors import MalformedToken, ProviderTimeout, ProviderUnreachable
@@ -98,6 +98,7 @@ def _split(url: str) -> tuple[str, str]:
 def _exchange(connection: http.client.HTTPConnection, url: str, deadline: float, max_bytes: int) -> bytes:
     # Before connecting: a proxy's answer has the same deadline.
     connection.response_class = _response_within(deadline)
+    connection._create_connection = _connect_within(deadline)  # type: ignore[attr-defined]  # noqa: SLF001
     connection.connect()
     connection.sock.settimeout(_left(deadline))
     connection.request("GET", _split(url)[1], headers={"Accept": "application/json", "User-Agent": "tenantgate"})
@@ -110,6 +111,30 @@ def _exchange(connection: http.client.HTTPConnection, url: str, deadline: float,
     if response.length:
         raise ProviderUnreachable("the provider's answer was cut off", url=url)
     return body
+
+
+def _connect_within(deadline: float) -> Callable[..., socket.socket]:
+    """What `http.client` opens its connections with: here the addresses share the time, and one may be dead."""
+    import socket  # noqa: PLC0415
+
+    def connect(place: tuple[str, int], *_: object) -> socket.socket:
+        found = socket.getaddrinfo(*place, type=socket.SOCK_STREAM)
+        failure = OSError("the host has no address")
+        for number, (family, kind, protocol, _name, address) in enumerate(found):
+            opened = socket.socket(family, kind, protocol)
+            try:
+                opened.settimeout(_left(deadline) / (len(found) - number))
+                opened.connect(address)
+                # A TLS handshake takes this for its whole length.
+                opened.settimeout(_left(deadline))
+            except OSError as error:
+                opened.close()
+                failure = error
+            else:
+                return opened
+        raise failure
+
+    return connect
 
 
 def _left(deadline: float) -> float:
