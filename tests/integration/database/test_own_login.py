@@ -164,8 +164,12 @@ def test_the_urls_parameters_are_kept(superuser_url: str) -> None:
         pytest.param("ALTER ROLE {role} BYPASSRLS", "may bypass row-level security", id="bypassrls"),
         pytest.param("ALTER ROLE {role} CREATEROLE", "may create roles", id="createrole"),
         pytest.param("ALTER ROLE {role} REPLICATION", "may replicate", id="replication"),
-        pytest.param("ALTER TABLE sessions OWNER TO {role}", "owns tables or the database", id="owns-a-table"),
-        pytest.param('ALTER DATABASE "{database}" OWNER TO {role}', "owns tables or the database", id="owns-database"),
+        pytest.param("ALTER TABLE sessions OWNER TO {role}", "owns the database or something in it", id="owns-a-table"),
+        pytest.param(
+            'ALTER DATABASE "{database}" OWNER TO {role}', "owns the database or something in it", id="owns-database"
+        ),
+        pytest.param("ALTER SCHEMA public OWNER TO {role}", "something in it", id="owns-a-schema"),
+        pytest.param("ALTER FUNCTION tenantgate_keep_times OWNER TO {role}", "something in it", id="owns-a-function"),
         pytest.param("GRANT pg_read_all_data TO {role}", "is a member of pg_read_all_data, which", id="reads-all"),
         pytest.param("GRANT tenantgate_owner TO {role}", "is a member of tenantgate_owner, which", id="as-a-member"),
     ],

@@ -38,14 +38,18 @@ SELECT r.rolname, CASE
     WHEN r.rolcreaterole THEN 'may create roles'
     WHEN r.rolreplication THEN 'may replicate'
     WHEN r.rolname LIKE 'pg\\_%' THEN 'reaches beyond one database'
-    ELSE 'owns tables or the database'
+    ELSE 'owns the database or something in it'
 END
 FROM pg_catalog.pg_roles r
 WHERE pg_catalog.pg_has_role(CAST(:role AS name), r.oid, 'MEMBER')
 AND (r.rolsuper OR r.rolbypassrls OR r.rolcreaterole OR r.rolreplication
      -- Everyone who owns the database is a member of this one.
      OR (r.rolname LIKE 'pg\\_%' AND r.rolname <> 'pg_database_owner')
-     OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.relkind IN ('r', 'p', 'v', 'm'))
+     OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.relowner = r.oid AND c.relpersistence <> 't')
+     -- A schema's owner may drop and replace the tables in it; a function's may change what others run.
+     OR EXISTS (SELECT FROM pg_catalog.pg_namespace n
+                WHERE n.nspowner = r.oid AND r.rolname <> 'pg_database_owner')
+     OR EXISTS (SELECT FROM pg_catalog.pg_proc p WHERE p.proowner = r.oid)
      OR EXISTS (SELECT FROM pg_catalog.pg_database d WHERE d.datdba = r.oid AND d.datname = current_database()))
 ORDER BY r.rolname <> :role, r.rolname
 LIMIT 1
