@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tenantgate.access.policies import first_incomplete
-from tenantgate.access.policy_compiler import TOO_LARGE
+from tenantgate.access.policy_compiler import TOO_LARGE, deciding
 from tenantgate.access.route_match import GREEDY, PARAMETER, Segments, covers, segments, walk
 from tenantgate.access.route_overlap import more_specific
 from tenantgate.access.rules import ANY, METHODS, ApiRules, Requirement, RouteRule
@@ -113,8 +113,7 @@ def _uncovered(route: GuardedRoute, rules: ApiRules) -> str | None:
             if not any(covers(shape, own) and (method in by or ANY in by) for shape, by in walk(rules.trie.root)):
                 return f"no rule takes all its {method} requests, though the rules promise every_route_listed"
         return None
-    deciding = _deciding(own, rules)
-    if any(method in by or ANY in by for method in methods for by in deciding):
+    if any(method in by or ANY in by for method in methods for by in _taking(own, rules)):
         return None
     return "no rule takes it: all its requests would be denied"
 
@@ -129,15 +128,17 @@ def _one_requirement(route: GuardedRoute, rules: ApiRules) -> bool:
         return False
     own = _shape(route)
     found: set[Requirement | None] = set()
+    # A rule that names a slash at the end counts for the path without it, too.
+    slashed = more_specific(rules.trie, (*own, "")) if own[-1:] not in ((GREEDY,), ("",)) else []
+    narrower = [by for _, by in (*more_specific(rules.trie, own), *slashed)]
     for method in METHODS if route.method == ANY else (route.method,):
-        deciding = [by.get(method) or by.get(ANY) for _, by in more_specific(rules.trie, own)]
-        found.update(rule.requirement for rule in deciding if rule is not None)
+        found.update(rule.requirement for by in narrower for rule in deciding(by, method))
         rule = rules.trie.find(method, "/" + "/".join(_SAMPLE.get(segment, segment) for segment in own))
         found.add(None if rule is None else rule.requirement)
     return len(found) == 1
 
 
-def _deciding(own: Segments, rules: ApiRules) -> list[dict[str, RouteRule]]:
+def _taking(own: Segments, rules: ApiRules) -> list[dict[str, RouteRule]]:
     return [by for shape, by in walk(rules.trie.root) if covers(shape, own)] + [
         by for _, by in more_specific(rules.trie, own)
     ]

@@ -140,10 +140,10 @@ def test_line_breaks_and_tabs_are_denied_where_arns_are_decoded() -> None:
 @pytest.mark.parametrize("decoded", [False, True])
 def test_a_policy_has_only_the_characters_that_iam_documents(decoded: bool) -> None:
     """IAM's API reference, PutRolePolicy: tab, line feed, carriage return, and U+0020 to U+00FF."""
-    written = json.dumps(compiled("/{x}", "/a/{r+}", decoded=decoded).document)
+    written = json.dumps(compiled("/{x}", decoded=decoded).document)
 
     assert re.fullmatch(r"[\x20-\x7e]+", written)
-    assert set(re.findall(r"\\(.)", written)) <= {"\\", "t", "n", "r"}
+    assert set(re.findall(r"\\(.)", written)) == ({"\\", "t", "n", "r"} if decoded else {"\\"})
 
 
 @pytest.mark.parametrize("path", ["/a", "/a/", "/A", "/a:b", "/$x"])

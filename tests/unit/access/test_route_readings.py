@@ -154,6 +154,9 @@ GUARDED = [rule("GET /admin", "admin"), rule("GET /{r+}")]
         pytest.param([*GUARDED, rule("ANY /{r+}")], False, id="any-opens-nothing"),
         pytest.param([*GUARDED, rule("HEAD /admin"), rule("HEAD /{r+}")], True, id="a-rule-of-its-own"),
         pytest.param([rule("GET /{r+}", "admin"), rule("HEAD /{r+}")], True, id="a-rule-of-its-own-for-the-rest"),
+        pytest.param(
+            [rule("ANY /{r+}"), rule("GET /{r+}", "admin"), rule("GET /Admin")], False, id="two-rules-of-one-pattern"
+        ),
     ],
 )
 def test_head_is_held_to_the_rule_for_get_of_the_matched_route(*, rules: list[RouteRule], allowed: bool) -> None:

@@ -284,6 +284,17 @@ def test_a_wide_route_is_cached_only_if_it_asks_what_the_narrower_ones_ask(
     [
         pytest.param(ITEMS + 'roles = ["clerk"]\n', "GET /orders/{path+}", id="no-route-of-its-own"),
         pytest.param('[[api.route]]\nroute = "ANY /orders/{id}"\n', "ANY /orders/{path+}", id="route-of-one-method"),
+        pytest.param(
+            ITEMS + '[[api.route]]\nroute = "GET /orders/open/"\npublic = true\n',
+            "GET /orders/{id}",
+            id="a-slash-at-the-end",
+        ),
+        pytest.param(
+            '[[api.route]]\nroute = "ANY /files/{path+}"\n'
+            '[[api.route]]\nroute = "GET /files/secret"\nscopes = ["admin"]\n',
+            "HEAD /files/{path+}",
+            id="head-is-held-to-the-rule-for-get",
+        ),
     ],
 )
 def test_a_rule_that_a_wide_route_still_meets_is_found(tmp_path: Path, rule: str, route: str) -> None:

@@ -142,6 +142,24 @@ def test_principal_of_the_rules_is_that_of_the_route(client: TestClient, issuer:
     assert client.get("/who", headers=bearing(issuer.token(sub="somebody"))).json() == "somebody"
 
 
+@pytest.mark.parametrize("pattern", ["/{place}/keys", "/{place}/{rest:path}"])
+def test_the_route_that_the_router_chose_must_be_allowed_as_well(issuer: Issuer, pattern: str) -> None:
+    """The path's own rule, the more specific, is for another pattern than the route that runs."""
+    routes = APIRouter()
+    routes.get(pattern)(open_)
+    stricter = RouteRule("GET", pattern.replace(":path}", "+}"), scopes=frozenset({"admin"}))
+    rules = ApiRules("container", [RouteRule("GET", "/notes/{note}"), RouteRule("GET", "/{all+}"), stricter])
+    client = TestClient(
+        create_app(routes, settings=issuer.settings(), route_rules=rules), base_url="https://gate.example.test"
+    )
+
+    # A rule for a part of the route's pattern is what its owner has said of that part.
+    is_part = pattern.endswith(":path}")
+    assert client.get("/notes/keys", headers=bearing(issuer.token())).status_code == (200 if is_part else 403)
+    assert client.get("/others/keys", headers=bearing(issuer.token())).status_code == 403
+    assert client.get("/notes/keys", headers=bearing(issuer.token(scope="admin"))).status_code == 200
+
+
 def test_preflights_need_no_credential(client: TestClient) -> None:
     asked = {"origin": "https://app.example.test", "access-control-request-method": "GET"}
 

@@ -8,6 +8,8 @@ the listed routes count.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tenantgate.access.principal import Principal
 from tenantgate.access.route_match import GREEDY, PARAMETER, Segments, walk
 from tenantgate.access.route_overlap import beyond, is_exact, more_specific, overrun, sharing, wildcard
@@ -277,22 +279,22 @@ class _Compilation:
         return node.rules
 
     def _allows(self, rules: dict[str, RouteRule], method: str) -> bool:
-        deciding = self._deciding(rules, method)
-        return bool(deciding) and not self._denies(rules, method) and (method in rules or ANY in rules)
+        return bool(deciding(rules, method)) and not self._denies(rules, method) and (method in rules or ANY in rules)
 
     def _denies(self, rules: dict[str, RouteRule], method: str) -> bool:
-        return any(rule.requirement not in self._met for rule in self._deciding(rules, method))
-
-    def _deciding(self, rules: dict[str, RouteRule], method: str) -> list[RouteRule]:
-        """The rules of one pattern that must all allow the method. HEAD without a rule of its own is held to GET's."""
-        if method in rules or method == CONNECT:
-            return [rules[method]] if method in rules else []
-        names = (ANY, "GET") if method == "HEAD" else (ANY,)
-        return [rules[name] for name in names if name in rules]
+        return any(rule.requirement not in self._met for rule in deciding(rules, method))
 
     def _told(self, shape: Segments, method: str) -> str:
         rules = self._at(shape)
         return (rules.get(method) or rules.get(ANY) or rules["GET"]).route
+
+
+def deciding(rules: Mapping[str, RouteRule], method: str) -> list[RouteRule]:
+    """The rules of one pattern that must all allow the method. HEAD without a rule of its own is held to GET's."""
+    if method in rules or method == CONNECT:
+        return [rules[method]] if method in rules else []
+    names = (ANY, "GET") if method == "HEAD" else (ANY,)
+    return [rules[name] for name in names if name in rules]
 
 
 def _names_a_slash(shape: Segments) -> bool:

@@ -95,6 +95,9 @@ def test_appsync_events_are_denied_and_the_line_says_why(operation: str, capsys:
     [
         pytest.param(lambda event: event["headers"].update(authorization="Bearer x"), id="two-spellings"),
         pytest.param(lambda event: event["multiValueHeaders"]["Authorization"].append("Bearer x"), id="two-values"),
+        pytest.param(
+            lambda event: event["multiValueHeaders"].update(authorization=["Bearer x"]), id="two-spellings-of-values"
+        ),
     ],
 )
 def test_a_credential_that_is_sent_twice_is_refused(shape: str, spoil: Callable[[Any], None]) -> None:
