@@ -46,6 +46,8 @@ PRETENDERS = [
     pytest.param(_claims(events={"http://schemas.openid.net/event/backchannel-logout": {}}), id="logout-token"),
     pytest.param(_claims(scope=""), id="empty-scope"),
     pytest.param(_claims(scp=[]), id="empty-scp"),
+    pytest.param(_claims(scope=" "), id="blank-scope"),
+    pytest.param(_claims(scp=["", " "]), id="scp-of-blanks"),
     pytest.param(_claims(scope=NULL, scp=NULL, token_use=NULL, typ=NULL), id="evidence-that-is-null"),
     pytest.param(_claims(scope=1), id="scope-that-is-a-number"),
     pytest.param(_claims(typ="JWT"), id="claim-typ-that-says-nothing"),

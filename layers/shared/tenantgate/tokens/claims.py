@@ -83,7 +83,8 @@ def _is_surely_an_access_token(claims: Claims) -> bool:
     """Whether the claims say so. `azp`, `client_id` and `jti` say nothing: ID tokens have them as well."""
     for name in SCOPE_CLAIMS:
         value = claims.get(name)
-        if value and isinstance(value, str | list):
+        # At least one scope that is more than blanks.
+        if isinstance(value, str | list) and any(isinstance(scope, str) and scope.strip() for scope in value):
             return True
     # The accepted values of token_use were checked before.
     use, kind = claims.get("token_use"), claims.get("typ")
