@@ -95,6 +95,15 @@ def test_the_pauses_grow_with_every_late_fetch(issuer: Issuer) -> None:
     assert pauses == [2, 4, 8, 16, 32, 60, 60]
 
 
+def test_a_clock_that_is_set_back_does_not_lengthen_a_pause(issuer: Issuer) -> None:
+    keys = _keys(issuer)
+    issuer.error = ProviderUnreachable("down")
+    _fails(keys)
+    issuer.error = None
+    issuer.clock.pass_by(-3600)
+    assert keys.find("rsa-1", "RS256", fetch=True)
+
+
 def test_a_process_that_was_frozen_does_not_blame_the_issuer(issuer: Issuer) -> None:
     keys = _keys(issuer)
     issuer.takes = INLINE + FREEZE + 0.1

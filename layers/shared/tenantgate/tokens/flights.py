@@ -137,7 +137,8 @@ class Fetches:
     def failure(self, now: float) -> ProviderUnreachable | None:
         """The last fetch's failure as an error of the caller's own, while it is too early for another fetch."""
         error = self._last_error
-        if error is None or now >= self._retry_at:
+        # A pause longer than the longest one: the clock was set back meanwhile.
+        if error is None or not 0 < self._retry_at - now <= self._longest_back_off:
             return None
         return type(error)(error.reason, detail=error.detail, **{**error.private, "issuer": self._issuer})
 
