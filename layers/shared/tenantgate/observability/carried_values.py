@@ -63,7 +63,7 @@ def _cookie_parts(value: str) -> Iterator[str]:
             parts = parts[1:]
         else:
             yield from unescaped(cookie)
-        yield from parts
+        yield from set(parts)
 
 
 def _authorization_parts(value: str) -> Iterator[str]:
@@ -72,10 +72,11 @@ def _authorization_parts(value: str) -> Iterator[str]:
         return
     if len(value) <= _WHOLE or min(map(len, words)) < SHORTEST:
         yield value
-    for word in words:
+    # Each text once: a credential of 64 KB may be 65,000 dots.
+    for word in set(words):
         if word.lower() in _SCHEMES:
             continue
-        parts = word.split(".")
+        parts = set(word.split("."))
         if len(word) <= _WHOLE or min(map(len, parts)) < SHORTEST:
             yield word
         yield from parts
