@@ -46,7 +46,7 @@ def _of_header(name: str, values: Iterable[str]) -> Iterator[str]:
             yield from _credential_parts(name, value)
         elif name.lower() == "referer":
             # The page that sent the caller here may have had credentials in its address.
-            for part in re.split(r"[?#]", value)[1:]:
+            for part in set(re.split(r"[?#]", value)[1:]):
                 yield from _pairs(part)
 
 
@@ -55,7 +55,7 @@ def _credential_parts(name: str, value: str) -> Iterator[str]:
 
 
 def _cookie_parts(value: str) -> Iterator[str]:
-    for pair in value.split(";"):
+    for pair in set(value.split(";")):
         cookie = pair.partition("=")[2].strip()
         parts = cookie.split(".")
         if len(parts) > 1 and _is_tenant_id(parts[0]):
@@ -95,7 +95,7 @@ def _is_tenant_id(text: str) -> bool:
 
 
 def _pairs(text: str) -> Iterator[str]:
-    for pair in text.split("&"):
+    for pair in set(text.split("&")):
         name, equals, value = pair.partition("=")
         if not equals:
             # Without a name, the value stands where one would: it is public only when it looks like one.
