@@ -66,7 +66,7 @@ def _check_header(raw: bytes) -> None:
     if members is None:
         raise Finding("a header was read that is no JSON object")
     refused = {name for name, _ in REFUSED_HEADERS if name != "cty"} & members.keys()
-    if refused or header.alg != members.get("alg") or header.kid != (members.get("kid") or None):
+    if refused or header.alg != members.get("alg") or header.kid != members.get("kid"):
         raise Finding("a header was read otherwise than it says")
     kind, content = members.get("typ"), str(members.get("cty")).lower()
     if header.typ != (kind.lower().removeprefix("application/") if isinstance(kind, str) else ""):

@@ -126,15 +126,14 @@ def parse_header(segment: bytes) -> Header:
     alg, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
     if not isinstance(alg, str) or not is_plain_text(alg):
         raise MalformedToken("alg is missing or not a text")
-    if kid is not None and kid != "" and not is_plain_text(kid):
+    if kid is not None and not is_plain_text(kid):
         raise MalformedToken("kid is not a text of at most 256 printable characters")
     if typ is not None and typ != "" and not is_plain_text(typ):
         raise MalformedToken("typ is not a text")
     if members.get("cty") is not None:
         _refuse_nested(members["cty"])
     kind = typ.lower().removeprefix("application/") if isinstance(typ, str) else ""
-    # Empty is none: an issuer whose keys have an empty `kid` writes it into its tokens, too.
-    return Header(alg, kid if isinstance(kid, str) and kid else None, kind)
+    return Header(alg, kid if isinstance(kid, str) else None, kind)
 
 
 def _refuse_nested(content_type: object) -> None:
