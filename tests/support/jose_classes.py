@@ -83,6 +83,7 @@ _UNMEANT: Mapping[str, Mapping[str, object]] = {
     "ops-sign": {"key_ops": ["sign"]},
     "ops-encrypt": {"key_ops": ["encrypt", "decrypt"]},
     "ops-wrap": {"key_ops": ["wrapKey", "unwrapKey"]},
+    "ops-blank": {"key_ops": [""]},
     "ops-text": {"key_ops": "verify"},
     "ops-mixed-with-enc": {"use": "enc", "key_ops": ["verify"]},
 }
