@@ -71,7 +71,7 @@ def _read_as(path: str) -> set[str]:
 
 
 def _check_spellings(rules: RuleSet, path: str) -> None:
-    """What passes must pass however a router spells it, for whoever a rule takes it."""
+    """A request that passes must pass however a router spells its path."""
     for api_id in rules.apis:
         api = rules.for_api(api_id)
         for caller in (None, _NOBODY_SPECIAL):
