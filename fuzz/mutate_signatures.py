@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from random import Random
 
@@ -12,14 +12,18 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from fuzz.building import Base, Case, b64, joined, json_bytes, pick, with_signature
 from fuzz.keys import CURVES, KIND_OF_ALGORITHM, hmac_signer, jwk, private_key, public_spellings, signer
 from fuzz.mutate_members import mutate_claims
-from fuzz.world import BEYOND_THE_BOUND, FIRST, SECOND, good_claims
+from fuzz.world import BEYOND_THE_BOUND, FIRST, ISSUERS, SECOND, good_claims
 from tenantgate.tokens.compact import decode_base64url
 
 _ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 def _claims(rng: Random, base: Base) -> bytes:
-    return json_bytes(base.claims if rng.random() < 0.6 else mutate_claims(rng, {**base.claims}))
+    return json_bytes(_members(rng, base))
+
+
+def _members(rng: Random, base: Base) -> Mapping[str, object]:
+    return base.claims if rng.random() < 0.6 else mutate_claims(rng, {**base.claims})
 
 
 def foreign_key(rng: Random, base: Base) -> Case:
@@ -36,7 +40,12 @@ def foreign_key(rng: Random, base: Base) -> Case:
         header.pop("kid", None)
     elif draw < 0.6:
         header |= {"kid": name, "jwk": jwk(name)}
-    return Case(with_signature(joined(json_bytes(header), _claims(rng, base)), name, base.alg))
+    claims = _members(rng, base)
+    signing_input = joined(json_bytes(header), json_bytes(claims))
+    # Mutated claims may name the very issuer whose key signs: then this is its own token.
+    issuer = ISSUERS.get(str(claims.get("iss")))
+    is_own = issuer is not None and name in issuer.keys.values()
+    return Case(with_signature(signing_input, name, base.alg), signing_input if is_own else None)
 
 
 # By kid: published keys that must not verify anything, and whose private halves a forger might hold.
