@@ -99,6 +99,30 @@ def test_header_members_that_are_only_hints_are_ignored(member: dict[str, object
     assert static_verifier().verify(sign_raw(header, json.dumps(good_claims())))
 
 
+def _with_chain(certificates: int, **members: object) -> str:
+    """A token whose header brings this many certificates of 2,000 characters each."""
+    header = {"alg": "RS256", "kid": "rsa-1", "x5c": ["M" * 2000] * certificates, **members}
+    return sign_raw(json.dumps(header), json.dumps(good_claims()))
+
+
+@pytest.mark.parametrize("certificates", [1, 2, 3, 4])
+def test_a_whole_certificate_chain_is_only_a_hint(certificates: int) -> None:
+    assert static_verifier().verify(_with_chain(certificates))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        pytest.param(_with_chain(5), id="longer-than-any-chain"),
+        pytest.param(_with_chain(0, x="x" * 4000), id="room-for-a-chain-with-none-in-it"),
+        pytest.param(_with_chain(0, x5c="M" * 4000), id="a-text-is-no-chain"),
+    ],
+)
+def test_a_header_is_long_only_for_a_chain(token: str) -> None:
+    with pytest.raises(MalformedToken, match="too long"):
+        static_verifier().verify(token)
+
+
 def test_a_null_kid_is_no_kid() -> None:
     header = json.dumps({"alg": "RS256", "kid": None})
     assert static_verifier(public_jwks("rsa-1", "p256-1")).verify(sign_raw(header, json.dumps(good_claims())))

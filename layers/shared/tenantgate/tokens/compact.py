@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # API Gateway passes at most 10 KB of headers; a container's server little more.
 MAX_TOKEN_LENGTH = 16 * 1024
 _MAX_HEADER_LENGTH = 4 * 1024
+# Some issuers send their certificate chain with every token (`x5c`, RFC 7515 §4.1.6): three or four certificates.
+_MAX_HEADER_LENGTH_WITH_CHAIN = 12 * 1024
 
 # Must be understood (crit, b64), is a key of the token's own (jwk), or belongs to JWE. What only hints where a key is
 # (jku, x5u, x5c, x5t, x5t#S256: RFC 7515 §4.1) is neither used nor fetched, whatever it says: keys are the issuer's.
@@ -118,9 +120,11 @@ def json_object(raw: bytes, what: str) -> dict[str, object]:
 
 def parse_header(segment: bytes) -> Header:
     """Read a JOSE header; raises `MalformedToken` or `UnsupportedHeader`."""
-    if len(segment) > _MAX_HEADER_LENGTH:
+    if len(segment) > _MAX_HEADER_LENGTH_WITH_CHAIN:
         raise MalformedToken("header is too long", expected=_MAX_HEADER_LENGTH, actual=len(segment))
     members = json_object(decode(segment, "header"), "header")
+    if len(segment) > _MAX_HEADER_LENGTH:
+        _require_long_for_chain(members.get("x5c"), len(segment))
     if not _REFUSED_HEADERS.isdisjoint(members):
         raise UnsupportedHeader("header has a member that is not supported", actual=_named(members))
     alg, kid, typ = members.get("alg"), members.get("kid"), members.get("typ")
@@ -134,6 +138,16 @@ def parse_header(segment: bytes) -> Header:
         _refuse_nested(members["cty"])
     kind = typ.lower().removeprefix("application/") if isinstance(typ, str) else ""
     return Header(alg, kid if isinstance(kid, str) else None, kind)
+
+
+def _require_long_for_chain(chain: object, length: int) -> None:
+    certificates = chain if isinstance(chain, list) else ()
+    # Base64 within base64: four characters of the header for three of a certificate.
+    without_chain = (
+        length - sum(len(certificate) for certificate in certificates if isinstance(certificate, str)) * 4 // 3
+    )
+    if without_chain > _MAX_HEADER_LENGTH:
+        raise MalformedToken("header is too long", expected=_MAX_HEADER_LENGTH, actual=without_chain)
 
 
 def _refuse_nested(content_type: object) -> None:
