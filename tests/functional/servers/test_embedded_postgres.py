@@ -214,8 +214,10 @@ def test_a_server_outlives_the_thread_that_started_it(server: EmbeddedPostgres) 
 
 
 PARENT = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+# A test run in the background begins with SIGINT ignored, and would hand that on.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tenantgate_cli.servers.postgres import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]))
 server.start()

@@ -244,6 +244,11 @@ def test_an_entry_may_say_all_there_is_of_an_issuer() -> None:
         pytest.param(_entry(jwks_uri="http://keys.example.test"), id="keys-over-http"),
         pytest.param(_entry(allow_id_tokens="yes"), id="flag-is-a-text"),
         pytest.param(_entry(audience=["a"]), id="misspelled-member"),
+        pytest.param(_entry(issuer=" https://blank.example.test"), id="blank-before-the-issuer"),
+        pytest.param(_entry(issuer="urn:blank ", jwks_file="keys.json"), id="blank-behind-the-issuer"),
+        pytest.param(_entry(audiences=["a", "b "]), id="blank-behind-an-audience"),
+        pytest.param(_entry(tenants=[" org-1"]), id="blank-before-a-tenant"),
+        pytest.param(_entry(token_types=["jwt "]), id="blank-behind-a-type"),
     ],
 )
 def test_a_bad_entry_is_refused_with_its_number(entry: dict[str, object]) -> None:

@@ -33,8 +33,13 @@ class Member(Record):
     meaning: str
 
 
+def _is_text(value: object) -> bool:
+    # These are compared exactly: a blank before or behind one is a slip that would match nothing.
+    return isinstance(value, str) and is_plain_text(value) and value == value.strip()
+
+
 def _words(value: object) -> tuple[str, ...]:
-    if isinstance(value, list) and value and all(is_plain_text(word) for word in value):
+    if isinstance(value, list) and value and all(_is_text(word) for word in value):
         return tuple(value)
     raise ValueError
 
@@ -59,13 +64,13 @@ def _algorithms(value: object) -> frozenset[str]:
 
 
 def _token_types(value: object) -> frozenset[str]:
-    if isinstance(value, list) and value and all(word == "" or is_plain_text(word) for word in value):
+    if isinstance(value, list) and value and all(word == "" or _is_text(word) for word in value):
         return frozenset(word.lower().removeprefix("application/") for word in value)
     raise ValueError
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str) and is_plain_text(value):
+    if isinstance(value, str) and _is_text(value):
         return value
     raise ValueError
 
