@@ -194,7 +194,14 @@ def _token_event(arn: str) -> str:
     return f'{{"type": "TOKEN", "methodArn": "{arn}", "authorizationToken": "Bearer $GOOD"}}'
 
 
+def _route_event(arn: str) -> str:
+    context = {"requestId": "r", "http": {"method": "GET"}, "stage": "live", "domainName": "api.example.test"}
+    event = {"version": "2.0", "type": "REQUEST", "routeArn": arn, "rawPath": "/live/files/a/b"}
+    return json.dumps({**event, "requestContext": context, "headers": {"authorization": "Bearer $GOOD"}})
+
+
 _ARN = "arn:aws:execute-api:eu-central-1:210987654321:k2j4h6g8f0/live/GET/orders/4"
+_BLANK = '[{"issuer": " https://login.example.test", "audiences": ["api"], "tenants": "*"}]'
 
 
 @pytest.mark.parametrize(
@@ -206,6 +213,12 @@ _ARN = "arn:aws:execute-api:eu-central-1:210987654321:k2j4h6g8f0/live/GET/orders
         pytest.param("authorizer", _token_event(_ARN.replace("2109", "2" + "*" * 128)), id="wildcards-in-the-account"),
         pytest.param("authorizer", _token_event(_ARN + "%\\ud800"), id="half-a-character-in-the-path"),
         pytest.param("authorizer", _token_event(_ARN.replace("eu-", "\\ud800")), id="half-a-character-in-the-arn"),
+        pytest.param(
+            "authorizer",
+            _route_event(_ARN.replace("arn:aws", "arn:a/dmin").replace("orders/4", "files/a/b")),
+            id="slash-in-the-partition",
+        ),
+        pytest.param("settings", f"TRUSTED_ISSUERS={_BLANK}", id="blank-before-an-issuer"),
         pytest.param("rules", f"version = {'9' * 5000}", id="number-too-long"),
         pytest.param("rules", f"version = {'[' * 5000}", id="nested-too-deeply"),
         pytest.param("rules", f'{{"version":{"[" * 100_000}', id="json-nested-too-deeply"),
@@ -216,7 +229,7 @@ _ARN = "arn:aws:execute-api:eu-central-1:210987654321:k2j4h6g8f0/live/GET/orders
         ),
     ],
 )
-def test_what_was_found_once_stays_mended(name: str, data: str) -> None:
+def test_what_was_found_once_stays_fixed(name: str, data: str) -> None:
     all_targets()[name].prepare()(data.encode("latin-1"))
 
 

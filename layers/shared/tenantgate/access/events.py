@@ -228,9 +228,10 @@ def _arn_parts(kind: Kind, event: Mapping[str, object], member: str) -> tuple[st
         arn.encode()
     except UnicodeEncodeError:
         raise MalformedEvent(kind, f"{member} is no Unicode text") from None
-    # These become parts of a policy's resources, where a wildcard would be one.
-    if not _WILDCARDS.isdisjoint("".join((*parts[:5], *resource[:3]))):
-        raise MalformedEvent(kind, f"{member} has a wildcard before its path")
+    # These become parts of a policy's resources, where a wildcard would be one. With a slash before the API's id,
+    # readers would differ on where the path begins.
+    if not _WILDCARDS.isdisjoint("".join((*parts[:5], *resource[:3]))) or any("/" in part for part in parts[:5]):
+        raise MalformedEvent(kind, f"{member} has a wildcard or a slash before its path")
     return arn, resource[0], resource[2:]
 
 

@@ -160,6 +160,15 @@ def test_a_wildcard_in_an_arns_api_stage_or_method_is_refused(place: str, charac
         read_event(event)
 
 
+@pytest.mark.parametrize("place", ["arn:aws", "eu-central-1", "210987654321"])
+@pytest.mark.parametrize("character", ["/", "*", "?", "{"])
+def test_an_arn_whose_path_begins_in_two_places_is_refused(place: str, character: str) -> None:
+    event = authorizer_event("rest-token", token())
+    event["methodArn"] = event["methodArn"].replace(place, f"{place}{character}admin")
+    with pytest.raises(MalformedEvent):
+        read_event(event)
+
+
 ARN = "arn:aws:execute-api:eu-central-1:210987654321:k2j4h6g8f0/live/GET/orders/42"
 
 
