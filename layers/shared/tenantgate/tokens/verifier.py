@@ -140,9 +140,11 @@ class TokenVerifier:
             ),
         )
         if not allow_expired:
-            # Last, so that only a token that was good once is called expired.
-            check.check_expiry(expires_at, now, leeway)
-            self._remember(token, (answer, valid_from, expires_at + leeway, keys, generation))
+            valid_until = expires_at + leeway
+            if now >= valid_until:
+                # Last, so that only a token that was good once is called expired.
+                check.check_expiry(expires_at, now, leeway)
+            self._remember(token, (answer, valid_from, valid_until, keys, generation))
         if issued_at > now:
             self._note_skew(issued_at - now, trusted.issuer)
         return answer
@@ -202,17 +204,18 @@ class TokenVerifier:
             if "iss" not in claims:
                 raise MissingClaim("iss is missing", claim="iss")
             raise WrongIssuer("iss is not trusted", expected=sorted(self._trusted), actual=check.shown(issuer))
-        if header.alg not in trusted.algorithms:
+        alg, kid = header.alg, header.kid
+        if alg not in trusted.algorithms:
             raise AlgorithmNotAllowed(
-                "alg is not allowed", expected=sorted(trusted.algorithms), actual=check.shown(header.alg)
+                "alg is not allowed", expected=sorted(trusted.algorithms), actual=check.shown(alg)
             )
         keys = self._keys.of(trusted.issuer)
         # The generation is the key's own: a key that disappears meanwhile leaves this result out of date.
-        key, generation = keys.find(header.kid, header.alg, fetch=fetch)
+        key, generation = keys.find(kid, alg, fetch=fetch)
         try:
             key(signature, signed)
         except BadSignature:
-            raise InvalidSignature("signature doesn't verify", alg=header.alg, kid=check.shown(header.kid)) from None
+            raise InvalidSignature("signature doesn't verify", alg=alg, kid=check.shown(kid)) from None
         if known is None:
             # Only headers under a good signature are kept, so nobody else can fill this.
             if len(self._headers) >= _HEADERS:
