@@ -27,6 +27,7 @@ LONGEST_RESOURCE = 512
 # (https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html); what URL parsers drop anywhere.
 _LINE_BREAKS_AND_TABS = ("*\t*", "*\n*", "*\r*")
 _MOST_COMBINED = 8
+_WILDCARDS = frozenset("*?{}")
 
 
 class MethodArn(Record):
@@ -50,7 +51,7 @@ class MethodArn(Record):
         stage, _, rest = rest.partition("/")
         method, slash, path = rest.partition("/")
         # A wildcard here would become one in the policy.
-        if not (api_id and stage and method) or any(c in "*?{}" for c in arn[: len(arn) - len(path)]):
+        if not (api_id and stage and method) or not _WILDCARDS.isdisjoint(arn[: len(arn) - len(path)]):
             raise ValueError("the ARN names no API, stage and method")
         return cls(parts[1], parts[3], parts[4], api_id, stage, method, slash + path)
 
@@ -109,9 +110,6 @@ def without_own_path(policy: dict[str, object], arn: MethodArn) -> dict[str, obj
     statements = policy["Statement"]
     assert isinstance(statements, list)  # noqa: S101 - for the type checker; this module made it
     return policy | {"Statement": [*statements, _statement("Deny", [own])]}
-
-
-_WILDCARDS = frozenset("*?{}")
 
 
 def _for_this_path(

@@ -140,11 +140,9 @@ class TokenVerifier:
             ),
         )
         if not allow_expired:
-            valid_until = expires_at + leeway
-            if now >= valid_until:
-                # Last, so that only a token that was good once is called expired.
-                check.check_expiry(expires_at, now, leeway)
-            self._remember(token, (answer, valid_from, valid_until, keys, generation))
+            # Last, so that only a token that was good once is called expired.
+            check.check_expiry(expires_at, now, leeway)
+            self._remember(token, (answer, valid_from, expires_at + leeway, keys, generation))
         if issued_at > now:
             self._note_skew(issued_at - now, trusted.issuer)
         return answer
