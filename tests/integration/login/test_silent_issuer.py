@@ -33,7 +33,7 @@ AUDIENCE = "https://api.example.test"
 
 
 def _unsigned(issuer: str, number: int) -> dict[str, str]:
-    """The header of a token that nobody has signed."""
+    """The header of an unsigned token."""
     claims = good_claims(int(time.time()), iss=issuer, aud=AUDIENCE, jti=str(number))
     header = {"alg": "RS256", "kid": "rsa-1", "typ": "at+jwt"}
     return {"authorization": f"Bearer {b64(json.dumps(header))}.{b64(json.dumps(claims))}.{b64(bytes(256))}"}
