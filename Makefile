@@ -54,10 +54,10 @@ check: tools ## Lint, types, import rules, template, generated docs
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/tenantgate docs --check
-	$(RUN)/python -m tenantgate_cli.sam validate
+	$(RUN)/python -m tenantgate_cli.commands.sam validate
 
 build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86_64)
-	@$(RUN)/python -m tenantgate_cli.sam build --arch $(ARCH)
+	@$(RUN)/python -m tenantgate_cli.commands.sam build --arch $(ARCH)
 
 bench: tools ## Measure, and write the figures into docs/PERFORMANCE.md
 	@$(RUN)/python -m benchmarks

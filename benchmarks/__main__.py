@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import cold_start, peers, route_rules, verify
 from benchmarks.report import replace_section
-from tenantgate_cli.sam import ROOT
+from tenantgate_cli.commands.sam import ROOT
 
 DOCUMENT = ROOT / "docs" / "PERFORMANCE.md"
 

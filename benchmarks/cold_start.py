@@ -30,11 +30,11 @@ from typing import Any, Literal, NamedTuple
 
 from benchmarks import peers
 from benchmarks.stand_ins import BASE_URL, SIGNED_IN, Provider, development_variables, http_event
-from tenantgate_cli.gateway.model import FunctionSpec
-from tenantgate_cli.gateway.runtime import FunctionProcess
-from tenantgate_cli.gateway.template import read_template
-from tenantgate_cli.sam import ROOT, build, native_architecture
-from tenantgate_cli.servers.postgres import EmbeddedPostgres
+from lambda_gateway.model import FunctionSpec
+from lambda_gateway.runtime import FunctionProcess
+from lambda_gateway.template import read_template
+from tenantgate_cli.commands.sam import ROOT, build, native_architecture
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 
 BUILD = ROOT / ".aws-sam" / "native"
 BARE = "def lambda_handler(event, context):\n    return {'statusCode': 200, 'body': '{}'}\n"

@@ -23,11 +23,11 @@ from aws_lambda_powertools.utilities.auth_alpha import JWTVerifier
 
 from benchmarks import verify
 from benchmarks.stand_ins import http_event
-from functions.authorizer.decision import Authorizer
-from tenantgate.access.bearer import BearerCredential
-from tenantgate.access.environment import route_rules
-from tenantgate_cli.gateway.model import FunctionSpec
-from tenantgate_cli.sam import ROOT, find_uv
+from lambda_gateway.model import FunctionSpec
+from tenantgate.authorizer.environment import route_rules
+from tenantgate.authorizer.service import Authorizer
+from tenantgate.identity.bearer import BearerCredential
+from tenantgate_cli.commands.sam import ROOT, find_uv
 
 FUNCTION = "auth_alpha"
 # It takes no issuer of plain HTTP, such as the stand-in on loopback.

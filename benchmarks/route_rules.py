@@ -16,12 +16,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.report import replace_section
-from tenantgate.access.policies import MethodArn, compile_policy
-from tenantgate.access.policy_compiler import PolicyCompiler
-from tenantgate.access.principal import Principal
-from tenantgate.access.rules import ApiRules, RuleSet
-from tenantgate.access.rules_file import as_json, load_rules
-from tenantgate_cli.sam import ROOT
+from tenantgate.authorizer.iam_policy import MethodArn, compile_policy
+from tenantgate.authorizer.policy_compiler import PolicyCompiler
+from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.file import as_json, load_rules
+from tenantgate.route_rules.model import ApiRules, RuleSet
+from tenantgate_cli.commands.sam import ROOT
 
 SIZES = (10, 1_000, 10_000)
 _ROUTES = (

@@ -31,8 +31,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 
 from benchmarks.stand_ins import AUDIENCE, TENANT, Provider, development_variables
-from tenantgate_cli.sam import ROOT
-from tenantgate_cli.servers.postgres import EmbeddedPostgres
+from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 
 TOKENS_PER_SECOND = 10
 SIGN_INS_PER_SECOND = 5

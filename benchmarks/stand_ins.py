@@ -18,7 +18,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from tenantgate_cli.servers.postgres import PostgresAddresses
+from tenantgate_cli.stack.servers.postgres import PostgresAddresses
 
 BASE_URL = "http://127.0.0.1:3000"
 AUDIENCE, CLIENT_ID = "tenantgate-api", "tenantgate-dev"

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from tenantgate.access.bearer import BearerCredential
+from tenantgate.identity.bearer import BearerCredential
 from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.keys import KeySet
 from tenantgate.tokens.policy import token_policy

@@ -7,7 +7,7 @@ import uvicorn
 from container.connections import BoundedProtocol
 from container.server import SERVER_OPTIONS
 from tenantgate.observability.logging import configure_logging
-from tenantgate.settings import SettingsError, get_settings
+from tenantgate.settings.model import SettingsError, get_settings
 
 SHUTDOWN_SECONDS = 20
 

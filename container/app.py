@@ -15,10 +15,10 @@ from functions.auth_me.routes import router as auth_me
 from functions.auth_validate.routes import router as auth_validate
 from functions.health.routes import router as health
 from functions.identity_provider.routes import router as identity_provider
-from tenantgate.access.rules import CONTAINER_API, ApiRules
-from tenantgate.access.rules_file import RulesError, read_rules
 from tenantgate.database.wiring import dispose_database
-from tenantgate.settings import Settings, SettingsError, get_settings
+from tenantgate.route_rules.file import RulesError, read_rules
+from tenantgate.route_rules.model import CONTAINER_API, ApiRules
+from tenantgate.settings.model import Settings, SettingsError, get_settings
 from tenantgate.web.app import TenantgateApp, create_app
 
 # Each functions/<name>/routes.py; a test finds a missing one. What no route takes, the application answers itself, as

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, ClassVar, cast, override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.errors import TenantgateError
-from tenantgate.service_errors import HeadersTooLarge, MalformedRequest, Overloaded, RequestTooSlow
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import Overloaded
+from tenantgate.web.errors import HeadersTooLarge, MalformedRequest, RequestTooSlow
 from tenantgate.web.middleware import REFUSAL_KEY
 from tenantgate.web.plain_lambda import error_answer
 from tenantgate.web.request_body import BODY_DEADLINE_KEY

@@ -15,9 +15,9 @@ from sqlalchemy import make_url
 from tenantgate.database.migrator import owner_url, upgrade
 from tenantgate.database.own_login import ensure_own_login
 from tenantgate.database.roles import ensure_login
-from tenantgate.errors import TenantgateError
+from tenantgate.errors.base import TenantgateError
 from tenantgate.observability.logging import configure_logging
-from tenantgate.settings import SettingsError, get_settings, server_variables
+from tenantgate.settings.model import SettingsError, get_settings, server_variables
 
 logger = logging.getLogger("container.start")  # run as __main__
 

@@ -9,9 +9,9 @@ from random import Random
 from fuzz import oracles, world
 from fuzz.building import Base, Case
 from fuzz.plain import plain_claims
-from tenantgate.access.bearer import BearerCredential
-from tenantgate.access.principal import Principal
-from tenantgate.errors import TokenError
+from tenantgate.errors.tokens import TokenError
+from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.principal import Principal
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
 
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from fuzz.keys import KIND_OF_ALGORITHM, Jwk, jwk
-from tenantgate.access.bearer import BearerCredential
+from tenantgate.identity.bearer import BearerCredential
 from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.keys import MAX_SAME_KID, KeySet
 from tenantgate.tokens.policy import TokenPolicy, token_policy

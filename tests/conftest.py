@@ -1,12 +1,21 @@
 """What every test shares."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from tests.support.logs import logging_put_back
 from tests.support.postgres import database_urls, postgres_server
 from tests.support.requires import MISSING, SYSTEM_PACKAGES
 from tests.support.running import container, gateway
 
 __all__ = ["container", "database_urls", "gateway", "postgres_server"]  # fixtures
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    with logging_put_back():
+        yield
 
 
 @pytest.fixture

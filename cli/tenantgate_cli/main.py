@@ -55,7 +55,7 @@ def dev(
 ) -> None:
     """Run everything here: PostgreSQL, the provider, and each function under Lambda's runtime client."""
     with _failures():
-        from tenantgate_cli import dev as command
+        from tenantgate_cli.commands import dev as command
 
         command.run(port, data_dir, reset=reset, template=template, beside=beside)
 
@@ -64,7 +64,7 @@ def dev(
 def serve(port: PortOption = 3000, data_dir: DataDirOption = _DATA_DIR, reset: ResetOption = False) -> None:
     """Run the container's application here, with PostgreSQL and the provider of `dev`."""
     with _failures():
-        from tenantgate_cli import serve as command
+        from tenantgate_cli.commands import serve as command
 
         command.run(port, data_dir, reset=reset)
 
@@ -73,7 +73,7 @@ def serve(port: PortOption = 3000, data_dir: DataDirOption = _DATA_DIR, reset: R
 def token(data_dir: DataDirOption = _DATA_DIR) -> None:
     """Sign the demo user in at the running stack and print the access token."""
     with _failures():
-        from tenantgate_cli.token import access_token
+        from tenantgate_cli.commands.token import access_token
 
         typer.echo(access_token(data_dir))
 
@@ -83,7 +83,7 @@ def docs(
     check: Annotated[bool, typer.Option("--check", help="Only say which are out of step; exit 1 if any is.")] = False,
 ) -> None:
     """Write the documents that are generated from code."""
-    from tenantgate_cli.docs.command import docs as command
+    from tenantgate_cli.generate.command import docs as command
 
     command(check)
 
@@ -101,7 +101,7 @@ def explain(
 ) -> None:
     """Say why a token would pass or not, check by check and offline. Exit: 0 it would, 1 it wouldn't, 2 can't tell."""
     with _failures(exit_code=2):
-        from tenantgate_cli.explain_command import run
+        from tenantgate_cli.commands.explain import run
 
         told = run(code, token_file, route=route, api_id=api, jwks=jwks_file, rules=rules, data_dir=data_dir)
     if not told:
@@ -114,7 +114,7 @@ def jwks_bundle(
 ) -> None:
     """Fetch the issuers' key sets into the bundle, so that a cold start needs no network for them."""
     with _failures():
-        from tenantgate_cli.jwks_bundle import run
+        from tenantgate_cli.commands.jwks_bundle import run
 
         run(layer)
 
@@ -133,7 +133,7 @@ def check(
 ) -> None:
     """Say, with its line, what is wrong with the rules, or unsafe in how a template uses the authorizer."""
     with _failures():
-        from tenantgate_cli.rules import check
+        from tenantgate_cli.commands.rules import check
 
         if not check(file, template, api):
             raise typer.Exit(1)
@@ -143,7 +143,7 @@ def check(
 def rules_json(file: Annotated[Path, typer.Argument(help="The rules file, TOML.")]) -> None:
     """Print the rules as JSON, which ROUTE_RULES_FILE may name too: it loads faster at a cold start."""
     with _failures():
-        from tenantgate_cli.rules import compiled
+        from tenantgate_cli.commands.rules import compiled
 
         typer.echo(compiled(file), nl=False)
 
@@ -156,7 +156,7 @@ def up(
 ) -> None:
     """Apply migrations."""
     with _failures():
-        from tenantgate_cli.migrate import move
+        from tenantgate_cli.commands.migrate import move
 
         typer.echo(move("up", revision, data_dir, database_url))
 
@@ -169,7 +169,7 @@ def down(
 ) -> None:
     """Undo migrations, and with them the data of what they made."""
     with _failures():
-        from tenantgate_cli.migrate import move
+        from tenantgate_cli.commands.migrate import move
 
         typer.echo(move("down", revision, data_dir, database_url))
 
@@ -178,7 +178,7 @@ def down(
 def current(data_dir: DataDirOption = _DATA_DIR, database_url: DatabaseOption = None) -> None:
     """Say which revision the database is at, and which is the newest."""
     with _failures():
-        from tenantgate_cli.migrate import tell
+        from tenantgate_cli.commands.migrate import tell
 
         typer.echo(tell(data_dir, database_url))
 

@@ -9,32 +9,23 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import Field
 
-from tenantgate.errors import AUTH_005, AUTH_008, SYS_004, ProviderUnreachable, TenantgateError
+from tenantgate.database.errors import SYS_001
+from tenantgate.errors.access import AUTH_021
+from tenantgate.errors.base import VAL_001, TenantgateError
+from tenantgate.errors.tokens import AUTH_005, AUTH_008, SYS_004, SYS_010, Overloaded, ProviderUnreachable
+from tenantgate.login.errors import AUTH_001, AUTH_002, AUTH_009, StateMismatch
 from tenantgate.login.models import AuthorizationAnswer, SignedIn
 from tenantgate.login.service import LoginService
 from tenantgate.login.transactions import transaction_cookie_name
 from tenantgate.login.wiring import login_service
-from tenantgate.service_errors import (
-    AUTH_001,
-    AUTH_002,
-    AUTH_009,
-    AUTH_021,
-    SYS_001,
-    SYS_002,
-    SYS_010,
-    VAL_001,
-    VAL_002,
-    VAL_003,
-    VAL_004,
-    Overloaded,
-    StateMismatch,
-)
+from tenantgate.secrets.errors import SYS_002
 from tenantgate.sessions.models import SessionTokens, StartedSession
 from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.wiring import session_service
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
+from tenantgate.web.errors import VAL_002, VAL_003, VAL_004
 from tenantgate.web.middleware import log_failure
 from tenantgate.web.models import PageParameters, StrictModel
 from tenantgate.web.origins import refuse_foreign_site

@@ -9,12 +9,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import Field
 
-from tenantgate.errors import SYS_004
+from tenantgate.errors.access import AUTH_006
+from tenantgate.errors.tokens import SYS_004, SYS_010
 from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service
-from tenantgate.service_errors import AUTH_006, SYS_002, SYS_010
-from tenantgate.setting_values import is_loopback
-from tenantgate.settings import Settings
+from tenantgate.secrets.errors import SYS_002
+from tenantgate.settings.model import Settings
+from tenantgate.settings.parsing import is_loopback
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages

@@ -8,12 +8,16 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from tenantgate.access.bearer import bearer_token
-from tenantgate.errors import AUTH_004, AUTH_007, SYS_004
+from tenantgate.database.errors import SYS_001
+from tenantgate.errors.access import AUTH_006, AUTH_007, AUTH_021
+from tenantgate.errors.base import VAL_001
+from tenantgate.errors.tokens import AUTH_004, SYS_004, SYS_010
+from tenantgate.identity.bearer import bearer_token
 from tenantgate.login.logout import LogoutService
 from tenantgate.login.wiring import logout_service
-from tenantgate.service_errors import AUTH_006, AUTH_021, SYS_001, SYS_002, SYS_010, VAL_001, VAL_002, VAL_003, VAL_004
+from tenantgate.secrets.errors import SYS_002
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
+from tenantgate.web.errors import VAL_002, VAL_003, VAL_004
 from tenantgate.web.middleware import log_failure
 from tenantgate.web.models import StrictModel
 from tenantgate.web.openapi import NEEDS_TOKEN_OR_SESSION

@@ -6,8 +6,8 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from tenantgate.errors import AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004
-from tenantgate.service_errors import SYS_010
+from tenantgate.errors.access import AUTH_007
+from tenantgate.errors.tokens import AUTH_003, AUTH_004, AUTH_005, SYS_004, SYS_010
 from tenantgate.web.dependencies import CurrentPrincipal
 from tenantgate.web.models import StrictModel, UserId
 from tenantgate.web.openapi import NEEDS_TOKEN

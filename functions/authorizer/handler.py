@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 
-from functions.authorizer.late_typing import use_late_typing
+from tenantgate.cold_start.late_typing import use_late_typing
 
 # Importing makes objects that stay: collecting in between finds nothing, and takes a tenth of a cold start.
 gc.disable()
@@ -13,13 +13,13 @@ use_late_typing()
 
 from typing import TYPE_CHECKING  # noqa: E402
 
-from functions.authorizer.decision import Authorizer  # noqa: E402
-from tenantgate.access.environment import bearer_credential, log_level, route_rules, service_name, trace_id  # noqa: E402
+from tenantgate.authorizer.environment import bearer_credential, log_level, route_rules, service_name, trace_id  # noqa: E402
+from tenantgate.authorizer.service import Authorizer  # noqa: E402
 
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from tenantgate.access.answers import Answer
+    from tenantgate.authorizer.responses import Answer
 
     class LambdaContext(Protocol):
         @property

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tenantgate.errors import Word
+from tenantgate.errors.base import Word
 
 # `absent`: something optional that isn't there.
 type Status = Literal["ok", "warning", "failed", "absent"]

@@ -14,7 +14,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from functions.health.checks import DEADLINE_SECONDS, Check, Readiness, Status
-from tenantgate.service_errors import SYS_001, SYS_002, DatabaseUnreachable, SecretsUnavailable, SessionEnded
+from tenantgate.database.errors import SYS_001, DatabaseUnreachable
+from tenantgate.secrets.errors import SYS_002, SecretsUnavailable
+from tenantgate.sessions.errors import SessionEnded
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
 from tenantgate.web.models import StrictModel
@@ -95,8 +97,8 @@ async def ready() -> ReadyResponse:
 @cache
 def readiness() -> Readiness:
     """This process's checks. What they import and build, they do here: a cold start must not use up their deadline."""
-    from tenantgate.aws.secrets import secret_store  # noqa: PLC0415  (liveness must not pay for it)
     from tenantgate.database.wiring import prepare_database  # noqa: PLC0415
+    from tenantgate.secrets.store import secret_store  # noqa: PLC0415  (liveness must not pay for it)
 
     prepare_database()
     secret_store().prepare()
@@ -122,7 +124,7 @@ class _Secrets:
         self._in_memory = False
 
     async def check(self) -> Status:
-        from tenantgate.aws.secrets import secret_store  # noqa: PLC0415
+        from tenantgate.secrets.store import secret_store  # noqa: PLC0415
 
         health = await secret_store().check()
         if health.status == "unavailable":

@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from tenantgate.provider.requests import Submitted
-from tenantgate.service_errors import MalformedBody, UnsupportedMediaType
+from tenantgate.openid_provider.requests import Submitted
+from tenantgate.web.errors import MalformedBody, UnsupportedMediaType
 
 _FORM = "application/x-www-form-urlencoded"
 _MOST_PARAMETERS = 50

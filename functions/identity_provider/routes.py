@@ -9,15 +9,16 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from functions.identity_provider.forms import submitted, submitted_form
-from tenantgate.provider.authorization import SignInNeeded
-from tenantgate.provider.end_session import SignedOut, SignOutNeedsConsent
-from tenantgate.provider.metadata import provider_metadata
-from tenantgate.provider.models import BROWSER_SESSION_LIFETIME_SECONDS, ProtocolResponse
-from tenantgate.provider.service import ProviderService
-from tenantgate.provider.wiring import issuer, provider_service
-from tenantgate.service_errors import CrossSiteRequest, MalformedBody, NotFound, UnsupportedMediaType
+from tenantgate.errors.access import CrossSiteRequest
+from tenantgate.openid_provider.authorization import SignInNeeded
+from tenantgate.openid_provider.end_session import SignedOut, SignOutNeedsConsent
+from tenantgate.openid_provider.metadata import provider_metadata
+from tenantgate.openid_provider.models import BROWSER_SESSION_LIFETIME_SECONDS, ProtocolResponse
+from tenantgate.openid_provider.service import ProviderService
+from tenantgate.openid_provider.wiring import issuer, provider_service
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
+from tenantgate.web.errors import MalformedBody, NotFound, UnsupportedMediaType
 from tenantgate.web.pages import page
 
 BROWSER_COOKIE = "__Host-tg_idp"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tenantgate.service_errors import ValidationFailed
+from tenantgate.errors.base import ValidationFailed
 
 ACTIONS = ("upgrade", "downgrade", "current")
 

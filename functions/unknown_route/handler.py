@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from functions.unknown_route.route_table import ROUTES
-from tenantgate.access.environment import log_level
+from tenantgate.authorizer.environment import log_level
 from tenantgate.observability.logging import configure_logging
 from tenantgate.web.plain_lambda import begin, error_answer
 from tenantgate.web.request_log import log_failure

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from typing import override
 from urllib.parse import unquote
 
-from functions.authorizer.decision import Authorizer
 from fuzz import world
 from fuzz.building import joined, json_bytes, with_signature
 from fuzz.judge import Finding
 from fuzz.targets import Target, Try
 from fuzz.world import FIRST, NOW, good_claims
-from tenantgate.access.policies import MethodArn
-from tenantgate.access.rules_file import load_rules
+from lambda_gateway.policies import Effect, Policy
+from tenantgate.authorizer.iam_policy import MethodArn
+from tenantgate.authorizer.service import Authorizer
 from tenantgate.observability.logging import JsonFormatter
-from tenantgate_cli.gateway.policies import Effect, Policy
+from tenantgate.route_rules.file import load_rules
 
 _RULES = """version = 1
 [[api]]
@@ -169,7 +169,7 @@ def _method(event: object) -> object:
 
 
 def _prepare() -> Try:
-    logger = logging.getLogger("functions.authorizer")
+    logger = logging.getLogger("tenantgate.authorizer")
     logger.handlers[:], logger.propagate = [_Lines()], False
     logger.setLevel(logging.DEBUG)
     authorizer = Authorizer(world.credential(), load_rules(_RULES, source="fuzz"), clock=world.now)

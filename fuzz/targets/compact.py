@@ -10,7 +10,7 @@ from fuzz.judge import Finding
 from fuzz.targets import Target, Try
 from fuzz.values import HINTS, REFUSED_HEADERS
 from fuzz.world import FIRST, good_claims
-from tenantgate.errors import TokenError
+from tenantgate.errors.tokens import TokenError
 from tenantgate.tokens.compact import decode, decode_base64url, json_object, parse_header, take_apart
 
 

@@ -12,7 +12,7 @@ from fuzz.judge import Finding
 from fuzz.keys import KIND_OF_ALGORITHM, jwk
 from fuzz.targets import Target, Try
 from fuzz.world import FIRST, SECOND
-from tenantgate.errors import TokenError
+from tenantgate.errors.tokens import TokenError
 from tenantgate.tokens.compact import json_object
 from tenantgate.tokens.keys import Check, KeySet
 

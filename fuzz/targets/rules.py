@@ -11,10 +11,10 @@ from urllib.parse import unquote
 from fuzz.judge import Finding
 from fuzz.targets import Target, Try
 from fuzz.world import NOW
-from tenantgate.access.principal import Principal
-from tenantgate.access.route_match import readings
-from tenantgate.access.rules import CONNECT, METHODS, RouteRule, RuleSet, unmet
-from tenantgate.access.rules_file import RulesError, as_json, load_rules
+from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.file import RulesError, as_json, load_rules
+from tenantgate.route_rules.matching import readings
+from tenantgate.route_rules.model import CONNECT, METHODS, RouteRule, RuleSet, unmet
 
 _ISSUER = "https://issuer.example.test"
 # Some of the ways in which routers read a path (docs/ROUTE_RULES.md), apart from the product's own list.

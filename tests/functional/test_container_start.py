@@ -18,8 +18,8 @@ import httpx2
 import pytest
 
 from tenantgate.database import migrator
-from tenantgate_cli.sam import ROOT
-from tenantgate_cli.servers.postgres import EmbeddedPostgres, PostgresAddresses
+from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
 from tests.support.postgres import execute
 
 

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, quote, quote_plus
 
 from fastapi import APIRouter, Request
 
-from tenantgate.errors import InvalidSignature, ProviderUnreachable
+from tenantgate.errors.tokens import InvalidSignature, ProviderUnreachable
 from tenantgate.observability.logging import log_unhandled
 from tenantgate.web.app import create_app
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tenantgate.errors import TokenError, TokenExpired
+from tenantgate.errors.tokens import TokenError, TokenExpired
 from tests.support.forged_tokens import FORGED, PUBLISHED_JWKS
 from tests.support.forging import Forged
 from tests.support.tokens import ALGORITHM_KEYS, good_claims, sign, static_verifier

@@ -21,7 +21,7 @@ from fuzz.judge import Finding, Judge
 from fuzz.keys import jwk
 from fuzz.targets import all_targets
 from fuzz.world import FIRST, NOW, good_claims, policy, verifier
-from tenantgate.errors import InvalidSignature
+from tenantgate.errors.tokens import InvalidSignature
 from tenantgate.tokens import keys
 from tenantgate.tokens.keys import Found, HeldKeys, KeySet
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
@@ -32,7 +32,7 @@ _HEADER: dict[str, object] = {"alg": "EdDSA", "kid": "ed25519-1", "typ": "at+jwt
 @pytest.fixture(autouse=True)
 def _authorizers_logger_as_it_was() -> Iterator[None]:
     """The authorizer's target listens to what is logged."""
-    logger = logging.getLogger("functions.authorizer")
+    logger = logging.getLogger("tenantgate.authorizer")
     before = logger.handlers[:], logger.propagate, logger.level
     yield
     logger.handlers[:], logger.propagate = before[:2]

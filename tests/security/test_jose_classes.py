@@ -14,9 +14,8 @@ from starlette.testclient import TestClient
 from container.app import container_app
 from functions.auth_logout.routes import router as logout_router
 from functions.auth_validate.routes import router as validate_router
-from functions.authorizer.decision import Authorizer
-from tenantgate.access.bearer import BearerCredential
-from tenantgate.errors import (
+from tenantgate.authorizer.service import Authorizer
+from tenantgate.errors.tokens import (
     AlgorithmNotAllowed,
     InvalidSignature,
     MalformedToken,
@@ -24,9 +23,10 @@ from tenantgate.errors import (
     UnknownKey,
     UnsupportedHeader,
 )
+from tenantgate.identity.bearer import BearerCredential
 from tenantgate.login.wiring import logout_service, make_logout_service
 from tenantgate.observability.logging import configure_logging
-from tenantgate.settings import Settings
+from tenantgate.settings.model import Settings
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.app import create_app
 from tests.support.authorizer_events import SHAPES, authorizer_event

@@ -18,9 +18,9 @@ import httpx2
 import jwt
 import pytest
 
-from functions.authorizer.decision import Authorizer
 from functions.unknown_route.handler import lambda_handler as unknown_route
-from tenantgate.access.bearer import BearerCredential
+from tenantgate.authorizer.service import Authorizer
+from tenantgate.identity.bearer import BearerCredential
 from tenantgate.observability.logging import configure_logging
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.lambda_adapter import lambda_handler_for

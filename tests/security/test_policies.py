@@ -14,9 +14,9 @@ from urllib.parse import unquote
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from tenantgate.access.policies import MethodArn, compile_policy
-from tenantgate.access.principal import Principal
-from tenantgate.access.rules import ANY, METHODS, ApiRules, RouteRule
+from tenantgate.authorizer.iam_policy import MethodArn, compile_policy
+from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.model import ANY, METHODS, ApiRules, RouteRule
 from tests.support.iam import allows
 from tests.support.router_folds import spellings_read
 

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functions.authorizer.decision import Authorizer
-from tenantgate.access.bearer import BearerCredential
+from tenantgate.authorizer.service import Authorizer
 from tenantgate.context import RequestContext, begin_request
+from tenantgate.identity.bearer import BearerCredential
 from tenantgate.observability.logging import JsonFormatter, configure_logging
 from tenantgate.observability.redaction import MASK, CarriedSecrets, carry_secrets
 from tenantgate.tokens.wiring import token_verifier

@@ -15,10 +15,8 @@ import pytest
 import requests
 from moto import mock_aws
 
-from functions.authorizer.decision import Authorizer
-from tenantgate.access.bearer import BearerCredential
-from tenantgate.access.principal import Principal
-from tenantgate.errors import (
+from tenantgate.authorizer.service import Authorizer
+from tenantgate.errors.tokens import (
     AlgorithmNotAllowed,
     InvalidSignature,
     LifetimeTooLong,
@@ -29,6 +27,8 @@ from tenantgate.errors import (
     WrongAudience,
     WrongTokenType,
 )
+from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.principal import Principal
 from tenantgate.tokens.policy import token_policy
 from tenantgate.tokens.wiring import token_verifier
 from tests.support.authorizer_events import SHAPES, authorizer_event

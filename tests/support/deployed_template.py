@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tenantgate_cli.sam import ROOT, SAM_VERSION, UvMissing, find_uv, tool, tool_environment
+from tenantgate_cli.commands.sam import ROOT, SAM_VERSION, UvMissing, find_uv, tool, tool_environment
 
 TEMPLATE = ROOT / "template.yaml"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tenantgate.errors import (
+from tenantgate.errors.tokens import (
     InvalidClaim,
     IssuedInFuture,
     LifetimeTooLong,

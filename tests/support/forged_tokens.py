@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tenantgate.errors import (
+from tenantgate.errors.tokens import (
     AlgorithmNotAllowed,
     InvalidSignature,
     MalformedToken,

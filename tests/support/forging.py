@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tenantgate.errors import TokenError
+from tenantgate.errors.tokens import TokenError
 from tests.support.tokens import b64, good_claims, sign, sign_raw
 
 type Build = Callable[[], str]

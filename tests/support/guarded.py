@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functions.authorizer.decision import Authorizer
-from tenantgate.access.bearer import BearerCredential
-from tenantgate.access.rules import RuleSet
-from tenantgate.access.rules_file import load_rules
+from tenantgate.authorizer.service import Authorizer
+from tenantgate.identity.bearer import BearerCredential
+from tenantgate.route_rules.file import load_rules
+from tenantgate.route_rules.model import RuleSet
 from tests.support.tokens import StandingClock, good_claims, policy_of, sign, static_verifier
 
 RULES = """\

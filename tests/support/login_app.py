@@ -21,18 +21,18 @@ from functions.auth_callback.routes import router as callback_router
 from functions.auth_login.routes import router as login_router
 from functions.auth_logout.routes import router as logout_router
 from functions.auth_validate.routes import router as validate_router
-from tenantgate.aws.secrets import SecretStore
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.login.client import Timeouts
 from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service, logout_service, make_login_service, make_logout_service
-from tenantgate.service_errors import DatabaseUnreachable
+from tenantgate.secrets.store import SecretStore
 from tenantgate.sessions.models import StoredSession
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService, SessionStore
 from tenantgate.sessions.wiring import session_service
-from tenantgate.settings import Settings
+from tenantgate.settings.model import Settings
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.app import create_app
 from tests.support.app_server import AppServer, free_socket

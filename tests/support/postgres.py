@@ -16,7 +16,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from tenantgate_cli.servers.postgres import EmbeddedPostgres, PostgresAddresses
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
 
 # A test's data need not survive the machine, only the server.
 QUICK = {"fsync": "off", "full_page_writes": "off"}

@@ -9,9 +9,9 @@ import httpx2
 import pytest
 
 from functions.identity_provider.routes import router
-from tenantgate.aws.secrets import secret_store
 from tenantgate.database.wiring import dispose_database
-from tenantgate.settings import get_settings
+from tenantgate.secrets.store import secret_store
+from tenantgate.settings.model import get_settings
 from tenantgate.web.app import TenantgateApp, create_app
 from tests.support.provider import AUDIENCE, CLIENT_ID, CLIENT_SECRET
 

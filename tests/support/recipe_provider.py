@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from dotenv import dotenv_values
 
 from tenantgate.tokens.id_token import half_hash
-from tenantgate_cli.docs.providers import Recipe, read_recipes
+from tenantgate_cli.generate.providers import Recipe, read_recipes
 from tests.support.certificates import Authority
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.tls_json import TlsJsonServer

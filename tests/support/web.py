@@ -14,7 +14,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from jwt.algorithms import ECAlgorithm
 
-from tenantgate.settings import Settings
+from tenantgate.settings.model import Settings
 
 ISSUER = "https://issuer.example.test"
 AUDIENCE = "tenantgate-api"

@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
-from tenantgate_cli import sam
-from tenantgate_cli.sam import ROOT, Architecture, build
+from tenantgate_cli.commands import sam
+from tenantgate_cli.commands.sam import ROOT, Architecture, build
 from tests.support.deployed_template import Stack, deployed_stack, require_uv
 
 ARCHITECTURES = get_args(Architecture.__value__)

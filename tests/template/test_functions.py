@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from tenantgate.settings import SECRET_NAMES, SECRET_VARIABLES, Settings
+from lambda_gateway.template import read_template, variable_name
+from tenantgate.settings.model import SECRET_NAMES, SECRET_VARIABLES, Settings
 from tenantgate.tokens.policy import token_policy
-from tenantgate_cli.gateway.template import read_template, variable_name
-from tenantgate_cli.sam import ROOT
+from tenantgate_cli.commands.sam import ROOT
 from tests.support.deployed_template import TEMPLATE, Stack, function_folder
 
 NEEDS_THE_DATABASE = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tenantgate_cli.gateway.model import Api, Authorizer, Kind, Template
-from tenantgate_cli.gateway.template import read_template
+from lambda_gateway.model import Api, Authorizer, Kind, Template
+from lambda_gateway.template import read_template
 from tests.support.deployed_template import Stack, deployed_stack, require_uv
 from tests.support.guard_page import ROOT, sam_stack
 from tests.support.guarded_apis import write_guarded_apis

@@ -6,7 +6,7 @@ import tomllib
 
 import pytest
 
-from tenantgate_cli.sam import ROOT, validate
+from tenantgate_cli.commands.sam import ROOT, validate
 from tests.support.deployed_template import Stack, require_uv
 
 STAGES = {"dev": "development", "staging": "staging", "prod": "production"}

@@ -14,15 +14,18 @@ PACKAGE = ROOT / "layers" / "shared" / "tenantgate"
 SHIPPED = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
 # The proxy's variables belong to the host, not to the product: each call's way out is decided by them when it is made.
 READ_THE_ENVIRONMENT = {
-    PACKAGE / "settings.py",
-    PACKAGE / "access" / "environment.py",
+    PACKAGE / "settings" / "model.py",
+    PACKAGE / "authorizer" / "environment.py",
     PACKAGE / "tokens" / "proxy.py",
 }
 LEAN = [
-    *(PACKAGE / "tokens").glob("*.py"),
-    *(PACKAGE / "access").glob("*.py"),
+    *(
+        path
+        for name in ("authorizer", "route_rules", "identity", "tokens", "crypto", "errors")
+        for path in (PACKAGE / name).rglob("*.py")
+    ),
     PACKAGE / "context.py",
-    PACKAGE / "errors.py",
+    PACKAGE / "urls.py",
 ]
 
 

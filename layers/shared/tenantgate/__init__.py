@@ -2,7 +2,7 @@
 
 __version__ = "0.1.0"
 
-from tenantgate.image import use_image
+from tenantgate.cold_start.image import use_image
 
 # Here, since it must come before every other module of ours and of others.
 use_image()

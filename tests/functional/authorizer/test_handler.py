@@ -117,7 +117,7 @@ def test_an_allowed_request_imports_nothing_that_a_cold_start_can_do_without(bun
         "tenantgate.observability.logging",
         "tenantgate.tokens.fetch",
         "tenantgate.tokens.discovery",
-        "tenantgate.settings",
+        "tenantgate.settings.model",
     }
     assert not modules & (costly | ours)
     assert "cryptography.hazmat.primitives.asymmetric.ec" not in modules

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate_cli.sam import build, native_architecture
-from tenantgate_cli.servers.postgres import EmbeddedPostgres, PostgresAddresses
+from tenantgate_cli.commands.sam import build, native_architecture
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
 from tests.support.deployed_template import require_uv
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.image import FILE, Image
-from tenantgate_cli.sam import ROOT, Architecture, find_uv, native_architecture, sam
+from tenantgate.cold_start.image import FILE, Image
+from tenantgate_cli.commands.sam import ROOT, Architecture, find_uv, native_architecture, sam
 from tests.support.deployed_template import function_folder, require_uv
 
 LARGEST_LAYER = 30_000_000
@@ -69,7 +69,7 @@ def test_every_module_has_bytecode_that_the_runtime_uses_without_looking_at_the_
 
 def test_the_image_holds_the_bytecode_of_what_requests_import_and_no_other(build_dir: Path) -> None:
     layer = build_dir / "SharedLayer" / "python"
-    image = Image(str(layer / "tenantgate" / Path(FILE).name), str(layer))
+    image = Image(str(layer / "tenantgate/cold_start" / Path(FILE).name), str(layer))
     held = set()
     for source in layer.rglob("*.py"):
         if (spec := image.find_spec(module_name(source, layer))) is not None:
@@ -79,7 +79,7 @@ def test_the_image_holds_the_bytecode_of_what_requests_import_and_no_other(build
             assert image.bytecode(spec.name) == cached[16:], source
 
     assert len(held) == len(image)
-    assert {"tenantgate.errors", "fastapi", "pydantic.main", "asyncpg", "cryptography.exceptions"} <= held
+    assert {"tenantgate.errors.tokens", "fastapi", "pydantic.main", "asyncpg", "cryptography.exceptions"} <= held
     assert not any(name.startswith(("sqlalchemy", "alembic")) for name in held)
 
 
@@ -91,7 +91,7 @@ def module_name(source: Path, folder: Path) -> str:
 def test_bytecode_doesnt_name_the_folder_it_was_built_in(build_dir: Path) -> None:
     for bundle, module, place in [
         ("HealthFunction", "functions/health/handler.py", "/var/task"),
-        ("SharedLayer", "python/tenantgate/errors.py", "/opt"),
+        ("SharedLayer", "python/tenantgate/errors/base.py", "/opt"),
     ]:
         cached = Path(importlib.util.cache_from_source(str(build_dir / bundle / module)))
         assert marshal.loads(cached.read_bytes()[16:]).co_filename == f"{place}/{module}"
@@ -102,8 +102,8 @@ def test_the_layer_has_our_package_and_what_it_needs_under_python(build_dir: Pat
     source = {file for file in files(ROOT / "layers/shared/tenantgate") if "__pycache__" not in file}
 
     built = {file for file in files(layer / "tenantgate") if "__pycache__" not in file}
-    # Made by the build, for one Python (`layers/shared/prepare_start.py`).
-    assert built == source | {"image.cpython-313.bin", "web/compiled_ahead.cpython-313.bin"}
+    # Made by the build, for one Python (`layers/shared/build/prepare_start.py`).
+    assert built == source | {"cold_start/image.cpython-313.bin", "cold_start/generated_code.cpython-313.bin"}
     for package in ("cryptography", "fastapi", "mangum", "sqlalchemy", "asyncpg", "alembic"):
         assert (layer / package / "__init__.py").is_file()
 
@@ -111,7 +111,7 @@ def test_the_layer_has_our_package_and_what_it_needs_under_python(build_dir: Pat
 @pytest.mark.parametrize("function", [name for name in FUNCTIONS if function_folder(name) in SERVED_BY_FASTAPI])
 def test_starting_compiles_nothing_that_the_build_could_have_compiled(build_dir: Path, function: str) -> None:
     started = (
-        "from tenantgate.web import compiled_ahead as ahead\n"
+        "from tenantgate.cold_start import generated_code as ahead\n"
         "missing = []\n"
         "ahead.compile_generated = lambda source, mode: missing.append(source) or compile(source, '<string>', mode)\n"
         f"import functions.{function_folder(function)}.handler\n"

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tenantgate_cli.gateway.runtime import FunctionError, FunctionProcess
-from tenantgate_cli.gateway.template import read_template
-from tenantgate_cli.servers.postgres import PostgresAddresses
+from lambda_gateway.runtime import FunctionError, FunctionProcess
+from lambda_gateway.template import read_template
+from tenantgate_cli.stack.servers.postgres import PostgresAddresses
 
 pytestmark = pytest.mark.anyio
 

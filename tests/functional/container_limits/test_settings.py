@@ -10,9 +10,9 @@ import pytest
 
 from container.connections import ConnectionLimits
 from container.server import SERVER_OPTIONS
-from tenantgate.service_errors import VAL_008, VAL_009
+from tenantgate.web.errors import VAL_008, VAL_009
 from tenantgate.web.request_body import LONGEST_BODY
-from tenantgate_cli.sam import ROOT
+from tenantgate_cli.commands.sam import ROOT
 
 FORWARDED = {
     "forwarded": 'for=6.6.6.6;host=evil.example;proto="http"',

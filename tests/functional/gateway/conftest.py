@@ -14,10 +14,10 @@ import httpx2
 import pytest
 import uvicorn
 
-from tenantgate_cli.gateway.app import AsgiApp, Gateway, Handled, Observer
-from tenantgate_cli.gateway.responses import MalformedAnswer
-from tenantgate_cli.gateway.runtime import FunctionError
-from tenantgate_cli.gateway.template import read_template
+from lambda_gateway.app import AsgiApp, Gateway, Handled, Observer
+from lambda_gateway.responses import MalformedAnswer
+from lambda_gateway.runtime import FunctionError
+from lambda_gateway.template import read_template
 from tests.support.gateway_project import write_project
 
 ECHO = """\

@@ -11,8 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tenantgate_cli.gateway.app import Gateway, Observer
-from tenantgate_cli.gateway.template import read_template
+from lambda_gateway.app import Gateway, Observer
+from lambda_gateway.template import read_template
 from tests.support.guarded_apis import CALLERS, INTEGRATIONS, REQUESTS, may, token_of, write_guarded_apis
 from tests.support.tokens import ISSUER, TENANT
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tenantgate_cli.gateway.app import Gateway, Observer
-from tenantgate_cli.gateway.template import read_template
+from lambda_gateway.app import Gateway, Observer
+from lambda_gateway.template import read_template
 from tenantgate_cli.main import app
 from tests.functional.gateway.conftest import listening
 from tests.support.exact_request import send_raw

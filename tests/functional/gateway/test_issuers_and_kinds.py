@@ -15,11 +15,11 @@ import httpx2
 import pytest
 from fastapi import APIRouter
 
-from tenantgate.access.rules import CONTAINER_API
-from tenantgate.access.rules_file import load_rules
+from lambda_gateway.app import Gateway, Observer
+from lambda_gateway.template import read_template
+from tenantgate.route_rules.file import load_rules
+from tenantgate.route_rules.model import CONTAINER_API
 from tenantgate.web.app import create_app
-from tenantgate_cli.gateway.app import Gateway, Observer
-from tenantgate_cli.gateway.template import read_template
 from tests.support.app_server import AppServer, free_socket
 from tests.support.guarded_apis import INTEGRATIONS, RULES, write_guarded_apis
 from tests.support.tokens import AUDIENCE, ISSUER, TENANT, good_claims, sign

@@ -17,9 +17,9 @@ import psutil
 import pytest
 
 from functions.health import routes
-from tenantgate.aws import secrets
 from tenantgate.database import wiring
-from tenantgate.settings import get_settings
+from tenantgate.secrets import store as secrets
+from tenantgate.settings.model import get_settings
 from tenantgate.web.app import create_app
 from tests.support.app_server import AppServer, free_socket
 from tests.support.postgres import execute, start_postgres

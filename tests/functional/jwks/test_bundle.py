@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from tenantgate.access.environment import verification_policy
-from tenantgate.errors import ProviderUnreachable, TenantgateError, UnknownKey
+from tenantgate.authorizer.environment import verification_policy
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import ProviderUnreachable, UnknownKey
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import jwks_cache, jwks_loader, read_bundle
+from tenantgate_cli.commands.jwks_bundle import bundle
 from tenantgate_cli.console import Failure
-from tenantgate_cli.jwks_bundle import bundle
 from tests.support.authorizer_events import authorizer_event
 from tests.support.guarded import RULES
 from tests.support.issuer_server import IssuerServer, failing

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable, TokenError, UnknownKey
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, TokenError, UnknownKey
 from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache
 from tenantgate.tokens.keys import KeyFetchNeeded, KeySet
 from tenantgate.tokens.verifier import TokenVerifier

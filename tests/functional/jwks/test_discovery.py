@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.errors import ProviderUnreachable, WrongIssuer
+from tenantgate.errors.tokens import ProviderUnreachable, WrongIssuer
 from tenantgate.tokens.discovery import ProviderDirectory, provider_directory, provider_metadata
 from tenantgate.tokens.wiring import jwks_loader, read_bundle, token_verifier
 from tests.support.issuer_server import METADATA_PATH, IssuerServer, failing, send_json

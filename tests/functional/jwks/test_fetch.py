@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.fetch import MAX_BYTES, fetch_json
 from tests.support.issuer_server import IssuerServer, send, send_json
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.login.client import ProviderClient
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.tokens.fetch import fetch_json

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tenantgate.errors import UnknownKey
+from tenantgate.errors.tokens import UnknownKey
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import TokenVerifier
 from tests.support.tokens import ISSUER, NOW, StandingClock, good_claims, policy_of, public_jwks, sign

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.discovery import ProviderDirectory
 from tenantgate.tokens.flights import FetchNeeded
 from tests.support.silent_server import SilentServer

@@ -9,7 +9,7 @@ import httpx2
 import jwt
 import pytest
 
-from tenantgate.provider.demo import DEMO_USER_ID
+from tenantgate.openid_provider.demo import DEMO_USER_ID
 from tests.support.provider import AUDIENCE, CHALLENGE, CLIENT_ID, CLIENT_SECRET, VERIFIER, query_of
 from tests.support.provider_app import BASE_URL, SPA_ORIGIN, provider_client
 from tests.support.provider_browser import (
@@ -114,12 +114,12 @@ async def test_another_client_cannot_use_a_code_up(client: httpx2.AsyncClient, v
 async def test_a_code_ends_after_a_minute(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = await tokens_for(client, parameters())
     issued_at = jwt.decode(tokens.id_token, options={"verify_signature": False})["iat"]
-    monkeypatch.setattr("tenantgate.provider.wiring.time", SimpleNamespace(time=lambda: issued_at + 0.0))
+    monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: issued_at + 0.0))
     early, late = [await code_for(client, parameters(prompt="login")) for _ in range(2)]
 
-    monkeypatch.setattr("tenantgate.provider.wiring.time", SimpleNamespace(time=lambda: issued_at + 59.0))
+    monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: issued_at + 59.0))
     assert (await redeem(client, early)).status_code == 200
-    monkeypatch.setattr("tenantgate.provider.wiring.time", SimpleNamespace(time=lambda: issued_at + 60.0))
+    monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: issued_at + 60.0))
     assert (await redeem(client, late)).json()["error"] == "invalid_grant"
 
 
@@ -245,9 +245,9 @@ class TestSignInForm:
     async def test_a_form_of_ten_minutes_ago_is_refused(
         self, client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("tenantgate.provider.wiring.time", SimpleNamespace(time=lambda: 1_900_000_000.0))
+        monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: 1_900_000_000.0))
         form = form_of((await authorize(client, parameters())).text)
-        monkeypatch.setattr("tenantgate.provider.wiring.time", SimpleNamespace(time=lambda: 1_900_000_600.0))
+        monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: 1_900_000_600.0))
         assert "AUTH_041" in (await submit(client, form)).text
 
     async def test_the_sign_out_form_is_no_sign_in_form(self, client: httpx2.AsyncClient) -> None:
@@ -434,7 +434,7 @@ class TestUserinfo:
     ) -> None:
         tokens = await tokens_for(client, parameters())
         later = jwt.decode(tokens.access_token, options={"verify_signature": False})["exp"] + 1.0
-        monkeypatch.setattr("tenantgate.provider.wiring.time", SimpleNamespace(time=lambda: later))
+        monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: later))
         assert (await self.refusal(client, f"Bearer {tokens.access_token}"))[0] == 401
 
     async def test_a_token_signed_with_the_public_key_is_refused(self, client: httpx2.AsyncClient) -> None:

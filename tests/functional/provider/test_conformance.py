@@ -13,7 +13,7 @@ import httpx2
 import jwt
 import pytest
 
-from tenantgate.provider.demo import DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
+from tenantgate.openid_provider.demo import DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
 from tests.support.provider import AUDIENCE, CLIENT_ID, CLIENT_SECRET, query_of
 from tests.support.provider_app import BASE_URL, SPA_ORIGIN
 from tests.support.provider_browser import (
@@ -217,7 +217,7 @@ async def test_a_signed_in_browser_is_not_asked_again(client: httpx2.AsyncClient
 async def test_max_age_1(client: httpx2.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await tokens_for(client, parameters())
     signed_in_at = (await decoded(client, first.id_token))["auth_time"]
-    monkeypatch.setattr("tenantgate.provider.wiring.time", SimpleNamespace(time=lambda: signed_in_at + 2.0))
+    monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: signed_in_at + 2.0))
 
     second = await tokens_for(client, parameters(max_age="1"))  # shows the form again, or `sign_in` fails
     claims = jwt.decode(second.id_token, options={"verify_signature": False})
@@ -376,7 +376,7 @@ class TestRpInitiatedLogout:
     ) -> None:
         tokens = await tokens_for(client, parameters())
         later = jwt.decode(tokens.id_token, options={"verify_signature": False})["exp"] + 60.0
-        monkeypatch.setattr("tenantgate.provider.wiring.time", SimpleNamespace(time=lambda: later))
+        monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: later))
         await self.end_session(client, id_token_hint=tokens.id_token)
         assert not await self.is_signed_in(client)
 

@@ -15,7 +15,7 @@ import asyncpg
 import psutil
 import pytest
 
-from tenantgate_cli.servers.postgres import EmbeddedPostgres, PostgresBroken
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresBroken
 from tests.support.postgres import QUICK, execute
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="shows what root does")
@@ -145,7 +145,7 @@ def test_a_lock_file_that_names_another_program_is_stale(server: EmbeddedPostgre
 def test_a_folder_in_use_is_told_with_the_process_to_stop(
     server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tenantgate_cli.servers.data_folder._ENDING_SECONDS", 0.1)
+    monkeypatch.setattr("tenantgate_cli.stack.servers.data_folder._ENDING_SECONDS", 0.1)
     server.start()
     with pytest.raises(PostgresBroken, match=rf"process {server.pid}\).*kill -INT {server.pid}"):
         EmbeddedPostgres(server.data_dir).start()
@@ -218,7 +218,7 @@ import signal, sys, time
 from pathlib import Path
 # A test run in the background begins with SIGINT ignored, and would hand that on.
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from tenantgate_cli.servers.postgres import EmbeddedPostgres
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]))
 server.start()
 print(server.pid, server._running.supervisor.pid, flush=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate_cli.servers.unprivileged import reachable, reachable_copy, unprivileged_user
+from tenantgate_cli.stack.servers.unprivileged import reachable, reachable_copy, unprivileged_user
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="shows what root does")
 SOMEBODY = (65534, 65534)

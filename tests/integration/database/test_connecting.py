@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 
 from tenantgate.database import connection as limits
-from tenantgate.service_errors import DatabaseUnreachable
+from tenantgate.database.errors import DatabaseUnreachable
 from tests.support.databases import Kind
 from tests.support.postgres import DatabaseUrls
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tenantgate.database import tls
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.own_login import ensure_own_login, role_name
-from tenantgate.service_errors import DatabaseUnreachable
 from tests.support.certificates import Authority
 from tests.support.databases import Kind
 from tests.support.postgres import DatabaseUrls, PostgresServer, execute

@@ -21,7 +21,8 @@ from sqlalchemy import Connection
 import tenantgate
 from tenantgate.database import migrator
 from tenantgate.database.base import Base
-from tenantgate.service_errors import DatabaseUnreachable, MigrationBusy, MigrationFailed, ValidationFailed
+from tenantgate.database.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed
+from tenantgate.errors.base import ValidationFailed
 from tests.support.postgres import DatabaseUrls, PostgresServer, execute
 from tests.support.transaction_pooler import transaction_pooler
 

@@ -13,11 +13,11 @@ import pytest
 from tenantgate.database import connection as limits
 from tenantgate.database import migrator, single
 from tenantgate.database.engine import CONTAINER_POOL, PooledDatabase
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.single import SingleConnectionDatabase
 from tenantgate.database.unit import Database, Unit
-from tenantgate.service_errors import DatabaseUnreachable
 from tenantgate.sessions.repository import SessionRepository
-from tenantgate_cli.servers.postgres import EmbeddedPostgres
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tests.support.databases import Kind, with_one_connection
 from tests.support.postgres import start_postgres
 from tests.support.session_stores import TENANT, stored_session

@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 import pytest
 
 from tenantgate.database import migrator
+from tenantgate.database.errors import DatabaseUnreachable, MigrationFailed
 from tenantgate.database.own_login import derived_password, ensure_own_login, role_name
-from tenantgate.service_errors import DatabaseUnreachable, MigrationFailed
 from tests.support.databases import Kind
 from tests.support.postgres import DatabaseUrls, PostgresServer, execute
 from tests.support.transaction_pooler import transaction_pooler

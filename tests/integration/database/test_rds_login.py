@@ -19,8 +19,8 @@ import pytest
 
 from tenantgate.aws import rds
 from tenantgate.database.connection import connect
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.rds_login import rds_login
-from tenantgate.service_errors import DatabaseUnreachable
 from tests.support.certificates import Authority
 from tests.support.databases import Kind
 

@@ -9,8 +9,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 import pytest
 
 from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.errors import DatabaseUnreachable, MigrationFailed
 from tenantgate.database.roles import ensure_login, scram_verifier
-from tenantgate.service_errors import DatabaseUnreachable, MigrationFailed
 from tests.support.databases import Kind
 from tests.support.postgres import DatabaseUrls, PostgresServer, execute
 

@@ -8,7 +8,7 @@ import pytest
 from tenantgate.database import migrator
 from tenantgate.database.unit import StatementRefused
 from tenantgate.sessions.repository import SessionRepository
-from tenantgate_cli.servers.postgres import EmbeddedPostgres
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tests.support.databases import KINDS, Kind
 from tests.support.postgres import start_postgres
 from tests.support.session_stores import TENANT, stored_session

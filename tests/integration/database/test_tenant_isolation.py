@@ -7,9 +7,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.unit import Database, StatementRefused
-from tenantgate.errors import InternalError
-from tenantgate.service_errors import DatabaseUnreachable
+from tenantgate.errors.base import InternalError
 from tenantgate.sessions.repository import SessionRepository
 from tests.support.databases import Kind
 from tests.support.postgres import DatabaseUrls, execute

@@ -9,9 +9,9 @@ from contextlib import suppress
 
 import pytest
 
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.single import SingleConnectionDatabase
 from tenantgate.database.unit import Database, StatementRefused, Unit
-from tenantgate.service_errors import DatabaseUnreachable
 from tests.support.databases import Kind, with_one_connection
 from tests.support.postgres import DatabaseUrls, execute
 from tests.support.session_stores import OTHER_TENANT, TENANT

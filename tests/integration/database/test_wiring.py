@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.access.principal import Principal
-from tenantgate.aws.secrets import secret_store
 from tenantgate.database.wiring import database, dispose_database
+from tenantgate.identity.principal import Principal
+from tenantgate.secrets.store import secret_store
 from tenantgate.sessions.models import SessionTokens
 from tenantgate.sessions.wiring import session_service
-from tenantgate.settings import get_settings
+from tenantgate.settings.model import get_settings
 from tests.support.postgres import DatabaseUrls
 from tests.support.session_stores import TENANT
 
@@ -92,7 +92,7 @@ def test_a_lambda_environment_keeps_one_connection(
 LIFE = """
 import asyncio, json, sys
 from functions.health import routes
-from tenantgate.access.principal import Principal
+from tenantgate.identity.principal import Principal
 from tenantgate.database.wiring import dispose_database
 from tenantgate.sessions.models import SessionTokens
 from tenantgate.sessions.wiring import session_service

@@ -6,9 +6,9 @@ from urllib.parse import quote, urlencode
 import httpx2
 import pytest
 
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.login.provider import ProviderMetadata
 from tenantgate.login.transactions import COOKIE_PREFIX
-from tenantgate.service_errors import DatabaseUnreachable
 from tests.support.browser import HTML, Browser
 from tests.support.login_app import ALLOWED_ORIGIN, LoginApp, answer_of, code_of, redeem, returned_to, sign_in
 from tests.support.misbehaving_provider import SUBJECT, TENANT, MisbehavingProvider

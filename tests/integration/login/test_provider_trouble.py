@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tenantgate.errors import ProviderUnreachable
+from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.login.client import MAX_ANSWER_BYTES, ProviderClient, Timeouts
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction

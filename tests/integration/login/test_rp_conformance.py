@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tenantgate.errors import IdTokenRefused
+from tenantgate.errors.tokens import IdTokenRefused
 from tenantgate.login.client import ProviderClient
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tests.support.browser import Browser, location

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.login.transactions import COOKIE_PREFIX, LIFETIME_SECONDS, transaction_cookie_name
-from tenantgate.service_errors import DatabaseUnreachable
 from tests.support.browser import HTML, Browser, location
 from tests.support.login_app import (
     ALLOWED_ORIGIN,

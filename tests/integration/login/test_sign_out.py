@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
-from tenantgate.service_errors import DatabaseUnreachable
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.tokens.discovery import provider_directory
 from tests.support.browser import Browser
 from tests.support.login_app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, sign_in

@@ -13,13 +13,12 @@ from typing import NoReturn
 import httpx2
 import pytest
 
-from tenantgate.errors import ProviderTimeout
+from tenantgate.errors.tokens import Overloaded, ProviderTimeout
 from tenantgate.login.client import ProviderClient, Timeouts
 from tenantgate.login.logout import LogoutService
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
-from tenantgate.service_errors import Overloaded
 from tenantgate.tokens.waiting import MOST_WAITING
 from tests.support.browser import Browser
 from tests.support.issuer_server import IssuerServer

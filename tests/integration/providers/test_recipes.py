@@ -15,14 +15,14 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
-from tenantgate import errors
-from tenantgate.access.environment import bearer_credential
-from tenantgate.access.principal import Principal
-from tenantgate.errors import IdTokenRefused, TokenError, WrongTokenType
-from tenantgate.settings import Settings
+from tenantgate.authorizer.environment import bearer_credential
+from tenantgate.errors import tokens as errors
+from tenantgate.errors.tokens import IdTokenRefused, TokenError, WrongTokenType
+from tenantgate.identity.principal import Principal
+from tenantgate.settings.model import Settings
 from tenantgate.tokens import discovery
 from tenantgate.tokens.wiring import token_verifier
-from tenantgate_cli.docs.providers import Recipe
+from tenantgate_cli.generate.providers import Recipe
 from tests.support.browser import Browser, location
 from tests.support.login_app import LoginApp, code_of, running_login_app
 from tests.support.recipe_provider import RECIPES, RecipeProvider, serving, settings_of

@@ -3,8 +3,8 @@ import ast
 import pytest
 
 from container.app import ROUTERS, container_app
-from tenantgate.settings import Settings, SettingsError
-from tenantgate_cli.sam import ROOT
+from tenantgate.settings.model import Settings, SettingsError
+from tenantgate_cli.commands.sam import ROOT
 
 VARIABLES = {
     "ENVIRONMENT": "production",

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.service_errors import registry
-from tenantgate.settings import SECRET_NAMES, Settings
-from tenantgate_cli.docs.command import DOCUMENTS
+from tenantgate.settings.model import SECRET_NAMES, Settings
+from tenantgate_cli.checks.registry import registry
+from tenantgate_cli.generate.command import DOCUMENTS
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.access.rules_file import load_rules
-from tenantgate_cli.gateway.events import Request
-from tenantgate_cli.gateway.gateway_responses import UNAUTHORIZED, respond
-from tenantgate_cli.gateway.model import Api, Kind, Payload, Template
-from tenantgate_cli.gateway.template import read_template
-from tenantgate_cli.rules import check
+from lambda_gateway.events import Request
+from lambda_gateway.gateway_responses import UNAUTHORIZED, respond
+from lambda_gateway.model import Api, Kind, Payload, Template
+from lambda_gateway.template import read_template
+from tenantgate.route_rules.file import load_rules
+from tenantgate_cli.commands.rules import check
 from tests.support.guard_page import PAGE, ROOT, sam_stack, snippets
 
 TTL = 60

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate_cli.docs.providers import read_recipes
+from tenantgate_cli.generate.providers import read_recipes
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "AUTH_CONFIGURATION.md").read_text(encoding="utf-8")

@@ -2,9 +2,9 @@
 
 import re
 
-from tenantgate.access import rules_file
-from tenantgate.access.rules_file import load_rules
-from tenantgate_cli.sam import ROOT
+from tenantgate.route_rules import file as rules_file
+from tenantgate.route_rules.file import load_rules
+from tenantgate_cli.commands.sam import ROOT
 
 PAGE = (ROOT / "docs" / "ROUTE_RULES.md").read_text(encoding="utf-8")
 
@@ -18,7 +18,7 @@ def test_its_example_is_a_good_file_with_every_key() -> None:
 
 
 def test_it_lists_every_reason_of_a_denial() -> None:
-    source = (ROOT / "layers/shared/tenantgate/access/rules.py").read_text(encoding="utf-8")
+    source = (ROOT / "layers/shared/tenantgate/route_rules/model.py").read_text(encoding="utf-8")
     reasons = set(re.findall(r'(?:Decision\(False, |_denied\()"(\w+)"', source))
 
     assert len(reasons) == 10

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.login.client import ProviderClient, Timeouts
 from tenantgate.login.lookups import HostLookups
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata

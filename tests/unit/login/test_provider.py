@@ -4,7 +4,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import pytest
 
-from tenantgate.errors import ProviderUnreachable
+from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.login.provider import (
     ClientRegistration,
     ProviderMetadata,

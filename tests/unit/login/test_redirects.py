@@ -2,8 +2,8 @@
 
 import pytest
 
+from tenantgate.errors.access import RedirectNotAllowed
 from tenantgate.login.redirects import MAX_TARGET_LENGTH, RedirectPolicy
-from tenantgate.service_errors import RedirectNotAllowed
 
 POLICY = RedirectPolicy(
     allowed_origins=("https://app.example.com", "https://app.example.com:8443", "http://localhost:5173"),

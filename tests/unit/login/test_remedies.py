@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tenantgate.access.receipts import token_reasons
-from tenantgate.errors import IdTokenRefused, LifetimeTooLong, MalformedToken, MissingClaim, TokenError
+from tenantgate.errors.tokens import IdTokenRefused, LifetimeTooLong, MalformedToken, MissingClaim, TokenError
 from tenantgate.login.remedies import ACCESS_TOKEN, access_token_remedy, id_token_remedy
+from tenantgate_cli.checks.registry import token_reasons
 
 
 def _every(kind: type[TokenError]) -> list[type[TokenError]]:

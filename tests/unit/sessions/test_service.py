@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tenantgate.access.principal import Principal
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.service_errors import SessionEnded
+from tenantgate.identity.principal import Principal
+from tenantgate.sessions.errors import SessionEnded
 from tenantgate.sessions.models import SessionTokens, StoredSession
 from tenantgate.sessions.service import SessionService
 from tests.support.session_stores import OTHER_TENANT, TENANT, MemorySessionStore

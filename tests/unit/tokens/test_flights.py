@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable, TenantgateError, UnknownKey
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.flights import Fetches, FetchNeeded, Flight
 from tenantgate.tokens.jwks import CachedIssuerKeys, Timings
 from tests.support.tokens import NOW, StandingClock, public_jwks

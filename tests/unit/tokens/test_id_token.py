@@ -7,7 +7,7 @@ import json
 import jwt
 import pytest
 
-from tenantgate.errors import IdTokenRefused
+from tenantgate.errors.tokens import IdTokenRefused
 from tenantgate.tokens.id_token import half_hash
 from tests.support.tokens import ALGORITHM_KEYS, ISSUER, NOW, NULL, good_claims, sign, static_verifier
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from cryptography.exceptions import InvalidSignature as BadSignature
 
-from tenantgate.errors import AlgorithmNotAllowed, InvalidSignature, UnknownKey
+from tenantgate.errors.tokens import AlgorithmNotAllowed, InvalidSignature, UnknownKey
 from tenantgate.tokens.keys import MAX_KEYS, MAX_SAME_KID, KeySet
 from tests.support.tokens import (
     ALGORITHM_KEYS,

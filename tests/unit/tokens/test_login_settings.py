@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tenantgate.settings import Settings, SettingsError
+from tenantgate.settings.model import Settings, SettingsError
 from tenantgate.tokens.policy import IssuerPolicy, PolicyError, TokenPolicy, token_policy
 from tests.support.tokens import AUDIENCE, ISSUER
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tenantgate.errors import MalformedToken, TokenExpired
+from tenantgate.errors.tokens import MalformedToken, TokenExpired
 from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
 from tests.support.tokens import (
     AUDIENCE,

@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantgate.http_url import parse_http_url
 from tenantgate.tokens.fetch import _split
 from tenantgate.tokens.forms import is_loopback_url, is_outward_url
 from tenantgate.tokens.proxy import MalformedProxy, configured_proxy
+from tenantgate.urls import parse_http_url
 
 _PARTS = [
     "https://", "http://", "HTTPS://", "//", "/", "\\", "@", ":", "?", "#", "%40", "%2F", "..", ".", "-", "[::1]",

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenantgate.access.environment import EnvironmentRefused, verification_policy
-from tenantgate.settings import Settings, SettingsError
+from tenantgate.authorizer.environment import EnvironmentRefused, verification_policy
+from tenantgate.settings.model import Settings, SettingsError
 from tenantgate.tokens.pattern_cost import MOST_WAYS, ways
 from tenantgate.tokens.policy import parse_tenant_id_pattern
 from tests.support.tokens import AUDIENCE, ISSUER

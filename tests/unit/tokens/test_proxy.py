@@ -8,7 +8,7 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 import pytest
 
-from tenantgate.settings import Settings, SettingsError
+from tenantgate.settings.model import Settings, SettingsError
 from tenantgate.tokens.proxy import MalformedProxy, Proxy, configured_proxy, proxy_for
 
 
@@ -147,7 +147,7 @@ def test_reads_the_variables_as_boto3_does(
 
 def test_a_cold_start_loads_what_reads_proxies_and_trusted_issuers_only_where_they_are_used() -> None:
     script = (
-        "import sys; from tenantgate.access.environment import bearer_credential; "
+        "import sys; from tenantgate.authorizer.environment import bearer_credential; "
         "bearer_credential({'OIDC_ISSUER_URL': 'https://a.example.test', 'OIDC_AUDIENCE': 'a'}); "
         "print([name for name in sys.modules if name.endswith(('.proxy', '.trusted_issuers', '.fetch', '.discovery'))])"
     )

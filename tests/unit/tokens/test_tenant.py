@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tenantgate.errors import TenantMalformed, TenantMissing, TenantNotAllowed, TokenError
+from tenantgate.errors.tokens import TenantMalformed, TenantMissing, TenantNotAllowed, TokenError
 from tenantgate.tokens.policy import parse_tenant_id_pattern
 from tenantgate.tokens.tenant import TenantExtractor
 from tenantgate.tokens.wiring import tenant_extractor

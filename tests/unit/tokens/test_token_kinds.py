@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tenantgate.errors import TokenError, WrongAudience, WrongTokenType
+from tenantgate.errors.tokens import TokenError, WrongAudience, WrongTokenType
 from tests.support.tokens import AUDIENCE, NOW, NULL, good_claims, sign, static_verifier
 
 CLIENT = "spa-client"

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tenantgate.errors import (
+from tenantgate.errors.tokens import (
     AlgorithmNotAllowed,
     MissingClaim,
     NotYetValid,

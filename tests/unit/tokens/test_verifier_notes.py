@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tenantgate.access.bearer import BearerCredential
-from tenantgate.errors import ProviderTimeout, UnknownKey
+from tenantgate.errors.tokens import ProviderTimeout, UnknownKey
+from tenantgate.identity.bearer import BearerCredential
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import KeyFetchNeeded, TokenVerifier
 from tests.support.tokens import ISSUER, NOW, StandingClock, good_claims, policy_of, public_jwks, sign, static_verifier

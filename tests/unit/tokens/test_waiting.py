@@ -10,8 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tenantgate.errors import IdTokenRefused, ProviderTimeout, ProviderUnreachable, UnknownKey
-from tenantgate.service_errors import Overloaded
+from tenantgate.errors.tokens import IdTokenRefused, Overloaded, ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.flights import FetchNeeded, Flight
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import TokenVerifier

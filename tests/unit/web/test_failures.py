@@ -9,15 +9,10 @@ from fastapi import APIRouter, Body, Depends, HTTPException, Query, Request
 from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
-from tenantgate.errors import (
-    AuthenticationRequired,
-    InvalidSignature,
-    ProviderTimeout,
-    ProviderUnreachable,
-    TenantMissing,
-    TokenExpired,
-)
-from tenantgate.service_errors import DatabaseUnreachable, RedirectNotAllowed, SessionEnded
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.access import AuthenticationRequired, RedirectNotAllowed
+from tenantgate.errors.tokens import InvalidSignature, ProviderTimeout, ProviderUnreachable, TenantMissing, TokenExpired
+from tenantgate.sessions.errors import SessionEnded
 from tenantgate.web.app import create_app
 from tenantgate.web.models import StrictModel
 from tenantgate.web.show_pages import ShowPages

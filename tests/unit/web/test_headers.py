@@ -5,8 +5,8 @@ from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
-from tenantgate.errors import SYS_004, TokenExpired
-from tenantgate.service_errors import SYS_002, SYS_010, Overloaded
+from tenantgate.errors.tokens import SYS_004, SYS_010, Overloaded, TokenExpired
+from tenantgate.secrets.errors import SYS_002
 from tenantgate.web.app import create_app
 from tenantgate.web.headers import SECURE_HEADERS, error_headers
 from tenantgate.web.responses import error_responses

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from starlette.requests import Request
 
-from tenantgate.service_errors import CrossSiteRequest
+from tenantgate.errors.access import CrossSiteRequest
 from tenantgate.web.origins import require_same_site
 from tests.support.web import ORIGIN, make_settings
 

@@ -9,7 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from tenantgate.context import RequestContext, begin_request
-from tenantgate.service_errors import DatabaseUnreachable, StateMismatch
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.login.errors import StateMismatch
 from tenantgate.web.pages import error_page, failure_page, page, wants_html
 from tests.support.web import make_settings
 

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 from container.app import SHIPPED_RULES, container_app, container_rules
-from tenantgate.access.principal import Principal
-from tenantgate.access.rules import CONTAINER_API, OTHER_APIS, ApiRules, RouteRule
-from tenantgate.access.rules_file import read_rules
-from tenantgate.settings import SettingsError
+from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.file import read_rules
+from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS, ApiRules, RouteRule
+from tenantgate.settings.model import SettingsError
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import CurrentPrincipal
 from tests.support.web import ISSUER, TENANT, Issuer, make_settings

@@ -1,6 +1,6 @@
 import pytest
 
-from tenantgate.service_errors import MethodNotAllowed, NotFound
+from tenantgate.web.errors import MethodNotAllowed, NotFound
 from tenantgate.web.route_table import RouteTable
 
 TABLE = RouteTable(

@@ -16,10 +16,10 @@ from sqlalchemy import exc, make_url
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from tenantgate.database.dialect import DRIVER
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.failures import failure
 from tenantgate.database.transactions import Transaction, TransactionDatabase
 from tenantgate.database.unit import Row, StatementRefused
-from tenantgate.service_errors import DatabaseUnreachable
 
 
 @dataclass(frozen=True, slots=True)

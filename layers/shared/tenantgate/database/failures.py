@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncpg
 
 from tenantgate.database.connection import is_unreachable
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.unit import StatementRefused
-from tenantgate.service_errors import DatabaseUnreachable
 
 # All that the driver and the network raise.
 DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)

@@ -22,10 +22,10 @@ from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from tenantgate.database.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed
 from tenantgate.database.vector import CREATE_WHERE_AVAILABLE, IS_PRESENT
-from tenantgate.errors import TenantgateError
-from tenantgate.service_errors import DatabaseUnreachable, MigrationBusy, MigrationFailed, ValidationFailed
-from tenantgate.settings import get_settings
+from tenantgate.errors.base import TenantgateError, ValidationFailed
+from tenantgate.settings.model import get_settings
 
 logger = logging.getLogger(__name__)
 

@@ -21,10 +21,10 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tenantgate.database.connection import connect
+from tenantgate.database.errors import MigrationFailed
 from tenantgate.database.failures import DRIVER_ERRORS
 from tenantgate.database.migrator import locked_connection
 from tenantgate.database.roles import APPLICATION_ROLE, open_login
-from tenantgate.service_errors import MigrationFailed
 
 REMEDY = (
     "set DATABASE_OWNER_URL to the owner's URL, and DATABASE_URL to that of another login, a member of "

@@ -9,9 +9,9 @@ from contextlib import suppress
 import asyncpg
 
 from tenantgate.database.connection import connect
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.unit import Checked
 from tenantgate.database.vector import IS_PRESENT
-from tenantgate.service_errors import DatabaseUnreachable
 
 _QUESTION = (
     f"SELECT rolsuper OR rolbypassrls AS bypasses, {IS_PRESENT} AS vector"  # noqa: S608  (no part comes from outside)

@@ -22,8 +22,8 @@ import random
 from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tenantgate.database.errors import MigrationFailed
 from tenantgate.database.migrator import locked_connection, told
-from tenantgate.service_errors import MigrationFailed
 
 APPLICATION_ROLE = "tenantgate_app"
 _SCRAM_ITERATIONS = 4096

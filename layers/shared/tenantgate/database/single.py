@@ -17,10 +17,10 @@ from contextlib import asynccontextmanager
 from typing import override
 
 from tenantgate.database.connection import Connection, connect
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.failures import DRIVER_ERRORS, failure
 from tenantgate.database.transactions import Transaction, TransactionDatabase
 from tenantgate.database.unit import Row, StatementRefused
-from tenantgate.service_errors import DatabaseUnreachable
 
 WAIT_SECONDS = 5.0
 KEPT_SECONDS = 1.0

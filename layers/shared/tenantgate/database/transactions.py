@@ -7,10 +7,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.probe import UNSAFE_ROLE, Probe
 from tenantgate.database.unit import Checked, Row, StatementRefused, Unit
-from tenantgate.errors import InternalError
-from tenantgate.service_errors import DatabaseUnreachable
+from tenantgate.errors.base import InternalError
 
 # `true`: for this transaction only. The setting ends with it, so it can't leak to whom a proxy lends the connection
 # next. The role is looked at in the same breath: one that may bypass row-level security sees every tenant.

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol
 
-from tenantgate.errors import InternalError
+from tenantgate.errors.base import InternalError
 
 type Row = Mapping[str, Any]
 

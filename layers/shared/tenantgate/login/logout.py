@@ -6,10 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from tenantgate.errors import ProviderUnreachable
+from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, end_session_url, stated_logout_url
 from tenantgate.login.redirects import RedirectPolicy
-from tenantgate.service_errors import Overloaded
 from tenantgate.tokens.verifier import VerifiedToken
 from tenantgate.tokens.waiting import awaited
 

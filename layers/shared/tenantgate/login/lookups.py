@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.flights import Flight
 from tenantgate.tokens.waiting import landing
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tenantgate.access.principal import Principal
+from tenantgate.identity.principal import Principal
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Self
 from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
-from tenantgate.errors import ProviderUnreachable
+from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.login.transactions import LoginTransaction
 from tenantgate.tokens.discovery import endpoint
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from tenantgate.http_url import is_plain, parse_http_url
-from tenantgate.service_errors import RedirectNotAllowed
+from tenantgate.errors.access import RedirectNotAllowed
+from tenantgate.urls import is_plain, parse_http_url
 
 # Transactions travel in cookies of 4096 bytes at most, several of them in one request.
 MAX_TARGET_LENGTH = 1024

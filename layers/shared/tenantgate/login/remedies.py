@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tenantgate.errors import (
+from tenantgate.errors.tokens import (
     AlgorithmNotAllowed,
     IdTokenRefused,
     InvalidClaim,

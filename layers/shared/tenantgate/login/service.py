@@ -6,9 +6,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from tenantgate.access.principal import Principal
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.errors import AUTH_005, IdTokenRefused, TokenError
+from tenantgate.errors.tokens import AUTH_005, IdTokenRefused, TokenError
+from tenantgate.identity.principal import Principal
+from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.login.models import AuthorizationAnswer, LoginStarted, ProviderTokens, SignedIn
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, authorization_url, printable_error_code
 from tenantgate.login.provider_text import provider_text
@@ -16,7 +17,6 @@ from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.remedies import ISSUER_PAIR, access_token_remedy, id_token_remedy
 from tenantgate.login.transactions import LoginTransaction, Transactions
 from tenantgate.observability.redaction import disclose
-from tenantgate.service_errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.tokens.verifier import VerifiedToken
 from tenantgate.tokens.waiting import awaited
 

@@ -17,8 +17,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from tenantgate.crypto.sealing import SealBroken, Sealer
+from tenantgate.login.errors import StateMismatch
 from tenantgate.login.models import TransactionCookie
-from tenantgate.service_errors import StateMismatch
 
 # `__Host-`: only our own origin, over TLS, for the whole host can have set it (RFC 6265bis §4.1.3.2).
 COOKIE_PREFIX = "__Host-tg_login_"

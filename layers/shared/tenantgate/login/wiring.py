@@ -6,16 +6,16 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import cache
 
-from tenantgate.access.bearer import BearerCredential
-from tenantgate.aws.secrets import SecretStore, secret_store
-from tenantgate.errors import ProviderUnreachable
+from tenantgate.errors.tokens import ProviderUnreachable
+from tenantgate.identity.bearer import BearerCredential
 from tenantgate.login.client import ProviderClient, Timeouts
 from tenantgate.login.logout import LogoutService, SessionEnder
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.service import LoginService
+from tenantgate.secrets.store import SecretStore, secret_store
 from tenantgate.sessions.wiring import session_service
-from tenantgate.settings import Settings, get_settings
+from tenantgate.settings.model import Settings, get_settings
 from tenantgate.tokens.discovery import provider_directory, provider_metadata, well_known_url
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.waiting import awaited

@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, TextIO, override
 
 from tenantgate.context import current_request
-from tenantgate.errors import Word
+from tenantgate.errors.base import Word
 from tenantgate.observability.carried import carried_secrets
 from tenantgate.observability.redaction import redact_context, redact_text, text_of
 from tenantgate.observability.speakers import Speaker

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
-from tenantgate.errors import Word
+from tenantgate.errors.base import Word
 from tenantgate.observability.carried import CarriedSecrets, carried_secrets, carry_secrets
 from tenantgate.observability.carried_values import SHORTEST
 from tenantgate.observability.escapes import layers

@@ -13,9 +13,9 @@ from typing import Protocol
 from urllib.parse import quote, unquote
 from uuid import UUID, uuid4
 
-from tenantgate.access.principal import Principal
 from tenantgate.crypto.sealing import SealBroken, Sealer
-from tenantgate.service_errors import SessionEnded
+from tenantgate.identity.principal import Principal
+from tenantgate.sessions.errors import SessionEnded
 from tenantgate.sessions.models import Session, SessionTokens, StartedSession, StoredSession
 
 _PURPOSE = "session-tokens"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tenantgate.aws.secrets import secret_store
 from tenantgate.database.wiring import database
+from tenantgate.secrets.store import secret_store
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService
 

@@ -6,7 +6,7 @@ as absent. The straight path through these functions is what verifying costs, so
 
 from __future__ import annotations
 
-from tenantgate.errors import (
+from tenantgate.errors.tokens import (
     InvalidClaim,
     IssuedInFuture,
     LifetimeTooLong,

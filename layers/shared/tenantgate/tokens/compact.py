@@ -11,7 +11,7 @@ from binascii import a2b_base64
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from tenantgate.errors import MalformedToken, UnsupportedHeader
+from tenantgate.errors.tokens import MalformedToken, UnsupportedHeader
 from tenantgate.tokens.forms import is_plain_text
 from tenantgate.tokens.records import Record
 

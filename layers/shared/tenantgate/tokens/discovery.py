@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Mapping
 from copy import replace
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable, Word
+from tenantgate.errors.base import Word
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.fetch import FetchJson, fetch_json
 from tenantgate.tokens.flights import Fetches, FetchNeeded, Flight
 from tenantgate.tokens.forms import is_loopback_url, is_outward_url

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from tenantgate.errors import MalformedToken, ProviderTimeout, ProviderUnreachable
+from tenantgate.errors.tokens import MalformedToken, ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.compact import json_object
 from tenantgate.tokens.forms import is_outward_url
 

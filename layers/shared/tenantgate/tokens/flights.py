@@ -13,7 +13,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable, TenantgateError
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 
 _log = logging.getLogger(__name__)
 

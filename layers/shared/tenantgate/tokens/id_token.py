@@ -7,7 +7,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from types import MappingProxyType
 
-from tenantgate.errors import InvalidClaim, MissingClaim, WrongAudience, WrongTokenType
+from tenantgate.errors.tokens import InvalidClaim, MissingClaim, WrongAudience, WrongTokenType
 from tenantgate.tokens import claims as check
 from tenantgate.tokens.claim_reader import Claims
 from tenantgate.tokens.compact import Header

@@ -18,7 +18,8 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-from tenantgate.errors import ProviderTimeout, ProviderUnreachable, UnknownKey, Word
+from tenantgate.errors.base import Word
+from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.claims import shown
 from tenantgate.tokens.flights import Fetches, Flight
 from tenantgate.tokens.keys import Found, HeldKeys, KeyFetchNeeded, KeySet

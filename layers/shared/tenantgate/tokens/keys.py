@@ -14,7 +14,7 @@ from cryptography.exceptions import InvalidSignature as BadSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tenantgate.errors import MalformedToken
+from tenantgate.errors.tokens import MalformedToken
 from tenantgate.tokens.compact import decode_base64url
 from tenantgate.tokens.flights import FetchNeeded
 from tenantgate.tokens.records import Record

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tenantgate.errors import TenantMalformed, TenantMissing, TenantNotAllowed
+from tenantgate.errors.tokens import TenantMalformed, TenantMissing, TenantNotAllowed
 from tenantgate.tokens.claim_reader import Claims, find, one_text, only_name
 from tenantgate.tokens.claims import shown
 from tenantgate.tokens.issuers import IssuerPolicy

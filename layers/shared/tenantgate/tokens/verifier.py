@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature as BadSignature
 
-from tenantgate.errors import (
+from tenantgate.errors.base import Word
+from tenantgate.errors.tokens import (
     AlgorithmNotAllowed,
     IdTokenRefused,
     InvalidSignature,
     MissingClaim,
     TokenError,
-    Word,
     WrongIssuer,
 )
 from tenantgate.tokens import claims as check

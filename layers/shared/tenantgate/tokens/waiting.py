@@ -10,7 +10,7 @@ import contextlib
 import math
 from collections.abc import Callable
 
-from tenantgate.service_errors import Overloaded
+from tenantgate.errors.tokens import Overloaded
 from tenantgate.tokens.flights import FetchNeeded, Flight
 
 # For each flight. Anyone can send tokens that name a trusted issuer: what waits for a silent one must stay few.

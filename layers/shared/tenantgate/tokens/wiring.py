@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 
-from tenantgate.errors import MalformedToken, ProviderUnreachable
+from tenantgate.errors.tokens import MalformedToken, ProviderUnreachable
 from tenantgate.tokens.compact import json_object
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache, LoadJwks, Timings

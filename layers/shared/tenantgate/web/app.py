@@ -13,9 +13,9 @@ from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Scope
 
 from tenantgate import __version__
-from tenantgate.access.rules import ApiRules
 from tenantgate.observability.logging import configure_logging
-from tenantgate.settings import Settings, get_settings
+from tenantgate.route_rules.model import ApiRules
+from tenantgate.settings.model import Settings, get_settings
 from tenantgate.web.clear_requests import ClearRequests
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
 from tenantgate.web.openapi import security_schemes

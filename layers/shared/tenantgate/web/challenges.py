@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tenantgate.errors import AUTH_007, InsufficientScope, StepUpRequired, TenantgateError
-from tenantgate.service_errors import AUTH_020
+from tenantgate.errors.access import AUTH_007, InsufficientScope, StepUpRequired
+from tenantgate.errors.base import TenantgateError
+from tenantgate.sessions.errors import AUTH_020
 
 
 def bearer_challenge(error: TenantgateError) -> str | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tenantgate.access.route_match import has_control_characters
-from tenantgate.errors import AuthenticationRequired
-from tenantgate.http_url import is_host
-from tenantgate.service_errors import AmbiguousRequest
+from tenantgate.errors.access import AuthenticationRequired
+from tenantgate.route_rules.matching import has_control_characters
+from tenantgate.urls import is_host
+from tenantgate.web.errors import AmbiguousRequest
 
 # What decides who calls, from where, and what is in the body. Several `Cookie` lines are one list (RFC 9113 §8.2.3).
 _ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"origin", b"sec-fetch-site"})

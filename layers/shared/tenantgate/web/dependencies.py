@@ -10,9 +10,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from tenantgate.access.bearer import BearerCredential, bearer_token
-from tenantgate.access.principal import Principal
 from tenantgate.context import current_request
+from tenantgate.identity.bearer import BearerCredential, bearer_token
+from tenantgate.identity.principal import Principal
 from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.show_pages import ShowPages

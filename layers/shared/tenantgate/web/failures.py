@@ -9,15 +9,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from tenantgate.errors import InternalError, TenantgateError
-from tenantgate.service_errors import (
-    BodyTooLarge,
-    MalformedBody,
-    MethodNotAllowed,
-    NotFound,
-    UnsupportedMediaType,
-    ValidationFailed,
-)
+from tenantgate.errors.base import InternalError, TenantgateError, ValidationFailed
+from tenantgate.web.errors import BodyTooLarge, MalformedBody, MethodNotAllowed, NotFound, UnsupportedMediaType
 
 _BY_STATUS: Mapping[int, type[TenantgateError]] = {
     400: MalformedBody,

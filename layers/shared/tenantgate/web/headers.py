@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tenantgate.errors import TenantgateError
+from tenantgate.errors.base import TenantgateError
 from tenantgate.web.challenges import bearer_challenge
 
 CORS_METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS")

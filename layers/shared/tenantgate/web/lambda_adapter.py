@@ -12,19 +12,19 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from tenantgate.cold_start.web_import import import_quickly, quickly
 from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.errors import InternalError, TenantgateError
-from tenantgate.http_url import is_host
+from tenantgate.errors.base import InternalError, TenantgateError
 from tenantgate.observability.logging import begin_invocation, log_unhandled
-from tenantgate.service_errors import AmbiguousRequest
+from tenantgate.urls import is_host
+from tenantgate.web.errors import AmbiguousRequest
 from tenantgate.web.plain_lambda import begin, error_answer
-from tenantgate.web.quick_import import import_quickly, quickly
 from tenantgate.web.request_log import log_failure
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
-    from tenantgate.settings import Settings
+    from tenantgate.settings.model import Settings
 
 type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 

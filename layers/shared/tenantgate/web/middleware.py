@@ -10,10 +10,11 @@ from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenantgate.errors import TenantgateError
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import Overloaded
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
-from tenantgate.service_errors import BodyTooLarge, HeadersTooLarge, Overloaded, RequestTooSlow
 from tenantgate.web.accept import prefers_html
+from tenantgate.web.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
 from tenantgate.web.failures import failure_of
 from tenantgate.web.headers import SECURE_HEADERS, preflight_headers, response_headers
 from tenantgate.web.request_body import bounded, header

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tenantgate.settings import Settings
+from tenantgate.settings.model import Settings
 from tenantgate.web.cookies import SESSION_COOKIE
 
 # The `openapi_extra=` of a route. Alternatives: any one of them is enough.

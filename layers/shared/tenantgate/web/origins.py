@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from tenantgate.service_errors import CrossSiteRequest
-from tenantgate.settings import Settings
+from tenantgate.errors.access import CrossSiteRequest
+from tenantgate.settings.model import Settings
 
 
 def require_same_site(request: Request, *, settings: Settings | None = None) -> None:

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from tenantgate.context import current_request
-from tenantgate.errors import TenantgateError
+from tenantgate.errors.base import TenantgateError
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.headers import error_headers
 from tenantgate.web.responses import told_detail

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tenantgate.context import current_request
-from tenantgate.errors import TenantgateError, error_body
+from tenantgate.errors.base import TenantgateError, error_body
 from tenantgate.observability.logging import begin_invocation
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
 from tenantgate.web.headers import SECURE_HEADERS, error_headers

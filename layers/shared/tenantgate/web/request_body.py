@@ -7,7 +7,7 @@ import asyncio
 from starlette.types import Message, Receive, Scope
 
 from tenantgate.observability.redaction import CarriedSecrets
-from tenantgate.service_errors import BodyTooLarge, MalformedBody, RequestTooSlow
+from tenantgate.web.errors import BodyTooLarge, MalformedBody, RequestTooSlow
 
 LONGEST_BODY = 64 * 1024
 # Set in a request's scope by the container's server: when, by the event loop's clock, the body must have arrived.

@@ -7,7 +7,7 @@ import time
 from http import HTTPStatus
 
 from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.errors import InternalError, TenantgateError, Word
+from tenantgate.errors.base import InternalError, TenantgateError, Word
 from tenantgate.observability.redaction import sanitize_query
 
 _log = logging.getLogger("tenantgate.requests")

@@ -7,14 +7,9 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from tenantgate.context import current_request
-from tenantgate.errors import (
-    SYS_003,
-    ErrorCode,
-    TenantgateError,
-    error_body,
-)
+from tenantgate.errors.base import SYS_003, ErrorCode, TenantgateError, error_body
+from tenantgate.errors.tokens import SYS_010
 from tenantgate.observability.redaction import redact_context
-from tenantgate.service_errors import SYS_010
 from tenantgate.web.headers import error_headers
 from tenantgate.web.models import StrictModel
 

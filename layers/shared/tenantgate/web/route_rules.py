@@ -12,9 +12,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tenantgate.access.principal import Principal
-from tenantgate.access.rules import ApiRules, Decision
-from tenantgate.errors import InsufficientScope, StepUpRequired, TenantgateError
+from tenantgate.errors.access import InsufficientScope, StepUpRequired
+from tenantgate.errors.base import TenantgateError
+from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.model import ApiRules, Decision
 from tenantgate.web.dependencies import PRINCIPAL_KEY, get_verified_user
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from tenantgate.errors import TenantgateError
-from tenantgate.service_errors import MethodNotAllowed, NotFound
+from tenantgate.errors.base import TenantgateError
+from tenantgate.web.errors import MethodNotAllowed, NotFound
 
 # A path pattern of API Gateway ("/idp/{proxy+}", "/a/{id}") or of FastAPI ("/idp/{path:path}") → its methods.
 # "ANY" among the methods stands for all of them.

@@ -1,0 +1,79 @@
+"""HTTP as ASGI has it, into the gateway's requests and out of its responses."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from lambda_gateway.events import Request
+from lambda_gateway.responses import Response
+
+type Scope = MutableMapping[str, Any]
+type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+type Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+type AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+MAX_BODY = 10 * 1024 * 1024
+
+
+class ClientGone(Exception):
+    """The client left before its request was whole."""
+
+
+def read_request(scope: Scope) -> Request:
+    """The request without its body."""
+    raw_path: bytes = (scope.get("raw_path") or scope["path"].encode()).split(b"?", 1)[0]
+    # An HTTP API decodes the path before it routes, and what follows a `?` that comes to light then is lost.
+    path = unquote_to_bytes(raw_path).decode("utf-8", "replace").split("?", 1)[0]
+    headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
+    client = scope.get("client")
+    return Request(
+        method=scope["method"],
+        path=path,
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        source_ip=client[0] if client else "127.0.0.1",
+        protocol=f"HTTP/{scope.get('http_version', '1.1')}",
+        scheme=scope.get("scheme", "http"),
+        encoded_path=raw_path.decode("utf-8", "replace"),
+    )
+
+
+def header_size(scope: Scope) -> int:
+    """Bytes of request line and headers."""
+    line = len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"]) + 12
+    return line + sum(len(name) + len(value) for name, value in scope["headers"])
+
+
+async def read_body(request: Request, receive: Receive) -> bool:
+    """False if it is too long; what was read until then is dropped. Raises ClientGone."""
+    declared = request.header("content-length")
+    if declared is not None and declared.isdecimal() and int(declared) > MAX_BODY:
+        return False
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_BODY:
+            return False
+        chunks.append(chunk)
+        if not message.get("more_body", False):
+            break
+    request.body = b"".join(chunks)
+    return True
+
+
+async def send_response(send: Send, request: Request, response: Response) -> None:
+    headers = [
+        (name.encode("latin-1", "replace"), value.encode("latin-1", "replace")) for name, value in response.headers
+    ]
+    if response.status not in (204, 304):
+        headers.append((b"content-length", str(len(response.body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    body = b"" if request.method == "HEAD" or response.status in (204, 304) else response.body
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,261 @@
+"""CloudFormation's YAML and intrinsic functions, as far as a template that runs locally needs them."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import yaml
+
+from lambda_gateway.model import TemplateError
+
+ACCOUNT_ID = "123456789012"
+REGION = "us-east-1"
+_PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT_ID,
+    "AWS::Region": REGION,
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
+_NO_VALUE = object()
+_SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
+_DYNAMIC = re.compile(r"\{\{resolve:ssm:([A-Za-z0-9_./-]+)(?::\d+)?\}\}")
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads `!Ref x` as {"Ref": x} and `!Sub x` as {"Fn::Sub": x}."""
+
+
+def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, object]:
+    value: object
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
+    if suffix == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
+
+
+_Loader.add_multi_constructor("!", _tag)
+
+
+def load_template(path: Path) -> dict[str, object]:
+    """The template as plain dicts and lists, with intrinsic functions in their long form. Raises TemplateError."""
+    try:
+        document = yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except OSError as error:
+        raise TemplateError(f"{path}: can't be read: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise TemplateError(f"{path}: is not YAML: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
+        raise TemplateError(f"{path}: has no Resources")
+    return document
+
+
+class Resolver:
+    """Evaluates intrinsic functions and conditions. Raises TemplateError, which names the place in the template.
+
+    `parameters` override the defaults; a list parameter's value is comma-separated. `exports` and `ssm` are what other
+    stacks have exported and put into the parameter store. `function_names` are the names that functions go by, where
+    these aren't their logical ids.
+    """
+
+    def __init__(
+        self,
+        document: Mapping[str, object],
+        parameters: Mapping[str, str],
+        *,
+        stack: str = "local",
+        exports: Mapping[str, str] | None = None,
+        ssm: Mapping[str, str] | None = None,
+        function_names: Mapping[str, str] | None = None,
+    ) -> None:
+        self._pseudo_parameters = {
+            **_PSEUDO_PARAMETERS,
+            "AWS::StackName": stack,
+            "AWS::StackId": f"arn:aws:cloudformation:{REGION}:{ACCOUNT_ID}:stack/{stack}/0",
+        }
+        self._exports = exports or {}
+        self._ssm = ssm or {}
+        self._function_names = function_names or {}
+        self._parameters = _section(document, "Parameters")
+        self._given = parameters
+        self._conditions = _section(document, "Conditions")
+        self._mappings = _section(document, "Mappings")
+        self._resources = _section(document, "Resources")
+        self._functions: dict[str, Callable[[object, str], object]] = {
+            "Ref": self._ref,
+            "Condition": lambda name, where: self.condition(str(name), where),
+            "Fn::GetAtt": self._get_att,
+            "Fn::Sub": self._sub,
+            "Fn::If": self._if,
+            "Fn::Equals": self._equals,
+            "Fn::And": lambda terms, where: all(self._terms(terms, where)),
+            "Fn::Or": lambda terms, where: any(self._terms(terms, where)),
+            "Fn::Not": lambda terms, where: not self._terms(terms, where)[0],
+            "Fn::Join": self._join,
+            "Fn::Split": self._split,
+            "Fn::Select": self._select,
+            "Fn::FindInMap": self._find_in_map,
+            "Fn::ImportValue": self._import_value,
+            "Fn::Base64": lambda text, where: base64.b64encode(str(self.resolve(text, where)).encode()).decode(),
+        }
+
+    def resolve(self, value: object, where: str) -> object:
+        """`value` without intrinsic functions; members that are AWS::NoValue are left out."""
+        if isinstance(value, list):
+            items = [self.resolve(item, where) for item in value]
+            return [item for item in items if item is not _NO_VALUE]
+        if isinstance(value, str):
+            return _DYNAMIC.sub(lambda found: self._stored(found.group(1), where), value)
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            (name, argument), *_ = value.items()
+            if name in self._functions:
+                return self._functions[name](argument, where)
+            if isinstance(name, str) and name.startswith("Fn::"):
+                raise TemplateError(f"{where}: {name} can't be evaluated locally")
+        members = {key: self.resolve(member, f"{where}.{key}") for key, member in value.items()}
+        return {key: member for key, member in members.items() if member is not _NO_VALUE}
+
+    def condition(self, name: str, where: str) -> bool:
+        if name not in self._conditions:
+            raise TemplateError(f"{where}: there is no condition {name}")
+        return bool(self.resolve(self._conditions[name], f"Conditions.{name}"))
+
+    def _ref(self, argument: object, where: str) -> object:
+        name = str(argument)
+        if name == "AWS::NoValue":
+            return _NO_VALUE
+        if name in self._pseudo_parameters:
+            return self._pseudo_parameters[name]
+        if name in self._parameters:
+            return self._parameter(name, where)
+        # A Lambda alias is referred to as `Function.Alias`.
+        if name.split(".", 1)[0] in self._resources:
+            return name
+        raise TemplateError(f"{where}: Ref names {name}, which is neither a parameter nor a resource")
+
+    def _parameter(self, name: str, where: str) -> object:
+        declared = self._parameters[name]
+        declared = declared if isinstance(declared, dict) else {}
+        value = self._given.get(name, declared.get("Default"))
+        if value is None:
+            raise TemplateError(f"{where}: parameter {name} has no default and was given no value")
+        kind = str(declared.get("Type", ""))
+        if kind.startswith("AWS::SSM::Parameter::Value"):
+            value = self._stored(str(value), f"{where}: parameter {name}")
+        if "List" in kind:
+            return [item.strip() for item in str(value).split(",")] if str(value) else []
+        return str(value)
+
+    def _get_att(self, argument: object, where: str) -> object:
+        name, attribute = argument if isinstance(argument, list) and len(argument) == 2 else (str(argument), "")
+        resource = self._resources.get(str(name))
+        kind = resource.get("Type") if isinstance(resource, dict) else None
+        if kind == "AWS::Serverless::Function" and attribute == "Arn":
+            return function_arn(self._function_names.get(str(name), str(name)))
+        if resource is None:
+            raise TemplateError(f"{where}: GetAtt names {name}, which is no resource")
+        raise TemplateError(f"{where}: {name}.{attribute} isn't known before it is deployed")
+
+    def _import_value(self, argument: object, where: str) -> object:
+        name = _text(self.resolve(argument, where))
+        if name not in self._exports:
+            raise TemplateError(f"{where}: Fn::ImportValue: no stack exports {name}")
+        return self._exports[name]
+
+    def _stored(self, name: str, where: str) -> str:
+        if name not in self._ssm:
+            raise TemplateError(f"{where}: the parameter store has no {name}")
+        return self._ssm[name]
+
+    def _sub(self, argument: object, where: str) -> object:
+        text, local = argument, {}
+        if isinstance(argument, list) and len(argument) == 2 and isinstance(argument[1], dict):
+            text, local = argument[0], argument[1]
+
+        def substitute(match: re.Match[str]) -> str:
+            literal, name = match.group(1), match.group(2).strip()
+            if literal:
+                return f"${{{name}}}"
+            if name in local:
+                return str(self.resolve(local[name], where))
+            if "." in name:
+                return str(self._get_att(name.split(".", 1), where))
+            return str(self._ref(name, where))
+
+        return _SUBSTITUTION.sub(substitute, str(text))
+
+    def _if(self, argument: object, where: str) -> object:
+        condition, then, otherwise = _listed(argument, 3, "Fn::If", where)
+        return self.resolve(then if self.condition(str(condition), where) else otherwise, where)
+
+    def _equals(self, argument: object, where: str) -> object:
+        one, other = _listed(argument, 2, "Fn::Equals", where)
+        return _text(self.resolve(one, where)) == _text(self.resolve(other, where))
+
+    def _terms(self, argument: object, where: str) -> list[bool]:
+        if not isinstance(argument, list) or not argument:
+            raise TemplateError(f"{where}: a condition function takes a list")
+        return [bool(self.resolve(term, where)) for term in argument]
+
+    def _join(self, argument: object, where: str) -> object:
+        separator, items = _listed(argument, 2, "Fn::Join", where)
+        resolved = self.resolve(items, where)
+        if not isinstance(resolved, list):
+            raise TemplateError(f"{where}: Fn::Join takes a list")
+        return str(separator).join(_text(item) for item in resolved)
+
+    def _split(self, argument: object, where: str) -> object:
+        separator, text = _listed(argument, 2, "Fn::Split", where)
+        return _text(self.resolve(text, where)).split(str(separator))
+
+    def _select(self, argument: object, where: str) -> object:
+        index, items = _listed(argument, 2, "Fn::Select", where)
+        resolved = self.resolve(items, where)
+        position = int(_text(self.resolve(index, where)))
+        if not isinstance(resolved, list) or not 0 <= position < len(resolved):
+            raise TemplateError(f"{where}: Fn::Select finds no item {position}")
+        return resolved[position]
+
+    def _find_in_map(self, argument: object, where: str) -> object:
+        found: object = self._mappings
+        for key in _listed(argument, 3, "Fn::FindInMap", where):
+            name = _text(self.resolve(key, where))
+            if not isinstance(found, dict) or name not in found:
+                raise TemplateError(f"{where}: Fn::FindInMap finds no {name}")
+            found = found[name]
+        return found
+
+
+def function_arn(name: str) -> str:
+    return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{name}"
+
+
+def function_name(reference: object) -> str:
+    """The logical id in what a template says of a function: its ARN, an alias's ARN, or its name."""
+    return str(reference).removeprefix(function_arn("")).split(":", 1)[0].split(".", 1)[0]
+
+
+def _section(document: Mapping[str, object], name: str) -> dict[str, object]:
+    section = document.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _listed(argument: object, length: int, name: str, where: str) -> list[object]:
+    if not isinstance(argument, list) or len(argument) != length:
+        raise TemplateError(f"{where}: {name} takes a list of {length}")
+    return argument
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)

@@ -1,0 +1,104 @@
+"""Which route takes a request, by API Gateway's rules for HTTP APIs.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html: a full match of path and
+method, then a greedy path variable, then $default; the most specific path first, a method before ANY.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lambda_gateway.model import ANY_METHOD, Route
+
+_VARIABLE = re.compile(r"\{([^}+]+)(\+?)\}")
+_LITERAL, _SEGMENT, _GREEDY = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    route: Route
+    pattern: re.Pattern[str]
+    names: tuple[str, ...]
+
+
+class Router:
+    def __init__(self, routes: Sequence[Route]) -> None:
+        named = sorted((route for route in routes if route.path is not None), key=_specificity)
+        self._exact: dict[str, list[Route]] = {}
+        self._patterns: list[_Candidate] = []
+        for route in named:
+            path = route.path or ""
+            if "{" in path:
+                self._patterns.append(_compile(route))
+            else:
+                self._exact.setdefault(path, []).append(route)
+        self._default = next((route for route in routes if route.path is None), None)
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """The route and the values of its path variables, for a decoded path. None: API Gateway answers 404 itself."""
+        for route in self._exact.get(path, ()):
+            if route.method in (method, ANY_METHOD):
+                return route, {}
+        for candidate in self._patterns:
+            if candidate.route.method in (method, ANY_METHOD) and (match := candidate.pattern.fullmatch(path)):
+                return candidate.route, dict(zip(candidate.names, match.groups(), strict=True))
+        if self._default is not None:
+            return self._default, {}
+        return None
+
+
+def _specificity(route: Route) -> tuple[bool, list[int], bool]:
+    kinds = []
+    for segment in (route.path or "").split("/"):
+        variable = _VARIABLE.fullmatch(segment)
+        kinds.append(_LITERAL if variable is None else _GREEDY if variable.group(2) else _SEGMENT)
+    return _GREEDY in kinds, kinds, route.method == ANY_METHOD
+
+
+def _compile(route: Route) -> _Candidate:
+    names: list[str] = []
+    pattern = ""
+    for segment in (route.path or "").split("/")[1:]:
+        variable = _VARIABLE.fullmatch(segment)
+        if variable is None:
+            pattern += "/" + re.escape(segment)
+        else:
+            names.append(variable.group(1))
+            pattern += "/(.+)" if variable.group(2) else "/([^/]+)"
+    return _Candidate(route, re.compile(pattern, re.DOTALL), tuple(names))
+
+
+class ResourceRouter:
+    """A REST API's: the path alone chooses the resource, then the method must be one of that resource's.
+
+    `/path` and `/path/` are the same resource.
+    """
+
+    def __init__(self, routes: Sequence[Route]) -> None:
+        self._resources: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            self._resources.setdefault(_without_slash(route.path or "/"), {})[route.method] = route
+        patterns = [next(iter(methods.values())) for path, methods in self._resources.items() if "{" in path]
+        self._patterns = [_compile(route) for route in sorted(patterns, key=_specificity)]
+
+    def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        """The route and the values of its path variables, for a decoded path without the stage."""
+        wanted = _without_slash(path)
+        if wanted in self._resources and "{" not in wanted:
+            return self._method(method, wanted, {})
+        for candidate in self._patterns:
+            if match := candidate.pattern.fullmatch(wanted):
+                parameters = dict(zip(candidate.names, match.groups(), strict=True))
+                return self._method(method, _without_slash(candidate.route.path or "/"), parameters)
+        return None
+
+    def _method(self, method: str, path: str, parameters: dict[str, str]) -> tuple[Route, dict[str, str]] | None:
+        methods = self._resources[path]
+        route = methods.get(method) or methods.get(ANY_METHOD)
+        return (route, parameters) if route else None
+
+
+def _without_slash(path: str) -> str:
+    return path.rstrip("/") or "/"

@@ -1,0 +1,68 @@
+"""`tenantgate serve`: the container's application on this machine, with the same database and provider as `dev`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import override
+
+import uvicorn
+
+from tenantgate_cli.console import say, step
+from tenantgate_cli.stack import ready
+from tenantgate_cli.stack.data import environment
+from tenantgate_cli.stack.local_servers import Stack, ignore_signals, local_stack
+from tenantgate_cli.stack.ports import HOST
+
+
+def run(port: int, data_dir: Path, *, reset: bool) -> None:
+    """Serve until a signal; the application's log goes to standard output, as in the container. Raises Failure."""
+    try:
+        with local_stack("serve", port, data_dir, reset=reset) as stack:
+            _serve(stack)
+    except KeyboardInterrupt:
+        pass
+    say("stopped")
+
+
+def _serve(stack: Stack) -> None:
+    variables = stack.variables
+    # The application reads its environment, as everywhere; this process is that container now.
+    os.environ.update({**variables.settings, **variables.secrets})
+    os.environ.pop("DATABASE_OWNER_URL", None)
+    os.environ.pop("AWS_SECRETS_MANAGER_SECRET_ID", None)
+    # The built-in provider is this very process.
+    os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), HOST]))
+    os.environ["LOG_LEVEL"] = environment().get("LOG_LEVEL") or "INFO"
+    with step("application"):
+        from container.app import container_app  # noqa: PLC0415 - reads the environment
+        from container.server import SERVER_OPTIONS  # noqa: PLC0415
+        from tenantgate.observability.logging import configure_logging  # noqa: PLC0415
+
+        configure_logging(level=os.environ["LOG_LEVEL"], service="tenantgate")
+        # The steps and the ready line say it already.
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+        app = container_app()
+    config = uvicorn.Config(app, timeout_graceful_shutdown=2, **SERVER_OPTIONS)
+    server = _Server(config, stack)
+    try:
+        server.run(sockets=[stack.sock])
+    finally:
+        ignore_signals()
+
+
+class _Server(uvicorn.Server):
+    """Tells when it serves."""
+
+    def __init__(self, config: uvicorn.Config, stack: Stack) -> None:
+        super().__init__(config)
+        self._stack = stack
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            ready.show_serve(self._stack, "")

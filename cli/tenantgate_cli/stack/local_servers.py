@@ -1,0 +1,123 @@
+"""What `dev` and `serve` start the same way: the data folder, the port, PostgreSQL with its migrations."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+from types import FrameType
+
+from tenantgate_cli.console import Failure, step
+from tenantgate_cli.stack.data import RESET_REMEDY, DataFolder, Variables, base_url, environment, variables_for
+from tenantgate_cli.stack.ports import PortForbidden, PortTaken, bind, next_free, port_of
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A running database, a taken port, and the variables that whatever serves there needs."""
+
+    folder: DataFolder
+    sock: socket.socket
+    url: str
+    variables: Variables
+
+
+@contextmanager
+def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iterator[Stack]:
+    """Everything but what serves; stopped at the end of the block. Raises Failure, which says what to do."""
+    given = environment()
+    folder = DataFolder(data_dir)
+    with ExitStack() as stack:
+        stack.enter_context(_stopped_by_signals())
+        sock = stack.enter_context(_take(command, port))
+        stack.enter_context(folder.held())
+        if reset:
+            folder.reset()
+        stored = folder.secrets()
+        app_url, owner_url = stack.enter_context(_database(folder))
+        port = port_of(sock)
+        variables = variables_for(port, given, stored, app_url=app_url, owner_url=owner_url)
+        folder.tell(url=base_url(port), owner_url=owner_url)
+        stack.callback(folder.forget)
+        yield Stack(folder, sock, base_url(port), variables)
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the block as Ctrl-C does; while it is cleaned up, a second one doesn't interrupt."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore_signals() -> None:
+    """From here on only the end matters: nothing may be left running."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def _take(command: str, port: int) -> Iterator[socket.socket]:
+    try:
+        sock = bind(port)
+    except PortTaken as taken:
+        free = next_free(port)
+        raise Failure(
+            f"port {port} is taken by {taken.holder}",
+            f"stop that program, or choose another port: make {command} PORT={free}",
+        ) from taken
+    except (PortForbidden, OverflowError) as error:
+        raise Failure(f"port {port} can't be used: {error}", f"choose another: make {command} PORT=3000") from error
+    with sock:
+        yield sock
+
+
+@contextmanager
+def _database(folder: DataFolder) -> Iterator[tuple[str, str]]:
+    """PostgreSQL with all migrations applied: the URLs of the application's role and of the owner."""
+    from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresBroken  # noqa: PLC0415
+
+    # SQLAlchemy takes half a second to import, in which PostgreSQL can start.
+    warm = Thread(target=_import_migrator, daemon=True)
+    warm.start()
+    server = EmbeddedPostgres(folder.postgres)
+    try:
+        try:
+            with step("postgres"):
+                addresses = server.start()
+        except PostgresBroken as error:
+            raise Failure(str(error)) from error
+        with step("migrations"):
+            warm.join()
+            _migrate(addresses.owner_url)
+        yield addresses.app_url, addresses.owner_url
+    finally:
+        ignore_signals()
+        server.stop()
+
+
+def _import_migrator() -> None:
+    import tenantgate.database.migrator  # noqa: F401, PLC0415
+
+
+def _migrate(owner_url: str) -> None:
+    from tenantgate.database.migrator import upgrade  # noqa: PLC0415
+    from tenantgate.errors.base import TenantgateError  # noqa: PLC0415
+
+    try:
+        upgrade(owner_url)
+    except TenantgateError as error:
+        raise Failure(f"the migrations failed: {error} {error.detail or ''}".strip(), RESET_REMEDY) from error

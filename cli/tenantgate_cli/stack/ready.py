@@ -1,0 +1,61 @@
+"""The lines that tell a developer that everything runs, and what to do with it. At most 15 of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.text import Text
+
+from tenantgate.openid_provider.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
+from tenantgate_cli.console import say
+from tenantgate_cli.stack.data import DEFAULT_DATA_DIR
+from tenantgate_cli.stack.local_servers import Stack
+
+# How many APIs of a second stack get a line each.
+_MOST_APIS = 3
+
+
+def show_dev(stack: Stack, provider_problem: str, guarded: Sequence[tuple[str, str]] = (), note: str = "") -> None:
+    """`guarded` are the addresses and titles of a second stack's APIs."""
+    logs = ("logs", f"{stack.folder.shown()}/logs/<function>.log")
+    lines = [("guarded", f"{url}  ({title})") for url, title in guarded]
+    if len(lines) > _MOST_APIS:
+        rest = ", ".join(url for url, _ in guarded[_MOST_APIS - 1 :])
+        lines[_MOST_APIS - 1 :] = [("guarded", rest)]
+    _show(stack, "dev", provider_problem, [logs, *lines], note)
+
+
+def show_serve(stack: Stack, provider_problem: str) -> None:
+    _show(stack, "serve", provider_problem, [])
+
+
+def _show(stack: Stack, command: str, provider_problem: str, more: list[tuple[str, str]], note: str = "") -> None:
+    url, provider = stack.url, stack.variables.provider
+    data = stack.folder.shown()
+    # The other commands look for the stack in the default folder.
+    where = "" if data == str(DEFAULT_DATA_DIR) else f" --data-dir {data}"
+    lines = [("sign in", f"{url}/api/v1/auth/login"), ("API docs", f"{url}/docs")]
+    if provider.built_in:
+        lines += [
+            ("demo user", f"{DEMO_USERNAME} / {DEMO_PASSWORD}"),
+            ("demo tenant", DEMO_TENANT_ID),
+            ("provider", f"built in, {provider.issuer}"),
+            ("try", f'curl -H "Authorization: Bearer $(.venv/bin/tenantgate token{where})" {url}/api/v1/auth/me'),
+        ]
+    else:
+        lines += [
+            ("provider", f"{provider.issuer} (OIDC_ISSUER_URL of your environment)"),
+            ("callback", f"{url}/api/v1/auth/callback (allow this redirect URI at the provider)"),
+            ("try", f"curl {url}/api/v1/health/ready"),
+        ]
+    lines += [("data", f"{data} (make {command} keeps it; make dev RESET=1 starts anew)"), *more]
+    say(Text(f"Tenantgate ready at {url}", style="bold green"))
+    for name, value in lines:
+        say(Text(f"  {name:<12}", style="dim") + Text(value))
+    if provider.note:
+        say(Text(f"  note: {provider.note}; the built-in provider is used", style="yellow"))
+    if note:
+        say(Text(f"  note: {note}", style="yellow"))
+    if provider_problem:
+        say(Text(f"  warning: sign-in won't work: {provider_problem}", style="yellow"))
+    say(Text("  Ctrl-C stops everything", style="dim"))

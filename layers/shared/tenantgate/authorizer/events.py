@@ -1,0 +1,293 @@
+"""What API Gateway and AppSync send an authorizer, in one form. The shape is told from the event alone.
+
+    TOKEN of a REST API                 `type` TOKEN, `methodArn`, `authorizationToken`
+    REQUEST of a REST API               `type` REQUEST, `methodArn`, no `version`
+    REQUEST of an HTTP API, payload 1.0 `type` REQUEST, `methodArn`, `version` 1.0
+    REQUEST of an HTTP API, payload 2.0 `type` REQUEST, `routeArn`, `version` 2.0
+    REQUEST of a WebSocket API          `type` REQUEST, `methodArn`, `requestContext.eventType` CONNECT
+    AppSync (GraphQL)                   no `type`; `requestContext.queryString`, `authorizationToken`
+
+Whether an HTTP API of payload 2.0 wants a boolean or a policy (`EnableSimpleResponses`) isn't in its event: a stage
+that wants policies says so by its stage variable `tenantgate_answer`. Stage variables are its owner's; no client sends
+them.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
+https://docs.aws.amazon.com/appsync/latest/devguide/security-authz.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tenantgate.errors.access import AuthenticationRequired
+from tenantgate.tokens.records import Record
+
+if TYPE_CHECKING:
+    from typing import Final, Literal
+
+type Kind = Literal[
+    "rest-token", "rest-request", "http-1.0", "http-2.0", "http-2.0-policy", "websocket", "appsync", "unknown"
+]
+
+REST_TOKEN: Final = "rest-token"  # noqa: S105 - the name of a shape
+REST_REQUEST: Final = "rest-request"
+HTTP_1: Final = "http-1.0"
+HTTP_2: Final = "http-2.0"
+HTTP_2_POLICY: Final = "http-2.0-policy"
+WEBSOCKET: Final = "websocket"
+APPSYNC: Final = "appsync"
+UNKNOWN: Final = "unknown"
+
+ANSWER_VARIABLE = "tenantgate_answer"
+
+# What the two shapes without an HTTP route are asked as in the route rules.
+WEBSOCKET_ROUTE = ("$connect", "")
+APPSYNC_ROUTE = ("POST", "/graphql")
+
+_NOTHING: Mapping[str, object] = {}
+
+
+class MalformedEvent(Exception):
+    """An event of no known shape, or one that lacks what its shape promises; nobody passes. The text says what."""
+
+    def __init__(self, kind: Kind, problem: str) -> None:
+        super().__init__(problem)
+        self.kind = kind
+        self.problem = problem
+
+
+class AuthorizerCall(Record):
+    """Who asks to pass where.
+
+    `arn` is API Gateway's for the method, from which API and path are read, since policies are compared with it;
+    AppSync has none. `route` is the pattern of the API's route that took the request, None where the event names none.
+    `gateway_request_id` is the one that the client sees; a TOKEN event has none.
+    """
+
+    kind: Kind
+    api_id: str
+    method: str
+    path: str
+    arn: str | None
+    gateway_request_id: str | None
+    headers: Mapping[str, object]
+    event: Mapping[str, object]
+    route: str | None = None
+
+    def header(self, name: str) -> str | None:
+        """A header's value by its lower-case name.
+
+        Raises `AuthenticationRequired` when it was sent more than once: which of them counts would be a guess.
+        """
+        # The length first: most headers needn't be written in lower case.
+        length = len(name)
+        found = [value for key, value in self.headers.items() if len(key) == length and key.lower() == name]
+        if not found:
+            return None
+        several = self.event.get("multiValueHeaders")
+        if len(found) > 1 or (several is not None and _sent_more_than_once(_mapping(several), name)):
+            raise AuthenticationRequired("a header was sent more than once", header=name)
+        return found[0] if isinstance(found[0], str) else None
+
+    def authorization(self) -> str | None:
+        """What stands in `Authorization`, or where this shape carries it instead."""
+        if self.kind in (REST_TOKEN, APPSYNC):
+            token = _text(self.event.get("authorizationToken"))
+            # AppSync's clients send the token without a scheme; none of its own has a blank in it.
+            return f"Bearer {token}" if token and self.kind == APPSYNC and " " not in token else token or None
+        value = self.header("authorization")
+        if self.kind == WEBSOCKET:
+            of_protocol = _websocket_bearer(self._subprotocols())
+            if value is not None and of_protocol is not None:
+                # RFC 6750 §2: one method for a request.
+                raise AuthenticationRequired("a bearer token was sent in two ways", header="sec-websocket-protocol")
+            return value if value is not None else of_protocol
+        return value
+
+    def _subprotocols(self) -> str | None:
+        """What a WebSocket's client offers; several lines are one list (RFC 6455 §11.3.4)."""
+        name = "sec-websocket-protocol"
+        several = _mapping(self.event.get("multiValueHeaders"))
+        sent = [lines for key, lines in several.items() if key.lower() == name and isinstance(lines, list)]
+        lines = [*sent[0]] if len(sent) == 1 else [self.header(name)]
+        return ",".join(line for line in lines if isinstance(line, str)) or None
+
+
+def read_event(event: object) -> AuthorizerCall:
+    """Raises `MalformedEvent`."""
+    if not isinstance(event, dict):
+        raise MalformedEvent(UNKNOWN, "the event is no object")
+    version, of_type = event.get("version"), event.get("type")
+    if of_type == "REQUEST":
+        if version == "2.0":
+            return _http_2(event)
+        if version == "1.0":
+            return _with_method_arn(HTTP_1, event)
+        if version is None:
+            return _rest_or_websocket(event)
+    elif of_type == "TOKEN" and version is None:
+        return _with_method_arn(REST_TOKEN, event)
+    elif of_type is None and version is None and "authorizationToken" in event and "requestContext" in event:
+        return _appsync(event)
+    raise MalformedEvent(UNKNOWN, "the event is of no known shape")
+
+
+def _http_2(event: Mapping[str, object]) -> AuthorizerCall:
+    answer = _mapping(event.get("stageVariables")).get(ANSWER_VARIABLE, "simple")
+    kind: Kind = HTTP_2_POLICY if answer == "policy" else HTTP_2
+    if answer not in ("policy", "simple"):
+        raise MalformedEvent(kind, f"the stage variable {ANSWER_VARIABLE} is neither simple nor policy")
+    context = _request_context(kind, event)
+    return _call(kind, event, context, "routeArn", _mapping(context.get("http")).get("method"))
+
+
+def _rest_or_websocket(event: Mapping[str, object]) -> AuthorizerCall:
+    context = _request_context(REST_REQUEST, event)
+    if context.get("eventType") != "CONNECT":
+        return _with_method_arn(REST_REQUEST, event)
+    arn, api_id, rest = _arn_parts(WEBSOCKET, event, "methodArn")
+    if rest != ["$connect"]:
+        raise MalformedEvent(WEBSOCKET, "only $connect has an authorizer")
+    return AuthorizerCall(WEBSOCKET, api_id, *WEBSOCKET_ROUTE, arn, *_id_and_headers(event, context), event)
+
+
+def _with_method_arn(kind: Kind, event: Mapping[str, object]) -> AuthorizerCall:
+    if kind == REST_TOKEN:
+        return _call(kind, event, _NOTHING, "methodArn", None)
+    return _call(kind, event, _request_context(kind, event), "methodArn", event.get("httpMethod", ""))
+
+
+def _call(
+    kind: Kind, event: Mapping[str, object], context: Mapping[str, object], arn_member: str, method: object
+) -> AuthorizerCall:
+    arn, api_id, rest = _arn_parts(kind, event, arn_member)
+    if kind == REST_TOKEN:
+        method = rest[0]
+    if not isinstance(method, str) or not method.isalpha() or not method.isupper():
+        raise MalformedEvent(kind, "the method is missing")
+    # The ARN's path, not `rawPath`, which begins with the stage where that isn't $default.
+    path = "/" + (rest[1] if len(rest) > 1 else "")
+    route = None
+    if kind != REST_TOKEN:
+        if method != rest[0]:
+            raise MalformedEvent(kind, f"{arn_member} is for another method than the request's")
+        version_2 = kind in (HTTP_2, HTTP_2_POLICY)
+        path = _agreed_path(kind, path, event.get("rawPath" if version_2 else "path"), arn, context)
+        named = event.get("routeKey" if version_2 else "resource")
+        # `GET /orders/{id}` of an HTTP API; `$default` is no pattern.
+        route = named.rpartition(" ")[2] if isinstance(named, str) else None
+    return AuthorizerCall(kind, api_id, method, path, arn, *_id_and_headers(event, context), event, route)
+
+
+def _agreed_path(kind: Kind, path: str, own: object, arn: str, context: Mapping[str, object]) -> str:
+    """The path of the ARN, once the request's own path says the same. Raises `MalformedEvent`.
+
+    A stage's name before the path, or a custom domain's base path, is no contradiction; neither are escapes that one
+    of the two has decoded and a slash at the end, which counts where either has it.
+    """
+    if own is None or own == path:
+        return path
+    stage = arn.split("/", 2)[1]
+    if own == f"/{stage}{path}":
+        return path
+    if not isinstance(own, str):
+        raise MalformedEvent(kind, "the path is no text")
+    given, asked = own, path
+    if "%" in own or "%" in path:
+        from urllib.parse import unquote  # noqa: PLC0415  (rare, and an import that a cold start needn't pay)
+
+        given, asked = unquote(own), unquote(path)
+    given, asked = given.rstrip("/"), asked.rstrip("/")
+    prefix = given[: len(given) - len(asked)]
+    if prefix + asked != given or not _is_prefix(prefix, stage, context):
+        raise MalformedEvent(kind, "the ARN is for another path than the request's")
+    return path if own[-1:] != "/" or path[-1:] == "/" else f"{path}/"
+
+
+def _is_prefix(prefix: str, stage: str, context: Mapping[str, object]) -> bool:
+    """Whether this may stand before the ARN's path: the stage or, on a domain that isn't API Gateway's, a base path."""
+    if not prefix or prefix == f"/{stage}":
+        return True
+    domain = _text(context.get("domainName"))
+    return prefix[0] == "/" and domain is not None and ".execute-api." not in domain
+
+
+def _arn_parts(kind: Kind, event: Mapping[str, object], member: str) -> tuple[str, str, list[str]]:
+    """The ARN, its API's id, and what follows the stage: the method and, when there is one, the path."""
+    arn = _text(event.get(member))
+    # arn:aws:execute-api:region:account:api/stage/METHOD/path
+    parts = arn.split(":", 5) if arn is not None and len(arn) <= _LONGEST_ARN else []
+    resource = parts[5].split("/", 3) if len(parts) == 6 else []
+    if arn is None or len(resource) < 3 or not all(resource[:3]) or parts[0] != "arn" or parts[2] != "execute-api":
+        raise MalformedEvent(kind, f"{member} is no ARN of an API's method")
+    try:
+        # JSON's escapes can spell halves of characters, which no answer could be written with.
+        arn.encode()
+    except UnicodeEncodeError:
+        raise MalformedEvent(kind, f"{member} is no Unicode text") from None
+    # These become parts of a policy's resources, where a wildcard would be one. With a slash before the API's id,
+    # readers would differ on where the path begins.
+    if not _WILDCARDS.isdisjoint("".join((*parts[:5], *resource[:3]))) or any("/" in part for part in parts[:5]):
+        raise MalformedEvent(kind, f"{member} has a wildcard or a slash before its path")
+    return arn, resource[0], resource[2:]
+
+
+_WILDCARDS = frozenset("*?{}")
+# API Gateway's own limit is 1,600 bytes.
+_LONGEST_ARN = 8192
+
+
+def _appsync(event: Mapping[str, object]) -> AuthorizerCall:
+    context = _request_context(APPSYNC, event)
+    if "operation" in context:
+        # A subscription to `/news/*` takes every channel below, which no rule for one path decides on.
+        raise MalformedEvent(APPSYNC, "AppSync Events isn't supported, only AppSync's GraphQL APIs")
+    api_id = _text(context.get("apiId"))
+    if not api_id or not isinstance(context.get("queryString"), str):
+        raise MalformedEvent(APPSYNC, "requestContext lacks apiId or queryString")
+    request_id = _text(context.get("requestId"))
+    headers = _mapping(event.get("requestHeaders"))
+    return AuthorizerCall(APPSYNC, api_id, *APPSYNC_ROUTE, None, request_id, headers, event)
+
+
+def _request_context(kind: Kind, event: Mapping[str, object]) -> Mapping[str, object]:
+    context = event.get("requestContext")
+    if not isinstance(context, dict) or not isinstance(context.get("requestId"), str):
+        raise MalformedEvent(kind, "requestContext is missing, or has no requestId")
+    return context
+
+
+def _id_and_headers(
+    event: Mapping[str, object], context: Mapping[str, object]
+) -> tuple[str | None, Mapping[str, object]]:
+    return _text(context.get("requestId")), _mapping(event.get("headers"))
+
+
+def _websocket_bearer(protocols: str | None) -> str | None:
+    """The token behind `bearer` in `Sec-WebSocket-Protocol`: a browser can set no other header on a WebSocket.
+
+    The pair may stand anywhere among the application's own subprotocols: `graphql-ws, bearer, <token>`. Never the query
+    string: it ends up in access logs and histories (RFC 9700 §4.3.2). Raises `AuthenticationRequired` when `bearer` is
+    there more than once.
+    """
+    offered = [protocol.strip(" \t") for protocol in (protocols or "").split(",")]
+    places = [place for place, protocol in enumerate(offered) if protocol.lower() == "bearer"]
+    if len(places) > 1:
+        raise AuthenticationRequired("a bearer token was sent more than once", header="sec-websocket-protocol")
+    return f"Bearer {offered[places[0] + 1]}" if places and places[0] + 1 < len(offered) else None
+
+
+def _sent_more_than_once(several: Mapping[str, object], name: str) -> bool:
+    sent = [values for key, values in several.items() if key.lower() == name]
+    return len(sent) > 1 or any(isinstance(values, list) and len(values) > 1 for values in sent)
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else _NOTHING
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,91 @@
+"""Denied requests: the caller is unknown, lacks a permission, or comes from another site."""
+
+from __future__ import annotations
+
+from tenantgate.errors.base import Detail, TenantgateError, register
+
+AUTH_006 = register(
+    "AUTH_006",
+    400,
+    "The redirect target is not allowed",
+    cause="The origin (scheme, host and port) of `redirect_uri` or `return_to` is not one of `ALLOWED_ORIGINS`.",
+    remedy="Use an allowed origin, or add this one to `ALLOWED_ORIGINS`.",
+)
+AUTH_007 = register(
+    "AUTH_007",
+    401,
+    "Authentication is required",
+    cause="The request carries no credential, or one in a form that is not understood.",
+    remedy="Send `Authorization: Bearer <access token>`.",
+)
+
+
+AUTH_010 = register(
+    "AUTH_010",
+    403,
+    "The credential doesn't allow this",
+    cause="No route rule covers the request, the path can be read in more than one way, or a rule asks for a scope, a "
+    "role or an issuer that the caller lacks.",
+    remedy="Ask for a token with the scope that the challenge names (RFC 6750 §3.1), or have the role given; API "
+    "owners compare the file in `ROUTE_RULES_FILE`: `tenantgate rules check`.",
+)
+
+
+AUTH_011 = register(
+    "AUTH_011",
+    401,
+    "A stronger or more recent sign-in is required",
+    cause="The route's rule asks for an `acr` or a maximum authentication age that the token doesn't meet (RFC 9470).",
+    remedy="Sign in again with the challenge's `acr_values` and `max_age`. Behind an HTTP API's authorizer, which "
+    "controls no header, this is a plain 403.",
+)
+
+
+AUTH_021 = register(
+    "AUTH_021",
+    403,
+    "The request came from another site",
+    cause="A request that carries the session cookie came from an origin that is not one of ours.",
+    remedy="Call from the API's own origin or one of `ALLOWED_ORIGINS`, or send a bearer token instead of the cookie.",
+)
+
+
+class AuthenticationRequired(TenantgateError):
+    error = AUTH_007
+
+
+class InsufficientScope(TenantgateError):
+    """The caller is known, but the route's rule asks for more, or there is no rule. `scope`: what would do."""
+
+    error = AUTH_010
+
+    def __init__(self, reason: str = "", *, scope: str = "", detail: Detail = None, **private: object) -> None:
+        super().__init__(reason, detail=detail, **private)
+        self.scope = scope
+
+
+class StepUpRequired(TenantgateError):
+    """The sign-in behind the token is too weak or too old (RFC 9470 §3)."""
+
+    error = AUTH_011
+
+    def __init__(
+        self,
+        reason: str = "",
+        *,
+        acr_values: str = "",
+        max_age: int | None = None,
+        detail: Detail = None,
+        **private: object,
+    ) -> None:
+        super().__init__(reason, detail=detail, **private)
+        self.acr_values = acr_values
+        self.max_age = max_age
+
+
+class CrossSiteRequest(TenantgateError):
+    error = AUTH_021
+
+
+class RedirectNotAllowed(TenantgateError):
+    error = AUTH_006

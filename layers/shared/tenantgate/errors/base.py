@@ -1,0 +1,101 @@
+"""The registry of error codes, the root of the exceptions, and the one JSON shape of every error.
+
+The log and the response are apart: `detail` reaches the caller, `private` only the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+type Detail = str | Mapping[str, object] | list[Mapping[str, object]] | None
+
+
+class Word(str):
+    """A word of our own, of a closed vocabulary: an error code, a kind, the name of a check.
+
+    A log repeats it even where a caller sent the same one.
+    """
+
+    __slots__ = ()
+
+
+class ErrorCode:
+    """One row of the registry. `message` is told to callers; `cause` and `remedy` are for the documentation."""
+
+    __slots__ = ("cause", "code", "message", "remedy", "status")
+
+    def __init__(self, code: str, status: int, message: str, cause: str, remedy: str) -> None:
+        self.code = Word(code)
+        self.status = status
+        self.message = message
+        self.cause = cause
+        self.remedy = remedy
+
+
+REGISTRY: dict[str, ErrorCode] = {}
+
+
+def register(code: str, status: int, message: str, *, cause: str, remedy: str) -> ErrorCode:
+    """Put a new row into the registry."""
+    if code in REGISTRY:
+        raise ValueError(f"error code {code} is registered twice")
+    REGISTRY[code] = ErrorCode(code, status, message, cause, remedy)
+    return REGISTRY[code]
+
+
+SYS_003 = register(
+    "SYS_003",
+    500,
+    "Something went wrong on our side",
+    cause="An error that nobody foresaw.",
+    remedy="Try again; if it stays, report `error.request_id`.",
+)
+
+VAL_001 = register(
+    "VAL_001",
+    422,
+    "The request is not valid",
+    cause="A parameter or a member of the body is missing, unknown, too long or of the wrong type.",
+    remedy="`error.detail` lists each field and what is wrong with it.",
+)
+
+
+class TenantgateError(Exception):
+    """A failure with a code of the registry.
+
+    `detail` is told to the caller. `private` (expected and actual values and the like) goes to the log alone, through
+    redaction, and is shown to callers in development only.
+    """
+
+    error: ClassVar[ErrorCode] = SYS_003
+    status: ClassVar[int | None] = None
+    # Seconds after which the same request may succeed; sent as `Retry-After` (RFC 9110 §10.2.3).
+    retry_after: int | None = None
+
+    def __init__(self, reason: str = "", *, detail: Detail = None, **private: object) -> None:
+        super().__init__(reason or self.error.message)
+        self.reason = reason
+        self.detail = detail
+        self.private = private
+
+    @property
+    def http_status(self) -> int:
+        return self.status or self.error.status
+
+
+class InternalError(TenantgateError):
+    error = SYS_003
+
+
+class ValidationFailed(TenantgateError):
+    error = VAL_001
+
+
+def error_body(error: TenantgateError, *, request_id: str) -> dict[str, object]:
+    """Render the one shape: `{"error": {"code", "message", "detail", "request_id"}}`."""
+    told = {"code": error.error.code, "message": error.error.message, "detail": error.detail, "request_id": request_id}
+    return {"error": told}

@@ -1,0 +1,52 @@
+"""The bearer token (RFC 6750 §2.1): from the Authorization header to a principal."""
+
+from __future__ import annotations
+
+from tenantgate.errors.access import AuthenticationRequired
+from tenantgate.identity.principal import Principal
+from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
+from tenantgate.tokens.policy import TokenPolicy
+from tenantgate.tokens.roles import RoleReader
+from tenantgate.tokens.verifier import TokenVerifier
+from tenantgate.tokens.wiring import tenant_extractor
+
+# RFC 6750 §2.1's b64token. No comma: several Authorization headers arrive joined by one, and which of them counts would
+# be a guess.
+_TOKEN_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+
+
+def bearer_token(authorization: str | None) -> str:
+    """The token in `Authorization: Bearer <token>`; the scheme in any case (RFC 9110 §11.1).
+
+    Raises `AuthenticationRequired` when the header is missing, of another scheme or form, or longer than any token.
+    """
+    if authorization is None:
+        raise AuthenticationRequired("Authorization is missing")
+    scheme, _, token = authorization.partition(" ")
+    if scheme.lower() != "bearer":
+        raise AuthenticationRequired("Authorization is not of the Bearer scheme")
+    token = token.strip(" ")
+    if len(token) > MAX_TOKEN_LENGTH:
+        raise AuthenticationRequired("the bearer token is too long", expected=MAX_TOKEN_LENGTH, actual=len(token))
+    if not token or not token.isascii() or token.encode().translate(None, _TOKEN_CHARACTERS):
+        raise AuthenticationRequired("Authorization holds no bearer token")
+    return token
+
+
+class BearerCredential:
+    """Turns a bearer token into the principal that it proves."""
+
+    def __init__(self, verifier: TokenVerifier, policy: TokenPolicy) -> None:
+        """`policy` is the one that `verifier` was made of."""
+        self._verifier = verifier
+        self._tenants = tenant_extractor(policy)
+        self._roles = RoleReader(policy.role_claim_names, policy.issuers)
+
+    def principal(self, token: str, *, fetch: bool = True) -> Principal:
+        """Raises what `TokenVerifier.verify` and `TenantExtractor.tenant_of` raise."""
+        verified = self._verifier.verify(token, fetch=fetch)
+        issuer, claims = verified.issuer, verified.claims
+        tenant_id = self._tenants.tenant_of(claims)
+        roles, claims = self._roles.read(claims, issuer=issuer, tenant_id=tenant_id)
+        _, subject, _, expires_at, scopes, _, _ = verified
+        return tuple.__new__(Principal, (subject, tenant_id, issuer, scopes, expires_at, "bearer", claims, roles))

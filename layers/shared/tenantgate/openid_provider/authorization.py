@@ -1,0 +1,151 @@
+"""The authorization endpoint and the sign-in form behind it (OpenID Connect Core §3.1.2)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from authlib.oauth2 import OAuth2Error
+from authlib.oidc.core.errors import LoginRequiredError
+
+from tenantgate.openid_provider.browser_sessions import BrowserSessions
+from tenantgate.openid_provider.forms import FormTokens
+from tenantgate.openid_provider.grants import ProtocolRequest, SignedInUser
+from tenantgate.openid_provider.hints import IdTokenHints
+from tenantgate.openid_provider.models import Client, Parameters, ProtocolResponse
+from tenantgate.openid_provider.requests import (
+    MAX_PARAMETER_CHARACTERS,
+    Submitted,
+    check_client_and_redirect,
+    check_request,
+    max_age,
+    understood,
+)
+from tenantgate.openid_provider.server import ProtocolServer
+from tenantgate.openid_provider.stores import CodeStore
+from tenantgate.openid_provider.users import UserDirectory
+
+_log = logging.getLogger(__name__)
+
+_FORM = "sign-in"
+
+
+@dataclass(frozen=True, slots=True)
+class SignInNeeded:
+    """Show the sign-in page. `form_token` comes back with the form; `redirect_uri` is where it will lead."""
+
+    form_token: str
+    client_name: str
+    redirect_uri: str
+    username: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The password was right: send the browser on, with this cookie for `max_age` seconds."""
+
+    response: ProtocolResponse
+    cookie: str
+
+
+class AuthorizationService:
+    """One request's; `server` and `client` are of now, the stores outlive it."""
+
+    def __init__(
+        self,
+        *,
+        server: ProtocolServer,
+        client: Client,
+        audiences: Collection[str],
+        users: UserDirectory,
+        codes: CodeStore,
+        browser_sessions: BrowserSessions,
+        forms: FormTokens,
+        hints: IdTokenHints,
+        clock: Callable[[], float],
+    ) -> None:
+        self._server = server
+        self._client = client
+        self._audiences = audiences
+        self._users = users
+        self._codes = codes
+        self._browser_sessions = browser_sessions
+        self._forms = forms
+        self._hints = hints
+        self._clock = clock
+
+    async def authorize(self, submitted: Submitted, *, cookie: str | None) -> ProtocolResponse | SignInNeeded:
+        """Answer an authorization request: a code or an error for the client, or the sign-in page.
+
+        Raises `AuthorizationRequestRefused` or `RedirectNotAllowed` while the redirect URI isn't to be trusted.
+        """
+        redirect_uri = check_client_and_redirect(submitted, self._client)
+        try:
+            check_request(submitted, self._audiences)
+            return await self._authorize(understood(submitted.values), cookie=cookie)
+        except OAuth2Error as error:
+            state = submitted.values.get("state", "")
+            error.redirect_uri = redirect_uri
+            error.state = state if len(state) <= MAX_PARAMETER_CHARACTERS else None
+            return self._server.error_response(error)
+
+    async def sign_in(
+        self, *, form_token: str, username: str, password: str, cookie: str | None
+    ) -> SignedIn | SignInNeeded:
+        """Check the password. Raises `SignInFormRefused` for a form that isn't as it was shown."""
+        values = self._forms.open(_FORM, form_token)
+        user = self._users.authenticate(username, password)
+        if user is None:
+            _log.warning("a sign-in at the provider failed")
+            return self._page(values, username=username, failed=True)
+        started = await self._browser_sessions.start(user, replacing=cookie)
+        # The prompt has been obeyed by now; asking for it again would never end.
+        request = self._request({name: value for name, value in values.items() if name != "prompt"})
+        response = await self._grant(request, SignedInUser(user, started.session))
+        return SignedIn(response, started.cookie)
+
+    async def _authorize(self, values: Parameters, *, cookie: str | None) -> ProtocolResponse | SignInNeeded:
+        signed_in = await self._signed_in(values, cookie)
+        request = self._request(values)
+        self._server.get_consent_grant(request, end_user=signed_in)
+        prompt = values.get("prompt", "")
+        if signed_in is not None and prompt in ("", "none"):
+            return await self._grant(request, signed_in)
+        if prompt == "none":
+            raise LoginRequiredError
+        return self._page(values, username=values.get("login_hint", ""))
+
+    async def _signed_in(self, values: Parameters, cookie: str | None) -> SignedInUser | None:
+        """Who this browser is signed in as, if that is recent enough for `max_age` and whom `id_token_hint` means."""
+        session = await self._browser_sessions.find_live(cookie)
+        user = self._users.find(session.user_id) if session is not None else None
+        if session is None or user is None:
+            return None
+        longest = max_age(values)
+        # max_age=0 means "sign in now", even within the same second (OpenID Connect Core §3.1.2.1).
+        if longest is not None and (longest == 0 or self._clock() - session.auth_time > longest):
+            return None
+        if (hint := values.get("id_token_hint")) and self._hints.subject_of(hint) != user.id:
+            return None
+        return SignedInUser(user, session)
+
+    async def _grant(self, request: ProtocolRequest, signed_in: SignedInUser) -> ProtocolResponse:
+        grant = self._server.get_consent_grant(request, end_user=signed_in)
+        response: ProtocolResponse = self._server.create_authorization_response(request, signed_in, grant)
+        if request.issued is not None:
+            await self._codes.save(request.issued)
+        return response
+
+    def _request(self, values: Parameters) -> ProtocolRequest:
+        return ProtocolRequest("GET", self._server.endpoint("authorize"), values, {}, now=int(self._clock()))
+
+    def _page(self, values: Parameters, *, username: str, failed: bool = False) -> SignInNeeded:
+        return SignInNeeded(
+            form_token=self._forms.seal(_FORM, values),
+            client_name=self._client.client_id,
+            redirect_uri=values["redirect_uri"],
+            username=username,
+            failed=failed,
+        )

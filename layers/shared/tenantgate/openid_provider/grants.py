@@ -1,0 +1,167 @@
+"""The authorization code grant with PKCE and OpenID Connect (RFC 6749 §4.1, RFC 7636, Core §3.1), on authlib's grants.
+
+authlib is synchronous and asks for storage in the middle of its checks. So what it may need is read before
+(`ProtocolRequest.redeemed`), and what it wants stored is taken from the request afterwards (`ProtocolRequest.issued`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, OAuth2Request
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oidc.core.grants import OpenIDCode
+
+from tenantgate.openid_provider.keys import KeyRing
+from tenantgate.openid_provider.models import (
+    CODE_LIFETIME_SECONDS,
+    TOKEN_LIFETIME_SECONDS,
+    AuthorizationCode,
+    BrowserSession,
+    Client,
+    Parameters,
+    SigningAlgorithm,
+    User,
+    digest,
+)
+
+# RFC 7636 §4.1 and §4.2, whole strings: an S256 challenge is 32 bytes in base64url, so always 43 characters.
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInUser:
+    """The user whom an authorization request is granted for, and the browser session behind it."""
+
+    user: User
+    session: BrowserSession
+
+
+@dataclass(frozen=True, slots=True)
+class RedeemedCode:
+    """A code that was good and is now used up, and the user to issue tokens for. `now`: whole epoch seconds."""
+
+    code: AuthorizationCode
+    user: User
+    now: int
+
+
+class ProtocolRequest(OAuth2Request):  # type: ignore[misc]  # authlib is untyped
+    """A request as authlib reads it. `now`: whole epoch seconds."""
+
+    def __init__(self, method: str, uri: str, parameters: Parameters, headers: Mapping[str, str], *, now: int) -> None:
+        super().__init__(method, uri, headers=dict(headers))
+        self.payload = BasicOAuth2Payload(dict(parameters))
+        self.now = now
+        self.redeemed: RedeemedCode | None = None
+        self.issued: AuthorizationCode | None = None
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        form: Mapping[str, str] = self.payload.data
+        return form
+
+
+class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
+    """Codes that hold for one client, redirect URI, challenge, nonce and browser session; once, for a minute."""
+
+    request: ProtocolRequest
+
+    def generate_authorization_code(self) -> str:
+        # The tenant comes first, so that the row can be looked up under row-level security.
+        return f"{self.request.user.user.tenant_id}.{secrets.token_urlsafe(32)}"
+
+    def save_authorization_code(self, code: str, request: ProtocolRequest) -> None:
+        subject: SignedInUser = request.user
+        request.issued = AuthorizationCode(
+            key=digest(code),
+            client_id=request.client.client_id,
+            redirect_uri=request.payload.redirect_uri,
+            scope=request.scope,
+            tenant_id=subject.user.tenant_id,
+            user_id=subject.user.id,
+            sid=subject.session.sid,
+            auth_time=subject.session.auth_time,
+            code_challenge=request.form["code_challenge"],
+            nonce=request.form.get("nonce") or None,
+            expires_at=request.now + CODE_LIFETIME_SECONDS,
+        )
+
+    def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
+        # Redeemed from the database already, atomically and for the authenticated client alone.
+        redeemed = self.request.redeemed
+        return None if redeemed is None else redeemed.code
+
+    def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
+        """Nothing left to do: redeeming it used it up."""
+
+    def authenticate_user(self, authorization_code: AuthorizationCode) -> RedeemedCode | None:
+        return self.request.redeemed
+
+
+class RequiredS256(CodeChallenge):  # type: ignore[misc]
+    """PKCE from every client, with S256 alone (RFC 9700 §2.1.1)."""
+
+    def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
+        form = grant.request.form
+        if not form.get("code_challenge"):
+            raise InvalidRequestError("code_challenge is required.")
+        # An absent method means plain (RFC 7636 §4.3), which protects against nobody who can read the request.
+        if form.get("code_challenge_method") != "S256":
+            raise InvalidRequestError("code_challenge_method must be S256.")
+        if not _CHALLENGE.match(form["code_challenge"]):
+            raise InvalidRequestError("code_challenge is not an S256 challenge.")
+
+    def validate_code_verifier(self, grant: CodeGrant, result: object) -> None:
+        verifier = grant.request.form.get("code_verifier", "")
+        if not _VERIFIER.match(verifier):
+            raise InvalidRequestError("code_verifier is missing or malformed.")
+        made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
+        if not hmac.compare_digest(made, grant.request.authorization_code.code_challenge.encode()):
+            raise InvalidGrantError("code_verifier does not match.")
+
+
+class IdTokens(OpenIDCode):  # type: ignore[misc]
+    """Adds an ID token when `openid` is among the scopes. Profile claims are at the userinfo endpoint (§5.4)."""
+
+    def __init__(self, issuer: str, ring: KeyRing) -> None:
+        super().__init__(require_nonce=False)
+        self._issuer = issuer
+        self._ring = ring
+
+    def exists_nonce(self, nonce: str, request: ProtocolRequest) -> bool:
+        # A nonce is the client's to check once (§15.5.2); a repeated one tells the provider nothing.
+        return False
+
+    def resolve_client_private_key(self, client: Client) -> object:
+        return self._ring.key_for(client.id_token_signed_response_alg)
+
+    def get_client_algorithm(self, client: Client) -> SigningAlgorithm:
+        return client.id_token_signed_response_alg
+
+    def get_encode_header(self, client: Client) -> dict[str, str]:
+        return self._ring.header_for(client.id_token_signed_response_alg, "JWT")
+
+    def get_compatible_claims(self, request: ProtocolRequest) -> dict[str, object]:
+        code: AuthorizationCode = request.authorization_code
+        return {
+            "iss": self._issuer,
+            "sub": code.user_id,
+            "aud": request.client.client_id,
+            "iat": request.now,
+            "exp": request.now + TOKEN_LIFETIME_SECONDS,
+            "sid": code.sid,
+            "tenant_id": code.tenant_id,
+        }
+
+    def generate_user_info(self, user: RedeemedCode, scope: str) -> dict[str, object]:
+        return {}

@@ -1,0 +1,122 @@
+"""The provider's signing keys: made once, kept sealed in the database, published as a JWK Set (RFC 7517)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, Key, KeySet, RSAKey, import_key
+
+from tenantgate.crypto.sealing import SealBroken, Sealer
+from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SigningAlgorithm, StoredKey
+from tenantgate.openid_provider.stores import KeyStore
+
+_log = logging.getLogger(__name__)
+
+_PURPOSE = "provider-signing-key"
+_RSA_BITS = 2048
+_REREAD_AFTER_SECONDS = 300
+_MAX_TOKEN_CHARACTERS = 16 * 1024
+
+
+class TokenRefused(Exception):
+    """A token that this provider did not sign, or signed for another use, or that is out of date."""
+
+
+class KeyRing:
+    """Private keys in memory: signs what the provider issues and verifies what comes back."""
+
+    def __init__(self, keys: Mapping[SigningAlgorithm, Key]) -> None:
+        self._keys = keys
+        self._key_set = KeySet(list(keys.values()))
+
+    def public_jwks(self) -> dict[str, object]:
+        return dict(self._key_set.as_dict(private=False))
+
+    def key_for(self, algorithm: SigningAlgorithm) -> Key:
+        return self._keys[algorithm]
+
+    def header_for(self, algorithm: SigningAlgorithm, typ: str) -> dict[str, str]:
+        return {"alg": algorithm, "typ": typ, "kid": str(self._keys[algorithm].kid)}
+
+    def sign(self, claims: Mapping[str, object], *, algorithm: SigningAlgorithm, typ: str) -> str:
+        return jwt.encode(self.header_for(algorithm, typ), dict(claims), self._keys[algorithm], [algorithm])
+
+    def verify(self, token: str, *, typ: str) -> dict[str, object]:
+        """The claims of a token with our signature and exactly this `typ` (RFC 8725 §3.11); else `TokenRefused`.
+
+        The caller checks the claims.
+        """
+        if len(token) > _MAX_TOKEN_CHARACTERS:
+            raise TokenRefused("too long")
+        try:
+            decoded = jwt.decode(token, self._key_set, algorithms=list(SIGNING_ALGORITHMS))
+        except (JoseError, ValueError) as error:
+            raise TokenRefused(type(error).__name__) from error
+        if decoded.header.get("typ") != typ:
+            raise TokenRefused("wrong typ")
+        return decoded.claims
+
+
+class SigningKeys:
+    """Gives out the key ring, making what is missing first. One per process; safe between processes."""
+
+    def __init__(self, store: KeyStore, *, sealer: Callable[[], Awaitable[Sealer]], clock: Callable[[], float]) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._clock = clock
+        self._ring: KeyRing | None = None
+        self._read_at = 0.0
+        self._reading = asyncio.Lock()
+
+    async def ring(self) -> KeyRing:
+        """The current keys, read anew every few minutes."""
+        async with self._reading:
+            if self._ring is None or self._clock() - self._read_at > _REREAD_AFTER_SECONDS:
+                self._ring = KeyRing(await self._load_or_make())
+                self._read_at = self._clock()
+            return self._ring
+
+    async def _load_or_make(self) -> dict[SigningAlgorithm, Key]:
+        sealer = await self._sealer()
+        keys = await self._usable(sealer)
+        missing = [algorithm for algorithm in SIGNING_ALGORITHMS if algorithm not in keys]
+        if not missing:
+            return keys
+        for algorithm in missing:
+            await self._store.add(await asyncio.to_thread(self._new, algorithm, sealer))
+        # Read back: of several processes that start at once, one wins for each algorithm, and all must use its key.
+        keys = await self._usable(sealer)
+        if missing := [algorithm for algorithm in SIGNING_ALGORITHMS if algorithm not in keys]:
+            raise RuntimeError(f"no signing key for {', '.join(missing)}")
+        return keys
+
+    async def _usable(self, sealer: Sealer) -> dict[SigningAlgorithm, Key]:
+        keys: dict[SigningAlgorithm, Key] = {}
+        for stored in await self._store.load():
+            try:
+                opened = sealer.open(stored.sealed_jwk, purpose=_PURPOSE, context=stored.kid.encode())
+            except SealBroken:
+                # COOKIE_SEALING_KEYS no longer has the key that this was sealed with: nobody can sign with it again.
+                _log.warning("a signing key can't be unsealed and is replaced", extra={"context": {"kid": stored.kid}})
+                await self._store.remove(stored.kid)
+                continue
+            keys.setdefault(stored.algorithm, import_key(json.loads(opened)))
+        return keys
+
+    def _new(self, algorithm: SigningAlgorithm, sealer: Sealer) -> StoredKey:
+        kid = secrets.token_urlsafe(12)
+        jwk = json.dumps(_generate(algorithm, kid).as_dict(private=True)).encode()
+        sealed = sealer.seal(jwk, purpose=_PURPOSE, context=kid.encode())
+        return StoredKey(kid, algorithm, sealed)
+
+
+def _generate(algorithm: SigningAlgorithm, kid: str) -> Key:
+    if algorithm == "RS256":
+        return RSAKey.generate_key(_RSA_BITS, {"alg": algorithm, "use": "sig", "kid": kid})
+    return ECKey.generate_key("P-256", {"alg": algorithm, "use": "sig", "kid": kid})

@@ -1,0 +1,38 @@
+"""The provider's discovery document (OpenID Connect Discovery §3, RFC 8414, RFC 9207 §3)."""
+
+from __future__ import annotations
+
+from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SUPPORTED_SCOPES
+
+_CLAIMS = (
+    "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "amr", "tenant_id",
+    "name", "given_name", "family_name", "preferred_username", "locale", "zoneinfo",
+    "email", "email_verified", "address", "phone_number", "phone_number_verified",
+)  # fmt: skip
+
+
+def provider_metadata(issuer: str) -> dict[str, object]:
+    """What a relying party reads to set itself up."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/authorize",
+        "token_endpoint": f"{issuer}/token",
+        "userinfo_endpoint": f"{issuer}/userinfo",
+        "jwks_uri": f"{issuer}/jwks",
+        "end_session_endpoint": f"{issuer}/end_session",
+        "scopes_supported": list(SUPPORTED_SCOPES),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "prompt_values_supported": ["none", "login", "consent", "select_account"],
+        "claim_types_supported": ["normal"],
+        "claims_supported": list(_CLAIMS),
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+    }

@@ -1,0 +1,160 @@
+"""The provider's rows in PostgreSQL. Codes and browser sessions belong to a tenant, signing keys to nobody."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from tenantgate.database.unit import Database, Row
+from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, AuthorizationCode, BrowserSession, StoredKey
+
+# Used and expired codes stay for a while, so that their reuse can be looked into.
+_CODES_KEPT = timedelta(hours=1)
+
+_LOAD_KEYS = "SELECT kid, algorithm, sealed_jwk FROM provider_signing_keys ORDER BY algorithm"
+# Whoever comes second waits for the first to commit, and then adds nothing.
+_ADD_KEY = """
+INSERT INTO provider_signing_keys (kid, algorithm, sealed_jwk) VALUES ($1, $2, $3) ON CONFLICT (algorithm) DO NOTHING
+"""
+_REMOVE_KEY = "DELETE FROM provider_signing_keys WHERE kid = $1"
+
+_FORGET_CODES = "DELETE FROM provider_authorization_codes WHERE tenant_id = $1 AND expires_at < $2"
+_SAVE_CODE = """
+INSERT INTO provider_authorization_codes (
+    tenant_id, code_hash, client_id, redirect_uri, scope, user_id, sid, auth_time, code_challenge, nonce, expires_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+# One statement: of concurrent redemptions PostgreSQL lets one change the row, and the others, once it has committed,
+# find that `redeemed_at` is set.
+_REDEEM_CODE = """
+UPDATE provider_authorization_codes SET redeemed_at = $4
+WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3 AND redeemed_at IS NULL AND expires_at > $4
+RETURNING
+    tenant_id, code_hash, client_id, redirect_uri, scope, user_id, sid, auth_time, code_challenge, nonce, expires_at
+"""
+
+_FORGET_BROWSER_SESSIONS = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND expires_at < $2"
+_SAVE_BROWSER_SESSION = """
+INSERT INTO provider_browser_sessions (tenant_id, cookie_hash, sid, user_id, auth_time, expires_at)
+VALUES ($1, $2, $3, $4, $5, $6)
+"""
+_FIND_BROWSER_SESSION = """
+SELECT tenant_id, cookie_hash, sid, user_id, auth_time, expires_at FROM provider_browser_sessions
+WHERE tenant_id = $1 AND cookie_hash = $2
+"""
+_REMOVE_BROWSER_SESSION = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND cookie_hash = $2"
+
+
+class KeyRepository:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def load(self) -> list[StoredKey]:
+        async with self._database.untenanted() as unit:
+            rows = await unit.fetch_all(_LOAD_KEYS)
+        return [
+            StoredKey(row["kid"], algorithm, row["sealed_jwk"])
+            for row in rows
+            for algorithm in SIGNING_ALGORITHMS
+            if algorithm == row["algorithm"]
+        ]
+
+    async def add(self, key: StoredKey) -> None:
+        async with self._database.untenanted() as unit:
+            await unit.execute(_ADD_KEY, key.kid, key.algorithm, key.sealed_jwk)
+
+    async def remove(self, kid: str) -> None:
+        async with self._database.untenanted() as unit:
+            await unit.execute(_REMOVE_KEY, kid)
+
+
+class CodeRepository:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, code: AuthorizationCode) -> None:
+        expires_at = _at(code.expires_at)
+        async with self._database.tenant(code.tenant_id) as unit:
+            await unit.execute(_FORGET_CODES, code.tenant_id, expires_at - _CODES_KEPT)
+            await unit.execute(
+                _SAVE_CODE,
+                code.tenant_id,
+                bytes.fromhex(code.key),
+                code.client_id,
+                code.redirect_uri,
+                code.scope,
+                UUID(code.user_id),
+                UUID(code.sid),
+                _at(code.auth_time),
+                code.code_challenge,
+                code.nonce,
+                expires_at,
+            )
+
+    async def redeem(self, key: str, *, tenant_id: str, client_id: str, now: int) -> AuthorizationCode | None:
+        async with self._database.tenant(tenant_id) as unit:
+            row = await unit.fetch_one(_REDEEM_CODE, tenant_id, bytes.fromhex(key), client_id, _at(now))
+        return None if row is None else _code(row)
+
+
+class BrowserSessionRepository:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, session: BrowserSession) -> None:
+        auth_time = _at(session.auth_time)
+        async with self._database.tenant(session.tenant_id) as unit:
+            await unit.execute(_FORGET_BROWSER_SESSIONS, session.tenant_id, auth_time)
+            await unit.execute(
+                _SAVE_BROWSER_SESSION,
+                session.tenant_id,
+                bytes.fromhex(session.key),
+                UUID(session.sid),
+                UUID(session.user_id),
+                auth_time,
+                _at(session.expires_at),
+            )
+
+    async def find(self, key: str, *, tenant_id: str) -> BrowserSession | None:
+        async with self._database.tenant(tenant_id) as unit:
+            row = await unit.fetch_one(_FIND_BROWSER_SESSION, tenant_id, bytes.fromhex(key))
+        return None if row is None else _browser_session(row)
+
+    async def remove(self, key: str, *, tenant_id: str) -> None:
+        async with self._database.tenant(tenant_id) as unit:
+            await unit.execute(_REMOVE_BROWSER_SESSION, tenant_id, bytes.fromhex(key))
+
+
+def _code(row: Row) -> AuthorizationCode:
+    return AuthorizationCode(
+        key=row["code_hash"].hex(),
+        client_id=row["client_id"],
+        redirect_uri=row["redirect_uri"],
+        scope=row["scope"],
+        tenant_id=row["tenant_id"],
+        user_id=str(row["user_id"]),
+        sid=str(row["sid"]),
+        auth_time=_seconds(row["auth_time"]),
+        code_challenge=row["code_challenge"],
+        nonce=row["nonce"],
+        expires_at=_seconds(row["expires_at"]),
+    )
+
+
+def _browser_session(row: Row) -> BrowserSession:
+    return BrowserSession(
+        key=row["cookie_hash"].hex(),
+        sid=str(row["sid"]),
+        tenant_id=row["tenant_id"],
+        user_id=str(row["user_id"]),
+        auth_time=_seconds(row["auth_time"]),
+        expires_at=_seconds(row["expires_at"]),
+    )
+
+
+def _at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _seconds(moment: datetime) -> int:
+    return int(moment.timestamp())

@@ -1,0 +1,33 @@
+"""Who can sign in at the built-in provider: in its first form the demo user alone."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Protocol
+
+from tenantgate.openid_provider.demo import DEMO_CLAIMS, DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
+from tenantgate.openid_provider.models import User, digest
+
+
+class UserDirectory(Protocol):
+    def authenticate(self, username: str, password: str) -> User | None: ...
+
+    def find(self, user_id: str) -> User | None: ...
+
+
+class DemoUsers:
+    """The demo user with its published password, which must never open anything outside development."""
+
+    def __init__(self, *, is_development: bool) -> None:
+        if not is_development:
+            raise RuntimeError("the demo user exists in development only")
+        self._user = User(DEMO_USER_ID, DEMO_TENANT_ID, DEMO_CLAIMS)
+
+    def authenticate(self, username: str, password: str) -> User | None:
+        # Both comparisons always run, over digests: the time tells neither which was wrong nor how much was right.
+        known = hmac.compare_digest(digest(username.strip().lower()), digest(DEMO_USERNAME))
+        matches = hmac.compare_digest(digest(password), digest(DEMO_PASSWORD))
+        return self._user if known & matches else None
+
+    def find(self, user_id: str) -> User | None:
+        return self._user if user_id == self._user.id else None

@@ -1,0 +1,62 @@
+"""Builds the provider from settings and secrets."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from weakref import WeakKeyDictionary
+
+from tenantgate.database.wiring import database
+from tenantgate.openid_provider.forms import FormTokens
+from tenantgate.openid_provider.keys import SigningKeys
+from tenantgate.openid_provider.models import Client
+from tenantgate.openid_provider.redirects import RedirectRule
+from tenantgate.openid_provider.repository import BrowserSessionRepository, CodeRepository, KeyRepository
+from tenantgate.openid_provider.service import Provider, ProviderService
+from tenantgate.openid_provider.users import DemoUsers
+from tenantgate.secrets.store import secret_store
+from tenantgate.settings.model import get_settings
+
+# The keys in memory belong to the database that they were read from, which belongs to an event loop.
+_signing_keys: WeakKeyDictionary[asyncio.AbstractEventLoop, SigningKeys] = WeakKeyDictionary()
+
+
+def issuer() -> str:
+    """The provider's issuer identifier."""
+    return f"{get_settings().public_base_url}/idp"
+
+
+async def provider_service() -> ProviderService:
+    """The provider, with the client's secret and the sealing keys of now. Refuses to exist outside development."""
+    settings = get_settings()
+    users = DemoUsers(is_development=settings.is_development)
+    secrets = secret_store()
+    origins = settings.allowed_origins
+    client = Client(
+        client_id=settings.oidc_client_id,
+        client_secret=await secrets.get("OIDC_CLIENT_SECRET"),
+        allows_redirect=RedirectRule(exact=[settings.oidc_redirect_uri], origins=origins),
+        allows_post_logout_redirect=RedirectRule(exact=[], origins=[*origins, settings.public_base_url]),
+    )
+    return ProviderService(
+        Provider(
+            issuer=issuer(),
+            audiences=settings.token_policy.issuers[0].audiences,
+            client=client,
+            users=users,
+            codes=CodeRepository(database()),
+            browser_sessions=BrowserSessionRepository(database()),
+            keys=_keys(),
+            forms=FormTokens(await secrets.sealer(), clock=time.time),
+            clock=time.time,
+        )
+    )
+
+
+def _keys() -> SigningKeys:
+    loop = asyncio.get_running_loop()
+    known = _signing_keys.get(loop)
+    if known is None:
+        known = SigningKeys(KeyRepository(database()), sealer=secret_store().sealer, clock=time.time)
+        _signing_keys[loop] = known
+    return known

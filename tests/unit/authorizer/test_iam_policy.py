@@ -1,0 +1,205 @@
+"""The policy document: its limits, the ARNs it takes, and the Deny for a denied request's own path."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tenantgate.authorizer.iam_policy import (
+    LARGEST_POLICY,
+    LONGEST_RESOURCE,
+    CompiledPolicy,
+    MethodArn,
+    compile_policy,
+    without_own_path,
+)
+from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.model import METHODS, ApiRules, RouteRule
+from tenantgate.web.route_rules import failure_of
+from tests.support.iam import allows
+
+STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
+NOW = 1_800_000_000.0
+
+
+def compiled(*patterns: str, path: str = "/a", decoded: bool = False, stage: str = STAGE) -> CompiledPolicy:
+    rules = ApiRules("api", [RouteRule("GET", pattern, public=True) for pattern in patterns])
+    return compile_policy(rules, None, arn=MethodArn.parse(f"{stage}GET{path}"), now=NOW, decoded=decoded)
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5",
+        "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod",
+        "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/",
+        "arn:aws:execute-api:eu-central-1:123456789012:/prod/GET/a",
+        "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5//GET/a",
+        "arn:aws:lambda:eu-central-1:123456789012:a1b2c3d4e5/prod/GET/a",
+        "urn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/GET/a",
+        "arn:aws:execute-api:eu-central-1:a1b2c3d4e5/prod/GET/a",
+        *(
+            f"arn:aws:execute-api:eu-central-1:123456789012:{resource}"
+            for character in "*?{}"
+            for resource in (f"a{character}/prod/GET/a", f"a/pr{character}d/GET/a", f"a/prod/G{character}T/a")
+        ),
+        *(
+            f"arn:{partition}:execute-api:{region}:{account}:a/prod/GET/a"
+            for partition, region, account in (
+                ("aws*", "eu-central-1", "123456789012"),
+                ("aws", "*", "123456789012"),
+                ("aws", "eu-central-1", "*"),
+            )
+        ),
+        "",
+    ],
+)
+def test_an_arn_that_a_policy_must_not_be_made_of_is_refused(arn: str) -> None:
+    with pytest.raises(ValueError, match="ARN"):
+        MethodArn.parse(arn)
+
+
+def test_an_arns_parts() -> None:
+    arn = MethodArn.parse("arn:aws-cn:execute-api:cn-north-1:210987654321:X1/Xx/POST/a:b/*")
+
+    assert tuple(arn) == ("aws-cn", "cn-north-1", "210987654321", "X1", "Xx", "POST", "/a:b/*")
+    assert arn.stage_arn == "arn:aws-cn:execute-api:cn-north-1:210987654321:X1/Xx/"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_any_stands_for_each_of_the_seven_methods(method: str) -> None:
+    rules = ApiRules("api", [RouteRule("ANY", "/a", public=True), RouteRule("ANY", "/b/{x}", public=True)])
+    policy = compile_policy(rules, None, arn=MethodArn.parse(f"{STAGE}GET/a"), now=NOW)
+
+    assert len(METHODS) == 7
+    assert rules.decide(method, "/a", None, now=NOW).allowed
+    assert allows(policy.document, f"{STAGE}{method}/a")
+    assert allows(policy.document, f"{STAGE}{method}/b/1")
+    assert not allows(policy.document, f"{STAGE}TRACE/a")
+
+
+def test_a_policy_of_exactly_the_largest_size_is_complete_and_one_more_character_is_not() -> None:
+    # Each resource costs its length and three characters; the rest of the document counts as 200.
+    count = 60
+    room = LARGEST_POLICY - 201 - count * (len(STAGE) + 3 + len("GET"))
+    lengths = [room // count + (number < room % count) for number in range(count)]
+    patterns = [f"/{number:02}".ljust(length, "x") for number, length in enumerate(lengths)]
+
+    assert compiled(*patterns).complete
+    over = compiled(*patterns[:-1], patterns[-1] + "x", path=patterns[0])
+    assert (over.complete, over.reason) == (False, "too_large")
+    assert allows(over.document, f"{STAGE}GET{patterns[0]}")
+    assert not allows(over.document, f"{STAGE}GET{patterns[1]}")
+    # What API Gateway counts is shorter than what was reckoned.
+    assert len(json.dumps(compiled(*patterns).document, separators=(",", ":"))) <= LARGEST_POLICY
+
+
+@pytest.mark.parametrize("decoded", [False, True])
+def test_the_size_that_is_reckoned_is_not_below_the_real_one(decoded: bool) -> None:
+    complete = 0
+    for count in range(1, 120, 3):
+        patterns = [f"/{number}x/{{x}}" for number in range(count)]
+        policy = compiled(*patterns, decoded=decoded)
+        complete += policy.complete
+        assert len(json.dumps(policy.document, separators=(",", ":"))) <= LARGEST_POLICY
+    assert complete > 5
+
+
+def test_a_resource_of_the_longest_length_is_taken_and_a_longer_one_is_not() -> None:
+    longest = "/" + "x" * (LONGEST_RESOURCE - len(STAGE) - len("GET/"))
+
+    assert compiled(longest).complete
+    assert not compiled(longest + "x").complete
+
+
+def test_nothing_allowed_is_a_deny_of_the_whole_stage() -> None:
+    rules = ApiRules("api", [RouteRule("GET", "/a")])
+    policy = compile_policy(rules, None, arn=MethodArn.parse(f"{STAGE}GET/a"), now=NOW)
+
+    assert policy.document == {
+        "Version": "2012-10-17",
+        "Statement": [{"Action": "execute-api:Invoke", "Effect": "Deny", "Resource": [f"{STAGE}*"]}],
+    }
+
+
+def test_line_breaks_and_tabs_are_denied_where_arns_are_decoded() -> None:
+    encoded, decoded = compiled("/{x}"), compiled("/{x}", decoded=True)
+
+    for character in "\t\n\r":
+        assert not allows(decoded.document, f"{STAGE}GET/a{character}")
+        assert not allows(decoded.document, f"{STAGE}GET/{character}a")
+    for code in (*range(0x20), 0x7F):
+        assert not allows(encoded.document, f"{STAGE}GET/a%{code:02X}")
+        assert not allows(encoded.document, f"{STAGE}GET/a%{code:02x}")
+    assert allows(decoded.document, f"{STAGE}GET/a b")
+    assert allows(encoded.document, f"{STAGE}GET/a%20b")
+
+
+@pytest.mark.parametrize("decoded", [False, True])
+def test_a_policy_has_only_the_characters_that_iam_documents(decoded: bool) -> None:
+    """IAM's API reference, PutRolePolicy: tab, line feed, carriage return, and U+0020 to U+00FF."""
+    written = json.dumps(compiled("/{x}", decoded=decoded).document)
+
+    assert re.fullmatch(r"[\x20-\x7e]+", written)
+    assert set(re.findall(r"\\(.)", written)) == ({"\\", "t", "n", "r"} if decoded else {"\\"})
+
+
+@pytest.mark.parametrize("path", ["/a", "/a/", "/A", "/a:b", "/$x"])
+def test_a_denied_requests_own_path_is_denied_by_name(path: str) -> None:
+    everything = compiled("/{x}", "/")
+    arn = MethodArn.parse(f"{STAGE}GET{path}")
+    document = without_own_path(everything.document, arn)
+
+    assert document is not None
+    assert not allows(document, f"{STAGE}GET{path}")
+    assert allows(document, f"{STAGE}GET/other")
+    assert len(document["Statement"]) == len(everything.document["Statement"]) + 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("path", ["/*", "/a?", "/{x}", "/a\n", "/a\0", "/a\x7f", "/" + "x" * 600])
+def test_a_denied_path_that_no_resource_can_name_is_not_denied_by_one(path: str) -> None:
+    everything = compiled("/{x}")
+
+    assert without_own_path(everything.document, MethodArn.parse(f"{STAGE}GET{path}")) is None
+
+
+ONE, OTHER = "https://one.example", "https://other.example"
+
+
+def caller(issuer: str) -> Principal:
+    return Principal("u", "org-1", issuer, frozenset({"read"}), int(NOW) + 60)
+
+
+@pytest.mark.parametrize(("issuer", "allowed"), [(ONE, True), (OTHER, False), (ONE + "/", False), (ONE.upper(), False)])
+def test_a_rule_for_some_issuers(issuer: str, allowed: bool) -> None:
+    rules = ApiRules(
+        "api",
+        [
+            RouteRule("GET", "/a", scopes=frozenset({"read"}), issuers=frozenset({ONE, "https://two.example"})),
+            RouteRule("GET", "/b", scopes=frozenset({"read"})),
+        ],
+    )
+    decision = rules.decide("GET", "/a", caller(issuer), now=NOW)
+    policy = compile_policy(rules, caller(issuer), arn=MethodArn.parse(f"{STAGE}GET/b"), now=NOW)
+
+    assert decision.allowed is allowed
+    assert decision.reason == ("allowed" if allowed else "issuer_not_allowed")
+    assert policy.complete
+    assert allows(policy.document, f"{STAGE}GET/a") is allowed
+    assert allows(policy.document, f"{STAGE}GET/b")
+    if not allowed:
+        assert (decision.expected, decision.actual) == ([ONE, "https://two.example"], issuer)
+        assert failure_of(decision).error.code == "AUTH_010"
+    assert not rules.decide("GET", "/a", None, now=NOW).allowed
+
+
+def test_two_issuers_with_the_same_scopes_never_share_a_policy() -> None:
+    rules = ApiRules(
+        "api", [RouteRule("GET", "/a", issuers=frozenset({ONE})), RouteRule("GET", "/b", issuers=frozenset({OTHER}))]
+    )
+    for issuer, own, others in ((ONE, "/a", "/b"), (OTHER, "/b", "/a"), (ONE, "/a", "/b")):
+        document = compile_policy(rules, caller(issuer), arn=MethodArn.parse(f"{STAGE}GET/b"), now=NOW).document
+        assert allows(document, f"{STAGE}GET{own}")
+        assert not allows(document, f"{STAGE}GET{others}")

@@ -1,0 +1,95 @@
+"""From the Authorization header to the principal (RFC 6750 §2.1)."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenantgate.errors.access import AuthenticationRequired
+from tenantgate.errors.tokens import TenantMissing, TokenExpired
+from tenantgate.identity.bearer import BearerCredential, bearer_token
+from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
+from tenantgate.tokens.verifier import KeyFetchNeeded
+from tenantgate.tokens.wiring import token_verifier
+from tests.support.tokens import ISSUER, NOW, TENANT, good_claims, policy_of, sign, static_verifier
+
+
+@pytest.mark.parametrize("header", ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "Bearer  a.b.c", "Bearer a.b.c "])
+def test_takes_the_token_out_of_the_header(header: str) -> None:
+    assert bearer_token(header) == "a.b.c"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        " ",
+        "Bearer",
+        "Bearer ",
+        "Bearera.b.c",
+        "Basic dXNlcjpwYXNz",
+        "DPoP a.b.c",
+        "a.b.c",
+        " Bearer a.b.c",
+        "Bearer\ta.b.c",
+        "Bearer a.b.c d.e.f",
+        "Bearer a.b.c,Bearer d.e.f",
+        "Bearer a.b.c, Basic x",
+        "Basic x, Bearer a.b.c",
+        'Bearer "a.b.c"',
+        "Bearer a.b.c\n",
+        "Bearer a.b.c\r\nX-Injected: yes",
+        "Bearer a.b.c\u0000",
+        "Bearer é.b.c",
+        "Bearer " + "A" * 16385,
+        "Bearer " + " " * 70000,
+    ],
+)
+def test_refuses_anything_else_with_auth_007(header: str | None) -> None:
+    with pytest.raises(AuthenticationRequired) as refusal:
+        bearer_token(header)
+    assert refusal.value.error.code == "AUTH_007"
+
+
+@pytest.mark.parametrize("token", ["X", "aX", "Xa.b.cX", "B", "bearer", "~", "a" * (MAX_TOKEN_LENGTH - 1) + "X"])
+def test_leaves_the_token_as_it_came(token: str) -> None:
+    assert bearer_token(f"Bearer {token}") == token
+
+
+def test_the_longest_token_that_is_taken() -> None:
+    longest = "A" * MAX_TOKEN_LENGTH
+    assert bearer_token(f"Bearer   {longest}  ") == longest
+    with pytest.raises(AuthenticationRequired) as refusal:
+        bearer_token(f"Bearer {longest}A")
+    assert refusal.value.private == {"expected": MAX_TOKEN_LENGTH, "actual": MAX_TOKEN_LENGTH + 1}
+
+
+def test_asks_no_issuer_without_leave_to_fetch() -> None:
+    policy = policy_of()
+    with pytest.raises(KeyFetchNeeded):
+        BearerCredential(token_verifier(policy), policy).principal(sign(good_claims()), fetch=False)
+
+
+def _credential() -> BearerCredential:
+    return BearerCredential(static_verifier(), policy_of())
+
+
+def test_makes_the_principal_that_the_token_proves() -> None:
+    principal = _credential().principal(sign(good_claims()))
+    assert principal == (
+        "user-1",
+        TENANT,
+        ISSUER,
+        frozenset({"orders:read", "orders:write"}),
+        NOW + 600,
+        "bearer",
+        good_claims(),
+        frozenset(),
+    )
+
+
+def test_hands_on_what_verification_and_tenant_say() -> None:
+    with pytest.raises(TokenExpired):
+        _credential().principal(sign(good_claims(exp=NOW - 60, iat=NOW - 600)))
+    with pytest.raises(TenantMissing):
+        _credential().principal(sign(good_claims(tenant_id=None)))

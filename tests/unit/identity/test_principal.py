@@ -1,0 +1,72 @@
+"""The principal and its way through the authorizer's context."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from tenantgate.errors.access import AuthenticationRequired
+from tenantgate.identity.principal import Principal
+from tests.support.tokens import ISSUER, NOW, TENANT
+
+PRINCIPAL = Principal("user-1", TENANT, ISSUER, frozenset({"b", "a"}), NOW, "bearer", {"sub": "user-1"})
+
+
+def test_the_context_has_strings_and_numbers_alone() -> None:
+    assert PRINCIPAL.to_context() == {
+        "user_id": "user-1",
+        "tenant_id": TENANT,
+        "issuer": ISSUER,
+        "scopes": "a b",
+        "expires_at": NOW,
+        "auth_method": "bearer",
+    }
+
+
+def test_issuer_and_user_together_name_a_principal() -> None:
+    issuers = ("https://a.example", "https://a.example#x", "https://a.example%23x", "https://a.example/%", "a#", "a")
+    users = ("user-1", "x#user-1", "#user-1", "%23user-1", "a#b#c")
+    named = {copy.replace(PRINCIPAL, issuer=issuer, user_id=user).global_id for issuer in issuers for user in users}
+    assert len(named) == len(issuers) * len(users)
+    assert PRINCIPAL.global_id == f"{ISSUER}#user-1"
+
+
+@pytest.mark.parametrize("expires_at", [NOW, str(NOW), float(NOW)])
+def test_comes_back_from_the_context_without_claims(expires_at: object) -> None:
+    context = PRINCIPAL.to_context() | {"expires_at": expires_at, "request_id": "r-12345678"}
+    assert Principal.from_context(context) == copy.replace(PRINCIPAL, claims={})
+
+
+@pytest.mark.parametrize("auth_method", ["bearer", "session", "api_key"])
+def test_keeps_how_the_caller_was_authenticated(auth_method: str) -> None:
+    context = PRINCIPAL.to_context() | {"auth_method": auth_method}
+    assert Principal.from_context(context).auth_method == auth_method
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *(
+            pytest.param({name: value}, id=f"{name}-{value!r}")
+            for name in ("user_id", "tenant_id", "issuer")
+            for value in ("", None, 1, True, ["x"])
+        ),
+        *(
+            pytest.param({"expires_at": value}, id=f"expires_at-{value!r}")
+            for value in (None, True, "", "x", "1e9", "-1", -1, 1.5, float("nan"), float("inf"), "9" * 13, [NOW])
+        ),
+        *(pytest.param({"auth_method": value}, id=f"auth_method-{value!r}") for value in (None, "", "root", 1)),
+        *(pytest.param({"scopes": value}, id=f"scopes-{value!r}") for value in (None, 1, ["a"])),
+    ],
+)
+def test_refuses_a_context_that_it_did_not_write(changes: dict[str, object]) -> None:
+    with pytest.raises(AuthenticationRequired):
+        Principal.from_context(PRINCIPAL.to_context() | changes)
+
+
+@pytest.mark.parametrize("missing", ["user_id", "tenant_id", "issuer", "expires_at", "auth_method"])
+def test_refuses_an_incomplete_context(missing: str) -> None:
+    context = {name: value for name, value in PRINCIPAL.to_context().items() if name != missing}
+    with pytest.raises(AuthenticationRequired):
+        Principal.from_context(context)

@@ -1,0 +1,47 @@
+"""Which of a function's lines a developer sees in the terminal."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lambda_gateway.logs import FunctionLogs, shown_line
+
+
+def line(level: str, message: str, **more: object) -> str:
+    return json.dumps({"level": level, "message": message, **more})
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        pytest.param(line("INFO", "done"), None, id="info-is-for-the-file"),
+        pytest.param(line("WARNING", "odd"), ("WARNING", "odd"), id="warning"),
+        pytest.param(
+            line("ERROR", "failed", context={"exception": {"kind": "KeyError", "message": "'a'"}}),
+            ("ERROR", "failed: KeyError: 'a'"),
+            id="error-with-its-exception",
+        ),
+        pytest.param("printed by hand", ("", "printed by hand"), id="print"),
+        pytest.param("", None, id="empty-line"),
+        pytest.param("42", ("", "42"), id="printed-number"),
+        pytest.param(line("ERROR", "", errorType="X", errorMessage="Unauthorized"), None, id="runtime-report"),
+        pytest.param("[ERROR] X: y\rTraceback (most recent call last):\r  z", None, id="runtime-report-as-text"),
+        pytest.param(line("WARNING", "LAMBDA_WARNING: Unhandled exception. …"), None, id="runtime-noise"),
+        pytest.param(line("WARNING", "as planned", logger="tenantgate.secrets.store"), None, id="expected-here"),
+    ],
+)
+def test_shown(text: str, shown: tuple[str, str] | None) -> None:
+    assert shown_line(text) == shown
+
+
+def test_files_hold_every_line_as_it_was_written(tmp_path: Path) -> None:
+    shown: list[tuple[str, str, str]] = []
+    logs = FunctionLogs(tmp_path, lambda *what: shown.append(what))
+    for text in (line("INFO", "a"), line("WARNING", "b"), "c"):
+        logs.write("Hello", text)
+    logs.write("Other", line("WARNING", "b"))
+    logs.close()
+    assert (tmp_path / "Hello.log").read_text().splitlines() == [line("INFO", "a"), line("WARNING", "b"), "c"]
+    # The same warning from a second function tells nothing new.
+    assert shown == [("Hello", "WARNING", "b"), ("Hello", "", "c")]

@@ -1,0 +1,221 @@
+"""The engine: which rule takes a request, and what it asks of the caller."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenantgate.errors.access import AuthenticationRequired, InsufficientScope, StepUpRequired
+from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.model import ApiRules, Decision, RouteRule, RuleSet
+from tenantgate.web.challenges import bearer_challenge
+from tenantgate.web.route_rules import failure_of
+
+NOW = 1_800_000_000.0
+
+
+def principal(*scopes: str, roles: tuple[str, ...] = (), **claims: object) -> Principal:
+    held = frozenset(scopes)
+    return Principal("u", "org-1", "https://issuer.example", held, int(NOW) + 60, "bearer", claims, frozenset(roles))
+
+
+def rules(*routes: str) -> ApiRules:
+    """Rules that ask for nothing but a principal."""
+    return ApiRules("api", [RouteRule(route.partition(" ")[0], route.partition(" ")[2]) for route in routes])
+
+
+ROUTES = rules(
+    "GET /",
+    "GET /orders",
+    "GET /orders/{id}",
+    "POST /orders/{id}",
+    "GET /orders/export",
+    "ANY /orders/import",
+    "GET /orders/{id}/items",
+    "GET /orders/{id}/{part}",
+    "GET /orders/export/{part}",
+    "GET /files/{path+}",
+    "GET /files/{id}",
+    "ANY /files/private/{path+}",
+    "GET /{any}/static",
+    "ANY /{rest+}",
+    "GET /end/",
+    "$connect",
+)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "rule"),
+    [
+        pytest.param("GET", "/", "GET /", id="root"),
+        pytest.param("GET", "/orders", "GET /orders", id="literal"),
+        pytest.param("GET", "/orders/1", "GET /orders/{id}", id="parameter"),
+        pytest.param("GET", "/orders/export", "GET /orders/export", id="literal-before-parameter"),
+        pytest.param("POST", "/orders/export", "POST /orders/{id}", id="literal-of-another-method"),
+        pytest.param("GET", "/orders/import", "ANY /orders/import", id="path-counts-before-method"),
+        pytest.param("GET", "/orders/1/items", "GET /orders/{id}/items", id="literal-further-on"),
+        pytest.param("GET", "/orders/export/items", "GET /orders/export/{part}", id="earlier-literal-wins"),
+        pytest.param("GET", "/files/1", "GET /files/{id}", id="parameter-before-greedy"),
+        pytest.param("GET", "/files/1/2", "GET /files/{path+}", id="greedy"),
+        pytest.param("GET", "/files/private/2", "ANY /files/private/{path+}", id="longer-greedy"),
+        pytest.param("GET", "/files/static", "GET /files/{id}", id="both-parameters"),
+        pytest.param("GET", "/orders/1/x/y", "ANY /{rest+}", id="greedy-at-the-root"),
+        pytest.param("DELETE", "/orders/1", "ANY /{rest+}", id="falls-back-for-the-method"),
+        pytest.param("GET", "/orders/", "ANY /{rest+}", id="no-empty-parameter"),
+        pytest.param("GET", "/end/", "GET /end/", id="trailing-slash"),
+        pytest.param("$connect", "", "$connect", id="websocket"),
+        pytest.param("DELETE", "/", None, id="greedy-takes-no-root"),
+        pytest.param("TRACE", "/orders", None, id="no-method-of-api-gateway"),
+        pytest.param("get", "/orders", None, id="method-in-lower-case"),
+        pytest.param("GET", "/a//b", None, id="empty-segment"),
+        pytest.param("GET", "/a/../orders", None, id="dot-segments"),
+        pytest.param("GET", "/a/.", None, id="dot-segment"),
+        pytest.param("GET", "orders", None, id="no-slash"),
+        pytest.param("GET", "", None, id="no-path"),
+    ],
+)
+def test_most_specific_rule_decides(method: str, path: str, rule: str | None) -> None:
+    decision = ROUTES.decide(method, path, principal(), now=NOW)
+
+    assert (decision.rule.route if decision.rule else None) == rule
+    assert decision.allowed == (rule is not None)
+
+
+def test_non_greedy_pattern_wins_over_a_greedy_one_with_more_literals() -> None:
+    # API Gateway, "Working with routes for HTTP APIs": full matches before greedy ones.
+    found = rules("GET /a/{rest+}", "GET /{x}/b").match("GET", "/a/b")
+
+    assert found is not None
+    assert found.route == "GET /{x}/b"
+
+
+@pytest.mark.parametrize(
+    ("path", "allowed"),
+    [
+        pytest.param("/users/a%40b", True, id="encoded-character"),
+        pytest.param("/users/%C3%A9", True, id="encoded-letter"),
+        pytest.param("/users/a%2Fb", False, id="encoded-slash"),
+        pytest.param("/users/%2e%2e", False, id="encoded-dots"),
+        pytest.param("/users/%61dmin", False, id="denied-literal-in-disguise"),
+        pytest.param("/%75sers/1", False, id="allowed-literal-in-disguise"),
+        pytest.param("/users/%2561dmin", False, id="encoded-twice"),
+        pytest.param("/users/%2%35", False, id="encoded-twice-in-pieces"),
+        pytest.param("/users/%%361dmin", False, id="escape-made-by-decoding"),
+        pytest.param("/users/%C3", True, id="no-utf-8"),
+        pytest.param("/users/100%", True, id="stray-percent"),
+    ],
+)
+def test_path_must_be_allowed_as_it_came_and_decoded(path: str, allowed: bool) -> None:
+    api = ApiRules(
+        "api", [RouteRule("GET", "/users/{id}"), RouteRule("GET", "/users/admin", roles=frozenset({"admin"}))]
+    )
+
+    assert api.decide("GET", path, principal(), now=NOW).allowed == allowed
+
+
+def asks(**asked: object) -> RouteRule:
+    return RouteRule("GET", "/a", **{k: frozenset(v) if isinstance(v, set) else v for k, v in asked.items()})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("rule", "caller", "reason"),
+    [
+        pytest.param(asks(), principal(), "allowed", id="any-principal"),
+        pytest.param(asks(scopes={"a", "b"}), principal("a", "b", "c"), "allowed", id="all-scopes"),
+        pytest.param(asks(scopes={"a", "b"}), principal("a"), "missing_scope", id="one-scope-missing"),
+        pytest.param(asks(scopes={"a"}), principal("A"), "missing_scope", id="scope-in-another-case"),
+        pytest.param(asks(any_scope={"a", "b"}), principal("b"), "allowed", id="one-of-the-scopes"),
+        pytest.param(asks(any_scope={"a", "b"}), principal("c"), "missing_any_scope", id="none-of-the-scopes"),
+        pytest.param(asks(roles={"clerk"}), principal(roles=("clerk", "x")), "allowed", id="role"),
+        pytest.param(asks(roles={"clerk"}), principal(groups=["clerk"]), "missing_role", id="a-claim-is-no-role"),
+        pytest.param(asks(roles={"clerk"}), principal("clerk"), "missing_role", id="scope-is-no-role"),
+        pytest.param(asks(acr={"mfa", "hw"}), principal(acr="hw"), "allowed", id="acr"),
+        pytest.param(asks(acr={"mfa"}), principal(acr="pwd"), "acr_too_weak", id="weaker-acr"),
+        pytest.param(asks(acr={"mfa"}), principal(), "acr_too_weak", id="no-acr"),
+        pytest.param(asks(acr={"mfa"}), principal(acr=["mfa"]), "acr_too_weak", id="acr-of-another-form"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=NOW - 300), "allowed", id="just-recent-enough"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=NOW - 301), "authentication_too_old", id="too-old"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=NOW - 299.75), "allowed", id="fraction"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=NOW - 300.25), "authentication_too_old", id="by-less"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=10**400), "authentication_time_unknown", id="huge"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=-(10**400)), "authentication_time_unknown", id="tiny"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=NOW + 60), "allowed", id="skew"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=NOW + 61), "authentication_too_old", id="future"),
+        pytest.param(asks(max_auth_age=300), principal(), "authentication_time_unknown", id="no-auth-time"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time="1"), "authentication_time_unknown", id="text"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=True), "authentication_time_unknown", id="true"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=float("nan")), "authentication_too_old", id="nan"),
+        pytest.param(asks(max_auth_age=300), principal(auth_time=float("-inf")), "authentication_too_old", id="inf"),
+        pytest.param(asks(scopes={"a"}, acr={"mfa"}), principal(), "missing_scope", id="scope-before-step-up"),
+        pytest.param(asks(public=True), None, "public", id="public"),
+        pytest.param(asks(public=True), principal(), "public", id="public-with-a-principal"),
+        pytest.param(asks(), None, "authentication_required", id="nobody"),
+    ],
+)
+def test_rule_is_met_or_says_what_is_missing(rule: RouteRule, caller: Principal | None, reason: str) -> None:
+    decision = ApiRules("api", [rule]).decide("GET", "/a", caller, now=NOW)
+
+    assert (decision.reason, decision.allowed) == (reason, reason in ("allowed", "public"))
+    assert decision.rule == rule
+
+
+def denied(rule: RouteRule, caller: Principal | None) -> Decision:
+    return ApiRules("api", [rule]).decide("GET", "/a", caller, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("decision", "kind", "status", "challenge"),
+    [
+        pytest.param(denied(asks(scopes={"b", "a"}), principal("x")), InsufficientScope, 403,
+                     'error="insufficient_scope", error_description="The credential doesn\'t allow this", scope="a b"',
+                     id="scope"),
+        pytest.param(denied(asks(roles={"clerk"}), principal("x")), InsufficientScope, 403,
+                     'error="insufficient_scope", error_description="The credential doesn\'t allow this"', id="role"),
+        pytest.param(ROUTES.decide("GET", "/a//b", principal(), now=NOW), InsufficientScope, 403,
+                     'error="insufficient_scope", error_description="The credential doesn\'t allow this"',
+                     id="no-rule"),
+        pytest.param(denied(asks(acr={"mfa", "hw"}), principal()), StepUpRequired, 401,
+                     'error="insufficient_user_authentication", '
+                     'error_description="A stronger or more recent sign-in is required", acr_values="hw mfa"',
+                     id="acr"),
+        pytest.param(denied(asks(max_auth_age=0), principal(auth_time=NOW - 1)), StepUpRequired, 401,
+                     'error="insufficient_user_authentication", '
+                     'error_description="A stronger or more recent sign-in is required", max_age="0"', id="age"),
+        pytest.param(denied(asks(), None), AuthenticationRequired, 401, None, id="nobody"),
+    ],
+)  # fmt: skip
+def test_denial_is_told_with_its_challenge(decision: Decision, kind: type, status: int, challenge: str | None) -> None:
+    failure = failure_of(decision)
+
+    assert type(failure) is kind
+    assert failure.http_status == status
+    assert failure.private["check"] == failure.reason == decision.reason
+    assert bearer_challenge(failure) == 'Bearer realm="tenantgate"' + (f", {challenge}" if challenge else "")
+
+
+class TestRuleSet:
+    own, others = rules("GET /a"), rules("GET /b")
+    both = RuleSet({"a1b2c3": own, "*": others})
+
+    def test_an_api_has_its_own_block_or_that_of_the_others(self) -> None:
+        assert self.both.for_api("a1b2c3") is self.own
+        assert self.both.for_api("zzz") is self.others
+
+    def test_an_api_without_a_block_is_denied_everything(self) -> None:
+        decision = RuleSet({"a1b2c3": self.own}).decide("zzz", "GET", "/a", principal(), now=NOW)
+
+        assert (decision.allowed, decision.reason) == (False, "no_rule")
+
+    def test_rules_of_an_own_block_and_of_the_others_never_mix(self) -> None:
+        assert not self.both.decide("a1b2c3", "GET", "/b", principal(), now=NOW).allowed
+
+    def test_nothing_is_public_unless_it_says_so(self) -> None:
+        public = RuleSet({"*": ApiRules("api", [RouteRule("GET", "/a", public=True), RouteRule("GET", "/b")])})
+
+        assert [public.is_public("x", "GET", path) for path in ("/a", "/b", "/c", "/a/")] == [True, False, False, False]
+
+    def test_a_file_stands_over_the_shipped_one_block_by_block(self) -> None:
+        mine = RuleSet({"a1b2c3": self.others})
+
+        assert mine.over(self.both).for_api("a1b2c3") is self.others
+        assert mine.over(self.both).for_api("zzz") is self.others
+        assert RuleSet({}).over(self.both).for_api("a1b2c3") is self.own

@@ -1,0 +1,206 @@
+"""Secrets from (simulated) Secrets Manager and from the environment (B2)."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import boto3
+import pytest
+import stamina
+from moto import mock_aws
+
+from tenantgate.secrets.errors import SecretsUnavailable
+from tenantgate.secrets.store import ATTEMPTS, REFRESH_SECONDS, RETRY_AFTER_SECONDS, SecretStore
+
+pytestmark = pytest.mark.anyio
+
+KEY = base64.urlsafe_b64encode(hashlib.sha256(b"a key").digest()).decode()
+MEMBERS = {"OIDC_CLIENT_SECRET": "first-value", "COOKIE_SEALING_KEYS": KEY}
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class CountingClient:
+    """Answers with `members`, or fails while they are None; counts the calls."""
+
+    def __init__(self, members: Mapping[str, str] | None) -> None:
+        self.members = members
+        self.calls = 0
+
+    def get_secret_value(self, *, SecretId: str) -> Mapping[str, Any]:  # noqa: N803
+        self.calls += 1
+        if self.members is None:
+            raise ConnectionError("Secrets Manager can't be reached")
+        return {"SecretString": json.dumps(self.members)}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=ATTEMPTS):
+        yield
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def store(client: CountingClient, clock: Clock, *, fall_back: bool = False) -> SecretStore:
+    return SecretStore(
+        secret_id="tenantgate",
+        environment={"OIDC_CLIENT_SECRET": "local-value", "COOKIE_SEALING_KEYS": KEY},
+        client=lambda: client,
+        fall_back_to_environment=fall_back,
+        clock=clock,
+    )
+
+
+async def test_a_secret_rotated_in_secrets_manager_is_picked_up(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        client = boto3.client("secretsmanager", region_name="eu-central-1")
+        client.create_secret(Name="tenantgate", SecretString=json.dumps(MEMBERS))
+        secrets = SecretStore(
+            secret_id="tenantgate", environment={}, client=lambda: client, fall_back_to_environment=False, clock=clock
+        )
+
+        assert await secrets.get("OIDC_CLIENT_SECRET") == "first-value"
+        client.put_secret_value(SecretId="tenantgate", SecretString=json.dumps(MEMBERS | {"OIDC_CLIENT_SECRET": "new"}))
+        clock.now += REFRESH_SECONDS
+
+        assert await secrets.get("OIDC_CLIENT_SECRET") == "new"
+
+
+async def test_a_failing_read_is_tried_three_times_and_then_refused(clock: Clock) -> None:
+    client = CountingClient(None)
+
+    with pytest.raises(SecretsUnavailable):
+        await store(client, clock).get("OIDC_CLIENT_SECRET")
+
+    assert client.calls == ATTEMPTS == 3
+
+
+async def test_what_is_in_memory_survives_an_outage_and_recovers(clock: Clock) -> None:
+    client = CountingClient(MEMBERS)
+    secrets = store(client, clock)
+    await secrets.get("OIDC_CLIENT_SECRET")
+    client.members = None
+    clock.now += REFRESH_SECONDS
+
+    assert await secrets.get("OIDC_CLIENT_SECRET") == "first-value"
+    assert (await secrets.check()).status == "stale"
+
+    client.members = MEMBERS | {"OIDC_CLIENT_SECRET": "after"}
+    clock.now += RETRY_AFTER_SECONDS
+    assert await secrets.get("OIDC_CLIENT_SECRET") == "after"
+    assert (await secrets.check()).status == "ok"
+
+
+async def test_an_outage_is_not_asked_about_at_every_request(clock: Clock) -> None:
+    client = CountingClient(None)
+    secrets = store(client, clock)
+    for _ in range(5):
+        with pytest.raises(SecretsUnavailable):
+            await secrets.get("OIDC_CLIENT_SECRET")
+
+    assert client.calls == ATTEMPTS
+
+
+async def test_without_aws_the_environment_serves_with_a_warning(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    secrets = store(CountingClient(None), clock, fall_back=True)
+
+    assert await secrets.get("OIDC_CLIENT_SECRET") == "local-value"
+    assert "secrets come from the environment" in caplog.text
+    assert "local-value" not in caplog.text
+
+
+async def test_a_missing_member_makes_the_check_fail_and_names_it(clock: Clock) -> None:
+    secrets = store(CountingClient({"OIDC_CLIENT_SECRET": "x"}), clock)
+
+    health = await secrets.check()
+
+    assert health.status == "unavailable"
+    assert "COOKIE_SEALING_KEYS" in health.reason
+    with pytest.raises(SecretsUnavailable):
+        await secrets.sealer()
+
+
+async def test_a_bad_sealing_key_is_refused_without_being_repeated(clock: Clock) -> None:
+    secrets = store(CountingClient(MEMBERS | {"COOKIE_SEALING_KEYS": "too-short"}), clock)
+
+    with pytest.raises(SecretsUnavailable) as caught:
+        await secrets.sealer()
+    assert "too-short" not in str(caught.value)
+
+
+@pytest.mark.parametrize("keys", ["too-short", "A" * 43, ",", " , "])
+async def test_an_unusable_sealing_key_makes_the_check_fail_and_says_what_to_do(clock: Clock, keys: str) -> None:
+    secrets = store(CountingClient(MEMBERS | {"COOKIE_SEALING_KEYS": keys}), clock)
+
+    health = await secrets.check()
+
+    assert health.status == "unavailable"
+    assert health.reason.startswith("COOKIE_SEALING_KEYS: ")
+    assert "os.urandom(32)" in health.reason
+    assert "A" * 43 not in health.reason
+    assert "too-short" not in health.reason
+
+
+async def test_invalidate_reads_anew_before_the_time(clock: Clock) -> None:
+    client = CountingClient(MEMBERS)
+    secrets = store(client, clock)
+    await secrets.get("OIDC_CLIENT_SECRET")
+    client.members = MEMBERS | {"OIDC_CLIENT_SECRET": "rotated"}
+    secrets.invalidate()
+
+    assert await secrets.get("OIDC_CLIENT_SECRET") == "rotated"
+
+
+async def test_values_are_there_before_the_store_calls_itself_fresh(clock: Clock) -> None:
+    """Another thread that looks in while the environment takes the place of a dead Secrets Manager."""
+    secrets = store(CountingClient(None), clock, fall_back=True)
+    seen: list[bool] = []
+
+    class LooksIn(logging.Handler):
+        def emit(self, _: logging.LogRecord) -> None:
+            seen.append(secrets._is_fresh())
+
+    logger, handler = logging.getLogger("tenantgate.secrets.store"), LooksIn()
+    logger.addHandler(handler)
+    try:
+        assert await secrets.get("OIDC_CLIENT_SECRET") == "local-value"
+    finally:
+        logger.removeHandler(handler)
+    assert seen == [False, False], "not before it has values"
+    assert secrets._is_fresh()
+
+
+async def test_a_reading_that_began_before_the_secret_was_called_wrong_does_not_count(clock: Clock) -> None:
+    client = CountingClient(MEMBERS)
+    secrets = store(client, clock)
+    answer = client.get_secret_value
+
+    def called_wrong_meanwhile(*, SecretId: str) -> Mapping[str, Any]:  # noqa: N803
+        read = answer(SecretId=SecretId)
+        secrets.invalidate()
+        client.members = MEMBERS | {"OIDC_CLIENT_SECRET": "second-value"}
+        return read
+
+    client.get_secret_value = called_wrong_meanwhile  # type: ignore[method-assign]
+    await secrets.get("OIDC_CLIENT_SECRET")
+    client.get_secret_value = answer  # type: ignore[method-assign]
+    assert await secrets.get("OIDC_CLIENT_SECRET") == "second-value"
+    assert client.calls == 2

@@ -1,0 +1,178 @@
+"""`tenantgate explain`: the same verdict as the verifier's, but every check of it."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tenantgate.authorizer.decision_log import CHECKS, RULE_REASONS, reason_code
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import MissingClaim, TokenError
+from tenantgate.route_rules import model as rules_module
+from tenantgate.tokens.jwks import Bundle
+from tenantgate.tokens.keys import KeySet
+from tenantgate_cli.checks.explain import Explanation, Route, explain_token
+from tenantgate_cli.main import app
+from tests.support.forged_tokens import FORGED, PUBLISHED_JWKS
+from tests.support.forging import Forged
+from tests.support.guarded import RULES, rules, token
+from tests.support.tokens import AUDIENCE, ISSUER, NOW, good_claims, policy_of, public_jwks, sign, static_verifier
+
+NAMES = [
+    *("credential", "form", "issuer", "algorithm", "key", "signature", "type", "times", "audience", "subject"),
+    *("scopes", "expiry", "tenant", "roles"),
+]
+
+
+def explained(sent: str, jwks: dict[str, object] | None = None, *, route: Route | None = None) -> Explanation:
+    bundle = Bundle(KeySet.parse(jwks or public_jwks()), NOW - 7200)
+    return explain_token(sent, policy_of(), lambda _: bundle, route=route, now=NOW)
+
+
+def test_a_good_token_passes_every_check() -> None:
+    explanation = explained(token())
+    assert [line.check for line in explanation.lines] == NAMES
+    assert explanation.allowed
+    assert explanation.error is None
+
+
+# HTTP's optional white space around a header's value (RFC 9110 §5.5).
+_OPTIONAL_SPACE = ("blank before", "blank after")
+REFUSED = [pytest.param(forged, id=forged.name) for forged in FORGED if forged.name not in _OPTIONAL_SPACE]
+
+
+@pytest.mark.parametrize("forged", REFUSED)
+def test_a_forged_token_fails_for_the_verifiers_reason(forged: Forged) -> None:
+    explanation = explained(forged.build(), PUBLISHED_JWKS)
+
+    assert not explanation.allowed
+    reasons = [line.reason for line in explanation.lines if line.passed is False]
+    # A text that can't even be a header value is refused there already, and the order of claims may differ.
+    assert reason_code(forged.error) in reasons or reasons == ["authentication_required"]
+
+
+def test_the_code_is_the_verifiers_for_a_token_that_is_wrong_in_several_ways() -> None:
+    sent = token(aud="billing-api", exp=NOW - 300, iat=NOW - 900, tenant_id="org-1")
+    with pytest.raises(TokenError) as refusal:
+        static_verifier().verify(sent)
+
+    explanation = explained(sent)
+
+    failed = {line.check: line.reason for line in explanation.lines if not line.passed}
+    assert failed == {"audience": "wrong_audience", "expiry": "token_expired", "tenant": "tenant_malformed"}
+    assert explanation.error is refusal.value.error
+    [audience] = [line for line in explanation.lines if line.check == "audience"]
+    assert audience.expected == AUDIENCE
+    assert audience.actual.endswith("billing-api")
+
+
+def test_what_could_not_be_read_is_not_judged() -> None:
+    explanation = explained("a.b.c")
+    assert [line.passed for line in explanation.lines] == [True, False] + [None] * 10
+    assert not explanation.allowed
+
+
+@pytest.mark.parametrize(
+    ("path", "scope", "passed", "reason"),
+    [
+        pytest.param("/orders/42", "orders:read", True, "", id="allowed"),
+        pytest.param("/orders/42", "orders:write", False, "missing_scope", id="scope"),
+        pytest.param("/nowhere", "orders:read", False, "no_rule", id="no-rule"),
+        pytest.param("/catalogue", "", True, "", id="public"),
+    ],
+)
+def test_the_route_rules_have_the_last_word(path: str, scope: str, *, passed: bool, reason: str) -> None:
+    explanation = explained(token(scope=scope), route=Route("GET", path, rules(), "q7w3e5r9t1"))
+    last = explanation.lines[-1]
+    assert (last.check, last.passed, last.reason) == ("route rule", passed, reason)
+    assert explanation.allowed is passed
+
+
+def test_without_keys_it_says_that_it_has_none() -> None:
+    explanation = explain_token(token(), policy_of(), lambda _: None, now=NOW)
+    failed = [(line.check, line.passed) for line in explanation.lines if not line.passed]
+    assert failed == [("key", False), ("signature", None)]
+
+
+def test_every_reason_of_the_rules_has_a_code() -> None:
+    source = Path(rules_module.__file__).read_text()
+    reasons = set(re.findall(r'(?:Decision\(False|_denied\(|else) ?"?,? ?"([a-z_]+)"', source))
+    reasons |= set(re.findall(r'Decision\(False, "([a-z_]+)"', source)) | set(
+        re.findall(r'_denied\("([a-z_]+)"', source)
+    )
+    assert reasons - {"authentication_required"} == set(RULE_REASONS)
+
+
+def test_every_token_error_has_the_name_of_its_check() -> None:
+    errors, open_ends = set(), [TokenError]
+    while open_ends:
+        error = open_ends.pop()
+        errors.add(error.__name__)
+        open_ends += error.__subclasses__()
+    assert errors - {"TokenError"} <= set(CHECKS)
+    assert reason_code(MissingClaim) == "missing_claim"
+    assert issubclass(MissingClaim, TenantgateError)
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with keys, rules and tokens, and an environment that trusts their issuer."""
+    (tmp_path / "jwks.json").write_text(json.dumps(public_jwks()))
+    (tmp_path / "rules.toml").write_text(RULES)
+    now = int(time.time())
+    (tmp_path / "good").write_text(sign(good_claims(now)) + "\n")
+    (tmp_path / "expired").write_text(sign(good_claims(now - 900)))
+    monkeypatch.setenv("OIDC_ISSUER_URL", ISSUER)
+    monkeypatch.setenv("OIDC_AUDIENCE", AUDIENCE)
+    monkeypatch.setenv("ROUTE_RULES_FILE", str(tmp_path / "rules.toml"))
+    return tmp_path
+
+
+def command(*arguments: str, text: str | None = None) -> tuple[int, str]:
+    done = CliRunner().invoke(app, ["explain", *arguments], input=text, env={"COLUMNS": "200"})
+    return done.exit_code, done.output
+
+
+def asked(files: Path, name: str, route: str) -> tuple[int, str]:
+    keys = str(files / "jwks.json")
+    api = "q7w3e5r9t1"
+    return command("--token-file", str(files / name), "--jwks", keys, "--route", route, "--api", api)
+
+
+def test_the_exit_code_tells(files: Path) -> None:
+    assert asked(files, "good", "GET /orders/42")[0] == 0
+    assert asked(files, "good", "GET /nowhere")[0] == 1
+    assert asked(files, "expired", "GET /orders/42")[0] == 1
+    assert asked(files, "missing", "GET /orders/42")[0] == 2
+    assert asked(files, "good", "orders")[0] == 2
+    assert command()[0] == 2
+
+
+def test_the_table_names_check_expected_and_actual(files: Path) -> None:
+    code, said = asked(files, "expired", "GET /orders/42")
+    assert code == 1
+    assert re.search(r"✗ +expiry +before \d+ \+ 60 +token has expired: \d+ +token_expired", said)
+    assert "AUTH_003: The token has expired (401)" in said
+    assert not any(part in said for part in (files / "expired").read_text().split("."))
+
+
+def test_a_token_on_standard_input(files: Path) -> None:
+    text = f"Bearer {(files / 'good').read_text()}"
+    assert command("--token-file", "-", "--jwks", str(files / "jwks.json"), text=text)[0] == 0
+
+
+@pytest.mark.parametrize("code", ["AUTH_003", "auth_003", "token_expired", "missing_scope", "SYS_004"])
+def test_a_code_is_explained(code: str) -> None:
+    exit_code, said = command(code)
+    assert exit_code == 0
+    assert "cause" in said
+    assert "remedy" in said
+
+
+def test_an_unknown_code_is_said_to_be_one() -> None:
+    assert command("AUTH_999")[0] == 2

@@ -1,0 +1,118 @@
+"""Behind a version manager's shims, in folders where those work and where they fail, the real programs are used."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tenantgate_cli.commands import sam
+from tenantgate_cli.commands.sam import ROOT, UvMissing, find_uv
+from tests.support.deployed_template import require_uv
+
+# As pyenv's: the version is that of the nearest .python-version, and there is no other.
+SHIM = """#!/bin/sh
+folder=$PWD
+while [ "$folder" != / ]; do
+    if [ -f "$folder/.python-version" ]; then exec "{real}" "$@"; fi
+    folder=$(dirname "$folder")
+done
+echo "pyenv: $(basename "$0"): command not found" >&2
+exit 127
+"""
+PRINT = "print: ; @echo $(UV) $(PYTHON3)"
+PYTHON = str(getattr(sys, "_base_executable"))  # noqa: B009  (no part of typeshed)
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    find_uv.cache_clear()
+    yield
+    find_uv.cache_clear()
+
+
+@pytest.fixture
+def uv() -> str:
+    require_uv()
+    return find_uv()
+
+
+@pytest.fixture
+def pyenv(tmp_path: Path, uv: str) -> Path:
+    """A pyenv with one version, whose shims come first on PATH."""
+    root = tmp_path / "pyenv"
+    version = root / "versions" / "3.13.0" / "bin"
+    version.mkdir(parents=True)
+    (root / "shims").mkdir()
+    for name, real in {"python3.13": PYTHON, "python3": PYTHON, "uv": uv}.items():
+        (version / name).symlink_to(real)
+        shim = root / "shims" / name
+        shim.write_text(SHIM.format(real=real))
+        shim.chmod(0o755)
+    return root
+
+
+def made(folder: Path, pyenv: Path) -> list[str]:
+    """Which uv and Python the Makefile of this folder uses, with nothing else of the kind on PATH."""
+    environment = {
+        "PATH": f"{pyenv / 'shims'}:/usr/bin:/bin",
+        "PYENV_ROOT": str(pyenv),
+        "HOME": str(folder),
+    }
+    done = subprocess.run(
+        ["make", "--eval", PRINT, "print"], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    )
+    return done.stdout.split()
+
+
+@pytest.fixture(params=[True, False], ids=["with-python-version", "without"])
+def checkout(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    folder = tmp_path / "copy"
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    if request.param:
+        (folder / ".python-version").write_text("3.13\n")
+    return folder
+
+
+def test_the_makefile_finds_the_programs_behind_the_shims(checkout: Path, pyenv: Path, uv: str) -> None:
+    found = [os.path.realpath(path) for path in made(checkout, pyenv)]
+
+    assert found == [os.path.realpath(uv), os.path.realpath(PYTHON)]
+    assert not [path for path in made(checkout, pyenv) if path.startswith(str(pyenv / "shims"))]
+
+
+def test_the_makefile_installs_uv_where_there_is_none(checkout: Path, pyenv: Path) -> None:
+    for folder in (pyenv / "shims", pyenv / "versions" / "3.13.0" / "bin"):
+        (folder / "uv").unlink()
+
+    assert made(checkout, pyenv)[0] == ".uv/bin/uv"
+
+
+@pytest.mark.parametrize("named_by", ["PATH", "UV"])
+def test_the_tools_run_the_uv_behind_a_shim(
+    pyenv: Path, uv: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, named_by: str
+) -> None:
+    shim = pyenv / "shims" / "uv"
+    monkeypatch.delenv("UV", raising=False)
+    monkeypatch.setenv(named_by, str(shim if named_by == "UV" else f"{shim.parent}:/usr/bin:/bin"))
+    find_uv.cache_clear()
+
+    assert find_uv() == uv
+    done = subprocess.run([find_uv(), "--version"], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("uv ")
+
+
+def test_a_shim_that_fails_in_the_checkout_is_passed_over(
+    pyenv: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(sam, "ROOT", tmp_path)
+    monkeypatch.setenv("UV", "/no/such/uv")
+    monkeypatch.setenv("PATH", f"{pyenv / 'shims'}:/usr/bin:/bin")
+    find_uv.cache_clear()
+
+    with pytest.raises(UvMissing):
+        find_uv()

@@ -1,0 +1,123 @@
+"""What `tenantgate dev` gives the functions, and how it keeps its data folder."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tenantgate_cli.console import Failure
+from tenantgate_cli.stack.data import DataFolder, choose_provider, variables_for
+
+BASE = "http://127.0.0.1:3000"
+STORED = {"OIDC_CLIENT_SECRET": "stored", "COOKIE_SEALING_KEYS": "A" * 43}
+OTHER = {
+    "OIDC_ISSUER_URL": "http://127.0.0.1:9000",
+    "OIDC_CLIENT_ID": "client",
+    "OIDC_CLIENT_SECRET": "theirs",
+    "OIDC_AUDIENCE": "their-api",
+}
+URLS = {"app_url": "postgresql://app:x@127.0.0.1:5/t", "owner_url": "postgresql://owner:x@127.0.0.1:5/t"}
+
+
+def test_without_variables_the_built_in_provider_is_used() -> None:
+    variables = variables_for(3000, {}, STORED, **URLS)
+    assert variables.provider.built_in
+    assert variables.settings["OIDC_ISSUER_URL"] == f"{BASE}/idp"
+    assert variables.settings["OIDC_AUDIENCE"] == "tenantgate-api"
+    assert variables.secrets == STORED
+
+
+def test_all_three_variables_choose_another_provider() -> None:
+    variables = variables_for(3000, OTHER, STORED, **URLS)
+    assert not variables.provider.built_in
+    assert variables.settings["OIDC_ISSUER_URL"] == "http://127.0.0.1:9000"
+    assert variables.settings["OIDC_AUDIENCE"] == "their-api"
+    assert variables.secrets == {**STORED, "OIDC_CLIENT_SECRET": "theirs"}
+
+
+@pytest.mark.parametrize(
+    ("missing", "note"),
+    [
+        pytest.param({"OIDC_CLIENT_SECRET"}, "OIDC_CLIENT_SECRET is not", id="one"),
+        pytest.param(
+            {"OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"}, "OIDC_CLIENT_ID and OIDC_CLIENT_SECRET are not", id="two"
+        ),
+    ],
+)
+def test_half_of_them_are_ignored_and_it_is_said(missing: set[str], note: str) -> None:
+    given = {name: value for name, value in OTHER.items() if name not in missing}
+    variables = variables_for(3000, given, STORED, **URLS)
+    assert variables.provider.built_in
+    assert variables.provider.note.endswith(note)
+    # Its audience would make every token of the built-in provider foreign.
+    assert variables.settings["OIDC_AUDIENCE"] == "tenantgate-api"
+
+
+def test_the_defaults_of_env_example_mean_the_built_in_provider() -> None:
+    given = {"OIDC_ISSUER_URL": f"{BASE}/idp", "OIDC_CLIENT_ID": "tenantgate-dev", "OIDC_CLIENT_SECRET": "x"}
+    assert choose_provider(given, BASE).built_in
+
+
+def test_own_origins_are_always_allowed() -> None:
+    origins = variables_for(3001, {"ALLOWED_ORIGINS": "http://localhost:9999"}, STORED, **URLS).settings[
+        "ALLOWED_ORIGINS"
+    ]
+    assert origins == "http://127.0.0.1:3001,http://localhost:3001,http://localhost:9999"
+    assert "http://localhost:5173" in variables_for(3000, {}, STORED, **URLS).settings["ALLOWED_ORIGINS"]
+
+
+def test_a_database_of_the_callers_environment_is_left_alone() -> None:
+    variables = variables_for(3000, {"DATABASE_URL": "postgresql://prod"}, STORED, **URLS)
+    assert variables.settings["DATABASE_URL"] == URLS["app_url"]
+
+
+def test_bad_variables_are_all_named_at_once() -> None:
+    bad = {**OTHER, "OIDC_ISSUER_URL": "http://issuer.example", "JWT_MAX_LIFETIME_MINUTES": "soon"}
+    with pytest.raises(Failure) as failure:
+        variables_for(3000, bad, STORED, **URLS)
+    assert "OIDC_ISSUER_URL" in str(failure.value)
+    assert "JWT_MAX_LIFETIME_MINUTES" in str(failure.value)
+    assert "theirs" not in str(failure.value)
+
+
+def test_secrets_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    made = folder.secrets()
+    assert folder.secrets() == made
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("text", ["", "not json", "{}", '{"OIDC_CLIENT_SECRET": 1}'])
+def test_broken_secrets_are_said_with_the_mend(tmp_path: Path, text: str) -> None:
+    (tmp_path / "secrets.json").write_text(text)
+    with pytest.raises(Failure) as failure:
+        DataFolder(tmp_path).secrets()
+    assert "RESET=1" in failure.value.remedy
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    first, second = DataFolder(tmp_path), DataFolder(tmp_path)
+    with first.held():
+        first.tell(url=BASE)
+        with pytest.raises(Failure, match=f"in use by tenantgate \\(process [0-9]+, {BASE}\\)"), second.held():
+            pass
+        assert second.running()["url"] == BASE
+    with second.held():
+        pass
+    assert second.running() == {}
+
+
+def test_a_file_in_the_folders_place_is_said(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(Failure, match="can't be used"), DataFolder(tmp_path / "data").held():
+        pass
+
+
+def test_reset_deletes_what_a_stack_made_and_nothing_else(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.secrets()
+    (tmp_path / "postgres" / "cluster").mkdir(parents=True)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "mine.txt").write_text(json.dumps("keep"))
+    folder.reset()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
