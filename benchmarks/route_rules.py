@@ -19,8 +19,8 @@ from benchmarks.report import replace_section
 from tenantgate.authorizer.iam_policy import MethodArn, compile_policy
 from tenantgate.authorizer.policy_compiler import PolicyCompiler
 from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.engine import ApiRules, RuleSet
 from tenantgate.route_rules.file import as_json, load_rules
-from tenantgate.route_rules.model import ApiRules, RuleSet
 from tenantgate_cli.commands.sam import ROOT
 
 SIZES = (10, 1_000, 10_000)

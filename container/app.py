@@ -16,8 +16,9 @@ from functions.auth_validate.routes import router as auth_validate
 from functions.health.routes import router as health
 from functions.identity_provider.routes import router as identity_provider
 from tenantgate.database.wiring import dispose_database
+from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.file import RulesError, read_rules
-from tenantgate.route_rules.model import CONTAINER_API, ApiRules
+from tenantgate.route_rules.model import CONTAINER_API
 from tenantgate.settings.model import Settings, SettingsError, get_settings
 from tenantgate.web.app import TenantgateApp, create_app
 

@@ -12,9 +12,10 @@ from fuzz.judge import Finding
 from fuzz.targets import Target, Try
 from fuzz.world import NOW
 from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.engine import RuleSet, unmet
 from tenantgate.route_rules.file import RulesError, as_json, load_rules
 from tenantgate.route_rules.matching import readings
-from tenantgate.route_rules.model import CONNECT, METHODS, RouteRule, RuleSet, unmet
+from tenantgate.route_rules.model import CONNECT, METHODS, RouteRule
 
 _ISSUER = "https://issuer.example.test"
 # Some of the ways in which routers read a path (docs/ROUTE_RULES.md), apart from the product's own list.

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from tenantgate.authorizer.iam_policy import MethodArn, compile_policy
 from tenantgate.identity.principal import Principal
-from tenantgate.route_rules.model import ANY, METHODS, ApiRules, RouteRule
+from tenantgate.route_rules.engine import ApiRules
+from tenantgate.route_rules.model import ANY, METHODS, RouteRule
 from tests.support.iam import allows
 from tests.support.router_folds import spellings_read
 

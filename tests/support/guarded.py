@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tenantgate.authorizer.service import Authorizer
 from tenantgate.identity.bearer import BearerCredential
+from tenantgate.route_rules.engine import RuleSet
 from tenantgate.route_rules.file import load_rules
-from tenantgate.route_rules.model import RuleSet
 from tests.support.tokens import StandingClock, good_claims, policy_of, sign, static_verifier
 
 RULES = """\

@@ -20,7 +20,8 @@ from tenantgate.errors.base import ErrorCode, TenantgateError
 from tenantgate.errors.tokens import AlgorithmNotAllowed, InvalidSignature, MissingClaim, UnknownKey, WrongIssuer
 from tenantgate.identity.bearer import bearer_token
 from tenantgate.identity.principal import Principal
-from tenantgate.route_rules.model import CONNECT, RuleSet
+from tenantgate.route_rules.engine import RuleSet
+from tenantgate.route_rules.model import CONNECT
 from tenantgate.tokens import claims as check
 from tenantgate.tokens.compact import Header, decode, json_object, parse_header, take_apart
 from tenantgate.tokens.issuers import IssuerPolicy

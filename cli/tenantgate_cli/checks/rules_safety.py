@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from tenantgate.authorizer.iam_policy import first_incomplete
 from tenantgate.authorizer.policy_compiler import TOO_LARGE, deciding
+from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.matching import GREEDY, PARAMETER, Segments, covers, segments, walk
-from tenantgate.route_rules.model import ANY, METHODS, ApiRules, Requirement, RouteRule
+from tenantgate.route_rules.model import ANY, METHODS, Requirement, RouteRule
 from tenantgate.route_rules.overlap import more_specific
 from tenantgate_cli.checks.rules_template import Guard, GuardedRoute
 

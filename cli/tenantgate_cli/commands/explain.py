@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tenantgate.authorizer.environment import EnvironmentRefused, route_rules, verification_policy
-from tenantgate.route_rules.model import RuleSet
+from tenantgate.route_rules.engine import RuleSet
 from tenantgate.tokens.fetch import fetch_json
 from tenantgate.tokens.jwks import Bundle
 from tenantgate.tokens.keys import KeySet

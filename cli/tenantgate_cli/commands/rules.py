@@ -7,9 +7,10 @@ from pathlib import Path
 
 from rich.text import Text
 
+from tenantgate.route_rules.engine import ApiRules, RuleSet
 from tenantgate.route_rules.file import RulesError, as_json, load_rules
 from tenantgate.route_rules.file_lines import lines_of
-from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS, ApiRules, RuleSet
+from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS
 from tenantgate_cli.checks.rules_safety import Finding, findings
 from tenantgate_cli.checks.rules_template import Guard, read_guards
 from tenantgate_cli.console import Failure, err, say

@@ -10,7 +10,8 @@ import pytest
 from fastapi import APIRouter, Request
 
 from container.app import container_app
-from tenantgate.route_rules.model import ApiRules, RouteRule
+from tenantgate.route_rules.engine import ApiRules
+from tenantgate.route_rules.model import RouteRule
 from tenantgate.web.app import create_app
 from tests.functional.gateway.conftest import listening
 from tests.support.exact_request import RawResponse, send_raw

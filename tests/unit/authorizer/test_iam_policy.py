@@ -16,7 +16,8 @@ from tenantgate.authorizer.iam_policy import (
     without_own_path,
 )
 from tenantgate.identity.principal import Principal
-from tenantgate.route_rules.model import METHODS, ApiRules, RouteRule
+from tenantgate.route_rules.engine import ApiRules
+from tenantgate.route_rules.model import METHODS, RouteRule
 from tenantgate.web.route_rules import failure_of
 from tests.support.iam import allows
 

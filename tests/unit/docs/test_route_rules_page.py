@@ -18,7 +18,7 @@ def test_its_example_is_a_good_file_with_every_key() -> None:
 
 
 def test_it_lists_every_reason_of_a_denial() -> None:
-    source = (ROOT / "layers/shared/tenantgate/route_rules/model.py").read_text(encoding="utf-8")
+    source = (ROOT / "layers/shared/tenantgate/route_rules/engine.py").read_text(encoding="utf-8")
     reasons = set(re.findall(r'(?:Decision\(False, |_denied\()"(\w+)"', source))
 
     assert len(reasons) == 10

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tenantgate.route_rules.engine import RuleSet
 from tenantgate.route_rules.file import RulesError, as_json, load_rules, read_rules
 from tenantgate.route_rules.file_lines import lines_of
-from tenantgate.route_rules.model import RouteRule, RuleSet
+from tenantgate.route_rules.model import RouteRule
 
 GOOD = """\
 version = 1

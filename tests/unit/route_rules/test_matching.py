@@ -6,8 +6,9 @@ import pytest
 
 from tenantgate.authorizer.iam_policy import MethodArn, compile_policy
 from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.matching import readings
-from tenantgate.route_rules.model import ApiRules, RouteRule
+from tenantgate.route_rules.model import RouteRule
 from tests.support.iam import allows
 
 STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"

@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 
 from container.app import SHIPPED_RULES, container_app, container_rules
 from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.file import read_rules
-from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS, ApiRules, RouteRule
+from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS, RouteRule
 from tenantgate.settings.model import SettingsError
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import CurrentPrincipal

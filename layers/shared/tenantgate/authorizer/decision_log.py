@@ -38,7 +38,7 @@ CHECKS: Mapping[str, str] = {
 }
 
 
-# Why the route rules say no (`route_rules/model.py`), and the code that it is told under.
+# Why the route rules say no (`route_rules/engine.py`), and the code that it is told under.
 RULE_REASONS: Mapping[str, ErrorCode] = {
     "no_rule": AUTH_010,
     "ambiguous_path": AUTH_010,

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 
 from tenantgate.identity.bearer import BearerCredential
-from tenantgate.route_rules.model import RuleSet
+from tenantgate.route_rules.engine import RuleSet
 from tenantgate.tokens.policy import VARIABLES, PolicyError, TokenPolicy, token_policy
 from tenantgate.tokens.wiring import token_verifier
 

@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator
 
 from tenantgate.authorizer.policy_compiler import TOO_LARGE, PolicyCompiler, Resources
 from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.matching import has_control_characters
-from tenantgate.route_rules.model import ApiRules, Requirement
+from tenantgate.route_rules.model import Requirement
 from tenantgate.tokens.records import Record
 
 # Characters of the document without white space: API Gateway takes 8 KB of answer, of which 2 KB are left to principal

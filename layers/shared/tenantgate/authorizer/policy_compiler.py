@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.engine import ApiRules, unmet
 from tenantgate.route_rules.matching import GREEDY, PARAMETER, Segments, walk
-from tenantgate.route_rules.model import ANY, CONNECT, METHODS, ApiRules, Requirement, RouteRule, unmet
+from tenantgate.route_rules.model import ANY, CONNECT, METHODS, Requirement, RouteRule
 from tenantgate.route_rules.overlap import beyond, is_exact, more_specific, overrun, sharing, wildcard
 from tenantgate.tokens.records import Record
 

@@ -28,8 +28,9 @@ from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors.base import SYS_003, TenantgateError, Word
 from tenantgate.identity.bearer import BearerCredential, bearer_token
 from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.engine import RuleSet
 from tenantgate.route_rules.matching import has_control_characters
-from tenantgate.route_rules.model import Decision, RuleSet
+from tenantgate.route_rules.model import Decision
 
 if TYPE_CHECKING:
     from tenantgate.authorizer.responses import Answer, ContextValue

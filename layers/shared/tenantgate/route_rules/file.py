@@ -29,8 +29,9 @@ import sys
 from collections.abc import Callable, Mapping
 from string import ascii_letters, digits
 
+from tenantgate.route_rules.engine import ApiRules, RuleSet
 from tenantgate.route_rules.matching import segments
-from tenantgate.route_rules.model import ANY, CONNECT, METHODS, OTHER_APIS, ApiRules, RouteRule, RuleSet
+from tenantgate.route_rules.model import ANY, CONNECT, METHODS, OTHER_APIS, RouteRule
 
 # A policy's resource is at most 512 characters long, the ARN before the path included.
 LONGEST_PATTERN = 256

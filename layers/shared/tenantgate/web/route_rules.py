@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tenantgate.errors.access import InsufficientScope, StepUpRequired
 from tenantgate.errors.base import TenantgateError
 from tenantgate.identity.principal import Principal
-from tenantgate.route_rules.model import ApiRules, Decision
+from tenantgate.route_rules.engine import ApiRules
+from tenantgate.route_rules.model import Decision
 from tenantgate.web.dependencies import PRINCIPAL_KEY, get_verified_user
 
 

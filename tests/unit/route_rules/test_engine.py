@@ -6,7 +6,8 @@ import pytest
 
 from tenantgate.errors.access import AuthenticationRequired, InsufficientScope, StepUpRequired
 from tenantgate.identity.principal import Principal
-from tenantgate.route_rules.model import ApiRules, Decision, RouteRule, RuleSet
+from tenantgate.route_rules.engine import ApiRules, RuleSet
+from tenantgate.route_rules.model import Decision, RouteRule
 from tenantgate.web.challenges import bearer_challenge
 from tenantgate.web.route_rules import failure_of
 
