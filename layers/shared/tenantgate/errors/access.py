@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tenantgate.errors.base import Detail, TenantgateError, register
 
 AUTH_006 = register(
@@ -52,22 +54,28 @@ AUTH_021 = register(
 
 class AuthenticationRequired(TenantgateError):
     error = AUTH_007
+    challenge_error = ""
 
 
 class InsufficientScope(TenantgateError):
     """The caller is known, but the route's rule asks for more, or there is no rule. `scope`: what would do."""
 
     error = AUTH_010
+    challenge_error = "insufficient_scope"
 
     def __init__(self, reason: str = "", *, scope: str = "", detail: Detail = None, **private: object) -> None:
         super().__init__(reason, detail=detail, **private)
         self.scope = scope
+
+    def challenge_parameters(self) -> Mapping[str, str]:
+        return {"scope": self.scope} if self.scope else {}
 
 
 class StepUpRequired(TenantgateError):
     """The sign-in behind the token is too weak or too old (RFC 9470 §3)."""
 
     error = AUTH_011
+    challenge_error = "insufficient_user_authentication"
 
     def __init__(
         self,
@@ -81,6 +89,10 @@ class StepUpRequired(TenantgateError):
         super().__init__(reason, detail=detail, **private)
         self.acr_values = acr_values
         self.max_age = max_age
+
+    def challenge_parameters(self) -> Mapping[str, str]:
+        found = {"acr_values": self.acr_values} if self.acr_values else {}
+        return found if self.max_age is None else {**found, "max_age": str(self.max_age)}
 
 
 class CrossSiteRequest(TenantgateError):

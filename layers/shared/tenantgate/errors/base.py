@@ -73,6 +73,9 @@ class TenantgateError(Exception):
 
     error: ClassVar[ErrorCode] = SYS_003
     status: ClassVar[int | None] = None
+    # The `error` of this class's Bearer challenge (RFC 6750 §3.1). Empty: a challenge without one, for a request that
+    # offered no bearer token. None: the response has no challenge. A 401 always has one (RFC 9110 §15.5.2).
+    challenge_error: ClassVar[str | None] = None
     # Seconds after which the same request may succeed; sent as `Retry-After` (RFC 9110 §10.2.3).
     retry_after: int | None = None
 
@@ -85,6 +88,20 @@ class TenantgateError(Exception):
     @property
     def http_status(self) -> int:
         return self.status or self.error.status
+
+    @property
+    def challenge(self) -> str | None:
+        """The value of the response's `WWW-Authenticate`; None where it has none (RFC 6750 §3)."""
+        if self.challenge_error is None:
+            return None
+        challenge = 'Bearer realm="tenantgate"'
+        if self.challenge_error:
+            challenge += f', error="{self.challenge_error}", error_description="{self.error.message}"'
+        return "".join((challenge, *(f', {name}="{value}"' for name, value in self.challenge_parameters().items())))
+
+    def challenge_parameters(self) -> Mapping[str, str]:
+        """Further parameters of the challenge, of characters that a quoted string takes as they are."""
+        return {}
 
 
 class InternalError(TenantgateError):

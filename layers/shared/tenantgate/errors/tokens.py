@@ -14,7 +14,12 @@ TenantgateError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tenantgate.errors.base import Detail, TenantgateError, register
+
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 AUTH_003 = register(
     "AUTH_003",
@@ -77,6 +82,7 @@ class TokenError(TenantgateError):
     """A bearer token was refused. The subclass says which check failed."""
 
     error = AUTH_004
+    challenge_error: ClassVar[str | None] = "invalid_token"
 
 
 class MalformedToken(TokenError):
@@ -140,16 +146,19 @@ class TokenExpired(TokenError):
 
 class TenantMissing(TokenError):
     error = AUTH_005
+    challenge_error = None
 
 
 class TenantMalformed(TokenError):
     error = AUTH_005
+    challenge_error = None
 
 
 class TenantNotAllowed(TokenError):
     """The issuer may not speak for this tenant."""
 
     error = AUTH_005
+    challenge_error = None
 
 
 class IdTokenRefused(TenantgateError):

@@ -15,3 +15,4 @@ AUTH_020 = register(
 
 class SessionEnded(TenantgateError):
     error = AUTH_020
+    challenge_error = ""
