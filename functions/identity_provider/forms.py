@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from tenantgate.openid_provider.requests import Submitted
+from tenantgate.openid_provider.protocol.requests import Submitted
 from tenantgate.web.errors import MalformedBody, UnsupportedMediaType
 
 _FORM = "application/x-www-form-urlencoded"

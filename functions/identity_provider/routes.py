@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from functions.identity_provider.forms import submitted, submitted_form
 from tenantgate.errors.access import CrossSiteRequest
-from tenantgate.openid_provider.authorization import SignInNeeded
-from tenantgate.openid_provider.end_session import SignedOut, SignOutNeedsConsent
-from tenantgate.openid_provider.metadata import provider_metadata
+from tenantgate.openid_provider.endpoints.authorization import SignInNeeded
+from tenantgate.openid_provider.endpoints.end_session import SignedOut, SignOutNeedsConsent
+from tenantgate.openid_provider.endpoints.metadata import provider_metadata
 from tenantgate.openid_provider.models import BROWSER_SESSION_LIFETIME_SECONDS, ProtocolResponse
 from tenantgate.openid_provider.service import ProviderService
 from tenantgate.openid_provider.wiring import issuer, provider_service

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
-from tenantgate.openid_provider.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
+from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
 from tests.support.flow import SPA_CALLBACK, SPA_ORIGIN
 from tests.support.requires import requires_chromium
 from tests.support.stack import RunningStack

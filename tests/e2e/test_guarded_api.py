@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tenantgate.openid_provider.demo import DEMO_TENANT_ID
+from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID
 from tests.support.stack import ROOT, RunningStack, dev_stack
 
 EXAMPLE = ROOT / "examples" / "guarded_api"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tenantgate.openid_provider.demo import DEMO_TENANT_ID
+from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID
 from tests.support.browser import Browser
 from tests.support.flow import access_token, sign_in_as_app, sign_in_by_redirect, submit_demo_sign_in
 from tests.support.stack import RunningStack

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx2
 
-from tenantgate.openid_provider.demo import DEMO_PASSWORD, DEMO_USERNAME
+from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_USERNAME
 from tests.support.browser import Browser, form_of, location
 
 SPA_ORIGIN = "http://localhost:5173"

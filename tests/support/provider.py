@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.openid_provider.forms import FormTokens
-from tenantgate.openid_provider.keys import SigningKeys
 from tenantgate.openid_provider.models import AuthorizationCode, BrowserSession, Client, SigningAlgorithm, StoredKey
-from tenantgate.openid_provider.redirects import RedirectRule
-from tenantgate.openid_provider.requests import Submitted
+from tenantgate.openid_provider.protocol.forms import FormTokens
+from tenantgate.openid_provider.protocol.keys import SigningKeys
+from tenantgate.openid_provider.protocol.redirects import RedirectRule
+from tenantgate.openid_provider.protocol.requests import Submitted
 from tenantgate.openid_provider.service import Provider, ProviderService
-from tenantgate.openid_provider.users import DemoUsers
+from tenantgate.openid_provider.storage.users import DemoUsers
 
 ISSUER = "http://127.0.0.1:3000/idp"
 REDIRECT_URI = "http://127.0.0.1:3000/api/v1/auth/callback"

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import httpx2
 
-from tenantgate.openid_provider.demo import DEMO_PASSWORD, DEMO_USERNAME
+from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_USERNAME
 from tests.support.provider import authorization_request, query_of, token_request
 from tests.support.provider_app import BASE_URL
 

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 
 import httpx2
 
-from tenantgate.openid_provider.demo import DEMO_PASSWORD, DEMO_USERNAME
+from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_USERNAME
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.data import DataFolder
 

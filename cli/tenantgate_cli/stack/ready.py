@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from tenantgate.openid_provider.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
+from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
 from tenantgate_cli.console import say
 from tenantgate_cli.stack.data import DEFAULT_DATA_DIR
 from tenantgate_cli.stack.local_servers import Stack

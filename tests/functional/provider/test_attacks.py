@@ -9,7 +9,7 @@ import httpx2
 import jwt
 import pytest
 
-from tenantgate.openid_provider.demo import DEMO_USER_ID
+from tenantgate.openid_provider.storage.demo import DEMO_USER_ID
 from tests.support.provider import AUDIENCE, CHALLENGE, CLIENT_ID, CLIENT_SECRET, VERIFIER, query_of
 from tests.support.provider_app import BASE_URL, SPA_ORIGIN, provider_client
 from tests.support.provider_browser import (

@@ -13,7 +13,7 @@ import httpx2
 import jwt
 import pytest
 
-from tenantgate.openid_provider.demo import DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
+from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
 from tests.support.provider import AUDIENCE, CLIENT_ID, CLIENT_SECRET, query_of
 from tests.support.provider_app import BASE_URL, SPA_ORIGIN
 from tests.support.provider_browser import (

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx2
 import pytest
 
-from tenantgate.openid_provider.demo import DEMO_PASSWORD, DEMO_USERNAME
+from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_USERNAME
 from tests.support.app_server import free_socket
 from tests.support.postgres import DatabaseUrls
 from tests.support.provider import authorization_request, query_of, sealing_key, token_request

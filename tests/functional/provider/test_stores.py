@@ -8,8 +8,8 @@ from uuid import uuid4
 import pytest
 
 from tenantgate.openid_provider.models import AuthorizationCode, BrowserSession, StoredKey, digest
-from tenantgate.openid_provider.repository import BrowserSessionRepository, CodeRepository, KeyRepository
-from tenantgate.openid_provider.stores import BrowserSessionStore, CodeStore, KeyStore
+from tenantgate.openid_provider.storage.repository import BrowserSessionRepository, CodeRepository, KeyRepository
+from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore, KeyStore
 from tests.support.databases import KINDS
 from tests.support.postgres import DatabaseUrls
 from tests.support.provider import MemoryBrowserSessions, MemoryCodes, MemoryKeys

@@ -1,7 +1,7 @@
 """Migrations up and down, one at a time, and in step with the models."""
 
 import asyncio
-import importlib.util
+import importlib
 import pkgutil
 import re
 import subprocess
@@ -104,10 +104,9 @@ def test_pgvector_works_after_the_first_migration(empty: DatabaseUrls) -> None:
 
 
 def test_the_models_and_the_migrated_database_agree(database_urls: DatabaseUrls) -> None:
-    for module in pkgutil.iter_modules(tenantgate.__path__, "tenantgate."):
-        tables = f"{module.name}.tables"
-        if module.ispkg and importlib.util.find_spec(tables):
-            importlib.import_module(tables)
+    for module in pkgutil.walk_packages(tenantgate.__path__, "tenantgate."):
+        if module.name.endswith(".tables"):
+            importlib.import_module(module.name)
     assert "sessions" in Base.metadata.tables
 
     def differences(connection: Connection) -> list[object]:

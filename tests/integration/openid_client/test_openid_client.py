@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tenantgate.openid_provider.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
+from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
 from tests.support.app_server import free_socket
 from tests.support.node_packages import install
 from tests.support.postgres import DatabaseUrls

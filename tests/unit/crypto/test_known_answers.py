@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.login.transactions import Transactions
-from tenantgate.openid_provider.forms import FormTokens
-from tenantgate.openid_provider.keys import SigningKeys
 from tenantgate.openid_provider.models import StoredKey
+from tenantgate.openid_provider.protocol.forms import FormTokens
+from tenantgate.openid_provider.protocol.keys import SigningKeys
 from tenantgate.sessions.models import SessionTokens, StoredSession
 from tenantgate.sessions.service import SessionService
 from tests.support.provider import Clock, MemoryKeys

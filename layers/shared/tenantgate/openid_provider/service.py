@@ -9,19 +9,19 @@ from dataclasses import dataclass
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError
 
-from tenantgate.openid_provider.authorization import AuthorizationService
-from tenantgate.openid_provider.browser_sessions import BrowserSessions, tenant_of
-from tenantgate.openid_provider.end_session import EndSessionService
-from tenantgate.openid_provider.forms import FormTokens
-from tenantgate.openid_provider.grants import ProtocolRequest, RedeemedCode
-from tenantgate.openid_provider.hints import IdTokenHints
-from tenantgate.openid_provider.keys import SigningKeys
+from tenantgate.openid_provider.endpoints.authorization import AuthorizationService
+from tenantgate.openid_provider.endpoints.end_session import EndSessionService
+from tenantgate.openid_provider.endpoints.userinfo import UserInfoService
 from tenantgate.openid_provider.models import Client, ProtocolResponse, digest
-from tenantgate.openid_provider.requests import MAX_PARAMETER_CHARACTERS, Submitted
-from tenantgate.openid_provider.server import ProtocolServer
-from tenantgate.openid_provider.stores import BrowserSessionStore, CodeStore
-from tenantgate.openid_provider.userinfo import UserInfoService
-from tenantgate.openid_provider.users import UserDirectory
+from tenantgate.openid_provider.protocol.forms import FormTokens
+from tenantgate.openid_provider.protocol.grants import ProtocolRequest, RedeemedCode
+from tenantgate.openid_provider.protocol.hints import IdTokenHints
+from tenantgate.openid_provider.protocol.keys import SigningKeys
+from tenantgate.openid_provider.protocol.requests import MAX_PARAMETER_CHARACTERS, Submitted
+from tenantgate.openid_provider.protocol.server import ProtocolServer
+from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions, tenant_of
+from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore
+from tenantgate.openid_provider.storage.users import UserDirectory
 
 _log = logging.getLogger(__name__)
 

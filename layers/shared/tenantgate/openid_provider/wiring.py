@@ -7,13 +7,13 @@ import time
 from weakref import WeakKeyDictionary
 
 from tenantgate.database.wiring import database
-from tenantgate.openid_provider.forms import FormTokens
-from tenantgate.openid_provider.keys import SigningKeys
 from tenantgate.openid_provider.models import Client
-from tenantgate.openid_provider.redirects import RedirectRule
-from tenantgate.openid_provider.repository import BrowserSessionRepository, CodeRepository, KeyRepository
+from tenantgate.openid_provider.protocol.forms import FormTokens
+from tenantgate.openid_provider.protocol.keys import SigningKeys
+from tenantgate.openid_provider.protocol.redirects import RedirectRule
 from tenantgate.openid_provider.service import Provider, ProviderService
-from tenantgate.openid_provider.users import DemoUsers
+from tenantgate.openid_provider.storage.repository import BrowserSessionRepository, CodeRepository, KeyRepository
+from tenantgate.openid_provider.storage.users import DemoUsers
 from tenantgate.secrets.store import secret_store
 from tenantgate.settings.model import get_settings
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import hmac
 from typing import Protocol
 
-from tenantgate.openid_provider.demo import DEMO_CLAIMS, DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
 from tenantgate.openid_provider.models import User, digest
+from tenantgate.openid_provider.storage.demo import (
+    DEMO_CLAIMS,
+    DEMO_PASSWORD,
+    DEMO_TENANT_ID,
+    DEMO_USER_ID,
+    DEMO_USERNAME,
+)
 
 
 class UserDirectory(Protocol):

@@ -7,8 +7,8 @@ import jwt
 import pytest
 
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.openid_provider.keys import KeyRing, SigningKeys, TokenRefused
 from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SigningAlgorithm
+from tenantgate.openid_provider.protocol.keys import KeyRing, SigningKeys, TokenRefused
 from tests.support.provider import Clock, MemoryKeys, sealing_key
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from joserfc.jwk import ECKey, Key, KeySet, RSAKey, import_key
 
 from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SigningAlgorithm, StoredKey
-from tenantgate.openid_provider.stores import KeyStore
+from tenantgate.openid_provider.storage.stores import KeyStore
 
 _log = logging.getLogger(__name__)
 

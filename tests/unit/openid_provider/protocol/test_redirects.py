@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenantgate.openid_provider.redirects import MAX_URI_CHARACTERS, RedirectRule
+from tenantgate.openid_provider.protocol.redirects import MAX_URI_CHARACTERS, RedirectRule
 
 EXACT = "https://auth.example.com/api/v1/auth/callback"
 RULE = RedirectRule(exact=[EXACT], origins=["https://app.example.com", "http://localhost:5173", "https://h.test:8443"])

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from authlib.common.urls import add_params_to_uri
 
 from tenantgate.errors.access import RedirectNotAllowed
-from tenantgate.openid_provider.browser_sessions import BrowserSessions
 from tenantgate.openid_provider.errors import AuthorizationRequestRefused
-from tenantgate.openid_provider.forms import FormTokens
-from tenantgate.openid_provider.hints import IdTokenHints
-from tenantgate.openid_provider.keys import TokenRefused
 from tenantgate.openid_provider.models import Client, Parameters
-from tenantgate.openid_provider.requests import MAX_PARAMETER_CHARACTERS, Submitted
+from tenantgate.openid_provider.protocol.forms import FormTokens
+from tenantgate.openid_provider.protocol.hints import IdTokenHints
+from tenantgate.openid_provider.protocol.keys import TokenRefused
+from tenantgate.openid_provider.protocol.requests import MAX_PARAMETER_CHARACTERS, Submitted
+from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
 
 _FORM = "sign-out"
 

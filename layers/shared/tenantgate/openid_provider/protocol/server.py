@@ -14,9 +14,9 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 
-from tenantgate.openid_provider.grants import CodeGrant, IdTokens, ProtocolRequest, RedeemedCode, RequiredS256
-from tenantgate.openid_provider.keys import KeyRing
 from tenantgate.openid_provider.models import TOKEN_LIFETIME_SECONDS, Client, ProtocolResponse
+from tenantgate.openid_provider.protocol.grants import CodeGrant, IdTokens, ProtocolRequest, RedeemedCode, RequiredS256
+from tenantgate.openid_provider.protocol.keys import KeyRing
 
 # authlib logs issued tokens at DEBUG. No token ever belongs in a log.
 logging.getLogger("authlib").setLevel(logging.WARNING)

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from authlib.oauth2 import OAuth2Error
 from authlib.oidc.core.errors import LoginRequiredError
 
-from tenantgate.openid_provider.browser_sessions import BrowserSessions
-from tenantgate.openid_provider.forms import FormTokens
-from tenantgate.openid_provider.grants import ProtocolRequest, SignedInUser
-from tenantgate.openid_provider.hints import IdTokenHints
 from tenantgate.openid_provider.models import Client, Parameters, ProtocolResponse
-from tenantgate.openid_provider.requests import (
+from tenantgate.openid_provider.protocol.forms import FormTokens
+from tenantgate.openid_provider.protocol.grants import ProtocolRequest, SignedInUser
+from tenantgate.openid_provider.protocol.hints import IdTokenHints
+from tenantgate.openid_provider.protocol.requests import (
     MAX_PARAMETER_CHARACTERS,
     Submitted,
     check_client_and_redirect,
@@ -22,9 +21,10 @@ from tenantgate.openid_provider.requests import (
     max_age,
     understood,
 )
-from tenantgate.openid_provider.server import ProtocolServer
-from tenantgate.openid_provider.stores import CodeStore
-from tenantgate.openid_provider.users import UserDirectory
+from tenantgate.openid_provider.protocol.server import ProtocolServer
+from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
+from tenantgate.openid_provider.storage.stores import CodeStore
+from tenantgate.openid_provider.storage.users import UserDirectory
 
 _log = logging.getLogger(__name__)
 

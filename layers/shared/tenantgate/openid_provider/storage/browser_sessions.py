@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tenantgate.openid_provider.models import BROWSER_SESSION_LIFETIME_SECONDS, BrowserSession, User, digest
-from tenantgate.openid_provider.stores import BrowserSessionStore
+from tenantgate.openid_provider.storage.stores import BrowserSessionStore
 
 # `{tenant}.{secret}`: codes and cookies alike. The bounds keep nonsense away from the database.
 _OPAQUE = re.compile(r"(?P<tenant>[A-Za-z0-9_\-]{1,128})\.[A-Za-z0-9_\-]{43}\Z")

@@ -3,7 +3,7 @@ RP-Initiated Logout §2)."""
 
 from __future__ import annotations
 
-from tenantgate.openid_provider.keys import KeyRing, TokenRefused
+from tenantgate.openid_provider.protocol.keys import KeyRing, TokenRefused
 
 
 class IdTokenHints:

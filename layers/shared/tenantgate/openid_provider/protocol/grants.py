@@ -20,7 +20,6 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.grants import OpenIDCode
 
-from tenantgate.openid_provider.keys import KeyRing
 from tenantgate.openid_provider.models import (
     CODE_LIFETIME_SECONDS,
     TOKEN_LIFETIME_SECONDS,
@@ -32,6 +31,7 @@ from tenantgate.openid_provider.models import (
     User,
     digest,
 )
+from tenantgate.openid_provider.protocol.keys import KeyRing
 
 # RFC 7636 §4.1 and §4.2, whole strings: an S256 challenge is 32 bytes in base64url, so always 43 characters.
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")

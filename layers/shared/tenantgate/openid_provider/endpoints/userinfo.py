@@ -8,9 +8,9 @@ from authlib.oidc.core import UserInfo
 from joserfc.errors import JoseError
 from joserfc.jwt import JWTClaimsRegistry
 
-from tenantgate.openid_provider.keys import KeyRing, TokenRefused
 from tenantgate.openid_provider.models import ProtocolResponse
-from tenantgate.openid_provider.users import UserDirectory
+from tenantgate.openid_provider.protocol.keys import KeyRing, TokenRefused
+from tenantgate.openid_provider.storage.users import UserDirectory
 
 _REALM = 'Bearer realm="tenantgate"'
 

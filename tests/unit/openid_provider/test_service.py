@@ -7,13 +7,13 @@ import jwt
 import pytest
 
 from tenantgate.errors.access import RedirectNotAllowed
-from tenantgate.openid_provider.authorization import SignedIn, SignInNeeded
-from tenantgate.openid_provider.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
-from tenantgate.openid_provider.end_session import SignedOut, SignOutNeedsConsent
+from tenantgate.openid_provider.endpoints.authorization import SignedIn, SignInNeeded
+from tenantgate.openid_provider.endpoints.end_session import SignedOut, SignOutNeedsConsent
 from tenantgate.openid_provider.errors import AuthorizationRequestRefused, SignInFormRefused
 from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, ProtocolResponse, SigningAlgorithm
-from tenantgate.openid_provider.requests import Submitted
-from tenantgate.openid_provider.users import DemoUsers
+from tenantgate.openid_provider.protocol.requests import Submitted
+from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
+from tenantgate.openid_provider.storage.users import DemoUsers
 from tests.support.provider import (
     AUDIENCE,
     CLIENT_ID,
