@@ -19,7 +19,7 @@ from tests.support.tokens import public_jwks
 # Obeys line by line: `find <kid>` says whether the key is known, without fetching inline; `wait` waits for refreshes.
 _CHILD = """
 import sys, threading
-from tenantgate.errors import UnknownKey
+from tenantgate.errors.tokens import UnknownKey
 from tenantgate.tokens.fetch import fetch_json
 from tenantgate.tokens.jwks import CachedIssuerKeys, Timings
 from tenantgate.tokens.keys import KeyFetchNeeded
