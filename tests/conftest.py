@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.logs import logging_put_back
-from tests.support.postgres import database_urls, postgres_server
-from tests.support.requires import MISSING, SYSTEM_PACKAGES
-from tests.support.running import container, gateway
+from tests.fixtures.databases.postgres import database_urls, postgres_server
+from tests.fixtures.process.logs import logging_put_back
+from tests.fixtures.programs.requires import MISSING, SYSTEM_PACKAGES
+from tests.fixtures.stack.running import container, gateway
 
 __all__ = ["container", "database_urls", "gateway", "postgres_server"]  # fixtures
 

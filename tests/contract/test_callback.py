@@ -10,9 +10,9 @@ import httpx2
 import pytest
 
 from tenantgate.login.transactions import COOKIE_PREFIX, MAX_DROPPED
-from tests.support.browser import Browser, location
-from tests.support.flow import SPA_CALLBACK, SPA_ORIGIN, submit_demo_sign_in
-from tests.support.stack import RunningStack
+from tests.fixtures.browsers.scripted import Browser, location
+from tests.fixtures.stack.commands import RunningStack
+from tests.fixtures.stack.flow import SPA_CALLBACK, SPA_ORIGIN, submit_demo_sign_in
 
 LONGEST_HEADERS = 10_240  # API Gateway's quota for the request line and all header values
 CALLBACK, LOGIN = "/api/v1/auth/callback", "/api/v1/auth/login"

@@ -19,9 +19,9 @@ from fastapi.routing import APIRoute
 
 from container.app import ROUTERS
 from functions.unknown_route.route_table import ROUTES
-from tests.support.browser import HTML, Browser
-from tests.support.flow import access_token, sign_in_by_redirect
-from tests.support.stack import RunningStack
+from tests.fixtures.browsers.scripted import HTML, Browser
+from tests.fixtures.stack.commands import RunningStack
+from tests.fixtures.stack.flow import access_token, sign_in_by_redirect
 
 # What the front owns: the gateway's own request id, and what each server says of the connection.
 OWNED_BY_THE_FRONT = {"apigw-requestid", "connection", "date", "server", "transfer-encoding", "content-length"}

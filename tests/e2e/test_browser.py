@@ -12,9 +12,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
-from tests.support.flow import SPA_CALLBACK, SPA_ORIGIN
-from tests.support.requires import requires_chromium
-from tests.support.stack import RunningStack
+from tests.fixtures.programs.requires import requires_chromium
+from tests.fixtures.stack.commands import RunningStack
+from tests.fixtures.stack.flow import SPA_CALLBACK, SPA_ORIGIN
 
 pytestmark = requires_chromium
 

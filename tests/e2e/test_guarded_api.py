@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID
-from tests.support.stack import ROOT, RunningStack, dev_stack
+from tests.fixtures.stack.commands import ROOT, RunningStack, dev_stack
 
 EXAMPLE = ROOT / "examples" / "guarded_api"
 ROUTES = {"GET /orders": 200, "GET /orders/7": 200, "POST /orders": 403, "GET /status": 200}

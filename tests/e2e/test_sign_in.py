@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID
-from tests.support.browser import Browser
-from tests.support.flow import access_token, sign_in_as_app, sign_in_by_redirect, submit_demo_sign_in
-from tests.support.stack import RunningStack
+from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.stack.commands import RunningStack
+from tests.fixtures.stack.flow import access_token, sign_in_as_app, sign_in_by_redirect, submit_demo_sign_in
 
 
 @pytest.fixture(params=["gateway", "container"])

@@ -20,7 +20,7 @@ import pytest
 from tenantgate.database import migrator
 from tenantgate_cli.commands.sam import ROOT
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
-from tests.support.postgres import execute
+from tests.fixtures.databases.postgres import execute
 
 
 @pytest.fixture(scope="module")

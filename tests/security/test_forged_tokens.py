@@ -7,9 +7,9 @@ import time
 import pytest
 
 from tenantgate.errors.tokens import TokenError, TokenExpired
-from tests.support.forged_tokens import FORGED, PUBLISHED_JWKS
-from tests.support.forging import Forged
-from tests.support.tokens import ALGORITHM_KEYS, good_claims, sign, static_verifier
+from tests.fixtures.tokens.forged_tokens import FORGED, PUBLISHED_JWKS
+from tests.fixtures.tokens.forging import Forged
+from tests.fixtures.tokens.issuer import ALGORITHM_KEYS, good_claims, sign, static_verifier
 
 
 def test_there_are_at_least_150_different_forgeries() -> None:

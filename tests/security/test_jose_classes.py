@@ -29,12 +29,19 @@ from tenantgate.observability.logging import configure_logging
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.app import create_app
-from tests.support.authorizer_events import SHAPES, authorizer_event
-from tests.support.guarded import rules
-from tests.support.integrations import status_told
-from tests.support.jose_classes import LEAST, STRICT_ISSUER, good_token, jose_classes, published_jwks, strict_entry
-from tests.support.tokens import ALGORITHM_KEYS, AUDIENCE, ISSUER, good_claims, sign
-from tests.support.web import make_settings
+from tests.fixtures.authorizer.events import SHAPES, authorizer_event
+from tests.fixtures.authorizer.guarded import rules
+from tests.fixtures.authorizer.integrations import status_told
+from tests.fixtures.tokens.issuer import ALGORITHM_KEYS, AUDIENCE, ISSUER, good_claims, sign
+from tests.fixtures.tokens.jose_classes import (
+    LEAST,
+    STRICT_ISSUER,
+    good_token,
+    jose_classes,
+    published_jwks,
+    strict_entry,
+)
+from tests.fixtures.web.setup import make_settings
 
 CLASSES: dict[str, set[type[TokenError]]] = {
     "algorithm confusion": {AlgorithmNotAllowed, InvalidSignature, MalformedToken},

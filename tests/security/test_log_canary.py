@@ -24,8 +24,8 @@ from tenantgate.identity.bearer import BearerCredential
 from tenantgate.observability.logging import configure_logging
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.lambda_adapter import lambda_handler_for
-from tests.support.guarded import rules
-from tests.support.web import ISSUER, Issuer, api_event, lambda_context, log_lines
+from tests.fixtures.authorizer.guarded import rules
+from tests.fixtures.web.setup import ISSUER, Issuer, api_event, lambda_context, log_lines
 
 ROOT = Path(__file__).parents[2]
 

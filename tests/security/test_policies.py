@@ -1,7 +1,7 @@
 """A compiled policy allows what the rules allow, and nothing else: for random rules, principals and paths.
 
-IAM's side is an evaluator of its own (tests/support/iam.py); the rules' side is a third reading of them, written here
-as plainly as can be: regular expressions in order of precedence.
+IAM's side is an evaluator of its own (tests/fixtures/authorizer/iam.py); the rules' side is a third reading of them,
+written here as plainly as can be: regular expressions in order of precedence.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from tenantgate.authorizer.iam_policy import MethodArn, compile_policy
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import ANY, METHODS, RouteRule
-from tests.support.iam import allows
-from tests.support.router_folds import spellings_read
+from tests.fixtures.authorizer.iam import allows
+from tests.fixtures.gateway.router_folds import spellings_read
 
 STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
 NOW = 1_800_000_000.0

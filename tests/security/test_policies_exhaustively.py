@@ -16,7 +16,7 @@ from tenantgate.authorizer.iam_policy import MethodArn, compile_policy, first_in
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import RouteRule
-from tests.support.router_folds import spellings_read
+from tests.fixtures.gateway.router_folds import spellings_read
 
 STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
 NOW = 1_800_000_000.0

@@ -23,9 +23,9 @@ from tenantgate.observability.logging import JsonFormatter, configure_logging
 from tenantgate.observability.redaction import MASK, CarriedSecrets, carry_secrets
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.lambda_adapter import lambda_handler_for
-from tests.support.guarded import rules
-from tests.support.logs import logging_put_back
-from tests.support.web import LOG_MEMBERS, Issuer, api_event, lambda_context, log_lines
+from tests.fixtures.authorizer.guarded import rules
+from tests.fixtures.process.logs import logging_put_back
+from tests.fixtures.web.setup import LOG_MEMBERS, Issuer, api_event, lambda_context, log_lines
 
 type Encode = Callable[[str], str]
 

@@ -31,10 +31,10 @@ from tenantgate.identity.bearer import BearerCredential
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.policy import token_policy
 from tenantgate.tokens.wiring import token_verifier
-from tests.support.authorizer_events import SHAPES, authorizer_event
-from tests.support.guarded import rules
-from tests.support.integrations import status_told
-from tests.support.tokens import AUDIENCE, ISSUER, TENANT, good_claims, public_jwk, sign, sign_raw
+from tests.fixtures.authorizer.events import SHAPES, authorizer_event
+from tests.fixtures.authorizer.guarded import rules
+from tests.fixtures.authorizer.integrations import status_told
+from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER, TENANT, good_claims, public_jwk, sign, sign_raw
 
 ACME, ACME_TENANT = "https://acme.example.test", "org-0192f5a8-7c1e-7d3a-9b52-0000000000aa"
 GLOBEX, GLOBEX_TENANT = "https://globex.example.test", "org-0192f5a8-7c1e-7d3a-9b52-0000000000bb"

@@ -19,9 +19,8 @@ from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.policy import parse_tenant_id_pattern
 from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.tenant import TenantExtractor
-from tests.support.forged_tokens import FORGED
-from tests.support.jwt_oracles import JoserfcOracle, PyJwtOracle
-from tests.support.tokens import (
+from tests.fixtures.tokens.forged_tokens import FORGED
+from tests.fixtures.tokens.issuer import (
     ALGORITHM_KEYS,
     AUDIENCE,
     ISSUER,
@@ -35,6 +34,7 @@ from tests.support.tokens import (
     sign_raw,
     static_verifier,
 )
+from tests.fixtures.tokens.oracles import JoserfcOracle, PyJwtOracle
 
 JWKS = public_jwks()
 VERIFIER = static_verifier(JWKS)

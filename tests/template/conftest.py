@@ -1,6 +1,6 @@
 import pytest
 
-from tests.support.deployed_template import Stack, deployed_stack
+from tests.fixtures.template.deployed import Stack, deployed_stack
 
 
 @pytest.fixture(scope="session")

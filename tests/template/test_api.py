@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 
 from tenantgate.web import headers
 from tenantgate_cli.commands.sam import ROOT
-from tests.support.deployed_template import Stack, function_folder
+from tests.fixtures.template.deployed import Stack, function_folder
 
 # Every route stands on exactly one of these lists; whoever adds one decides here who guards it.
 PUBLIC = {

@@ -7,7 +7,7 @@ import pytest
 
 from tenantgate_cli.commands import sam
 from tenantgate_cli.commands.sam import ROOT, Architecture, build
-from tests.support.deployed_template import Stack, deployed_stack, require_uv
+from tests.fixtures.template.deployed import Stack, deployed_stack, require_uv
 
 ARCHITECTURES = get_args(Architecture.__value__)
 

@@ -9,7 +9,7 @@ from lambda_gateway.template import read_template, variable_name
 from tenantgate.settings.model import SECRET_NAMES, SECRET_VARIABLES, Settings
 from tenantgate.tokens.policy import token_policy
 from tenantgate_cli.commands.sam import ROOT
-from tests.support.deployed_template import TEMPLATE, Stack, function_folder
+from tests.fixtures.template.deployed import TEMPLATE, Stack, function_folder
 
 NEEDS_THE_DATABASE = {
     "AuthCallbackFunction",

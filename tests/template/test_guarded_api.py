@@ -11,9 +11,9 @@ import pytest
 
 from lambda_gateway.model import Api, Authorizer, Kind, Template
 from lambda_gateway.template import read_template
-from tests.support.deployed_template import Stack, deployed_stack, require_uv
-from tests.support.guard_page import ROOT, sam_stack
-from tests.support.guarded_apis import write_guarded_apis
+from tests.fixtures.docs.guard_page import ROOT, sam_stack
+from tests.fixtures.gateway.guarded_apis import write_guarded_apis
+from tests.fixtures.template.deployed import Stack, deployed_stack, require_uv
 
 EXAMPLE = ROOT / "examples" / "guarded_api" / "template.yaml"
 

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from tenantgate_cli.commands.sam import ROOT, validate
-from tests.support.deployed_template import Stack, require_uv
+from tests.fixtures.template.deployed import Stack, require_uv
 
 STAGES = {"dev": "development", "staging": "staging", "prod": "production"}
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.authorizer_events import authorizer_event
-from tests.support.tokens import AUDIENCE, ISSUER, TENANT, good_claims, public_jwks, sign
+from tests.fixtures.authorizer.events import authorizer_event
+from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER, TENANT, good_claims, public_jwks, sign
 
 _PROGRAM = """
 import json, sys

@@ -7,7 +7,7 @@ import pytest
 
 from tenantgate_cli.commands.sam import build, native_architecture
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
-from tests.support.deployed_template import require_uv
+from tests.fixtures.template.deployed import require_uv
 
 
 @pytest.fixture(scope="session")

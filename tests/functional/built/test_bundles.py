@@ -14,7 +14,7 @@ import pytest
 
 from tenantgate.cold_start.image import FILE, Image
 from tenantgate_cli.commands.sam import ROOT, Architecture, find_uv, native_architecture, sam
-from tests.support.deployed_template import function_folder, require_uv
+from tests.fixtures.template.deployed import function_folder, require_uv
 
 LARGEST_LAYER = 30_000_000
 LARGEST_FUNCTION = 100_000

@@ -83,7 +83,7 @@ def running(limits: ConnectionLimits, folder: Path) -> Iterator[int]:
     log = folder / "log"
     with log.open("w") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.limited_container", json.dumps(asdict(limits))],
+            [sys.executable, "-m", "tests.fixtures.servers.limited_container", json.dumps(asdict(limits))],
             cwd=ROOT,
             env=environment,
             stdout=output,

@@ -8,8 +8,8 @@ from contextlib import ExitStack
 import httpx2
 import pytest
 
+from tests.fixtures.servers.raw_http import LIVE, POST, assert_served, connected, drip, error_in, one_response, rest_of
 from tests.functional.container_limits.conftest import LIMITS, SLACK, within
-from tests.support.raw_http import LIVE, POST, assert_served, connected, drip, error_in, one_response, rest_of
 
 
 class TestSizes:

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from tests.fixtures.servers.raw_http import LIVE, POST, assert_served, connected, drip, error_in, one_response, rest_of
 from tests.functional.container_limits.conftest import LIMITS, within
-from tests.support.raw_http import LIVE, POST, assert_served, connected, drip, error_in, one_response, rest_of
 
 
 class TestSlowClients:

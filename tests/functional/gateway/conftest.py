@@ -18,7 +18,7 @@ from lambda_gateway.app import AsgiApp, Gateway, Handled, Observer
 from lambda_gateway.responses import MalformedAnswer
 from lambda_gateway.runtime import FunctionError
 from lambda_gateway.template import read_template
-from tests.support.gateway_project import write_project
+from tests.fixtures.gateway.project import write_project
 
 ECHO = """\
 def lambda_handler(event, context):

@@ -13,8 +13,8 @@ import pytest
 
 from lambda_gateway.app import Gateway, Observer
 from lambda_gateway.template import read_template
-from tests.support.guarded_apis import CALLERS, INTEGRATIONS, REQUESTS, may, token_of, write_guarded_apis
-from tests.support.tokens import ISSUER, TENANT
+from tests.fixtures.gateway.guarded_apis import CALLERS, INTEGRATIONS, REQUESTS, may, token_of, write_guarded_apis
+from tests.fixtures.tokens.issuer import ISSUER, TENANT
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,8 @@ import httpx2
 import psutil
 import pytest
 
-from tests.support.gateway_project import HEAD, event, function_resource, write_handler, write_project
-from tests.support.stack import ROOT, RunningStack, dev_stack, serve_stack, start_command
+from tests.fixtures.gateway.project import HEAD, event, function_resource, write_handler, write_project
+from tests.fixtures.stack.commands import ROOT, RunningStack, dev_stack, serve_stack, start_command
 
 DEMO = "demo@example.test / correct horse battery staple"
 

@@ -12,8 +12,8 @@ from lambda_gateway.environments import Function
 from lambda_gateway.model import TemplateError
 from lambda_gateway.reload import affected, reload_on_change
 from lambda_gateway.template import read_template
+from tests.fixtures.gateway.project import DEFAULT_EVENT, HEAD, event, function_resource, write_handler
 from tests.functional.gateway.conftest import Running, Serve
-from tests.support.gateway_project import DEFAULT_EVENT, HEAD, event, function_resource, write_handler
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests.fixtures.gateway.project import DEFAULT_EVENT, HEAD, event, function_resource
 from tests.functional.gateway.conftest import ECHO, Serve
-from tests.support.gateway_project import DEFAULT_EVENT, HEAD, event, function_resource
 
 pytestmark = pytest.mark.anyio
 

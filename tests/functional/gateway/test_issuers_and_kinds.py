@@ -20,10 +20,10 @@ from lambda_gateway.template import read_template
 from tenantgate.route_rules.file import load_rules
 from tenantgate.route_rules.model import CONTAINER_API
 from tenantgate.web.app import create_app
-from tests.support.app_server import AppServer, free_socket
-from tests.support.guarded_apis import INTEGRATIONS, RULES, write_guarded_apis
-from tests.support.tokens import AUDIENCE, ISSUER, TENANT, good_claims, sign
-from tests.support.web import make_settings
+from tests.fixtures.gateway.guarded_apis import INTEGRATIONS, RULES, write_guarded_apis
+from tests.fixtures.servers.app_server import AppServer, free_socket
+from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER, TENANT, good_claims, sign
+from tests.fixtures.web.setup import make_settings
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ import json
 import httpx2
 import pytest
 
+from tests.fixtures.gateway.project import REST_HEAD, api_event, function_resource
+from tests.fixtures.servers.exact_request import send_raw
 from tests.functional.gateway.conftest import ECHO, Serve
-from tests.support.exact_request import send_raw
-from tests.support.gateway_project import REST_HEAD, api_event, function_resource
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from lambda_gateway.runtime import Crashed, FunctionError, FunctionProcess, InitFailed, TimedOut
-from tests.support.gateway_project import write_handler
+from tests.fixtures.gateway.project import write_handler
 
 pytestmark = pytest.mark.anyio
 HANDLER = "functions.it.handler.lambda_handler"

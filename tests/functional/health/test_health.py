@@ -21,8 +21,8 @@ from tenantgate.database import wiring
 from tenantgate.secrets import store as secrets
 from tenantgate.settings.model import get_settings
 from tenantgate.web.app import create_app
-from tests.support.app_server import AppServer, free_socket
-from tests.support.postgres import execute, start_postgres
+from tests.fixtures.databases.postgres import execute, start_postgres
+from tests.fixtures.servers.app_server import AppServer, free_socket
 
 READY = "/api/v1/health/ready"
 # What each answer must stay below, with a dependency that hangs.

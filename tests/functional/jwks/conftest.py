@@ -8,8 +8,8 @@ import pytest
 
 from tenantgate.tokens.fetch import fetch_json
 from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, Timings
-from tests.support.issuer_server import IssuerServer
-from tests.support.tokens import StandingClock
+from tests.fixtures.providers.issuer_server import IssuerServer
+from tests.fixtures.tokens.issuer import StandingClock
 
 type MakeKeys = Callable[..., CachedIssuerKeys]
 

@@ -21,10 +21,10 @@ from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import jwks_cache, jwks_loader, read_bundle
 from tenantgate_cli.commands.jwks_bundle import bundle
 from tenantgate_cli.console import Failure
-from tests.support.authorizer_events import authorizer_event
-from tests.support.guarded import RULES
-from tests.support.issuer_server import IssuerServer, failing
-from tests.support.tokens import AUDIENCE, StandingClock, good_claims, public_jwk, public_jwks, sign
+from tests.fixtures.authorizer.events import authorizer_event
+from tests.fixtures.authorizer.guarded import RULES
+from tests.fixtures.providers.issuer_server import IssuerServer, failing
+from tests.fixtures.tokens.issuer import AUDIENCE, StandingClock, good_claims, public_jwk, public_jwks, sign
 
 ROOT = Path(__file__).parents[3]
 

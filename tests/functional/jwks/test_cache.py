@@ -12,9 +12,9 @@ from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, Token
 from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache
 from tenantgate.tokens.keys import KeyFetchNeeded, KeySet
 from tenantgate.tokens.verifier import TokenVerifier
+from tests.fixtures.providers.issuer_server import IssuerServer, failing, send_json
+from tests.fixtures.tokens.issuer import NOW, StandingClock, good_claims, policy_of, public_jwks, sign
 from tests.functional.jwks.conftest import MakeKeys
-from tests.support.issuer_server import IssuerServer, failing, send_json
-from tests.support.tokens import NOW, StandingClock, good_claims, policy_of, public_jwks, sign
 
 
 def _refreshed(keys: CachedIssuerKeys) -> None:

@@ -13,8 +13,8 @@ import pytest
 from tenantgate.errors.tokens import ProviderUnreachable, WrongIssuer
 from tenantgate.tokens.discovery import ProviderDirectory, provider_directory, provider_metadata
 from tenantgate.tokens.wiring import jwks_loader, read_bundle, token_verifier
-from tests.support.issuer_server import METADATA_PATH, IssuerServer, failing, send_json
-from tests.support.tokens import NOW, StandingClock, good_claims, policy_of, public_jwks, sign
+from tests.fixtures.providers.issuer_server import METADATA_PATH, IssuerServer, failing, send_json
+from tests.fixtures.tokens.issuer import NOW, StandingClock, good_claims, policy_of, public_jwks, sign
 
 
 def test_metadata_is_fetched_once_and_kept_for_an_hour(issuer: IssuerServer, clock: StandingClock) -> None:

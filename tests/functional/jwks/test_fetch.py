@@ -13,7 +13,7 @@ import pytest
 
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.fetch import MAX_BYTES, fetch_json
-from tests.support.issuer_server import IssuerServer, send, send_json
+from tests.fixtures.providers.issuer_server import IssuerServer, send, send_json
 
 
 def test_reads_a_json_object(issuer: IssuerServer) -> None:

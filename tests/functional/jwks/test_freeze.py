@@ -13,8 +13,8 @@ from typing import Self
 
 import pytest
 
-from tests.support.issuer_server import IssuerServer, send_json
-from tests.support.tokens import public_jwks
+from tests.fixtures.providers.issuer_server import IssuerServer, send_json
+from tests.fixtures.tokens.issuer import public_jwks
 
 # Obeys line by line: `find <kid>` says whether the key is known, without fetching inline; `wait` waits for refreshes.
 _CHILD = """

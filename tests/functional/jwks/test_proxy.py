@@ -15,10 +15,10 @@ from tenantgate.login.client import ProviderClient
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.tokens.fetch import fetch_json
 from tenantgate.tokens.wiring import token_verifier
-from tests.support.certificates import Authority
-from tests.support.connect_proxy import ConnectProxy
-from tests.support.tls_json import TlsJsonServer
-from tests.support.tokens import good_claims, policy_of, public_jwks, sign
+from tests.fixtures.servers.certificates import Authority
+from tests.fixtures.servers.connect_proxy import ConnectProxy
+from tests.fixtures.servers.tls_json import TlsJsonServer
+from tests.fixtures.tokens.issuer import good_claims, policy_of, public_jwks, sign
 
 HOST = "issuer.example.test"
 

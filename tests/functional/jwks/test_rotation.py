@@ -15,7 +15,7 @@ import pytest
 from tenantgate.errors.tokens import UnknownKey
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import TokenVerifier
-from tests.support.tokens import ISSUER, NOW, StandingClock, good_claims, policy_of, public_jwks, sign
+from tests.fixtures.tokens.issuer import ISSUER, NOW, StandingClock, good_claims, policy_of, public_jwks, sign
 
 ROTATIONS = 300
 

@@ -11,8 +11,8 @@ import pytest
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.discovery import ProviderDirectory
 from tenantgate.tokens.flights import FetchNeeded
-from tests.support.silent_server import SilentServer
-from tests.support.tokens import StandingClock
+from tests.fixtures.servers.silent import SilentServer
+from tests.fixtures.tokens.issuer import StandingClock
 
 A, B = "https://a.example.test", "https://b.example.test"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.postgres import DatabaseUrls, PostgresServer
+from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
 
 ROOT = Path(__file__).parents[3]
 INVOKE = """

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import httpx2
 import pytest
 
-from tests.support.postgres import DatabaseUrls
-from tests.support.provider import sealing_key
-from tests.support.provider_app import BASE_URL, provider_client, provider_variables
+from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.providers.built_in import sealing_key
+from tests.fixtures.providers.built_in_app import BASE_URL, provider_client, provider_variables
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,7 @@ import jwt
 import pytest
 
 from tenantgate.openid_provider.storage.demo import DEMO_USER_ID
-from tests.support.provider import AUDIENCE, CHALLENGE, CLIENT_ID, CLIENT_SECRET, VERIFIER, query_of
-from tests.support.provider_app import BASE_URL, SPA_ORIGIN, provider_client
-from tests.support.provider_browser import (
+from tests.fixtures.browsers.built_in_provider import (
     HTML,
     authorize,
     form_of,
@@ -24,6 +22,8 @@ from tests.support.provider_browser import (
     tags_of,
     tokens_for,
 )
+from tests.fixtures.providers.built_in import AUDIENCE, CHALLENGE, CLIENT_ID, CLIENT_SECRET, VERIFIER, query_of
+from tests.fixtures.providers.built_in_app import BASE_URL, SPA_ORIGIN, provider_client
 
 pytestmark = pytest.mark.anyio
 

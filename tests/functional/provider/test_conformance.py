@@ -14,9 +14,7 @@ import jwt
 import pytest
 
 from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
-from tests.support.provider import AUDIENCE, CLIENT_ID, CLIENT_SECRET, query_of
-from tests.support.provider_app import BASE_URL, SPA_ORIGIN
-from tests.support.provider_browser import (
+from tests.fixtures.browsers.built_in_provider import (
     HTML,
     authorize,
     form_of,
@@ -27,6 +25,8 @@ from tests.support.provider_browser import (
     submit,
     tokens_for,
 )
+from tests.fixtures.providers.built_in import AUDIENCE, CLIENT_ID, CLIENT_SECRET, query_of
+from tests.fixtures.providers.built_in_app import BASE_URL, SPA_ORIGIN
 
 pytestmark = pytest.mark.anyio
 

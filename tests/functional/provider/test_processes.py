@@ -7,12 +7,12 @@ import httpx2
 import pytest
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_USERNAME
-from tests.support.app_server import free_socket
-from tests.support.postgres import DatabaseUrls
-from tests.support.provider import authorization_request, query_of, sealing_key, token_request
-from tests.support.provider_app import provider_variables
-from tests.support.provider_browser import HTML, form_of
-from tests.support.provider_process import provider_processes
+from tests.fixtures.browsers.built_in_provider import HTML, form_of
+from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.providers.built_in import authorization_request, query_of, sealing_key, token_request
+from tests.fixtures.providers.built_in_app import provider_variables
+from tests.fixtures.providers.built_in_process import provider_processes
+from tests.fixtures.servers.app_server import free_socket
 
 WORKERS = 3
 

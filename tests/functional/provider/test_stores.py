@@ -10,9 +10,9 @@ import pytest
 from tenantgate.openid_provider.models import AuthorizationCode, BrowserSession, StoredKey, digest
 from tenantgate.openid_provider.storage.repository import BrowserSessionRepository, CodeRepository, KeyRepository
 from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore, KeyStore
-from tests.support.databases import KINDS
-from tests.support.postgres import DatabaseUrls
-from tests.support.provider import MemoryBrowserSessions, MemoryCodes, MemoryKeys
+from tests.fixtures.databases.kinds import KINDS
+from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.providers.built_in import MemoryBrowserSessions, MemoryCodes, MemoryKeys
 
 pytestmark = pytest.mark.anyio
 

@@ -13,10 +13,10 @@ from container.app import container_app
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import RouteRule
 from tenantgate.web.app import create_app
+from tests.fixtures.process.logs import logging_put_back
+from tests.fixtures.servers.exact_request import RawResponse, send_raw
+from tests.fixtures.web.setup import Issuer
 from tests.functional.gateway.conftest import listening
-from tests.support.exact_request import RawResponse, send_raw
-from tests.support.logs import logging_put_back
-from tests.support.web import Issuer
 
 pytestmark = pytest.mark.anyio
 

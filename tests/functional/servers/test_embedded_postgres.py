@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresBroken
-from tests.support.postgres import QUICK, execute
+from tests.fixtures.databases.postgres import QUICK, execute
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="shows what root does")
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="the kernel's part of it is Linux's")

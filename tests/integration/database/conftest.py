@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tenantgate.database.unit import Database
-from tests.support.databases import KINDS, Kind
-from tests.support.postgres import DatabaseUrls
+from tests.fixtures.databases.kinds import KINDS, Kind
+from tests.fixtures.databases.postgres import DatabaseUrls
 
 
 @pytest.fixture(params=KINDS)

@@ -11,8 +11,8 @@ import pytest
 
 from tenantgate.database import connection as limits
 from tenantgate.database.errors import DatabaseUnreachable
-from tests.support.databases import Kind
-from tests.support.postgres import DatabaseUrls
+from tests.fixtures.databases.kinds import Kind
+from tests.fixtures.databases.postgres import DatabaseUrls
 
 pytestmark = pytest.mark.anyio
 

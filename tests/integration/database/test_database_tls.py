@@ -10,10 +10,10 @@ import pytest
 from tenantgate.database import tls
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.own_login import ensure_own_login, role_name
-from tests.support.certificates import Authority
-from tests.support.databases import Kind
-from tests.support.postgres import DatabaseUrls, PostgresServer, execute
-from tests.support.tls_front import tls_front
+from tests.fixtures.databases.kinds import Kind
+from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer, execute
+from tests.fixtures.databases.tls_front import tls_front
+from tests.fixtures.servers.certificates import Authority
 
 pytestmark = pytest.mark.anyio
 

@@ -23,8 +23,8 @@ from tenantgate.database import migrator
 from tenantgate.database.base import Base
 from tenantgate.database.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed
 from tenantgate.errors.base import ValidationFailed
-from tests.support.postgres import DatabaseUrls, PostgresServer, execute
-from tests.support.transaction_pooler import transaction_pooler
+from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer, execute
+from tests.fixtures.databases.transaction_pooler import transaction_pooler
 
 TABLES = (
     "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"

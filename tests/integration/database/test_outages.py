@@ -18,9 +18,9 @@ from tenantgate.database.single import SingleConnectionDatabase
 from tenantgate.database.unit import Database, Unit
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
-from tests.support.databases import Kind, with_one_connection
-from tests.support.postgres import start_postgres
-from tests.support.session_stores import TENANT, stored_session
+from tests.fixtures.databases.kinds import Kind, with_one_connection
+from tests.fixtures.databases.postgres import start_postgres
+from tests.fixtures.databases.session_stores import TENANT, stored_session
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,9 @@ import pytest
 from tenantgate.database import migrator
 from tenantgate.database.errors import DatabaseUnreachable, MigrationFailed
 from tenantgate.database.own_login import derived_password, ensure_own_login, role_name
-from tests.support.databases import Kind
-from tests.support.postgres import DatabaseUrls, PostgresServer, execute
-from tests.support.transaction_pooler import transaction_pooler
+from tests.fixtures.databases.kinds import Kind
+from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer, execute
+from tests.fixtures.databases.transaction_pooler import transaction_pooler
 
 
 @pytest.fixture(params=["owner_url", "admin_url"])

@@ -21,8 +21,8 @@ from tenantgate.aws import rds
 from tenantgate.database.connection import connect
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.rds_login import rds_login
-from tests.support.certificates import Authority
-from tests.support.databases import Kind
+from tests.fixtures.databases.kinds import Kind
+from tests.fixtures.servers.certificates import Authority
 
 pytestmark = pytest.mark.anyio
 

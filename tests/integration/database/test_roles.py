@@ -11,8 +11,8 @@ import pytest
 from tenantgate.database.engine import PooledDatabase
 from tenantgate.database.errors import DatabaseUnreachable, MigrationFailed
 from tenantgate.database.roles import ensure_login, scram_verifier
-from tests.support.databases import Kind
-from tests.support.postgres import DatabaseUrls, PostgresServer, execute
+from tests.fixtures.databases.kinds import Kind
+from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer, execute
 
 
 def as_user(url: str, user: str, password: str | None) -> str:

@@ -6,8 +6,8 @@ import pytest
 
 from tenantgate.database.unit import Database
 from tenantgate.sessions.repository import SessionRepository
-from tests.support.postgres import DatabaseUrls, execute
-from tests.support.session_stores import SessionStoreContract, stored_session
+from tests.fixtures.databases.postgres import DatabaseUrls, execute
+from tests.fixtures.databases.session_stores import SessionStoreContract, stored_session
 
 
 @pytest.fixture

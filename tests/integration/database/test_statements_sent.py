@@ -9,9 +9,9 @@ from tenantgate.database import migrator
 from tenantgate.database.unit import StatementRefused
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
-from tests.support.databases import KINDS, Kind
-from tests.support.postgres import start_postgres
-from tests.support.session_stores import TENANT, stored_session
+from tests.fixtures.databases.kinds import KINDS, Kind
+from tests.fixtures.databases.postgres import start_postgres
+from tests.fixtures.databases.session_stores import TENANT, stored_session
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,9 @@ from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.unit import Database, StatementRefused
 from tenantgate.errors.base import InternalError
 from tenantgate.sessions.repository import SessionRepository
-from tests.support.databases import Kind
-from tests.support.postgres import DatabaseUrls, execute
-from tests.support.session_stores import OTHER_TENANT, TENANT, stored_session
+from tests.fixtures.databases.kinds import Kind
+from tests.fixtures.databases.postgres import DatabaseUrls, execute
+from tests.fixtures.databases.session_stores import OTHER_TENANT, TENANT, stored_session
 
 pytestmark = pytest.mark.anyio
 

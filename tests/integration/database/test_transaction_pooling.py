@@ -10,10 +10,10 @@ import pytest
 
 from tenantgate.database.unit import Database, StatementRefused, Unit
 from tenantgate.sessions.repository import SessionRepository
-from tests.support.databases import Kind
-from tests.support.postgres import DatabaseUrls
-from tests.support.session_stores import TENANT, stored_session
-from tests.support.transaction_pooler import TransactionPooler, transaction_pooler
+from tests.fixtures.databases.kinds import Kind
+from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.databases.session_stores import TENANT, stored_session
+from tests.fixtures.databases.transaction_pooler import TransactionPooler, transaction_pooler
 
 pytestmark = pytest.mark.anyio
 

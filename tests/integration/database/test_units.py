@@ -12,9 +12,9 @@ import pytest
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.single import SingleConnectionDatabase
 from tenantgate.database.unit import Database, StatementRefused, Unit
-from tests.support.databases import Kind, with_one_connection
-from tests.support.postgres import DatabaseUrls, execute
-from tests.support.session_stores import OTHER_TENANT, TENANT
+from tests.fixtures.databases.kinds import Kind, with_one_connection
+from tests.fixtures.databases.postgres import DatabaseUrls, execute
+from tests.fixtures.databases.session_stores import OTHER_TENANT, TENANT
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tenantgate.database import migrator
-from tests.support.databases import Kind
-from tests.support.postgres import DatabaseUrls, PostgresServer, execute, start_postgres
+from tests.fixtures.databases.kinds import Kind
+from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer, execute, start_postgres
 
 HAS_VECTOR = "SELECT count(*) AS n FROM pg_extension WHERE extname = 'vector'"
 

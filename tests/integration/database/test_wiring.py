@@ -18,8 +18,8 @@ from tenantgate.secrets.store import secret_store
 from tenantgate.sessions.models import SessionTokens
 from tenantgate.sessions.wiring import session_service
 from tenantgate.settings.model import get_settings
-from tests.support.postgres import DatabaseUrls
-from tests.support.session_stores import TENANT
+from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.databases.session_stores import TENANT
 
 VARIABLES = {
     "ENVIRONMENT": "test",

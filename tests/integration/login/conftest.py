@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tenantgate.login.client import Timeouts
-from tests.support.browser import Browser
-from tests.support.login_app import LoginApp, running_login_app
-from tests.support.misbehaving_provider import MisbehavingProvider
+from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.login.app import LoginApp, running_login_app
+from tests.fixtures.providers.misbehaving import MisbehavingProvider
 
 
 @pytest.fixture

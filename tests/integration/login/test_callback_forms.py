@@ -9,9 +9,9 @@ import pytest
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.login.provider import ProviderMetadata
 from tenantgate.login.transactions import COOKIE_PREFIX
-from tests.support.browser import HTML, Browser
-from tests.support.login_app import ALLOWED_ORIGIN, LoginApp, answer_of, code_of, redeem, returned_to, sign_in
-from tests.support.misbehaving_provider import SUBJECT, TENANT, MisbehavingProvider
+from tests.fixtures.browsers.scripted import HTML, Browser
+from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp, answer_of, code_of, redeem, returned_to, sign_in
+from tests.fixtures.providers.misbehaving import SUBJECT, TENANT, MisbehavingProvider
 
 JSON = "application/json"
 SESSION = "__Host-tg_session"

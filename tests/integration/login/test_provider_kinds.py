@@ -7,9 +7,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from tests.support.browser import Browser
-from tests.support.login_app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, running_login_app, sign_in
-from tests.support.misbehaving_provider import CLIENT_ID, CLIENT_SECRET, TENANT, Answer, Claims, MisbehavingProvider
+from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, running_login_app, sign_in
+from tests.fixtures.providers.misbehaving import CLIENT_ID, CLIENT_SECRET, TENANT, Answer, Claims, MisbehavingProvider
 
 JSON = "application/json"
 AUDIENCE = "https://api.example.test"

@@ -10,9 +10,9 @@ from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.login.client import MAX_ANSWER_BYTES, ProviderClient, Timeouts
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
-from tests.support.browser import Browser
-from tests.support.login_app import LoginApp, answer_of, code_of, redeem, returned_to, running_login_app, sign_in
-from tests.support.misbehaving_provider import CLIENT_ID, CLIENT_SECRET, Answer, MisbehavingProvider
+from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.login.app import LoginApp, answer_of, code_of, redeem, returned_to, running_login_app, sign_in
+from tests.fixtures.providers.misbehaving import CLIENT_ID, CLIENT_SECRET, Answer, MisbehavingProvider
 
 DISCOVERY = "/.well-known/openid-configuration"
 JSON = "application/json"

@@ -11,9 +11,9 @@ import pytest
 from tenantgate.errors.tokens import IdTokenRefused
 from tenantgate.login.client import ProviderClient
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
-from tests.support.browser import Browser, location
-from tests.support.login_app import LoginApp, code_of, redeem, returned_to, running_login_app, sign_in
-from tests.support.misbehaving_provider import (
+from tests.fixtures.browsers.scripted import Browser, location
+from tests.fixtures.login.app import LoginApp, code_of, redeem, returned_to, running_login_app, sign_in
+from tests.fixtures.providers.misbehaving import (
     CLIENT_ID,
     CLIENT_SECRET,
     SUBJECT,

@@ -9,8 +9,8 @@ import pytest
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.login.transactions import COOKIE_PREFIX, LIFETIME_SECONDS, transaction_cookie_name
-from tests.support.browser import HTML, Browser, location
-from tests.support.login_app import (
+from tests.fixtures.browsers.scripted import HTML, Browser, location
+from tests.fixtures.login.app import (
     ALLOWED_ORIGIN,
     LoginApp,
     answer_of,
@@ -20,7 +20,7 @@ from tests.support.login_app import (
     running_login_app,
     sign_in,
 )
-from tests.support.misbehaving_provider import (
+from tests.fixtures.providers.misbehaving import (
     SUBJECT,
     TENANT,
     Claims,

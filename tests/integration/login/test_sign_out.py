@@ -8,9 +8,9 @@ import pytest
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.tokens.discovery import provider_directory
-from tests.support.browser import Browser
-from tests.support.login_app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, sign_in
-from tests.support.misbehaving_provider import (
+from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, sign_in
+from tests.fixtures.providers.misbehaving import (
     CLIENT_ID,
     TENANT,
     Answer,

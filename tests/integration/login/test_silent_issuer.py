@@ -20,12 +20,12 @@ from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
 from tenantgate.tokens.waiting import MOST_WAITING
-from tests.support.browser import Browser
-from tests.support.issuer_server import IssuerServer
-from tests.support.login_app import LOGIN, LoginApp, returned_to, running_login_app
-from tests.support.misbehaving_provider import MisbehavingProvider
-from tests.support.silent_server import SilentServer
-from tests.support.tokens import TENANT, b64, good_claims, sign
+from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.login.app import LOGIN, LoginApp, returned_to, running_login_app
+from tests.fixtures.providers.issuer_server import IssuerServer
+from tests.fixtures.providers.misbehaving import MisbehavingProvider
+from tests.fixtures.servers.silent import SilentServer
+from tests.fixtures.tokens.issuer import TENANT, b64, good_claims, sign
 
 VALIDATE = "/api/v1/auth/validate"
 AUDIENCE = "https://api.example.test"

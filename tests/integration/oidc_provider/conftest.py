@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.app_server import free_socket
-from tests.support.browser import Browser
-from tests.support.login_app import CALLBACK, LoginApp, running_login_app
-from tests.support.node_packages import install
-from tests.support.postgres import DatabaseUrls
+from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.login.app import CALLBACK, LoginApp, running_login_app
+from tests.fixtures.programs.node_packages import install
+from tests.fixtures.servers.app_server import free_socket
 
 FOLDER = Path(__file__).parent
 RESOURCE = "https://api.example.test"

@@ -18,10 +18,10 @@ from tenantgate.login.models import ProviderTokens
 from tenantgate.login.provider import ProviderMetadata
 from tenantgate.login.service import TokenEndpoint
 from tenantgate.login.transactions import LIFETIME_SECONDS, LoginTransaction
+from tests.fixtures.browsers.scripted import HTML, Browser, form_of, location
+from tests.fixtures.login.app import LoginApp, answer_of, code_of, redeem
+from tests.fixtures.programs.requires import requires_node
 from tests.integration.oidc_provider.conftest import NOBODY, RESOURCE, TENANT, USER
-from tests.support.browser import HTML, Browser, form_of, location
-from tests.support.login_app import LoginApp, answer_of, code_of, redeem
-from tests.support.requires import requires_node
 
 pytestmark = requires_node
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
-from tests.support.app_server import free_socket
-from tests.support.node_packages import install
-from tests.support.postgres import DatabaseUrls
-from tests.support.provider import CLIENT_ID, CLIENT_SECRET, sealing_key
-from tests.support.provider_app import provider_variables
-from tests.support.provider_process import provider_processes
-from tests.support.requires import requires_node
+from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.programs.node_packages import install
+from tests.fixtures.programs.requires import requires_node
+from tests.fixtures.providers.built_in import CLIENT_ID, CLIENT_SECRET, sealing_key
+from tests.fixtures.providers.built_in_app import provider_variables
+from tests.fixtures.providers.built_in_process import provider_processes
+from tests.fixtures.servers.app_server import free_socket
 
 pytestmark = requires_node
 

@@ -23,9 +23,9 @@ from tenantgate.settings.model import Settings
 from tenantgate.tokens import discovery
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate_cli.generate.providers import Recipe
-from tests.support.browser import Browser, location
-from tests.support.login_app import LoginApp, code_of, running_login_app
-from tests.support.recipe_provider import RECIPES, RecipeProvider, serving, settings_of
+from tests.fixtures.browsers.scripted import Browser, location
+from tests.fixtures.login.app import LoginApp, code_of, running_login_app
+from tests.fixtures.providers.recipe import RECIPES, RecipeProvider, serving, settings_of
 
 JSON = "application/json"
 PRODUCTION = {

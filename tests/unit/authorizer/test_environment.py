@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tenantgate.authorizer.environment import EnvironmentRefused, bearer_credential, log_level, service_name
-from tests.support.tokens import AUDIENCE, ISSUER
+from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER
 
 
 def test_makes_a_credential_without_reading_or_fetching_a_key() -> None:

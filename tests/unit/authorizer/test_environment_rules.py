@@ -7,7 +7,7 @@ import pytest
 
 from tenantgate.authorizer.environment import EnvironmentRefused, route_rules
 from tenantgate.route_rules.file import load_rules
-from tests.support.guarded import RULES
+from tests.fixtures.authorizer.guarded import RULES
 
 OURS = 'version = 1\n[[api]]\nname = "ours"\nids = ["*"]\n[[api.route]]\nroute = "GET /me"\npublic = true\n'
 

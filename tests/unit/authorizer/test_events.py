@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tenantgate.authorizer.events import MalformedEvent, read_event
-from tests.support.authorizer_events import CUSTOM_DOMAINS, authorizer_event, custom_domain_event
-from tests.support.guarded import authorizer, token
-from tests.support.iam import allows
-from tests.support.integrations import status_told
+from tests.fixtures.authorizer.events import CUSTOM_DOMAINS, authorizer_event, custom_domain_event
+from tests.fixtures.authorizer.guarded import authorizer, token
+from tests.fixtures.authorizer.iam import allows
+from tests.fixtures.authorizer.integrations import status_told
 
 RULES = """\
 version = 1

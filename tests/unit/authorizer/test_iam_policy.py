@@ -19,7 +19,7 @@ from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import METHODS, RouteRule
 from tenantgate.web.route_rules import failure_of
-from tests.support.iam import allows
+from tests.fixtures.authorizer.iam import allows
 
 STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
 NOW = 1_800_000_000.0

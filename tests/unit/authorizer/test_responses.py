@@ -18,14 +18,14 @@ from tenantgate.authorizer.events import MalformedEvent, read_event
 from tenantgate.identity.principal import Principal
 from tenantgate.observability.logging import configure_logging
 from tenantgate_cli.generate.authorizer import CASES, MATRIX, SHAPES, Told
-from tests.support.authorizer_events import SHAPES as RECORDED
-from tests.support.authorizer_events import authorizer_event, request_id_of
-from tests.support.guarded import authorizer, token
-from tests.support.iam import allows
-from tests.support.integrations import schema_problem, status_told
-from tests.support.logs import logging_put_back
-from tests.support.tokens import ISSUER, NOW, TENANT, b64
-from tests.support.web import log_lines
+from tests.fixtures.authorizer.events import SHAPES as RECORDED
+from tests.fixtures.authorizer.events import authorizer_event, request_id_of
+from tests.fixtures.authorizer.guarded import authorizer, token
+from tests.fixtures.authorizer.iam import allows
+from tests.fixtures.authorizer.integrations import schema_problem, status_told
+from tests.fixtures.process.logs import logging_put_back
+from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT, b64
+from tests.fixtures.web.setup import log_lines
 
 POLICY_SHAPES = ("rest-token", "rest-request", "http-1.0", "http-2.0-policy")
 LAMBDAS_OWN_ID = "f5b4cdd4-0d5a-4a9c-8f1e-0d8a5d4e6c11"

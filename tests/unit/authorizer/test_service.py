@@ -11,10 +11,10 @@ import pytest
 from tenantgate.authorizer.service import Authorizer, AuthorizerFailed
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.identity.bearer import BearerCredential
-from tests.support.forged_tokens import FORGED, PUBLISHED_JWKS
-from tests.support.forging import Forged
-from tests.support.guarded import rules
-from tests.support.tokens import ISSUER, NOW, TENANT, good_claims, policy_of, sign, static_verifier
+from tests.fixtures.authorizer.guarded import rules
+from tests.fixtures.tokens.forged_tokens import FORGED, PUBLISHED_JWKS
+from tests.fixtures.tokens.forging import Forged
+from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT, good_claims, policy_of, sign, static_verifier
 
 RULES = """\
 version = 1

@@ -11,11 +11,11 @@ import pytest
 from tenantgate.authorizer.events import MalformedEvent, read_event
 from tenantgate.authorizer.responses import answer, deny_all
 from tenantgate.observability.logging import configure_logging
-from tests.support.authorizer_events import SHAPES, authorizer_event
-from tests.support.guarded import authorizer, token
-from tests.support.integrations import status_told
-from tests.support.logs import logging_put_back
-from tests.support.web import log_lines
+from tests.fixtures.authorizer.events import SHAPES, authorizer_event
+from tests.fixtures.authorizer.guarded import authorizer, token
+from tests.fixtures.authorizer.integrations import status_told
+from tests.fixtures.process.logs import logging_put_back
+from tests.fixtures.web.setup import log_lines
 
 
 @pytest.fixture(autouse=True)

@@ -22,8 +22,8 @@ from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.keys import SigningKeys
 from tenantgate.sessions.models import SessionTokens, StoredSession
 from tenantgate.sessions.service import SessionService
-from tests.support.provider import Clock, MemoryKeys
-from tests.support.session_stores import TENANT, MemorySessionStore
+from tests.fixtures.databases.session_stores import TENANT, MemorySessionStore
+from tests.fixtures.providers.built_in import Clock, MemoryKeys
 
 NOW = 1_800_000_000
 KEY = "f_N7dT6v5mGn3-xyHTddsIBTD5RnYE6x-YGSQIzdo5g"

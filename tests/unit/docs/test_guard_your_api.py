@@ -15,7 +15,7 @@ from lambda_gateway.model import Api, Kind, Payload, Template
 from lambda_gateway.template import read_template
 from tenantgate.route_rules.file import load_rules
 from tenantgate_cli.commands.rules import check
-from tests.support.guard_page import PAGE, ROOT, sam_stack, snippets
+from tests.fixtures.docs.guard_page import PAGE, ROOT, sam_stack, snippets
 
 TTL = 60
 EXPORT = "tenantgate-AuthorizerArn"

@@ -9,8 +9,8 @@ from aws_lambda_powertools.utilities.auth_alpha import JWTVerifier
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
-from tests.support.authorizer_events import authorizer_event
-from tests.support.guard_page import PAGE
+from tests.fixtures.authorizer.events import authorizer_event
+from tests.fixtures.docs.guard_page import PAGE
 
 ISSUER, AUDIENCE = "https://issuer.example.test/", "orders"
 KEY = rsa.generate_private_key(65537, 2048)

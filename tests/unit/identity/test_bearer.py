@@ -10,7 +10,7 @@ from tenantgate.identity.bearer import BearerCredential, bearer_token
 from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
 from tenantgate.tokens.verifier import KeyFetchNeeded
 from tenantgate.tokens.wiring import token_verifier
-from tests.support.tokens import ISSUER, NOW, TENANT, good_claims, policy_of, sign, static_verifier
+from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT, good_claims, policy_of, sign, static_verifier
 
 
 @pytest.mark.parametrize("header", ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "Bearer  a.b.c", "Bearer a.b.c "])

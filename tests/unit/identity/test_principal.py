@@ -8,7 +8,7 @@ import pytest
 
 from tenantgate.errors.access import AuthenticationRequired
 from tenantgate.identity.principal import Principal
-from tests.support.tokens import ISSUER, NOW, TENANT
+from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT
 
 PRINCIPAL = Principal("user-1", TENANT, ISSUER, frozenset({"b", "a"}), NOW, "bearer", {"sub": "user-1"})
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lambda_gateway.policies import Effect, Policy
 from lambda_gateway.responses import MalformedAnswer
-from tests.support.iam import takes
+from tests.fixtures.authorizer.iam import takes
 
 API = "arn:aws:execute-api:us-east-1:123456789012:abc123"
 INVOKE = "execute-api:Invoke"

@@ -6,7 +6,7 @@ import pytest
 
 from lambda_gateway.model import Cors, TemplateError
 from lambda_gateway.template import read_template, variable_name
-from tests.support.gateway_project import DEFAULT_EVENT, HEAD, event, function_resource, write_project
+from tests.fixtures.gateway.project import DEFAULT_EVENT, HEAD, event, function_resource, write_project
 
 NOTHING = "def lambda_handler(event, context): pass"
 AUTHORIZER = """\

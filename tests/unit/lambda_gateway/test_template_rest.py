@@ -6,7 +6,7 @@ import pytest
 
 from lambda_gateway.model import Api, GatewayResponse, Kind, Payload, TemplateError
 from lambda_gateway.template import read_template
-from tests.support.gateway_project import REST_HEAD, api_event, function_resource, write_project
+from tests.fixtures.gateway.project import REST_HEAD, api_event, function_resource, write_project
 
 NOTHING = "def lambda_handler(event, context): pass"
 AUTH = """\

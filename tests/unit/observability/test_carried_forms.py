@@ -17,7 +17,7 @@ import pytest
 from tenantgate.context import RequestContext, begin_request
 from tenantgate.observability.logging import configure_logging, describe_exception
 from tenantgate.observability.redaction import MASK, CarriedSecrets, carry_secrets, redact, redact_text
-from tests.support.web import log_lines
+from tests.fixtures.web.setup import log_lines
 
 SECRET = 'pa$$ "wörd" \\ 1/2?&+x'
 PLAIN = "canary-0123_456"

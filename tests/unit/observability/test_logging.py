@@ -10,7 +10,7 @@ import pytest
 from tenantgate.context import RequestContext, begin_request
 from tenantgate.observability import logging as ours
 from tenantgate.observability.logging import begin_invocation, configure_logging, describe_exception, log_unhandled
-from tests.support.web import LOG_MEMBERS, log_lines
+from tests.fixtures.web.setup import LOG_MEMBERS, log_lines
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from tenantgate.errors.tokens import InvalidSignature
 from tenantgate.observability.logging import configure_logging
 from tenantgate.observability.redaction import MASK, CarriedSecrets, carry_secrets, redact_context
 from tenantgate.web.request_log import log_failure
-from tests.support.web import log_lines
+from tests.fixtures.web.setup import log_lines
 
 _log = logging.getLogger("tenantgate.x")
 SECRET = "hunter2-and-more"

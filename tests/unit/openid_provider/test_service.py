@@ -14,7 +14,7 @@ from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, ProtocolRespon
 from tenantgate.openid_provider.protocol.requests import Submitted
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USER_ID, DEMO_USERNAME
 from tenantgate.openid_provider.storage.users import DemoUsers
-from tests.support.provider import (
+from tests.fixtures.providers.built_in import (
     AUDIENCE,
     CLIENT_ID,
     ISSUER,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.session_stores import MemorySessionStore, SessionStoreContract
+from tests.fixtures.databases.session_stores import MemorySessionStore, SessionStoreContract
 
 
 class TestMemorySessionStore(SessionStoreContract):

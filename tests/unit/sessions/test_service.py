@@ -12,7 +12,7 @@ from tenantgate.identity.principal import Principal
 from tenantgate.sessions.errors import SessionEnded
 from tenantgate.sessions.models import SessionTokens, StoredSession
 from tenantgate.sessions.service import SessionService
-from tests.support.session_stores import OTHER_TENANT, TENANT, MemorySessionStore
+from tests.fixtures.databases.session_stores import OTHER_TENANT, TENANT, MemorySessionStore
 
 pytestmark = pytest.mark.anyio
 

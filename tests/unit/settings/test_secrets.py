@@ -15,7 +15,7 @@ from tenantgate.observability.redaction import MASK
 from tenantgate.observability.setting_text import shown_setting, shown_text
 from tenantgate.settings.model import PROXY_VARIABLES, SECRET_NAMES, SECRET_VARIABLES, Settings, SettingsError
 from tenantgate.tokens.policy import VARIABLES
-from tests.support.web import make_settings
+from tests.fixtures.web.setup import make_settings
 
 CANARY = "c4n4ry-0123"
 KEY = "Zm9vYmFyLXNlY3JldC12YWx1ZS1vZi10aGUtY2xpZW50"

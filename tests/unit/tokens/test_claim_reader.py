@@ -10,7 +10,7 @@ from tenantgate.errors.tokens import InvalidClaim, MissingClaim, TenantMalformed
 from tenantgate.tokens.claim_reader import find, one_text, only_name, texts_in
 from tenantgate.tokens.policy import parse_tenant_id_pattern
 from tenantgate.tokens.tenant import TenantExtractor
-from tests.support.tokens import ISSUER, NOW, TENANT, good_claims, sign, static_verifier
+from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT, good_claims, sign, static_verifier
 
 URI = "https://example.com/claims"
 

@@ -13,7 +13,7 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.flights import Fetches, FetchNeeded, Flight
 from tenantgate.tokens.jwks import CachedIssuerKeys, Timings
-from tests.support.tokens import NOW, StandingClock, public_jwks
+from tests.fixtures.tokens.issuer import NOW, StandingClock, public_jwks
 
 ISSUER = "https://issuer.example.test"
 INLINE, STALE, BACKGROUND, FREEZE = 5.0, 2.0, 10.0, 5.0

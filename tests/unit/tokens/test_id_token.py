@@ -9,7 +9,7 @@ import pytest
 
 from tenantgate.errors.tokens import IdTokenRefused
 from tenantgate.tokens.id_token import half_hash
-from tests.support.tokens import ALGORITHM_KEYS, ISSUER, NOW, NULL, good_claims, sign, static_verifier
+from tests.fixtures.tokens.issuer import ALGORITHM_KEYS, ISSUER, NOW, NULL, good_claims, sign, static_verifier
 
 CLIENT = "a-client"
 NONCE = "n-0S6_WzA2Mj"

@@ -11,7 +11,7 @@ from cryptography.exceptions import InvalidSignature as BadSignature
 
 from tenantgate.errors.tokens import AlgorithmNotAllowed, InvalidSignature, UnknownKey
 from tenantgate.tokens.keys import MAX_KEYS, MAX_SAME_KID, KeySet
-from tests.support.tokens import (
+from tests.fixtures.tokens.issuer import (
     ALGORITHM_KEYS,
     b64,
     good_claims,

@@ -8,7 +8,7 @@ import pytest
 
 from tenantgate.settings.model import Settings, SettingsError
 from tenantgate.tokens.policy import IssuerPolicy, PolicyError, TokenPolicy, token_policy
-from tests.support.tokens import AUDIENCE, ISSUER
+from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER
 
 ELSEWHERE = "https://login.example.test/policy/v2.0/.well-known/openid-configuration?p=B2C_1_sign_in"
 OTHER = "https://sts.example.test/tenant/"

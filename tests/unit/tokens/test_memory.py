@@ -15,7 +15,7 @@ import pytest
 from tenantgate.tokens import claims
 from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
 from tenantgate.tokens.verifier import MEMO_CHARACTERS, MEMO_SIZE
-from tests.support.tokens import good_claims, sign_raw, static_verifier
+from tests.fixtures.tokens.issuer import good_claims, sign_raw, static_verifier
 
 # Words of two letters take the most memory for their length: each is an object, and an entry of a set.
 WORDS = ["".join(pair) for pair in product(ascii_letters + digits, repeat=2)][:3800]

@@ -8,7 +8,7 @@ import pytest
 
 from tenantgate.errors.tokens import MalformedToken, TokenExpired
 from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
-from tests.support.tokens import (
+from tests.fixtures.tokens.issuer import (
     AUDIENCE,
     NOW,
     NULL,

@@ -16,7 +16,7 @@ from tenantgate.authorizer.environment import EnvironmentRefused, verification_p
 from tenantgate.settings.model import Settings, SettingsError
 from tenantgate.tokens.pattern_cost import MOST_WAYS, ways
 from tenantgate.tokens.policy import parse_tenant_id_pattern
-from tests.support.tokens import AUDIENCE, ISSUER
+from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER
 
 SLOW = [
     "^(a+)+$",

@@ -17,7 +17,7 @@ from tenantgate.tokens.policy import (
     token_policy,
 )
 from tenantgate.tokens.trusted_issuers import MEMBERS, Member
-from tests.support.tokens import AUDIENCE, ISSUER, TENANT, policy_of
+from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER, TENANT, policy_of
 
 GOOD = {"OIDC_ISSUER_URL": ISSUER, "OIDC_AUDIENCE": AUDIENCE}
 

@@ -8,7 +8,7 @@ import pytest
 
 from tenantgate.identity.bearer import BearerCredential
 from tenantgate.identity.principal import Principal
-from tests.support.tokens import NOW, TENANT, good_claims, policy_of, sign, static_verifier
+from tests.fixtures.tokens.issuer import NOW, TENANT, good_claims, policy_of, sign, static_verifier
 
 OTHER, OTHER_TENANT = "https://other.example.test", "org-11111111-2222-4333-8444-555555555555"
 ZITADEL = "urn:zitadel:iam:org:project:roles"

@@ -10,7 +10,7 @@ from tenantgate.errors.tokens import TenantMalformed, TenantMissing, TenantNotAl
 from tenantgate.tokens.policy import parse_tenant_id_pattern
 from tenantgate.tokens.tenant import TenantExtractor
 from tenantgate.tokens.wiring import tenant_extractor
-from tests.support.tokens import ISSUER, TENANT, policy_of
+from tests.fixtures.tokens.issuer import ISSUER, TENANT, policy_of
 
 OTHER = "org-11111111-2222-4333-8444-555555555555"
 URI = "https://tenantgate.example.test/tenant"

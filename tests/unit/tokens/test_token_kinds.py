@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tenantgate.errors.tokens import TokenError, WrongAudience, WrongTokenType
-from tests.support.tokens import AUDIENCE, NOW, NULL, good_claims, sign, static_verifier
+from tests.fixtures.tokens.issuer import AUDIENCE, NOW, NULL, good_claims, sign, static_verifier
 
 CLIENT = "spa-client"
 OTHER = "https://other.example.test"

@@ -19,7 +19,7 @@ from tenantgate.errors.tokens import (
     WrongTokenType,
 )
 from tenantgate.tokens.verifier import MEMO_SIZE, TokenVerifier
-from tests.support.tokens import (
+from tests.fixtures.tokens.issuer import (
     ALGORITHM_KEYS,
     AUDIENCE,
     ISSUER,

@@ -8,7 +8,16 @@ from tenantgate.errors.tokens import ProviderTimeout, UnknownKey
 from tenantgate.identity.bearer import BearerCredential
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import KeyFetchNeeded, TokenVerifier
-from tests.support.tokens import ISSUER, NOW, StandingClock, good_claims, policy_of, public_jwks, sign, static_verifier
+from tests.fixtures.tokens.issuer import (
+    ISSUER,
+    NOW,
+    StandingClock,
+    good_claims,
+    policy_of,
+    public_jwks,
+    sign,
+    static_verifier,
+)
 
 
 class TestClockSkew:

@@ -15,7 +15,7 @@ from tenantgate.tokens.flights import FetchNeeded, Flight
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.waiting import MOST_WAITING, awaited
-from tests.support.tokens import ISSUER, good_claims, policy_of, public_jwks, sign
+from tests.fixtures.tokens.issuer import ISSUER, good_claims, policy_of, public_jwks, sign
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from functions.auth_validate.routes import router as validate_router
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import CurrentPrincipal
 from tenantgate.web.lambda_adapter import LambdaHandler, lambda_handler_for
-from tests.support.web import ISSUER, TENANT, Issuer, api_event, lambda_context, log_lines
+from tests.fixtures.web.setup import ISSUER, TENANT, Issuer, api_event, lambda_context, log_lines
 
 downstream = APIRouter()
 

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from tenantgate.web import docs
 from tenantgate.web.app import create_app
 from tenantgate.web.docs import documentation_routes
-from tests.support.web import make_settings
+from tests.fixtures.web.setup import make_settings
 
 
 def test_the_page_and_all_it_loads_come_from_here(tmp_path: Path) -> None:

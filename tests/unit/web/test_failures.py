@@ -16,7 +16,7 @@ from tenantgate.sessions.errors import SessionEnded
 from tenantgate.web.app import create_app
 from tenantgate.web.models import StrictModel
 from tenantgate.web.show_pages import ShowPages
-from tests.support.web import log_lines, make_settings
+from tests.fixtures.web.setup import log_lines, make_settings
 
 router = APIRouter()
 

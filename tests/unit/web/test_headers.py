@@ -11,7 +11,7 @@ from tenantgate.web.app import create_app
 from tenantgate.web.headers import SECURE_HEADERS, error_headers
 from tenantgate.web.responses import error_responses
 from tenantgate.web.show_pages import show_pages
-from tests.support.web import ORIGIN, make_settings
+from tests.fixtures.web.setup import ORIGIN, make_settings
 
 router = APIRouter()
 

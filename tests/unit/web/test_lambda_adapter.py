@@ -10,7 +10,7 @@ from tenantgate.context import current_request
 from tenantgate.web.cookies import set_cookie
 from tenantgate.web.headers import SECURE_HEADERS
 from tenantgate.web.lambda_adapter import LambdaHandler, lambda_handler_for
-from tests.support.web import ORIGIN, api_event, lambda_context, log_lines, make_settings
+from tests.fixtures.web.setup import ORIGIN, api_event, lambda_context, log_lines, make_settings
 
 router = APIRouter()
 

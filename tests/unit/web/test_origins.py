@@ -5,7 +5,7 @@ from starlette.requests import Request
 
 from tenantgate.errors.access import CrossSiteRequest
 from tenantgate.web.origins import require_same_site
-from tests.support.web import ORIGIN, make_settings
+from tests.fixtures.web.setup import ORIGIN, make_settings
 
 
 def request_with(headers: dict[str, str]) -> Request:

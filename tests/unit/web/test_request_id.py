@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 
 from tenantgate.context import current_request
 from tenantgate.web.app import create_app
-from tests.support.web import log_lines, make_settings
+from tests.fixtures.web.setup import log_lines, make_settings
 
 router = APIRouter()
 

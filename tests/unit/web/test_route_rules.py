@@ -19,7 +19,7 @@ from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS, RouteRule
 from tenantgate.settings.model import SettingsError
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import CurrentPrincipal
-from tests.support.web import ISSUER, TENANT, Issuer, make_settings
+from tests.fixtures.web.setup import ISSUER, TENANT, Issuer, make_settings
 from tests.template.test_api import BEHIND_THE_AUTHORIZER, PUBLIC, SELF_VERIFYING
 
 router = APIRouter()

@@ -16,8 +16,8 @@ from tenantgate.sessions.models import SessionTokens
 from tenantgate.sessions.service import SessionService
 from tenantgate.web.app import create_app
 from tenantgate.web.cookies import SESSION_COOKIE
-from tests.support.session_stores import TENANT, MemorySessionStore
-from tests.support.web import make_settings
+from tests.fixtures.databases.session_stores import TENANT, MemorySessionStore
+from tests.fixtures.web.setup import make_settings
 
 HTML = {"accept": "text/html"}
 PRINCIPAL = Principal("user-1", TENANT, "https://issuer.example", frozenset(), 2_000_000_000)

@@ -10,7 +10,7 @@ from functions.unknown_route.handler import lambda_handler
 from functions.unknown_route.route_table import ROUTES
 from tenantgate.observability.logging import configure_logging
 from tenantgate.web.app import create_app
-from tests.support.web import api_event, lambda_context, log_lines, make_settings
+from tests.fixtures.web.setup import api_event, lambda_context, log_lines, make_settings
 
 
 @pytest.fixture

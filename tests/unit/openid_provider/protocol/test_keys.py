@@ -9,7 +9,7 @@ import pytest
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SigningAlgorithm
 from tenantgate.openid_provider.protocol.keys import KeyRing, SigningKeys, TokenRefused
-from tests.support.provider import Clock, MemoryKeys, sealing_key
+from tests.fixtures.providers.built_in import Clock, MemoryKeys, sealing_key
 
 pytestmark = pytest.mark.anyio
 

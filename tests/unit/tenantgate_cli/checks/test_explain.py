@@ -18,10 +18,19 @@ from tenantgate.tokens.jwks import Bundle
 from tenantgate.tokens.keys import KeySet
 from tenantgate_cli.checks.explain import Explanation, Route, explain_token
 from tenantgate_cli.main import app
-from tests.support.forged_tokens import FORGED, PUBLISHED_JWKS
-from tests.support.forging import Forged
-from tests.support.guarded import RULES, rules, token
-from tests.support.tokens import AUDIENCE, ISSUER, NOW, good_claims, policy_of, public_jwks, sign, static_verifier
+from tests.fixtures.authorizer.guarded import RULES, rules, token
+from tests.fixtures.tokens.forged_tokens import FORGED, PUBLISHED_JWKS
+from tests.fixtures.tokens.forging import Forged
+from tests.fixtures.tokens.issuer import (
+    AUDIENCE,
+    ISSUER,
+    NOW,
+    good_claims,
+    policy_of,
+    public_jwks,
+    sign,
+    static_verifier,
+)
 
 NAMES = [
     *("credential", "form", "issuer", "algorithm", "key", "signature", "type", "times", "audience", "subject"),

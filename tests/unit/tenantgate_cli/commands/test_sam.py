@@ -11,7 +11,7 @@ import pytest
 
 from tenantgate_cli.commands import sam
 from tenantgate_cli.commands.sam import ROOT, UvMissing, find_uv
-from tests.support.deployed_template import require_uv
+from tests.fixtures.template.deployed import require_uv
 
 # As pyenv's: the version is that of the nearest .python-version, and there is no other.
 SHIM = """#!/bin/sh

@@ -8,7 +8,7 @@ from lambda_gateway.model import Api, Kind, Template, TemplateError
 from lambda_gateway.template import read_template
 from tenantgate_cli.stack.ports import bind, port_of
 from tenantgate_cli.stack.second_stack import SecondStack, addresses
-from tests.support.gateway_project import HEAD, REST_HEAD, api_event, function_resource, write_project
+from tests.fixtures.gateway.project import HEAD, REST_HEAD, api_event, function_resource, write_project
 
 NOTHING = "def lambda_handler(event, context): pass"
 VARIABLES = "Environment: { Variables: { DATABASE_URL: theirs, AWS_SECRETS_MANAGER_SECRET_ID: theirs } }\n"
