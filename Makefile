@@ -54,6 +54,7 @@ check: tools ## Lint, types, import rules, template, generated docs
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/tenantgate docs --check
+	$(RUN)/python -m tenantgate_cli.checks.prose --report
 	$(RUN)/python -m tenantgate_cli.commands.sam validate
 
 build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86_64)
