@@ -67,8 +67,8 @@ def measure(rounds: int = 5) -> list[Figure]:
 
 def _measure(count: int, rounds: int) -> Figure:
     text = rules_text(count)
-    compiled = as_json(text, source="bench")
-    loaded = load_rules(compiled, source="bench")
+    compiled = as_json(text)
+    loaded = load_rules(compiled)
     checked = json.dumps(loaded.checked())
     rules = loaded.for_api("a1b2c3d4e5")
     services = max(1, count // 5)
@@ -91,8 +91,8 @@ def _measure(count: int, rounds: int) -> Figure:
 
     return Figure(
         routes=count,
-        toml_ms=_best(lambda: load_rules(text, source="bench"), 3) / 1e3,
-        json_ms=_best(lambda: load_rules(compiled, source="bench"), 3) / 1e3,
+        toml_ms=_best(lambda: load_rules(text), 3) / 1e3,
+        json_ms=_best(lambda: load_rules(compiled), 3) / 1e3,
         checked_ms=_best(lambda: RuleSet.from_checked(json.loads(checked)), 3) / 1e3,
         match=_best(lambda: [rules.match("GET", path) for path in paths], rounds * 20) / len(paths),
         no_match=_best(lambda: [rules.match("GET", path) for path in missing], rounds * 20) / len(missing),

@@ -16,6 +16,7 @@ from functions.auth_validate.routes import router as auth_validate
 from functions.health.routes import router as health
 from functions.identity_provider.routes import router as identity_provider
 from tenantgate.database.wiring import dispose_database
+from tenantgate.observability.setting_text import shown_text
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.file import RulesError, read_rules
 from tenantgate.route_rules.model import CONTAINER_API
@@ -57,8 +58,9 @@ def container_rules(settings: Settings) -> ApiRules:
         if named and CONTAINER_API in (given := read_rules(named)).apis:
             rules = given
     except RulesError as error:
+        problems = error.located(shown_text(named or str(SHIPPED_RULES)))
         raise SettingsError(
-            {"ROUTE_RULES_FILE": f"must be a rules file\n{error}"}, {"ROUTE_RULES_FILE": named}
+            {"ROUTE_RULES_FILE": f"must be a rules file\n{problems}"}, {"ROUTE_RULES_FILE": named}
         ) from None
     return rules.for_api(CONTAINER_API)
 

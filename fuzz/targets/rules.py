@@ -125,7 +125,7 @@ def _prepare() -> Try:
     def try_bytes(data: bytes) -> None:
         text, _, asked = data.decode("utf-8", "replace").partition(_ASKED)
         try:
-            rules = load_rules(text, source="rules")
+            rules = load_rules(text)
         except RulesError as refused:
             lines = text.count("\n") + 1
             if not refused.problems or any(line is not None and not 0 < line <= lines for line, _ in refused.problems):
@@ -135,7 +135,7 @@ def _prepare() -> Try:
         _check_spellings(rules, f"/{asked}")
         if RuleSet.from_checked(json.loads(json.dumps(rules.checked()))).checked() != rules.checked():
             raise Finding("other rules once they are checked")
-        again = load_rules(as_json(text, source="rules"), source="JSON")
+        again = load_rules(as_json(text))
         if {api: one.rules for api, one in again.apis.items()} != {api: one.rules for api, one in rules.apis.items()}:
             raise Finding("other rules once they are JSON")
 
@@ -187,8 +187,8 @@ def _seeds() -> list[bytes]:
     return [
         _WHOLE.encode(),
         small.encode(),
-        as_json(_WHOLE, source="seed").encode(),
-        as_json(small, source="seed").encode(),
+        as_json(_WHOLE).encode(),
+        as_json(small).encode(),
         *(f"{_DOOR}{_ASKED}{path}".encode() for path in _SPELLED),
     ]
 

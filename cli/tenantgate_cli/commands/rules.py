@@ -27,7 +27,7 @@ def check(file: Path | None, template: Path | None, api: str | None) -> bool:
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{source} can't be read: {error}", "tenantgate rules check FILE") from None
     try:
-        rules = load_rules(text, source=source)
+        rules = load_rules(text)
     except RulesError as error:
         for line, problem in error.problems:
             _complain(source, line, problem)
@@ -40,9 +40,9 @@ def check(file: Path | None, template: Path | None, api: str | None) -> bool:
 def compiled(file: Path) -> str:
     """The rules as JSON. Raises Failure."""
     try:
-        return as_json(file.read_text("utf-8"), source=_shown(file))
+        return as_json(file.read_text("utf-8"))
     except RulesError as error:
-        raise Failure(str(error), f"tenantgate rules check {file}") from None
+        raise Failure(error.located(_shown(file)), f"tenantgate rules check {file}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file} can't be read: {error}", "tenantgate rules json FILE") from None
 

@@ -70,7 +70,7 @@ async def ask(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ask]:
     }
     gateway = Gateway(read_template(write_guarded_apis(folder, variables=variables)), observer=Observer())
     settings = make_settings(**{"OIDC_ISSUER_URL": ISSUER, "OIDC_JWKS_FILE": str(folder / "keys.json"), **variables})
-    rules = load_rules(RULES.format(ids=f'"{CONTAINER_API}"'), source="rules of these tests").for_api(CONTAINER_API)
+    rules = load_rules(RULES.format(ids=f'"{CONTAINER_API}"')).for_api(CONTAINER_API)
     app, sock = create_app(router, settings=settings, route_rules=rules), free_socket()
     async with AsyncExitStack() as stack:
         stack.enter_context(AppServer(app, sock))

@@ -23,7 +23,7 @@ def test_the_shipped_rules_count_where_no_file_is_named(shipped: str) -> None:
 
 
 def test_the_rules_that_the_build_checked_stand_in_for_the_shipped_file(shipped: str, tmp_path: Path) -> None:
-    checked = load_rules(OURS.replace("/me", "/checked"), source="rules.toml").checked()
+    checked = load_rules(OURS.replace("/me", "/checked")).checked()
     (tmp_path / "rules.checked.json").write_text(json.dumps(checked))
 
     rules = route_rules(shipped, {})

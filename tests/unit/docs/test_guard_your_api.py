@@ -87,7 +87,7 @@ def test_the_snippet_of_gateway_responses(apis: dict[str, Api]) -> None:
 
 def test_the_snippet_of_rules() -> None:
     (text,) = snippets("toml")
-    assert load_rules(text, source="the page") is not None
+    assert load_rules(text) is not None
 
 
 def test_the_cdk_snippet_uses_the_constructs_properties_with_the_same_values() -> None:

@@ -53,16 +53,22 @@ def route_rules(shipped: str, environ: Mapping[str, str] | None = None) -> RuleS
     rules = _checked_rules(shipped)
     if rules is not None and not named:
         return rules
-    from tenantgate.route_rules.file import RulesError, read_rules  # noqa: PLC0415  (costs a cold start)
+    if rules is None:
+        rules = _read_rules(shipped)
+    return _read_rules(named).over(rules) if named else rules
+
+
+def _read_rules(path: str) -> RuleSet:
+    from tenantgate.route_rules.file import RulesError, read_rules  # noqa: PLC0415  (slows a cold start)
 
     try:
-        rules = rules or read_rules(shipped)
-        return read_rules(named).over(rules) if named else rules
+        return read_rules(path)
     except RulesError as error:
-        from tenantgate.observability.setting_text import shown_setting  # noqa: PLC0415  (a start that fails)
+        from tenantgate.observability.setting_text import shown_setting, shown_text  # noqa: PLC0415  (a failed start)
 
-        shown = shown_setting("ROUTE_RULES_FILE", named, longest=200)
-        raise EnvironmentRefused(f"ROUTE_RULES_FILE={shown}: must be a rules file\n{error}") from None
+        shown = shown_setting("ROUTE_RULES_FILE", path, longest=200)
+        problems = error.located(shown_text(path))
+        raise EnvironmentRefused(f"ROUTE_RULES_FILE={shown}: must be a rules file\n{problems}") from None
 
 
 def _checked_rules(shipped: str) -> RuleSet | None:

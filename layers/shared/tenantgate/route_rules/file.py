@@ -52,28 +52,31 @@ type Problems = list[tuple[Place, str]]
 
 
 class RulesError(Exception):
-    """The rules can't be used. `problems`: each line (None: the file as a whole) and what is wrong there."""
+    """Rules that can't be used. `problems`: the line of each (None for the whole file), and what is wrong there.
 
-    def __init__(self, source: str, problems: list[tuple[int | None, str]]) -> None:
-        self.source = source
+    The text leaves out the file's name: it comes from a setting, which may hold a URL with a password by mistake.
+    A caller that shows the name masks it first.
+    """
+
+    def __init__(self, problems: list[tuple[int | None, str]]) -> None:
+        super().__init__("\n".join(f"line {line}: {problem}" if line else problem for line, problem in problems))
         self.problems = problems
-        from tenantgate.observability.setting_text import shown_text  # noqa: PLC0415  (rules that can't be used)
 
-        # A variable names the file: what stands there may be a URL with a password.
-        file = shown_text(source)
-        super().__init__("\n".join(f"{file}{f':{line}' if line else ''}: {problem}" for line, problem in problems))
+    def located(self, file: str) -> str:
+        """One line of text for each problem, as `file:line: problem`."""
+        return "\n".join(f"{file}{f':{line}' if line else ''}: {problem}" for line, problem in self.problems)
 
 
-def load_rules(text: str, *, source: str) -> RuleSet:
+def load_rules(text: str) -> RuleSet:
     """The rules in `text`, JSON if it begins with `{`, else TOML. Raises `RulesError` with all problems."""
     problems: Problems = []
-    rules = _rule_set(_document(text, source), problems)
+    rules = _rule_set(_document(text), problems)
     if problems:
         from tenantgate.route_rules.file_lines import line_of, lines_of  # noqa: PLC0415  (only a broken file pays)
 
         lines = {} if text.startswith("{") else lines_of(text)
         located = [(line_of(lines, place), problem) for place, problem in problems]
-        raise RulesError(source, sorted(located, key=lambda item: item[0] or 0))
+        raise RulesError(sorted(located, key=lambda item: item[0] or 0))
     return rules
 
 
@@ -83,18 +86,18 @@ def read_rules(path: str) -> RuleSet:
         with open(path, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is an import that a cold start can save
             text = file.read()
     except (OSError, UnicodeDecodeError) as error:
-        raise RulesError(path, [(None, f"can't be read: {getattr(error, 'strerror', None) or error}")]) from None
-    return load_rules(text, source=path)
+        raise RulesError([(None, f"can't be read: {getattr(error, 'strerror', None) or error}")]) from None
+    return load_rules(text)
 
 
-def _document(text: str, source: str) -> Mapping[str, object]:
+def _document(text: str) -> Mapping[str, object]:
     if text.startswith("{"):
         import json  # noqa: PLC0415
 
         try:
             document = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise RulesError(source, [(getattr(error, "lineno", None), f"is not JSON: {error}")]) from None
+            raise RulesError([(getattr(error, "lineno", None), f"is not JSON: {error}")]) from None
         return document if isinstance(document, dict) else {}
     import tomllib  # noqa: PLC0415  (costs a cold start; the build ships JSON)
 
@@ -104,10 +107,10 @@ def _document(text: str, source: str) -> Mapping[str, object]:
         told = str(error)
         where = re.search(r" \(at (?:line (\d+), column \d+|end of document)\)$", told)
         line = int(where[1]) if where and where[1] else text.count("\n") + 1 if where else None
-        raise RulesError(source, [(line, f"is not TOML: {told[: where.start()] if where else told}")]) from None
+        raise RulesError([(line, f"is not TOML: {told[: where.start()] if where else told}")]) from None
     except (ValueError, RecursionError) as error:
         # tomllib lets these through: a number of thousands of digits, brackets nested too deeply.
-        raise RulesError(source, [(None, f"is not TOML that can be read: {error}")]) from None
+        raise RulesError([(None, f"is not TOML that can be read: {error}")]) from None
 
 
 def _rule_set(document: Mapping[str, object], problems: Problems) -> RuleSet:
@@ -278,12 +281,12 @@ def _truth(table: Mapping[str, object], key: str, place: Place, problems: Proble
     return False
 
 
-def as_json(text: str, *, source: str) -> str:
+def as_json(text: str) -> str:
     """The TOML document as JSON, once it is good. Raises `RulesError`."""
     import json  # noqa: PLC0415
 
-    load_rules(text, source=source)
-    return json.dumps(_document(text, source), ensure_ascii=False, separators=(",", ":")) + "\n"
+    load_rules(text)
+    return json.dumps(_document(text), ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
 if __name__ == "__main__":
@@ -292,4 +295,4 @@ if __name__ == "__main__":
     try:
         print(json.dumps(read_rules(sys.argv[1]).checked(), ensure_ascii=False, separators=(",", ":")))
     except RulesError as refused:
-        sys.exit(str(refused))
+        sys.exit(refused.located(sys.argv[1]))

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from tenantgate.authorizer.decision_log import CHECKS, RULE_REASONS, reason_code
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import MissingClaim, TokenError
-from tenantgate.route_rules import model as rules_module
+from tenantgate.route_rules import engine as rules_module
 from tenantgate.tokens.jwks import Bundle
 from tenantgate.tokens.keys import KeySet
 from tenantgate_cli.checks.explain import Explanation, Route, explain_token
