@@ -13,7 +13,7 @@ from fuzz.building import Base, Case, b64, joined, json_bytes, pick, with_signat
 from fuzz.keys import CURVES, KIND_OF_ALGORITHM, hmac_signer, jwk, private_key, public_spellings, signer
 from fuzz.mutate_members import mutate_claims
 from fuzz.world import BEYOND_THE_BOUND, FIRST, ISSUERS, SECOND, good_claims
-from tenantgate.tokens.compact import decode_base64url
+from tenantgate.tokens.jws import decode_base64url
 
 _ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 

@@ -11,7 +11,7 @@ from fuzz.targets import Target, Try
 from fuzz.values import HINTS, REFUSED_HEADERS
 from fuzz.world import FIRST, good_claims
 from tenantgate.errors.tokens import TokenError
-from tenantgate.tokens.compact import decode, decode_base64url, json_object, parse_header, take_apart
+from tenantgate.tokens.jws import decode, decode_base64url, json_object, parse_header, take_apart
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -13,7 +13,7 @@ from fuzz.keys import KIND_OF_ALGORITHM, jwk
 from fuzz.targets import Target, Try
 from fuzz.world import FIRST, SECOND
 from tenantgate.errors.tokens import TokenError
-from tenantgate.tokens.compact import json_object
+from tenantgate.tokens.jws import json_object
 from tenantgate.tokens.keys import Check, KeySet
 
 _KTY = {"rsa": "RSA", "ed25519": "OKP"}

@@ -9,7 +9,7 @@ from fuzz.judge import Judge
 from fuzz.targets import Target, Try
 from fuzz.values import ALGORITHMS, KIDS, NAMES_OF_CLAIMS, TYPES
 from fuzz.world import FIRST, SECOND
-from tenantgate.tokens.compact import decode_base64url
+from tenantgate.tokens.jws import decode_base64url
 
 # No JSON in UTF-8 has this byte.
 _BETWEEN = b"\xff"

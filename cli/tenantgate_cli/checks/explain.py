@@ -23,9 +23,9 @@ from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import RuleSet
 from tenantgate.route_rules.model import CONNECT
 from tenantgate.tokens import claims as check
-from tenantgate.tokens.compact import Header, decode, json_object, parse_header, take_apart
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.jwks import Bundle
+from tenantgate.tokens.jws import Header, decode, json_object, parse_header, take_apart
 from tenantgate.tokens.keys import KeySet
 from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.roles import RoleReader

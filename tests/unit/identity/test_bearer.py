@@ -7,7 +7,7 @@ import pytest
 from tenantgate.errors.access import AuthenticationRequired
 from tenantgate.errors.tokens import TenantMissing, TokenExpired
 from tenantgate.identity.bearer import BearerCredential, bearer_token
-from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
+from tenantgate.tokens.jws import MAX_TOKEN_LENGTH
 from tenantgate.tokens.verifier import KeyFetchNeeded
 from tenantgate.tokens.wiring import token_verifier
 from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT, good_claims, policy_of, sign, static_verifier

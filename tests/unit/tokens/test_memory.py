@@ -13,7 +13,7 @@ from string import ascii_letters, digits
 import pytest
 
 from tenantgate.tokens import claims
-from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
+from tenantgate.tokens.jws import MAX_TOKEN_LENGTH
 from tenantgate.tokens.verifier import MEMO_CHARACTERS, MEMO_SIZE
 from tests.fixtures.tokens.issuer import good_claims, sign_raw, static_verifier
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tenantgate.errors.tokens import MalformedToken, TokenExpired
-from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
+from tenantgate.tokens.jws import MAX_TOKEN_LENGTH
 from tests.fixtures.tokens.issuer import (
     AUDIENCE,
     NOW,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenantgate.errors.access import AuthenticationRequired
 from tenantgate.identity.principal import Principal
-from tenantgate.tokens.compact import MAX_TOKEN_LENGTH
+from tenantgate.tokens.jws import MAX_TOKEN_LENGTH
 from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.verifier import TokenVerifier

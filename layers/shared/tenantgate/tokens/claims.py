@@ -18,8 +18,8 @@ from tenantgate.errors.tokens import (
     WrongTokenType,
 )
 from tenantgate.tokens.claim_reader import Claims, find, one_text
-from tenantgate.tokens.compact import Header
 from tenantgate.tokens.issuers import SCOPE_CLAIMS, IssuerPolicy
+from tenantgate.tokens.jws import Header
 
 # 9999-12-31T23:59:59Z: beyond it, dates can't be written any more.
 _LAST_SECOND = 253402300799

@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tenantgate.errors.tokens import MalformedToken, ProviderTimeout, ProviderUnreachable
-from tenantgate.tokens.compact import json_object
 from tenantgate.tokens.forms import is_outward_url
+from tenantgate.tokens.jws import json_object
 
 if TYPE_CHECKING:
     import http.client

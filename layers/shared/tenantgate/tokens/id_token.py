@@ -10,7 +10,7 @@ from types import MappingProxyType
 from tenantgate.errors.tokens import InvalidClaim, MissingClaim, WrongAudience, WrongTokenType
 from tenantgate.tokens import claims as check
 from tenantgate.tokens.claim_reader import Claims
-from tenantgate.tokens.compact import Header
+from tenantgate.tokens.jws import Header
 from tenantgate.tokens.verifier import VerifiedToken
 
 _ID_TOKEN_TYPES = frozenset({"jwt", ""})

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tenantgate.errors.tokens import MalformedToken
-from tenantgate.tokens.compact import decode_base64url
 from tenantgate.tokens.flights import FetchNeeded
+from tenantgate.tokens.jws import decode_base64url
 from tenantgate.tokens.records import Record
 
 if TYPE_CHECKING:

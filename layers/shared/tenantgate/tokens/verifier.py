@@ -24,8 +24,8 @@ from tenantgate.errors.tokens import (
     WrongIssuer,
 )
 from tenantgate.tokens import claims as check
-from tenantgate.tokens.compact import Header, decode, json_object, parse_header, take_apart
 from tenantgate.tokens.issuers import IssuerPolicy
+from tenantgate.tokens.jws import Header, decode, json_object, parse_header, take_apart
 from tenantgate.tokens.keys import KeyFetchNeeded
 from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.records import Record

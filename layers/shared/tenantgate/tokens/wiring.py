@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 
 from tenantgate.errors.tokens import MalformedToken, ProviderUnreachable
-from tenantgate.tokens.compact import json_object
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache, LoadJwks, Timings
+from tenantgate.tokens.jws import json_object
 from tenantgate.tokens.keys import KeySet
 from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.tenant import TenantExtractor
