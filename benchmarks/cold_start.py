@@ -163,8 +163,8 @@ STARTS = [
         after=Journey.keep_cookies,
     ),
     Start(
-        "health: the signed-in home page",
-        "HealthFunction",
+        "home: the signed-in page",
+        "HomeFunction",
         "database",
         lambda journey: http_event("GET", "/", headers={"accept": "text/html"}, cookies=journey.cookie_header),
     ),

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
-from functions.auth_callback.routes import router as auth_callback
-from functions.auth_login.routes import router as auth_login
-from functions.auth_logout.routes import router as auth_logout
-from functions.auth_me.routes import router as auth_me
-from functions.auth_validate.routes import router as auth_validate
-from functions.health.routes import router as health
-from functions.identity_provider.routes import router as identity_provider
 from tenantgate.database.wiring import dispose_database
 from tenantgate.observability.setting_text import shown_text
 from tenantgate.route_rules.engine import ApiRules
@@ -23,20 +17,30 @@ from tenantgate.route_rules.model import CONTAINER_API
 from tenantgate.settings.model import Settings, SettingsError, get_settings
 from tenantgate.web.app import TenantgateApp, create_app
 
-# Each functions/<name>/routes.py; a test finds a missing one. What no route takes, the application answers itself, as
-# the unknown_route function does on AWS.
-ROUTERS: tuple[APIRouter, ...] = (
-    auth_callback,
-    auth_login,
-    auth_logout,
-    auth_me,
-    auth_validate,
-    health,
-    identity_provider,
-)
+FUNCTIONS = Path(__file__).parents[1] / "functions"
 OPENAPI_DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.json"
 # The authorizer's: one file for both.
-SHIPPED_RULES = Path(__file__).parents[1] / "functions" / "authorizer" / "rules.toml"
+SHIPPED_RULES = FUNCTIONS / "authorizer" / "rules.toml"
+
+
+def function_routers(folder: Path = FUNCTIONS) -> tuple[APIRouter, ...]:
+    """The router of every `<folder>/<name>/routes.py`, by name.
+
+    What no route takes, the application answers itself, as the function `unknown_route` does on AWS. Raises
+    RuntimeError when there is none, or when a module has no `router`: an endpoint must not be missing unnoticed.
+    """
+    names = sorted(path.parent.name for path in folder.glob("*/routes.py"))
+    if not names:
+        raise RuntimeError(f"no function's routes are in {folder}")
+    return tuple(_router(name) for name in names)
+
+
+def _router(function: str) -> APIRouter:
+    module = import_module(f"functions.{function}.routes")
+    router = getattr(module, "router", None)
+    if not isinstance(router, APIRouter):
+        raise RuntimeError(f"functions/{function}/routes.py has no `router`, an APIRouter")
+    return router
 
 
 @asynccontextmanager
@@ -78,7 +82,7 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
 
         documentation = documentation_routes(OPENAPI_DOCUMENT)
     return create_app(
-        *ROUTERS,
+        *function_routers(),
         settings=settings,
         lifespan=_lifespan,
         extra_routes=documentation,

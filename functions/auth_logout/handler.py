@@ -2,4 +2,4 @@
 
 from tenantgate.web.lambda_adapter import lambda_handler_for
 
-lambda_handler = lambda_handler_for("functions.auth_logout.routes")
+lambda_handler = lambda_handler_for(__package__)

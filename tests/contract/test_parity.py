@@ -17,7 +17,7 @@ import httpx2
 import pytest
 from fastapi.routing import APIRoute
 
-from container.app import ROUTERS
+from container.app import function_routers
 from functions.unknown_route.route_table import ROUTES
 from tests.fixtures.browsers.scripted import HTML, Browser
 from tests.fixtures.stack.commands import RunningStack
@@ -211,7 +211,7 @@ def _seen(target: Target, answer: httpx2.Response) -> list[str]:
 def test_every_route_of_one_target_exists_in_the_other(targets: tuple[Target, Target]) -> None:
     served = {
         (method, route.path)
-        for router in ROUTERS
+        for router in function_routers()
         for route in router.routes
         if isinstance(route, APIRoute) and not route.path.startswith("/idp")
         for method in route.methods or ()

@@ -280,8 +280,8 @@ def test_nothing_that_a_function_is_sent_is_written(tmp_path: Path, capfd: pytes
 
     functions = [
         unknown_route,
-        lambda_handler_for("functions.auth_validate.routes", settings=settings),
-        lambda_handler_for("functions.auth_me.routes", settings=settings),
+        lambda_handler_for("functions.auth_validate", settings=settings),
+        lambda_handler_for("functions.auth_me", settings=settings),
         authorize,
     ]
     for method, path in paths(canaries):

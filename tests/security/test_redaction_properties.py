@@ -195,7 +195,7 @@ def test_a_caller_that_repeats_the_lines_of_its_request_changes_none_of_them(
     tokens = {"none": "", "broken": "a.b.c", "expired": issuer.token(exp=1_700_000_000, iat=1_699_999_000)}
     tokens["good"] = issuer.token()
     headers = {"authorization": f"Bearer {tokens[token]}"} if tokens[token] else {}
-    handler = lambda_handler_for(f"functions.{function}.routes", settings=issuer.settings())
+    handler = lambda_handler_for(f"functions.{function}", settings=issuer.settings())
     method, path = route.split(" ")
 
     def lines(query: str) -> list[dict[str, Any]]:

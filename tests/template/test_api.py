@@ -14,7 +14,7 @@ from tests.fixtures.template.deployed import Stack, function_folder
 
 # Every route stands on exactly one of these lists; whoever adds one decides here who guards it.
 PUBLIC = {
-    "GET /": "HealthFunction",
+    "GET /": "HomeFunction",
     "GET /api/v1/health/live": "HealthFunction",
     "GET /api/v1/health/ready": "HealthFunction",
     "GET /api/v1/auth/login": "AuthLoginFunction",

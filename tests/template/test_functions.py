@@ -15,6 +15,7 @@ NEEDS_THE_DATABASE = {
     "AuthCallbackFunction",
     "AuthLogoutFunction",
     "HealthFunction",
+    "HomeFunction",
     "IdentityProviderFunction",
 }
 NEEDS_THE_SECRET = NEEDS_THE_DATABASE | {"AuthLoginFunction"}

@@ -9,8 +9,8 @@ from tenantgate.settings.model import Settings
 
 def openapi_document() -> str:
     """The document as indented JSON, as a development server describes itself."""
-    from container.app import ROUTERS  # noqa: PLC0415  (imports every function)
+    from container.app import function_routers  # noqa: PLC0415  (imports every function)
     from tenantgate.web.app import create_app  # noqa: PLC0415
 
-    app = create_app(*ROUTERS, settings=Settings.from_mapping({"ENVIRONMENT": "development"}))
+    app = create_app(*function_routers(), settings=Settings.from_mapping({"ENVIRONMENT": "development"}))
     return json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"

@@ -95,7 +95,7 @@ def error(code: str) -> dict[str, Any]:
 
 
 CASES = [
-    pytest.param(Case("HealthFunction", http_event("GET", "/"), 200, {"status": "ok"}), id="health-root"),
+    pytest.param(Case("HomeFunction", http_event("GET", "/"), 200, {"status": "ok"}), id="home"),
     pytest.param(
         Case("HealthFunction", http_event("GET", "/api/v1/health/live"), 200, {"status": "ok"}), id="health-live"
     ),

@@ -42,6 +42,7 @@ print(json.dumps([lambda_handler(event(given), Context()) for given in ({"lambda
 def test_the_endpoint_shown_works_as_shown(tmp_path: Path) -> None:
     blocks = dict(EXAMPLE.findall((ROOT / "docs" / "API_ARCHITECTURE.md").read_text(encoding="utf-8")))
     assert set(blocks) == {"functions/tenant_current/routes.py", "functions/tenant_current/handler.py"}
+    assert blocks["functions/tenant_current/handler.py"] == (ROOT / "functions/auth_me/handler.py").read_text()
     for name, code in blocks.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(code, encoding="utf-8")

@@ -254,10 +254,3 @@ def test_a_stopped_database_is_told(tmp_path: Path, api: httpx2.Client, monkeypa
         assert answer.json()["error"]["code"] == "SYS_001"
     finally:
         server.stop()
-
-
-@pytest.mark.parametrize("accept", ["application/json", "*/*", None])
-def test_the_root_tells_anybody_that_it_is_there(api: httpx2.Client, accept: str | None) -> None:
-    answer = api.get("/", headers={"accept": accept} if accept else {})
-    assert answer.json() == {"status": "ok"}
-    assert "Accept" in answer.headers["vary"]

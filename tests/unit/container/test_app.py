@@ -1,8 +1,13 @@
-import ast
+import re
+import shutil
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 
-from container.app import ROUTERS, container_app
+from container.app import container_app, function_routers
 from tenantgate.settings.model import Settings, SettingsError
 from tenantgate_cli.commands.sam import ROOT
 
@@ -16,17 +21,55 @@ VARIABLES = {
 }
 
 
-def test_every_functions_routes_are_mounted() -> None:
-    source = ast.parse((ROOT / "container" / "app.py").read_text(encoding="utf-8"))
-    imported = {
-        node.module
-        for node in ast.walk(source)
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("functions.")
-    }
-
+def test_the_routes_of_every_function_are_mounted_in_the_order_of_their_names() -> None:
     folders = sorted(path.parent.name for path in ROOT.glob("functions/*/routes.py"))
-    assert sorted(imported) == [f"functions.{folder}.routes" for folder in folders]
-    assert len({id(router) for router in ROUTERS}) == len(folders)
+    mounted = [import_module(f"functions.{folder}.routes").router for folder in folders]
+
+    assert list(function_routers()) == mounted
+    assert len(mounted) > 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param("", id="none"),
+        pytest.param("router = None", id="of-another-type"),
+    ],
+)
+def test_routes_without_a_router_are_named_and_stop_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    folder = tmp_path / "functions" / "test_half_done"
+    folder.mkdir(parents=True)
+    (folder / "routes.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "functions.test_half_done", raising=False)
+    monkeypatch.delitem(sys.modules, "functions.test_half_done.routes", raising=False)
+
+    with pytest.raises(RuntimeError, match=re.escape("functions/test_half_done/routes.py has no `router`")):
+        function_routers(tmp_path / "functions")
+
+
+def test_an_image_without_functions_never_serves(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="no function's routes"):
+        function_routers(tmp_path)
+
+
+def test_the_application_finds_its_routes_where_the_image_has_them(tmp_path: Path) -> None:
+    for name in ("container", "functions", "layers/shared/tenantgate"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    found = "from container.app import function_routers; print([len(r.routes) for r in function_routers()])"
+
+    run = subprocess.run(
+        [sys.executable, "-c", found],
+        cwd="/",
+        env={"PYTHONPATH": f"{tmp_path}:{tmp_path / 'layers' / 'shared'}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (run.returncode, run.stdout) == (0, f"{[len(router.routes) for router in function_routers()]}\n"), run.stderr
 
 
 @pytest.mark.parametrize(("environment", "served"), [("development", True), ("production", False)])

@@ -15,8 +15,8 @@ from functions.auth_me.routes import router as me_router
 from functions.auth_validate.routes import router as validate_router
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import CurrentPrincipal
-from tenantgate.web.lambda_adapter import LambdaHandler, lambda_handler_for
-from tests.fixtures.web.setup import ISSUER, TENANT, Issuer, api_event, lambda_context, log_lines
+from tenantgate.web.lambda_adapter import LambdaHandler
+from tests.fixtures.web.setup import ISSUER, TENANT, Issuer, api_event, lambda_context, lambda_handler_of, log_lines
 
 downstream = APIRouter()
 
@@ -40,7 +40,7 @@ def client(issuer: Issuer) -> Iterator[TestClient]:
 
 @pytest.fixture
 def handler(issuer: Issuer) -> LambdaHandler:
-    return lambda_handler_for(validate_router, me_router, settings=issuer.settings())
+    return lambda_handler_of(validate_router, me_router, settings=issuer.settings())
 
 
 def bearing(token: str) -> dict[str, str]:

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from tenantgate.context import current_request
 from tenantgate.web.cookies import set_cookie
 from tenantgate.web.headers import SECURE_HEADERS
-from tenantgate.web.lambda_adapter import LambdaHandler, lambda_handler_for
-from tests.fixtures.web.setup import ORIGIN, api_event, lambda_context, log_lines, make_settings
+from tenantgate.web.lambda_adapter import LambdaHandler
+from tests.fixtures.web.setup import ORIGIN, api_event, lambda_context, lambda_handler_of, log_lines, make_settings
 
 router = APIRouter()
 
@@ -50,7 +50,7 @@ async def collecting() -> bool:
 
 @pytest.fixture(scope="module")
 def handler() -> LambdaHandler:
-    return lambda_handler_for(router, settings=make_settings())
+    return lambda_handler_of(router, settings=make_settings())
 
 
 def test_one_event_loop_serves_every_invocation(handler: LambdaHandler) -> None:
@@ -59,7 +59,7 @@ def test_one_event_loop_serves_every_invocation(handler: LambdaHandler) -> None:
 
 
 def test_garbage_is_collected_again_after_the_first_request() -> None:
-    fresh = lambda_handler_for(router, settings=make_settings())
+    fresh = lambda_handler_of(router, settings=make_settings())
 
     answers = [fresh(api_event(path=path), lambda_context())["body"] for path in ("/collecting", "/collecting")]
 
@@ -67,7 +67,7 @@ def test_garbage_is_collected_again_after_the_first_request() -> None:
 
 
 def test_garbage_is_collected_again_when_the_first_request_fails() -> None:
-    fresh = lambda_handler_for(router, settings=make_settings())
+    fresh = lambda_handler_of(router, settings=make_settings())
 
     assert fresh(api_event(path="/crash"), lambda_context())["statusCode"] == 500
     assert gc.isenabled()

@@ -22,8 +22,6 @@ from tenantgate.web.plain_lambda import begin, error_answer
 from tenantgate.web.request_log import log_failure
 
 if TYPE_CHECKING:
-    from fastapi import APIRouter
-
     from tenantgate.settings.model import Settings
 
 type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -31,20 +29,20 @@ type LambdaHandler = Callable[[dict[str, Any], Any], dict[str, Any]]
 _log = logging.getLogger(__name__)
 
 
-def lambda_handler_for(*routes: str | APIRouter, settings: Settings | None = None) -> LambdaHandler:
-    """The `lambda_handler` of a function that serves these routes behind an HTTP API (payload format 2.0).
+def lambda_handler_for(package: str, *, settings: Settings | None = None) -> LambdaHandler:
+    """Make the `lambda_handler` of the function in `package`, which serves the `router` of `<package>.routes`.
 
-    Name the module that holds the `router` rather than importing it: then FastAPI is imported the quick way.
+    The handler takes the events of an HTTP API (payload format 2.0). `settings` defaults to the process's.
     """
     log_unhandled()
     with quickly():
-        routers = [import_quickly(item).router if isinstance(item, str) else item for item in routes]
+        router = import_quickly(f"{package}.routes").router
         from mangum import Mangum  # noqa: PLC0415  (asyncio, FastAPI and pydantic come with these two)
 
         from tenantgate.web.app import create_app  # noqa: PLC0415
 
         # Before the loop: until our logging is in place, the runtime's prints what asyncio says of it.
-        app = create_app(*routers, settings=settings, cors=False)
+        app = create_app(router, settings=settings, cors=False)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         adapter = Mangum(app, lifespan="off")

@@ -1,4 +1,4 @@
-"""`GET /` in a browser: who is signed in, by a real session service over a store in memory."""
+"""`GET /`, with a real session service over a store in memory."""
 
 import base64
 import hashlib
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from functions.health.routes import router
+from functions.home.routes import router
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.identity.principal import Principal
@@ -49,6 +49,14 @@ async def started(sessions: SessionService, access_token: str) -> dict[str, str]
     tokens = SessionTokens(access_token=access_token, id_token="i")
     session = await sessions.start(principal=PRINCIPAL, tokens=tokens)
     return {**HTML, "cookie": f"{SESSION_COOKIE}={session.cookie_value}"}
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*", None])
+async def test_a_caller_that_takes_no_page_gets_the_status(client: TestClient, accept: str | None) -> None:
+    answer = client.get("/", headers={"accept": accept} if accept else {"accept": ""})
+    assert answer.json() == {"status": "ok"}
+    assert "Accept" in answer.headers["vary"]
+    assert "set-cookie" not in answer.headers
 
 
 async def test_without_a_cookie_the_page_offers_the_sign_in(client: TestClient) -> None:
