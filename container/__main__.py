@@ -7,7 +7,8 @@ import uvicorn
 from container.connections import BoundedProtocol
 from container.server import SERVER_OPTIONS
 from tenantgate.observability.logging import configure_logging
-from tenantgate.settings.model import SettingsError, get_settings
+from tenantgate.settings.environment import get_settings
+from tenantgate.settings.errors import SettingsError
 
 SHUTDOWN_SECONDS = 20
 

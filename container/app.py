@@ -14,7 +14,9 @@ from tenantgate.observability.setting_text import shown_text
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.file import RulesError, read_rules
 from tenantgate.route_rules.model import CONTAINER_API
-from tenantgate.settings.model import Settings, SettingsError, get_settings
+from tenantgate.settings.environment import get_settings
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.model import Settings
 from tenantgate.web.app import TenantgateApp, create_app
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"

@@ -17,7 +17,9 @@ from tenantgate.database.own_login import ensure_own_login
 from tenantgate.database.roles import ensure_login
 from tenantgate.errors.base import TenantgateError
 from tenantgate.observability.logging import configure_logging
-from tenantgate.settings.model import SettingsError, get_settings, server_variables
+from tenantgate.settings.environment import get_settings
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.server_variables import server_variables
 
 logger = logging.getLogger("container.start")  # run as __main__
 

@@ -15,7 +15,7 @@ from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service
 from tenantgate.secrets.errors import SYS_002
 from tenantgate.settings.model import Settings
-from tenantgate.settings.parsing import is_loopback
+from tenantgate.urls import is_loopback
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 from lambda_gateway.template import read_template, variable_name
-from tenantgate.settings.model import SECRET_NAMES, SECRET_VARIABLES, Settings
+from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.errors import SECRET_VARIABLES
+from tenantgate.settings.model import Settings
 from tenantgate.tokens.policy import token_policy
 from tenantgate_cli.commands.sam import ROOT
 from tests.fixtures.template.deployed import TEMPLATE, Stack, function_folder

@@ -15,6 +15,8 @@ SHIPPED = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
 # The proxy's variables belong to the host, not to the product: each call's way out is decided by them when it is made.
 READ_THE_ENVIRONMENT = {
     PACKAGE / "settings" / "model.py",
+    PACKAGE / "settings" / "environment.py",
+    PACKAGE / "settings" / "server_variables.py",
     PACKAGE / "authorizer" / "environment.py",
     PACKAGE / "tokens" / "proxy.py",
 }

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pydantic.fields import FieldInfo
 
-from tenantgate.settings.model import SECRET_VARIABLES, Settings, SettingsError
+from tenantgate.settings.errors import SECRET_VARIABLES, SettingsError
+from tenantgate.settings.model import Settings
 from tenantgate.tokens.trusted_issuers import MEMBERS
 
 _HEAD = """\

@@ -21,7 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tenantgate.settings.model import DEVELOPMENT_ORIGINS, SECRET_NAMES, Settings, SettingsError
+from tenantgate.settings.deployment import DEVELOPMENT_ORIGINS, SECRET_NAMES
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.model import Settings
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.ports import HOST
 

@@ -19,7 +19,7 @@ import pytest
 from functions.health import routes
 from tenantgate.database import wiring
 from tenantgate.secrets import store as secrets
-from tenantgate.settings.model import get_settings
+from tenantgate.settings.environment import get_settings
 from tenantgate.web.app import create_app
 from tests.fixtures.databases.postgres import execute, start_postgres
 from tests.fixtures.servers.app_server import AppServer, free_socket

@@ -17,7 +17,7 @@ from tenantgate.identity.principal import Principal
 from tenantgate.secrets.store import secret_store
 from tenantgate.sessions.models import SessionTokens
 from tenantgate.sessions.wiring import session_service
-from tenantgate.settings.model import get_settings
+from tenantgate.settings.environment import get_settings
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.databases.session_stores import TENANT
 

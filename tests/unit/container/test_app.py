@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from container.app import container_app, function_routers
-from tenantgate.settings.model import Settings, SettingsError
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.model import Settings
 from tenantgate_cli.commands.sam import ROOT
 
 VARIABLES = {

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tenantgate.settings.model import Settings, SettingsError
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.model import Settings
 
 PASSWORD = "canary-password"
 RDS = "db.c1a2.eu-central-1.rds.amazonaws.com"

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.settings.model import SECRET_NAMES, Settings
+from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.model import Settings
 from tenantgate_cli.checks.registry import registry
 from tenantgate_cli.generate.command import DOCUMENTS
 

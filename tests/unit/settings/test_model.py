@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.settings.model import DEVELOPMENT_ORIGINS, Settings, SettingsError, get_settings, read_variables
+from tenantgate.settings.deployment import DEVELOPMENT_ORIGINS
+from tenantgate.settings.environment import get_settings, read_variables
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.model import Settings
 from tenantgate_cli.generate.configuration import variables
 
 SECRET = "hunter2-never-shown"
@@ -173,3 +176,9 @@ def test_the_environment_wins_over_the_dotenv_file(tmp_path: Path, monkeypatch: 
 
 def test_every_setting_says_what_it_is_for() -> None:
     assert [variable.name for variable in variables() if not variable.purpose] == []
+
+
+def test_every_loopback_address_is_a_base_url_and_an_issuer() -> None:
+    settings = Settings.from_mapping({"ENVIRONMENT": "development", "PUBLIC_BASE_URL": "http://127.0.0.2:3000"})
+
+    assert settings.token_policy.issuers[0].issuer == "http://127.0.0.2:3000/idp"

@@ -13,7 +13,9 @@ from tenantgate.authorizer.environment import EnvironmentRefused, bearer_credent
 from tenantgate.login.provider import ClientRegistration
 from tenantgate.observability.redaction import MASK
 from tenantgate.observability.setting_text import shown_setting, shown_text
-from tenantgate.settings.model import PROXY_VARIABLES, SECRET_NAMES, SECRET_VARIABLES, Settings, SettingsError
+from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.errors import PROXY_VARIABLES, SECRET_VARIABLES, SettingsError
+from tenantgate.settings.model import Settings
 from tenantgate.tokens.policy import VARIABLES
 from tests.fixtures.web.setup import make_settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantgate.settings.model import server_variables
+from tenantgate.settings.server_variables import server_variables
 
 OWNER = "postgresql://owner:p%40ss%2fw0rd@db.example.test/name"
 OWN = "postgresql://tenantgate_name_1:derived@db.example.test/name"

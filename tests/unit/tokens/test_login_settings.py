@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tenantgate.settings.model import Settings, SettingsError
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.model import Settings
 from tenantgate.tokens.policy import IssuerPolicy, PolicyError, TokenPolicy, token_policy
 from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER
 

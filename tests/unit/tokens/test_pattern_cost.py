@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tenantgate.authorizer.environment import EnvironmentRefused, verification_policy
-from tenantgate.settings.model import Settings, SettingsError
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.model import Settings
 from tenantgate.tokens.pattern_cost import MOST_WAYS, ways
 from tenantgate.tokens.policy import parse_tenant_id_pattern
 from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER

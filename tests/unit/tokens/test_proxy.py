@@ -8,7 +8,8 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 import pytest
 
-from tenantgate.settings.model import Settings, SettingsError
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.model import Settings
 from tenantgate.tokens.proxy import MalformedProxy, Proxy, configured_proxy, proxy_for
 
 

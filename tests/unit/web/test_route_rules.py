@@ -16,7 +16,7 @@ from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.file import read_rules
 from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS, RouteRule
-from tenantgate.settings.model import SettingsError
+from tenantgate.settings.errors import SettingsError
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import CurrentPrincipal
 from tests.fixtures.web.setup import ISSUER, TENANT, Issuer, make_settings

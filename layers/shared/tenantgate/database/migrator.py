@@ -25,7 +25,7 @@ from sqlalchemy.pool import NullPool
 from tenantgate.database.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed
 from tenantgate.database.vector import CREATE_WHERE_AVAILABLE, IS_PRESENT
 from tenantgate.errors.base import TenantgateError, ValidationFailed
-from tenantgate.settings.model import get_settings
+from tenantgate.settings.environment import get_settings
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import ssl
 from functools import cache
 from urllib.parse import parse_qs, urlsplit
 
-from tenantgate.settings.model import database_authorities
+from tenantgate.settings.environment import database_authorities
 
 # What PostgreSQL 17 asks of clients that start with TLS (sslnegotiation=direct).
 _ALPN = "postgresql"

@@ -9,7 +9,7 @@ from functools import cache
 from weakref import WeakKeyDictionary
 
 from tenantgate.database.unit import Database
-from tenantgate.settings.model import get_settings
+from tenantgate.settings.environment import get_settings
 
 logger = logging.getLogger(__name__)
 

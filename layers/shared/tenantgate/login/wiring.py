@@ -15,7 +15,8 @@ from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.service import LoginService
 from tenantgate.secrets.store import SecretStore, secret_store
 from tenantgate.sessions.wiring import session_service
-from tenantgate.settings.model import Settings, get_settings
+from tenantgate.settings.environment import get_settings
+from tenantgate.settings.model import Settings
 from tenantgate.tokens.discovery import provider_directory, provider_metadata, well_known_url
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.waiting import awaited

@@ -15,7 +15,7 @@ from tenantgate.openid_provider.service import Provider, ProviderService
 from tenantgate.openid_provider.storage.repository import BrowserSessionRepository, CodeRepository, KeyRepository
 from tenantgate.openid_provider.storage.users import DemoUsers
 from tenantgate.secrets.store import secret_store
-from tenantgate.settings.model import get_settings
+from tenantgate.settings.environment import get_settings
 
 # The keys in memory belong to the database that they were read from, which belongs to an event loop.
 _signing_keys: WeakKeyDictionary[asyncio.AbstractEventLoop, SigningKeys] = WeakKeyDictionary()

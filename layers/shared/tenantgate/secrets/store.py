@@ -21,7 +21,8 @@ from typing import Any, Literal, Protocol
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.base import Word
 from tenantgate.secrets.errors import SecretsUnavailable
-from tenantgate.settings.model import SECRET_NAMES, environment_secrets, get_settings
+from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.environment import environment_secrets, get_settings
 
 logger = logging.getLogger(__name__)
 

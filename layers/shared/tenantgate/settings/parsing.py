@@ -1,12 +1,11 @@
-"""From a variable's text to its value. Each function raises `ValueError` with the allowed form, never the value."""
+"""Parsers of the settings' texts. Each raises `ValueError` with the allowed form, never the value."""
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
-from tenantgate.urls import parse_http_url
+from tenantgate.urls import is_loopback, parse_http_url
 
 # A host name has 253 characters at most (RFC 1035 §2.3.4, without the root's dot).
 LONGEST_ORIGIN = len("https://") + 253 + len(":65535/")
@@ -33,16 +32,6 @@ PROTOCOL_PARAMETERS = frozenset(
         "request_uri", "resource", "response_mode", "response_type", "scope", "state",
     }
 )  # fmt: skip
-
-
-def is_loopback(host: str | None) -> bool:
-    """Whether a URL's host is this machine by name or address."""
-    if host is None:
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def split_url(text: str) -> SplitResult | None:
@@ -76,10 +65,9 @@ def parse_origin(text: str, *, allow_loopback_http: bool) -> str:
     url = parse_http_url(text, longest=LONGEST_ORIGIN)
     if url is None or url.rest not in ("", "/"):
         raise ValueError(form)
-    scheme, host, _ = url.origin
-    if scheme != "https" and not (allow_loopback_http and is_loopback(host.strip("[]"))):
+    if url.scheme != "https" and not (allow_loopback_http and is_loopback(url.host)):
         raise ValueError("it must begin with https:// (plain http only for loopback addresses in development)")
-    return str(url.origin)
+    return url.origin
 
 
 def parse_base_url(text: str, *, allow_loopback_http: bool) -> str:

@@ -12,8 +12,8 @@ from tenantgate.errors.base import Word
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.fetch import FetchJson, fetch_json
 from tenantgate.tokens.flights import Fetches, FetchNeeded, Flight
-from tenantgate.tokens.forms import is_loopback_url, is_outward_url
 from tenantgate.tokens.records import Record
+from tenantgate.urls import is_endpoint_url, is_loopback_url
 
 _log = logging.getLogger(__name__)
 
@@ -169,7 +169,7 @@ def endpoint(metadata: Mapping[str, object], name: str, *, source: str) -> str |
     url = metadata.get(name)
     if url is None or url == "":
         return None
-    if isinstance(url, str) and is_outward_url(url, loopback_http=is_loopback_url(source)):
+    if isinstance(url, str) and is_endpoint_url(url, loopback_http=is_loopback_url(source)):
         return url
     raise ProviderUnreachable("the provider's metadata has an unusable URL", member=name, actual=str(url)[:200])
 

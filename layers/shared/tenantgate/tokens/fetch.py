@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tenantgate.errors.tokens import MalformedToken, ProviderTimeout, ProviderUnreachable
-from tenantgate.tokens.forms import is_outward_url
 from tenantgate.tokens.jws import json_object
+from tenantgate.urls import is_endpoint_url
 
 if TYPE_CHECKING:
     import http.client
@@ -63,7 +63,7 @@ def _connection(url: str, timeout: float) -> http.client.HTTPConnection:
     import http.client  # noqa: PLC0415
 
     # Over plain http anyone on the way could swap the keys.
-    if not is_outward_url(url, loopback_http=True):
+    if not is_endpoint_url(url, loopback_http=True):
         raise ProviderUnreachable("only https:// is fetched, and http:// from loopback", url=url)
     authority = _split(url)[0]
     if url.startswith("http://"):

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import re
 
+from tenantgate.urls import is_endpoint_url
+
 ALGORITHMS = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"},
 )
 
-_LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
-_HOST_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
-_URL_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@%/?")
 _PARAMETER_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 _SIGN_OUT_PARAMETERS = frozenset({"client_id", "id_token_hint", "state"})
 _URL_FORM = "an https:// URL without user info or fragment"
-_LOOPBACK_FORM = " (http:// for 127.0.0.1, [::1] or localhost)"
+_LOOPBACK_FORM = " (http:// for localhost, 127.0.0.0/8 or [::1])"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _PLACEHOLDERS = {"{uuid}": _UUID, "{slug}": "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "{digits}": "[0-9]{1,20}"}
 _MAX_NAME = 256
-_MAX_URL = 2048
 
 
 def parse_whole_number(text: str, *, low: int, high: int) -> int:
@@ -48,43 +46,18 @@ def parse_issuer(text: str) -> str:
 def parse_issuer_url(text: str, *, allow_loopback_http: bool) -> str:
     """An issuer under which the discovery document is (OpenID Connect Discovery §2, RFC 8414 §2): no query either."""
     issuer = text.strip()
-    if "?" in issuer or len(issuer) > _MAX_NAME or not is_outward_url(issuer, loopback_http=allow_loopback_http):
+    if "?" in issuer or len(issuer) > _MAX_NAME or not is_endpoint_url(issuer, loopback_http=allow_loopback_http):
         form = _URL_FORM.replace("user info or", "user info, query or")
         raise ValueError(form + (_LOOPBACK_FORM if allow_loopback_http else ""))
     return issuer
 
 
 def parse_url(text: str, *, allow_loopback_http: bool) -> str:
-    """A URL that is fetched, or that a browser is sent to: see `is_outward_url`."""
+    """A URL that is fetched, or that a browser is sent to: see `is_endpoint_url`."""
     url = text.strip()
-    if not is_outward_url(url, loopback_http=allow_loopback_http):
+    if not is_endpoint_url(url, loopback_http=allow_loopback_http):
         raise ValueError(_URL_FORM + (_LOOPBACK_FORM if allow_loopback_http else ""))
     return url
-
-
-def is_outward_url(url: object, *, loopback_http: bool) -> bool:
-    """Whether this is `https://host[:port][/path][?query]` in characters that every parser reads alike.
-
-    `http://` counts only with `loopback_http`, and for a loopback host. User info and fragments are refused: the first
-    hides the host from readers, the second is never sent.
-    """
-    if not isinstance(url, str) or len(url) > _MAX_URL:
-        return False
-    scheme, separator, rest = url.partition("://")
-    authority = _authority(rest)
-    host, port = _host_and_port(authority)
-    return bool(
-        separator
-        and _is_host(host)
-        and (port is None or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536))
-        and _URL_CHARACTERS.issuperset(rest[len(authority) :])
-        and (scheme == "https" or (scheme == "http" and loopback_http and host in _LOOPBACK_HOSTS))
-    )
-
-
-def is_loopback_url(url: str) -> bool:
-    """Whether the host of an already parsed `http(s)` URL is this machine."""
-    return _host_and_port(_authority(url.partition("://")[2]))[0] in _LOOPBACK_HOSTS
 
 
 def parse_parameter_name(text: str) -> str:
@@ -153,27 +126,3 @@ def _tenant_id_expression(expression: str) -> re.Pattern[str]:
 def is_plain_text(value: object) -> bool:
     """Whether this is a non-empty string of at most 256 printable characters."""
     return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable()
-
-
-def _authority(rest: str) -> str:
-    """Of a URL after `://`: what comes before its path, query or fragment."""
-    return rest.partition("/")[0].partition("?")[0].partition("#")[0]
-
-
-def _host_and_port(authority: str) -> tuple[str, str | None]:
-    if authority.startswith("["):
-        host, bracket, after = authority.partition("]")
-        return host + bracket, after[1:] if after.startswith(":") else (after or None)
-    host, colon, port = authority.partition(":")
-    return host, port if colon else None
-
-
-def _is_host(host: str) -> bool:
-    if host.startswith("["):
-        return host in _LOOPBACK_HOSTS
-    labels = host.split(".")
-    return (
-        0 < len(host) <= 253
-        and _HOST_CHARACTERS.issuperset(host)
-        and all(label and not label.startswith("-") and not label.endswith("-") for label in labels)
-    )

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import unquote
 
 from tenantgate.tokens.records import Record
+from tenantgate.urls import is_loopback
 
 FORM = "http://[user:password@]host[:port]"
 _NAMES = ("https_proxy", "HTTPS_PROXY")
@@ -99,7 +100,7 @@ def _host_and_port(place: str) -> tuple[str, str]:
 
 def _is_direct(authority: str, values: Mapping[str, str]) -> bool:
     host = authority.partition("]")[0] + "]" if authority.startswith("[") else authority.partition(":")[0]
-    if host in ("localhost", "[::1]") or (host.startswith("127.") and host.replace(".", "").isdigit()):
+    if is_loopback(host):
         return True
     exceptions = values.get("no_proxy", values.get("NO_PROXY", ""))
     if exceptions.strip() == "*":

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 
 from tenantgate.tokens.forms import (
     ALGORITHMS,
-    is_outward_url,
     is_plain_text,
     parse_issuer_url,
     parse_parameter_name,
 )
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.records import Record
+from tenantgate.urls import is_endpoint_url
 
 
 class Member(Record):
@@ -76,7 +76,7 @@ def _text(value: object) -> str:
 
 
 def _url(value: object) -> str:
-    if isinstance(value, str) and is_outward_url(value, loopback_http=True):
+    if isinstance(value, str) and is_endpoint_url(value, loopback_http=True):
         return value
     raise ValueError
 
@@ -213,7 +213,7 @@ def _entry(number: int, entry: object, allow_loopback_http: bool) -> IssuerPolic
             continue
         try:
             value = member.parse(written.get(member.name))
-            if member.parse is _url and not is_outward_url(value, loopback_http=allow_loopback_http):
+            if member.parse is _url and not is_endpoint_url(value, loopback_http=allow_loopback_http):
                 raise ValueError
         except ValueError:
             raise ValueError(f"entry {number}: {member.name} must be {member.form}") from None

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Scope
 from tenantgate import __version__
 from tenantgate.observability.logging import configure_logging
 from tenantgate.route_rules.engine import ApiRules
-from tenantgate.settings.model import Settings, get_settings
+from tenantgate.settings.environment import get_settings
+from tenantgate.settings.model import Settings
 from tenantgate.web.clear_requests import ClearRequests
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
 from tenantgate.web.openapi import security_schemes

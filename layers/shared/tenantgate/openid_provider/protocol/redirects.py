@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tenantgate.urls import Origin, parse_http_url
+from tenantgate.urls import parse_http_url
 
 MAX_URI_CHARACTERS = 2000
 
@@ -20,7 +20,7 @@ class RedirectRule:
         return uri in self._exact or _origin_of(uri) in self._origins
 
 
-def _origin_of(uri: str) -> Origin | None:
+def _origin_of(uri: str) -> str | None:
     parsed = parse_http_url(uri, longest=MAX_URI_CHARACTERS)
     # RFC 6749 §3.1.2: a redirection URI has no fragment.
     return None if parsed is None or parsed.has_fragment else parsed.origin

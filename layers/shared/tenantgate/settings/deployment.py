@@ -1,0 +1,130 @@
+"""Settings of the deployment: the environment, its addresses, its databases and AWS."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from tenantgate.settings.fields import is_relaxed, setting
+from tenantgate.settings.parsing import parse_base_url, parse_database_url, parse_origins, parse_redis_url
+
+type Environment = Literal["development", "test", "staging", "production"]
+type DatabaseTls = Literal["verify-full", "encrypted", "private-network"]
+
+DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://localhost:5173", "http://localhost:8080")
+DEVELOPMENT_BASE_URL = "http://127.0.0.1:3000"
+# Secrets that the environment may hold where there is no Secrets Manager.
+SECRET_NAMES = ("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
+
+
+class DeploymentSettings(BaseSettings):
+    """The environment, addresses and connections of this process."""
+
+    # Only `Settings` is ever instantiated: a schema of this part would cost a cold start and serve nothing.
+    model_config = SettingsConfigDict(defer_build=True)
+
+    environment: Environment = setting(
+        "The environment: `development`, `test`, `staging` or `production`. Unset means production.",
+        injected_by="template parameter `Environment`",
+        example="development",
+        default="production",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = setting(
+        "Lowest level logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`. Unset: `DEBUG` in development, else `INFO`.",
+        default=None,
+    )
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = setting(
+        "Origins (scheme, host, port) of the web apps that may call this API and be redirected to; comma-separated, "
+        "no wildcard.",
+        injected_by="template parameter `AllowedOrigins`",
+        example=",".join(DEVELOPMENT_ORIGINS),
+        default=(),
+        validate_default=True,
+    )
+    public_base_url: str = setting(
+        "Where clients reach this API. The default redirect URI is `<it>/api/v1/auth/callback`.",
+        injected_by="template parameter `PublicBaseUrl`",
+        example=DEVELOPMENT_BASE_URL,
+        default="",
+        validate_default=True,
+    )
+    database_tls: DatabaseTls = setting(
+        "How connections to a database on another machine are protected in staging and production: `verify-full` (the "
+        "URL says `sslmode=verify-full`), `encrypted` (`sslmode=require` at least; the server isn't verified), or "
+        "`private-network` (any). The last two are a `warning` in the readiness check.",
+        injected_by="template parameter `DatabaseTls`",
+        default="verify-full",
+    )
+    database_url: str | None = setting(
+        "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name?sslmode=verify-full` "
+        "(`postgres://` too). The certificate authorities are those in `sslrootcert` or `PGSSLROOTCERT`, else the "
+        "system's. "
+        "Without a password, on RDS and RDS Proxy: IAM database authentication. A container accepts the "
+        "owner's URL: it then creates a login for this database and serves with that one.",
+        injected_by="template parameter `DatabaseUrl`; Railway; `tenantgate dev`",
+        needed_by="functions that use the database",
+        repr=False,
+        default=None,
+    )
+    database_owner_url: str | None = setting(
+        "PostgreSQL, as the owner that migrates; `sslmode` as in `DATABASE_URL`. Unset: `DATABASE_URL`.",
+        injected_by="template parameter `DatabaseOwnerUrl`; `tenantgate dev`",
+        repr=False,
+        default=None,
+    )
+    redis_url: str | None = setting(
+        "Valkey or Redis: `redis://host:6379/0`, or `rediss://` with TLS. Nothing needs it yet.",
+        repr=False,
+        default=None,
+    )
+    port: int = setting(
+        "Port of the container and of `tenantgate dev`.", injected_by="host", default=8000, ge=0, le=65535
+    )
+    aws_region: str | None = setting("AWS region.", injected_by="Lambda", example="eu-central-1", default=None)
+    aws_secrets_manager_secret_id: str | None = setting(
+        "Name or ARN of the secret (a JSON object) that holds "
+        + " and ".join(f"`{name}`" for name in SECRET_NAMES)
+        + ".",
+        injected_by="template parameter `SecretArn`",
+        needed_by="sign-in, sign-out and sessions on AWS",
+        default=None,
+    )
+
+    @field_validator("environment", "log_level", mode="before")
+    @classmethod
+    def _folded(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        return value.strip().lower() if info.field_name == "environment" else value.strip().upper()
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _origins(cls, value: object, info: ValidationInfo) -> object:
+        if not value and is_relaxed(info):
+            return DEVELOPMENT_ORIGINS
+        if not value:
+            raise ValueError("set it to your web apps' origins, such as https://app.example.com")
+        return parse_origins(str(value), allow_loopback_http=is_relaxed(info)) if isinstance(value, str) else value
+
+    @field_validator("public_base_url")
+    @classmethod
+    def _base_url(cls, value: str, info: ValidationInfo) -> str:
+        if not value and is_relaxed(info):
+            return DEVELOPMENT_BASE_URL
+        return parse_base_url(value, allow_loopback_http=is_relaxed(info))
+
+    @field_validator("database_url", "database_owner_url")
+    @classmethod
+    def _database(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None:
+            return None
+        # An invalid DATABASE_TLS has its own error; it sets no requirement for the URLs.
+        tls = "private-network" if is_relaxed(info) else info.data.get("database_tls", "private-network")
+        return parse_database_url(value, tls=tls)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: str | None) -> str | None:
+        return None if value is None else parse_redis_url(value)
