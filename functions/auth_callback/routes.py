@@ -9,27 +9,26 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import Field
 
-from tenantgate.database.errors import SYS_001
-from tenantgate.errors.access import AUTH_021
-from tenantgate.errors.base import VAL_001, TenantgateError
-from tenantgate.errors.tokens import AUTH_005, AUTH_008, SYS_004, SYS_010, Overloaded, ProviderUnreachable
-from tenantgate.login.errors import AUTH_001, AUTH_002, AUTH_009, StateMismatch
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.access import CrossSiteRequest
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import IdTokenRefused, Overloaded, ProviderUnreachable, TenantMissing
+from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.login.models import AuthorizationAnswer, SignedIn
 from tenantgate.login.service import LoginService
 from tenantgate.login.transactions import transaction_cookie_name
 from tenantgate.login.wiring import login_service
-from tenantgate.secrets.errors import SYS_002
+from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.sessions.models import SessionTokens, StartedSession
 from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.wiring import session_service
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
-from tenantgate.web.errors import VAL_002, VAL_003, VAL_004
 from tenantgate.web.middleware import log_failure
 from tenantgate.web.models import PageParameters, StrictModel
 from tenantgate.web.origins import refuse_foreign_site
-from tenantgate.web.responses import error_response, error_responses
+from tenantgate.web.responses import BODY_ERRORS, PROVIDER_ERRORS, ErrorClasses, error_response, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
@@ -37,6 +36,16 @@ Login = Annotated[LoginService, Depends(login_service)]
 Sessions = Annotated[SessionService, Depends(session_service)]
 
 _LONGEST = 4096
+_SIGN_IN_ERRORS: ErrorClasses = (
+    InvalidAuthorizationCode,
+    StateMismatch,
+    TenantMissing,
+    IdTokenRefused,
+    AccessTokenUnusable,
+    DatabaseUnreachable,
+    SecretsUnavailable,
+    *PROVIDER_ERRORS,
+)
 
 
 class CallbackRequest(StrictModel):
@@ -70,11 +79,8 @@ class AuthorizationResponse(PageParameters):
     operation_id="redeemCode",
     summary="Trade the code for an access token",
     response_model=TokenResponse,
-    responses=error_responses(
-        AUTH_001, AUTH_002, AUTH_005, AUTH_008, AUTH_009, AUTH_021,
-        VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_002, SYS_004, SYS_010,
-    ),
-)  # fmt: skip
+    responses=error_responses(*_SIGN_IN_ERRORS, CrossSiteRequest, *BODY_ERRORS),
+)
 async def redeem_code(request: Request, body: CallbackRequest, login: Login, sessions: Sessions) -> Response:
     """For an app that received the code itself: needs the cookie set by `GET /api/v1/auth/login`, and starts a session.
 
@@ -104,7 +110,7 @@ async def redeem_code(request: Request, body: CallbackRequest, login: Login, ses
             "description": "Signed in: to `return_to`, with the session's cookie.",
             "headers": {"Location": {"schema": {"type": "string"}}},
         },
-        **error_responses(AUTH_001, AUTH_002, AUTH_005, AUTH_008, AUTH_009, SYS_001, SYS_002, SYS_004, SYS_010),
+        **error_responses(*_SIGN_IN_ERRORS),
     },
 )
 async def complete_login(

@@ -9,18 +9,17 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import Field
 
-from tenantgate.errors.access import AUTH_006
-from tenantgate.errors.tokens import SYS_004, SYS_010
+from tenantgate.errors.access import RedirectNotAllowed
 from tenantgate.login.service import LoginService
 from tenantgate.login.wiring import login_service
-from tenantgate.secrets.errors import SYS_002
+from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.settings.model import Settings
 from tenantgate.urls import is_loopback
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
 from tenantgate.web.models import PageParameters, StrictModel
-from tenantgate.web.responses import error_responses
+from tenantgate.web.responses import PROVIDER_ERRORS, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
@@ -60,7 +59,7 @@ class AuthorizationUrl(StrictModel):
             "description": "To the provider's sign-in page.",
             "headers": {"Location": {"schema": {"type": "string"}}},
         },
-        **error_responses(AUTH_006, SYS_002, SYS_004, SYS_010),
+        **error_responses(RedirectNotAllowed, SecretsUnavailable, *PROVIDER_ERRORS),
     },
 )
 async def login(

@@ -8,21 +8,19 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import Field
 
-from tenantgate.database.errors import SYS_001
-from tenantgate.errors.access import AUTH_006, AUTH_007, AUTH_021
-from tenantgate.errors.base import VAL_001
-from tenantgate.errors.tokens import AUTH_004, SYS_004, SYS_010
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest, RedirectNotAllowed
+from tenantgate.errors.tokens import TokenError
 from tenantgate.identity.bearer import bearer_token
 from tenantgate.login.logout import LogoutService
 from tenantgate.login.wiring import logout_service
-from tenantgate.secrets.errors import SYS_002
+from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
-from tenantgate.web.errors import VAL_002, VAL_003, VAL_004
 from tenantgate.web.middleware import log_failure
 from tenantgate.web.models import StrictModel
 from tenantgate.web.openapi import NEEDS_TOKEN_OR_SESSION
 from tenantgate.web.origins import require_same_site
-from tenantgate.web.responses import error_response, error_responses
+from tenantgate.web.responses import BODY_ERRORS, PROVIDER_ERRORS, error_response, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
@@ -46,7 +44,14 @@ class LogoutResponse(StrictModel):
     openapi_extra=NEEDS_TOKEN_OR_SESSION,
     response_model=LogoutResponse,
     responses=error_responses(
-        AUTH_004, AUTH_006, AUTH_007, AUTH_021, VAL_001, VAL_002, VAL_003, VAL_004, SYS_001, SYS_002, SYS_004, SYS_010
+        TokenError,
+        RedirectNotAllowed,
+        AuthenticationRequired,
+        CrossSiteRequest,
+        *BODY_ERRORS,
+        DatabaseUnreachable,
+        SecretsUnavailable,
+        *PROVIDER_ERRORS,
     ),
 )
 async def logout(

@@ -6,12 +6,10 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from tenantgate.errors.access import AUTH_007
-from tenantgate.errors.tokens import AUTH_003, AUTH_004, AUTH_005, SYS_004, SYS_010
 from tenantgate.web.dependencies import CurrentPrincipal
 from tenantgate.web.models import StrictModel, UserId
 from tenantgate.web.openapi import NEEDS_TOKEN
-from tenantgate.web.responses import error_responses
+from tenantgate.web.responses import BEARER_ERRORS, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
@@ -30,7 +28,7 @@ class MeResponse(StrictModel):
     operation_id="currentPrincipal",
     summary="Who am I",
     openapi_extra=NEEDS_TOKEN,
-    responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004, SYS_010),
+    responses=error_responses(*BEARER_ERRORS),
 )
 async def me(principal: CurrentPrincipal) -> MeResponse:
     """The caller's user, tenant, issuer and scopes. `expires_at` is in whole seconds since the epoch."""

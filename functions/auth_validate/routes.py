@@ -6,12 +6,10 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from tenantgate.errors.access import AUTH_007
-from tenantgate.errors.tokens import AUTH_003, AUTH_004, AUTH_005, SYS_004, SYS_010
 from tenantgate.web.dependencies import VerifiedPrincipal
 from tenantgate.web.models import StrictModel, UserId
 from tenantgate.web.openapi import NEEDS_TOKEN
-from tenantgate.web.responses import error_responses
+from tenantgate.web.responses import BEARER_ERRORS, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
@@ -28,7 +26,7 @@ class ValidateResponse(StrictModel):
     operation_id="validateToken",
     summary="Validate a token",
     openapi_extra=NEEDS_TOKEN,
-    responses=error_responses(AUTH_003, AUTH_004, AUTH_005, AUTH_007, SYS_004, SYS_010),
+    responses=error_responses(*BEARER_ERRORS),
 )
 async def validate(principal: VerifiedPrincipal) -> ValidateResponse:
     """Say whether the caller's token is good, and whose it is. `expires_at` is in whole seconds since the epoch."""

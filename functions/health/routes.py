@@ -10,8 +10,8 @@ from typing import Literal
 from fastapi import APIRouter
 
 from functions.health.checks import DEADLINE_SECONDS, Check, Readiness, Status
-from tenantgate.database.errors import SYS_001, DatabaseUnreachable
-from tenantgate.secrets.errors import SYS_002, SecretsUnavailable
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.models import StrictModel
 from tenantgate.web.responses import error_responses
 
@@ -36,7 +36,10 @@ async def live() -> LiveResponse:
 
 
 @router.get(
-    "/api/v1/health/ready", operation_id="ready", summary="Readiness", responses=error_responses(SYS_001, SYS_002)
+    "/api/v1/health/ready",
+    operation_id="ready",
+    summary="Readiness",
+    responses=error_responses(DatabaseUnreachable, SecretsUnavailable),
 )
 async def ready() -> ReadyResponse:
     """Every dependency responds, in less than 500 ms whatever they do; else 503, with the checks in `error.detail`.

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
-from tenantgate.database.errors import SYS_001
-from tenantgate.secrets.errors import SYS_002
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.sessions.errors import SessionEnded
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
@@ -35,7 +35,7 @@ class StatusResponse(StrictModel):
     summary="Whether the API is there",
     response_model=StatusResponse,
     dependencies=[ShowPages],
-    responses=error_responses(SYS_001, SYS_002),
+    responses=error_responses(DatabaseUnreachable, SecretsUnavailable),
 )
 async def root(request: Request) -> Response:
     """`{"status":"ok"}`; a browser gets a page to sign in, or one that says who is signed in."""

@@ -8,7 +8,6 @@ from tenantgate.errors.access import AuthenticationRequired, InsufficientScope, 
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules, RuleSet
 from tenantgate.route_rules.model import Decision, RouteRule
-from tenantgate.web.challenges import bearer_challenge
 from tenantgate.web.route_rules import failure_of
 
 NOW = 1_800_000_000.0
@@ -190,7 +189,7 @@ def test_denial_is_told_with_its_challenge(decision: Decision, kind: type, statu
     assert type(failure) is kind
     assert failure.http_status == status
     assert failure.private["check"] == failure.reason == decision.reason
-    assert bearer_challenge(failure) == 'Bearer realm="tenantgate"' + (f", {challenge}" if challenge else "")
+    assert failure.challenge == 'Bearer realm="tenantgate"' + (f", {challenge}" if challenge else "")
 
 
 class TestRuleSet:

@@ -5,11 +5,9 @@ from fastapi import APIRouter, Depends
 from starlette.responses import JSONResponse
 from starlette.testclient import TestClient
 
-from tenantgate.errors.tokens import SYS_004, SYS_010, Overloaded, TokenExpired
-from tenantgate.secrets.errors import SYS_002
+from tenantgate.errors.tokens import Overloaded, TokenExpired
 from tenantgate.web.app import create_app
 from tenantgate.web.headers import SECURE_HEADERS, error_headers
-from tenantgate.web.responses import error_responses
 from tenantgate.web.show_pages import show_pages
 from tests.fixtures.web.setup import ORIGIN, make_settings
 
@@ -145,9 +143,3 @@ def test_a_refusal_for_lack_of_room_says_when_to_come_back(accept: str, client: 
 def test_other_failures_promise_no_time(client: TestClient) -> None:
     assert "retry-after" not in client.post("/plain").headers
     assert error_headers(Overloaded(retry_after=1))["retry-after"] == "1"
-
-
-def test_the_openapi_document_says_where_a_time_is_promised() -> None:
-    documented = error_responses(SYS_002, SYS_010, SYS_004)
-    assert "Retry-After" in documented[503]["headers"]
-    assert all("headers" not in response for status, response in documented.items() if status != 503)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from tenantgate.errors.base import TenantgateError
-from tenantgate.web.challenges import bearer_challenge
 
 CORS_METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS")
 CORS_REQUEST_HEADERS = (
@@ -65,8 +64,8 @@ def response_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
 def error_headers(error: TenantgateError, *, allow: str | None = None) -> dict[str, str]:
     """Headers of an error response: never cached; the challenge of a 401; `Allow` of a 405; `Retry-After`."""
     headers = {"cache-control": "no-store"}
-    if (challenge := bearer_challenge(error)) is not None:
-        headers["www-authenticate"] = challenge
+    if error.challenge is not None:
+        headers["www-authenticate"] = error.challenge
     if allow is not None:
         headers["allow"] = allow
     if error.retry_after is not None:

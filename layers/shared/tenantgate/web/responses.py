@@ -7,11 +7,28 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 from tenantgate.context import current_request
-from tenantgate.errors.base import SYS_003, ErrorCode, TenantgateError, error_body
-from tenantgate.errors.tokens import SYS_010
+from tenantgate.errors.access import AuthenticationRequired
+from tenantgate.errors.base import ErrorCode, InternalError, TenantgateError, ValidationFailed, error_body
+from tenantgate.errors.tokens import (
+    Overloaded,
+    ProviderTimeout,
+    ProviderUnreachable,
+    TenantMissing,
+    TokenError,
+    TokenExpired,
+)
 from tenantgate.observability.redaction import redact_context
+from tenantgate.web.errors import BodyTooLarge, MalformedBody, UnsupportedMediaType
 from tenantgate.web.headers import error_headers
 from tenantgate.web.models import StrictModel
+
+type ErrorClasses = tuple[type[TenantgateError], ...]
+
+# Groups for `error_responses`: the errors of a route that reads a JSON body, that waits for the OpenID provider or its
+# keys, or that requires a bearer token.
+BODY_ERRORS: ErrorClasses = (ValidationFailed, MalformedBody, BodyTooLarge, UnsupportedMediaType)
+PROVIDER_ERRORS: ErrorClasses = (ProviderUnreachable, ProviderTimeout, Overloaded)
+BEARER_ERRORS: ErrorClasses = (TokenExpired, TokenError, TenantMissing, AuthenticationRequired, *PROVIDER_ERRORS)
 
 _RETRY_AFTER = {
     "Retry-After": {"description": "With `SYS_010`: seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
@@ -33,18 +50,22 @@ class ErrorResponse(StrictModel):
     error: ErrorMember
 
 
-def error_responses(*codes: ErrorCode) -> dict[int | str, dict[str, Any]]:
-    """The `responses=` of a route: its failures by status, each with its codes; `SYS_003` always among them."""
-    by_status: dict[int, list[ErrorCode]] = {}
-    for code in dict.fromkeys((*codes, SYS_003)):
-        by_status.setdefault(code.status, []).append(code)
+def error_responses(*errors: type[TenantgateError]) -> dict[int | str, dict[str, Any]]:
+    """Describe a route's errors for its `responses=`: by status, each with its codes; `InternalError` always.
+
+    Classes that share code and status, such as the kinds of a missing tenant, are one entry: name any of them.
+    """
+    by_status: dict[int, dict[ErrorCode, type[TenantgateError]]] = {}
+    documented: ErrorClasses = (*errors, InternalError)
+    for error in documented:
+        by_status.setdefault(error.status or error.error.status, {})[error.error] = error
     return {
         status: {
             "model": ErrorResponse,
-            "description": "; ".join(f"`{code.code}` {code.message}" for code in same),
-            **({"headers": _RETRY_AFTER} if SYS_010 in same else {}),
+            "description": "; ".join(f"`{code.code}` {code.message}" for code in of_status),
+            **({"headers": _RETRY_AFTER} if Overloaded in of_status.values() else {}),
         }
-        for status, same in sorted(by_status.items())
+        for status, of_status in sorted(by_status.items())
     }
 
 
