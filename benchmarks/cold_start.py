@@ -31,8 +31,8 @@ from typing import Any, Literal, NamedTuple
 from benchmarks import peers
 from benchmarks.stand_ins import BASE_URL, SIGNED_IN, Provider, development_variables, http_event
 from lambda_gateway.model import FunctionSpec
-from lambda_gateway.runtime import FunctionProcess
-from lambda_gateway.template import read_template
+from lambda_gateway.runtime.process import FunctionProcess
+from lambda_gateway.template.reader import read_template
 from tenantgate_cli.commands.sam import ROOT, build, native_architecture
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 

@@ -11,6 +11,9 @@ from collections.abc import Iterable
 from traceback import format_exception
 from typing import Protocol
 
+from lambda_gateway.apis.backend import Backend
+from lambda_gateway.apis.http_api import HttpApi
+from lambda_gateway.apis.rest_api import RestApi
 from lambda_gateway.asgi import (
     AsgiApp,
     ClientGone,
@@ -22,14 +25,11 @@ from lambda_gateway.asgi import (
     read_request,
     send_response,
 )
-from lambda_gateway.backend import Backend
-from lambda_gateway.events import Request
-from lambda_gateway.failures import FunctionError
-from lambda_gateway.functions import Functions, Handled, Observer
-from lambda_gateway.http_api import HttpApi
+from lambda_gateway.events.http_api import Request
 from lambda_gateway.model import Api, Kind, Route, Template
-from lambda_gateway.responses import Response, bad_request
-from lambda_gateway.rest_api import RestApi
+from lambda_gateway.responses.http_api import Response, bad_request
+from lambda_gateway.runtime.failures import FunctionError
+from lambda_gateway.runtime.functions import Functions, Handled, Observer
 
 __all__ = ["AsgiApp", "Gateway", "Handled", "Observer", "Receive", "Scope", "Send"]
 

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from lambda_gateway.events import Request
-from lambda_gateway.responses import Response
+from lambda_gateway.events.http_api import Request
+from lambda_gateway.responses.http_api import Response
 
 type Scope = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

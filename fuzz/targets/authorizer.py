@@ -13,7 +13,7 @@ from fuzz.building import joined, json_bytes, with_signature
 from fuzz.judge import Finding
 from fuzz.targets import Target, Try
 from fuzz.world import FIRST, NOW, good_claims
-from lambda_gateway.policies import Effect, Policy
+from lambda_gateway.authorizers.policies import Effect, Policy
 from tenantgate.authorizer.iam_policy import MethodArn
 from tenantgate.authorizer.service import Authorizer
 from tenantgate.observability.logging import JsonFormatter

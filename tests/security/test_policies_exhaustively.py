@@ -11,7 +11,7 @@ from itertools import combinations, product
 
 import pytest
 
-from lambda_gateway.policies import Effect, Policy
+from lambda_gateway.authorizers.policies import Effect, Policy
 from tenantgate.authorizer.iam_policy import MethodArn, compile_policy, first_incomplete
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from lambda_gateway.template import read_template, variable_name
+from lambda_gateway.template.reader import read_template, variable_name
 from tenantgate.settings.deployment import SECRET_NAMES
 from tenantgate.settings.errors import SECRET_VARIABLES
 from tenantgate.settings.model import Settings

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lambda_gateway.model import Api, Authorizer, Kind, Template
-from lambda_gateway.template import read_template
+from lambda_gateway.template.reader import read_template
 from tests.fixtures.docs.guard_page import ROOT, sam_stack
 from tests.fixtures.gateway.guarded_apis import write_guarded_apis
 from tests.fixtures.template.deployed import Stack, deployed_stack, require_uv

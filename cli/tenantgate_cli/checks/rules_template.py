@@ -8,8 +8,8 @@ from pathlib import Path
 
 import yaml
 
-from lambda_gateway.intrinsics import Resolver, load_template
 from lambda_gateway.model import TemplateError
+from lambda_gateway.template.intrinsics import Resolver, load_template
 from tenantgate_cli.console import Failure
 
 # API Gateway's own, for a REST API's authorizer that says nothing of it.

@@ -17,12 +17,12 @@ import uvicorn
 from rich.text import Text
 
 from lambda_gateway.app import AsgiApp, Gateway, Handled, Observer
-from lambda_gateway.failures import FunctionError, InitFailed
 from lambda_gateway.logs import FunctionLogs
 from lambda_gateway.model import Template, TemplateError
 from lambda_gateway.reload import reload_on_change
-from lambda_gateway.responses import MalformedAnswer
-from lambda_gateway.template import read_template
+from lambda_gateway.responses.http_api import MalformedAnswer
+from lambda_gateway.runtime.failures import FunctionError, InitFailed
+from lambda_gateway.template.reader import read_template
 from tenantgate_cli.console import Failure, say, step
 from tenantgate_cli.stack import ready
 from tenantgate_cli.stack.data import ROOT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lambda_gateway.model import ANY_METHOD
-from lambda_gateway.template import read_template
+from lambda_gateway.template.reader import read_template
 
 # The routes are the same for all values; these have no default.
 _PARAMETERS = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS": "https://app.example.com"}

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lambda_gateway.model import Api, Template, TemplateError
-from lambda_gateway.template import read_template
+from lambda_gateway.template.reader import read_template
 from tenantgate_cli.stack.ports import HOST, PortForbidden, PortTaken, bind, port_of
 
 RULES_FILE = "rules.toml"

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from lambda_gateway.runtime import FunctionError, FunctionProcess
-from lambda_gateway.template import read_template
+from lambda_gateway.runtime.process import FunctionError, FunctionProcess
+from lambda_gateway.template.reader import read_template
 from tenantgate_cli.stack.servers.postgres import PostgresAddresses
 
 pytestmark = pytest.mark.anyio

@@ -15,9 +15,9 @@ import pytest
 import uvicorn
 
 from lambda_gateway.app import AsgiApp, Gateway, Handled, Observer
-from lambda_gateway.responses import MalformedAnswer
-from lambda_gateway.runtime import FunctionError
-from lambda_gateway.template import read_template
+from lambda_gateway.responses.http_api import MalformedAnswer
+from lambda_gateway.runtime.process import FunctionError
+from lambda_gateway.template.reader import read_template
 from tests.fixtures.gateway.project import write_project
 
 ECHO = """\

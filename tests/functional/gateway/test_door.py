@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lambda_gateway.app import Gateway, Observer
-from lambda_gateway.template import read_template
+from lambda_gateway.template.reader import read_template
 from tenantgate_cli.main import app
 from tests.fixtures.gateway.guarded_apis import INTEGRATIONS, token_of, write_guarded_apis
 from tests.fixtures.servers.exact_request import send_raw

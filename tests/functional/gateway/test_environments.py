@@ -8,10 +8,10 @@ from typing import Self
 import psutil
 import pytest
 
-from lambda_gateway.environments import Function
 from lambda_gateway.model import TemplateError
 from lambda_gateway.reload import affected, reload_on_change
-from lambda_gateway.template import read_template
+from lambda_gateway.runtime.environments import Function
+from lambda_gateway.template.reader import read_template
 from tests.fixtures.gateway.project import DEFAULT_EVENT, HEAD, event, function_resource, write_handler
 from tests.functional.gateway.conftest import Running, Serve
 
@@ -64,7 +64,7 @@ async def test_short_requests_one_after_the_other_need_no_second_process(serve: 
 
 
 async def test_environments_of_a_burst_are_retired(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lambda_gateway.environments._IDLE_SECONDS", 0.0)
+    monkeypatch.setattr("lambda_gateway.runtime.environments._IDLE_SECONDS", 0.0)
     async with serve(TEMPLATE, who=WHO) as running:
         await asyncio.gather(*(running.client.get("/?sleep=0.3") for _ in range(3)))
         who: Function = running.gateway.functions["Who"]

@@ -16,7 +16,7 @@ import pytest
 from fastapi import APIRouter
 
 from lambda_gateway.app import Gateway, Observer
-from lambda_gateway.template import read_template
+from lambda_gateway.template.reader import read_template
 from tenantgate.route_rules.file import load_rules
 from tenantgate.route_rules.model import CONTAINER_API
 from tenantgate.web.app import create_app

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lambda_gateway.runtime import Crashed, FunctionError, FunctionProcess, InitFailed, TimedOut
+from lambda_gateway.runtime.process import Crashed, FunctionError, FunctionProcess, InitFailed, TimedOut
 from tests.fixtures.gateway.project import write_handler
 
 pytestmark = pytest.mark.anyio
@@ -204,7 +204,7 @@ async def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     write_handler(tmp_path, "it", "def lambda_handler(event, context): return {}")
     program = f"""
 import asyncio, pathlib, sys
-from lambda_gateway.runtime import FunctionProcess
+from lambda_gateway.runtime.process import FunctionProcess
 async def main():
     process = FunctionProcess({HANDLER!r}, pythonpath=[pathlib.Path({str(tmp_path)!r})])
     await process.start()

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from lambda_gateway.events import Request
-from lambda_gateway.gateway_responses import UNAUTHORIZED, respond
+from lambda_gateway.events.http_api import Request
 from lambda_gateway.model import Api, Kind, Payload, Template
-from lambda_gateway.template import read_template
+from lambda_gateway.responses.gateway_responses import UNAUTHORIZED, respond
+from lambda_gateway.template.reader import read_template
 from tenantgate.route_rules.file import load_rules
 from tenantgate_cli.commands.rules import check
 from tests.fixtures.docs.guard_page import PAGE, ROOT, sam_stack, snippets

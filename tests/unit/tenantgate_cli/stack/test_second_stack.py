@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lambda_gateway.model import Api, Kind, Template, TemplateError
-from lambda_gateway.template import read_template
+from lambda_gateway.template.reader import read_template
 from tenantgate_cli.stack.ports import bind, port_of
 from tenantgate_cli.stack.second_stack import SecondStack, addresses
 from tests.fixtures.gateway.project import HEAD, REST_HEAD, api_event, function_resource, write_project

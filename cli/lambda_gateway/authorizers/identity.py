@@ -1,0 +1,76 @@
+"""Identity sources: what of a request an authorizer's answer is cached by, and what must be there before it is asked.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html, "Identity sources"
+https://docs.aws.amazon.com/apigateway/latest/developerguide/configure-api-gateway-lambda-authorization.html
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from lambda_gateway.events.http_api import Request
+from lambda_gateway.model import Api, Authorizer, Route
+from lambda_gateway.template.intrinsics import ACCOUNT_ID
+
+# An HTTP API writes `$request.header.X`, a REST API `method.request.header.X`.
+_HEADER, _QUERY, _CONTEXT, _STAGE = "request.header.", "request.querystring.", "context.", "stageVariables."
+
+
+def identity_of(authorizer: Authorizer, api: Api, request: Request, route: Route) -> tuple[str, ...] | None:
+    """The values of the identity sources; None if one is missing, empty or not of the form that is asked for.
+
+    API Gateway answers 401 then, without asking the function.
+    """
+    values: list[str] = []
+    for source in authorizer.identity_sources:
+        value = _value(source, api, request, route)
+        if not value:
+            return None
+        values.append(value)
+    if authorizer.validation is not None and not all(map(authorizer.validation.fullmatch, values)):
+        return None
+    return tuple(values)
+
+
+def readable(source: str) -> bool:
+    """Whether the expression names something that a request has; one that doesn't would refuse every request."""
+    kind = _normal(source)
+    if kind.startswith(_CONTEXT):
+        return kind.removeprefix(_CONTEXT) in _CONTEXT_NAMES
+    return kind.startswith((_HEADER, _QUERY, _STAGE))
+
+
+def _value(source: str, api: Api, request: Request, route: Route) -> str | None:
+    kind = _normal(source)
+    if kind.startswith(_HEADER):
+        return request.header(kind.removeprefix(_HEADER).lower())
+    if kind.startswith(_QUERY):
+        values = parse_qs(request.query).get(kind.removeprefix(_QUERY))
+        return ",".join(values) if values else None
+    if kind.startswith(_STAGE):
+        return api.stage_variables.get(kind.removeprefix(_STAGE))
+    return _context(api, request, route).get(kind.removeprefix(_CONTEXT))
+
+
+def _normal(source: str) -> str:
+    return source.removeprefix("$").removeprefix("method.")
+
+
+def _context(api: Api, request: Request, route: Route) -> dict[str, str]:
+    return {
+        "accountId": ACCOUNT_ID,
+        "apiId": api.id,
+        "domainName": request.domain,
+        "httpMethod": request.method,
+        "identity.sourceIp": request.source_ip,
+        "identity.userAgent": request.header("user-agent") or "",
+        "path": f"{api.base_path}{request.path}",
+        "protocol": request.protocol,
+        "requestId": request.request_id,
+        "resourcePath": route.path or "",
+        "routeKey": route.key,
+        "stage": api.stage,
+    }
+
+
+_CONTEXT_NAMES = frozenset(_context(Api("", (), {}), Request("GET", "/", "", []), Route("GET", "/", function="")))

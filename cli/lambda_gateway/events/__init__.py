@@ -1,0 +1,1 @@
+"""Requests, and the events that API Gateway sends to functions."""

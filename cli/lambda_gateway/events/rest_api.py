@@ -1,0 +1,140 @@
+"""The event that a REST API hands to functions: Lambda proxy integration, payload format 1.0.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+
+Header names are lower-case, as HTTP/2 clients send them: API Gateway hands on what the client wrote.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+from lambda_gateway.events.http_api import Request
+from lambda_gateway.model import Api, Route
+from lambda_gateway.template.intrinsics import ACCOUNT_ID
+
+# API Gateway writes its own in this form.
+_CANONICAL = {
+    "host": "Host",
+    "x-amzn-trace-id": "X-Amzn-Trace-Id",
+    "x-forwarded-for": "X-Forwarded-For",
+    "x-forwarded-port": "X-Forwarded-Port",
+    "x-forwarded-proto": "X-Forwarded-Proto",
+}
+# What only requests signed with AWS credentials have.
+_NO_CALLER = ("accessKey", "accountId", "caller", "user", "userArn", "principalOrgId")
+_NO_POOL = ("cognitoAuthenticationProvider", "cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId")
+
+
+def proxy_event(
+    api: Api,
+    request: Request,
+    route: Route,
+    path_parameters: Mapping[str, str],
+    authorizer: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """`authorizer` is what stands in `requestContext.authorizer`; None without an authorizer."""
+    event = common_rest_event(api, request, route, path_parameters, authorizer)
+    body, is_base64 = None, False
+    if request.body:
+        body, is_base64 = _body(api, request)
+    return event | {"body": body, "isBase64Encoded": is_base64}
+
+
+def common_rest_event(
+    api: Api,
+    request: Request,
+    route: Route,
+    path_parameters: Mapping[str, str],
+    authorizer: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """What the events for functions and for authorizers have in common; an HTTP API's payload 1.0 has it, too."""
+    headers = _multi_headers(request)
+    query = _multi_query(request.query)
+    return {
+        "resource": route.path or route.key,
+        "path": request.path,
+        "httpMethod": request.method,
+        "headers": {name: values[-1] for name, values in headers.items()},
+        "multiValueHeaders": headers,
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "pathParameters": dict(path_parameters) or None,
+        "stageVariables": dict(api.stage_variables) or None,
+        "requestContext": _request_context(api, request, route, authorizer),
+    }
+
+
+def flat_context(principal: str, context: Mapping[str, object], latency_ms: int) -> dict[str, object]:
+    """`requestContext.authorizer`: every value of the authorizer's context as a string."""
+    flat: dict[str, object] = {name: _text(value) for name, value in context.items()}
+    return {**flat, "principalId": principal, "integrationLatency": latency_ms}
+
+
+def is_binary(api: Api, media_type: str | None) -> bool:
+    """Whether the API's binary media types name this one."""
+    wanted = (media_type or "application/json").split(",", 1)[0].split(";", 1)[0].strip().lower()
+    return any(kind in ("*/*", wanted) for kind in api.binary_types)
+
+
+def _text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _body(api: Api, request: Request) -> tuple[str, bool]:
+    if is_binary(api, request.header("content-type")):
+        return base64.b64encode(request.body).decode("ascii"), True
+    # What isn't declared binary is text, whatever that does to it.
+    return request.body.decode("utf-8", "replace"), False
+
+
+def _multi_headers(request: Request) -> dict[str, list[str]]:
+    headers: dict[str, list[str]] = {}
+    for name, value in request.headers:
+        headers.setdefault(_CANONICAL.get(name, name), []).append(value)
+    for name, value in request.forwarded.items():
+        headers[_CANONICAL[name]] = [value]
+    return dict(sorted(headers.items()))
+
+
+def _multi_query(query: str) -> dict[str, list[str]]:
+    parameters: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        parameters.setdefault(name, []).append(value)
+    return parameters
+
+
+def resource_id(path: str) -> str:
+    """Six characters that name a resource, the same in every run."""
+    return hashlib.sha256(path.encode()).hexdigest()[:6]
+
+
+def _request_context(
+    api: Api, request: Request, route: Route, authorizer: Mapping[str, object] | None
+) -> dict[str, object]:
+    path = route.path or route.key
+    context: dict[str, object] = {"accountId": ACCOUNT_ID, "apiId": api.id}
+    if authorizer is not None:
+        context["authorizer"] = dict(authorizer)
+    return context | {
+        "domainName": request.domain,
+        "domainPrefix": request.domain.split(".", 1)[0],
+        "extendedRequestId": request.request_id,
+        "httpMethod": request.method,
+        "identity": {
+            **dict.fromkeys((*_NO_CALLER, *_NO_POOL)),
+            "sourceIp": request.source_ip,
+            "userAgent": request.header("user-agent"),
+        },
+        "path": f"{api.base_path}{request.path}",
+        "protocol": request.protocol,
+        "requestId": request.request_id,
+        "requestTime": request.received_at,
+        "requestTimeEpoch": int(request.received * 1000),
+        "resourceId": resource_id(path),
+        "resourcePath": path,
+        "stage": api.stage,
+    }

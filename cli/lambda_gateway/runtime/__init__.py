@@ -1,0 +1,1 @@
+"""Lambda's side: functions, their processes and the runtime API."""
