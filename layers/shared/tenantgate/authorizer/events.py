@@ -67,6 +67,8 @@ class AuthorizerCall(Record):
     `gateway_request_id` is the one that the client sees; a TOKEN event has none.
     """
 
+    __slots__ = ()
+
     kind: Kind
     api_id: str
     method: str

@@ -34,6 +34,8 @@ _WILDCARDS = frozenset("*?{}")
 class MethodArn(Record):
     """`arn:aws:execute-api:region:account:apiId/stage/METHOD/path`; a WebSocket's ends with `/stage/$connect`."""
 
+    __slots__ = ()
+
     partition: str
     region: str
     account: str
@@ -65,6 +67,8 @@ class MethodArn(Record):
 class CompiledPolicy(Record):
     """`complete`: good for every route of the API, so that it may be cached; else for the request's own path alone,
     and `reason` and `routes` say why."""
+
+    __slots__ = ()
 
     document: dict[str, object]
     complete: bool

@@ -44,6 +44,8 @@ class Resources(Record):
     `spellings` are denied on every stage.
     """
 
+    __slots__ = ()
+
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
     spellings: tuple[str, ...] = ()

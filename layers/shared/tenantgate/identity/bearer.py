@@ -48,5 +48,5 @@ class BearerCredential:
         issuer, claims = verified.issuer, verified.claims
         tenant_id = self._tenants.tenant_of(claims)
         roles, claims = self._roles.read(claims, issuer=issuer, tenant_id=tenant_id)
-        _, subject, _, expires_at, scopes, _, _ = verified
-        return tuple.__new__(Principal, (subject, tenant_id, issuer, scopes, expires_at, "bearer", claims, roles))
+        scopes, expires_at = verified.scopes, verified.expires_at
+        return Principal(verified.subject, tenant_id, issuer, scopes, expires_at, "bearer", claims, roles)

@@ -28,6 +28,8 @@ class RouteRule(Record):
     `max_auth_age` is in seconds. `public` asks for nothing.
     """
 
+    __slots__ = ()
+
     method: str
     pattern: str
     scopes: frozenset[str] = frozenset()
@@ -49,6 +51,8 @@ class RouteRule(Record):
 
 class Decision(Record):
     """Whether a request may pass, and what a receipt says of it. `reason` is a stable code."""
+
+    __slots__ = ()
 
     allowed: bool
     reason: str

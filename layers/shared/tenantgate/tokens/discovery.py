@@ -31,6 +31,8 @@ type _Place = tuple[str, str]
 
 
 class _Kept(Record):
+    __slots__ = ()
+
     metadata: Mapping[str, object]
     fresh_until: float
     usable_until: float

@@ -1,6 +1,6 @@
-"""Immutable records that cost an import next to nothing.
+"""Immutable records that add almost nothing to an import.
 
-A named tuple is compiled when its module is imported: a dozen of them take a tenth of the authorizer's cold start, and
+A named tuple is compiled when its module is imported. A dozen of them take a tenth of the authorizer's cold start;
 `dataclasses` would take a fifth.
 """
 
@@ -20,31 +20,45 @@ else:
 
 @dataclass_transform(frozen_default=True)
 class Record(tuple[object, ...]):
-    """A tuple whose items are named by the subclass's annotations, in their order; a value in the body is a default."""
+    """A tuple whose items are named by the subclass's annotations, in order. A value in the class body is a default.
+
+    A subclass must set `__slots__ = ()`. Raises `TypeError` for one that doesn't: its records would have a `__dict__`,
+    so that anyone could add to a principal what no verification put there.
+    """
 
     __slots__ = ()
     _fields: ClassVar[tuple[str, ...]] = ()
     _defaults: ClassVar[Mapping[str, object]] = {}
 
     def __init_subclass__(cls) -> None:
-        # `inspect` would be the costliest import of all. Without annotations of its own, a class keeps its base's.
-        cls._fields = tuple(cls.__dict__.get("__annotations__", cls._fields))  # noqa: RUF063
+        if "__slots__" not in cls.__dict__:
+            raise TypeError(f"{cls.__name__} needs __slots__ = ()")
+        # Not by `inspect`, the slowest import of all.
+        annotations = cls.__dict__.get("__annotations__")  # noqa: RUF063
+        if annotations is None:
+            # The fields and defaults are the base's.
+            return
+        cls._fields = tuple(annotations)
         cls._defaults = {name: cls.__dict__[name] for name in cls._fields if name in cls.__dict__}
         for place, name in enumerate(cls._fields):
             setattr(cls, name, property(itemgetter(place)))
 
     def __new__(cls, *values: object, **named: object) -> Self:
-        if len(values) < len(cls._fields):
-            names = cls._fields[len(values) :]
-            given = {**cls._defaults, **named}
-            named = {name: value for name, value in named.items() if name not in names}
-            try:
-                values += tuple(given[name] for name in names)
-            except KeyError as missing:
-                raise TypeError(f"{cls.__name__} needs {missing}") from None
         if named or len(values) != len(cls._fields):
-            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}, each once")
+            values = cls._completed(values, named)
         return tuple.__new__(cls, values)
+
+    @classmethod
+    def _completed(cls, values: tuple[object, ...], named: Mapping[str, object]) -> tuple[object, ...]:
+        """The values of all fields, with those given by name and the defaults."""
+        missing = cls._fields[len(values) :]
+        if len(values) > len(cls._fields) or not named.keys() <= set(missing):
+            raise TypeError(f"{cls.__name__} takes {', '.join(cls._fields)}, each once")
+        given = {**cls._defaults, **named}
+        try:
+            return values + tuple(given[name] for name in missing)
+        except KeyError as name:
+            raise TypeError(f"{cls.__name__} needs {name}") from None
 
     def __replace__(self, **changes: object) -> Self:
         """For `copy.replace`."""
