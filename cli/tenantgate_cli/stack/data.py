@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parents[3]
 DEFAULT_DATA_DIR = Path(".local")
 BUILT_IN_CLIENT_ID = "tenantgate-dev"
 BUILT_IN_AUDIENCE = "tenantgate-api"
-RESET_REMEDY = "make dev RESET=1   (starts anew; deletes the data)"
+RESET_REMEDY = "make dev RESET=1   (starts over; deletes the data)"
 _PROVIDER_VARIABLES = ("OIDC_ISSUER_URL", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
 _OWN_FILES = ("secrets.json", "postgres", "logs")
 # What belongs to the chosen provider, and would mislead with the built-in one.

@@ -48,7 +48,7 @@ def _show(stack: Stack, command: str, provider_problem: str, more: list[tuple[st
             ("callback", f"{url}/api/v1/auth/callback (allow this redirect URI at the provider)"),
             ("try", f"curl {url}/api/v1/health/ready"),
         ]
-    lines += [("data", f"{data} (make {command} keeps it; make dev RESET=1 starts anew)"), *more]
+    lines += [("data", f"{data} (make {command} keeps it; make dev RESET=1 starts over)"), *more]
     say(Text(f"Tenantgate ready at {url}", style="bold green"))
     for name, value in lines:
         say(Text(f"  {name:<12}", style="dim") + Text(value))
