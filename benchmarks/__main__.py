@@ -19,11 +19,11 @@ DOCUMENT = ROOT / "docs" / "PERFORMANCE.md"
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few rounds, to see that it works; writes nothing")
+    parser.add_argument("--quick", action="store_true", help="few rounds, to check that it works; writes nothing")
     options = parser.parse_args()
     load = os.getloadavg()[0]
     if load > 0.5:
-        tell(f"other work is running (load average {load:.1f}): figures will be worse, and ratios of times unsure")
+        tell(f"the machine is busy (load average {load:.1f}): figures will be worse, and ratios of times unreliable")
     build_dir = cold_start.built(None, tell)
     starts = asyncio.run(cold_start.measure(build_dir, 2 if options.quick else cold_start.ROUNDS, tell))
     tell("verifying tokens")
@@ -50,19 +50,20 @@ def main() -> int:
 
 
 def machine(load: float) -> str:
-    """Where and when the figures were taken."""
+    """Describe the machine and the time of the run."""
     processors = Path("/proc/cpuinfo")
     count = processors.read_text(encoding="utf-8").count("processor\t") if processors.exists() else 0
     cores = f"{count} cores, " if count else ""
     return (
-        f"Taken {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on {cores}{platform.machine()}, "
-        f"{platform.system()}; load generator and servers on the same machine. Load average when the run began: "
-        f"{load:.1f}; above 0.5 other work was running, and the columns of CPU say more than those of time.\n"
+        f"Measured {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on {cores}"
+        f"{platform.machine()}, {platform.system()}; load generator and servers on the same machine. "
+        f"Load average at the start of the run: {load:.1f}. "
+        f"Above 0.5 the machine was busy, and the CPU columns are more reliable than the times.\n"
     )
 
 
 def verify_table(figures: list[verify.Figure]) -> str:
-    """The verifier's figures as Markdown."""
+    """Format the verifier's figures as Markdown."""
     lines = ["| token | bare verify, µs | ours, µs | × bare | goal |", "|---|---:|---:|---:|---:|"]
     for figure in figures:
         goal = "" if figure.goal is None else f"≤ {figure.goal:g}"

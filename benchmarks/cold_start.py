@@ -2,12 +2,12 @@
 
     python -m benchmarks.cold_start [--rounds N] [--json] [--build-dir FOLDER]
 
-One figure is the time from spawning the process to its first answer, under Lambda's runtime client (awslambdaric), with
-nothing on the path but the function's bundle, the layer's and what the runtime brings. In every round each function
-starts once, the bare handler several times, so that the machine's other work slows all alike; medians count. CPU is the
-time that the process itself ran, which other work hardly changes; memory is its peak. The answers are real ones: an
-accepted token, a completed sign-in, a session ended; a provider and a PostgreSQL stand by on loopback. Secrets
-come from the environment: Secrets Manager's client isn't in the figures.
+Each figure is the time from spawning the process to its first response, under Lambda's runtime client (awslambdaric).
+The path contains only the bundles of the function and the layer and the packages of the runtime. In every round each
+function starts once and the bare handler several times, so that other load on the machine slows them equally; the
+medians count. CPU is the time that the process itself ran, which other load hardly affects; memory is the peak. The
+requests are real: a token is accepted, a sign-in completed, a session ended. A provider and PostgreSQL run on loopback.
+Secrets come from the environment, so the figures don't include the client of Secrets Manager.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ BUILD = ROOT / ".aws-sam" / "native"
 BARE = "def lambda_handler(event, context):\n    return {'statusCode': 200, 'body': '{}'}\n"
 
 type Kind = Literal["authorizer", "no database", "database"]
-# Of fewer, the medians of two runs differ by more than what is worth gaining.
+# With fewer rounds, the medians of two runs differ by more than a typical improvement.
 ROUNDS = 25
 GOALS: dict[Kind, float] = {"authorizer": 1.4, "no database": 8.0, "database": 14.0}
 
-type Answer = dict[str, Any]
+type Response = dict[str, Any]
 type Samples = dict[str, list[Sample]]
 
 
 @dataclass
 class Journey:
-    """What one step of a sign-in hands to the next."""
+    """State that the steps of a sign-in pass on."""
 
     provider: Provider
     cookies: dict[str, str] = field(default_factory=dict)
     state: str = ""
     nonce: str = ""
 
-    def keep_cookies(self, answer: Answer) -> None:
-        for cookie in answer.get("cookies", []):
+    def keep_cookies(self, response: Response) -> None:
+        for cookie in response.get("cookies", []):
             name, _, value = cookie.partition(";")[0].partition("=")
             self.cookies[name] = value
 
@@ -69,14 +69,14 @@ class Journey:
 
 @dataclass(frozen=True)
 class Start:
-    """One kind of cold start: `function` gets the event and must answer with `status`."""
+    """One kind of cold start: `function` gets the event and must return `status`."""
 
     name: str
     function: str
     kind: Kind | None
     event: Callable[[Journey], dict[str, Any]]
     status: int | None = 200
-    after: Callable[[Journey, Answer], None] = lambda journey, answer: None
+    after: Callable[[Journey, Response], None] = lambda journey, response: None
 
 
 @dataclass(frozen=True)
@@ -104,9 +104,9 @@ def _login(journey: Journey) -> dict[str, Any]:
     return http_event("GET", "/api/v1/auth/login")
 
 
-def _begun(journey: Journey, answer: Answer) -> None:
-    journey.keep_cookies(answer)
-    location = answer["headers"]["location"]
+def _begun(journey: Journey, response: Response) -> None:
+    journey.keep_cookies(response)
+    location = response["headers"]["location"]
     journey.state = re.findall(r"[?&]state=([^&]+)", location)[0]
     journey.nonce = re.findall(r"[?&]nonce=([^&]+)", location)[0]
 
@@ -133,7 +133,7 @@ STARTS = [
         status=None,
     ),
     Start(
-        "auth_validate: a good token",
+        "auth_validate: a valid token",
         "AuthValidateFunction",
         "no database",
         lambda journey: http_event("GET", "/api/v1/auth/validate", headers=_bearer(journey)),
@@ -187,14 +187,14 @@ STARTS = [
 
 
 class Sample(NamedTuple):
-    """One start: from spawn to first answer, and what the process used by then."""
+    """One start: the time from spawn to the first response, and the resources used until then."""
 
     milliseconds: float
     cpu_milliseconds: float
     megabytes: float
 
 
-async def _start_once(function: FunctionSpec, event: dict[str, Any]) -> tuple[Sample, Answer]:
+async def _start_once(function: FunctionSpec, event: dict[str, Any]) -> tuple[Sample, Response]:
     process = FunctionProcess(
         function.handler,
         name=function.name,
@@ -207,21 +207,21 @@ async def _start_once(function: FunctionSpec, event: dict[str, Any]) -> tuple[Sa
     began = time.perf_counter()
     await process.start()
     try:
-        answer = await process.invoke(event)
+        response = await process.invoke(event)
         milliseconds = (time.perf_counter() - began) * 1000
-        return Sample(milliseconds, *_used(process.pid)), answer
+        return Sample(milliseconds, *_used(process.pid)), response
     finally:
         await process.stop()
 
 
 def _used(pid: int | None) -> tuple[float, float]:
-    """CPU milliseconds of all threads and peak memory in MB, so far (Linux; elsewhere not a number)."""
+    """Return the CPU milliseconds of all threads and the peak memory in MB so far (Linux; elsewhere not a number)."""
     folder = Path(f"/proc/{pid}")
     if not folder.is_dir():
         return float("nan"), float("nan")
     ran = 0
     for thread in folder.glob("task/*/schedstat"):
-        # A thread may have ended since it was listed.
+        # A thread may have ended after it was listed.
         with suppress(FileNotFoundError, ProcessLookupError):
             ran += int(thread.read_text(encoding="ascii").split()[0])
     peak = re.search(r"VmHWM:\s+(\d+) kB", (folder / "status").read_text(encoding="ascii"))
@@ -235,7 +235,7 @@ def _bare_function(folder: Path) -> FunctionSpec:
 
 
 async def measure(build_dir: Path, rounds: int, tell: Callable[[str], None]) -> list[Figure]:
-    """The figures of every start, each the median of `rounds`."""
+    """Measure every start; each figure is the median of `rounds`."""
     with (
         tempfile.TemporaryDirectory() as name,
         EmbeddedPostgres(Path(name) / "postgres") as postgres,
@@ -252,7 +252,7 @@ async def measure(build_dir: Path, rounds: int, tell: Callable[[str], None]) -> 
 
         samples: Samples = {"bare": [], **{start.name: [] for start in STARTS}}
         journey = Journey(provider)
-        # The first round fills the page cache and isn't counted.
+        # The first round fills the page cache and doesn't count.
         for number in range(rounds + 1):
             tell(f"round {number} of {rounds}")
             taken = await _round(functions, bare, journey)
@@ -271,10 +271,10 @@ async def _round(
     for number, start in enumerate(STARTS):
         if number % 4 == 0:
             taken.append(("bare", (await _start_once(bare, {}))[0]))
-        sample, answer = await _start_once(functions[start.function], start.event(journey))
-        if start.status is not None and answer.get("statusCode") != start.status:
-            raise SystemExit(f"{start.name}: expected {start.status}, got {answer}")
-        start.after(journey, answer)
+        sample, response = await _start_once(functions[start.function], start.event(journey))
+        if start.status is not None and response.get("statusCode") != start.status:
+            raise SystemExit(f"{start.name}: expected {start.status}, got {response}")
+        start.after(journey, response)
         taken.append((start.name, sample))
     return taken
 
@@ -289,9 +289,9 @@ def _figure(name: str, kind: Kind | None, key: str, samples: Samples) -> Figure:
 
 
 def table(figures: list[Figure]) -> str:
-    """The figures as Markdown."""
+    """Format the figures as Markdown."""
     lines = [
-        "| first answer of | ms | × bare | goal | CPU ms | × bare | peak memory, MB | × bare |",
+        "| first response of | ms | × bare | goal | CPU ms | × bare | peak memory, MB | × bare |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for figure in figures:
@@ -305,7 +305,7 @@ def table(figures: list[Figure]) -> str:
 
 
 def built(build_dir: Path | None, tell: Callable[[str], None]) -> Path:
-    """`build_dir`, or a fresh build for this machine's processor."""
+    """Return `build_dir`, or a new build for this machine's processor."""
     if build_dir is not None:
         return build_dir
     tell("sam build")

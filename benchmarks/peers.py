@@ -1,10 +1,10 @@
-"""What the verifier that Powertools ships (`auth_alpha`) costs, beside ours and the bare verify of the same run.
+"""The cost of Powertools' verifier (`auth_alpha`), compared with ours and with the bare verify in the same run.
 
     python -m benchmarks.peers [--rounds N]
 
-The lines "verify" compare one new token; "invocation" a whole authorizer's answer to an HTTP API's event with a new
-token: ours with tenant, principal and route rules, the peer's with signature, issuer, audience and times. Both have
-their keys given; no line fetches anything. The peer's cold start is among those of `benchmarks.cold_start`.
+The lines "verify" compare one new token. "invocation" compares an authorizer's complete response to an HTTP API's event
+with a new token: ours includes tenant, principal and route rules, the peer's signature, issuer, audience and times.
+Both get their keys in advance, so no line fetches anything. `benchmarks.cold_start` measures the peer's cold start.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tenantgate.identity.bearer import BearerCredential
 from tenantgate_cli.commands.sam import ROOT, find_uv
 
 FUNCTION = "auth_alpha"
-# It takes no issuer of plain HTTP, such as the stand-in on loopback.
+# It accepts no plain HTTP issuer, such as the stand-in on loopback.
 ISSUER = verify.ISSUER
 PACKAGES = ("aws-lambda-powertools", "pyjwt", "cryptography")
 _HANDLER = """\
@@ -49,7 +49,7 @@ def lambda_handler(event, context):
 
 
 class Figure(NamedTuple):
-    """Microseconds: the bare verify, ours, the peer's."""
+    """Times in microseconds: the bare verify, our verifier, the peer."""
 
     name: str
     floor_us: float
@@ -58,7 +58,7 @@ class Figure(NamedTuple):
 
 
 def measure(rounds: int) -> list[Figure]:
-    """The best of `rounds` rounds of 50 tokens."""
+    """Measure `rounds` rounds of 50 tokens; the best round counts."""
     algorithms = verify.all_algorithms()
     jwks: dict[str, object] = {"keys": [a.jwk | {"kid": name, "use": "sig"} for name, a in algorithms.items()]}
     figures = [_verify(name, algorithm, jwks, rounds) for name, algorithm in algorithms.items()]
@@ -94,7 +94,7 @@ def _invocation(algorithm: verify.Algorithm, jwks: dict[str, object], rounds: in
 
     def peers(event: dict[str, Any]) -> None:
         if not peer.authorize(event, response_format="simple", context_claims=["sub"])["isAuthorized"]:
-            raise SystemExit("the peer denied a good token")
+            raise SystemExit("the peer denied a valid token")
 
     taken = []
     for _ in range(rounds):
@@ -102,7 +102,7 @@ def _invocation(algorithm: verify.Algorithm, jwks: dict[str, object], rounds: in
 
         def ours(event: dict[str, Any], decide: Callable[[object], Any] = authorizer.decide) -> None:
             if not decide(event)["isAuthorized"]:
-                raise SystemExit("our authorizer denied a good token")
+                raise SystemExit("our authorizer denied a valid token")
 
         _warm(ours, peers, authorizer_event(f"Bearer {verify.new_token(name, algorithm, verify.TOKENS)}"))
         taken.append(
@@ -120,7 +120,7 @@ def _peer(jwks: dict[str, object], algorithm: str) -> JWTVerifier:
 
 
 def authorizer_event(authorization: str) -> dict[str, Any]:
-    """An HTTP API's event to an authorizer, payload 2.0, for a route of the product's own."""
+    """Return an HTTP API's authorizer event, payload 2.0, for one of the product's own routes."""
     return {
         **http_event("GET", "/api/v1/auth/me", headers={"authorization": authorization}),
         "type": "REQUEST",
@@ -140,7 +140,7 @@ def _best(taken: list[tuple[float, float, float]]) -> tuple[float, float, float]
 
 
 def peer_function(folder: Path, variables: dict[str, str]) -> FunctionSpec:
-    """An authorizer of the peer's, with the packages that it needs, as a build would bundle it."""
+    """Build an authorizer on the peer's verifier, with its packages, as a build would bundle it."""
     wanted = [f"{name}=={version(name)}" for name in PACKAGES]
     command = [find_uv(), "pip", "install", "--quiet", "--no-config", "--target", str(folder), "--python"]
     subprocess.run([*command, sys.executable, "--only-binary", ":all:", "--compile-bytecode", *wanted], check=True)
@@ -151,7 +151,7 @@ def peer_function(folder: Path, variables: dict[str, str]) -> FunctionSpec:
 
 
 def table(figures: list[Figure]) -> str:
-    """The figures as Markdown."""
+    """Format the figures as Markdown."""
     lines = [
         f"Powertools {version('aws-lambda-powertools')}, `auth_alpha`.",
         "",

@@ -1,9 +1,9 @@
-"""What the route rules cost: loading, matching and compiling a policy, by the number of routes.
+"""The cost of the route rules: loading, matching and compiling a policy, by the number of routes.
 
     python -m benchmarks.route_rules [--json] [--write]
 
-An API of N routes: services of five routes each, with literals, parameters and a scope of their own. The caller has the
-scopes of three services. The best of several rounds counts: the machine's other work slows all of them.
+An API has N routes in services of five, with literals and parameters; each service has its own scopes. The caller has
+the scopes of three services. The best of several rounds counts, because other load on the machine slows all of them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _ARN = MethodArn.parse("arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5
 
 
 class Figure(NamedTuple):
-    """Microseconds unless the name says otherwise. `complete` of a policy: it fits, and allows exactly the rules."""
+    """Times in microseconds unless the name says otherwise."""
 
     routes: int
     toml_ms: float
@@ -81,13 +81,13 @@ def _measure(count: int, rounds: int) -> Figure:
     assert policy.complete
 
     def first(principal: Principal) -> Callable[[], object]:
-        def compile_anew() -> object:
+        def compile_once() -> object:
             compiler = PolicyCompiler(rules)
             began = time.perf_counter()
             compiler.resources(compiler.met(principal, _NOW))
             return time.perf_counter() - began
 
-        return compile_anew
+        return compile_once
 
     return Figure(
         routes=count,
@@ -115,7 +115,7 @@ def _principal(scopes: object) -> Principal:
 
 
 def _best(work: Callable[[], object], rounds: int) -> float:
-    """The quickest run, in microseconds."""
+    """Return the time of the fastest run in microseconds."""
     best = float("inf")
     for _ in range(rounds):
         began = time.perf_counter()
@@ -125,18 +125,18 @@ def _best(work: Callable[[], object], rounds: int) -> float:
 
 
 def table(figures: list[Figure]) -> str:
-    """The figures as Markdown."""
+    """Format the figures as Markdown."""
     rows: tuple[tuple[str, Callable[[Figure], str]], ...] = (
         ("load the file, TOML, ms", lambda f: f"{f.toml_ms:.1f}"),
         ("load the file, JSON, ms", lambda f: f"{f.json_ms:.1f}"),
-        ("load checked rules, as the bundle has them, ms", lambda f: f"{f.checked_ms:.1f}"),
+        ("load checked rules, as in the bundle, ms", lambda f: f"{f.checked_ms:.1f}"),
         ("match a request, µs", lambda f: f"{f.match:.1f}"),
-        ("match a request that no rule takes, µs", lambda f: f"{f.no_match:.1f}"),
+        ("match a request without a rule, µs", lambda f: f"{f.no_match:.1f}"),
         ("decide on a request, µs", lambda f: f"{f.decide:.1f}"),
         ("prepare for policies, once, ms", lambda f: f"{f.prepare_ms:.1f}"),
-        ("compile a policy, first caller with these rights, µs", lambda f: f"{f.policy_first:.0f}"),
-        ("compile a policy, every further caller with them, µs", lambda f: f"{f.policy_again:.0f}"),
-        ("compile the policy of who may call everything, µs", lambda f: f"{f.policy_of_all:.0f}"),
+        ("compile a policy, first caller with these permissions, µs", lambda f: f"{f.policy_first:.0f}"),
+        ("compile a policy, next callers with the same permissions, µs", lambda f: f"{f.policy_again:.0f}"),
+        ("compile the policy of a caller with all permissions, µs", lambda f: f"{f.policy_of_all:.0f}"),
         ("size of the caller's policy, characters", lambda f: str(f.characters)),
     )
     lines = [
@@ -150,7 +150,7 @@ def table(figures: list[Figure]) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--write", action="store_true", help="write the table into docs/PERFORMANCE.md, too")
+    parser.add_argument("--write", action="store_true", help="also write the table into docs/PERFORMANCE.md")
     options = parser.parse_args()
     figures = measure()
     sys.stdout.write(json.dumps([f._asdict() for f in figures], indent=2) + "\n" if options.json else table(figures))

@@ -1,11 +1,11 @@
-"""What a silent issuer costs sign-ins: the container, with 10 requests a second whose tokens name such an issuer.
+"""The effect of a silent issuer on sign-ins: 10 requests per second send the container tokens that name it.
 
     python -m benchmarks.silent_issuer [--seconds N] [--tree CHECKOUT] [--json]
 
 The container runs as `python -m container.start`, over PostgreSQL and a provider on loopback, and trusts a second
-issuer that accepts connections and says nothing. Anyone can send tokens that name it: these are signed by no key.
-Beside them five sign-ins a second run from `GET /api/v1/auth/login` to the completed callback, first without those
-tokens, then with them. `--tree` measures another checkout's code with the same load.
+issuer that accepts connections and never responds. Anyone can send tokens that name it; these have an invalid
+signature. At the same time, five sign-ins per second run from `GET /api/v1/auth/login` to the completed callback, first
+without those tokens, then with them. `--tree` measures the code of another checkout with the same load.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LONGEST_WAIT = 60.0
 
 
 class Figure(NamedTuple):
-    """Milliseconds of one kind of request; `outcomes` counts them by status and error code."""
+    """Times of one kind of request in milliseconds; `outcomes` counts the requests by status and error code."""
 
     name: str
     p50: float
@@ -77,7 +77,7 @@ class _Samples:
 
 @contextlib.contextmanager
 def _silent_issuer() -> Iterator[str]:
-    """Its connections are completed by the system, and read by no one."""
+    """Yield the URL of a socket whose connections the kernel completes but no code reads."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(512)
@@ -126,14 +126,14 @@ async def _sign_in(client: httpx2.AsyncClient, begun: _Samples, completed: _Samp
     if started is None or started.status_code != 302:
         return
     asked = parse_qs(urlsplit(started.headers["location"]).query)
-    # The stand-in's codes are the nonce that the ID token is to carry.
+    # The stand-in uses the nonce for the ID token as the code.
     query = {"code": asked["nonce"][0], "state": asked["state"][0]}
     cookie = "; ".join(each.partition(";")[0] for each in started.headers.get_list("set-cookie"))
     await completed.take(client.get("/api/v1/auth/callback", params=query, headers={**html, "cookie": cookie}))
 
 
 async def _every(interval: float, seconds: float, act: Callable[[], Awaitable[object]]) -> None:
-    """Begin `act` at a steady pace, however long each one takes, and wait for all of them."""
+    """Start `act` at a steady pace, regardless of its duration, and wait for all calls."""
     started = time.monotonic()
     async with asyncio.TaskGroup() as group:
         for number in range(int(seconds / interval)):
@@ -148,23 +148,23 @@ async def _awaited(act: Callable[[], Awaitable[object]]) -> None:
 async def _phase(client: httpx2.AsyncClient, silent: str | None, seconds: float) -> list[Figure]:
     begun, completed, refused = _Samples(), _Samples(), _Samples()
 
-    async def name_the_silent_one() -> None:
+    async def send_a_token() -> None:
         authorization = {"authorization": f"Bearer {_unsigned_token(silent or '')}"}
         await refused.take(client.get("/api/v1/auth/validate", headers=authorization))
 
     async with asyncio.TaskGroup() as group:
         group.create_task(_every(1 / SIGN_INS_PER_SECOND, seconds, lambda: _sign_in(client, begun, completed)))
         if silent is not None:
-            group.create_task(_every(1 / TOKENS_PER_SECOND, seconds, name_the_silent_one))
-    beside = "" if silent is None else ", beside the silent issuer"
-    figures = [begun.figure(f"begin a sign-in{beside}")]
+            group.create_task(_every(1 / TOKENS_PER_SECOND, seconds, send_a_token))
+    condition = "" if silent is None else ", next to the silent issuer"
+    figures = [begun.figure(f"begin a sign-in{condition}")]
     if completed.milliseconds:
-        figures.append(completed.figure(f"complete a sign-in{beside}"))
+        figures.append(completed.figure(f"complete a sign-in{condition}"))
     return figures if silent is None else [*figures, refused.figure("a token that names the silent issuer")]
 
 
 async def measure(seconds: float, tree: Path = ROOT) -> list[Figure]:
-    """Figures without and with the tokens, `seconds` each."""
+    """Measure without and with the tokens, `seconds` each."""
     with (
         tempfile.TemporaryDirectory() as name,
         EmbeddedPostgres(Path(name) / "postgres") as postgres,
@@ -179,13 +179,13 @@ async def measure(seconds: float, tree: Path = ROOT) -> list[Figure]:
         with _container(tree, variables, log) as base:
             async with httpx2.AsyncClient(base_url=base, trust_env=False, **options) as client:
                 await _ready(client, log.read_text)
-                # What only the first request pays is no part of this.
+                # Exclude the one-time cost of the first request.
                 await _sign_in(client, _Samples(), _Samples())
                 return [*await _phase(client, None, seconds), *await _phase(client, silent, seconds)]
 
 
 def table(figures: list[Figure]) -> str:
-    """The figures as Markdown."""
+    """Format the figures as Markdown."""
     lines = ["| request | p50, ms | p99, ms | slowest, ms | outcomes |", "|---|---:|---:|---:|---|"]
     for figure in figures:
         outcomes = ", ".join(f"{count} × {outcome}" for outcome, count in figure.outcomes.items())

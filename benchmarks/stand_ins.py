@@ -1,4 +1,4 @@
-"""What the benchmarks' functions meet: API Gateway's events, and an OpenID provider that says yes to all."""
+"""Stand-ins for the benchmarks: API Gateway's events, and an OpenID provider that accepts everything."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def http_event(
     body: object = None,
     authorizer: dict[str, str | int] | None = None,
 ) -> dict[str, Any]:
-    """An event of payload format 2.0; `cookies` is a `cookie` header, which API Gateway splits into a list."""
+    """Return an event of payload format 2.0; `cookies` is a `cookie` header, which API Gateway splits into a list."""
     key = route or f"{method} {path}"
     event: dict[str, Any] = {
         "version": "2.0",
@@ -85,8 +85,10 @@ def http_event(
 
 
 class Provider:
-    """Discovery, key set and token endpoint. A code is the nonce that the ID token is to carry. Writes its key set to
-    `jwks_file`, too, as a build would bundle it."""
+    """Discovery, key set and token endpoint; a code is the nonce for the ID token.
+
+    Also writes its key set to `jwks_file`, as a build would bundle it.
+    """
 
     def __init__(self, jwks_file: Path) -> None:
         self.jwks_file = jwks_file
@@ -97,13 +99,13 @@ class Provider:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                self._answer(provider.metadata if self.path.endswith("openid-configuration") else provider.jwks)
+                self._respond(provider.metadata if self.path.endswith("openid-configuration") else provider.jwks)
 
             def do_POST(self) -> None:
                 form = parse_qs(self.rfile.read(int(self.headers["content-length"])).decode())
-                self._answer(provider.tokens(form["code"][0]))
+                self._respond(provider.tokens(form["code"][0]))
 
-            def _answer(self, document: dict[str, Any]) -> None:
+            def _respond(self, document: dict[str, Any]) -> None:
                 body = json.dumps(document).encode()
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
@@ -184,7 +186,7 @@ class Provider:
 
 
 def development_variables(addresses: PostgresAddresses, provider: Provider) -> tuple[dict[str, str], dict[str, str]]:
-    """Variables and secrets for `read_template`: a stack on this machine that signs in at `provider`."""
+    """Return variables and secrets for `read_template`: a local stack that signs in at `provider`."""
     variables = {
         "ENVIRONMENT": "development",
         "LOG_LEVEL": "INFO",

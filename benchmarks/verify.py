@@ -1,10 +1,10 @@
-"""What verifying one token costs, as a ratio to the bare `public_key.verify` of the same run.
+"""The cost of verifying one token, as a ratio to the bare `public_key.verify` in the same run.
 
     python -m benchmarks.verify [--json] [--rounds N]
 
-Every token of a round is another one, and each round has a new verifier, so that only the lines "hit" see a token for
-the second time. Floor and verifier take turns, and the best round of each counts: the machine's other work slows both.
-The lines "principal" add what a request needs beyond the token: the tenant and the principal.
+Each round has a new verifier and 50 different tokens, so only the lines "hit" see a token for the second time. The bare
+verify and the verifier alternate, and the best round of each counts, because other load on the machine slows both. The
+lines "principal" also include the tenant and the principal, which every request needs.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def all_algorithms() -> dict[str, Algorithm]:
 
 def new_verifier(jwks: dict[str, object]) -> TokenVerifier:
     def unreachable(timeout: float) -> dict[str, object]:
-        raise AssertionError(f"a benchmark fetches nothing ({timeout} s)")
+        raise AssertionError(f"a benchmark must not fetch ({timeout} s)")
 
     keys = CachedIssuerKeys(
         ISSUER, unreachable, timings=Timings(), bundle=lambda: Bundle(KeySet.parse(jwks), time.time())
@@ -108,7 +108,7 @@ def signed_and_signature(token: str, name: str) -> tuple[bytes, bytes]:
 
 
 def seconds_each[T](check: Callable[[T], object], values: list[T]) -> float:
-    """How long `check` takes for each of `values`, on average."""
+    """Return the average time of `check` for `values` in seconds."""
     started = time.perf_counter()
     for value in values:
         check(value)
@@ -116,7 +116,7 @@ def seconds_each[T](check: Callable[[T], object], values: list[T]) -> float:
 
 
 def floor_seconds_each(algorithm: Algorithm, signed: list[tuple[bytes, bytes]]) -> float:
-    """The same for the bare verify, of what `signed_and_signature` returns."""
+    """Return the average time of the bare verify for results of `signed_and_signature` in seconds."""
     verify = algorithm.floor
     started = time.perf_counter()
     for message, signature in signed:
@@ -125,7 +125,7 @@ def floor_seconds_each(algorithm: Algorithm, signed: list[tuple[bytes, bytes]]) 
 
 
 def measure(rounds: int) -> list[Figure]:
-    """Figures in microseconds for one token, the best of `rounds` rounds of 50 tokens."""
+    """Measure one token in microseconds; the best of `rounds` rounds of 50 tokens counts."""
     algorithms = all_algorithms()
     jwks: dict[str, object] = {"keys": [a.jwk | {"kid": name, "use": "sig"} for name, a in algorithms.items()]}
     figures = []
