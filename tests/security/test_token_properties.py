@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from fuzz.plain import plain_claims, plain_header
 from tenantgate.errors.tokens import TenantMalformed, TenantMissing, TokenError
-from tenantgate.tokens.claim_reader import find
+from tenantgate.tokens.claims import find
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.policy import parse_tenant_id_pattern
 from tenantgate.tokens.roles import RoleReader

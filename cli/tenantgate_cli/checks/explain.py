@@ -23,6 +23,7 @@ from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import RuleSet
 from tenantgate.route_rules.model import CONNECT
 from tenantgate.tokens import claims as check
+from tenantgate.tokens.access_token import check_audience, check_kind
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.jwks import Bundle
 from tenantgate.tokens.jws import Header, decode, json_object, parse_header, take_apart
@@ -215,7 +216,7 @@ def _claim_checks(
     leeway, longest = policy.leeway_seconds, policy.max_lifetime_seconds
     checks.make(
         "type",
-        lambda: check.check_kind(claims, header, issuer),
+        lambda: check_kind(claims, header, issuer),
         lambda _: ("an access token", header.typ or "no typ"),
     )
     times = checks.make(
@@ -225,7 +226,7 @@ def _claim_checks(
     )
     checks.make(
         "audience",
-        lambda: check.check_audience(claims, issuer),
+        lambda: check_audience(claims, issuer),
         lambda _: (_text(issuer.audiences), _text(next(filter(None, map(claims.get, issuer.audience_claims))))),
     )
     user = checks.make("subject", lambda: _user(claims, issuer), lambda found: (issuer.user_claim, found))

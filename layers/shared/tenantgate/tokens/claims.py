@@ -1,10 +1,18 @@
-"""The checks of an access token's claims: each raises its own error with expected and actual.
+"""The claims of a token: reading those that providers shape differently, and the checks that all kinds of token share.
 
-RFC 7519 §4.1, RFC 8725 §3, RFC 9068 §4. Times may have fractions (RFC 7519 §2), texts are printable, and `null` counts
-as absent. The straight path through these functions is what verifying costs, so errors are put together elsewhere.
+A configured name is first the claim of exactly that name. Otherwise it is a path: its dots lead into objects, and where
+several of its beginnings could be a claim, the longest counts, so that `https://example.com/claims.roles` is the member
+`roles` of the claim `https://example.com/claims`. Within an object, the step `*` is its only member, whatever its name:
+Keycloak's `organization.*.id`. `null` counts as absent everywhere. These forms are the providers' own; no specification
+covers them.
+
+Each check raises its own error with expected and actual (RFC 7519 §4.1). Times may have fractions (RFC 7519 §2), texts
+are printable. The straight path through these functions is what verifying costs, so errors are put together elsewhere.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from tenantgate.errors.tokens import (
     InvalidClaim,
@@ -14,27 +22,78 @@ from tenantgate.errors.tokens import (
     NotYetValid,
     TokenError,
     TokenExpired,
-    WrongAudience,
-    WrongTokenType,
 )
-from tenantgate.tokens.claim_reader import Claims, find, one_text
-from tenantgate.tokens.issuers import SCOPE_CLAIMS, IssuerPolicy
-from tenantgate.tokens.jws import Header
+
+type Claims = Mapping[str, object]
+
+# RFC 8259 §6 leaves the precision of larger numbers to the reader.
+_LARGEST_NUMBER = (1 << 63) - 1
+
+
+class _Several:
+    """Found where the step `*` meets an object of several members: a value that fits no claim."""
+
+
+_SEVERAL = _Several()
+
+
+def find(claims: Claims, name: str) -> object:
+    """The value under this name, or at the end of this path; None when there is none."""
+    value = claims.get(name)
+    return _at_path(claims, name) if value is None and "." in name else value
+
+
+def _at_path(members: Mapping[str, object], name: str) -> object:
+    end = name.rfind(".")
+    while end > 0:
+        value = members.get(name[:end])
+        if value is not None:
+            # The longest beginning decides: a claim that is no object isn't made good by a shorter one.
+            return _inside(value, name[end + 1 :]) if isinstance(value, Mapping) else None
+        end = name.rfind(".", 0, end)
+    return None
+
+
+def _inside(members: Mapping[str, object], path: str) -> object:
+    if path != "*" and not path.startswith("*."):
+        return find(members, path)
+    if len(members) > 1:
+        return _SEVERAL
+    value = next(iter(members.values()), None)
+    if len(path) == 1:
+        return value
+    return _inside(value, path[2:]) if isinstance(value, Mapping) else None
+
+
+def one_text(value: object) -> str | None:
+    """A claim that holds one value: a text, a whole number, or a list of exactly one of these. None for other forms.
+
+    A number is written in decimal digits. A boolean or a fraction is none: 1, 1.0 and true must not be one tenant.
+    """
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) is int and 0 <= value <= _LARGEST_NUMBER else None
+
+
+def only_name(value: object) -> str | None:
+    """Keycloak's claim `organization` when it is an object: the name of its only member, itself an object."""
+    if isinstance(value, Mapping) and len(value) == 1:
+        name, inner = next(iter(value.items()))
+        return name if isinstance(inner, Mapping) else None
+    return None
+
+
+def texts_in(value: object) -> list[str]:
+    """A claim that holds any number of values: one, or a list of texts and whole numbers. Other forms hold none."""
+    items = value if isinstance(value, list) else (value,)
+    return [text for item in items if not isinstance(item, list) and (text := one_text(item))]
+
 
 # 9999-12-31T23:59:59Z: beyond it, dates can't be written any more.
 _LAST_SECOND = 253402300799
 _LONGEST_TEXT = 256
-
-# Members of an ID token (OpenID Connect Core §2, §3.3.2.11) and of a logout token (Back-Channel Logout §2.4).
-_ID_TOKEN_CLAIMS = frozenset({"nonce", "at_hash", "c_hash", "s_hash"})
-_LOGOUT_TOKEN_CLAIM = "events"  # noqa: S105 - the name of a claim
-# Cognito and Keycloak name the kind of a token in its claims, too.
-KIND_CLAIMS = _ID_TOKEN_CLAIMS | {_LOGOUT_TOKEN_CLAIM, "token_use", "typ"}
-_OTHER_KINDS = frozenset({"id", "refresh", "offline", "logout"})
-# Where providers name the client that a token was issued to.
-_CLIENT_CLAIMS = ("azp", "client_id", "cid", "appid")
-# RFC 9068 §2.1: only access tokens have it.
-ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 
 
 def shown(value: object) -> object:
@@ -46,67 +105,6 @@ def shown(value: object) -> object:
     if isinstance(value, list) and len(value) <= 8 and all(isinstance(item, str) for item in value):
         return [shown(item) for item in value]
     return type(value).__name__
-
-
-def check_kind(claims: Claims, header: Header, policy: IssuerPolicy) -> None:
-    """ID tokens, logout tokens and others are no bearer tokens (RFC 8725 §3.11, §3.12)."""
-    if header.typ not in policy.token_types:
-        raise WrongTokenType("typ is not accepted", expected=sorted(policy.token_types), actual=shown(header.typ))
-    if not KIND_CLAIMS.isdisjoint(claims):
-        _check_kind_claims(claims, policy)
-    if header.typ != ACCESS_TOKEN_TYPE and not policy.allow_id_tokens and not _is_surely_an_access_token(claims):
-        client = _client_in_audience(claims, policy)
-        if client is not None:
-            raise WrongTokenType(
-                "its audience is a client, and nothing says that it is an access token",
-                expected="typ at+jwt, token_use access, scope, scp, or Keycloak's typ Bearer; or another audience",
-                actual=shown(client),
-            )
-
-
-def _check_kind_claims(claims: Claims, policy: IssuerPolicy) -> None:
-    if claims.get(_LOGOUT_TOKEN_CLAIM) is not None:
-        raise WrongTokenType("this is a logout token", actual=_LOGOUT_TOKEN_CLAIM)
-    telling = sorted(name for name in _ID_TOKEN_CLAIMS if claims.get(name) is not None)
-    if telling and not policy.allow_id_tokens:
-        raise WrongTokenType("this is an ID token", actual=telling)
-    use, kind = claims.get("token_use"), claims.get("typ")
-    if use is not None and (not isinstance(use, str) or use not in policy.token_uses):
-        raise WrongTokenType("token_use is not accepted", expected=sorted(policy.token_uses), actual=shown(use))
-    if kind is not None and (
-        not isinstance(kind, str) or (kind.lower() in _OTHER_KINDS and not policy.allow_id_tokens)
-    ):
-        raise WrongTokenType("the claim typ names another kind of token", actual=shown(kind))
-
-
-def _is_surely_an_access_token(claims: Claims) -> bool:
-    """Whether the claims say so. `azp`, `client_id` and `jti` say nothing: ID tokens have them as well."""
-    for name in SCOPE_CLAIMS:
-        value = claims.get(name)
-        # At least one scope that is more than blanks.
-        if isinstance(value, str | list) and any(isinstance(scope, str) and scope.strip() for scope in value):
-            return True
-    # The accepted values of token_use were checked before.
-    use, kind = claims.get("token_use"), claims.get("typ")
-    return (isinstance(use, str) and use != "id") or (isinstance(kind, str) and kind.lower() == "bearer")
-
-
-def _client_in_audience(claims: Claims, policy: IssuerPolicy) -> str | None:
-    """The client that the token is for, if it is for one: it may be an ID token then, or a signed UserInfo response.
-
-    An ID token always names its client in `aud` (OpenID Connect Core §2); one from a refresh has no `nonce`. Without
-    `aud`, a token is no ID token, so only a client that is known as one counts.
-    """
-    audience = claims.get("aud")
-    own = [claims.get(name) for name in _CLIENT_CLAIMS]
-    for value in audience if isinstance(audience, list) else (audience,):
-        if isinstance(value, str) and (value in policy.client_ids or value in own):
-            return value
-    for name in policy.audience_claims:
-        value = claims.get(name)
-        if value is not None:
-            return value if isinstance(value, str) and value in policy.client_ids else None
-    return None
 
 
 def check_times(claims: Claims, now: float, leeway: int, longest: int | None = None) -> tuple[int, int, float]:
@@ -155,30 +153,6 @@ def check_expiry(expires_at: int, now: float, leeway: int) -> None:
         raise TokenExpired("token has expired", expected=f"before {expires_at} + {leeway}", actual=int(now))
 
 
-def check_audience(claims: Claims, policy: IssuerPolicy) -> None:
-    """The first audience claim that is present must name this API, and `aud` must whenever it is present."""
-    for name in policy.audience_claims:
-        if claims.get(name) is not None:
-            _check_one_audience(name, claims[name], policy.audiences)
-            break
-    else:
-        raise MissingClaim(f"{' or '.join(policy.audience_claims)} is missing", claim=policy.audience_claims[0])
-    # RFC 7519 §4.1.3: who isn't named by a present `aud` must refuse, whatever another claim says.
-    if name != "aud" and claims.get("aud") is not None:
-        _check_one_audience("aud", claims["aud"], policy.audiences)
-
-
-def _check_one_audience(name: str, value: object, accepted: tuple[str, ...]) -> None:
-    if isinstance(value, str):
-        if value in accepted:
-            return
-    elif not isinstance(value, list) or not value or not _texts(value):
-        raise InvalidClaim(f"{name} is neither a text nor a list of texts", claim=name, actual=shown(value))
-    elif any(audience in accepted for audience in value):
-        return
-    raise WrongAudience(f"{name} names somebody else", claim=name, expected=accepted, actual=shown(value))
-
-
 def required_text(claims: Claims, name: str) -> str:
     """A required claim of 1 to 256 printable characters."""
     value = claims.get(name)
@@ -194,7 +168,7 @@ def _no_text(name: str, value: object) -> TokenError:
 
 
 def user_of(claims: Claims, name: str) -> str:
-    """The user id under a claim name or path (`claim_reader.py`): 1 to 256 printable characters."""
+    """The user id under a claim name or path: 1 to 256 printable characters."""
     value = find(claims, name)
     text = one_text(value)
     if text and len(text) <= _LONGEST_TEXT and text.isprintable():
@@ -242,11 +216,11 @@ def _scopes(name: str, value: object) -> frozenset[str]:
                     _split_before.clear()
                 _split_before[value] = scopes
             return scopes
-    if isinstance(value, list) and _texts(value) and all(scope.isprintable() for scope in value):
+    if isinstance(value, list) and all_texts(value) and all(scope.isprintable() for scope in value):
         # One with a blank would be several, once joined for the authorizer's context.
         return frozenset(scope for scope in value if scope and " " not in scope)
     raise InvalidClaim(f"{name} is neither a text nor a list of texts", claim=name, actual=shown(value))
 
 
-def _texts(values: list[object]) -> bool:
+def all_texts(values: list[object]) -> bool:
     return all(isinstance(value, str) for value in values)

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from tenantgate.errors.tokens import InvalidClaim, MissingClaim, WrongAudience, WrongTokenType
 from tenantgate.tokens import claims as check
-from tenantgate.tokens.claim_reader import Claims
+from tenantgate.tokens.claims import Claims
 from tenantgate.tokens.jws import Header
 from tenantgate.tokens.verifier import VerifiedToken
 

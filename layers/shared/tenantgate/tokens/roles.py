@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tenantgate.tokens.claim_reader import Claims, find, texts_in
+from tenantgate.tokens.claims import Claims, find, texts_in
 from tenantgate.tokens.issuers import SCOPE_CLAIMS, IssuerPolicy
 
 _NONE: frozenset[str] = frozenset()

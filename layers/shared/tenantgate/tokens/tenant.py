@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 
 from tenantgate.errors.tokens import TenantMalformed, TenantMissing, TenantNotAllowed
-from tenantgate.tokens.claim_reader import Claims, find, one_text, only_name
-from tenantgate.tokens.claims import shown
+from tenantgate.tokens.claims import Claims, find, one_text, only_name, shown
 from tenantgate.tokens.issuers import IssuerPolicy
 
 _LONGEST = 128
@@ -15,7 +14,7 @@ _LONGEST = 128
 class TenantExtractor:
     """Finds the tenant id under claim names in priority order.
 
-    `claim_reader.py` looks a name up. The first name that is present decides: a malformed value under it is not made
+    `claims.py` looks a name up. The first name that is present decides: a malformed value under it is not made
     good by a later name. `issuers` gives an issuer claim names of its own and binds it to the tenants that it may speak
     for.
     """

@@ -24,6 +24,7 @@ from tenantgate.errors.tokens import (
     WrongIssuer,
 )
 from tenantgate.tokens import claims as check
+from tenantgate.tokens.access_token import ACCESS_TOKEN_TYPE, KIND_CLAIMS, check_audience, check_kind
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.jws import Header, decode, json_object, parse_header, take_apart
 from tenantgate.tokens.keys import KeyFetchNeeded
@@ -80,7 +81,7 @@ class _Trusted:
         self.policy = policy
         self.issuer = policy.issuer
         self.algorithms = policy.algorithms
-        self.sure_type = check.ACCESS_TOKEN_TYPE if check.ACCESS_TOKEN_TYPE in policy.token_types else None
+        self.sure_type = ACCESS_TOKEN_TYPE if ACCESS_TOKEN_TYPE in policy.token_types else None
         self.user_claim = policy.user_claim
         self.scope_claims = policy.scope_claims
         self.scopes = policy.scopes
@@ -118,12 +119,12 @@ class TokenVerifier:
             if valid_from <= now < valid_until and generation == held.generation and now < held.tend_at:
                 return answer
         header, claims, trusted, keys, generation = self._signed(token, fetch)
-        if header.typ != trusted.sure_type or not check.KIND_CLAIMS.isdisjoint(claims):
-            check.check_kind(claims, header, trusted.policy)
+        if header.typ != trusted.sure_type or not KIND_CLAIMS.isdisjoint(claims):
+            check_kind(claims, header, trusted.policy)
         leeway = self._leeway
         issued_at, expires_at, valid_from = check.check_times(claims, now, leeway, self._longest)
         if not trusted.aud_alone or claims.get("aud") != trusted.audience:
-            check.check_audience(claims, trusted.policy)
+            check_audience(claims, trusted.policy)
         subject = check.required_text(claims, "sub")
         scopes = check.scopes_of(claims, trusted.scope_claims)
         answer = VerifiedToken(

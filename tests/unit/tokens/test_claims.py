@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tenantgate.errors.tokens import InvalidClaim, MissingClaim, TenantMalformed, TenantMissing, TokenError
-from tenantgate.tokens.claim_reader import find, one_text, only_name, texts_in
+from tenantgate.tokens.claims import find, one_text, only_name, texts_in
 from tenantgate.tokens.policy import parse_tenant_id_pattern
 from tenantgate.tokens.tenant import TenantExtractor
 from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT, good_claims, sign, static_verifier
