@@ -153,7 +153,7 @@ async def _sign_in(
 def _keep_session(response: Response, started: StartedSession, *, state: str) -> None:
     """Have the browser keep the session, and forget the attempt that it came from."""
     lifetime = max(0, started.session.expires_at - int(time.time()))
-    set_cookie(response, SESSION_COOKIE, started.cookie_value, max_age=lifetime)
+    set_cookie(response, SESSION_COOKIE, started.secret, max_age=lifetime)
     clear_cookie(response, transaction_cookie_name(state))
 
 

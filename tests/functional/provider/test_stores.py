@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from uuid import uuid4
 
 import pytest
 
-from tenantgate.openid_provider.models import AuthorizationCode, BrowserSession, StoredKey, digest
+from tenantgate.openid_provider.models import CODES, AuthorizationCode, BrowserSession, StoredKey
 from tenantgate.openid_provider.storage.repository import BrowserSessionRepository, CodeRepository, KeyRepository
 from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore, KeyStore
 from tests.fixtures.databases.kinds import KINDS
@@ -18,9 +17,15 @@ pytestmark = pytest.mark.anyio
 
 NOW = 1_800_000_000
 TENANT, OTHER_TENANT = (f"org-{n * 8}-0000-4000-8000-000000000000" for n in "12")
+
+
+def new_digest() -> bytes:
+    return CODES.issue(TENANT).digest
+
+
 USER = "6f0a4b86-55e5-4f5c-9a0e-2f7f0d4f6c11"
 CODE = AuthorizationCode(
-    key=digest("code"),
+    digest=new_digest(),
     client_id="client",
     redirect_uri="https://app.example.test/cb?a=ü",
     scope="openid",
@@ -33,12 +38,8 @@ CODE = AuthorizationCode(
     expires_at=NOW + 60,
 )
 SESSION = BrowserSession(
-    key=digest("cookie"), sid=USER, tenant_id=TENANT, user_id=USER, auth_time=NOW, expires_at=NOW + 60
+    digest=new_digest(), sid=USER, tenant_id=TENANT, user_id=USER, auth_time=NOW, expires_at=NOW + 60
 )
-
-
-def new_key() -> str:
-    return digest(str(uuid4()))
 
 
 @dataclass
@@ -61,11 +62,11 @@ async def stores(request: pytest.FixtureRequest, database_urls: DatabaseUrls) ->
 
 
 async def test_a_code_comes_back_as_it_was_saved_and_once(stores: Stores) -> None:
-    code = replace(CODE, key=new_key())
+    code = replace(CODE, digest=new_digest())
     await stores.codes.save(code)
     redeem = {"tenant_id": TENANT, "client_id": "client"}
-    assert await stores.codes.redeem(code.key, now=NOW, **redeem) == code
-    assert await stores.codes.redeem(code.key, now=NOW, **redeem) is None
+    assert await stores.codes.redeem(code.digest, now=NOW, **redeem) == code
+    assert await stores.codes.redeem(code.digest, now=NOW, **redeem) is None
 
 
 @pytest.mark.parametrize(
@@ -77,27 +78,27 @@ async def test_a_code_comes_back_as_it_was_saved_and_once(stores: Stores) -> Non
     ],
 )
 async def test_a_code_that_is_refused_is_not_used_up(stores: Stores, tenant_id: str, client_id: str, now: int) -> None:
-    code = replace(CODE, key=new_key(), nonce=None)
+    code = replace(CODE, digest=new_digest(), nonce=None)
     await stores.codes.save(code)
-    assert await stores.codes.redeem(code.key, tenant_id=tenant_id, client_id=client_id, now=now) is None
-    assert await stores.codes.redeem(code.key, tenant_id=TENANT, client_id="client", now=NOW + 59) == code
+    assert await stores.codes.redeem(code.digest, tenant_id=tenant_id, client_id=client_id, now=now) is None
+    assert await stores.codes.redeem(code.digest, tenant_id=TENANT, client_id="client", now=NOW + 59) == code
 
 
 async def test_of_concurrent_redemptions_one_gets_the_code(stores: Stores) -> None:
-    code = replace(CODE, key=new_key())
+    code = replace(CODE, digest=new_digest())
     await stores.codes.save(code)
-    redemptions = [stores.codes.redeem(code.key, tenant_id=TENANT, client_id="client", now=NOW) for _ in range(8)]
+    redemptions = [stores.codes.redeem(code.digest, tenant_id=TENANT, client_id="client", now=NOW) for _ in range(8)]
     assert [one for one in await asyncio.gather(*redemptions) if one is not None] == [code]
 
 
 async def test_a_browser_session_is_found_under_its_tenant_alone_until_it_is_removed(stores: Stores) -> None:
     await stores.sessions.save(SESSION)
-    assert await stores.sessions.find(SESSION.key, tenant_id=TENANT) == SESSION
-    assert await stores.sessions.find(SESSION.key, tenant_id=OTHER_TENANT) is None
-    await stores.sessions.remove(SESSION.key, tenant_id=OTHER_TENANT)
-    assert await stores.sessions.find(SESSION.key, tenant_id=TENANT) == SESSION
-    await stores.sessions.remove(SESSION.key, tenant_id=TENANT)
-    assert await stores.sessions.find(SESSION.key, tenant_id=TENANT) is None
+    assert await stores.sessions.find(SESSION.digest, tenant_id=TENANT) == SESSION
+    assert await stores.sessions.find(SESSION.digest, tenant_id=OTHER_TENANT) is None
+    await stores.sessions.remove(SESSION.digest, tenant_id=OTHER_TENANT)
+    assert await stores.sessions.find(SESSION.digest, tenant_id=TENANT) == SESSION
+    await stores.sessions.remove(SESSION.digest, tenant_id=TENANT)
+    assert await stores.sessions.find(SESSION.digest, tenant_id=TENANT) is None
 
 
 async def test_the_first_key_of_an_algorithm_stays(stores: Stores) -> None:

@@ -107,8 +107,8 @@ async def live():
     service = await session_service()
     for _ in range(2):
         started = await service.start(principal=principal, tokens=SessionTokens("a", "i", None))
-        assert await service.find_live(started.cookie_value) == started.session
-        assert await service.end(started.cookie_value) == started.session
+        assert await service.find_live(started.secret) == started.session
+        assert await service.end(started.secret) == started.session
     assert (await routes.readiness().run())["database"] == "ok"
     await dispose_database()
 
@@ -146,9 +146,9 @@ def test_sessions_start_live_and_end_in_the_process_database() -> None:
         try:
             service = await session_service()
             started = await service.start(principal=principal, tokens=SessionTokens("a", "i", None))
-            assert await (await session_service()).find_live(started.cookie_value) == started.session
-            assert await service.end(started.cookie_value) == started.session
-            assert await service.end(started.cookie_value) is None
+            assert await (await session_service()).find_live(started.secret) == started.session
+            assert await service.end(started.secret) == started.session
+            assert await service.end(started.secret) is None
         finally:
             await dispose_database()
 

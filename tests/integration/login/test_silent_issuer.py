@@ -201,8 +201,8 @@ async def test_a_sign_out_that_finds_no_room_at_the_provider_has_ended_the_sessi
     ended: list[str] = []
 
     class Sessions:
-        async def end(self, cookie_value: str) -> None:
-            ended.append(cookie_value)
+        async def end(self, secret: str) -> None:
+            ended.append(secret)
 
     async def sessions() -> Sessions:
         return Sessions()

@@ -17,13 +17,24 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.login.transactions import Transactions
-from tenantgate.openid_provider.models import StoredKey
+from tenantgate.openid_provider.models import AuthorizationCode, BrowserSession, ProtocolResponse, StoredKey
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.keys import SigningKeys
+from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID, DEMO_USER_ID
 from tenantgate.sessions.models import SessionTokens, StoredSession
 from tenantgate.sessions.service import SessionService
 from tests.fixtures.databases.session_stores import TENANT, MemorySessionStore
-from tests.fixtures.providers.built_in import Clock, MemoryKeys
+from tests.fixtures.providers.built_in import (
+    CHALLENGE,
+    CLIENT_ID,
+    REDIRECT_URI,
+    Clock,
+    MemoryKeys,
+    ProviderInMemory,
+    authorization_request,
+    query_of,
+    token_request,
+)
 
 NOW = 1_800_000_000
 KEY = "f_N7dT6v5mGn3-xyHTddsIBTD5RnYE6x-YGSQIzdo5g"
@@ -101,6 +112,47 @@ def test_a_sign_in_that_began_under_an_earlier_release_is_completed() -> None:
 
 def test_a_form_of_an_earlier_release_is_taken() -> None:
     assert FormTokens(SEALER, clock=lambda: NOW).open("sign-in", FORM) == {"a": "b"}
+
+
+@pytest.mark.anyio
+async def test_a_code_of_an_earlier_release_is_redeemed() -> None:
+    provider = ProviderInMemory()
+    text = f"{DEMO_TENANT_ID}.{'s' * 43}"
+    code = AuthorizationCode(
+        digest=bytes.fromhex("3e8633542007b15c3d165b4c05d07f06b74084f8fbb93f844123c172f9c45141"),
+        client_id=CLIENT_ID,
+        redirect_uri=REDIRECT_URI,
+        scope="openid",
+        tenant_id=DEMO_TENANT_ID,
+        user_id=DEMO_USER_ID,
+        sid=DEMO_USER_ID,
+        auth_time=int(provider.clock()),
+        code_challenge=CHALLENGE,
+        nonce=None,
+        expires_at=int(provider.clock()) + 1,
+    )
+    await provider.codes.save(code)
+    assert (await provider.service.token(token_request(text), authorization=None)).status == 200
+
+
+@pytest.mark.anyio
+async def test_a_browser_of_an_earlier_release_stays_signed_in_at_the_provider() -> None:
+    provider = ProviderInMemory()
+    now = int(provider.clock())
+    await provider.browser_sessions.save(
+        BrowserSession(
+            bytes.fromhex("3e8633542007b15c3d165b4c05d07f06b74084f8fbb93f844123c172f9c45141"),
+            DEMO_USER_ID,
+            DEMO_TENANT_ID,
+            DEMO_USER_ID,
+            now,
+            now + 1,
+        )
+    )
+    authorization = await provider.service.authorization()
+    answer = await authorization.authorize(authorization_request(), cookie=f"{DEMO_TENANT_ID}.{'s' * 43}")
+    assert isinstance(answer, ProtocolResponse)
+    assert "code" in query_of(answer.location)
 
 
 @pytest.mark.anyio

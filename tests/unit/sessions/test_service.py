@@ -42,14 +42,14 @@ def service_of(store: MemorySessionStore, *, now: float = NOW, keys: tuple[str, 
 
 async def test_a_started_session_is_found_again_by_its_cookie(store: MemorySessionStore) -> None:
     started = await service_of(store).start(principal=principal(), tokens=TOKENS)
-    assert await service_of(store).find_live(started.cookie_value) == started.session
+    assert await service_of(store).find_live(started.secret) == started.session
     assert started.session.tokens == TOKENS
     assert (started.session.created_at, started.session.expires_at) == (NOW, NOW + 600)
 
 
 async def test_neither_the_cookie_nor_the_tokens_can_be_read_from_the_store(store: MemorySessionStore) -> None:
     started = await service_of(store).start(principal=principal(), tokens=TOKENS)
-    secret = started.cookie_value.rpartition(".")[2]
+    secret = started.secret.rpartition(".")[2]
     (row,) = store.rows.values()
     assert row.secret_hash == hashlib.sha256(secret.encode()).digest()
     assert secret not in repr(row)
@@ -63,7 +63,7 @@ async def test_tokens_do_not_show_in_a_representation(store: MemorySessionStore)
 
 async def test_the_cookie_begins_with_the_tenant_and_differs_each_time(store: MemorySessionStore) -> None:
     service = service_of(store)
-    cookies = [(await service.start(principal=principal(), tokens=TOKENS)).cookie_value for _ in range(3)]
+    cookies = [(await service.start(principal=principal(), tokens=TOKENS)).secret for _ in range(3)]
     assert len(set(cookies)) == 3
     assert all(cookie.startswith(f"{TENANT}.") for cookie in cookies)
 
@@ -71,9 +71,9 @@ async def test_the_cookie_begins_with_the_tenant_and_differs_each_time(store: Me
 @pytest.mark.parametrize("tenant_id", ["acme; Path=/", "a.b.c", "münchen", "100%", "~_-"])
 async def test_any_tenant_id_makes_a_cookie_that_a_header_can_carry(store: MemorySessionStore, tenant_id: str) -> None:
     started = await service_of(store).start(principal=principal(tenant_id), tokens=TOKENS)
-    assert started.cookie_value.isascii()
-    assert not set(started.cookie_value) & set(' ",;\\=/')
-    assert (await service_of(store).find_live(started.cookie_value)).tenant_id == tenant_id
+    assert started.secret.isascii()
+    assert not set(started.secret) & set(' ",;\\=/')
+    assert (await service_of(store).find_live(started.secret)).tenant_id == tenant_id
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ async def test_refuses_a_session_that_is_not_live(
     if (changed := change(row)) is not None:
         store.rows[changed.tenant_id, changed.secret_hash] = changed
     with pytest.raises(SessionEnded):
-        await service_of(store).find_live(started.cookie_value)
+        await service_of(store).find_live(started.secret)
 
 
 def with_other_tenant(cookie: str) -> str:
@@ -121,30 +121,30 @@ def with_other_tenant(cookie: str) -> str:
 )
 async def test_refuses_a_forged_cookie_everywhere(store: MemorySessionStore, forge: Callable[[str], str]) -> None:
     started = await service_of(store).start(principal=principal(), tokens=TOKENS)
-    forged = forge(started.cookie_value)
+    forged = forge(started.secret)
     with pytest.raises(SessionEnded):
         await service_of(store).find_live(forged)
     assert await service_of(store).end(forged) is None
-    assert await service_of(store).find_live(started.cookie_value) == started.session
+    assert await service_of(store).find_live(started.secret) == started.session
 
 
 async def test_an_ended_session_is_gone_and_is_given_back_once(store: MemorySessionStore) -> None:
     started = await service_of(store).start(principal=principal(), tokens=TOKENS)
-    assert await service_of(store).end(started.cookie_value) == started.session
-    assert await service_of(store).end(started.cookie_value) is None
+    assert await service_of(store).end(started.secret) == started.session
+    assert await service_of(store).end(started.secret) is None
     with pytest.raises(SessionEnded):
-        await service_of(store).find_live(started.cookie_value)
+        await service_of(store).find_live(started.secret)
 
 
 async def test_an_expired_session_can_still_be_ended_with_its_tokens(store: MemorySessionStore) -> None:
     started = await service_of(store).start(principal=principal(), tokens=TOKENS)
-    ended = await service_of(store, now=NOW + 10_000).end(started.cookie_value)
+    ended = await service_of(store, now=NOW + 10_000).end(started.secret)
     assert ended is not None
     assert ended.tokens == TOKENS
 
 
 async def test_a_rotated_sealing_key_signs_nobody_out_until_it_is_retired(store: MemorySessionStore) -> None:
     started = await service_of(store).start(principal=principal(), tokens=TOKENS)
-    assert await service_of(store, keys=(NEW_KEY, KEY)).find_live(started.cookie_value) == started.session
+    assert await service_of(store, keys=(NEW_KEY, KEY)).find_live(started.secret) == started.session
     with pytest.raises(SessionEnded):
-        await service_of(store, keys=(NEW_KEY,)).find_live(started.cookie_value)
+        await service_of(store, keys=(NEW_KEY,)).find_live(started.secret)

@@ -26,7 +26,7 @@ class EndedSession(Protocol):
 class SessionEnder(Protocol):
     """The part of `sessions.service.SessionService` that a sign-out needs."""
 
-    async def end(self, cookie_value: str) -> EndedSession | None: ...
+    async def end(self, secret: str) -> EndedSession | None: ...
 
 
 class Verifier(Protocol):

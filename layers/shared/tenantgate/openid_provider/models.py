@@ -5,11 +5,12 @@ Times are whole seconds since the epoch.
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+from tenantgate.crypto.comparison import same_text
+from tenantgate.crypto.opaque import OpaqueKind
 
 type SigningAlgorithm = Literal["RS256", "ES256"]
 
@@ -21,10 +22,9 @@ TOKEN_LIFETIME_SECONDS = 60 * 60
 FORM_LIFETIME_SECONDS = 10 * 60
 BROWSER_SESSION_LIFETIME_SECONDS = 8 * 60 * 60
 
-
-def digest(secret: str) -> str:
-    """How a code or a cookie's secret is stored: SHA-256 in hex. Both are 256 random bits, so no salt is needed."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+# The kinds of opaque secrets: their digests are what the database holds.
+CODES = OpaqueKind()
+BROWSER_SESSIONS = OpaqueKind()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +65,7 @@ class Client:
         return self.allows_redirect(redirect_uri)
 
     def check_client_secret(self, client_secret: str) -> bool:
-        # By digest: the comparison takes the same time for every length, and accepts any text.
-        return hmac.compare_digest(digest(self.client_secret), digest(client_secret))
+        return same_text(client_secret, self.client_secret)
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         return endpoint == "token" and method in ("client_secret_basic", "client_secret_post")
@@ -80,9 +79,9 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """A browser that is signed in at the provider. `sid` is what tokens may tell of it; `key` is its stored id."""
+    """A browser that is signed in at the provider. `sid` is what tokens may tell of it; `digest` is its secret's."""
 
-    key: str
+    digest: bytes
     sid: str
     tenant_id: str
     user_id: str
@@ -92,9 +91,9 @@ class BrowserSession:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """What a code was issued for, in the methods that authlib's grants ask of one. `key` is the code's stored id."""
+    """What a code was issued for, in the methods that authlib's grants ask of one. `digest` is the code's."""
 
-    key: str
+    digest: bytes
     client_id: str
     redirect_uri: str
     scope: str

@@ -12,14 +12,14 @@ from authlib.oauth2.rfc6749 import InvalidRequestError
 from tenantgate.openid_provider.endpoints.authorization import AuthorizationService
 from tenantgate.openid_provider.endpoints.end_session import EndSessionService
 from tenantgate.openid_provider.endpoints.userinfo import UserInfoService
-from tenantgate.openid_provider.models import Client, ProtocolResponse, digest
+from tenantgate.openid_provider.models import CODES, Client, ProtocolResponse
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.grants import ProtocolRequest, RedeemedCode
 from tenantgate.openid_provider.protocol.hints import IdTokenHints
 from tenantgate.openid_provider.protocol.keys import SigningKeys
 from tenantgate.openid_provider.protocol.requests import MAX_PARAMETER_CHARACTERS, Submitted
 from tenantgate.openid_provider.protocol.server import ProtocolServer
-from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions, tenant_of
+from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
 from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore
 from tenantgate.openid_provider.storage.users import UserDirectory
 
@@ -100,12 +100,11 @@ class ProviderService:
         return response
 
     async def _redeem(self, submitted: Submitted, client: Client, now: int) -> RedeemedCode | None:
-        code = submitted.values.get("code", "")
-        tenant_id = tenant_of(code)
-        if tenant_id is None or submitted.values.get("grant_type") != "authorization_code":
+        code = CODES.parse(submitted.values.get("code", ""))
+        if code is None or submitted.values.get("grant_type") != "authorization_code":
             return None
         redeemed = await self._provider.codes.redeem(
-            digest(code), tenant_id=tenant_id, client_id=client.client_id, now=now
+            code.digest, tenant_id=code.tenant_id, client_id=client.client_id, now=now
         )
         user = self._provider.users.find(redeemed.user_id) if redeemed is not None else None
         if redeemed is None or user is None:

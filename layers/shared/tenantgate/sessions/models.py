@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 
@@ -30,9 +30,9 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class StartedSession:
-    """A new session, and the one time that its cookie's value is known."""
+    """A new session and its secret, which is not stored."""
 
-    cookie_value: str
+    secret: str = field(repr=False)
     session: Session
 
 
@@ -40,7 +40,7 @@ class StartedSession:
 class StoredSession:
     """A session at rest.
 
-    `secret_hash`: SHA-256 of the cookie's secret. `sealed_tokens`: opens with the id's bytes as context.
+    `secret_hash`: the secret's digest (32 bytes). `sealed_tokens`: opens with the id's bytes as context.
     """
 
     id: UUID

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
-from urllib.parse import quote, unquote
 from uuid import UUID, uuid4
 
+from tenantgate.crypto.opaque import OpaqueKind, OpaqueSecret
 from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.identity.principal import Principal
 from tenantgate.sessions.errors import SessionEnded
 from tenantgate.sessions.models import Session, SessionTokens, StartedSession, StoredSession
 
 _PURPOSE = "session-tokens"
-_SECRET_BYTES = 32
-_COOKIE = re.compile(r"(?P<tenant>[A-Za-z0-9._~%-]{1,512})\.(?P<secret>[A-Za-z0-9_-]{43})")
+# Stored sessions have digests of the random part; another digest would end them all.
+_SECRETS = OpaqueKind(digests_random_part_only=True)
 
 
 class SessionStore(Protocol):
@@ -38,8 +35,8 @@ class SessionStore(Protocol):
 class SessionService:
     """Starts, finds and ends sessions.
 
-    The cookie's value is `<tenant id>.<secret>`. The tenant in front says in which tenant to look, nothing more:
-    whoever changes it looks where the secret is unknown. Raises `DatabaseUnreachable` throughout.
+    A session's secret is opaque (`crypto/opaque.py`) and known only to its browser. Every method raises
+    `DatabaseUnreachable`.
     """
 
     def __init__(self, store: SessionStore, sealer: Sealer, *, clock: Callable[[], float] = time.time) -> None:
@@ -49,7 +46,7 @@ class SessionService:
 
     async def start(self, *, principal: Principal, tokens: SessionTokens) -> StartedSession:
         """A new session, which ends when the principal's token does. Its id and secret are always new (no fixation)."""
-        secret = secrets.token_urlsafe(_SECRET_BYTES)
+        secret = _SECRETS.issue(principal.tenant_id)
         session = Session(
             id=uuid4(),
             tenant_id=principal.tenant_id,
@@ -65,29 +62,29 @@ class SessionService:
                 tenant_id=session.tenant_id,
                 user_id=session.user_id,
                 issuer=session.issuer,
-                secret_hash=_hash(secret),
+                secret_hash=secret.digest,
                 sealed_tokens=self._seal(tokens, session.id),
                 created_at=session.created_at,
                 expires_at=session.expires_at,
             )
         )
-        return StartedSession(cookie_value=f"{quote(principal.tenant_id, safe='')}.{secret}", session=session)
+        return StartedSession(secret=secret.text, session=session)
 
-    async def find_live(self, cookie_value: str) -> Session:
-        """The session that the cookie stands for; `SessionEnded` when it expired, was ended, or never was."""
-        tenant_id, secret_hash = _parse(cookie_value)
-        stored = await self._store.find(secret_hash, tenant_id=tenant_id)
+    async def find_live(self, secret: str) -> Session:
+        """Find the session of this secret. Raises `SessionEnded` when it expired, was ended, or never existed."""
+        parsed = _parse(secret)
+        stored = await self._store.find(parsed.digest, tenant_id=parsed.tenant_id)
         if stored is None:
-            raise SessionEnded("unknown", tenant_id=tenant_id)
+            raise SessionEnded("unknown", tenant_id=parsed.tenant_id)
         if stored.expires_at <= self._clock():
             raise SessionEnded("expired", session_id=stored.id)
         return self._opened(stored)
 
-    async def end(self, cookie_value: str) -> Session | None:
-        """End the session, expired or not, and give back what it was; None when there is nothing to end."""
+    async def end(self, secret: str) -> Session | None:
+        """End the session, expired or not, and return it; None when there is nothing to end."""
         try:
-            tenant_id, secret_hash = _parse(cookie_value)
-            stored = await self._store.remove(secret_hash, tenant_id=tenant_id)
+            parsed = _parse(secret)
+            stored = await self._store.remove(parsed.digest, tenant_id=parsed.tenant_id)
             return None if stored is None else self._opened(stored)
         except SessionEnded:
             return None
@@ -116,16 +113,7 @@ class SessionService:
         return SessionTokens(**json.loads(opened))
 
 
-def _hash(secret: str) -> bytes:
-    # 256 random bits need no slow hash; whoever reads the table still can't make a cookie of it.
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def _parse(cookie_value: str) -> tuple[str, bytes]:
-    if (found := _COOKIE.fullmatch(cookie_value)) is None:
-        raise SessionEnded("malformed cookie")
-    tenant_id = unquote(found["tenant"])
-    # One spelling per tenant, and none that PostgreSQL can't hold.
-    if quote(tenant_id, safe="") != found["tenant"] or "\0" in tenant_id:
-        raise SessionEnded("malformed cookie")
-    return tenant_id, _hash(found["secret"])
+def _parse(secret: str) -> OpaqueSecret:
+    if (parsed := _SECRETS.parse(secret)) is None:
+        raise SessionEnded("malformed")
+    return parsed

@@ -48,7 +48,7 @@ def client() -> Iterator[TestClient]:
 async def started(sessions: SessionService, access_token: str) -> dict[str, str]:
     tokens = SessionTokens(access_token=access_token, id_token="i")
     session = await sessions.start(principal=PRINCIPAL, tokens=tokens)
-    return {**HTML, "cookie": f"{SESSION_COOKIE}={session.cookie_value}"}
+    return {**HTML, "cookie": f"{SESSION_COOKIE}={session.secret}"}
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", None])

@@ -10,7 +10,6 @@ import base64
 import hashlib
 import hmac
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,8 +19,10 @@ from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.grants import OpenIDCode
 
+from tenantgate.crypto.opaque import OpaqueSecret
 from tenantgate.openid_provider.models import (
     CODE_LIFETIME_SECONDS,
+    CODES,
     TOKEN_LIFETIME_SECONDS,
     AuthorizationCode,
     BrowserSession,
@@ -29,7 +30,6 @@ from tenantgate.openid_provider.models import (
     Parameters,
     SigningAlgorithm,
     User,
-    digest,
 )
 from tenantgate.openid_provider.protocol.keys import KeyRing
 
@@ -75,15 +75,16 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
     """Codes that hold for one client, redirect URI, challenge, nonce and browser session; once, for a minute."""
 
     request: ProtocolRequest
+    secret: OpaqueSecret
 
     def generate_authorization_code(self) -> str:
-        # The tenant comes first, so that the row can be looked up under row-level security.
-        return f"{self.request.user.user.tenant_id}.{secrets.token_urlsafe(32)}"
+        self.secret = CODES.issue(self.request.user.user.tenant_id)
+        return self.secret.text
 
     def save_authorization_code(self, code: str, request: ProtocolRequest) -> None:
         subject: SignedInUser = request.user
         request.issued = AuthorizationCode(
-            key=digest(code),
+            digest=self.secret.digest,
             client_id=request.client.client_id,
             redirect_uri=request.payload.redirect_uri,
             scope=request.scope,

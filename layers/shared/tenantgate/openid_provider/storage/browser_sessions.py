@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tenantgate.openid_provider.models import BROWSER_SESSION_LIFETIME_SECONDS, BrowserSession, User, digest
+from tenantgate.openid_provider.models import BROWSER_SESSION_LIFETIME_SECONDS, BROWSER_SESSIONS, BrowserSession, User
 from tenantgate.openid_provider.storage.stores import BrowserSessionStore
-
-# `{tenant}.{secret}`: codes and cookies alike. The bounds keep nonsense away from the database.
-_OPAQUE = re.compile(r"(?P<tenant>[A-Za-z0-9_\-]{1,128})\.[A-Za-z0-9_\-]{43}\Z")
-
-
-def tenant_of(opaque: str) -> str | None:
-    """The tenant that a code or cookie of ours begins with, or None if it can't be one."""
-    match = _OPAQUE.match(opaque)
-    return match["tenant"] if match else None
 
 
 @dataclass(frozen=True, slots=True)
 class StartedBrowserSession:
+    """A new browser session and its cookie, which is not stored."""
+
     session: BrowserSession
-    cookie: str
+    cookie: str = field(repr=False)
 
 
 class BrowserSessions:
@@ -36,9 +27,9 @@ class BrowserSessions:
         """A new session with a new id at every sign-in; the one that the browser had before ends (session fixation)."""
         await self.end(replacing)
         now = int(self._clock())
-        cookie = f"{user.tenant_id}.{secrets.token_urlsafe(32)}"
+        secret = BROWSER_SESSIONS.issue(user.tenant_id)
         session = BrowserSession(
-            key=digest(cookie),
+            digest=secret.digest,
             sid=str(uuid.uuid4()),
             tenant_id=user.tenant_id,
             user_id=user.id,
@@ -46,16 +37,16 @@ class BrowserSessions:
             expires_at=now + BROWSER_SESSION_LIFETIME_SECONDS,
         )
         await self._store.save(session)
-        return StartedBrowserSession(session, cookie)
+        return StartedBrowserSession(session, secret.text)
 
     async def find_live(self, cookie: str | None) -> BrowserSession | None:
-        tenant_id = tenant_of(cookie or "")
-        if cookie is None or tenant_id is None:
+        """Find the browser session of this cookie; None when there is none, or it has expired."""
+        if cookie is None or (secret := BROWSER_SESSIONS.parse(cookie)) is None:
             return None
-        session = await self._store.find(digest(cookie), tenant_id=tenant_id)
+        session = await self._store.find(secret.digest, tenant_id=secret.tenant_id)
         return session if session is not None and session.expires_at > self._clock() else None
 
     async def end(self, cookie: str | None) -> None:
-        tenant_id = tenant_of(cookie or "")
-        if cookie is not None and tenant_id is not None:
-            await self._store.remove(digest(cookie), tenant_id=tenant_id)
+        """End the browser session of this cookie, if there is one."""
+        if cookie is not None and (secret := BROWSER_SESSIONS.parse(cookie)) is not None:
+            await self._store.remove(secret.digest, tenant_id=secret.tenant_id)

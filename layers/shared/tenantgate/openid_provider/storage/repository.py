@@ -79,7 +79,7 @@ class CodeRepository:
             await unit.execute(
                 _SAVE_CODE,
                 code.tenant_id,
-                bytes.fromhex(code.key),
+                code.digest,
                 code.client_id,
                 code.redirect_uri,
                 code.scope,
@@ -91,9 +91,9 @@ class CodeRepository:
                 expires_at,
             )
 
-    async def redeem(self, key: str, *, tenant_id: str, client_id: str, now: int) -> AuthorizationCode | None:
+    async def redeem(self, digest: bytes, *, tenant_id: str, client_id: str, now: int) -> AuthorizationCode | None:
         async with self._database.tenant(tenant_id) as unit:
-            row = await unit.fetch_one(_REDEEM_CODE, tenant_id, bytes.fromhex(key), client_id, _at(now))
+            row = await unit.fetch_one(_REDEEM_CODE, tenant_id, digest, client_id, _at(now))
         return None if row is None else _code(row)
 
 
@@ -108,26 +108,26 @@ class BrowserSessionRepository:
             await unit.execute(
                 _SAVE_BROWSER_SESSION,
                 session.tenant_id,
-                bytes.fromhex(session.key),
+                session.digest,
                 UUID(session.sid),
                 UUID(session.user_id),
                 auth_time,
                 _at(session.expires_at),
             )
 
-    async def find(self, key: str, *, tenant_id: str) -> BrowserSession | None:
+    async def find(self, digest: bytes, *, tenant_id: str) -> BrowserSession | None:
         async with self._database.tenant(tenant_id) as unit:
-            row = await unit.fetch_one(_FIND_BROWSER_SESSION, tenant_id, bytes.fromhex(key))
+            row = await unit.fetch_one(_FIND_BROWSER_SESSION, tenant_id, digest)
         return None if row is None else _browser_session(row)
 
-    async def remove(self, key: str, *, tenant_id: str) -> None:
+    async def remove(self, digest: bytes, *, tenant_id: str) -> None:
         async with self._database.tenant(tenant_id) as unit:
-            await unit.execute(_REMOVE_BROWSER_SESSION, tenant_id, bytes.fromhex(key))
+            await unit.execute(_REMOVE_BROWSER_SESSION, tenant_id, digest)
 
 
 def _code(row: Row) -> AuthorizationCode:
     return AuthorizationCode(
-        key=row["code_hash"].hex(),
+        digest=row["code_hash"],
         client_id=row["client_id"],
         redirect_uri=row["redirect_uri"],
         scope=row["scope"],
@@ -143,7 +143,7 @@ def _code(row: Row) -> AuthorizationCode:
 
 def _browser_session(row: Row) -> BrowserSession:
     return BrowserSession(
-        key=row["cookie_hash"].hex(),
+        digest=row["cookie_hash"],
         sid=str(row["sid"]),
         tenant_id=row["tenant_id"],
         user_id=str(row["user_id"]),

@@ -1,0 +1,86 @@
+"""Secrets are made and digested in one place; every other use of randomness or of a hash function is listed here."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PACKAGE = ROOT / "layers" / "shared" / "tenantgate"
+SHIPPED = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+
+# `random` is refused by ruff (S311). Whole modules, or names of a module that has other uses too.
+WATCHED: dict[str, set[str] | None] = {
+    "secrets": None,
+    "hashlib": None,
+    "os": {"urandom", "getrandom"},
+    "cryptography.hazmat.primitives.hashes": {"Hash"},
+}
+# What each module uses them for. A secret whose digest is stored does not belong here: `crypto/opaque.py` makes it.
+OTHER_USES = {
+    "context.py": "request ids",
+    "crypto/comparison.py": "compares in constant time",
+    "crypto/opaque.py": "opaque secrets",
+    "crypto/sealing.py": "nonces and key ids of sealed values",
+    "database/own_login.py": "the name of a database role",
+    "database/roles.py": "SCRAM verifiers of database roles",
+    "login/transactions.py": "state, nonce and PKCE verifier, which are stored sealed in the browser (RFC 6749, 7636)",
+    "openid_provider/protocol/grants.py": "the PKCE challenge of a verifier (RFC 7636 §4.6)",
+    "openid_provider/protocol/keys.py": "key ids, which are published",
+    "openid_provider/protocol/server.py": "token ids, which are readable in the token (RFC 7519 §4.1.7)",
+    "tokens/id_token.py": "at_hash (OpenID Connect Core §3.1.3.6)",
+    "tokens/wiring.py": "when a key set is refreshed",
+    "web/pages.py": "nonces of a content security policy",
+}
+
+
+def uses(tree: ast.AST) -> Iterator[str]:
+    """Everything watched that this module imports or reads from an imported module."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if WATCHED.get(alias.name, ()) is None)
+        elif isinstance(node, ast.ImportFrom) and node.module in WATCHED and node.level == 0:
+            names = WATCHED[node.module]
+            yield from (f"{node.module}.{alias.name}" for alias in node.names if names is None or alias.name in names)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            for module, names in WATCHED.items():
+                if names is not None and node.value.id == module.rpartition(".")[2] and node.attr in names:
+                    yield f"{module}.{node.attr}"
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(PACKAGE if path.is_relative_to(PACKAGE) else ROOT))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=name_of)
+def test_no_other_module_makes_secrets_or_digests(path: Path) -> None:
+    found = set(uses(ast.parse(path.read_text(encoding="utf-8"))))
+
+    assert bool(found) == (name_of(path) in OTHER_USES), found or "listed, but uses nothing that is watched"
+
+
+def test_every_listed_module_exists() -> None:
+    assert {name for name in OTHER_USES if not (PACKAGE / name).is_file()} == set()
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import secrets",
+        "def f():\n    from secrets import token_urlsafe",
+        "import hashlib as h",
+        "from hashlib import sha256",
+        "import os\nos.urandom(32)",
+        "from os import urandom",
+        "from cryptography.hazmat.primitives.hashes import SHA256, Hash",
+        "from cryptography.hazmat.primitives import hashes\nhashes.Hash(hashes.SHA256())",
+    ],
+)
+def test_the_check_notices(source: str) -> None:
+    assert list(uses(ast.parse(source)))
+
+
+@pytest.mark.parametrize("source", ["import os\nos.getpid()", "from tenantgate.secrets import store", "import uuid"])
+def test_the_check_leaves_the_rest(source: str) -> None:
+    assert not list(uses(ast.parse(source)))
