@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import cold_start, peers, route_rules, verify
+from benchmarks import cold_start, cold_start_gains, peers, route_rules, verify
 from benchmarks.report import replace_section
 from tenantgate_cli.commands.sam import ROOT
 
@@ -26,6 +26,7 @@ def main() -> int:
         tell(f"the machine is busy (load average {load:.1f}): figures will be worse, and ratios of times unreliable")
     build_dir = cold_start.built(None, tell)
     starts = asyncio.run(cold_start.measure(build_dir, 2 if options.quick else cold_start.ROUNDS, tell))
+    gains = asyncio.run(cold_start_gains.measure(build_dir, 2 if options.quick else cold_start_gains.ROUNDS, tell))
     tell("verifying tokens")
     figures = verify.measure(3 if options.quick else 25)
     tell("a peer")
@@ -35,6 +36,7 @@ def main() -> int:
     sections = {
         "machine": machine(load),
         "cold-start": cold_start.table(starts),
+        "cold-start-gains": cold_start_gains.table(gains),
         "verify": verify_table(figures),
         "peers": peers.table(compared),
         "route-rules": route_rules.table(rules),

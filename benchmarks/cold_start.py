@@ -194,7 +194,7 @@ class Sample(NamedTuple):
     megabytes: float
 
 
-async def _start_once(function: FunctionSpec, event: dict[str, Any]) -> tuple[Sample, Response]:
+async def start_once(function: FunctionSpec, event: dict[str, Any]) -> tuple[Sample, Response]:
     process = FunctionProcess(
         function.handler,
         name=function.name,
@@ -248,7 +248,7 @@ async def measure(build_dir: Path, rounds: int, tell: Callable[[str], None]) -> 
         bare_folder = Path(name) / "bare"
         bare_folder.mkdir()
         bare = _bare_function(bare_folder)
-        await _start_once(functions["MigrationRunnerFunction"], {"action": "upgrade"})
+        await start_once(functions["MigrationRunnerFunction"], {"action": "upgrade"})
 
         samples: Samples = {"bare": [], **{start.name: [] for start in STARTS}}
         journey = Journey(provider)
@@ -270,8 +270,8 @@ async def _round(
     taken = []
     for number, start in enumerate(STARTS):
         if number % 4 == 0:
-            taken.append(("bare", (await _start_once(bare, {}))[0]))
-        sample, response = await _start_once(functions[start.function], start.event(journey))
+            taken.append(("bare", (await start_once(bare, {}))[0]))
+        sample, response = await start_once(functions[start.function], start.event(journey))
         if start.status is not None and response.get("statusCode") != start.status:
             raise SystemExit(f"{start.name}: expected {start.status}, got {response}")
         start.after(journey, response)

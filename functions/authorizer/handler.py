@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 
+from tenantgate.cold_start import collector
 from tenantgate.cold_start.late_typing import use_late_typing
 
-# Importing makes objects that stay: collecting in between finds nothing, and takes a tenth of a cold start.
-gc.disable()
+# Before the other imports, which these two make faster.
+collector.pause()
 use_late_typing()
 
 from typing import TYPE_CHECKING  # noqa: E402
@@ -70,8 +70,7 @@ class LateLogging(logging.Handler):
 _logging = LateLogging()
 _logging.prepare()
 _authorizer = Authorizer(bearer_credential(), route_rules(__file__.rpartition("/")[0] + "/rules.toml"))
-gc.freeze()
-gc.enable()
+collector.resume(enabled=True)
 
 
 def lambda_handler(event: object, context: LambdaContext) -> Answer:

@@ -19,13 +19,13 @@ from types import CodeType
 from tenantgate.cold_start.generated_code import TABLE, Mode, compile_generated, generating, write_table
 from tenantgate.cold_start.image import FILE, write_image
 
-# What migrations need and no request does; a sixth of the layer's bytecode.
+# Only migrations need these; a sixth of the layer's bytecode.
 MIGRATIONS = ("alembic", "mako", "sqlalchemy")
 _HEADER_BYTES = 16
 
 
 def imported() -> Iterator[str]:
-    """What the functions import: their routes, the whole of the product's package, and their adapter."""
+    """Name the modules that functions import: their routes, the product's package, and their adapter."""
     for package in ("functions", "tenantgate"):
         for module in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
             if not module.name.endswith(".handler"):
@@ -34,7 +34,7 @@ def imported() -> Iterator[str]:
 
 
 def import_all() -> dict[Mode, dict[str, bytes]]:
-    """Import all of it, and return the text that was generated meanwhile with its code."""
+    """Import them all; return the source text generated meanwhile, with its code."""
     table: dict[Mode, dict[str, bytes]] = {"exec": {}, "eval": {}}
 
     def record(source: str, mode: Mode) -> CodeType:
@@ -43,7 +43,7 @@ def import_all() -> dict[Mode, dict[str, bytes]]:
         return code
 
     with generating(record):
-        # First, and in this way, as a function does.
+        # First, and by this function, as at a cold start.
         importlib.import_module("tenantgate.cold_start.web_import").import_quickly("fastapi")
         for name in imported():
             importlib.import_module(name)
@@ -51,7 +51,7 @@ def import_all() -> dict[Mode, dict[str, bytes]]:
 
 
 def bytecode(packages: Path) -> dict[str, tuple[bytes, bool]]:
-    """The compiled modules in `packages` among those that are imported now."""
+    """Return the bytecode of every imported module that lies in `packages`."""
     modules = {}
     for name in sorted(sys.modules):
         if name.partition(".")[0] in MIGRATIONS:

@@ -1,4 +1,4 @@
-"""Modules out of one file: finding and opening hundreds of them is a tenth of a cold start.
+"""Import modules from one file: finding and opening hundreds of files takes longer than reading one.
 
 The layer's build writes the bytecode of the modules that requests import into an image
 (`layers/shared/build/prepare_start.py`). The source files stay, for tracebacks and readers; without an image, as in a
@@ -18,14 +18,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
 
-# Where a module's bytecode begins behind the index, its length, and whether it is a package.
+# Module name → offset of its bytecode after the index, its length, and True for a package.
 type Index = dict[str, tuple[int, int, bool]]
 
-_FOLDER = os.path.dirname(__file__)  # noqa: PTH120  (importing `pathlib` would cost more than is gained here)
+_FOLDER = os.path.dirname(__file__)  # noqa: PTH120  (importing `pathlib` would cost more than this gains)
 _LIBRARY = os.path.dirname(os.__file__)  # noqa: PTH120
-# Bytecode is of use to the Python that wrote it alone.
+# Bytecode works only with the Python version that compiled it.
 FILE = f"{_FOLDER}/image.{sys.implementation.cache_tag}.bin"
-# The length of the index, in front of it.
+# The index is preceded by its length.
 _LENGTH_BYTES = 4
 
 
@@ -33,7 +33,7 @@ class Image:
     """Finds the modules of one image (`importlib.abc.MetaPathFinder`)."""
 
     def __init__(self, file: str, folder: str) -> None:
-        """`folder`: where the modules' own files are. Raises OSError."""
+        """`folder` contains the modules' source files. Raises OSError."""
         self._folder = folder
         self._descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
         length = int.from_bytes(os.pread(self._descriptor, _LENGTH_BYTES, 0), "little")
@@ -48,14 +48,20 @@ class Image:
         file = f"{place}/__init__.py" if is_package else f"{place}.py"
         spec = ModuleSpec(name, _Loader(name, file, self), origin=file, is_package=is_package)
         spec.has_location = True
-        # Told, since Python would work it out for each.
+        # Else Python would compute it for every module.
         spec.cached = file
         if is_package:
             spec.submodule_search_locations = [place]
         return spec
 
-    def __len__(self) -> int:
-        return len(self._index)
+    @property
+    def names(self) -> list[str]:
+        """The modules that the image contains."""
+        return list(self._index)
+
+    def is_package(self, name: str) -> bool:
+        """True for a package; raises KeyError for a module that the image doesn't contain."""
+        return self._index[name][2]
 
     def bytecode(self, name: str) -> bytes:
         offset, length, _ = self._index[name]
@@ -63,9 +69,9 @@ class Image:
 
 
 class StandardLibrary:
-    """Finds Python's own modules where they are, past the folders that Lambda puts before them on the path.
+    """Finds the standard library's modules directly, past the folders that Lambda puts before them on the path.
 
-    They are a third of what a function imports; and no other file of the same name can stand in for one.
+    They are a third of a function's imports. No file of the same name elsewhere on the path can replace one.
     """
 
     _FOLDERS = (_LIBRARY, f"{_LIBRARY}/lib-dynload")
@@ -76,7 +82,7 @@ class StandardLibrary:
 
 
 class _Loader(SourceFileLoader):
-    """Takes bytecode from the image; sources and resources come from the files."""
+    """Loads bytecode from the image; sources and resources from the files."""
 
     def __init__(self, name: str, file: str, image: Image) -> None:
         super().__init__(name, file)
@@ -88,18 +94,18 @@ class _Loader(SourceFileLoader):
 
 
 def use_image(file: str = FILE, *, folder: str = os.path.dirname(os.path.dirname(_FOLDER))) -> None:  # noqa: PTH120
-    """From now on, import what the image holds out of it; without an image nothing changes."""
+    """Import the modules of the image from it from now on; without an image nothing changes."""
     try:
         image = Image(file, folder)
     except FileNotFoundError:
         return
     sys.meta_path.insert(0, image)
-    # Behind those for built-in and frozen modules.
+    # After the finders of built-in and frozen modules.
     sys.meta_path.insert(sys.meta_path.index(PathFinder), StandardLibrary)
 
 
 def write_image(file: str, modules: dict[str, tuple[bytes, bool]]) -> None:
-    """`modules`: name → bytecode (as in a `.pyc` behind its header), and whether it is a package."""
+    """Write an image of `modules`: name → bytecode (as in a `.pyc` after its header), and True for a package."""
     index: Index = {}
     blob = bytearray()
     for name, (bytecode, is_package) in modules.items():

@@ -1,8 +1,8 @@
-"""`typing`, imported when something needs it: a fifth of what the authorizer adds to a cold start.
+"""Import `typing` only when something needs it.
 
-On the way to a decision nobody does. Modules ask it whether a type checker is reading them, and cryptography makes a
-union for an annotation that is never looked at. Whoever asks for more gets the real module, and all is as ever; only
-the time is spent.
+An allowed request doesn't need it: modules ask `typing` only whether a type checker reads them (`TYPE_CHECKING`), and
+cryptography builds a union for an annotation that nothing evaluates. Any other attribute brings the real module, which
+then takes this one's place.
 """
 
 from __future__ import annotations
@@ -12,33 +12,33 @@ import sys
 import threading
 from types import ModuleType
 
-_stepping_aside = threading.RLock()
+_replacing = threading.RLock()
 
 
 class _Unions:
-    """Where a union is asked for: what nobody will look at."""
+    """Stands in for `typing.Union`; the result is an annotation that nothing evaluates."""
 
     def __getitem__(self, members: object) -> object:
         return members
 
 
 class LateTyping(ModuleType):
-    """In the place of `typing` until an attribute is asked for that isn't here."""
+    """Takes the place of `typing` until another attribute is used."""
 
     TYPE_CHECKING = False
     Union = _Unions()
 
     def __getattr__(self, name: str) -> object:
-        # The import system asks for these of every module, this one for the first time or not.
+        # The import system reads these attributes of every module.
         if name.startswith("__"):
             raise AttributeError(name)
-        # One thread at a time: another one's real module must not be taken away again while it is being made.
-        with _stepping_aside:
+        # One thread at a time: a second thread must not remove the real module while the first one imports it.
+        with _replacing:
             if sys.modules.get("typing") is self:
                 del sys.modules["typing"]
             return getattr(importlib.import_module("typing"), name)
 
 
 def use_late_typing() -> None:
-    """From now on, import `typing` late; does nothing where it is imported already."""
+    """Import `typing` late from now on; without effect where it is already imported."""
     sys.modules.setdefault("typing", LateTyping("typing"))

@@ -1,19 +1,18 @@
-"""Importing FastAPI at a cold start without building what a function never uses.
+"""Import FastAPI at a cold start without building what a function never uses.
 
-FastAPI builds validators for the whole OpenAPI specification when it is imported: a fifth of its import. A function
-serves no OpenAPI document, so these wait until somebody asks for them (pydantic's `defer_build`). And nothing that
-importing makes is garbage: collecting it meanwhile is time lost.
+On import, FastAPI builds validators for the whole OpenAPI specification. A function serves no OpenAPI document, so
+pydantic builds them at their first use instead (`defer_build`).
 """
 
 from __future__ import annotations
 
-import gc
 import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from tenantgate.cold_start import collector
 from tenantgate.cold_start.generated_code import compiled_ahead
 
 if TYPE_CHECKING:
@@ -22,16 +21,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def quickly() -> Iterator[None]:
-    """Compile no generated code and collect no garbage while a process gets ready; what is there then stays."""
-    enabled = gc.isenabled()
-    gc.disable()
+    """Use the generated code compiled ahead, and pause the garbage collector, while a process starts."""
+    enabled = collector.pause()
     try:
         with compiled_ahead():
             yield
     finally:
-        gc.freeze()
-        if enabled:
-            gc.enable()
+        collector.resume(enabled)
 
 
 @contextmanager
@@ -40,12 +36,12 @@ def _deferred_schemas() -> Iterator[None]:
 
     config, rebuild = BaseModel.model_config, BaseModel.__dict__["model_rebuild"]
 
-    def wait(model: type[BaseModel], /, **options: Any) -> bool | None:
-        # These three ask for their schemas at once, only to resolve references; they do so again at first use.
+    def deferred(model: type[BaseModel], /, **options: Any) -> bool | None:
+        # FastAPI rebuilds these three at once to resolve their references; pydantic does so again at first use.
         return None if model.__name__ in ("Schema", "Operation", "Encoding") else rebuild.__func__(model, **options)
 
     BaseModel.model_config = ConfigDict(defer_build=True)
-    type.__setattr__(BaseModel, "model_rebuild", classmethod(wait))
+    type.__setattr__(BaseModel, "model_rebuild", classmethod(deferred))
     try:
         yield
     finally:
@@ -54,7 +50,7 @@ def _deferred_schemas() -> Iterator[None]:
 
 
 def import_quickly(module: str) -> ModuleType:
-    """Import `module`, and FastAPI before it without the schemas of OpenAPI."""
+    """Import `module`, and before it FastAPI without the schemas of OpenAPI."""
     with _deferred_schemas():
         importlib.import_module("fastapi")
     return importlib.import_module(module)
