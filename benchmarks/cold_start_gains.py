@@ -24,7 +24,7 @@ from typing import NamedTuple
 from benchmarks import cold_start
 from benchmarks.stand_ins import Provider, development_variables
 from lambda_gateway.model import FunctionSpec
-from lambda_gateway.template import read_template
+from lambda_gateway.template.reader import read_template
 from tenantgate.cold_start.generated_code import TABLE
 from tenantgate.cold_start.image import FILE, Image, write_image
 from tenantgate_cli.stack.servers.postgres import PostgresAddresses
