@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import cold_start, cold_start_gains, peers, route_rules, verify
 from benchmarks.report import replace_section
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 
 DOCUMENT = ROOT / "docs" / "PERFORMANCE.md"
 

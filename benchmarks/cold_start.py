@@ -33,7 +33,8 @@ from benchmarks.stand_ins import BASE_URL, SIGNED_IN, Provider, development_vari
 from lambda_gateway.model import FunctionSpec
 from lambda_gateway.runtime.process import FunctionProcess
 from lambda_gateway.template.reader import read_template
-from tenantgate_cli.commands.sam import ROOT, build, native_architecture
+from tenantgate_cli.build.sam import build, native_architecture
+from tenantgate_cli.paths import ROOT
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 
 BUILD = ROOT / ".aws-sam" / "native"

@@ -27,7 +27,8 @@ from lambda_gateway.model import FunctionSpec
 from tenantgate.authorizer.environment import route_rules
 from tenantgate.authorizer.service import Authorizer
 from tenantgate.identity.bearer import BearerCredential
-from tenantgate_cli.commands.sam import ROOT, find_uv
+from tenantgate_cli.build.uv import find_uv
+from tenantgate_cli.paths import ROOT
 
 FUNCTION = "auth_alpha"
 # It accepts no plain HTTP issuer, such as the stand-in on loopback.

@@ -21,7 +21,7 @@ from tenantgate.authorizer.policy_compiler import PolicyCompiler
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules, RuleSet
 from tenantgate.route_rules.file import as_json, load_rules
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 
 SIZES = (10, 1_000, 10_000)
 _ROUTES = (

@@ -31,7 +31,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 
 from benchmarks.stand_ins import AUDIENCE, TENANT, Provider, development_variables
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 
 TOKENS_PER_SECOND = 10

@@ -1,4 +1,4 @@
-"""The `tenantgate` command. Each subcommand imports what it needs when it runs, so that `--help` is quick."""
+"""The `tenantgate` command. Each subcommand imports its module when it runs, so that `--help` is fast."""
 
 # ruff: noqa: PLC0415
 from __future__ import annotations
@@ -9,51 +9,50 @@ from typing import Annotated
 import typer
 
 from tenantgate_cli.console import Failure, complain
+from tenantgate_cli.paths import DEFAULT_DATA_DIR, LAYER, TEMPLATE
 
 app = typer.Typer(
     name="tenantgate",
-    help="Tenantgate on your machine: run it, migrate it, ask it for a token.",
+    help="Run Tenantgate on your machine, migrate its database, check tokens and route rules.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-migrate = typer.Typer(help="Bring the database's schema up, down, or say where it is.", no_args_is_help=True)
+migrate = typer.Typer(help="Migrate the database's schema, or show its revision.", no_args_is_help=True)
 app.add_typer(migrate, name="migrate")
-rules = typer.Typer(help="The route rules: who may call which route.", no_args_is_help=True)
+rules = typer.Typer(help="Check or convert route rules.", no_args_is_help=True)
 app.add_typer(rules, name="rules")
-jwks = typer.Typer(help="Key sets of the trusted issuers.", no_args_is_help=True)
+jwks = typer.Typer(help="Work with the key sets of the trusted issuers.", no_args_is_help=True)
 app.add_typer(jwks, name="jwks")
 
-PortOption = Annotated[int, typer.Option(envvar="PORT", min=0, max=65535, help="Loopback port; 0 takes any free one.")]
-DataDirOption = Annotated[Path, typer.Option(help="Where database, secrets and logs are kept.")]
-ResetOption = Annotated[bool, typer.Option("--reset", help="Start anew: delete the data first.")]
+PortOption = Annotated[
+    int, typer.Option(envvar="PORT", min=0, max=65535, help="The loopback port; 0 for any free one.")
+]
+DataDirOption = Annotated[Path, typer.Option(help="The folder of the database, secrets and logs.")]
+ResetOption = Annotated[bool, typer.Option("--reset", help="Start over: delete the data first.")]
 DatabaseOption = Annotated[
     str | None,
-    typer.Option(envvar="DATABASE_OWNER_URL", help="The database, as its owner; else the one of the data folder."),
+    typer.Option(envvar="DATABASE_OWNER_URL", help="The database's URL, as its owner. Default: the data folder's."),
 ]
-_DATA_DIR = Path(".local")
-_TEMPLATE = Path(__file__).resolve().parents[2] / "template.yaml"
 
 
 @app.command()
 def dev(
     port: PortOption = 3000,
-    data_dir: DataDirOption = _DATA_DIR,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
     reset: ResetOption = False,
-    template: Annotated[
-        Path, typer.Option(help="The SAM template to serve.", show_default="template.yaml")
-    ] = _TEMPLATE,
+    template: Annotated[Path, typer.Option(help="The SAM template to serve.", show_default="template.yaml")] = TEMPLATE,
     beside: Annotated[
         Path | None,
         typer.Option(
             "--with",
             exists=True,
             dir_okay=False,
-            help="The SAM template of a second stack whose APIs our authorizer guards; its rules.toml lies beside it.",
+            help="The SAM template of a second stack that our authorizer guards, with its rules.toml beside it.",
         ),
     ] = None,
 ) -> None:
-    """Run everything here: PostgreSQL, the provider, and each function under Lambda's runtime client."""
+    """Run everything: PostgreSQL, the provider, and each function under Lambda's runtime client."""
     with _failures():
         from tenantgate_cli.commands import dev as command
 
@@ -61,8 +60,8 @@ def dev(
 
 
 @app.command()
-def serve(port: PortOption = 3000, data_dir: DataDirOption = _DATA_DIR, reset: ResetOption = False) -> None:
-    """Run the container's application here, with PostgreSQL and the provider of `dev`."""
+def serve(port: PortOption = 3000, data_dir: DataDirOption = DEFAULT_DATA_DIR, reset: ResetOption = False) -> None:
+    """Run the container's application, with the PostgreSQL and the provider of `dev`."""
     with _failures():
         from tenantgate_cli.commands import serve as command
 
@@ -70,7 +69,7 @@ def serve(port: PortOption = 3000, data_dir: DataDirOption = _DATA_DIR, reset: R
 
 
 @app.command()
-def token(data_dir: DataDirOption = _DATA_DIR) -> None:
+def token(data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
     """Sign the demo user in at the running stack and print the access token."""
     with _failures():
         from tenantgate_cli.commands.token import access_token
@@ -80,41 +79,50 @@ def token(data_dir: DataDirOption = _DATA_DIR) -> None:
 
 @app.command()
 def docs(
-    check: Annotated[bool, typer.Option("--check", help="Only say which are out of step; exit 1 if any is.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit with 1 if a document differs from the code.")
+    ] = False,
 ) -> None:
     """Write the documents that are generated from code."""
-    from tenantgate_cli.generate.command import docs as command
+    with _failures():
+        from tenantgate_cli.commands.docs import run
 
-    command(check)
+        run(check=check)
 
 
 @app.command()
 def explain(
-    code: Annotated[str | None, typer.Argument(help="An error code or a reason code: say what it means.")] = None,
+    code: Annotated[str | None, typer.Argument(help="An error code or reason code to explain.")] = None,
     *,
-    token_file: Annotated[Path | None, typer.Option(help="The token to check; - for standard input.")] = None,
-    route: Annotated[str | None, typer.Option(help="Check the route rules too, such as 'GET /orders/42'.")] = None,
-    api: Annotated[str, typer.Option(help="Whose rules: API Gateway's API id.")] = "*",
-    jwks_file: Annotated[Path | None, typer.Option("--jwks", help="Keys to check with, else the bundled ones.")] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(help="A file with the token to check; - for standard input.")
+    ] = None,
+    route: Annotated[
+        str | None, typer.Option(help="Check the route rules for a request too, such as 'GET /orders/42'.")
+    ] = None,
+    api: Annotated[str, typer.Option(help="The API Gateway id of the API whose rules apply.")] = "*",
+    jwks_file: Annotated[
+        Path | None, typer.Option("--jwks", help="The key set to verify with. Default: the bundled one.")
+    ] = None,
     rules: Annotated[Path | None, typer.Option(envvar="ROUTE_RULES_FILE", help="The rules file.")] = None,
-    data_dir: DataDirOption = _DATA_DIR,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
 ) -> None:
-    """Say why a token would pass or not, check by check and offline. Exit: 0 it would, 1 it wouldn't, 2 can't tell."""
+    """Explain offline, check by check, why a token passes or fails. Exit status: 0 it passes, 1 it fails, 2 unknown."""
     with _failures(exit_code=2):
         from tenantgate_cli.commands.explain import run
 
-        told = run(code, token_file, route=route, api_id=api, jwks=jwks_file, rules=rules, data_dir=data_dir)
-    if not told:
+        passes = run(code, token_file, route=route, api_id=api, jwks=jwks_file, rules=rules, data_dir=data_dir)
+    if not passes:
         raise typer.Exit(1)
 
 
 @jwks.command(name="bundle")
 def jwks_bundle(
-    layer: Annotated[Path, typer.Option(help="Where /opt is made at build time.")] = Path("layers/shared"),
+    layer: Annotated[Path, typer.Option(help="The folder that becomes /opt.")] = LAYER,
 ) -> None:
-    """Fetch the issuers' key sets into the bundle, so that a cold start needs no network for them."""
+    """Fetch the issuers' key sets for the bundle, so that a cold start needs no network for them."""
     with _failures():
-        from tenantgate_cli.commands.jwks_bundle import run
+        from tenantgate_cli.commands.jwks import run
 
         run(layer)
 
@@ -122,16 +130,17 @@ def jwks_bundle(
 @rules.command()
 def check(
     file: Annotated[
-        Path | None, typer.Argument(help="The rules file; else ROUTE_RULES_FILE, else the product's own.")
+        Path | None, typer.Argument(help="The rules file. Default: ROUTE_RULES_FILE, or the product's own file.")
     ] = None,
     template: Annotated[
         Path | None, typer.Option(help="A SAM or CloudFormation template that puts APIs behind the authorizer.")
     ] = None,
     api: Annotated[
-        str | None, typer.Option(help="The name of the rules for the template's APIs, where their ids don't tell.")
+        str | None,
+        typer.Option(help="The name of the rules for the template's APIs, if their ids don't show it."),
     ] = None,
 ) -> None:
-    """Say, with its line, what is wrong with the rules, or unsafe in how a template uses the authorizer."""
+    """Report, with line numbers, errors in the rules and unsafe uses of the authorizer in a template."""
     with _failures():
         from tenantgate_cli.commands.rules import check
 
@@ -141,7 +150,7 @@ def check(
 
 @rules.command(name="json")
 def rules_json(file: Annotated[Path, typer.Argument(help="The rules file, TOML.")]) -> None:
-    """Print the rules as JSON, which ROUTE_RULES_FILE may name too: it loads faster at a cold start."""
+    """Print the rules as JSON, which ROUTE_RULES_FILE also accepts and which loads faster at a cold start."""
     with _failures():
         from tenantgate_cli.commands.rules import compiled
 
@@ -150,8 +159,8 @@ def rules_json(file: Annotated[Path, typer.Argument(help="The rules file, TOML."
 
 @migrate.command()
 def up(
-    revision: Annotated[str, typer.Argument(help="Up to this revision.")] = "head",
-    data_dir: DataDirOption = _DATA_DIR,
+    revision: Annotated[str, typer.Argument(help="The revision to migrate to.")] = "head",
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
     database_url: DatabaseOption = None,
 ) -> None:
     """Apply migrations."""
@@ -163,11 +172,11 @@ def up(
 
 @migrate.command()
 def down(
-    revision: Annotated[str, typer.Argument(help="Down to this revision; -1 for one step, base for all.")] = "-1",
-    data_dir: DataDirOption = _DATA_DIR,
+    revision: Annotated[str, typer.Argument(help="The revision to return to; -1 for one step, base for all.")] = "-1",
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
     database_url: DatabaseOption = None,
 ) -> None:
-    """Undo migrations, and with them the data of what they made."""
+    """Undo migrations. Deletes the data in what they created."""
     with _failures():
         from tenantgate_cli.commands.migrate import move
 
@@ -175,16 +184,16 @@ def down(
 
 
 @migrate.command()
-def current(data_dir: DataDirOption = _DATA_DIR, database_url: DatabaseOption = None) -> None:
-    """Say which revision the database is at, and which is the newest."""
+def current(data_dir: DataDirOption = DEFAULT_DATA_DIR, database_url: DatabaseOption = None) -> None:
+    """Show the database's revision and the newest one."""
     with _failures():
-        from tenantgate_cli.commands.migrate import tell
+        from tenantgate_cli.commands.migrate import show
 
-        typer.echo(tell(data_dir, database_url))
+        typer.echo(show(data_dir, database_url))
 
 
 class _failures:  # noqa: N801 - used as a function
-    """Say what went wrong and what to do, without a stack trace, and exit with `exit_code`."""
+    """Report a Failure without a stack trace, and exit with `exit_code`."""
 
     def __init__(self, exit_code: int = 1) -> None:
         self._exit_code = exit_code

@@ -18,7 +18,7 @@ import httpx2
 import pytest
 
 from tenantgate.database import migrator
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
 from tests.fixtures.databases.postgres import execute
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
 from tenantgate.web import headers
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import Stack, function_folder
 
 # Every route stands on exactly one of these lists; whoever adds one decides here who guards it.

@@ -5,8 +5,9 @@ from typing import get_args
 
 import pytest
 
-from tenantgate_cli.commands import sam
-from tenantgate_cli.commands.sam import ROOT, Architecture, build
+from tenantgate_cli.build import sam
+from tenantgate_cli.build.sam import Architecture, build
+from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import Stack, deployed_stack, require_uv
 
 ARCHITECTURES = get_args(Architecture.__value__)

@@ -10,7 +10,7 @@ from tenantgate.settings.deployment import SECRET_NAMES
 from tenantgate.settings.errors import SECRET_VARIABLES
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.policy import token_policy
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import TEMPLATE, Stack, function_folder
 
 NEEDS_THE_DATABASE = {

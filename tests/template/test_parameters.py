@@ -6,7 +6,8 @@ import tomllib
 
 import pytest
 
-from tenantgate_cli.commands.sam import ROOT, validate
+from tenantgate_cli.build.sam import validate
+from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import Stack, require_uv
 
 STAGES = {"dev": "development", "staging": "staging", "prod": "production"}

@@ -17,21 +17,20 @@ import uvicorn
 from rich.text import Text
 
 from lambda_gateway.app import AsgiApp, Gateway, Handled, Observer
-from lambda_gateway.logs import FunctionLogs
 from lambda_gateway.model import Template, TemplateError
 from lambda_gateway.reload import reload_on_change
 from lambda_gateway.responses.http_api import MalformedAnswer
 from lambda_gateway.runtime.failures import FunctionError, InitFailed
 from lambda_gateway.template.reader import read_template
 from tenantgate_cli.console import Failure, say, step
+from tenantgate_cli.paths import OPENAPI
 from tenantgate_cli.stack import ready
-from tenantgate_cli.stack.data import ROOT
 from tenantgate_cli.stack.front import Front
-from tenantgate_cli.stack.local_servers import Stack, ignore_signals, local_stack
+from tenantgate_cli.stack.function_logs import FunctionLogs
+from tenantgate_cli.stack.local_stack import Stack, ignore_signals, local_stack
 from tenantgate_cli.stack.second_stack import SecondStack, addresses
 
 _GRACE_SECONDS = 2
-_OPENAPI = ROOT / "docs" / "openapi.json"
 
 
 def run(port: int, data_dir: Path, *, reset: bool, template: Path, beside: Path | None = None) -> None:
@@ -117,7 +116,7 @@ class _Dev:
             with step("gateway"):
                 gateway = Gateway(self._read_template(), observer=self._observer())
                 others = sockets.enter_context(addresses(gateway.template, self._stack.url))
-                await servers.start(Front(gateway, self._stack.url, _OPENAPI), self._stack.sock)
+                await servers.start(Front(gateway, self._stack.url, OPENAPI), self._stack.sock)
                 for address in others:
                     await servers.start(gateway.api(address.api.name), address.sock)
             problem = await self._until_stopped(self._check_provider())

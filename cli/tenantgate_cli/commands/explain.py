@@ -25,9 +25,10 @@ from tenantgate_cli.checks.explain import (
     explain_token,
     parse_route,
 )
-from tenantgate_cli.commands.jwks_bundle import LAYER
 from tenantgate_cli.console import Failure, out, say
-from tenantgate_cli.stack.data import BUILT_IN_AUDIENCE, ROOT, DataFolder, environment
+from tenantgate_cli.paths import LAYER, ROOT, RULES
+from tenantgate_cli.stack.data_folder import DataFolder
+from tenantgate_cli.stack.variables import BUILT_IN_AUDIENCE, environment
 
 _LONGEST = 128 * 1024
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "dim")}
@@ -72,7 +73,7 @@ def _token(file: Path | None) -> str:
 def _rules(file: Path | None, variables: Mapping[str, str]) -> RuleSet:
     named = {**variables, "ROUTE_RULES_FILE": str(file)} if file is not None else variables
     try:
-        return route_rules(str(ROOT / "functions" / "authorizer" / "rules.toml"), named)
+        return route_rules(str(RULES), named)
     except EnvironmentRefused as problem:
         raise Failure(str(problem), "tenantgate rules check FILE") from None
 

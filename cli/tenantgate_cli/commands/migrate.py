@@ -1,4 +1,4 @@
-"""`tenantgate migrate`: the schema of a database given by URL, of a running stack, or of a data folder at rest."""
+"""`tenantgate migrate`: the database is the given URL's, else the running stack's, else the data folder's."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Literal
 
 from tenantgate.errors.base import TenantgateError
 from tenantgate_cli.console import Failure
-from tenantgate_cli.stack.data import DataFolder
+from tenantgate_cli.stack.data_folder import DataFolder
 
 
 def move(direction: Literal["up", "down"], revision: str, data_dir: Path, url: str | None) -> str:
-    """Migrate, and say from where to where. Raises Failure."""
+    """Migrate, and return the revisions before and after. Raises Failure."""
     from tenantgate.database.migrator import downgrade, upgrade  # noqa: PLC0415
 
     with _owner_url(data_dir, url) as owner_url, _explained():
@@ -21,8 +21,8 @@ def move(direction: Literal["up", "down"], revision: str, data_dir: Path, url: s
     return f"{moved.before or 'nothing'} → {moved.after or 'nothing'}"
 
 
-def tell(data_dir: Path, url: str | None) -> str:
-    """The database's revision and the newest one. Raises Failure."""
+def show(data_dir: Path, url: str | None) -> str:
+    """Return the database's revision and the newest one. Raises Failure."""
     from tenantgate.database.migrator import current, head  # noqa: PLC0415
 
     with _owner_url(data_dir, url) as owner_url, _explained():
@@ -41,7 +41,7 @@ def _owner_url(data_dir: Path, url: str | None) -> Iterator[str]:
         yield state["owner_url"]
         return
     if not folder.postgres.exists():
-        raise Failure(f"there is no database in {folder.shown()}", "make dev   (makes one), or give --database-url")
+        raise Failure(f"there is no database in {folder.shown()}", "make dev   (creates one), or give --database-url")
     from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresBroken  # noqa: PLC0415
 
     with folder.held():

@@ -14,14 +14,12 @@ from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS
 from tenantgate_cli.checks.rules_safety import Finding, findings
 from tenantgate_cli.checks.rules_template import Guard, read_guards
 from tenantgate_cli.console import Failure, err, say
-from tenantgate_cli.stack.data import ROOT
-
-SHIPPED = ROOT / "functions" / "authorizer" / "rules.toml"
+from tenantgate_cli.paths import RULES, shown
 
 
 def check(file: Path | None, template: Path | None, api: str | None) -> bool:
     """Whether nothing is to be mended; what is, is printed with its line. Raises Failure when a file can't be read."""
-    source = _shown(file or Path(os.environ.get("ROUTE_RULES_FILE") or SHIPPED))
+    source = shown(file or Path(os.environ.get("ROUTE_RULES_FILE") or RULES))
     try:
         text = Path(source).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -34,7 +32,7 @@ def check(file: Path | None, template: Path | None, api: str | None) -> bool:
         return False
     blocks = {id(block): block for block in rules.apis.values()}.values()
     say(f"{source}: {_many(len(blocks), 'API')}, {_many(sum(len(block.rules) for block in blocks), 'rule')} ✓")
-    return template is None or _check_template(_shown(template), rules, _Lines(source, text, rules), api)
+    return template is None or _check_template(shown(template), rules, _Lines(source, text, rules), api)
 
 
 def compiled(file: Path) -> str:
@@ -42,7 +40,7 @@ def compiled(file: Path) -> str:
     try:
         return as_json(file.read_text("utf-8"))
     except RulesError as error:
-        raise Failure(error.located(_shown(file)), f"tenantgate rules check {file}") from None
+        raise Failure(error.located(shown(file)), f"tenantgate rules check {file}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise Failure(f"{file} can't be read: {error}", "tenantgate rules json FILE") from None
 
@@ -109,13 +107,6 @@ def _complain(file: str, line: int | None, problem: str, mend: str = "") -> None
     err.print(Text("✗ ", style="red") + Text(f"{where}: {problem}"), soft_wrap=True)
     if mend:
         err.print(Text("  → ", style="green") + Text(mend), soft_wrap=True)
-
-
-def _shown(path: Path) -> str:
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
 
 
 def _many(count: int, thing: str) -> str:

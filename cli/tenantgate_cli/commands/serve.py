@@ -12,9 +12,9 @@ import uvicorn
 
 from tenantgate_cli.console import say, step
 from tenantgate_cli.stack import ready
-from tenantgate_cli.stack.data import environment
-from tenantgate_cli.stack.local_servers import Stack, ignore_signals, local_stack
+from tenantgate_cli.stack.local_stack import Stack, ignore_signals, local_stack
 from tenantgate_cli.stack.ports import HOST
+from tenantgate_cli.stack.variables import environment
 
 
 def run(port: int, data_dir: Path, *, reset: bool) -> None:

@@ -11,7 +11,7 @@ import httpx2
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_USERNAME
 from tenantgate_cli.console import Failure
-from tenantgate_cli.stack.data import DataFolder
+from tenantgate_cli.stack.data_folder import DataFolder
 
 _MOST_REDIRECTS = 10
 

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
 from tenantgate_cli.console import say
-from tenantgate_cli.stack.data import DEFAULT_DATA_DIR
-from tenantgate_cli.stack.local_servers import Stack
+from tenantgate_cli.paths import DEFAULT_DATA_DIR
+from tenantgate_cli.stack.local_stack import Stack
 
 # How many APIs of a second stack get a line each.
 _MOST_APIS = 3

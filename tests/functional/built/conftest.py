@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate_cli.commands.sam import build, native_architecture
+from tenantgate_cli.build.sam import build, native_architecture
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
 from tests.fixtures.template.deployed import require_uv
 

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from tenantgate.cold_start.image import FILE, Image
-from tenantgate_cli.commands.sam import ROOT, Architecture, find_uv, native_architecture, sam
+from tenantgate_cli.build.sam import Architecture, native_architecture, sam
+from tenantgate_cli.build.uv import find_uv
+from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import function_folder, require_uv
 
 LARGEST_LAYER = 30_000_000

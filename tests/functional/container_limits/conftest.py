@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from container.connections import ConnectionLimits
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 
 LIMITS = ConnectionLimits(
     connections=8,

@@ -12,7 +12,7 @@ from container.connections import ConnectionLimits
 from container.server import SERVER_OPTIONS
 from tenantgate.web.errors import VAL_008, VAL_009
 from tenantgate.web.request_body import LONGEST_BODY
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 
 FORWARDED = {
     "forwarded": 'for=6.6.6.6;host=evil.example;proto="http"',

@@ -19,7 +19,7 @@ from tenantgate.errors.tokens import ProviderUnreachable, UnknownKey
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import jwks_cache, jwks_loader, read_bundle
-from tenantgate_cli.commands.jwks_bundle import bundle
+from tenantgate_cli.build.jwks_bundle import bundle
 from tenantgate_cli.console import Failure
 from tests.fixtures.authorizer.events import authorizer_event
 from tests.fixtures.authorizer.guarded import RULES

@@ -145,7 +145,7 @@ def test_a_lock_file_that_names_another_program_is_stale(server: EmbeddedPostgre
 def test_a_folder_in_use_is_told_with_the_process_to_stop(
     server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tenantgate_cli.stack.servers.data_folder._ENDING_SECONDS", 0.1)
+    monkeypatch.setattr("tenantgate_cli.stack.servers.postgres_folder._ENDING_SECONDS", 0.1)
     server.start()
     with pytest.raises(PostgresBroken, match=rf"process {server.pid}\).*kill -INT {server.pid}"):
         EmbeddedPostgres(server.data_dir).start()

@@ -3,7 +3,7 @@ import re
 import pytest
 
 from benchmarks.report import replace_section
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 
 TEXT = "# Page\n\n<!-- begin one -->\nold\n<!-- end one -->\n\n<!-- begin two -->\n<!-- end two -->\n"
 

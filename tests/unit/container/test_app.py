@@ -10,7 +10,7 @@ import pytest
 from container.app import container_app, function_routers
 from tenantgate.settings.errors import SettingsError
 from tenantgate.settings.model import Settings
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 
 VARIABLES = {
     "ENVIRONMENT": "production",

@@ -7,7 +7,7 @@ import sys
 import tomllib
 
 from tenantgate import __version__
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 
 DOCKERFILE = (ROOT / "container" / "Dockerfile").read_text(encoding="utf-8")
 STAGES = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)

@@ -8,7 +8,7 @@ import pytest
 from tenantgate.settings.deployment import SECRET_NAMES
 from tenantgate.settings.model import Settings
 from tenantgate_cli.checks.registry import registry
-from tenantgate_cli.generate.command import DOCUMENTS
+from tenantgate_cli.generate.documents import DOCUMENTS
 
 ROOT = Path(__file__).parents[3]
 

@@ -4,7 +4,7 @@ import re
 
 from tenantgate.route_rules import file as rules_file
 from tenantgate.route_rules.file import load_rules
-from tenantgate_cli.commands.sam import ROOT
+from tenantgate_cli.paths import ROOT
 
 PAGE = (ROOT / "docs" / "ROUTE_RULES.md").read_text(encoding="utf-8")
 

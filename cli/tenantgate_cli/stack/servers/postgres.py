@@ -14,8 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tenantgate_cli.stack.servers.data_folder import ADMIN, APPLICATION, DATABASE, OWNER, DataFolder, last_complaint
 from tenantgate_cli.stack.servers.launch import PostgresBroken, Running, is_postgres, launch
+from tenantgate_cli.stack.servers.postgres_folder import ADMIN, APPLICATION, DATABASE, OWNER, DataFolder, last_complaint
 
 __all__ = ["EmbeddedPostgres", "PostgresAddresses", "PostgresBroken"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tenantgate_cli.commands.sam import ROOT
 from tenantgate_cli.main import app
+from tenantgate_cli.paths import ROOT
 
 RULES = """\
 version = 1

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate_cli.commands import sam
-from tenantgate_cli.commands.sam import ROOT, UvMissing, find_uv
+from tenantgate_cli.build import uv as finder
+from tenantgate_cli.build.uv import UvMissing, find_uv
+from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import require_uv
 
 # As pyenv's: the version is that of the nearest .python-version, and there is no other.
@@ -109,7 +110,7 @@ def test_the_tools_run_the_uv_behind_a_shim(
 def test_a_shim_that_fails_in_the_checkout_is_passed_over(
     pyenv: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(sam, "ROOT", tmp_path)
+    monkeypatch.setattr(finder, "ROOT", tmp_path)
     monkeypatch.setenv("UV", "/no/such/uv")
     monkeypatch.setenv("PATH", f"{pyenv / 'shims'}:/usr/bin:/bin")
     find_uv.cache_clear()

@@ -1,12 +1,9 @@
-"""`tenantgate docs`: write every generated document, or with `--check` compare them."""
+"""The list of the generated documents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from tenantgate_cli.generate.authorizer import authorizer_page
 from tenantgate_cli.generate.configuration import configuration_page, env_example
@@ -27,23 +24,10 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
 }
 
 
-def stale_documents(root: Path) -> list[str]:
-    """The documents whose file differs from what the code says now."""
-    return [name for name, write in DOCUMENTS.items() if _read(root / name) != write()]
-
-
-def docs(
-    check: Annotated[bool, typer.Option("--check", help="Only say which are out of step; exit 1 if any is.")] = False,
-) -> None:
-    """Write the documents that are generated from code."""
-    root = Path.cwd()
-    stale = stale_documents(root)
-    if check and stale:
-        typer.echo(f"out of step with the code: {', '.join(stale)}\nmend: make docs", err=True)
-        raise typer.Exit(1)
-    for name in stale:
-        (root / name).write_text(DOCUMENTS[name](), encoding="utf-8")
-        typer.echo(f"wrote {name}")
+def stale_documents(root: Path) -> dict[str, str]:
+    """Return the right text of each document whose file below `root` differs from it."""
+    texts = {name: write() for name, write in DOCUMENTS.items()}
+    return {name: text for name, text in texts.items() if _read(root / name) != text}
 
 
 def _read(path: Path) -> str | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_gateway.logs import FunctionLogs, shown_line
+from tenantgate_cli.stack.function_logs import FunctionLogs, shown_line
 
 
 def line(level: str, message: str, **more: object) -> str:

@@ -12,8 +12,9 @@ from threading import Thread
 from types import FrameType
 
 from tenantgate_cli.console import Failure, step
-from tenantgate_cli.stack.data import RESET_REMEDY, DataFolder, Variables, base_url, environment, variables_for
+from tenantgate_cli.stack.data_folder import RESET_REMEDY, DataFolder
 from tenantgate_cli.stack.ports import PortForbidden, PortTaken, bind, next_free, port_of
+from tenantgate_cli.stack.variables import Variables, base_url, environment, variables_for
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -43,8 +44,8 @@ def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iter
         app_url, owner_url = stack.enter_context(_database(folder))
         port = port_of(sock)
         variables = variables_for(port, given, stored, app_url=app_url, owner_url=owner_url)
-        folder.tell(url=base_url(port), owner_url=owner_url)
-        stack.callback(folder.forget)
+        folder.publish(url=base_url(port), owner_url=owner_url)
+        stack.callback(folder.withdraw)
         yield Stack(folder, sock, base_url(port), variables)
 
 

@@ -1,0 +1,125 @@
+"""The data folder (`.local/`) of the stack on a developer's machine.
+
+dev.json        the process that uses the folder: its id, address and owner's database URL; mode 0600
+secrets.json    client secret and sealing keys, random and kept, so that sessions survive a restart; mode 0600
+postgres/       the database
+logs/           the output of each function in the last run
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate_cli.console import Failure
+from tenantgate_cli.paths import shown
+
+RESET_REMEDY = "make dev RESET=1   (starts over; deletes the data)"
+_OWN_FILES = ("secrets.json", "postgres", "logs")
+
+
+class DataFolder:
+    """The data folder. One process at a time can hold it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.postgres = path / "postgres"
+        self.logs = path / "logs"
+        self._state = path / "dev.json"
+
+    def shown(self) -> str:
+        """Return the path relative to the working directory if it is below it."""
+        return shown(self.path)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Lock the folder while the block runs. Raises Failure if it is locked or can't be used.
+
+        The kernel releases the lock when the process ends, also after a crash.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self._state, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise Failure(
+                f"the data folder {self.shown()} can't be used: {error.strerror}",
+                "choose another with --data-dir, or make this one a folder that you may write to",
+            ) from error
+        try:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise Failure(
+                    f"the data folder {self.shown()} is in use by {self._holder()}",
+                    "stop that process, or choose another folder for this one: --data-dir .local-2",
+                ) from error
+            yield
+        finally:
+            os.close(handle)
+
+    def publish(self, **state: object) -> None:
+        """Write how other commands can reach this stack."""
+        self._state.write_text(json.dumps({"pid": os.getpid(), **state}))
+
+    def withdraw(self) -> None:
+        self._state.write_text("")
+
+    def running(self) -> dict[str, str]:
+        """Return what a running stack has published; empty if none is running."""
+        try:
+            with self._state.open() as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                except OSError:
+                    return {name: str(value) for name, value in json.loads(file.read() or "{}").items()}
+        except (OSError, ValueError):
+            pass
+        return {}
+
+    def _holder(self) -> str:
+        state = self.running()
+        if "pid" not in state:
+            return "another tenantgate"
+        return f"tenantgate (process {state['pid']}{', ' + state['url'] if 'url' in state else ''})"
+
+    def reset(self) -> None:
+        """Delete only what a stack created here: the caller may have chosen a folder with other files in it."""
+        for name in _OWN_FILES:
+            target = self.path / name
+            try:
+                if target.is_dir() and not target.is_symlink():
+                    shutil.rmtree(target)
+                else:
+                    target.unlink(missing_ok=True)
+            except OSError as error:
+                raise Failure(
+                    f"{target} can't be deleted: {error.strerror}", f"delete it yourself: rm -rf {target}"
+                ) from error
+
+    def secrets(self) -> dict[str, str]:
+        """Return the stack's secrets, which the first call creates. Raises Failure if the file is damaged."""
+        file = self.path / "secrets.json"
+        if not file.exists():
+            made = {
+                "OIDC_CLIENT_SECRET": secrets.token_urlsafe(32),
+                "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+            }
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as stream:
+                json.dump(made, stream)
+            return made
+        try:
+            stored = json.loads(file.read_text())
+        except (OSError, ValueError):
+            stored = None
+        if not isinstance(stored, dict) or not all(isinstance(stored.get(name), str) for name in SECRET_NAMES):
+            raise Failure(f"the data folder is damaged: {self.shown()}/secrets.json can't be read", RESET_REMEDY)
+        return stored

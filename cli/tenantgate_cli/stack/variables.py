@@ -1,0 +1,123 @@
+"""The variables and secrets that the functions get on a developer's machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenantgate.settings.deployment import DEVELOPMENT_ORIGINS, SECRET_NAMES
+from tenantgate.settings.errors import SettingsError
+from tenantgate.settings.model import Settings
+from tenantgate_cli.console import Failure
+from tenantgate_cli.paths import ROOT
+from tenantgate_cli.stack.ports import HOST
+
+BUILT_IN_CLIENT_ID = "tenantgate-dev"
+BUILT_IN_AUDIENCE = "tenantgate-api"
+_PROVIDER_VARIABLES = ("OIDC_ISSUER_URL", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+# These describe another provider's tokens: with the built-in provider they would reject valid ones.
+_OTHER_PROVIDER_VARIABLES = (
+    *("OIDC_AUDIENCE", "OIDC_SCOPES", "OIDC_RESOURCE", "OIDC_AUTHORIZE_PARAMS", "OIDC_JWKS_FILE", "TRUSTED_ISSUERS"),
+    *("JWT_TENANT_CLAIM_NAME", "JWT_ROLES_CLAIM_NAME", "TENANT_ID_PATTERN"),
+)
+_PASSED_ON = (
+    *("LOG_LEVEL", "JWT_MAX_LIFETIME_MINUTES", "JWT_LEEWAY_SECONDS", "JWKS_CACHE_TTL_SECONDS"),
+    *("JWKS_MAX_AGE_SECONDS", "REDIS_URL"),
+)
+# The certificates that this machine trusts. Not its proxies: token verification uses none.
+_MACHINE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """The OpenID provider in use. `note` says why an incompletely configured provider is ignored."""
+
+    issuer: str
+    built_in: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """Settings, secrets, and variables that only this machine needs."""
+
+    settings: Mapping[str, str]
+    secrets: Mapping[str, str]
+    machine: Mapping[str, str]
+    provider: Provider
+
+
+def environment(folder: Path = ROOT) -> dict[str, str]:
+    """Return the variables of this process, and those of `.env` where this process has none or an empty one."""
+    variables = dict(os.environ)
+    file = folder / ".env"
+    if not file.is_file():
+        return variables
+    from dotenv import dotenv_values  # noqa: PLC0415  (few checkouts have the file)
+
+    written = {name: value for name, value in dotenv_values(file).items() if value}
+    return {**written, **{name: value for name, value in variables.items() if value}}
+
+
+def base_url(port: int) -> str:
+    return f"http://{HOST}:{port}"
+
+
+def choose_provider(given: Mapping[str, str], base: str) -> Provider:
+    """Choose the caller's provider if its issuer, client id and client secret are all set, else the built-in one."""
+    present = [name for name in _PROVIDER_VARIABLES if given.get(name)]
+    own = f"{base}/idp"
+    if len(present) == len(_PROVIDER_VARIABLES) and given["OIDC_ISSUER_URL"] != own:
+        return Provider(given["OIDC_ISSUER_URL"], built_in=False)
+    missing = [name for name in _PROVIDER_VARIABLES if not given.get(name)]
+    note = ""
+    if "OIDC_ISSUER_URL" in present and missing and given["OIDC_ISSUER_URL"] != own:
+        note = f"OIDC_ISSUER_URL is set, but {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not"
+    return Provider(own, built_in=True, note=note)
+
+
+def variables_for(
+    port: int, given: Mapping[str, str], stored: Mapping[str, str], *, app_url: str, owner_url: str
+) -> Variables:
+    """Combine the caller's variables, the stored secrets and the database's URLs.
+
+    Raises Failure, which names every invalid variable.
+    """
+    base = base_url(port)
+    provider = choose_provider(given, base)
+    origins = [base, f"http://localhost:{port}", *(_listed(given.get("ALLOWED_ORIGINS")) or DEVELOPMENT_ORIGINS)]
+    settings = {name: given[name] for name in _PASSED_ON if given.get(name)}
+    if given.get("ROUTE_RULES_FILE"):
+        # Absolute, because the functions have another working directory.
+        settings["ROUTE_RULES_FILE"] = str(Path(given["ROUTE_RULES_FILE"]).absolute())
+    settings |= {
+        "ENVIRONMENT": "development",
+        "LOG_LEVEL": given.get("LOG_LEVEL") or "DEBUG",
+        "PUBLIC_BASE_URL": base,
+        "ALLOWED_ORIGINS": ",".join(dict.fromkeys(origins)),
+        "DATABASE_URL": app_url,
+        "DATABASE_OWNER_URL": owner_url,
+        "OIDC_ISSUER_URL": provider.issuer,
+        # There is no AWS here: the secrets below replace those of Secrets Manager.
+        "AWS_SECRETS_MANAGER_SECRET_ID": "",
+        "SECRET_ARN": "",
+    }
+    kept = dict(stored)
+    if provider.built_in:
+        settings |= {"OIDC_CLIENT_ID": BUILT_IN_CLIENT_ID, "OIDC_AUDIENCE": BUILT_IN_AUDIENCE}
+    else:
+        settings["OIDC_CLIENT_ID"] = given["OIDC_CLIENT_ID"]
+        settings |= {name: given[name] for name in _OTHER_PROVIDER_VARIABLES if given.get(name)}
+        kept["OIDC_CLIENT_SECRET"] = given["OIDC_CLIENT_SECRET"]
+    try:
+        Settings.from_mapping({name: value for name, value in settings.items() if name != "SECRET_ARN"})
+    except SettingsError as error:
+        raise Failure(str(error), "correct or unset these variables, then start again") from error
+    machine = {name: given[name] for name in _MACHINE_VARIABLES if given.get(name)}
+    return Variables(settings, {name: kept[name] for name in SECRET_NAMES}, machine, provider)
+
+
+def _listed(text: str | None) -> list[str]:
+    return [item.strip() for item in (text or "").split(",") if item.strip()]

@@ -1,0 +1,54 @@
+"""The data folder of the stack on a developer's machine."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tenantgate_cli.console import Failure
+from tenantgate_cli.stack.data_folder import DataFolder
+
+BASE = "http://127.0.0.1:3000"
+
+
+def test_secrets_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    made = folder.secrets()
+    assert folder.secrets() == made
+    assert (tmp_path / "secrets.json").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("text", ["", "not json", "{}", '{"OIDC_CLIENT_SECRET": 1}'])
+def test_broken_secrets_are_said_with_the_mend(tmp_path: Path, text: str) -> None:
+    (tmp_path / "secrets.json").write_text(text)
+    with pytest.raises(Failure) as failure:
+        DataFolder(tmp_path).secrets()
+    assert "RESET=1" in failure.value.remedy
+
+
+def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+    first, second = DataFolder(tmp_path), DataFolder(tmp_path)
+    with first.held():
+        first.publish(url=BASE)
+        with pytest.raises(Failure, match=f"in use by tenantgate \\(process [0-9]+, {BASE}\\)"), second.held():
+            pass
+        assert second.running()["url"] == BASE
+    with second.held():
+        pass
+    assert second.running() == {}
+
+
+def test_a_file_in_the_folders_place_is_said(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(Failure, match="can't be used"), DataFolder(tmp_path / "data").held():
+        pass
+
+
+def test_reset_deletes_what_a_stack_made_and_nothing_else(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    folder.secrets()
+    (tmp_path / "postgres" / "cluster").mkdir(parents=True)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "mine.txt").write_text(json.dumps("keep"))
+    folder.reset()
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
