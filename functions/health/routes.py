@@ -63,7 +63,7 @@ async def ready() -> ReadyResponse:
 def readiness() -> Readiness:
     """This process's checks. What they import and build, they do here: a cold start must not use up their deadline."""
     from tenantgate.database.wiring import prepare_database  # noqa: PLC0415
-    from tenantgate.secrets.store import secret_store  # noqa: PLC0415  (liveness must not pay for it)
+    from tenantgate.secrets.wiring import secret_store  # noqa: PLC0415  (liveness must not pay for it)
 
     prepare_database()
     secret_store().prepare()
@@ -89,7 +89,7 @@ class _Secrets:
         self._in_memory = False
 
     async def check(self) -> Status:
-        from tenantgate.secrets.store import secret_store  # noqa: PLC0415
+        from tenantgate.secrets.wiring import secret_store  # noqa: PLC0415
 
         health = await secret_store().check()
         if health.status == "unavailable":

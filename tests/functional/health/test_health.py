@@ -18,7 +18,7 @@ import pytest
 
 from functions.health import routes
 from tenantgate.database import wiring
-from tenantgate.secrets import store as secrets
+from tenantgate.secrets.wiring import secret_store
 from tenantgate.settings.environment import get_settings
 from tenantgate.web.app import create_app
 from tests.fixtures.databases.postgres import execute, start_postgres
@@ -76,7 +76,7 @@ class SecretsManager:
 
 
 def forget_singletons() -> None:
-    for made in (get_settings, secrets.secret_store, routes.readiness, wiring._warn):
+    for made in (get_settings, secret_store, routes.readiness, wiring._warn):
         made.cache_clear()
 
 
@@ -231,7 +231,7 @@ def test_a_frozen_secrets_manager_is_a_warning_when_every_secret_is_in_memory(
 ) -> None:
     assert timed(api)[0].status_code == 200
     manager.awake.clear()
-    secrets.secret_store().invalidate()
+    secret_store().invalidate()
     answer, seconds = timed(api)
     assert (answer.status_code, answer.json()["checks"]) == (
         200,

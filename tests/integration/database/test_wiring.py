@@ -14,7 +14,7 @@ import pytest
 
 from tenantgate.database.wiring import database, dispose_database
 from tenantgate.identity.principal import Principal
-from tenantgate.secrets.store import secret_store
+from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.models import SessionTokens
 from tenantgate.sessions.wiring import session_service
 from tenantgate.settings.environment import get_settings

@@ -13,7 +13,8 @@ from tenantgate.login.logout import LogoutService, SessionEnder
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.service import LoginService
-from tenantgate.secrets.store import SecretStore, secret_store
+from tenantgate.secrets.store import SecretStore
+from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.wiring import session_service
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings

@@ -14,7 +14,7 @@ from tenantgate.openid_provider.protocol.redirects import RedirectRule
 from tenantgate.openid_provider.service import Provider, ProviderService
 from tenantgate.openid_provider.storage.repository import BrowserSessionRepository, CodeRepository, KeyRepository
 from tenantgate.openid_provider.storage.users import DemoUsers
-from tenantgate.secrets.store import secret_store
+from tenantgate.secrets.wiring import secret_store
 from tenantgate.settings.environment import get_settings
 
 # The keys in memory belong to the database that they were read from, which belongs to an event loop.

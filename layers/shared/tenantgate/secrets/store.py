@@ -1,8 +1,8 @@
-"""Secrets at run time: AWS Secrets Manager, or the environment where there is no AWS. Kept in memory only.
+"""Secrets at run time, from AWS Secrets Manager, or from the environment where there is no AWS. Kept only in memory.
 
-The secret is a JSON object whose members bear the names in `SECRET_NAMES`. It is read with the role's credentials,
-three tries with exponential backoff, and read again every five minutes, so that a rotated secret needs no deployment.
-A failed re-read keeps what is in memory: a hiccup of Secrets Manager is not an outage of ours.
+The secret is a JSON object whose members have the names in `SECRET_NAMES`. Each read makes up to three attempts with
+exponential backoff. The secret is read again every five minutes, so a rotated one needs no deployment. After a failed
+read the values in memory stay in use: a short outage of Secrets Manager must not become one of this service.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.base import Word
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.settings.deployment import SECRET_NAMES
-from tenantgate.settings.environment import environment_secrets, get_settings
 
 logger = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 300
-# After a failed re-read, so that a dead Secrets Manager doesn't slow each request by three tries.
+# After a failed read. Without this pause, each request during an outage would wait for three attempts.
 RETRY_AFTER_SECONDS = 5
 ATTEMPTS = 3
 
 
 class SecretsClient(Protocol):
-    """The one call of boto3's Secrets Manager client that is needed."""
+    """The only method of boto3's Secrets Manager client that the store calls."""
 
     def get_secret_value(self, *, SecretId: str) -> Mapping[str, Any]: ...  # noqa: N803  (boto3's spelling)
 
@@ -48,7 +47,7 @@ class SecretsHealth:
 
 @dataclass(frozen=True, slots=True)
 class _Held:
-    """What the last reading left, replaced as a whole: no reader sees new times with old values."""
+    """The result of the last read. It is replaced as a whole, so no thread sees new times with old values."""
 
     values: Mapping[str, str] = field(default_factory=dict, repr=False)
     failure: str = ""
@@ -56,7 +55,11 @@ class _Held:
 
 
 class SecretStore:
-    """Hands out secrets by name; safe to share between threads and tasks of one process."""
+    """Secrets by name. Threads and tasks of one process can share a store.
+
+    `client` is called when Secrets Manager is first read. With no `secret_id`, `environment` is the only source; with
+    `fall_back_to_environment`, it is used while Secrets Manager has not been read yet and can't be.
+    """
 
     def __init__(
         self,
@@ -77,22 +80,22 @@ class SecretStore:
         self._reading = threading.Lock()
 
     async def get(self, name: str) -> str:
-        """The secret's value; raises `SecretsUnavailable`. Never blocks the event loop."""
+        """Return the secret's value, without blocking the event loop. Raises `SecretsUnavailable`."""
         if self._is_fresh():
             return self._value(name)
         return await asyncio.to_thread(self.get_now, name)
 
     def get_now(self, name: str) -> str:
-        """The same, blocking while Secrets Manager is read."""
+        """Return the secret's value; block while Secrets Manager is read. Raises `SecretsUnavailable`."""
         self._refresh()
         return self._value(name)
 
     async def sealer(self) -> Sealer:
-        """The sealer of `COOKIE_SEALING_KEYS` (comma-separated, newest first)."""
+        """Return a sealer with `COOKIE_SEALING_KEYS` (comma-separated, newest first). Raises `SecretsUnavailable`."""
         return _sealer(await self.get("COOKIE_SEALING_KEYS"))
 
     async def check(self) -> SecretsHealth:
-        """For the readiness check: whether every required secret has a usable value."""
+        """Report for the readiness check if every required secret has a usable value."""
         if not self._is_fresh():
             await asyncio.to_thread(self._refresh)
         held = self._held
@@ -106,17 +109,17 @@ class SecretStore:
         return SecretsHealth("stale", held.failure) if held.failure else SecretsHealth("ok")
 
     def prepare(self) -> None:
-        """Import and build what reading takes, for callers with a deadline that must not allow for a cold start."""
+        """Load the client before the first read, for a caller whose deadline does not cover a cold start."""
         if self._secret_id is not None:
             import stamina  # noqa: F401, PLC0415
 
-            # What is wrong with it, reading tells.
+            # A read reports the same problem.
             with contextlib.suppress(Exception):
                 self._client()
 
     def invalidate(self) -> None:
-        """Read the secret again at the next call: for when its owner says that it is no longer right."""
-        # A reading under way may have begun before the secret changed, so it doesn't count either.
+        """Read the secret again at the next call, because a value turned out to be wrong."""
+        # A read in progress may have begun before the secret changed, so its result is outdated too.
         self._invalidations += 1
         self._held = replace(self._held, read_again_at=float("-inf"))
 
@@ -138,7 +141,7 @@ class SecretStore:
             return _Held(self._from_environment(), read_again_at=self._clock() + REFRESH_SECONDS)
         try:
             return _Held(self._read(self._secret_id), read_again_at=self._clock() + REFRESH_SECONDS)
-        except Exception as error:  # noqa: BLE001  (whatever boto3 raises: what is in memory goes on serving)
+        except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
             failure, values = Word(type(error).__name__), self._held.values
             logger.warning("Secrets Manager can't be read", extra={"context": {"error": Word(failure)}})
             if not values and self._fall_back:
@@ -146,7 +149,7 @@ class SecretStore:
             return _Held(values, failure, self._clock() + RETRY_AFTER_SECONDS)
 
     def _read(self, secret_id: str) -> Mapping[str, str]:
-        import stamina  # noqa: PLC0415  (with boto3, only where Secrets Manager is really read)
+        import stamina  # noqa: PLC0415  (only where Secrets Manager is read)
 
         client = self._client()
         for attempt in stamina.retry_context(
@@ -172,32 +175,10 @@ class SecretStore:
         return value
 
 
-# The last one only: old keys must not stay in memory after a rotation.
+# Only the newest: old keys must not stay in memory after a rotation.
 @lru_cache(maxsize=1)
 def _sealer(keys: str) -> Sealer:
     try:
         return Sealer([key for key in keys.split(",") if key.strip()])
     except ValueError as error:
         raise SecretsUnavailable(f"COOKIE_SEALING_KEYS: {error}") from None
-
-
-@cache
-def secret_store() -> SecretStore:
-    """This process's store."""
-    settings = get_settings()
-
-    @cache
-    def client() -> SecretsClient:
-        import boto3  # noqa: PLC0415  (200 ms at a cold start, and only where Secrets Manager is really read)
-        from botocore.config import Config  # noqa: PLC0415
-
-        limits = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
-        made: SecretsClient = boto3.client("secretsmanager", region_name=settings.aws_region, config=limits)
-        return made
-
-    return SecretStore(
-        secret_id=settings.aws_secrets_manager_secret_id,
-        environment=environment_secrets(),
-        client=client,
-        fall_back_to_environment=settings.environment in ("development", "test"),
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tenantgate.database.wiring import database
-from tenantgate.secrets.store import secret_store
+from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService
 
