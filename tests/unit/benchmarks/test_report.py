@@ -32,5 +32,5 @@ def test_the_page_has_figures_in_each_section() -> None:
     page = (ROOT / "docs" / "PERFORMANCE.md").read_text(encoding="utf-8")
     sections = dict(re.findall(r"<!-- begin ([\w-]+) -->\n(.*?)<!-- end \1 -->", page, flags=re.DOTALL))
 
-    assert set(sections) == {"machine", "cold-start", "verify", "peers", "route-rules"}
+    assert set(sections) == {"machine", "cold-start", "cold-start-gains", "verify", "peers", "route-rules"}
     assert all(sections.values())
