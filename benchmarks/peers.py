@@ -27,6 +27,7 @@ from lambda_gateway.model import FunctionSpec
 from tenantgate.authorizer.environment import route_rules
 from tenantgate.authorizer.service import Authorizer
 from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.credential import Credentials
 from tenantgate_cli.build.uv import find_uv
 from tenantgate_cli.paths import ROOT
 
@@ -99,7 +100,8 @@ def _invocation(algorithm: verify.Algorithm, jwks: dict[str, object], rounds: in
 
     taken = []
     for _ in range(rounds):
-        authorizer = Authorizer(BearerCredential(verify.new_verifier(jwks), verify.POLICY), rules)
+        credential = BearerCredential(verify.new_verifier(jwks), verify.POLICY)
+        authorizer = Authorizer(Credentials(credential), rules)
 
         def ours(event: dict[str, Any], decide: Callable[[object], Any] = authorizer.decide) -> None:
             if not decide(event)["isAuthorized"]:

@@ -13,7 +13,7 @@ use_late_typing()
 
 from typing import TYPE_CHECKING  # noqa: E402
 
-from tenantgate.authorizer.environment import bearer_credential, log_level, route_rules, service_name, trace_id  # noqa: E402
+from tenantgate.authorizer.environment import credentials, log_level, route_rules, service_name, trace_id  # noqa: E402
 from tenantgate.authorizer.service import Authorizer  # noqa: E402
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class LateLogging(logging.Handler):
 
 _logging = LateLogging()
 _logging.prepare()
-_authorizer = Authorizer(bearer_credential(), route_rules(__file__.rpartition("/")[0] + "/rules.toml"))
+_authorizer = Authorizer(credentials(), route_rules(__file__.rpartition("/")[0] + "/rules.toml"))
 collector.resume(enabled=True)
 
 

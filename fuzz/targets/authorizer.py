@@ -16,6 +16,7 @@ from fuzz.world import FIRST, NOW, good_claims
 from lambda_gateway.authorizers.policies import Effect, Policy
 from tenantgate.authorizer.iam_policy import MethodArn
 from tenantgate.authorizer.service import Authorizer
+from tenantgate.identity.credential import Credentials
 from tenantgate.observability.logging import JsonFormatter
 from tenantgate.route_rules.file import load_rules
 
@@ -172,7 +173,7 @@ def _prepare() -> Try:
     logger = logging.getLogger("tenantgate.authorizer")
     logger.handlers[:], logger.propagate = [_Lines()], False
     logger.setLevel(logging.DEBUG)
-    authorizer = Authorizer(world.credential(), load_rules(_RULES), clock=world.now)
+    authorizer = Authorizer(Credentials(world.credential()), load_rules(_RULES), clock=world.now)
 
     def try_bytes(data: bytes) -> None:
         good = _GOOD in data or _TOKENS[_GOOD] in data

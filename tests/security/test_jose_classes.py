@@ -24,6 +24,7 @@ from tenantgate.errors.tokens import (
     UnsupportedHeader,
 )
 from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.credential import Credentials
 from tenantgate.login.wiring import logout_service, make_logout_service
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings.model import Settings
@@ -80,7 +81,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def authorizer(settings: Settings) -> Authorizer:
     policy = settings.token_policy
-    return Authorizer(BearerCredential(token_verifier(policy), policy), rules())
+    return Authorizer(Credentials(BearerCredential(token_verifier(policy), policy)), rules())
 
 
 @pytest.fixture

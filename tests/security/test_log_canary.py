@@ -21,6 +21,7 @@ import pytest
 from functions.unknown_route.handler import lambda_handler as unknown_route
 from tenantgate.authorizer.service import Authorizer
 from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.credential import Credentials
 from tenantgate.observability.logging import configure_logging
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.lambda_adapter import lambda_handler_for
@@ -269,7 +270,8 @@ def test_nothing_that_a_function_is_sent_is_written(tmp_path: Path, capfd: pytes
     canaries = Canaries()
     settings = Issuer.in_folder(tmp_path).settings()
     configure_logging(level="DEBUG", service="tenantgate")
-    authorizer = Authorizer(BearerCredential(token_verifier(settings.token_policy), settings.token_policy), rules())
+    policy = settings.token_policy
+    authorizer = Authorizer(Credentials(BearerCredential(token_verifier(policy), policy)), rules())
 
     def authorize(event: dict[str, Any], _context: Any) -> object:
         http = event["requestContext"]["http"]

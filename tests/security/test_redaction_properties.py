@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tenantgate.authorizer.service import Authorizer
 from tenantgate.context import RequestContext, begin_request
 from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.credential import Credentials
 from tenantgate.observability.logging import JsonFormatter, configure_logging
 from tenantgate.observability.redaction import MASK, CarriedSecrets, carry_secrets
 from tenantgate.tokens.wiring import token_verifier
@@ -217,7 +218,7 @@ def test_a_caller_that_repeats_an_authorizers_lines_changes_none_of_them(
 ) -> None:
     issuer = Issuer.in_folder(tmp_path)
     policy = issuer.settings().token_policy
-    authorizer = Authorizer(BearerCredential(token_verifier(policy), policy), rules())
+    authorizer = Authorizer(Credentials(BearerCredential(token_verifier(policy), policy)), rules())
     headers = {"authorization": f"Bearer {issuer.token(aud='another-api')}"}
 
     def lines(query: str) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ from tenantgate.errors.tokens import (
     WrongTokenType,
 )
 from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.credential import Credentials
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.policy import token_policy
 from tenantgate.tokens.wiring import token_verifier
@@ -102,7 +103,7 @@ def credential(tmp_path: Path) -> BearerCredential:
 
 @pytest.fixture
 def authorizer(credential: BearerCredential) -> Authorizer:
-    return Authorizer(credential, rules())
+    return Authorizer(Credentials(credential), rules())
 
 
 def _sent(signer: str, alg: str = "RS256", /, **claims: object) -> str:

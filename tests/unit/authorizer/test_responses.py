@@ -15,12 +15,14 @@ from aws_lambda_powertools.utilities.parser.models import (
 from pydantic import BaseModel
 
 from tenantgate.authorizer.events import MalformedEvent, read_event
+from tenantgate.authorizer.service import Authorizer
+from tenantgate.identity.credential import Credentials
 from tenantgate.identity.principal import Principal
 from tenantgate.observability.logging import configure_logging
 from tenantgate_cli.generate.authorizer import CASES, MATRIX, SHAPES, Told
 from tests.fixtures.authorizer.events import SHAPES as RECORDED
 from tests.fixtures.authorizer.events import authorizer_event, request_id_of
-from tests.fixtures.authorizer.guarded import authorizer, token
+from tests.fixtures.authorizer.guarded import authorizer, rules, token
 from tests.fixtures.authorizer.iam import allows
 from tests.fixtures.authorizer.integrations import schema_problem, status_told
 from tests.fixtures.process.logs import logging_put_back
@@ -278,12 +280,13 @@ def test_an_unknown_stage_variable_value_is_denied(capsys: pytest.CaptureFixture
 
 def test_our_own_trouble_is_a_500_and_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     class Broken:
-        def principal(self, token: str) -> Principal:
-            raise ZeroDivisionError(token)
+        scheme = "bearer"
+
+        def authenticate(self, value: str, *, fetch: bool = True) -> Principal:
+            raise ZeroDivisionError(value)
 
     for shape in RECORDED:
-        guard = authorizer()
-        guard._credential = Broken()  # type: ignore[assignment]
+        guard = Authorizer(Credentials(Broken()), rules())
         event = authorizer_event(shape, token())
         assert status_told(shape, event, lambda guard=guard, event=event: guard.decide(event)) == 500  # type: ignore[misc]
         [line] = log_lines(capsys.readouterr().out)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+from typing import NoReturn
 
 import pytest
 
 from tenantgate.authorizer.service import Authorizer, AuthorizerFailed
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.credential import Credentials
 from tests.fixtures.authorizer.guarded import rules
 from tests.fixtures.tokens.forged_tokens import FORGED, PUBLISHED_JWKS
 from tests.fixtures.tokens.forging import Forged
@@ -61,8 +63,8 @@ def authorizer() -> Authorizer:
     return _authorizer(BearerCredential(static_verifier(PUBLISHED_JWKS), policy_of()))
 
 
-def _authorizer(credential: BearerCredential) -> Authorizer:
-    return Authorizer(credential, rules(RULES), clock=lambda: NOW)
+def _authorizer(credential: BearerCredential | _Failing) -> Authorizer:
+    return Authorizer(Credentials(credential), rules(RULES), clock=lambda: NOW)
 
 
 def test_a_good_token_is_allowed_with_its_identity_as_context(authorizer: Authorizer) -> None:
@@ -124,10 +126,12 @@ def test_a_genuine_token_without_a_tenant_is_403(tenant: object, authorizer: Aut
 
 
 class _Failing:
+    scheme = "bearer"
+
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def principal(self, token: str, *, fetch: bool = True) -> object:
+    def authenticate(self, value: str, *, fetch: bool = True) -> NoReturn:
         raise self.error
 
 
@@ -136,7 +140,7 @@ class _Failing:
 )
 def test_our_own_failure_is_neither_401_nor_an_allow(error: Exception) -> None:
     with pytest.raises(AuthorizerFailed) as failure:
-        _authorizer(_Failing(error)).decide(_event("Bearer a.b.c"))  # type: ignore[arg-type]
+        _authorizer(_Failing(error)).decide(_event("Bearer a.b.c"))
     assert str(failure.value) in ("SYS_004", "SYS_003")
 
 
@@ -197,5 +201,5 @@ def test_our_own_failure_is_logged_as_an_error(caplog: pytest.LogCaptureFixture)
     for error in (ProviderUnreachable("down"), KeyError("bug")):
         caplog.clear()
         with pytest.raises(AuthorizerFailed):
-            _authorizer(_Failing(error)).decide(_event("Bearer a.b.c"))  # type: ignore[arg-type]
+            _authorizer(_Failing(error)).decide(_event("Bearer a.b.c"))
         assert [record.levelname for record in caplog.records] == ["ERROR"]

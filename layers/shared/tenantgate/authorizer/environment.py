@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 
 from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.credential import Credentials
 from tenantgate.route_rules.engine import RuleSet
 from tenantgate.tokens.policy import VARIABLES, PolicyError, TokenPolicy, token_policy
 from tenantgate.tokens.wiring import token_verifier
@@ -35,6 +36,11 @@ def verification_policy(environ: Mapping[str, str] | None = None) -> TokenPolicy
             for name, form in error.problems
         ]
         raise EnvironmentRefused("; ".join(lines)) from None
+
+
+def credentials(environ: Mapping[str, str] | None = None) -> Credentials:
+    """The credentials that the authorizer accepts; raises `EnvironmentRefused`."""
+    return Credentials(bearer_credential(environ))
 
 
 def bearer_credential(environ: Mapping[str, str] | None = None) -> BearerCredential:

@@ -26,7 +26,7 @@ from tenantgate.authorizer.events import (
 from tenantgate.authorizer.responses import NOBODY, answer, deny_all, statement
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors.base import SYS_003, TenantgateError, Word
-from tenantgate.identity.bearer import BearerCredential, bearer_token
+from tenantgate.identity.credential import Credentials
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import RuleSet
 from tenantgate.route_rules.matching import has_control_characters
@@ -53,8 +53,8 @@ class _DeniedUncached(Exception):
 class Authorizer:
     """Decides one request after another by the credential that it carries and the route rules."""
 
-    def __init__(self, credential: BearerCredential, rules: RuleSet, *, clock: Callable[[], float] = time.time) -> None:
-        self._credential = credential
+    def __init__(self, credentials: Credentials, rules: RuleSet, *, clock: Callable[[], float] = time.time) -> None:
+        self._credentials = credentials
         self._rules = rules
         self._clock = clock
 
@@ -88,7 +88,7 @@ class Authorizer:
         authorization = call.authorization()
         if authorization is None and self._rules.is_public(call.api_id, call.method, call.path, route=call.route):
             return None
-        return self._credential.principal(bearer_token(authorization))
+        return self._credentials.authenticate(authorization)
 
     def _answer(self, call: AuthorizerCall, principal: Principal | None, request: RequestContext) -> Answer:
         now = self._clock()

@@ -1,8 +1,9 @@
-"""The bearer token (RFC 6750 §2.1): from the Authorization header to a principal."""
+"""The bearer token (RFC 6750 §2.1), from the Authorization header to the principal."""
 
 from __future__ import annotations
 
 from tenantgate.errors.access import AuthenticationRequired
+from tenantgate.identity.credential import split_authorization
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.jws import MAX_TOKEN_LENGTH
 from tenantgate.tokens.policy import TokenPolicy
@@ -10,9 +11,10 @@ from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import tenant_extractor
 
-# RFC 6750 §2.1's b64token. No comma: several Authorization headers arrive joined by one, and which of them counts would
-# be a guess.
+# RFC 6750 §2.1's b64token. It has no comma, which joins several Authorization headers into one: which of them counts
+# would be a guess.
 _TOKEN_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+_SCHEME = "bearer"
 
 
 def bearer_token(authorization: str | None) -> str:
@@ -20,12 +22,14 @@ def bearer_token(authorization: str | None) -> str:
 
     Raises `AuthenticationRequired` when the header is missing, of another scheme or form, or longer than any token.
     """
-    if authorization is None:
-        raise AuthenticationRequired("Authorization is missing")
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
+    scheme, value = split_authorization(authorization)
+    if scheme != _SCHEME:
         raise AuthenticationRequired("Authorization is not of the Bearer scheme")
-    token = token.strip(" ")
+    return _token_in(value)
+
+
+def _token_in(value: str) -> str:
+    token = value.strip(" ")
     if len(token) > MAX_TOKEN_LENGTH:
         raise AuthenticationRequired("the bearer token is too long", expected=MAX_TOKEN_LENGTH, actual=len(token))
     if not token or not token.isascii() or token.encode().translate(None, _TOKEN_CHARACTERS):
@@ -34,16 +38,25 @@ def bearer_token(authorization: str | None) -> str:
 
 
 class BearerCredential:
-    """Turns a bearer token into the principal that it proves."""
+    """The bearer token as a `Credential`."""
+
+    scheme = _SCHEME
 
     def __init__(self, verifier: TokenVerifier, policy: TokenPolicy) -> None:
-        """`policy` is the one that `verifier` was made of."""
+        """`policy` is the one that `verifier` was built from."""
         self._verifier = verifier
         self._tenants = tenant_extractor(policy)
         self._roles = RoleReader(policy.role_claim_names, policy.issuers)
 
+    def authenticate(self, value: str, *, fetch: bool = True) -> Principal:
+        """Return the token's principal; raises `AuthenticationRequired`, and what `principal` raises."""
+        return self.principal(_token_in(value), fetch=fetch)
+
     def principal(self, token: str, *, fetch: bool = True) -> Principal:
-        """Raises what `TokenVerifier.verify` and `TenantExtractor.tenant_of` raise."""
+        """Verify the token and return its principal.
+
+        Raises what `TokenVerifier.verify` and `TenantExtractor.tenant_of` raise.
+        """
         verified = self._verifier.verify(token, fetch=fetch)
         issuer, claims = verified.issuer, verified.claims
         tenant_id = self._tenants.tenant_of(claims)

@@ -1,4 +1,4 @@
-"""Who is calling: the typed result of checking a credential, and its form in the authorizer's context."""
+"""The verified caller, and its form in the authorizer's context."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _NO_ROLES: frozenset[str] = frozenset()
 
 
 class Principal(Record):
-    """A verified caller. A user is known by `issuer` and `user_id` together: two issuers may use the same id.
+    """A verified caller. `issuer` and `user_id` identify a user only together: two issuers may use the same id.
 
-    `scopes` and `roles` are those that the issuer may give. `expires_at` is whole epoch seconds. `claims` are those of
-    the token (without the ones that hold scopes and roles, for an issuer that may not give all). Both `roles` and
-    `claims` are empty when the principal was read from the authorizer's context.
+    `scopes` and `roles` are those that the issuer may give. `expires_at` is in whole epoch seconds. `claims` are the
+    token's claims; for an issuer that may not give everything, without the claims that hold scopes and roles. A
+    principal read from the authorizer's context has no `roles` and no `claims`.
     """
 
     __slots__ = ()
@@ -39,14 +39,14 @@ class Principal(Record):
 
     @property
     def global_id(self) -> str:
-        """Issuer and user as one text that no other pair has: the issuer ends at the first `#`."""
+        """Issuer and user in one text that is unique to the pair: the issuer ends at the first `#`."""
         issuer = self.issuer
         if "#" in issuer or "%" in issuer:
             issuer = issuer.replace("%", "%25").replace("#", "%23")
         return f"{issuer}#{self.user_id}"
 
     def to_context(self) -> dict[str, str | int | bool]:
-        """The authorizer's context: strings and numbers alone, because a REST API answers 500 to anything else."""
+        """The authorizer's context: only strings and numbers, because a REST API responds 500 to anything else."""
         return {
             "user_id": self.user_id,
             "tenant_id": self.tenant_id,
@@ -58,9 +58,10 @@ class Principal(Record):
 
     @classmethod
     def from_context(cls, context: Mapping[str, object]) -> Principal:
-        """Read back what `to_context` wrote and API Gateway handed on (REST turns numbers into strings).
+        """Read what `to_context` wrote, as API Gateway passes it on (a REST API turns numbers into strings).
 
-        Raises `AuthenticationRequired` when a member is missing or of the wrong form: such a context isn't ours.
+        Raises `AuthenticationRequired` when a member is missing or has the wrong form: the authorizer wrote no such
+        context.
         """
         texts = {name: context.get(name) for name in ("user_id", "tenant_id", "issuer")}
         for name, value in texts.items():

@@ -11,13 +11,14 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from tenantgate.context import current_request
-from tenantgate.identity.bearer import BearerCredential, bearer_token
+from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.credential import Credentials
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.show_pages import ShowPages
 
-__all__ = ["CurrentPrincipal", "ShowPages", "VerifiedPrincipal", "bearer_credential", "get_current_user"]
+__all__ = ["CurrentPrincipal", "ShowPages", "VerifiedPrincipal", "get_current_user"]
 
 
 # Set in a request's scope, which no client can write, by what verified the bearer token before the route runs.
@@ -39,21 +40,19 @@ async def get_verified_user(request: Request) -> Principal:
     """The caller, by verifying the bearer token here; a missing key is awaited, see `tokens/waiting.py`."""
     if isinstance(verified := request.scope.get(PRINCIPAL_KEY), Principal):
         return verified
-    token = bearer_token(request.headers.get("authorization"))
-    credential = bearer_credential(request)
-    principal = await awaited(lambda: credential.principal(token, fetch=False))
+    authorization, credentials = request.headers.get("authorization"), _credentials(request)
+    principal = await awaited(lambda: credentials.authenticate(authorization, fetch=False))
     return _entered(request, principal)
 
 
-def bearer_credential(request: Request) -> BearerCredential:
-    """The application's one verifier of bearer tokens, made of its settings at first use."""
+def _credentials(request: Request) -> Credentials:
+    """The credentials that the application accepts, built from its settings at first use."""
     state = request.app.state
-    credential: BearerCredential | None = getattr(state, "bearer_credential", None)
-    if credential is None:
+    credentials: Credentials | None = getattr(state, "credentials", None)
+    if credentials is None:
         policy = request.app.settings.token_policy
-        credential = BearerCredential(token_verifier(policy), policy)
-        state.bearer_credential = credential
-    return credential
+        credentials = state.credentials = Credentials(BearerCredential(token_verifier(policy), policy))
+    return credentials
 
 
 def _entered(request: Request, principal: Principal) -> Principal:
