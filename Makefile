@@ -10,6 +10,8 @@ RESET ?=
 WITH ?=
 ARCH ?= arm64
 MINUTES ?= 10
+SEED ?= 1
+MUTANTS ?= 20
 
 # What is on PATH may be a version manager's shim, which works in some folders and fails in others. So the programs behind
 # the shims are asked for here, once; with those that pyenv has and doesn't show in this folder.
@@ -21,7 +23,7 @@ export UV
 export UV_PYTHON := $(PYTHON3)
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
-.PHONY: help dev serve test check build bench fuzz docs fmt clean
+.PHONY: help dev serve test check build bench fuzz mutate docs fmt clean
 
 help: ## Say what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +68,9 @@ bench: tools ## Measure, and write the figures into docs/PERFORMANCE.md
 fuzz: tools ## Fuzz what takes strangers' bytes, and log it in docs/fuzzing/LOG.md (MINUTES=10)
 	@$(UV) sync --quiet --frozen --all-extras --group fuzz || echo "atheris can't be had here: the differential run alone"
 	@$(RUN)/python -m fuzz all --minutes $(MINUTES)
+
+mutate: tools ## Test the tests of the security core, and write the table of docs/mutation/ (SEED=1, MUTANTS=20 per module)
+	@$(RUN)/python -m mutation --seed $(SEED) --size $(MUTANTS)
 
 docs: tools ## Write the generated docs anew
 	@$(RUN)/tenantgate docs
