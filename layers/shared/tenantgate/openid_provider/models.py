@@ -1,4 +1,4 @@
-"""What the built-in provider knows: its client, its users, codes, browser sessions and signing keys.
+"""The built-in provider's client, users, authorization codes, browser sessions and signing keys.
 
 Times are whole seconds since the epoch.
 """
@@ -22,7 +22,7 @@ TOKEN_LIFETIME_SECONDS = 60 * 60
 FORM_LIFETIME_SECONDS = 10 * 60
 BROWSER_SESSION_LIFETIME_SECONDS = 8 * 60 * 60
 
-# The kinds of opaque secrets: their digests are what the database holds.
+# The database holds only the digests of these secrets.
 CODES = OpaqueKind()
 BROWSER_SESSIONS = OpaqueKind()
 
@@ -38,9 +38,9 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The relying party, in the methods that authlib's server asks of a client (RFC 6749 §2).
+    """The relying party, with the methods that authlib's server calls on a client (RFC 6749 §2).
 
-    It is confidential and first-party: it authenticates with its secret, and nobody is asked for consent.
+    It is confidential and first-party: it authenticates with its secret, and needs no consent of the user.
     """
 
     client_id: str
@@ -53,13 +53,13 @@ class Client:
         return self.client_id
 
     def get_default_redirect_uri(self) -> str | None:
-        # OpenID Connect Core §3.1.2.1: redirect_uri is required, so there is no default to fall back to.
+        # OpenID Connect Core §3.1.2.1 requires redirect_uri, so there is no default.
         return None
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        """The requested scopes that exist here, in our order; None if none does. Others are ignored (§3.1.2.1)."""
-        asked = (scope or "").split()
-        return " ".join(known for known in SUPPORTED_SCOPES if known in asked) or None
+        """Return the requested scopes that are supported, in their own order; None if none is (§3.1.2.1)."""
+        requested = (scope or "").split()
+        return " ".join(known for known in SUPPORTED_SCOPES if known in requested) or None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         return self.allows_redirect(redirect_uri)
@@ -79,7 +79,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class BrowserSession:
-    """A browser that is signed in at the provider. `sid` is what tokens may tell of it; `digest` is its secret's."""
+    """A browser that is signed in at the provider. Tokens carry `sid`. `digest`: of the cookie (32 bytes)."""
 
     digest: bytes
     sid: str
@@ -91,7 +91,7 @@ class BrowserSession:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationCode:
-    """What a code was issued for, in the methods that authlib's grants ask of one. `digest` is the code's."""
+    """An authorization code, with the methods that authlib's grants call on one. `digest`: of the code (32 bytes)."""
 
     digest: bytes
     client_id: str
@@ -130,7 +130,7 @@ class AuthorizationCode:
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A signing key as it lies in the database: its private JWK is sealed."""
+    """A signing key at rest: its private JWK is sealed."""
 
     kid: str
     algorithm: SigningAlgorithm
@@ -139,9 +139,9 @@ class StoredKey:
 
 @dataclass(frozen=True, slots=True)
 class ProtocolResponse:
-    """An answer of a protocol endpoint: OAuth and OpenID Connect fix its status, headers and body.
+    """A response of a protocol endpoint, whose status, headers and body OAuth and OpenID Connect define.
 
-    `body` is a JSON object, or None for an empty body. `location`: where the browser is sent, if it is.
+    `body` is a JSON object, or None for an empty body. `location` is the target of a redirect, or None.
     """
 
     status: int

@@ -1,34 +1,28 @@
-"""The built-in OpenID provider: what its endpoints do. Development only, until it is made whole."""
+"""The built-in OpenID provider: builds the service of each endpoint with the current keys. Only for development."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import InvalidRequestError
-
 from tenantgate.openid_provider.endpoints.authorization import AuthorizationService
 from tenantgate.openid_provider.endpoints.end_session import EndSessionService
+from tenantgate.openid_provider.endpoints.token import TokenService
 from tenantgate.openid_provider.endpoints.userinfo import UserInfoService
-from tenantgate.openid_provider.models import CODES, Client, ProtocolResponse
+from tenantgate.openid_provider.models import Client, ProtocolResponse
 from tenantgate.openid_provider.protocol.forms import FormTokens
-from tenantgate.openid_provider.protocol.grants import ProtocolRequest, RedeemedCode
 from tenantgate.openid_provider.protocol.hints import IdTokenHints
 from tenantgate.openid_provider.protocol.keys import SigningKeys
-from tenantgate.openid_provider.protocol.requests import MAX_PARAMETER_CHARACTERS, Submitted
+from tenantgate.openid_provider.protocol.requests import Submitted
 from tenantgate.openid_provider.protocol.server import ProtocolServer
 from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
 from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore
 from tenantgate.openid_provider.storage.users import UserDirectory
 
-_log = logging.getLogger(__name__)
-
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What the provider is made of. `audiences`: of its access tokens, which name the first."""
+    """The provider's parts. Access tokens are issued for the first of `audiences`; `resource` may name any of them."""
 
     issuer: str
     audiences: Sequence[str]
@@ -42,16 +36,18 @@ class Provider:
 
 
 class ProviderService:
+    """The provider's endpoints. Every method may raise `DatabaseUnreachable` or `SecretsUnavailable`."""
+
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._browser_sessions = BrowserSessions(provider.browser_sessions, clock=provider.clock)
 
     async def jwks(self) -> dict[str, object]:
-        """The public keys, as a JWK Set."""
+        """Return the public keys as a JWK Set."""
         return (await self._provider.keys.ring()).public_jwks()
 
     async def authorization(self) -> AuthorizationService:
-        """What answers authorization requests and sign-in forms."""
+        """Build the service of the authorization endpoint and the sign-in form."""
         parts = self._provider
         return AuthorizationService(
             server=await self._server(),
@@ -66,7 +62,7 @@ class ProviderService:
         )
 
     async def end_session(self) -> EndSessionService:
-        """What answers sign-outs."""
+        """Build the service of the end session endpoint and the sign-out form."""
         return EndSessionService(
             client=self._provider.client,
             browser_sessions=self._browser_sessions,
@@ -75,42 +71,19 @@ class ProviderService:
         )
 
     async def userinfo(self, *, authorization: str | None, posted_token: str | None) -> ProtocolResponse:
-        """Answer a userinfo request."""
+        """Return the claims for an access token, or an error of RFC 6750 §3.1."""
         parts = self._provider
         ring = await parts.keys.ring()
         service = UserInfoService(
             issuer=parts.issuer, audience=parts.audiences[0], ring=ring, users=parts.users, clock=parts.clock
         )
-        return service.answer(authorization=authorization, posted_token=posted_token)
+        return service.claims(authorization=authorization, posted_token=posted_token)
 
     async def token(self, submitted: Submitted, *, authorization: str | None) -> ProtocolResponse:
-        """Answer a token request: tokens for a code, or an error of RFC 6749 §5.2."""
-        server = await self._server()
-        now = int(self._provider.clock())
-        headers = {} if authorization is None else {"Authorization": authorization}
-        request = ProtocolRequest("POST", server.endpoint("token"), submitted.values, headers, now=now)
-        try:
-            _check_token_request(submitted)
-            # Before the code is touched: nobody but its client can use it up.
-            client = server.authenticate_client(request)
-        except OAuth2Error as error:
-            return server.error_response(error)
-        request.redeemed = await self._redeem(submitted, client, now)
-        response: ProtocolResponse = server.create_token_response(request)
-        return response
-
-    async def _redeem(self, submitted: Submitted, client: Client, now: int) -> RedeemedCode | None:
-        code = CODES.parse(submitted.values.get("code", ""))
-        if code is None or submitted.values.get("grant_type") != "authorization_code":
-            return None
-        redeemed = await self._provider.codes.redeem(
-            code.digest, tenant_id=code.tenant_id, client_id=client.client_id, now=now
-        )
-        user = self._provider.users.find(redeemed.user_id) if redeemed is not None else None
-        if redeemed is None or user is None:
-            _log.warning("an authorization code was refused", extra={"context": {"client_id": client.client_id}})
-            return None
-        return RedeemedCode(redeemed, user, now)
+        """Return tokens for a code, or an error of RFC 6749 §5.2. `authorization`: the header's value."""
+        parts = self._provider
+        service = TokenService(server=await self._server(), users=parts.users, codes=parts.codes, clock=parts.clock)
+        return await service.redeem(submitted, authorization=authorization)
 
     async def _server(self) -> ProtocolServer:
         parts = self._provider
@@ -120,10 +93,3 @@ class ProviderService:
 
     async def _hints(self) -> IdTokenHints:
         return IdTokenHints(await self._provider.keys.ring(), self._provider.issuer)
-
-
-def _check_token_request(submitted: Submitted) -> None:
-    if submitted.repeated or any(len(value) > MAX_PARAMETER_CHARACTERS for value in submitted.values.values()):
-        raise InvalidRequestError("A parameter is too long or given more than once.")
-    if not submitted.values.get("grant_type"):
-        raise InvalidRequestError("grant_type is required.")

@@ -1,4 +1,4 @@
-"""Builds the provider from settings and secrets."""
+"""The provider of this process."""
 
 from __future__ import annotations
 
@@ -17,17 +17,20 @@ from tenantgate.openid_provider.storage.users import DemoUsers
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.settings.environment import get_settings
 
-# The keys in memory belong to the database that they were read from, which belongs to an event loop.
+# The keys in memory come from a database, and each event loop has its own.
 _signing_keys: WeakKeyDictionary[asyncio.AbstractEventLoop, SigningKeys] = WeakKeyDictionary()
 
 
 def issuer() -> str:
-    """The provider's issuer identifier."""
+    """Return the provider's issuer identifier."""
     return f"{get_settings().public_base_url}/idp"
 
 
 async def provider_service() -> ProviderService:
-    """The provider, with the client's secret and the sealing keys of now. Refuses to exist outside development."""
+    """Build the provider with the client's current secret and sealing keys.
+
+    Raises `RuntimeError` outside development, and `SecretsUnavailable`.
+    """
     settings = get_settings()
     users = DemoUsers(is_development=settings.is_development)
     secrets = secret_store()

@@ -1,4 +1,4 @@
-"""The authorization endpoint and the sign-in form behind it (OpenID Connect Core §3.1.2)."""
+"""The authorization endpoint and its sign-in form (OpenID Connect Core §3.1.2)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _FORM = "sign-in"
 
 @dataclass(frozen=True, slots=True)
 class SignInNeeded:
-    """Show the sign-in page. `form_token` comes back with the form; `redirect_uri` is where it will lead."""
+    """Show the sign-in page. The form sends `form_token` back; the sign-in ends at `redirect_uri`."""
 
     form_token: str
     client_name: str
@@ -44,14 +44,17 @@ class SignInNeeded:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The password was right: send the browser on, with this cookie for `max_age` seconds."""
+    """The password was right: send `response`, and set `cookie` for the lifetime of a browser session."""
 
     response: ProtocolResponse
     cookie: str
 
 
 class AuthorizationService:
-    """One request's; `server` and `client` are of now, the stores outlive it."""
+    """Decides on authorization requests and sign-ins.
+
+    Made for each request: `server` and `client` hold the current keys and secret.
+    """
 
     def __init__(
         self,
@@ -77,9 +80,9 @@ class AuthorizationService:
         self._clock = clock
 
     async def authorize(self, submitted: Submitted, *, cookie: str | None) -> ProtocolResponse | SignInNeeded:
-        """Answer an authorization request: a code or an error for the client, or the sign-in page.
+        """Return a redirect to the client with a code or an error, or ask for a sign-in.
 
-        Raises `AuthorizationRequestRefused` or `RedirectNotAllowed` while the redirect URI isn't to be trusted.
+        Raises `AuthorizationRequestRefused` or `RedirectNotAllowed` if the redirect URI can't be trusted.
         """
         redirect_uri = check_client_and_redirect(submitted, self._client)
         try:
@@ -94,14 +97,17 @@ class AuthorizationService:
     async def sign_in(
         self, *, form_token: str, username: str, password: str, cookie: str | None
     ) -> SignedIn | SignInNeeded:
-        """Check the password. Raises `SignInFormRefused` for a form that isn't as it was shown."""
+        """Check the password, start a browser session and issue the code.
+
+        Raises `SignInFormRefused` for a form that has expired or was changed.
+        """
         values = self._forms.open(_FORM, form_token)
         user = self._users.authenticate(username, password)
         if user is None:
             _log.warning("a sign-in at the provider failed")
             return self._page(values, username=username, failed=True)
         started = await self._browser_sessions.start(user, replacing=cookie)
-        # The prompt has been obeyed by now; asking for it again would never end.
+        # The user has just signed in: keeping `prompt` would show the form again, and again after that.
         request = self._request({name: value for name, value in values.items() if name != "prompt"})
         response = await self._grant(request, SignedInUser(user, started.session))
         return SignedIn(response, started.cookie)
@@ -118,7 +124,7 @@ class AuthorizationService:
         return self._page(values, username=values.get("login_hint", ""))
 
     async def _signed_in(self, values: Parameters, cookie: str | None) -> SignedInUser | None:
-        """Who this browser is signed in as, if that is recent enough for `max_age` and whom `id_token_hint` means."""
+        """Find the user of this browser session; None unless it satisfies `max_age` and `id_token_hint`."""
         session = await self._browser_sessions.find_live(cookie)
         user = self._users.find(session.user_id) if session is not None else None
         if session is None or user is None:

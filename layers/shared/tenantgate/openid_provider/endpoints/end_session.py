@@ -1,4 +1,4 @@
-"""RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0)."""
+"""The end session endpoint (OpenID Connect RP-Initiated Logout 1.0)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tenantgate.openid_provider.models import Client, Parameters
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.hints import IdTokenHints
 from tenantgate.openid_provider.protocol.keys import TokenRefused
-from tenantgate.openid_provider.protocol.requests import MAX_PARAMETER_CHARACTERS, Submitted
+from tenantgate.openid_provider.protocol.requests import Submitted
 from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
 
 _FORM = "sign-out"
@@ -20,19 +20,21 @@ _FORM = "sign-out"
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """The browser session has ended. `location`: where to send the browser; None: say so on a page of ours."""
+    """The browser session has ended. Send the browser to `location`, or show a page if it is None."""
 
     location: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class SignOutNeedsConsent:
-    """Nothing proves that the application asked, so the person is asked: else any page could sign people out (§6)."""
+    """Ask the user: nothing proves that the client made the request, and any site could sign its visitors out (§6)."""
 
     form_token: str
 
 
 class EndSessionService:
+    """Ends browser sessions. Made for each request: `hints` holds the current keys."""
+
     def __init__(
         self, *, client: Client, browser_sessions: BrowserSessions, forms: FormTokens, hints: IdTokenHints
     ) -> None:
@@ -42,9 +44,13 @@ class EndSessionService:
         self._hints = hints
 
     async def end(self, submitted: Submitted, *, cookie: str | None) -> SignedOut | SignOutNeedsConsent:
-        """Sign the browser out. A request with any fault is refused whole and redirects nowhere (§4)."""
+        """Sign the browser out, or ask the user first.
+
+        Raises `AuthorizationRequestRefused` or `RedirectNotAllowed` for any invalid parameter: nothing ends then, and
+        the browser is redirected nowhere (§4).
+        """
         values = submitted.values
-        if submitted.repeated or any(len(value) > MAX_PARAMETER_CHARACTERS for value in values.values()):
+        if submitted.is_repeated_or_too_long():
             raise AuthorizationRequestRefused(detail="a parameter is too long or given more than once")
         proven = self._check_hint(values)
         location = self._location(values)
@@ -54,13 +60,13 @@ class EndSessionService:
         return SignedOut(location)
 
     async def confirm(self, form_token: str, *, cookie: str | None) -> SignedOut:
-        """The person said yes on our page."""
-        about = self._forms.open(_FORM, form_token)
+        """Sign the browser out after the user agreed. Raises `SignInFormRefused` for a form that is out of date."""
+        form = self._forms.open(_FORM, form_token)
         await self._browser_sessions.end(cookie)
-        return SignedOut(about["location"] or None)
+        return SignedOut(form["location"] or None)
 
     def _check_hint(self, values: Parameters) -> bool:
-        """Whether an ID token of ours, issued to the client, proves whose request this is."""
+        """Return True if an ID token issued to the client proves that the client made the request."""
         client_id = values.get("client_id", self._client.client_id)
         if client_id != self._client.client_id:
             raise AuthorizationRequestRefused(detail="client_id is not known here")
@@ -78,7 +84,7 @@ class EndSessionService:
         uri = values.get("post_logout_redirect_uri")
         if not uri:
             return None
-        # Without a hint the client must at least be named, or nobody knows whose redirect URIs count (§2).
+        # The hint or client_id names the client whose redirect URIs are allowed (§2).
         if not (values.get("id_token_hint") or values.get("client_id")):
             return None
         if not self._client.allows_post_logout_redirect(uri):

@@ -12,7 +12,7 @@ _CLAIMS = (
 
 
 def provider_metadata(issuer: str) -> dict[str, object]:
-    """What a relying party reads to set itself up."""
+    """Return the metadata from which a relying party configures itself."""
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",

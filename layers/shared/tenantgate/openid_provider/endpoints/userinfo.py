@@ -16,6 +16,8 @@ _REALM = 'Bearer realm="tenantgate"'
 
 
 class UserInfoService:
+    """Returns claims. Made for each request: `ring` holds the current keys."""
+
     def __init__(
         self, *, issuer: str, audience: str, ring: KeyRing, users: UserDirectory, clock: Callable[[], float]
     ) -> None:
@@ -30,10 +32,10 @@ class UserInfoService:
             scope={"essential": True},
         )
 
-    def answer(self, *, authorization: str | None, posted_token: str | None) -> ProtocolResponse:
-        """The claims that the token's scopes allow; else the errors of RFC 6750 §3.1."""
+    def claims(self, *, authorization: str | None, posted_token: str | None) -> ProtocolResponse:
+        """Return the claims that the token's scopes allow, or an error of RFC 6750 §3.1."""
         if authorization is not None and posted_token is not None:
-            return _refusal(400, "invalid_request", "Send the token in one way, not two.")
+            return _error(400, "invalid_request", "Send the token in one way, not two.")
         token = posted_token if authorization is None else _bearer(authorization)
         if token is None:
             # Without a bearer token the challenge names no error (RFC 6750 §3.1).
@@ -42,12 +44,12 @@ class UserInfoService:
             claims = self._ring.verify(token, typ="at+jwt")
             self._required.validate(claims)
         except (TokenRefused, JoseError):
-            return _refusal(401, "invalid_token", "The access token is not valid.")
+            return _error(401, "invalid_token", "The access token is not valid.")
         user, scope = self._users.find(str(claims["sub"])), str(claims["scope"])
         if user is None:
-            return _refusal(401, "invalid_token", "The access token is not valid.")
+            return _error(401, "invalid_token", "The access token is not valid.")
         if "openid" not in scope.split():
-            return _refusal(403, "insufficient_scope", "The scope openid is needed.")
+            return _error(403, "insufficient_scope", "The scope openid is needed.")
         return ProtocolResponse(200, {**UserInfo(user.claims).filter(scope), "sub": user.id})
 
 
@@ -56,6 +58,6 @@ def _bearer(authorization: str) -> str | None:
     return token.strip() if scheme.lower() == "bearer" else None
 
 
-def _refusal(status: int, error: str, description: str) -> ProtocolResponse:
+def _error(status: int, error: str, description: str) -> ProtocolResponse:
     challenge = f'{_REALM}, error="{error}", error_description="{description}"'
     return ProtocolResponse(status, {"error": error, "error_description": description}, {"WWW-Authenticate": challenge})

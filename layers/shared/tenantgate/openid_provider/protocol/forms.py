@@ -1,4 +1,4 @@
-"""The forms of the provider's pages: each carries one sealed value, so that what comes back is what was shown."""
+"""The forms of the provider's pages. Each carries one sealed value, so a user can't change it in between."""
 
 from __future__ import annotations
 
@@ -13,24 +13,26 @@ _MAX_CHARACTERS = 48 * 1024
 
 
 class FormTokens:
-    """Seals what a form is about for ten minutes. `kind` keeps one form's token from being sent as another's."""
+    """Seals the values that a form carries, for ten minutes. `kind` separates the tokens of different forms."""
 
     def __init__(self, sealer: Sealer, *, clock: Callable[[], float]) -> None:
         self._sealer = sealer
         self._clock = clock
 
-    def seal(self, kind: str, about: Mapping[str, str]) -> str:
-        content = {"until": int(self._clock()) + FORM_LIFETIME_SECONDS, "about": dict(about)}
+    def seal(self, kind: str, values: Mapping[str, str]) -> str:
+        """Return the token of a new form."""
+        content = {"until": int(self._clock()) + FORM_LIFETIME_SECONDS, "about": dict(values)}
         return self._sealer.seal(json.dumps(content).encode(), purpose=f"provider-form-{kind}")
 
     def open(self, kind: str, token: str) -> dict[str, str]:
+        """Return the sealed values. Raises `SignInFormRefused` for a token that has expired or was changed."""
         if len(token) > _MAX_CHARACTERS:
             raise SignInFormRefused(form=kind, problem="too long")
         try:
             content = json.loads(self._sealer.open(token, purpose=f"provider-form-{kind}"))
         except SealBroken:
-            raise SignInFormRefused(form=kind, problem="not sealed by us") from None
+            raise SignInFormRefused(form=kind, problem="seal broken") from None
         if content["until"] <= self._clock():
             raise SignInFormRefused(form=kind, problem="expired")
-        about: dict[str, str] = content["about"]
-        return about
+        values: dict[str, str] = content["about"]
+        return values

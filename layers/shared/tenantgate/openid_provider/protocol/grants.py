@@ -1,7 +1,7 @@
 """The authorization code grant with PKCE and OpenID Connect (RFC 6749 §4.1, RFC 7636, Core §3.1), on authlib's grants.
 
-authlib is synchronous and asks for storage in the middle of its checks. So what it may need is read before
-(`ProtocolRequest.redeemed`), and what it wants stored is taken from the request afterwards (`ProtocolRequest.issued`).
+authlib is synchronous and reads and writes storage in the middle of its checks. So a code is redeemed in the database
+before authlib runs (`ProtocolRequest.redeemed`), and a new one is saved afterwards (`ProtocolRequest.issued`).
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from tenantgate.openid_provider.models import (
 )
 from tenantgate.openid_provider.protocol.keys import KeyRing
 
-# RFC 7636 §4.1 and §4.2, whole strings: an S256 challenge is 32 bytes in base64url, so always 43 characters.
+# RFC 7636 §4.1 and §4.2. An S256 challenge is 32 bytes in base64url, always 43 characters.
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class SignedInUser:
-    """The user whom an authorization request is granted for, and the browser session behind it."""
+    """The user who grants an authorization request, and the browser session."""
 
     user: User
     session: BrowserSession
@@ -48,7 +48,7 @@ class SignedInUser:
 
 @dataclass(frozen=True, slots=True)
 class RedeemedCode:
-    """A code that was good and is now used up, and the user to issue tokens for. `now`: whole epoch seconds."""
+    """A valid code, now used up, and the user to issue tokens for. `now`: whole epoch seconds."""
 
     code: AuthorizationCode
     user: User
@@ -56,7 +56,7 @@ class RedeemedCode:
 
 
 class ProtocolRequest(OAuth2Request):  # type: ignore[misc]  # authlib is untyped
-    """A request as authlib reads it. `now`: whole epoch seconds."""
+    """A request in authlib's form. `now`: whole epoch seconds."""
 
     def __init__(self, method: str, uri: str, parameters: Parameters, headers: Mapping[str, str], *, now: int) -> None:
         super().__init__(method, uri, headers=dict(headers))
@@ -72,7 +72,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]  # authlib is untype
 
 
 class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
-    """Codes that hold for one client, redirect URI, challenge, nonce and browser session; once, for a minute."""
+    """Issues codes, which work once, for a minute, for one client, redirect URI, challenge and browser session."""
 
     request: ProtocolRequest
     secret: OpaqueSecret
@@ -98,25 +98,25 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         )
 
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
-        # Redeemed from the database already, atomically and for the authenticated client alone.
+        # The database has redeemed it already, atomically and only for the authenticated client.
         redeemed = self.request.redeemed
         return None if redeemed is None else redeemed.code
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
-        """Nothing left to do: redeeming it used it up."""
+        """Delete nothing: redeeming used the code up."""
 
     def authenticate_user(self, authorization_code: AuthorizationCode) -> RedeemedCode | None:
         return self.request.redeemed
 
 
 class RequiredS256(CodeChallenge):  # type: ignore[misc]
-    """PKCE from every client, with S256 alone (RFC 9700 §2.1.1)."""
+    """Requires PKCE with S256 (RFC 9700 §2.1.1)."""
 
     def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
         form = grant.request.form
         if not form.get("code_challenge"):
             raise InvalidRequestError("code_challenge is required.")
-        # An absent method means plain (RFC 7636 §4.3), which protects against nobody who can read the request.
+        # An absent method means plain (RFC 7636 §4.3): its challenge is the verifier, readable in the request.
         if form.get("code_challenge_method") != "S256":
             raise InvalidRequestError("code_challenge_method must be S256.")
         if not _CHALLENGE.match(form["code_challenge"]):
@@ -126,13 +126,13 @@ class RequiredS256(CodeChallenge):  # type: ignore[misc]
         verifier = grant.request.form.get("code_verifier", "")
         if not _VERIFIER.match(verifier):
             raise InvalidRequestError("code_verifier is missing or malformed.")
-        made = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
-        if not hmac.compare_digest(made, grant.request.authorization_code.code_challenge.encode()):
+        expected = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=")
+        if not hmac.compare_digest(expected, grant.request.authorization_code.code_challenge.encode()):
             raise InvalidGrantError("code_verifier does not match.")
 
 
 class IdTokens(OpenIDCode):  # type: ignore[misc]
-    """Adds an ID token when `openid` is among the scopes. Profile claims are at the userinfo endpoint (§5.4)."""
+    """Adds an ID token if the scope includes `openid`. The userinfo endpoint has the profile claims (§5.4)."""
 
     def __init__(self, issuer: str, ring: KeyRing) -> None:
         super().__init__(require_nonce=False)
@@ -140,7 +140,7 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
         self._ring = ring
 
     def exists_nonce(self, nonce: str, request: ProtocolRequest) -> bool:
-        # A nonce is the client's to check once (§15.5.2); a repeated one tells the provider nothing.
+        # The client checks that a nonce comes once (§15.5.2). The provider learns nothing from a repeated one.
         return False
 
     def resolve_client_private_key(self, client: Client) -> object:

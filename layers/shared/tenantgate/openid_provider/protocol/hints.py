@@ -1,5 +1,7 @@
-"""ID tokens that come back as hints: ours by signature and issuer; how old they are doesn't matter (OIDC Core §3.1.2.1,
-RP-Initiated Logout §2)."""
+"""ID tokens that a client sends back as hints (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §2).
+
+Signature and issuer must be this provider's. A hint may have expired.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,21 @@ from tenantgate.openid_provider.protocol.keys import KeyRing, TokenRefused
 
 
 class IdTokenHints:
+    """Reads hints with the current keys."""
+
     def __init__(self, ring: KeyRing, issuer: str) -> None:
         self._ring = ring
         self._issuer = issuer
 
     def claims(self, id_token: str) -> dict[str, object]:
-        """The claims of an ID token of ours; raises `TokenRefused` for anything else."""
+        """Return the claims of an ID token of this provider. Raises `TokenRefused` for any other text."""
         claims = self._ring.verify(id_token, typ="JWT")
         if claims.get("iss") != self._issuer:
             raise TokenRefused("wrong issuer")
         return claims
 
     def subject_of(self, id_token: str) -> object:
-        """Whom the hint means, or None if it isn't ours."""
+        """Return the hint's subject; None if this provider didn't issue it."""
         try:
             return self.claims(id_token).get("sub")
         except TokenRefused:

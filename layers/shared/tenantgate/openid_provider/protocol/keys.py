@@ -1,4 +1,4 @@
-"""The provider's signing keys: made once, kept sealed in the database, published as a JWK Set (RFC 7517)."""
+"""The provider's signing keys: generated once, stored sealed in the database, published as a JWK Set (RFC 7517)."""
 
 from __future__ import annotations
 
@@ -25,32 +25,36 @@ _MAX_TOKEN_CHARACTERS = 16 * 1024
 
 
 class TokenRefused(Exception):
-    """A token that this provider did not sign, or signed for another use, or that is out of date."""
+    """The token was not signed by this provider, or was signed for another use."""
 
 
 class KeyRing:
-    """Private keys in memory: signs what the provider issues and verifies what comes back."""
+    """Private keys in memory, which sign the provider's tokens and verify them."""
 
     def __init__(self, keys: Mapping[SigningAlgorithm, Key]) -> None:
         self._keys = keys
         self._key_set = KeySet(list(keys.values()))
 
     def public_jwks(self) -> dict[str, object]:
+        """Return the JWK Set of the public keys."""
         return dict(self._key_set.as_dict(private=False))
 
     def key_for(self, algorithm: SigningAlgorithm) -> Key:
+        """Return the private key of `algorithm`."""
         return self._keys[algorithm]
 
     def header_for(self, algorithm: SigningAlgorithm, typ: str) -> dict[str, str]:
+        """Return the JOSE header of a token signed with that key."""
         return {"alg": algorithm, "typ": typ, "kid": str(self._keys[algorithm].kid)}
 
     def sign(self, claims: Mapping[str, object], *, algorithm: SigningAlgorithm, typ: str) -> str:
+        """Return a signed JWT (RFC 7519)."""
         return jwt.encode(self.header_for(algorithm, typ), dict(claims), self._keys[algorithm], [algorithm])
 
     def verify(self, token: str, *, typ: str) -> dict[str, object]:
-        """The claims of a token with our signature and exactly this `typ` (RFC 8725 §3.11); else `TokenRefused`.
+        """Check the signature and that `typ` is exactly this one (RFC 8725 §3.11), and return the claims.
 
-        The caller checks the claims.
+        Raises `TokenRefused`. The caller checks the claims.
         """
         if len(token) > _MAX_TOKEN_CHARACTERS:
             raise TokenRefused("too long")
@@ -64,7 +68,10 @@ class KeyRing:
 
 
 class SigningKeys:
-    """Gives out the key ring, making what is missing first. One per process; safe between processes."""
+    """The current key ring, with missing keys generated first.
+
+    One per process. Processes that start at the same time end up with the same keys.
+    """
 
     def __init__(self, store: KeyStore, *, sealer: Callable[[], Awaitable[Sealer]], clock: Callable[[], float]) -> None:
         self._store = store
@@ -75,14 +82,14 @@ class SigningKeys:
         self._reading = asyncio.Lock()
 
     async def ring(self) -> KeyRing:
-        """The current keys, read anew every few minutes."""
+        """Return the current keys, which are read again every few minutes."""
         async with self._reading:
             if self._ring is None or self._clock() - self._read_at > _REREAD_AFTER_SECONDS:
-                self._ring = KeyRing(await self._load_or_make())
+                self._ring = KeyRing(await self._load_or_generate())
                 self._read_at = self._clock()
             return self._ring
 
-    async def _load_or_make(self) -> dict[SigningAlgorithm, Key]:
+    async def _load_or_generate(self) -> dict[SigningAlgorithm, Key]:
         sealer = await self._sealer()
         keys = await self._usable(sealer)
         missing = [algorithm for algorithm in SIGNING_ALGORITHMS if algorithm not in keys]
@@ -90,7 +97,7 @@ class SigningKeys:
             return keys
         for algorithm in missing:
             await self._store.add(await asyncio.to_thread(self._new, algorithm, sealer))
-        # Read back: of several processes that start at once, one wins for each algorithm, and all must use its key.
+        # Read back: of several processes that start at once, only one stores its key, and all must use that one.
         keys = await self._usable(sealer)
         if missing := [algorithm for algorithm in SIGNING_ALGORITHMS if algorithm not in keys]:
             raise RuntimeError(f"no signing key for {', '.join(missing)}")
@@ -102,7 +109,7 @@ class SigningKeys:
             try:
                 opened = sealer.open(stored.sealed_jwk, purpose=_PURPOSE, context=stored.kid.encode())
             except SealBroken:
-                # COOKIE_SEALING_KEYS no longer has the key that this was sealed with: nobody can sign with it again.
+                # The key that sealed this one is gone from COOKIE_SEALING_KEYS, so it can never sign again.
                 _log.warning("a signing key can't be unsealed and is replaced", extra={"context": {"kid": stored.kid}})
                 await self._store.remove(stored.kid)
                 continue

@@ -1,4 +1,4 @@
-"""Where the provider may send a browser back to: the configured callback, or any URI of an allowed origin."""
+"""Allowed redirect targets: the configured callback, and any URI of an allowed origin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MAX_URI_CHARACTERS = 2000
 
 
 class RedirectRule:
-    """Exact comparison with `exact`, or by parsed origin with `origins`."""
+    """Allows a URI that equals one of `exact`, or whose parsed origin equals one of `origins`."""
 
     def __init__(self, *, exact: Collection[str], origins: Collection[str]) -> None:
         self._exact = frozenset(exact)

@@ -1,4 +1,4 @@
-"""What an authorization request must look like before authlib sees it (OpenID Connect Core §3.1.2, RFC 6749 §4.1)."""
+"""Checks of a request before authlib reads it (OpenID Connect Core §3.1.2, RFC 6749 §4.1)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tenantgate.openid_provider.errors import AuthorizationRequestRefused
 from tenantgate.openid_provider.models import Client, Parameters
 
 MAX_PARAMETER_CHARACTERS = 2048
-# RFC 8707 §2 lets `resource` come several times; everything else once (RFC 6749 §3.1).
+# `resource` may be repeated (RFC 8707 §2), every other parameter must not be (RFC 6749 §3.1).
 _REPEATABLE = frozenset({"resource"})
 _NOT_SUPPORTED: dict[str, type[OAuth2Error]] = {
     "request": RequestNotSupportedError,
@@ -26,7 +26,7 @@ _NOT_SUPPORTED: dict[str, type[OAuth2Error]] = {
     "registration": RegistrationNotSupportedError,
 }
 _PROMPTS = frozenset({"none", "login", "consent", "select_account"})
-# What is remembered while the person types the password; the rest of the request isn't understood and is ignored.
+# The parameters that the sign-in form carries. Unknown ones are ignored.
 _UNDERSTOOD = (
     "client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
     "prompt", "max_age", "login_hint", "id_token_hint",
@@ -35,24 +35,35 @@ _UNDERSTOOD = (
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """Parameters of a query or a form: each first value, and the names that came more than once."""
+    """Parameters of a query or a form: the first value of each, and the names given more than once."""
 
     values: Parameters
     repeated: frozenset[str] = field(default_factory=frozenset)
 
+    def is_repeated_or_too_long(self) -> bool:
+        """Return True if any parameter is given more than once or is too long."""
+        return bool(self.repeated) or self.is_too_long()
 
-class UnsupportedResponseType(OAuth2Error):  # type: ignore[misc]  # authlib's own repeats the caller's text
+    def is_too_long(self) -> bool:
+        """Return True if any parameter is too long."""
+        return any(len(value) > MAX_PARAMETER_CHARACTERS for value in self.values.values())
+
+
+class UnsupportedResponseType(OAuth2Error):  # type: ignore[misc]  # authlib's own repeats the parameter's text
     error = "unsupported_response_type"
 
 
 class InvalidTarget(OAuth2Error):  # type: ignore[misc]
-    """`resource` names something that tokens are not issued for (RFC 8707 §2)."""
+    """Refuses a `resource` that no tokens are issued for (RFC 8707 §2)."""
 
     error = "invalid_target"
 
 
 def check_client_and_redirect(submitted: Submitted, client: Client) -> str:
-    """The redirect URI, once it can be trusted. Until then nothing is sent there (RFC 6749 §4.1.2.1)."""
+    """Return the redirect URI if it can be trusted; an error is never sent to another one (RFC 6749 §4.1.2.1).
+
+    Raises `AuthorizationRequestRefused` or `RedirectNotAllowed`.
+    """
     for name in ("client_id", "redirect_uri"):
         if name in submitted.repeated or not submitted.values.get(name):
             raise AuthorizationRequestRefused(detail=f"{name} must be given once")
@@ -64,15 +75,15 @@ def check_client_and_redirect(submitted: Submitted, client: Client) -> str:
 
 
 def check_request(submitted: Submitted, audiences: Collection[str]) -> None:
-    """Raise the OAuth error for what authlib doesn't look at, or would answer with the caller's own text."""
+    """Raise the OAuth error for faults that authlib ignores or describes in the request's own text."""
     values = submitted.values
-    if any(len(value) > MAX_PARAMETER_CHARACTERS for value in values.values()):
+    if submitted.is_too_long():
         raise InvalidRequestError("A parameter is too long.")
     if submitted.repeated - _REPEATABLE:
         raise InvalidRequestError("A parameter is given more than once.")
-    for name, refusal in _NOT_SUPPORTED.items():
+    for name, error in _NOT_SUPPORTED.items():
         if name in values:
-            raise refusal
+            raise error
     if not values.get("response_type"):
         raise InvalidRequestError("response_type is required.")
     if values["response_type"] != "code":
@@ -88,7 +99,7 @@ def check_request(submitted: Submitted, audiences: Collection[str]) -> None:
 
 
 def max_age(values: Parameters) -> int | None:
-    """`max_age` in seconds, if it was given."""
+    """Return `max_age` in seconds; None if it is absent. Raises `InvalidRequestError`."""
     text = values.get("max_age", "")
     if not text:
         return None
@@ -98,5 +109,5 @@ def max_age(values: Parameters) -> int | None:
 
 
 def understood(values: Parameters) -> dict[str, str]:
-    """The parameters that take part in issuing a code."""
+    """Return the parameters that count when a code is issued."""
     return {name: values[name] for name in _UNDERSTOOD if name in values}

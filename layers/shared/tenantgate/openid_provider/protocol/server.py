@@ -1,4 +1,4 @@
-"""authlib's authorization server for our one client: which grants it knows and what its tokens say."""
+"""authlib's authorization server for the provider's only client: its grant, its client authentication, its tokens."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ logging.getLogger("authlib").setLevel(logging.WARNING)
 
 
 class ClientRefused(InvalidClientError):  # type: ignore[misc]
-    """Client authentication failed (RFC 6749 §5.2): one answer for an unknown client and a wrong secret."""
+    """Client authentication failed (RFC 6749 §5.2). An unknown client and a wrong secret get the same response."""
 
     def __init__(self) -> None:
         super().__init__("Client authentication failed.", status_code=401)
@@ -34,7 +34,7 @@ class ClientRefused(InvalidClientError):  # type: ignore[misc]
 
 
 class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
-    """One request's server: built anew for each, so that rotated keys and secrets take effect by themselves."""
+    """The server of one request: a new one for each, so that rotated keys and secrets take effect at once."""
 
     def __init__(self, *, issuer: str, audience: str, client: Client, ring: KeyRing) -> None:
         super().__init__()
@@ -44,6 +44,7 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
         self.register_token_generator("default", _AccessTokens(issuer, audience, ring))
 
     def endpoint(self, name: str) -> str:
+        """Return the URL of an endpoint."""
         return f"{self._issuer}/{name}"
 
     def query_client(self, client_id: str) -> Client | None:
@@ -52,7 +53,7 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
     def authenticate_client(
         self, request: ProtocolRequest, methods: Sequence[str] = (), endpoint: str = "token"
     ) -> Client:
-        """The client, by exactly one of client_secret_basic and client_secret_post (RFC 6749 §2.3)."""
+        """Return the client that one of client_secret_basic and client_secret_post proves (RFC 6749 §2.3)."""
         authorization = request.headers.get("Authorization")
         posted = request.form.get("client_secret")
         if authorization and posted:
@@ -72,10 +73,10 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
         return request
 
     def save_token(self, token: Mapping[str, object], request: ProtocolRequest) -> None:
-        """Access tokens are self-contained: nothing is stored."""
+        """Store nothing: access tokens are self-contained."""
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
-        """No framework listens."""
+        """Send nothing: there is no framework to receive it."""
 
     def handle_response(
         self, status: int, body: Mapping[str, object] | str, headers: Sequence[tuple[str, str]]
@@ -83,18 +84,18 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
         named = dict(headers)
         location = named.pop("Location", None)
         if location is not None:
-            # On success and on error alike: against mix-up, the answer says whose it is (RFC 9207 §2).
+            # In every response, errors included: the issuer protects the client against mix-up attacks (RFC 9207 §2).
             location = add_params_to_uri(location, [("iss", self._issuer)])
         return ProtocolResponse(status, body if isinstance(body, Mapping) else None, named, location)
 
     def error_response(self, error: OAuth2Error) -> ProtocolResponse:
-        """The error as the client is told it: by redirect when its URI is trusted, else as JSON."""
+        """Return the error as a redirect if its URI is trusted, otherwise as JSON."""
         response: ProtocolResponse = self.handle_error_response(None, error)
         return response
 
 
 class _AccessTokens(BearerTokenGenerator):  # type: ignore[misc]
-    """JWT access tokens (RFC 9068 §2.2) with the tenant."""
+    """JWT access tokens (RFC 9068 §2.2) with the claim `tenant_id`."""
 
     def __init__(self, issuer: str, audience: str, ring: KeyRing) -> None:
         super().__init__(self._access_token, expires_generator=TOKEN_LIFETIME_SECONDS)
@@ -120,7 +121,7 @@ class _AccessTokens(BearerTokenGenerator):  # type: ignore[misc]
 
 
 def _basic_credentials(authorization: str) -> tuple[str, str]:
-    """Client id and secret, each form-encoded before the base64 (RFC 6749 §2.3.1)."""
+    """Decode client id and secret, each form-encoded and then base64-encoded (RFC 6749 §2.3.1)."""
     scheme, _, encoded = authorization.partition(" ")
     try:
         client_id, colon, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")

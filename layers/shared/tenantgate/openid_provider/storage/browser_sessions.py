@@ -1,4 +1,4 @@
-"""Who is signed in at the provider in which browser: an opaque cookie, looked up under its tenant."""
+"""Browsers that are signed in at the provider, each known by an opaque cookie."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ class StartedBrowserSession:
 
 
 class BrowserSessions:
+    """Starts, finds and ends browser sessions."""
+
     def __init__(self, store: BrowserSessionStore, *, clock: Callable[[], float]) -> None:
         self._store = store
         self._clock = clock
 
     async def start(self, user: User, *, replacing: str | None) -> StartedBrowserSession:
-        """A new session with a new id at every sign-in; the one that the browser had before ends (session fixation)."""
+        """Start a session with a new cookie, and end the session of the cookie `replacing` (session fixation)."""
         await self.end(replacing)
         now = int(self._clock())
         secret = BROWSER_SESSIONS.issue(user.tenant_id)
@@ -40,7 +42,7 @@ class BrowserSessions:
         return StartedBrowserSession(session, secret.text)
 
     async def find_live(self, cookie: str | None) -> BrowserSession | None:
-        """Find the browser session of this cookie; None when there is none, or it has expired."""
+        """Return the browser session of this cookie; None if it is unknown or has expired."""
         if cookie is None or (secret := BROWSER_SESSIONS.parse(cookie)) is None:
             return None
         session = await self._store.find(secret.digest, tenant_id=secret.tenant_id)

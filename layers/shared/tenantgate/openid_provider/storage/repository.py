@@ -1,4 +1,4 @@
-"""The provider's rows in PostgreSQL. Codes and browser sessions belong to a tenant, signing keys to nobody."""
+"""The provider's stores on PostgreSQL. Codes and browser sessions belong to a tenant, signing keys to none."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from uuid import UUID
 from tenantgate.database.unit import Database, Row
 from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, AuthorizationCode, BrowserSession, StoredKey
 
-# Used and expired codes stay for a while, so that their reuse can be looked into.
+# Used and expired codes stay for a while, so that a reuse can be investigated.
 _CODES_KEPT = timedelta(hours=1)
 
 _LOAD_KEYS = "SELECT kid, algorithm, sealed_jwk FROM provider_signing_keys ORDER BY algorithm"
-# Whoever comes second waits for the first to commit, and then adds nothing.
+# The second of two concurrent statements waits for the first to commit, and then adds nothing.
 _ADD_KEY = """
 INSERT INTO provider_signing_keys (kid, algorithm, sealed_jwk) VALUES ($1, $2, $3) ON CONFLICT (algorithm) DO NOTHING
 """
@@ -24,8 +24,8 @@ INSERT INTO provider_authorization_codes (
     tenant_id, code_hash, client_id, redirect_uri, scope, user_id, sid, auth_time, code_challenge, nonce, expires_at
 ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
 """
-# One statement: of concurrent redemptions PostgreSQL lets one change the row, and the others, once it has committed,
-# find that `redeemed_at` is set.
+# One statement: PostgreSQL lets one of several concurrent redemptions change the row. The others wait for its commit
+# and then find `redeemed_at` set.
 _REDEEM_CODE = """
 UPDATE provider_authorization_codes SET redeemed_at = $4
 WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3 AND redeemed_at IS NULL AND expires_at > $4
@@ -46,6 +46,8 @@ _REMOVE_BROWSER_SESSION = "DELETE FROM provider_browser_sessions WHERE tenant_id
 
 
 class KeyRepository:
+    """The key store on PostgreSQL."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -69,6 +71,8 @@ class KeyRepository:
 
 
 class CodeRepository:
+    """The code store on PostgreSQL: one transaction per call, inside the tenant."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -98,6 +102,8 @@ class CodeRepository:
 
 
 class BrowserSessionRepository:
+    """The browser session store on PostgreSQL: one transaction per call, inside the tenant."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
 

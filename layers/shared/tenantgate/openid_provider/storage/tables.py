@@ -1,4 +1,4 @@
-"""The provider's tables, for migrations and their tests. The repositories speak SQL."""
+"""The provider's tables, for migrations and their tests. The repositories use SQL."""
 
 from __future__ import annotations
 

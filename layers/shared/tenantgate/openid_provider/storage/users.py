@@ -1,4 +1,4 @@
-"""Who can sign in at the built-in provider: in its first form the demo user alone."""
+"""The users of the built-in provider: only the demo user so far."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ from tenantgate.openid_provider.storage.demo import (
 
 
 class UserDirectory(Protocol):
-    def authenticate(self, username: str, password: str) -> User | None: ...
+    """The users that can sign in."""
+
+    def authenticate(self, username: str, password: str) -> User | None:
+        """Return the user whose name and password these are."""
+        ...
 
     def find(self, user_id: str) -> User | None: ...
 
 
 class DemoUsers:
-    """The demo user with its published password, which must never open anything outside development."""
+    """The demo user. Its password is published, so it exists only in development."""
 
     def __init__(self, *, is_development: bool) -> None:
         if not is_development:
