@@ -2,14 +2,14 @@
 
 The text of a secret is `<prefix><tenant id>.<random part>`:
 
-- The prefix names the kind, so that a secret scanner recognizes one in a repository or a log. Today's kinds have none.
+- The prefix names the kind, so that a secret scanner recognizes one in a repository or a log. It may be empty.
 - The tenant id is percent-encoded (RFC 3986 §2.1), so that a header, a cookie and a URL can carry it. It says in which
   tenant to look, since row-level security shows no row outside one. It proves nothing: under another tenant's id the
   secret is not found.
 - The random part is 256 bits as unpadded base64url (RFC 4648 §5), 43 characters.
 
 A secret has one spelling; `parse` refuses every other. Only its SHA-256 digest is stored. A digest of 256 random bits
-needs neither salt nor a slow hash, and can't be sent in the secret's place.
+needs neither salt nor a slow hash, and is useless to a client: only the secret itself is accepted.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class OpaqueKind:
     """One kind of secret: issues and parses.
 
     The digest covers the whole text, so a secret with another prefix or tenant id has another digest.
-    `digests_random_part_only` keeps the digests of a kind that was stored without the rest; no new kind sets it.
+    `digests_random_part_only` is only for session secrets, whose stored digests never covered the rest.
     """
 
     def __init__(self, *, prefix: str = "", digests_random_part_only: bool = False) -> None:
@@ -95,7 +95,7 @@ def _decoded(encoded: str) -> str | None:
 
 
 def _sha256(text: str) -> bytes:
-    # Not `hashlib`: importing it costs 2 ms, and whatever verifies tokens has loaded this one already.
+    # Not `hashlib`: importing it costs 2 ms, and the verification of tokens has loaded this one already.
     digest = Hash(SHA256())
     digest.update(text.encode())
     return digest.finalize()

@@ -1,8 +1,8 @@
-"""Sealed values: what we hand to a browser or a table and must get back unread and unchanged.
+"""Sealed values: text that a browser or a table holds for the service and can neither read nor change.
 
 AES-256-GCM (NIST SP 800-38D) under a key derived per purpose with HKDF-SHA-256 (RFC 5869). A sealed value is
-`base64url(version ‖ key id ‖ nonce ‖ ciphertext and tag)`: it names its format and its key, so keys rotate without
-breaking what is already out there.
+`base64url(version ‖ key id ‖ nonce ‖ ciphertext and tag)`: it names its format and its key, so values sealed
+before a rotation still open.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 _VERSION = b"\x01"
 _KEY_BYTES, _KEY_ID_BYTES, _NONCE_BYTES = 32, 8, 12
 _HEADER_BYTES = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
-# Of 32 random bytes about 30 differ; fewer than this many, about once in 10^15 keys.
+# Of 32 random bytes about 30 are different. A random key has fewer than this many once in 10^15 keys.
 _FEWEST_DIFFERENT_BYTES = 17
-# base64url's characters to the numbers they stand for.
+# The characters of base64url to their numbers.
 _SEXTETS = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_", bytes(range(64)))
 _REMEDY = "make one with: python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'"
 
 
 class SealBroken(Exception):
-    """The value was not sealed by us, for this purpose and context, or was changed since."""
+    """The value was not sealed with these keys for this purpose and context, or was changed."""
 
 
 class Sealer:
     """Seals with the newest key and opens with any of them.
 
     `keys`: newest first, each 32 random bytes as unpadded or padded base64url. A key of another form, or one that is
-    plainly not random, raises `ValueError`, which says which one it is and never repeats it.
+    plainly not random, raises `ValueError`, which gives its number in the list and never its text.
     """
 
     def __init__(self, keys: Sequence[str]) -> None:
@@ -53,19 +53,19 @@ class Sealer:
         self._newest = next(iter(self._keys))
 
     def seal(self, plaintext: bytes, *, purpose: str, context: bytes = b"") -> str:
-        """Seal `plaintext`; only `open` with the same `purpose` and `context` gets it back."""
+        """Seal `plaintext`, so that only `open` with the same `purpose` and `context` returns it."""
         nonce = os.urandom(_NONCE_BYTES)
         header = _VERSION + self._newest + nonce
         ciphertext = self._cipher(self._newest, purpose).encrypt(nonce, plaintext, header + context)
         return base64.urlsafe_b64encode(header + ciphertext).rstrip(b"=").decode()
 
     def open(self, sealed: str, *, purpose: str, context: bytes = b"") -> bytes:
-        """Give back what was sealed, or raise `SealBroken`."""
+        """Return the plaintext. Raises `SealBroken`."""
         try:
             raw = base64.b64decode(sealed + "=" * (-len(sealed) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raise SealBroken from None
-        # One spelling alone: base64 would forgive padding and stray last bits.
+        # Only one spelling: base64 would also accept padding and stray last bits.
         if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != sealed:
             raise SealBroken
         header, ciphertext = raw[:_HEADER_BYTES], raw[_HEADER_BYTES:]
@@ -90,7 +90,7 @@ class Sealer:
 
 
 def decode_sealing_key(text: str) -> bytes:
-    """The 32 bytes of a base64url key; anything else raises `ValueError`, without repeating the text."""
+    """Return the 32 bytes of a base64url key. Raises `ValueError`, which never repeats the text."""
     try:
         key = base64.b64decode(text.strip() + "=" * (-len(text.strip()) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
@@ -103,14 +103,14 @@ def decode_sealing_key(text: str) -> bytes:
 
 
 def _is_guessable(key: bytes) -> bool:
-    """Zeros, text, a repeated or counted pattern: what people write for a key, and attackers try first."""
-    # Of 32 random bytes, all are printable once in 10^13 keys.
+    """Recognize zeros, text, and repeated or counted patterns, which people use as keys and attackers try first."""
+    # All 32 random bytes are printable once in 10^13 keys.
     is_text = key.isascii() and key.decode("ascii").isprintable()
     sextets = base64.urlsafe_b64encode(key).rstrip(b"=").translate(_SEXTETS)
     return len(set(key)) < _FEWEST_DIFFERENT_BYTES or is_text or _counts(key) or _counts(sextets)
 
 
 def _counts(values: bytes) -> bool:
-    """Whether most of them differ from the one before by the same amount."""
+    """Return True if most values differ from the one before by the same amount."""
     steps = [(after - before) % 256 for before, after in pairwise(values)]
     return max(map(steps.count, steps)) > len(steps) // 2

@@ -1,4 +1,4 @@
-"""Failures of reading secrets."""
+"""Errors of reading secrets."""
 
 from __future__ import annotations
 
@@ -14,4 +14,6 @@ SYS_002 = register(
 
 
 class SecretsUnavailable(TenantgateError):
+    """A secret has no usable value in memory."""
+
     error = SYS_002

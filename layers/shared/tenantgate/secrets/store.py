@@ -1,4 +1,4 @@
-"""Secrets at run time, from AWS Secrets Manager, or from the environment where there is no AWS. Kept only in memory.
+"""Secrets at run time, from AWS Secrets Manager, or from the environment without AWS. Kept only in memory.
 
 The secret is a JSON object whose members have the names in `SECRET_NAMES`. Each read makes up to three attempts with
 exponential backoff. The secret is read again every five minutes, so a rotated one needs no deployment. After a failed

@@ -11,7 +11,7 @@ from tenantgate.settings.environment import environment_secrets, get_settings
 
 @cache
 def secret_store() -> SecretStore:
-    """Return the store that the settings describe. It reads nothing before a secret is asked for."""
+    """Return the store that the settings describe. It reads nothing before the first secret is needed."""
     settings = get_settings()
     return SecretStore(
         secret_id=settings.aws_secrets_manager_secret_id,

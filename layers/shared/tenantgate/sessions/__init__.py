@@ -1,1 +1,1 @@
-"""Server-side sessions: what a signed-in browser's cookie stands for."""
+"""Server-side sessions of signed-in browsers."""

@@ -1,4 +1,4 @@
-"""What a session is, in memory and at rest."""
+"""Sessions, in memory and at rest."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SessionTokens:
-    """The provider's tokens. They never leave the server, and never show in a log: this class has no readable form."""
+    """The provider's tokens. They never leave the server, and this class has no repr that could show them in a log."""
 
     access_token: str
     id_token: str
@@ -17,7 +17,7 @@ class SessionTokens:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as callers get it. Times are whole epoch seconds."""
+    """A session with its tokens opened. Times are whole epoch seconds."""
 
     id: UUID
     tenant_id: str

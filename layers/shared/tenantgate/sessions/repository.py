@@ -8,14 +8,14 @@ from tenantgate.database.unit import Database, Row
 from tenantgate.sessions.models import StoredSession
 
 _COLUMNS = "id, tenant_id, user_id, issuer, secret_hash, sealed_tokens, created_at, expires_at"
-_ADD = f"INSERT INTO sessions ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"  # noqa: S608  (our own columns)
-# By tenant in the statement too, not by row-level security alone.
+_ADD = f"INSERT INTO sessions ({_COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)"  # noqa: S608  (a constant list of columns)
+# The statement names the tenant too, and does not rely only on row-level security.
 _FIND = f"SELECT {_COLUMNS} FROM sessions WHERE tenant_id = $1 AND secret_hash = $2"  # noqa: S608
 _REMOVE = f"DELETE FROM sessions WHERE tenant_id = $1 AND secret_hash = $2 RETURNING {_COLUMNS}"  # noqa: S608
 
 
 class SessionRepository:
-    """The session store of the running system: one transaction per call, inside the tenant."""
+    """The session store on PostgreSQL: one transaction per call, inside the tenant."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""When a session starts, is good, and ends."""
+"""Start, look-up and end of sessions."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _SECRETS = OpaqueKind(digests_random_part_only=True)
 
 
 class SessionStore(Protocol):
-    """Where sessions are kept. Every call is inside one tenant: another tenant's sessions aren't found."""
+    """A store of sessions. Every call is inside one tenant: another tenant's sessions aren't found."""
 
     async def add(self, session: StoredSession) -> None: ...
 
     async def find(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None: ...
 
     async def remove(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
-        """Remove the session and give back what it was; None when there was none."""
+        """Remove the session and return it; None if it is unknown. Of concurrent calls only one gets it."""
         ...
 
 
@@ -45,7 +45,10 @@ class SessionService:
         self._clock = clock
 
     async def start(self, *, principal: Principal, tokens: SessionTokens) -> StartedSession:
-        """A new session, which ends when the principal's token does. Its id and secret are always new (no fixation)."""
+        """Start a session that ends when the principal's token does.
+
+        Its id and secret are always new, so an attacker can't plant a known one before the sign-in (session fixation).
+        """
         secret = _SECRETS.issue(principal.tenant_id)
         session = Session(
             id=uuid4(),
@@ -71,7 +74,7 @@ class SessionService:
         return StartedSession(secret=secret.text, session=session)
 
     async def find_live(self, secret: str) -> Session:
-        """Find the session of this secret. Raises `SessionEnded` when it expired, was ended, or never existed."""
+        """Return the session of this secret. Raises `SessionEnded` if it expired, was ended, or never existed."""
         parsed = _parse(secret)
         stored = await self._store.find(parsed.digest, tenant_id=parsed.tenant_id)
         if stored is None:
@@ -81,7 +84,7 @@ class SessionService:
         return self._opened(stored)
 
     async def end(self, secret: str) -> Session | None:
-        """End the session, expired or not, and return it; None when there is nothing to end."""
+        """End the session, expired or not, and return it; None if it is unknown."""
         try:
             parsed = _parse(secret)
             stored = await self._store.remove(parsed.digest, tenant_id=parsed.tenant_id)
@@ -101,14 +104,14 @@ class SessionService:
         )
 
     def _seal(self, tokens: SessionTokens, session_id: UUID) -> str:
-        # The id as context: tokens copied from one row into another don't open there.
+        # The session's id is the context, so tokens copied into another row don't open there.
         return self._sealer.seal(json.dumps(asdict(tokens)).encode(), purpose=_PURPOSE, context=session_id.bytes)
 
     def _open(self, stored: StoredSession) -> SessionTokens:
         try:
             opened = self._sealer.open(stored.sealed_tokens, purpose=_PURPOSE, context=stored.id.bytes)
         except SealBroken:
-            # Its key was retired, or the row was tampered with. Signing in again mends the former.
+            # Its key was retired, or the row was changed.
             raise SessionEnded("tokens don't open", session_id=stored.id) from None
         return SessionTokens(**json.loads(opened))
 

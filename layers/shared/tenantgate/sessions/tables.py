@@ -1,4 +1,4 @@
-"""The table of sessions, for migrations and their tests. The repository speaks SQL."""
+"""The table of sessions, for migrations and their tests. The repository uses SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tenantgate.database.base import Base
 
 
 class SessionRow(Base):
-    """Table `sessions`: a tenant's table, under row-level security."""
+    """Table `sessions`, which is under row-level security."""
 
     __tablename__ = "sessions"
     __table_args__ = (

@@ -9,8 +9,8 @@ from tenantgate.sessions.service import SessionService
 
 
 async def session_service() -> SessionService:
-    """Sessions in the process's database, sealed with the current keys; raises `SecretsUnavailable`.
+    """Build the service on the process's database, with the current sealing keys. Raises `SecretsUnavailable`.
 
-    Cheap, and meant to be called per request: so rotated sealing keys are picked up.
+    Call it for each request, so that rotated keys take effect. It is cheap.
     """
     return SessionService(SessionRepository(database()), await secret_store().sealer())
