@@ -1,5 +1,5 @@
-"""Fuzzing of what takes bytes from strangers: `python -m fuzz --help`, or `make fuzz`.
+"""Fuzzing of everything that reads untrusted input: `python -m fuzz --help`, or `make fuzz`.
 
-`differential` mutates valid tokens and holds the verifier against PyJWT and joserfc; `targets` are coverage-guided
-(atheris) entry points with properties of their own. Nothing here ships.
+`differential` mutates valid tokens and compares the verifier with PyJWT and joserfc; `targets` are coverage-guided
+(atheris) entry points, each with its own properties. Nothing here ships.
 """

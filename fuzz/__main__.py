@@ -1,11 +1,11 @@
-"""Fuzz what takes bytes from strangers.
+"""Fuzz everything that reads untrusted input.
 
-    python -m fuzz all --minutes 10           half of it the differential run, half the coverage-guided targets
+    python -m fuzz all --minutes 10           one half differential, one half coverage-guided
     python -m fuzz differential --runs 100000
     python -m fuzz targets [NAME ...] --minutes 10
     python -m fuzz replay NAME FILE ...       NAME is a target, or `differential` for a file with a token
 
-Every run leaves a row in docs/fuzzing/LOG.md. The exit code is 1 when something was found; its input is then in
+Every run adds a row to docs/fuzzing/LOG.md. If it finds something, the exit code is 1 and the input is in
 .local/fuzz/findings.
 """
 
@@ -24,7 +24,7 @@ TARGETS = ("compact", "verifier", "jwks", "authorizer", "rules", "settings")
 
 
 def _differential(runs: int | None, seconds: float | None, seed: int, *, log: bool) -> int:
-    from fuzz import log as fuzz_log  # noqa: PLC0415 - what is fuzzed must be imported under the engine's eyes
+    from fuzz import log as fuzz_log  # noqa: PLC0415 - the engine must instrument what is fuzzed when it is imported
     from fuzz.differential import Differential  # noqa: PLC0415
     from fuzz.judge import Judge  # noqa: PLC0415
 
@@ -38,8 +38,8 @@ def _differential(runs: int | None, seconds: float | None, seed: int, *, log: bo
         for name in ("PyJWT", "joserfc")
     }
     remarks = (
-        f"about {len(tally.distinct):,} different tokens; {judge.accepted:,} accepted; {tally.must_pass:,} had to be; "
-        f"of {judge.sampled:,} refused ones asked about, PyJWT takes {only['PyJWT']:,} and joserfc {only['joserfc']:,}"
+        f"about {len(tally.distinct):,} different tokens; {judge.accepted:,} accepted; {tally.must_pass:,} required; "
+        f"of {judge.sampled:,} sampled rejections, PyJWT accepts {only['PyJWT']:,} and joserfc {only['joserfc']:,}"
     )
     for found in tally.found:
         path = fuzz_log.keep_finding(
@@ -50,9 +50,9 @@ def _differential(runs: int | None, seconds: float | None, seed: int, *, log: bo
         fuzz_log.append(fuzz_log.Row("differential", tally.runs, took, seed, len(tally.found), remarks))
     _say(f"differential: {tally.runs:,} runs in {took:,.0f} s, {len(tally.found)} findings; {remarks}")
     for name, number in tally.by_mutator.most_common():
-        _say(f"  {name:24} {number:>10,} of which accepted {tally.accepted_by_mutator[name]:,}")
+        _say(f"  {name:24} {number:>10,}, accepted {tally.accepted_by_mutator[name]:,}")
     for (library, reason), number in judge.only_others.most_common(30):
-        _say(f"  {library} takes what we refuse, {number} of the sample: {reason}")
+        _say(f"  {library} accepts a token that the product rejects, {number} of the sample: {reason}")
     return 1 if tally.found else 0
 
 
@@ -61,7 +61,7 @@ def _targets(names: list[str], seconds: float, seed: int, *, log: bool) -> int:
     from fuzz import log as fuzz_log  # noqa: PLC0415
 
     if not engine.is_atheris_here():
-        _say("atheris isn't here: uv sync --inexact --group fuzz (it has wheels for Linux on x86-64 alone)")
+        _say("atheris is not installed: uv sync --inexact --group fuzz (it has wheels only for Linux on x86-64)")
         return 2
     code = 0
     for name in names:
@@ -85,11 +85,11 @@ def _replay(name: str, files: list[str]) -> int:
     for file in files:
         try:
             try_bytes(Path(file).read_bytes())
-        except Exception:  # noqa: BLE001 - whatever it is, it is what was looked for
+        except Exception:  # noqa: BLE001 - any exception is a finding
             code = 1
             traceback.print_exc()
         else:
-            _say(f"{file}: nothing is found any more")
+            _say(f"{file}: no longer a finding")
     return code
 
 
@@ -97,9 +97,9 @@ def _try_token(data: bytes) -> None:
     from fuzz.building import Case  # noqa: PLC0415
     from fuzz.judge import Judge  # noqa: PLC0415
 
-    # Strictly: nothing is known of who signed it, so the libraries alone tell.
+    # The signer is unknown, so only the libraries can judge the token.
     accepted = Judge().try_token(Case(data.decode()))
-    _say("accepted, by the others too" if accepted else "refused")
+    _say("accepted, also by the other libraries" if accepted else "rejected")
 
 
 def _say(text: str) -> None:
@@ -115,11 +115,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m fuzz", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=["all", "differential", "targets", "replay"])
-    parser.add_argument("names", nargs="*", help=f"of {', '.join(TARGETS)}; for replay one of them, and files")
-    parser.add_argument("--minutes", type=float, default=10.0, help="of the whole run (10)")
-    parser.add_argument("--runs", type=int, default=None, help="of `differential`, instead of --minutes")
-    parser.add_argument("--seed", type=int, default=None, help="by default another one each time")
-    parser.add_argument("--no-log", action="store_true", help="leave docs/fuzzing/LOG.md alone")
+    parser.add_argument("names", nargs="*", help=f"from {', '.join(TARGETS)}; for replay one of them, and files")
+    parser.add_argument("--minutes", type=float, default=10.0, help="duration of the whole run (10)")
+    parser.add_argument("--runs", type=int, default=None, help="number of runs of `differential`, instead of --minutes")
+    parser.add_argument("--seed", type=int, default=None, help="a different one each time by default")
+    parser.add_argument("--no-log", action="store_true", help="don't write docs/fuzzing/LOG.md")
     return parser
 
 
@@ -144,7 +144,7 @@ def main(arguments: list[str]) -> int:
         if asked.what == "targets":
             return _targets(names, seconds, seed, log=log)
         code = _differential(None, seconds / 2, seed, log=log)
-        # Where atheris can't be had, that was all.
+        # Without atheris, only the differential run is possible.
         return code | (_targets(names, seconds / 2, seed, log=log) & 1)
     except KeyboardInterrupt:
         return 130

@@ -1,4 +1,4 @@
-"""Tokens put together from any header, payload and signature, and what is known of who signed them."""
+"""Build tokens from any header, payload and signature, and record the signer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Base(NamedTuple):
-    """A valid token, its parts, and who signed it how."""
+    """A valid token with its parts, its issuer and its algorithm."""
 
     issuer: Issuer
     alg: str
@@ -30,9 +30,9 @@ class Base(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A token to be tried.
+    """A token to try.
 
-    `signed_input` is what a trusted key signed for it: an accepted token must begin with this or with the base's.
+    `signed_input` is the text that a trusted key signed: an accepted token must begin with it, or with the base's.
     `must_pass` says that the mutation keeps the token valid.
     """
 
@@ -58,7 +58,7 @@ def with_signature(signing_input: str, key: str, alg: str) -> str:
 
 
 def signed_by_issuer(base: Base, header: bytes, payload: bytes, *, must_pass: bool = False) -> Case:
-    """As the base's issuer would sign these very bytes."""
+    """Sign exactly these bytes as the base's issuer."""
     signing_input = joined(header, payload)
     return Case(with_signature(signing_input, base.issuer.keys[base.alg], base.alg), signing_input, must_pass)
 
@@ -82,7 +82,7 @@ def _bases(rng: Random) -> Iterator[Base]:
 
 
 class Bases:
-    """The valid tokens to mutate. Those that are quick to sign and to verify come up most, so that more are tried."""
+    """The valid tokens to mutate. Fast algorithms come up most often, so that a run tries more tokens."""
 
     def __init__(self, rng: Random) -> None:
         self.every = every = tuple(_bases(rng))
@@ -91,12 +91,12 @@ class Bases:
         self._slow = tuple(base for base in every if base.alg in ("ES384", "ES512"))
 
     def any_of(self, rng: Random) -> Base:
-        """For mutations that keep the base's signature: RSA verifies quickly, too."""
+        """Pick a base for a mutation that keeps the signature: RSA verifies fast too."""
         draw = rng.random()
         return pick(rng, self._quick if draw < 0.35 else self._rsa if draw < 0.99 else self._slow)
 
     def to_sign_again(self, rng: Random) -> Base:
-        """For mutations that are signed anew: RSA signs slowly."""
+        """Pick a base for a mutation that is signed again: RSA signs slowly."""
         draw = rng.random()
         return pick(rng, self._quick if draw < 0.975 else self._rsa if draw < 0.99 else self._slow)
 

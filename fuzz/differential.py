@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fuzz.judge import Finding, Judge
 from fuzz.mutators import Mutation
 
-# A chunk has a generator of its own, made from the seed and the chunk's number: a finding needs no more to come back.
+# Each chunk has its own generator, seeded from the seed and the chunk's number, so any finding can be reproduced.
 CHUNK = 5_000
 _BITS = 1 << 28
 _ENOUGH = 100
@@ -28,7 +28,7 @@ class Found(NamedTuple):
 
 
 class Distinct:
-    """About how many different texts were seen, in 32 MB: bits set by hash (linear counting)."""
+    """An estimate of the number of different texts in 32 MB: bits set by hash (linear counting)."""
 
     def __init__(self) -> None:
         self._bits = bytearray(_BITS // 8)
@@ -46,7 +46,7 @@ class Distinct:
 
 
 class Tally:
-    """What came of a run so far."""
+    """The results of a run so far."""
 
     def __init__(self) -> None:
         self.runs = 0
@@ -58,7 +58,7 @@ class Tally:
 
 
 class Differential:
-    """Runs chunk after chunk; `judge` holds the counts of both directions."""
+    """Runs chunk after chunk; `judge` counts both directions."""
 
     def __init__(self, seed: int, judge: Judge) -> None:
         self._seed = seed
@@ -67,7 +67,7 @@ class Differential:
         self.tally = Tally()
 
     def mutation(self) -> Mutation:
-        """What the next chunk draws from."""
+        """Return the source of the next chunk's tokens."""
         return Mutation(Random(f"{self._seed}:{self._chunk}"))  # noqa: S311 - to be repeatable, not secret
 
     def run_chunk(self, size: int = CHUNK) -> None:
@@ -88,8 +88,8 @@ class Differential:
     def run(
         self, *, runs: int | None = None, seconds: float | None = None, progress: Callable[[str], None] = print
     ) -> float:
-        """Until so many runs or seconds; returns the seconds. Interrupted, what was counted stays counted."""
-        started = told = time.monotonic()
+        """Run for that many runs or seconds and return the seconds; an interrupted run keeps its counts."""
+        started = reported = time.monotonic()
         try:
             while (runs is None or self.tally.runs < runs) and (
                 seconds is None or time.monotonic() < started + seconds
@@ -98,9 +98,9 @@ class Differential:
                 if len(self.tally.found) >= _ENOUGH:
                     progress(f"stopped: {_ENOUGH} findings are enough")
                     break
-                if time.monotonic() >= told + 30:
-                    told = time.monotonic()
-                    progress(self._so_far(told - started))
+                if time.monotonic() >= reported + 30:
+                    reported = time.monotonic()
+                    progress(self._so_far(reported - started))
         except KeyboardInterrupt:
             progress("interrupted")
         return time.monotonic() - started

@@ -1,4 +1,4 @@
-"""What feeds the targets: atheris (coverage-guided, libFuzzer's) in a process of its own, or a plain loop."""
+"""Run the targets: with atheris (coverage-guided, based on libFuzzer) in a separate process, or in a plain loop."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ARTIFACT = re.compile(r"Test unit written to (\S+)")
 
 
 class Ran(NamedTuple):
-    """What a run of a target came to. `coverage` is libFuzzer's count of edges reached in the product."""
+    """The result of a target's run. `coverage` is libFuzzer's count of edges reached in the product."""
 
     runs: int
     seconds: float
@@ -41,21 +41,21 @@ def is_atheris_here() -> bool:
 
 
 def run_guided(name: str, *, seconds: int, seed: int, say: Callable[[str], None]) -> Ran:
-    """Fuzz a target for so long, beginning with its seeds and what earlier runs on this machine kept."""
+    """Fuzz a target for `seconds`, starting with its seeds and the corpus of earlier runs on this machine."""
     corpus = CORPORA / name
     for folder in (corpus, FINDINGS):
         folder.mkdir(parents=True, exist_ok=True)
-    # libFuzzer takes a seed of 0 for none.
+    # libFuzzer treats a seed of 0 as no seed.
     options = [str(corpus), f"-max_total_time={seconds}", f"-seed={seed or 1}", "-print_final_stats=1", "-timeout=25",
                "-rss_limit_mb=2048", f"-artifact_prefix={FINDINGS}/{name}-"]  # fmt: skip
     started = time.monotonic()
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as told:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
         command = [sys.executable, "-m", "fuzz", "engine", name, "--", *options]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=told, stderr=subprocess.STDOUT)  # noqa: S603
+        process = subprocess.Popen(command, cwd=ROOT, stdout=output, stderr=subprocess.STDOUT)  # noqa: S603
         try:
             code = process.wait()
         except KeyboardInterrupt:
-            # libFuzzer ends at this, and says what it did.
+            # libFuzzer stops on this signal and prints its statistics.
             process.send_signal(signal.SIGINT)
             code = process.wait()
             raise
@@ -63,8 +63,8 @@ def run_guided(name: str, *, seconds: int, seed: int, say: Callable[[str], None]
             if process.poll() is None:
                 process.kill()
                 process.wait()
-        told.seek(0)
-        text = told.read()
+        output.seek(0)
+        text = output.read()
     found = tuple(Path(path) for path in _ARTIFACT.findall(text))
     if code and not found:
         say(text[-3000:])
@@ -77,8 +77,8 @@ def run_guided(name: str, *, seconds: int, seed: int, say: Callable[[str], None]
 
 def _runs(text: str) -> int:
     executed = _EXECUTED.search(text)
-    told = [int(number) for number, _ in _PROGRESS.findall(text)]
-    return int(executed[1]) if executed else max(told, default=0)
+    reported = [int(number) for number, _ in _PROGRESS.findall(text)]
+    return int(executed[1]) if executed else max(reported, default=0)
 
 
 def _coverage(text: str) -> int:
@@ -86,10 +86,10 @@ def _coverage(text: str) -> int:
 
 
 def be_engine(name: str, options: list[str]) -> None:
-    """What the engine's own process does; never returns."""
+    """Be the engine's process; never return."""
     atheris = importlib.import_module("atheris")
     with atheris.instrument_imports(include=["tenantgate", "functions"]):
-        from fuzz.targets import all_targets  # noqa: PLC0415 - under the engine's eyes
+        from fuzz.targets import all_targets  # noqa: PLC0415 - instrumented by the engine
 
         target = all_targets()[name]
     corpus = Path(options[0])
@@ -108,7 +108,7 @@ def _escaped(word: str) -> str:
 
 
 def run_plain(name: str, *, runs: int, seed: int) -> list[tuple[str, bytes]]:
-    """Every seed of a target, then `runs` simple mutations of them: the same each time. Gives what was found."""
+    """Try every seed of a target, then `runs` simple mutations, the same each time; return the findings."""
     from fuzz.mutate_json import flip_bytes  # noqa: PLC0415
     from fuzz.targets import all_targets  # noqa: PLC0415
 
@@ -118,6 +118,6 @@ def run_plain(name: str, *, runs: int, seed: int) -> list[tuple[str, bytes]]:
     for data in inputs:
         try:
             try_bytes(data)
-        except Exception as finding:  # noqa: BLE001 - whatever a target raises is one
+        except Exception as finding:  # noqa: BLE001 - every exception of a target is a finding
             found.append((f"{type(finding).__name__}: {finding}", data))
     return found

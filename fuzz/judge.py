@@ -1,4 +1,4 @@
-"""What must hold of the verifier's answer to any token."""
+"""The properties of the verifier's result for any token."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
 
 
 class Finding(Exception):
-    """The product did what it must never do. The text says what; the caller knows the input."""
+    """The product violated a property, which the text names; the caller knows the input."""
 
 
 class Judge:
-    """Tries tokens, and counts both directions: what all accept, and what only the others do.
+    """Tries tokens, and counts both directions: tokens that all accept, and tokens that only the others accept.
 
-    The other libraries are asked about every token that ours accepts, and about `sample` of those that it refuses.
+    The other libraries check every token that our verifier accepts, and a share of `sample` of those that it rejects.
     """
 
     def __init__(self, verifier: TokenVerifier | None = None, *, sample: float = 0.0) -> None:
@@ -36,18 +36,18 @@ class Judge:
         self.refused: Counter[str] = Counter()
         self.sampled = 0
         self.only_others: Counter[tuple[str, str]] = Counter()
-        """By library and our reason: sampled tokens that we refuse and the library takes."""
+        """By library and our reason: sampled tokens that we reject and the library accepts."""
 
     def try_token(self, case: Case, base: Base | None = None) -> bool:
-        """Whether the token is accepted; raises `Finding`."""
+        """Return whether the token is accepted; raise `Finding`."""
         try:
             verified = self._verifier.verify(case.token)
-        except TokenError as refusal:
-            self.refused[type(refusal).__name__] += 1
+        except TokenError as error:
+            self.refused[type(error).__name__] += 1
             if case.must_pass:
-                raise Finding(f"refused a valid token: {type(refusal).__name__}: {refusal.reason}") from None
+                raise Finding(f"rejected a valid token: {type(error).__name__}: {error.reason}") from None
             if self._dice.random() < self._sample:
-                self._ask_about_refused(case.token, refusal)
+                self._check_rejected(case.token, error)
             return False
         except Exception as crash:
             raise Finding(f"crashed: {type(crash).__name__}: {crash}") from crash
@@ -57,14 +57,14 @@ class Judge:
 
     def _check_accepted(self, case: Case, base: Base | None, verified: VerifiedToken) -> None:
         signing_input = case.token.rpartition(".")[0]
-        # Whatever any library says: a signing input that no trusted key has signed is a forgery.
+        # Regardless of the libraries: a signing input that no trusted key has signed is a forgery.
         if base is not None and signing_input not in (case.signed_input, base.token.rpartition(".")[0]):
-            raise Finding("accepted what no trusted key signed")
+            raise Finding("accepted a token that no trusted key signed")
         ours = dict(verified.claims)
         self._ask_others(case.token, ours)
         ends = math.floor(float(str(ours["exp"])))
         if (verified.issuer, verified.expires_at) != (ours["iss"], ends) or verified.subject != ours["sub"]:
-            raise Finding("answered something else than the claims say")
+            raise Finding("returned other values than the claims have")
         self._check_kind(case.token, ours)
         try:
             principal = self._principal(case.token)
@@ -78,14 +78,14 @@ class Judge:
     def _ask_others(self, token: str, ours: oracles.Claims) -> None:
         try:
             plain, claims = oracles.plainly(token)
-        except Exception as refusal:
-            raise Finding(f"accepted what PyJWT can't verify: {refusal}") from refusal
+        except Exception as error:
+            raise Finding(f"accepted a token that PyJWT can't verify: {error}") from error
         if plain_claims(ours) != claims:
             raise Finding("read other claims than json")
         for name, decode in self._oracles.items():
             theirs = decode(plain)
             if theirs is None:
-                raise Finding(f"accepted what {name} refuses")
+                raise Finding(f"accepted a token that {name} rejects")
             if theirs != claims:
                 raise Finding(f"read other claims than {name}")
 
@@ -101,21 +101,21 @@ class Judge:
             str(claims.get("typ")).lower() == "bearer",
         )
         if claims["iss"] == world.SECOND.url and not any(says_so):
-            raise Finding("accepted a token for a client that doesn't say that it is an access token")
+            raise Finding("accepted a token for a client without evidence that it is an access token")
 
     @staticmethod
     def _check_bounds(principal: Principal) -> None:
         if principal.issuer != world.SECOND.url:
             return
         if principal.tenant_id != world.SECOND.tenant:
-            raise Finding("an issuer spoke for a tenant that it isn't bound to")
+            raise Finding("an issuer issued a token for a tenant that it isn't bound to")
         if not principal.scopes <= world.SECOND_MAY_GIVE or not principal.roles <= world.SECOND_MAY_GIVE:
-            raise Finding("an issuer gave a scope or a role that it may not give")
+            raise Finding("an issuer granted a scope or a role that it may not grant")
         if not world.WITHHELD.isdisjoint(principal.claims):
-            raise Finding("a role or a scope can be read past the allow-list")
+            raise Finding("a role or a scope bypasses the allow-list")
 
-    def _ask_about_refused(self, token: str, refusal: TokenError) -> None:
+    def _check_rejected(self, token: str, error: TokenError) -> None:
         self.sampled += 1
         for name, decode in self._oracles.items():
             if decode(token) is not None:
-                self.only_others[name, f"{type(refusal).__name__}: {refusal.reason}"] += 1
+                self.only_others[name, f"{type(error).__name__}: {error.reason}"] += 1

@@ -21,7 +21,7 @@ type Sign = Callable[[bytes], bytes]
 CURVES: dict[str, ec.EllipticCurve] = {"p256": ec.SECP256R1(), "p384": ec.SECP384R1(), "p521": ec.SECP521R1()}
 KIND_OF_ALGORITHM = (
     {"ES256": "p256", "ES384": "p384", "ES512": "p521"}
-    # Two names of one algorithm (RFC 8037, RFC 9864).
+    # Two names for one algorithm (RFC 8037, RFC 9864).
     | {"EdDSA": "ed25519", "Ed25519": "ed25519"}
     | dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "rsa")
 )
@@ -50,7 +50,7 @@ def _rsa(name: str, bits: int) -> rsa.RSAPrivateKey:
 
 @cache
 def private_key(name: str) -> PrivateKey:
-    """The key of this name; what stands before the first dash is its kind: rsa, rsa1024, p256, p384, p521, ed25519."""
+    """Return the key of this name; the part before the dash is its kind: rsa, rsa1024, p256, p384, p521, ed25519."""
     kind = name.partition("-")[0]
     if kind.startswith("rsa"):
         return _rsa(name, int(kind[3:] or 2048))
@@ -61,7 +61,7 @@ def private_key(name: str) -> PrivateKey:
 
 
 def jwk(name: str, **members: object) -> Jwk:
-    """The public JWK with the name as its `kid`; a member set to None is left out."""
+    """Return the public JWK with the name as its `kid`; a member set to None is omitted."""
     public = private_key(name).public_key()
     if isinstance(public, rsa.RSAPublicKey):
         whole = RSAAlgorithm.to_jwk(public, as_dict=True)
@@ -74,7 +74,7 @@ def jwk(name: str, **members: object) -> Jwk:
 
 
 def public_spellings(name: str) -> list[bytes]:
-    """What a confused verifier might take for an HMAC secret (RFC 8725 §2.1)."""
+    """Return the encodings that a confused verifier might use as an HMAC secret (RFC 8725 §2.1)."""
     public = private_key(name).public_key()
     if isinstance(public, ed25519.Ed25519PublicKey):
         return [public.public_bytes(Encoding.Raw, PublicFormat.Raw)]
@@ -89,7 +89,7 @@ def hmac_signer(secret: bytes, alg: str) -> Sign:
 
 @cache
 def signer(name: str, alg: str) -> Sign:
-    """Signs as `alg` says with the key of this name (RFC 7518 §3, RFC 8037 §3.1)."""
+    """Return the signing function of this key for `alg` (RFC 7518 §3, RFC 8037 §3.1)."""
     key = private_key(name)
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return key.sign

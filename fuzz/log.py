@@ -1,4 +1,4 @@
-"""The log of what was run: one row of a Markdown table for each run, written by the runner alone, and their sum."""
+"""The log of all runs: a Markdown table with a row per run and the totals, written only by the runner."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ FINDINGS = ROOT / ".local" / "fuzz" / "findings"
 
 _HEAD = """# Fuzzing log
 
-`make fuzz` appends a row for each run; nobody else writes here. [README.md](README.md) says what the targets are. Times
-are those of the wall, on whatever machine it was, often beside other work.
+`make fuzz` appends a row for each run; don't edit this page. [README.md](README.md) describes the targets. Times are
+wall times on various machines, often with other load.
 
 {total}
 
@@ -43,25 +43,25 @@ class Row(NamedTuple):
 
 
 def total(rows: list[str]) -> str:
-    """The line that sums the rows up; raises `ValueError` for a row of another form."""
+    """Return the line with the totals; raise `ValueError` for a malformed row."""
     runs: dict[str, int] = {}
     seconds = 0
     for row in rows:
         if (match := _ROW.match(row)) is None:
-            raise ValueError(f"{LOG} has a row that no runner wrote: {row}")
+            raise ValueError(f"{LOG} has a row that the runner did not write: {row}")
         runs[match[1]] = runs.get(match[1], 0) + int(match[2].replace(",", ""))
         seconds += int(match[3].replace(",", ""))
     each = ", ".join(f"{target} {number:,}" for target, number in sorted(runs.items()))
-    return f"Up to now: {sum(runs.values()):,} runs in {seconds / 3600:.1f} hours ({each})."
+    return f"Total: {sum(runs.values()):,} runs in {seconds / 3600:.1f} hours ({each})."
 
 
 def rows_of(text: str) -> list[str]:
-    """The rows of a log's text, without the table's head."""
+    """Return the rows of a log's text, without the table's head."""
     return text.partition("|---|---|--:|--:|--:|--:|---|\n")[2].splitlines()
 
 
 def append(row: Row, log: Path = LOG) -> None:
-    """Add a row, and the sum anew. Two runners at once take turns."""
+    """Add a row and update the totals; concurrent runners take turns."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -74,7 +74,7 @@ def append(row: Row, log: Path = LOG) -> None:
 
 
 def keep_finding(name: str, data: bytes) -> Path:
-    """Write the input of a finding where `python -m fuzz replay` takes it from."""
+    """Write the input of a finding for `python -m fuzz replay`."""
     FINDINGS.mkdir(parents=True, exist_ok=True)
     path = FINDINGS / name
     path.write_bytes(data)

@@ -1,4 +1,4 @@
-"""Mutations of the JSON text of header or payload, signed anew: one text that two readers could read differently."""
+"""Mutations of the JSON text of header or payload, signed again: texts that two parsers could read differently."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _another_value(rng: Random, text: bytes) -> bytes:
 
 
 def flip_bytes(rng: Random, text: bytes) -> bytes:
-    """One to four bytes changed, put in, taken out or repeated anywhere."""
+    """Change, insert, remove or repeat one to four bytes anywhere."""
     changed = bytearray(text)
     for _ in range(1 + int(rng.random() ** 3 * 4)):
         spot, draw = int(rng.random() * (len(changed) + 1)), rng.random()
@@ -103,7 +103,7 @@ _EDITS: tuple[Edit, ...] = (
 )
 
 
-def json_signed_anew(rng: Random, base: Base) -> Case:
+def json_signed_again(rng: Random, base: Base) -> Case:
     header, payload = json_bytes(base.header), json_bytes(base.claims)
     edit = pick(rng, _EDITS)
     if rng.random() < 0.35:
@@ -114,20 +114,20 @@ def json_signed_anew(rng: Random, base: Base) -> Case:
 
 
 def _escaped(rng: Random, text: str) -> str:
-    """Some characters of some texts written as escapes, which mean the same (RFC 8259 §7)."""
+    """Write some characters of a string as escapes, which mean the same (RFC 8259 §7)."""
     letters = [f"\\u{ord(char):04x}" if char.isalnum() and rng.random() < 0.1 else char for char in text]
     return "".join(letters)
 
 
 def harmless_json(rng: Random, base: Base) -> Case:
-    """Whitespace between the tokens of JSON, and escapes inside of texts: the same members."""
+    """Add whitespace between JSON tokens and escapes inside strings: the members stay the same."""
     parts = []
     for members in (base.header, base.claims):
         blank, indent = pick(rng, ("", " ", "\n", "\t", "\r\n", "  ")), pick(rng, (None, 1, 2))
         text = json.dumps(members, indent=indent, separators=(f"{blank},{blank}", f"{blank}:{blank}"))
         if rng.random() < 0.5:
             inside = text.split('"')
-            # Between an odd and an even quotation mark is a text; those here have no quotation mark in them.
+            # A string is between an odd and an even quotation mark; the strings here contain no quotation mark.
             inside[1::2] = [_escaped(rng, part) for part in inside[1::2]]
             text = '"'.join(inside)
         parts.append(f"{blank}{text}{blank}".encode())

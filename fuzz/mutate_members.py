@@ -1,4 +1,4 @@
-"""Mutations of header members and claims: signed anew by the issuer, or under the signature of the token before."""
+"""Mutations of header members and claims: signed again by the issuer, or under the old signature."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _claim_value(rng: Random, name: str) -> object:
 
 
 def mutate_claims(rng: Random, claims: Members) -> Members:
-    """One to three claims dropped, set to something else, or shifted in time."""
+    """Drop, replace or shift in time one to three claims."""
     for _ in range(1 + int(rng.random() ** 3 * 3)):
         draw = rng.random()
         if draw < 0.15:
@@ -58,7 +58,7 @@ def mutate_claims(rng: Random, claims: Members) -> Members:
 
 
 def mutate_header(rng: Random, header: Members) -> Members:
-    """One or two members dropped, changed or added."""
+    """Drop, change or add one or two members."""
     for _ in range(1 + int(rng.random() ** 3 * 2)):
         draw = rng.random()
         if draw < 0.1:
@@ -82,7 +82,7 @@ def mutate_header(rng: Random, header: Members) -> Members:
     return header
 
 
-def claims_signed_anew(rng: Random, base: Base) -> Case:
+def claims_signed_again(rng: Random, base: Base) -> Case:
     return signed_by_issuer(base, json_bytes(base.header), json_bytes(mutate_claims(rng, {**base.claims})))
 
 
@@ -92,7 +92,7 @@ def claims_under_the_old_signature(rng: Random, base: Base) -> Case:
     return Case(f"{header}.{payload}.{signature}")
 
 
-def header_signed_anew(rng: Random, base: Base) -> Case:
+def header_signed_again(rng: Random, base: Base) -> Case:
     return signed_by_issuer(base, json_bytes(mutate_header(rng, {**base.header})), json_bytes(base.claims))
 
 
@@ -102,13 +102,13 @@ def header_under_the_old_signature(rng: Random, base: Base) -> Case:
     return Case(f"{header}.{payload}.{signature}")
 
 
-def both_signed_anew(rng: Random, base: Base) -> Case:
+def both_signed_again(rng: Random, base: Base) -> Case:
     header, claims = mutate_header(rng, {**base.header}), mutate_claims(rng, {**base.claims})
     return signed_by_issuer(base, json_bytes(header), json_bytes(claims))
 
 
 def harmless_members(rng: Random, base: Base) -> Case:
-    """Members in another order, with null ones and ones that a recipient ignores (RFC 7515 §4, RFC 7519 §4)."""
+    """Reorder members, add null members and members that a recipient ignores (RFC 7515 §4, RFC 7519 §4)."""
     header, claims = list(base.header.items()), list(base.claims.items())
     rng.shuffle(header)
     rng.shuffle(claims)
@@ -126,7 +126,7 @@ def harmless_members(rng: Random, base: Base) -> Case:
 
 
 def harmless_times(rng: Random, base: Base) -> Case:
-    """Issued and expiring at any moment at which the token is good."""
+    """Set times at which the token is still valid."""
     issued = NOW + LEEWAY - int(rng.random() * 3600)
     soonest = max(issued, NOW - LEEWAY) + 1
     expires = soonest + int(rng.random() * (issued + 3601 - soonest))

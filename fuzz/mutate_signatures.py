@@ -1,4 +1,4 @@
-"""Mutations of who signs, with what, and of the signature's bytes."""
+"""Mutations of the signing key, the algorithm and the signature's bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _members(rng: Random, base: Base) -> Mapping[str, object]:
 
 
 def foreign_key(rng: Random, base: Base) -> Case:
-    """Signed by another key of the right kind, under the good `kid`, its own, another issuer's, or none."""
+    """Sign with another key of the right kind, under the valid `kid`, its own, another issuer's, or no `kid`."""
     kind = KIND_OF_ALGORITHM[base.alg]
     known = (*FIRST.keys.values(), *SECOND.keys.values())
     others = [f"{kind}-foreign", *(key for key in known if key.startswith(f"{kind}-"))]
@@ -42,13 +42,13 @@ def foreign_key(rng: Random, base: Base) -> Case:
         header |= {"kid": name, "jwk": jwk(name)}
     claims = _members(rng, base)
     signing_input = joined(json_bytes(header), json_bytes(claims))
-    # Mutated claims may name the very issuer whose key signs: then this is its own token.
+    # Mutated claims may name the issuer of the signing key: then the token is genuine.
     issuer = ISSUERS.get(str(claims.get("iss")))
     is_own = issuer is not None and name in issuer.keys.values()
     return Case(with_signature(signing_input, name, base.alg), signing_input if is_own else None)
 
 
-# By kid: published keys that must not verify anything, and whose private halves a forger might hold.
+# By kid: published keys that must not verify anything, and whose private keys an attacker might have.
 _DISTRUSTED = (
     ("rsa1024-weak", "rsa1024-weak", "RS256"),
     ("rsa-enc", "rsa-foreign", "RS256"),
@@ -67,7 +67,7 @@ _QUICK_DISTRUSTED = tuple(entry for entry in _DISTRUSTED if not entry[1].startsw
 
 
 def distrusted_key(rng: Random, base: Base) -> Case:
-    """Signed by a published key that is weak, broken, or meant for something else."""
+    """Sign with a published key that is weak, broken, or for another purpose."""
     kid, name, alg = pick(rng, _QUICK_DISTRUSTED if rng.random() < 0.95 else _DISTRUSTED)
     if rng.random() < 0.2:
         alg = pick(rng, list(FIRST.keys))
@@ -84,7 +84,7 @@ def distrusted_key(rng: Random, base: Base) -> Case:
 
 
 def same_kid(rng: Random, base: Base) -> Case:
-    """Under a `kid` of several keys: signed by one of them, by one more than are tried, or by any other key."""
+    """Use a `kid` with several keys: sign with one of them, with one beyond the limit, or with any other key."""
     kid = pick(rng, list(FIRST.shared))
     alg = pick(rng, ("ES256", "EdDSA", "Ed25519"))
     own, kind = FIRST.names_of(kid, alg), KIND_OF_ALGORITHM[alg]
@@ -104,7 +104,7 @@ def _secrets() -> tuple[bytes, ...]:
 
 
 def hmac_confusion(rng: Random, base: Base) -> Case:
-    """An HMAC keyed with what is public (RFC 8725 §2.1), under HMAC's name or the key's own algorithm."""
+    """Sign with an HMAC keyed with public data (RFC 8725 §2.1), under an HMAC's name or the key's own algorithm."""
     alg = pick(rng, ("HS256", "HS384", "HS512"))
     said = alg if rng.random() < 0.6 else base.alg
     kid = base.header.get("kid") if rng.random() < 0.7 else pick(rng, ("oct-1", "rsa-says-hmac", "rsa-1"))
@@ -120,7 +120,7 @@ def no_signature(rng: Random, base: Base) -> Case:
 
 
 def another_algorithm(rng: Random, base: Base) -> Case:
-    """The issuer's own signature, but by another algorithm than the header says."""
+    """Sign with the issuer's key, but with another algorithm than the header names."""
     said = pick(rng, list(FIRST.keys))
     kid = pick(rng, list(FIRST.keys.values())) if rng.random() < 0.4 else base.issuer.keys.get(said, "rsa-1")
     header = json_bytes({**base.header, "alg": said, "kid": kid})
@@ -128,13 +128,13 @@ def another_algorithm(rng: Random, base: Base) -> Case:
     really = pick(rng, ("ES256", "EdDSA"))
     key = base.issuer.keys[really]
     whole = with_signature(signing_input, key, really)
-    # By chance it may be what it says.
+    # By chance, the algorithm and the key may match the header.
     same = KIND_OF_ALGORITHM[said] == KIND_OF_ALGORITHM[really] and kid == key
     return Case(whole, signing_input if same else None)
 
 
 def other_bytes_signed(rng: Random, base: Base) -> Case:
-    """The issuer's signature over something close to the signing input."""
+    """Sign something similar to the signing input with the issuer's key."""
     header, payload = json_bytes(base.header), _claims(rng, base)
     signing_input = joined(header, payload)
     close = (
@@ -151,7 +151,7 @@ def other_bytes_signed(rng: Random, base: Base) -> Case:
 
 
 type _Edit = Callable[[Random, bytes, str], bytes]
-"""The random numbers, the good signature and its algorithm."""
+"""The random numbers, the valid signature and its algorithm."""
 
 
 def _bit(rng: Random, signature: bytes, alg: str) -> bytes:
@@ -188,7 +188,7 @@ def _special(rng: Random, signature: bytes, alg: str) -> bytes:
 
 
 def _arithmetic(rng: Random, signature: bytes, alg: str) -> bytes:
-    """Another number that means the same to who doesn't check its range; n - s of ECDSA is truly as good."""
+    """Use another number that is equivalent without a range check; n - s of ECDSA is in fact valid."""
     half = len(signature) // 2
     if KIND_OF_ALGORITHM[alg] == "ed25519":
         s = int.from_bytes(signature[half:], "little") + _ED25519_ORDER * pick(rng, (1, 2, 7))
@@ -213,7 +213,7 @@ _SIGNATURE_EDITS: tuple[_Edit, ...] = (_bit, _length, _special, _arithmetic)
 
 
 def signature_bytes(rng: Random, base: Base) -> Case:
-    """The good signature with its bytes changed. (The signing input stays the issuer's, whatever comes of it.)"""
+    """Change bytes of the valid signature. The signing input stays the issuer's, even if the token is accepted."""
     header, payload, signature = base.segments
     changed = pick(rng, _SIGNATURE_EDITS)(rng, decode_base64url(signature, "signature"), base.alg)
     return Case(f"{header}.{payload}.{b64(changed)}")

@@ -1,4 +1,4 @@
-"""Mutations of the token's text: base64, segments, characters, tokens spliced. Nothing is signed anew."""
+"""Mutations of the token's text: base64, segments, characters, spliced tokens. Nothing is signed again."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _padded(rng: Random, text: str) -> str:
 
 
 def _loosened(rng: Random, text: str) -> str:
-    """Another spelling of the same bytes: unused bits of the last character set (RFC 4648 §3.5)."""
+    """Return another spelling of the same bytes: unused bits of the last character set (RFC 4648 §3.5)."""
     if not text or len(text) % 4 == 0 or text[-1] not in _VALUE:
         return text + "A"
     bits = 1 + int(rng.random() * (15 if len(text) % 4 == 2 else 3))
@@ -48,7 +48,7 @@ def _character(rng: Random, text: str) -> str:
 
 def _lookalike(rng: Random, text: str) -> str:
     spot = int(rng.random() * len(text)) if text else 0
-    # Full-width forms, which a normalizing reader would take for the letter itself.
+    # Full-width forms, which a normalizing parser would read as the letter itself.
     return text[:spot] + "".join(chr(ord(char) + 0xFEE0) for char in text[spot : spot + 1]) + text[spot + 1 :]
 
 
@@ -64,7 +64,7 @@ _BASE64_EDITS: tuple[Callable[[Random, str], str], ...] = (
 
 
 def base64_text(rng: Random, base: Base) -> Case:
-    """One segment, or more, in another spelling or with characters that don't belong there."""
+    """Write one or more segments in another spelling or with invalid characters."""
     segments = base.segments
     for _ in range(1 + int(rng.random() ** 3 * 3)):
         spot = int(rng.random() * 3)
@@ -98,17 +98,17 @@ def _rearranged(rng: Random, header: str, payload: str, signature: str) -> str:
 
 
 def segments(rng: Random, base: Base) -> Case:
-    """Segments dropped, doubled, reordered, emptied, added; other serializations."""
+    """Drop, double, reorder, empty or add segments, or use another serialization."""
     return Case(_rearranged(rng, *base.segments))
 
 
 def characters(rng: Random, base: Base) -> Case:
-    """Bytes of the whole text changed anywhere."""
+    """Change bytes anywhere in the text."""
     return Case(flip_bytes(rng, base.token.encode()).decode("latin-1"))
 
 
 class Splicer:
-    """Segments out of several valid tokens."""
+    """Combines segments of several valid tokens."""
 
     def __init__(self, bases: Bases) -> None:
         self._bases = bases
@@ -117,7 +117,7 @@ class Splicer:
         other, third = self._bases.any_of(rng), self._bases.any_of(rng)
         choices = (base.segments, other.segments, third.segments)
         token = ".".join(pick(rng, choices)[spot] for spot in range(3))
-        # Header and payload of the same token may have come together again.
+        # Header and payload may come from the same token.
         return Case(
             token, next((one.token.rpartition(".")[0] for one in (other, third) if _same_input(one, token)), None)
         )

@@ -1,4 +1,4 @@
-"""All mutators of tokens, and how often each is drawn: by what it may find, and by what it costs."""
+"""All mutators of tokens, weighted by their chance of a finding and their cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from fuzz import mutate_members, mutate_signatures, mutate_text
 from fuzz.building import Base, Bases, Case, pick
-from fuzz.mutate_json import harmless_json, json_signed_anew
+from fuzz.mutate_json import harmless_json, json_signed_again
 
 type Mutate = Callable[[Random, Base], Case]
 
@@ -20,14 +20,14 @@ class Mutator(NamedTuple):
     weight: float
     mutate: Mutate
     signs: bool = False
-    """Whether it signs the base anew, which costs."""
+    """True if it signs the base again, which is slow."""
 
 
 _TEXT: tuple[Mutate, ...] = (mutate_text.base64_text, mutate_text.segments, mutate_text.characters)
 
 
 class Mutation:
-    """Draws mutated tokens from fresh valid ones. The same generator gives the same tokens (PSS is salted, though)."""
+    """Draws mutations of new valid tokens. The same generator returns the same tokens, except for the salt of PSS."""
 
     def __init__(self, rng: Random) -> None:
         self._rng = rng
@@ -47,10 +47,10 @@ class Mutation:
             Mutator("same kid", 2, mutate_signatures.same_kid, signs=True),
             Mutator("another algorithm", 2, mutate_signatures.another_algorithm, signs=True),
             Mutator("other bytes signed", 1, mutate_signatures.other_bytes_signed, signs=True),
-            Mutator("header signed anew", 3, mutate_members.header_signed_anew, signs=True),
-            Mutator("claims signed anew", 4, mutate_members.claims_signed_anew, signs=True),
-            Mutator("both signed anew", 1, mutate_members.both_signed_anew, signs=True),
-            Mutator("JSON signed anew", 4, json_signed_anew, signs=True),
+            Mutator("header signed again", 3, mutate_members.header_signed_again, signs=True),
+            Mutator("claims signed again", 4, mutate_members.claims_signed_again, signs=True),
+            Mutator("both signed again", 1, mutate_members.both_signed_again, signs=True),
+            Mutator("JSON signed again", 4, json_signed_again, signs=True),
             Mutator("harmless members", 0.7, mutate_members.harmless_members, signs=True),
             Mutator("harmless times", 0.7, mutate_members.harmless_times, signs=True),
             Mutator("harmless JSON", 0.7, harmless_json, signs=True),
@@ -58,7 +58,7 @@ class Mutation:
         self._weights = [*accumulate(mutator.weight for mutator in self.mutators)]
 
     def draw(self) -> tuple[Mutator, Base, Case]:
-        """A mutator, the valid token that it was given, and what it made of it: always another text."""
+        """Return a mutator, its valid input token, and its output, which always differs from the input."""
         while True:
             drawn = self._draw()
             if drawn[2].token != drawn[1].token:

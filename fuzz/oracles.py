@@ -1,6 +1,6 @@
-"""PyJWT and joserfc, set to what the verifier is set to: issuers, keys, algorithms, audience, required claims, clock.
+"""PyJWT and joserfc, configured like the verifier: issuers, keys, algorithms, audience, required claims, clock.
 
-They get only the keys that may verify something. Everything that they raise is a refusal.
+They get only the keys that may verify something. Any exception means that they reject the token.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from fuzz.world import ISSUERS, LEEWAY, NOW, Issuer
 
 type Claims = dict[str, Any]
 type Oracle = Callable[[str], Claims | None]
-"""The claims of a token that is good, None for one that is refused."""
+"""Returns the claims of a valid token, None for an invalid one."""
 
 _REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
 
@@ -41,7 +41,7 @@ class _AtOurTime(jwt.PyJWT):
 
 
 def _unverified(token: str) -> tuple[dict[str, Any], Issuer]:
-    """What says which key to try: the header, and the issuer that the claims name."""
+    """Return the header and the issuer in the claims, which select the key."""
     header, payload, _ = (base64.urlsafe_b64decode(part + "==") for part in token.split("."))
     return json.loads(header), ISSUERS[json.loads(payload)["iss"]]
 
@@ -50,12 +50,12 @@ def header_of(token: str) -> dict[str, Any]:
     return _unverified(token)[0]
 
 
-# PyJWT knows Ed25519 only by its older name (RFC 8037): its own verification, under either one.
+# PyJWT knows Ed25519 only by its older name (RFC 8037); the verification is the same under both names.
 _PYJWT_NAMES = {"Ed25519": "EdDSA"}
 
 
 def _names_of(issuer: Issuer, header: dict[str, Any]) -> list[str]:
-    """The keys to try: those of the header's `kid`; without one, the only key that is of the algorithm's kind."""
+    """Return the keys of the header's `kid`; without a `kid`, the only key of the algorithm's kind."""
     alg = header["alg"]
     if header.get("kid") is not None:
         return issuer.names_of(str(header["kid"]), alg)
@@ -65,15 +65,15 @@ def _names_of(issuer: Issuer, header: dict[str, Any]) -> list[str]:
 
 def _pyjwt_key(issuer: Issuer, name: str, alg: str) -> jwt.PyJWK:
     key = jwt.PyJWK(issuer.good_jwks[name], algorithm=_PYJWT_NAMES.get(alg, alg))
-    # It is bound to the one name that the token's header must then have.
+    # It is bound to one name, which the token's header must have.
     key.algorithm_name = alg
     return key
 
 
 def plainly(token: str) -> tuple[str, Claims]:
-    """The token in its plain form, signed again by its issuer, and the claims in it; the token itself if it is plain.
+    """Return the token's plain form, signed again by its issuer, with its claims; a plain token is returned unchanged.
 
-    Raises `ValueError` when PyJWT's algorithm doesn't verify the token as it came.
+    Raises `ValueError` when PyJWT's algorithm doesn't verify the original token.
     """
     header, issuer = _unverified(token)
     claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
@@ -109,16 +109,16 @@ def pyjwt() -> Oracle:
 
 
 def _by_any_key(decode: Callable[[str, Issuer, str, str], Claims]) -> Oracle:
-    """`decode(token, issuer, key's name, algorithm)` with each key that the token may be signed with."""
+    """Try `decode(token, issuer, key's name, algorithm)` with each key that may have signed the token."""
 
     def oracle(token: str) -> Claims | None:
         try:
             header, issuer = _unverified(token)
             names, alg = _names_of(issuer, header), header["alg"]
-        except Exception:  # noqa: BLE001 - whatever it is, the token is refused
+        except Exception:  # noqa: BLE001 - any exception means that the token is invalid
             return None
         for name in names:
-            # Whatever it raises, the token is refused.
+            # Any exception means that the token is invalid.
             with suppress(Exception):
                 return decode(token, issuer, name, alg)
         return None
@@ -127,7 +127,7 @@ def _by_any_key(decode: Callable[[str, Issuer, str, str], Claims]) -> Oracle:
 
 
 def _registry(algorithms: list[str]) -> joserfc_jws.JWSRegistry:
-    # Not strict: members that a recipient doesn't know are to be ignored (RFC 7515 §4).
+    # Not strict: a recipient must ignore members that it doesn't know (RFC 7515 §4).
     registry = joserfc_jws.JWSRegistry(algorithms=algorithms, strict_check_header=False)
     registry.max_header_length = 4096
     return registry
@@ -155,7 +155,7 @@ def joserfc() -> Oracle:
 
     def decode(token: str, issuer: Issuer, name: str, _: str) -> Claims:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of EdDSA, the older name of Ed25519 (RFC 9864)
+            warnings.simplefilter("ignore")  # about EdDSA, the older name of Ed25519 (RFC 9864)
             claims = joserfc_jwt.decode(token, keys[issuer.url, name], registry=registries[issuer.url]).claims
         rules[issuer.url].validate(claims)
         return claims

@@ -1,4 +1,4 @@
-"""Values that have fooled readers of tokens before: what mutated members are set to."""
+"""Values for mutated members that have caused errors in token parsers before."""
 
 from __future__ import annotations
 

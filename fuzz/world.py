@@ -1,7 +1,7 @@
-"""Two trusted issuers, what they publish, and the verifier that trusts them: what every fuzzer here runs against.
+"""Two trusted issuers, their key sets, and the verifier that trusts them: the environment of every fuzzer here.
 
-The first issuer publishes good keys of every kind among keys that must never verify anything; the second one, bound to
-one tenant, two algorithms and an audience of its own, has a single key for each, so that a token may do without `kid`.
+The first issuer publishes valid keys of every kind among keys that must never verify anything. The second one is bound
+to one tenant, two algorithms and its own audience, and has a single key for each algorithm, so that `kid` is optional.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ OTHER_TENANT = "org-0192f5a8-7c1e-7d3a-9b52-ffffffffffff"
 
 
 class Issuer(NamedTuple):
-    """`keys` names the signing key of each algorithm that is allowed; `published` is the whole JWK set.
+    """A trusted issuer. `keys` names the signing key of each allowed algorithm; `published` is the whole JWK set.
 
-    `shared` has the names of the keys behind a `kid` that several keys bear, those that are tried only.
+    `shared` has the names of the keys that share a `kid`, up to the number of keys that the verifier tries.
     """
 
     url: str
@@ -39,17 +39,17 @@ class Issuer(NamedTuple):
 
     @property
     def good_jwks(self) -> dict[str, Jwk]:
-        """The JWKs that may verify something, by the key's name, which is its `kid` unless that is shared."""
+        """Return the JWKs that may verify something, by the key's name, which is its `kid` unless that is shared."""
         own = {name: key for key in self.published if (name := str(key["kid"])) in set(self.keys.values())}
         return own | {name: jwk(name) for names in self.shared.values() for name in names}
 
     def names_of(self, kid: str, alg: str) -> list[str]:
-        """The keys that a token of this `kid` and `alg` may be signed with."""
+        """Return the keys that may have signed a token with this `kid` and `alg`."""
         kind = f"{KIND_OF_ALGORITHM[alg]}-"
         return [name for name in self.shared.get(kid, (kid,)) if name.startswith(kind)]
 
 
-# Two keys of one kind, two of different kinds, and one more than are tried.
+# Two keys of one kind, two of different kinds, and as many as the verifier tries.
 _SHARED = {
     "ed25519-same": ("ed25519-s1", "ed25519-s2"),
     "mixed-same": ("p256-m1", "ed25519-m2"),
@@ -93,7 +93,7 @@ SECOND = Issuer(
     _SECOND_KEYS,
     tuple(jwk(name) for name in dict.fromkeys(_SECOND_KEYS.values())),
 )
-# The scopes and roles that the second issuer may give, and the claims that may hold others.
+# The scopes and roles that the second issuer may grant, and the claims that may hold others.
 SECOND_MAY_GIVE = frozenset({"a", "orders:read"})
 WITHHELD = frozenset({"scope", "scp", "roles", "groups", "cognito:groups", "realm_access"})
 ISSUERS = {issuer.url: issuer for issuer in (FIRST, SECOND)}
@@ -106,7 +106,7 @@ def policy() -> TokenPolicy:
         "tenants": [OTHER_TENANT],
         "scopes": sorted(SECOND_MAY_GIVE),
         "roles": sorted(SECOND_MAY_GIVE),
-        # Its audience is one of its clients, so that its ID tokens are for this audience too.
+        # Its audience is one of its clients, so its ID tokens have this audience too.
         "client_ids": [SECOND.audience],
         "claims": {"roles": ["roles", "groups", "realm_access.roles"], "tenant": ["tenant_id", "organization"]},
         # `EdDSA` includes the other name of the same algorithm.
@@ -123,13 +123,13 @@ def policy() -> TokenPolicy:
 
 
 def now() -> float:
-    """The clock stands still: a finding stays one."""
+    """Return a fixed time, so that findings stay reproducible."""
     return NOW
 
 
 def _keys_of(issuer: Issuer) -> CachedIssuerKeys:
     def unreachable(timeout: float) -> Mapping[str, object]:
-        raise AssertionError(f"nothing is fetched here ({timeout} s)")
+        raise AssertionError(f"the fuzzers must not fetch ({timeout} s)")
 
     keys = KeySet.parse({"keys": [*issuer.published]})
     timings = Timings(ttl=1e9, max_age=1e9, unknown_kid_burst=0)

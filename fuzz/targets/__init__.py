@@ -1,4 +1,4 @@
-"""What is fuzzed under coverage: each target takes bytes, and raises only when the product did what it must not."""
+"""Coverage-guided fuzz targets: each takes bytes and raises only if the product violates a property."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ type Try = Callable[[bytes], None]
 
 
 class Target(NamedTuple):
-    """`prepare` is called once and gives what takes the inputs; `words` are what the input's language is made of."""
+    """A target. `prepare` is called once and returns the function to fuzz; `words` is the dictionary of its inputs."""
 
     name: str
     prepare: Callable[[], Try]
@@ -19,7 +19,7 @@ class Target(NamedTuple):
 
 
 def all_targets() -> dict[str, Target]:
-    """By name. Imported here, so that the engine can have the product instrumented before."""
+    """Return the targets by name; imported here, so that the engine can instrument the product first."""
     from fuzz.targets import authorizer, compact, jwks, rules, settings, verifier  # noqa: PLC0415
 
     every = (compact.TARGET, verifier.TARGET, jwks.TARGET, authorizer.TARGET, rules.TARGET, settings.TARGET)

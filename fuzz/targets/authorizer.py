@@ -1,4 +1,4 @@
-"""The Lambda authorizer: any event gives an answer that its integration takes, or a 401; never a 500 or a wrong yes."""
+"""The Lambda authorizer: any event gets a response that its integration accepts, or a 401; never a 500."""
 
 from __future__ import annotations
 
@@ -54,17 +54,17 @@ def _token(**changes: object) -> str:
     return with_signature(joined(header, json_bytes(good_claims(FIRST, **changes))), "ed25519-1", "EdDSA")
 
 
-# What stands in an input for a token: the fuzzer shouldn't spend its time inside of one.
-_GOOD, _EXPIRED, _NO_TENANT = b"$GOOD", b"$EXPIRED", b"$NOBODYS"
+# Placeholders for tokens, so that the fuzzer doesn't spend its time mutating a token.
+_GOOD, _EXPIRED, _NO_TENANT = b"$GOOD", b"$EXPIRED", b"$NO_TENANT"
 _TOKENS = {
     _GOOD: _token().encode(),
     _EXPIRED: _token(iat=NOW - 4000, exp=NOW - 600).encode(),
-    _NO_TENANT: _token(tenant_id="nobody").encode(),
+    _NO_TENANT: _token(tenant_id="none").encode(),
 }
 
 
 class _Lines(logging.Handler):
-    """Renders every line as it is logged, and looks for tokens in it."""
+    """Renders every log line and searches it for tokens."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,50 +73,50 @@ class _Lines(logging.Handler):
     @override
     def emit(self, record: logging.LogRecord) -> None:
         if record.exc_info and record.exc_info[1] is not None:
-            # What the authorizer hides behind a 500.
-            raise Finding("no decision could be made") from record.exc_info[1]
+            # The cause that the authorizer hides behind a 500.
+            raise Finding("the authorizer made no decision") from record.exc_info[1]
         line = self.format(record)
         if "\n" in line or not isinstance(json.loads(line), dict):
-            raise Finding("a line that is no JSON object")
+            raise Finding("a log line that is not a JSON object")
         if any(token.decode()[-80:] in line for token in _TOKENS.values()):
             raise Finding("a token in the log")
 
 
-def _opens(answer: Mapping[str, object]) -> bool:
-    document = answer.get("policyDocument")
-    if answer.get("isAuthorized") is True:
+def _opens(response: Mapping[str, object]) -> bool:
+    document = response.get("policyDocument")
+    if response.get("isAuthorized") is True:
         return True
     statements = document.get("Statement", []) if isinstance(document, dict) else []
     return any(statement["Effect"] != "Deny" for statement in statements)
 
 
-def _only_public(answer: Mapping[str, object]) -> bool:
-    return answer.get("principalId") in (None, "unauthenticated") and "user_id" not in _context(answer)
+def _only_public(response: Mapping[str, object]) -> bool:
+    return response.get("principalId") in (None, "unauthenticated") and "user_id" not in _context(response)
 
 
-def _context(answer: Mapping[str, object]) -> Mapping[str, object]:
-    context = answer.get("context", answer.get("resolverContext"))
+def _context(response: Mapping[str, object]) -> Mapping[str, object]:
+    context = response.get("context", response.get("resolverContext"))
     if not isinstance(context, dict) or not all(isinstance(value, str | int) for value in context.values()):
-        raise Finding("a context that no integration takes")
+        raise Finding("a context that no integration accepts")
     return context
 
 
-def _check(answer: Mapping[str, object], event: object, *, good: bool) -> None:
-    # As Lambda's runtime writes it.
-    json.dumps(answer, allow_nan=False, ensure_ascii=False).encode()
-    context = _context(answer)
-    if not good and (not _only_public(answer) or "tenant_id" in context):
-        raise Finding("somebody was recognized without a good token")
-    if _opens(answer) and not good and "/public/" not in json.dumps(event) and "policyDocument" not in answer:
-        raise Finding("a yes without a good token")
-    if answer.get("isAuthorized") is True:
+def _check(response: Mapping[str, object], event: object, *, good: bool) -> None:
+    # Lambda's runtime serializes it like this.
+    json.dumps(response, allow_nan=False, ensure_ascii=False).encode()
+    context = _context(response)
+    if not good and (not _only_public(response) or "tenant_id" in context):
+        raise Finding("a caller was identified without a valid token")
+    if _opens(response) and not good and "/public/" not in json.dumps(event) and "policyDocument" not in response:
+        raise Finding("a yes without a valid token")
+    if response.get("isAuthorized") is True:
         _check_yes(event)
-    if "policyDocument" in answer and isinstance(event, dict):
-        _check_policy(answer, event)
+    if "policyDocument" in response and isinstance(event, dict):
+        _check_policy(response, event)
 
 
 def _check_yes(event: object) -> None:
-    """A yes of payload 2.0 is for a route that the caller may call, as the event itself says it."""
+    """Check that a yes of payload 2.0 is for an allowed route and for the path in the event."""
     if _method(event) == "DELETE":
         raise Finding("a yes without the scope")
     arn = event.get("routeArn") if isinstance(event, dict) else None
@@ -136,14 +136,14 @@ def _check_path(path: str) -> None:
         raise Finding(f"a yes for {path!r}")
 
 
-def _check_policy(answer: Mapping[str, object], event: Mapping[str, object]) -> None:
-    """What the policy lets pass of the request's own ARN and its neighbours."""
+def _check_policy(response: Mapping[str, object], event: Mapping[str, object]) -> None:
+    """Check the policy against denied paths on the request's stage."""
     arn = event.get("routeArn" if event.get("version") == "2.0" else "methodArn")
     try:
         stage = MethodArn.parse(str(arn)).stage_arn
     except ValueError:
         return
-    document = Policy(answer["policyDocument"])
+    document = Policy(response["policyDocument"])
     for path in _DENIED:
         if document.effect_on(f"{stage}GET{path}") is Effect.ALLOW:
             raise Finding(f"a policy that allows {path!r}")
@@ -163,7 +163,7 @@ _DENIED = (
 
 
 def _method(event: object) -> object:
-    """The method that an event of payload 2.0 says."""
+    """Return the method in an event of payload 2.0."""
     for name in ("requestContext", "http", "method"):
         event = event.get(name) if isinstance(event, dict) else None
     return event
@@ -184,15 +184,15 @@ def _prepare() -> Try:
         except (ValueError, RecursionError):
             return
         try:
-            answer = authorizer.decide(event)
+            response = authorizer.decide(event)
         except Finding:
             raise
-        except Exception as refusal:
+        except Exception as error:
             # 401, by API Gateway's contract; any other exception would be a 500.
-            if type(refusal) is Exception and str(refusal) == "Unauthorized":
+            if type(error) is Exception and str(error) == "Unauthorized":
                 return
             raise
-        _check(answer, event, good=good)
+        _check(response, event, good=good)
 
     return try_bytes
 
@@ -209,7 +209,7 @@ _ASKED = (
 
 def _seeds() -> list[bytes]:
     seeds = []
-    for token in ("$GOOD", "$EXPIRED", "$NOBODYS"):
+    for token in ("$GOOD", "$EXPIRED", "$NO_TENANT"):
         bearer = {"Authorization": f"Bearer {token}", "X-Request-Id": "0123456789abcdef"}
         for route in _ASKED:
             arn, (method, _, path) = f"{_API}/{route}", route.partition("/")

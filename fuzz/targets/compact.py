@@ -1,4 +1,4 @@
-"""The compact serialization and the JOSE header, against the standard library's own readers."""
+"""The compact serialization and the JOSE header, compared with the standard library's parsers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _no_constant(name: str) -> object:
 
 
 def _reference(raw: bytes) -> dict[str, object] | None:
-    """What RFC 8259 makes of it, read by another path of the standard library: one object with unique members."""
+    """Parse with the standard library: one object with unique members (RFC 8259), otherwise None."""
     try:
         value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except (ValueError, RecursionError):
@@ -39,9 +39,9 @@ def _check_json(raw: bytes) -> None:
         found = json_object(raw, "text")
     except TokenError:
         found = None
-    # Not by `==` alone: 1, 1.0 and True are equal.
+    # Not with `==`: 1, 1.0 and True are equal.
     if repr(found) != repr(expected):
-        raise Finding("json_object reads something else than json.loads")
+        raise Finding("json_object and json.loads differ")
 
 
 def _check_base64(text: str) -> None:
@@ -51,7 +51,7 @@ def _check_base64(text: str) -> None:
         return
     standard = text.replace("-", "+").replace("_", "/") + "=" * (-len(text) % 4)
     if b64decode(standard, validate=True) != decoded:
-        raise Finding("base64url is read otherwise than by the standard library")
+        raise Finding("base64url is decoded differently by the standard library")
     if b64(decoded) != text:
         raise Finding("two spellings mean the same bytes")
 
@@ -64,15 +64,15 @@ def _check_header(raw: bytes) -> None:
         return
     members = _reference(raw)
     if members is None:
-        raise Finding("a header was read that is no JSON object")
+        raise Finding("accepted a header that is not a JSON object")
     refused = {name for name, _ in REFUSED_HEADERS if name != "cty"} & members.keys()
     if refused or header.alg != members.get("alg") or header.kid != members.get("kid"):
-        raise Finding("a header was read otherwise than it says")
+        raise Finding("a header was read incorrectly")
     kind, content = members.get("typ"), str(members.get("cty")).lower()
     if header.typ != (kind.lower().removeprefix("application/") if isinstance(kind, str) else ""):
-        raise Finding("a type was read otherwise than it says")
+        raise Finding("a type was read incorrectly")
     if content.removeprefix("application/") == "jwt" or content.endswith("+jwt"):
-        raise Finding("a nested token was read")
+        raise Finding("accepted a nested token")
 
 
 def _check_text(text: str) -> None:
@@ -82,13 +82,13 @@ def _check_text(text: str) -> None:
         return
     spelled = b".".join((header, payload, signature)).replace(b"+", b"-").replace(b"/", b"_")
     if text.count(".") != 2 or signed != text.encode().rpartition(b".")[0]:
-        raise Finding("taken apart at another place")
+        raise Finding("split at another place")
     if b"!" not in spelled and spelled != text.encode():
-        raise Finding("taken apart into other segments")
+        raise Finding("split into other segments")
     for segment, spelling in zip((header, payload, signature), text.split("."), strict=True):
         _check_base64(spelling)
         if _decoded(segment) != _decoded_url(spelling):
-            raise Finding("a segment is read otherwise than its text")
+            raise Finding("a segment is decoded differently from its text")
 
 
 def _decoded(segment: bytes) -> bytes | None:

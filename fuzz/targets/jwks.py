@@ -1,4 +1,4 @@
-"""JWK sets: whatever an issuer publishes, keys are usable ones that PyJWT can read too, or there are none."""
+"""JWK sets: every key that the product accepts is usable, and PyJWT can read it too."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _check_key(check: Check, entries: list[dict[str, object]], kid: str | None, 
             check(signature, b"signed")
         except InvalidSignature:
             continue
-        raise Finding(f"a key takes {signature!r} for a signature of {alg}")
+        raise Finding(f"a key accepts {signature!r} as a signature of {alg}")
     kty = _KTY.get(KIND_OF_ALGORITHM[alg], "EC")
     fitting = [entry for entry in entries if entry.get("kty") == kty and (kid is None or entry.get("kid") == kid)]
     if not any(_is_read_by_pyjwt(entry, alg) for entry in fitting):
@@ -35,7 +35,7 @@ def _check_key(check: Check, entries: list[dict[str, object]], kid: str | None, 
 
 
 def _check_empty_members(document: Mapping[str, object], keys: KeySet) -> None:
-    """Members that are null, an empty text or an empty list mean what their absence means."""
+    """Check that null, an empty string and an empty list count as absent."""
     empty: tuple[object, ...] = (None, "", [])
     for value in empty:
         filled = [{**dict.fromkeys(_OPTIONAL, value), **entry} for entry in _objects(document)]
@@ -52,11 +52,11 @@ def _objects(document: Mapping[str, object]) -> list[dict[str, object]]:
 
 
 def _is_read_by_pyjwt(entry: dict[str, object], alg: str) -> bool:
-    # To PyJWT a member that is null is there: `"d": null` makes it look for a private key.
+    # PyJWT treats null members as present: `"d": null` makes it look for a private key.
     entry = {name: value for name, value in entry.items() if value is not None and value not in ("", [])}
     try:
         jwt.PyJWK(entry, algorithm=_PYJWT_NAMES.get(alg, alg))
-    except Exception:  # noqa: BLE001 - whatever it says, it couldn't
+    except Exception:  # noqa: BLE001 - any exception means that it can't
         return False
     return True
 
@@ -72,11 +72,11 @@ def _prepare() -> Try:
         kids: dict[str | None, None] = {None: None}
         kids |= {kid: None for entry in entries if isinstance(kid := entry.get("kid"), str)}
         if not 0 < len(keys) <= len(entries):
-            raise Finding("other keys than those of the set")
+            raise Finding("keys that are not in the set")
         _check_empty_members(document, keys)
         for kid in kids:
             if (keys.find(kid, "EdDSA") is None) != (keys.find(kid, "Ed25519") is None):
-                raise Finding("the two names of one algorithm find other keys")
+                raise Finding("the two names of one algorithm find different keys")
             for alg in KIND_OF_ALGORITHM:
                 check = keys.find(kid, alg)
                 if check is not None:

@@ -1,4 +1,4 @@
-"""The rules file: any text gives rules or a list of what is wrong, and rules decide as a plain reader would."""
+"""The rules file: any text gives rules or a list of problems, and the rules decide as a simple matcher would."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tenantgate.route_rules.matching import readings
 from tenantgate.route_rules.model import CONNECT, METHODS, RouteRule
 
 _ISSUER = "https://issuer.example.test"
-# Some of the ways in which routers read a path (docs/ROUTE_RULES.md), apart from the product's own list.
+# Some ways in which routers read a path (docs/ROUTE_RULES.md), independent of the product's list.
 _FOLDS: tuple[Callable[[str], str], ...] = (
     lambda path: unquote(path, errors="replace"),
     lambda path: path.rstrip("/") or "/",
@@ -30,9 +30,9 @@ _FOLDS: tuple[Callable[[str], str], ...] = (
     lambda path: re.split(r"[?#]", path, maxsplit=1)[0],
     lambda path: "/".join(part if set(part) <= {"."} else part.rstrip(". ") for part in path.split("/")),
 )
-# What a path is made of in an input: the line after the rules, if there is one.
+# Precedes the path in an input: the line after the rules, if present.
 _ASKED = "\n#ask "
-_NOBODY_SPECIAL = Principal("user-1", "org-1", _ISSUER, frozenset(), NOW + 600)
+_PLAIN_CALLER = Principal("user-1", "org-1", _ISSUER, frozenset(), NOW + 600)
 _PATHS = (
     "/",
     "/orders",
@@ -53,7 +53,7 @@ _PATHS = (
 
 
 def _takes(rule: RouteRule, method: str, path: str) -> bool:
-    """Whether the rule takes the request, by a regular expression instead of the trie."""
+    """Return whether the rule matches the request, by a regular expression instead of the trie."""
     if CONNECT in (rule.method, method):
         return rule.method == method
     parts = re.split(r"(\{[^{}]+\})", rule.pattern)
@@ -72,21 +72,21 @@ def _read_as(path: str) -> set[str]:
 
 
 def _check_spellings(rules: RuleSet, path: str) -> None:
-    """A request that passes must pass however a router spells its path."""
+    """Check that an allowed request is allowed under every spelling of its path."""
     for api_id in rules.apis:
         api = rules.for_api(api_id)
-        for caller in (None, _NOBODY_SPECIAL):
+        for caller in (None, _PLAIN_CALLER):
             decision = api.decide("GET", path, caller, now=NOW)
             if not decision.allowed:
                 continue
             for read in _read_as(path):
                 rule = api.match("GET", read)
                 if rule is not None and not (rule.public or (caller and unmet(rule, caller, NOW) is None)):
-                    raise Finding(f"{path!r} passes, and {rule.route} denies it as {read!r}")
+                    raise Finding(f"{path!r} passes, but {rule.route} denies {read!r}")
             for route in (*(rule.pattern for rule in api.rules), "$default", "/{proxy+}"):
                 with_route = api.decide("GET", path, caller, now=NOW, route=route)
                 if with_route.allowed and not decision.allowed:
-                    raise Finding("a route let pass what its path doesn't")
+                    raise Finding("a route allowed a request that its path doesn't")
 
 
 def _example(rule: RouteRule) -> tuple[str, str]:
@@ -98,9 +98,9 @@ def _check_decisions(rules: RuleSet) -> None:
         listed = rules.for_api(api_id).rules
         asked = [_example(rule) for rule in listed] + [(method, path) for path in _PATHS for method in METHODS[:2]]
         for method, path in [*asked, (CONNECT, ""), ("TRACE", "/")]:
-            nobody = rules.decide(api_id, method, path, None, now=NOW)
-            somebody = rules.decide(api_id, method, path, _NOBODY_SPECIAL, now=NOW)
-            for decision in (nobody, somebody):
+            anonymous = rules.decide(api_id, method, path, None, now=NOW)
+            identified = rules.decide(api_id, method, path, _PLAIN_CALLER, now=NOW)
+            for decision in (anonymous, identified):
                 if decision.rule is not None and not any(
                     _takes(decision.rule, method, reading) or _takes(decision.rule, method, f"{reading}/")
                     for reading in readings(path) or ("",)
@@ -108,17 +108,17 @@ def _check_decisions(rules: RuleSet) -> None:
                     raise Finding(f"{decision.rule.route} decided on {method} {path}")
                 if decision.allowed and decision.rule is None:
                     raise Finding("allowed without a rule")
-            if nobody.allowed and not (nobody.rule and nobody.rule.public):
-                raise Finding("nobody was let in where nothing is public")
+            if anonymous.allowed and not (anonymous.rule and anonymous.rule.public):
+                raise Finding("an anonymous caller passed a rule that is not public")
             if (
-                somebody.allowed
-                and somebody.rule is not None
-                and any((*somebody.rule.requirement[:5], somebody.rule.issuers - {_ISSUER}))
+                identified.allowed
+                and identified.rule is not None
+                and any((*identified.rule.requirement[:5], identified.rule.issuers - {_ISSUER}))
             ):
-                raise Finding("somebody without scopes and roles met a requirement")
+                raise Finding("a caller without scopes and roles met a requirement")
         for rule in listed:
             if rules.decide(api_id, *_example(rule), None, now=NOW).rule is None:
-                raise Finding(f"{rule.route} doesn't take its own example")
+                raise Finding(f"{rule.route} doesn't match its own example")
 
 
 def _prepare() -> Try:
@@ -129,15 +129,15 @@ def _prepare() -> Try:
         except RulesError as refused:
             lines = text.count("\n") + 1
             if not refused.problems or any(line is not None and not 0 < line <= lines for line, _ in refused.problems):
-                raise Finding("refused without a problem, or at a line that isn't there") from None
+                raise Finding("rejected without a problem, or at a line that doesn't exist") from None
             return
         _check_decisions(rules)
         _check_spellings(rules, f"/{asked}")
         if RuleSet.from_checked(json.loads(json.dumps(rules.checked()))).checked() != rules.checked():
-            raise Finding("other rules once they are checked")
+            raise Finding("checked rules differ from the rules")
         again = load_rules(as_json(text))
         if {api: one.rules for api, one in again.apis.items()} != {api: one.rules for api, one in rules.apis.items()}:
-            raise Finding("other rules once they are JSON")
+            raise Finding("rules as JSON differ from the rules")
 
     return try_bytes
 

@@ -1,4 +1,4 @@
-"""The settings of verification: any text gives a policy or the list of what is wrong with it."""
+"""The verification settings: any text gives a policy or a list of its problems."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def _judge(policy: TokenPolicy, local: bool) -> None:
         if issuer.jwks_uri is None and issuer.discovery_url is None:
             fetched.append(issuer.issuer)
         if not all(url.startswith("https://") or (local and _LOOPBACK.match(url)) for url in fetched):
-            raise Finding("keys that can be swapped on their way")
+            raise Finding("keys that can be replaced in transit")
         if not fetched and issuer.jwks_file is None:
-            raise Finding("an issuer whose keys are nowhere")
+            raise Finding("an issuer without a source of keys")
         if not issuer.audiences or not issuer.algorithms:
             raise Finding("an issuer without audiences or algorithms")
     if policy.access_token_issuer not in (None, *(issuer.issuer for issuer in policy.issuers)):
@@ -38,13 +38,13 @@ def _prepare() -> Try:
         lines = [line.partition("=") for line in data.decode("utf-8", "replace").split("\n")]
         values = {name: value for name, _, value in lines if name in VARIABLES}
         try:
-            # A TENANT_ID_PATTERN may be any regular expression, those with doubtful syntax included.
+            # A TENANT_ID_PATTERN may be any regular expression, even one with deprecated syntax.
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 policy = token_policy(values)
         except PolicyError as refused:
             if not refused.problems or {name for name, _ in refused.problems} - VARIABLES.keys():
-                raise Finding("refused without a reason") from None
+                raise Finding("rejected without a reason") from None
             return
         local = values.get("ENVIRONMENT", "").strip() in ("development", "test")
         _judge(policy, local)

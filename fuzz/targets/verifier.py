@@ -1,4 +1,4 @@
-"""The verifier, fed in three ways: a token's text, header and payload that the issuer signs, and all three parts."""
+"""The verifier with three kinds of input: a token's text, header and payload to sign, and all three parts."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _prepare() -> Try:
 
     def try_bytes(data: bytes) -> None:
         case = _case(data)
-        # Whatever else it may be, a forgery has another signing input than any token of ours.
+        # A forgery has a different signing input from every known token.
         base = known.get(case.token.rpartition(".")[0], next(iter(known.values())))
         judge.try_token(case, base)
 

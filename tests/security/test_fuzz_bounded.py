@@ -111,7 +111,7 @@ class _ReadsAnotherSubject(TokenVerifier):
 
 class _RefusesAll(TokenVerifier):
     def verify(self, token: str, *, fetch: bool = True, allow_expired: bool = False) -> VerifiedToken:
-        raise InvalidSignature("whatever it is")
+        raise InvalidSignature("always")
 
 
 class _Crashes(TokenVerifier):
@@ -139,13 +139,13 @@ def _sabotaged(kind: type[TokenVerifier]) -> TokenVerifier:
         pytest.param(
             lambda: TokenVerifier(policy(), _NoSignatureNeeded(), clock=lambda: NOW),
             lambda: Case(f"{_signed(sub='admin').signed_input}.AAAA"),
-            "accepted what no trusted key signed",
+            "accepted a token that no trusted key signed",
             id="no-signature-check",
         ),
         pytest.param(
             lambda: _sabotaged(_TakesExpired),
             lambda: _signed(iat=NOW - 600, exp=NOW - 100),
-            "accepted what PyJWT refuses",
+            "accepted a token that PyJWT rejects",
             id="no-expiry",
         ),
         pytest.param(
@@ -154,7 +154,7 @@ def _sabotaged(kind: type[TokenVerifier]) -> TokenVerifier:
         pytest.param(
             lambda: _sabotaged(_RefusesAll),
             lambda: _signed()._replace(must_pass=True),
-            "refused a valid token: InvalidSignature: whatever it is",
+            "rejected a valid token: InvalidSignature: always",
             id="refuses-all",
         ),
         pytest.param(lambda: _sabotaged(_Crashes), _signed, "crashed: KeyError", id="crashes"),
@@ -241,7 +241,7 @@ def test_the_log_adds_up(tmp_path: Path) -> None:
 
     text = path.read_text()
 
-    assert "Up to now: 1,000,502 runs in 1.0 hours (differential 1,000,002, jwks 500)." in text
+    assert "Total: 1,000,502 runs in 1.0 hours (differential 1,000,002, jwks 500)." in text
     assert len(log.rows_of(text)) == 3
     assert "| 7 | 0 | fine / good |" in text
 
@@ -250,7 +250,7 @@ def test_the_log_refuses_a_row_of_somebody_else(tmp_path: Path) -> None:
     path = tmp_path / "LOG.md"
     log.append(log.Row("jwks", 500, 1800, 8, 0), path)
     path.write_text(path.read_text() + "| last week | jwks | many | some | 1 | 0 | |\n")
-    with pytest.raises(ValueError, match="no runner wrote"):
+    with pytest.raises(ValueError, match="the runner did not write"):
         log.append(log.Row("jwks", 500, 1800, 8, 0), path)
 
 
