@@ -1,7 +1,7 @@
-"""How alembic runs here: on the connection that `tenantgate.database.migrator` holds, else on one of its own.
+"""Alembic's environment: use the connection of `tenantgate.database.migrator`, or open one.
 
-The URL never comes from a file: the migrator hands over an open connection, and alembic's own command line gets the
-owner's URL of the settings.
+The URL never comes from a file: the migrator passes an open connection, and alembic's own command line uses the owner's
+URL from the settings.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ def _run(connection: Connection) -> None:
         context.run_migrations()
 
 
-async def _run_alone() -> None:
+async def _run_on_new_connection() -> None:
     async with owner_connection(owner_url()) as connection:
         await connection.run_sync(_run)
 
 
-if isinstance(handed_over := context.config.attributes.get("connection"), Connection):
-    _run(handed_over)
+if isinstance(existing := context.config.attributes.get("connection"), Connection):
+    _run(existing)
 else:
-    asyncio.run(_run_alone())
+    asyncio.run(_run_on_new_connection())

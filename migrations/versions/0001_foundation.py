@@ -1,15 +1,15 @@
-"""pgvector, the application's role, and what makes a table one of ours.
+"""pgvector, the application's role, and the set-up of tables.
 
 Roles. The owner runs the migrations and owns every table. The application's role, `tenantgate_app`, owns nothing, has
-no `BYPASSRLS`, and gets its rights table by table. It is made here without a login when it doesn't exist yet; how it
-gets one (a password, or IAM) is the deployment's matter, see `tenantgate.database.roles`.
+no `BYPASSRLS`, and gets its privileges table by table. This migration creates it without a login unless it exists; the
+deployment gives it a login (a password or IAM), see `tenantgate.database.roles`.
 
-Tenants. `tenantgate_tenant_table('x')` makes table `x`, which needs a column `tenant_id text`, a tenant's table: its
-rows exist only inside a transaction that has entered their tenant, for reading and writing alike, for the owner too.
+Tenants. `tenantgate_tenant_table('x')` turns table `x`, which needs a column `tenant_id text`, into a tenant table: its
+rows are visible and writable only inside a transaction that has entered their tenant, even for the owner.
 
-Backfills. A migration that must see all tenants' rows says so for its own transaction:
-`SELECT set_config('tenantgate.every_tenant', 'on', true)`. That works for the owner alone and takes no lock; for the
-application's role the setting means nothing.
+Backfills. A migration that must see all tenants' rows enables this for its own transaction:
+`SELECT set_config('tenantgate.every_tenant', 'on', true)`. This works only for the owner and takes no lock; for the
+application's role the setting has no effect.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
 END $$
 """
 
-# On the server as well as in the driver, for a statement whose client is gone. Somebody else may have made the role:
-# then these are theirs to set.
+# On the server as well as in the driver, for a statement whose client has disconnected. If another user created the role,
+# that user sets the limits.
 _TIME_LIMITS = """
 DO $$
 BEGIN
@@ -43,7 +43,7 @@ BEGIN
     ALTER ROLE tenantgate_app SET lock_timeout = '2s';
     ALTER ROLE tenantgate_app SET idle_in_transaction_session_timeout = '30s';
 EXCEPTION WHEN insufficient_privilege THEN
-    RAISE NOTICE 'the time limits of tenantgate_app are left as they are';
+    RAISE NOTICE 'the time limits of tenantgate_app are unchanged';
 WHEN internal_error OR unique_violation THEN
     NULL;  -- "tuple concurrently updated", or both make the first setting: another database's migration sets the same
 END $$

@@ -21,7 +21,7 @@ def upgrade() -> None:
         *_last(),
         sa.PrimaryKeyConstraint("id", name="provider_signing_keys_pkey"),
         sa.UniqueConstraint("kid", name="provider_signing_keys_kid_key"),
-        # Of several processes that make the first key at once, one succeeds.
+        # If several processes create the first key at the same time, only one succeeds.
         sa.UniqueConstraint("algorithm", name="provider_signing_keys_algorithm_key"),
     )
     op.execute("SELECT tenantgate_shared_table('provider_signing_keys')")

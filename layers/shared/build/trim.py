@@ -1,7 +1,7 @@
-"""Make an installed folder of packages smaller: `python trim.py FOLDER`. The layer's build runs it before it compiles.
+"""Make an installed folder of packages smaller: `python trim.py FOLDER`. The layer's build runs it before compiling.
 
-Leaves out what no function imports (tests, type stubs, sources of compiled modules, commands, other databases'
-dialects) and what the dynamic loader doesn't read in shared objects (symbol and debug tables). Licences stay.
+Removes files that no function imports (tests, type stubs, sources of compiled modules, commands, dialects of other
+databases) and the parts of shared objects that the dynamic loader ignores (symbol and debug tables). Keeps licenses.
 """
 
 import re
@@ -18,7 +18,7 @@ UNUSED_FOLDERS = (
     "asyncpg/_testbase",
     "bin",
     "include",
-    # FastAPI imports it only to find out that nobody uses it, and does without.
+    # FastAPI imports it only to check for its use, and works without it.
     "pydantic/v1",
     "sqlalchemy/dialects/mssql",
     "sqlalchemy/dialects/mysql",
@@ -42,10 +42,10 @@ def trim(packages: Path) -> None:
 
 
 def stripped(image: bytes) -> bytes:
-    """Cut an ELF shared object off behind what its segments hold, and forget its section table.
+    """Cut an ELF shared object off after its segments, and remove its section table.
 
-    The dynamic loader maps segments and knows no sections (System V ABI, "Program Loading"). Unlike binutils' `strip`,
-    this does every architecture on any machine. Takes 64-bit little-endian objects only, as Lambda has; others raise.
+    The dynamic loader maps segments and ignores sections (System V ABI, "Program Loading"). Unlike binutils' `strip`,
+    this works for every architecture on any machine. Raises ValueError for objects other than 64-bit little-endian.
     """
     magic, bits, order = struct.unpack_from("<4sBB", image)
     if (magic, bits, order) != (b"\x7fELF", 2, 1):
