@@ -1,4 +1,4 @@
-# What can be done with this checkout: `make help`. Needs Python 3.13 and make; the rest is installed into the checkout.
+# `make help` lists the targets. Requires Python 3.13 and make; everything else is installed into the checkout.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -13,8 +13,8 @@ MINUTES ?= 10
 SEED ?= 1
 MUTANTS ?= 20
 
-# What is on PATH may be a version manager's shim, which works in some folders and fails in others. So the programs behind
-# the shims are asked for here, once; with those that pyenv has and doesn't show in this folder.
+# Programs on PATH may be shims of a version manager, which work in some folders and fail in others. So this finds the
+# programs behind the shims once, including versions that pyenv has installed but doesn't activate in this folder.
 PYENV := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
 PYTHON3 := $(shell for p in python3.13 python3 $(wildcard $(PYENV)/3.13*/bin/python3.13); do "$$p" -c 'import sys; sys.version_info[:2] != (3, 13) and sys.exit(1); print(sys._base_executable)' 2>/dev/null && break; done)
 UV := $(or $(shell for u in uv $(wildcard $(PYENV)/*/bin/uv); do "$$u" run --quiet --no-project --no-config --offline $(if $(PYTHON3),--python "$(PYTHON3)") -- printenv UV 2>/dev/null && break; done),.uv/bin/uv)
@@ -25,7 +25,7 @@ export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
 .PHONY: help dev serve test check build bench fuzz mutate docs fmt clean
 
-help: ## Say what can be done
+help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .uv/bin/uv:
@@ -34,23 +34,23 @@ help: ## Say what can be done
 	@$(PYTHON3) -m venv .uv && .uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.13,<1'
 
 .PHONY: stack tools
-# What runs the product. `--inexact` leaves in place what `tools` installed.
+# Install the packages that run the product. `--inexact` keeps the packages of `tools`.
 stack: $(filter .uv/bin/uv,$(UV))
 	@$(UV) sync --quiet --frozen --inexact --no-default-groups --extra cli --extra container
-# What checks and tests it, too.
+# Install the packages for checks and tests too.
 tools: $(filter .uv/bin/uv,$(UV))
 	@$(UV) sync --quiet --frozen --all-extras
 
-dev: stack ## Run everything here (PORT=3000, RESET=1 starts anew, WITH=template.yaml of a guarded stack)
+dev: stack ## Run everything locally (PORT=3000, RESET=1 to start over, WITH=template.yaml of a guarded stack)
 	@exec $(RUN)/tenantgate dev --port $(PORT) $(if $(RESET),--reset) $(if $(WITH),--with $(WITH))
 
-serve: stack ## Run the container's application here, without an image (PORT=3000)
+serve: stack ## Run the container's application locally, without an image (PORT=3000)
 	@exec $(RUN)/tenantgate serve --port $(PORT)
 
 test: tools ## Run all tests (T='-k name' for some)
 	@$(RUN)/pytest $(T)
 
-check: tools ## Lint, types, import rules, template, generated docs
+check: tools ## Check style, types, imports, generated docs, prose and template
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
@@ -62,23 +62,23 @@ check: tools ## Lint, types, import rules, template, generated docs
 build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86_64)
 	@$(RUN)/python -m tenantgate_cli.commands.sam build --arch $(ARCH)
 
-bench: tools ## Measure, and write the figures into docs/PERFORMANCE.md
+bench: tools ## Run the benchmarks and write the figures into docs/PERFORMANCE.md
 	@$(RUN)/python -m benchmarks
 
-fuzz: tools ## Fuzz what takes strangers' bytes, and log it in docs/fuzzing/LOG.md (MINUTES=10)
-	@$(UV) sync --quiet --frozen --all-extras --group fuzz || echo "atheris can't be had here: the differential run alone"
+fuzz: tools ## Fuzz everything that reads untrusted input, and log the run in docs/fuzzing/LOG.md (MINUTES=10)
+	@$(UV) sync --quiet --frozen --all-extras --group fuzz || echo "atheris is not available here: only the differential run"
 	@$(RUN)/python -m fuzz all --minutes $(MINUTES)
 
-mutate: tools ## Test the tests of the security core, and write the table of docs/mutation/ (SEED=1, MUTANTS=20 per module)
+mutate: tools ## Run mutation tests of the security core, and write the table in docs/mutation/ (SEED=1, MUTANTS=20 per module)
 	@$(RUN)/python -m mutation --seed $(SEED) --size $(MUTANTS)
 
-docs: tools ## Write the generated docs anew
+docs: tools ## Write the generated docs
 	@$(RUN)/tenantgate docs
 
-fmt: tools ## Format the code and mend what can be mended
+fmt: tools ## Format the code and fix what ruff can fix
 	$(RUN)/ruff check --fix-only --quiet .
 	$(RUN)/ruff format .
 
-clean: ## Remove everything this checkout made, .local/ (the data) included
+clean: ## Remove everything that was installed or created here, including the data in .local/
 	rm -rf .venv .uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

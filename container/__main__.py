@@ -21,7 +21,7 @@ def main(protocol: type[BoundedProtocol] = BoundedProtocol) -> None:
     configure_logging(level=settings.effective_log_level, service="tenantgate")
     uvicorn.run(
         "container.main:app",
-        host="0.0.0.0",  # noqa: S104  (a container's port is published by its host)
+        host="0.0.0.0",  # noqa: S104  (the host publishes a container's port)
         port=settings.port,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         **{**SERVER_OPTIONS, "http": protocol},

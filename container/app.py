@@ -1,4 +1,4 @@
-"""The same API in one process: every function's routes under one application."""
+"""The API in one process: the routes of all functions in one application."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from tenantgate.web.app import TenantgateApp, create_app
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 OPENAPI_DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.json"
-# The authorizer's: one file for both.
+# The same file as the authorizer's.
 SHIPPED_RULES = FUNCTIONS / "authorizer" / "rules.toml"
 
 
 def function_routers(folder: Path = FUNCTIONS) -> tuple[APIRouter, ...]:
-    """The router of every `<folder>/<name>/routes.py`, by name.
+    """Return the router of every `<folder>/<name>/routes.py`, sorted by name.
 
-    What no route takes, the application answers itself, as the function `unknown_route` does on AWS. Raises
-    RuntimeError when there is none, or when a module has no `router`: an endpoint must not be missing unnoticed.
+    The application itself returns errors for unknown routes, as the function `unknown_route` does on AWS. Raises
+    RuntimeError when there is no such file or a module has no `router`, so that no endpoint is missing unnoticed.
     """
     names = sorted(path.parent.name for path in folder.glob("*/routes.py"))
     if not names:
-        raise RuntimeError(f"no function's routes are in {folder}")
+        raise RuntimeError(f"{folder} has no routes.py")
     return tuple(_router(name) for name in names)
 
 
@@ -54,9 +54,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def container_rules(settings: Settings) -> ApiRules:
-    """The rules for the API id `container`: those of `ROUTE_RULES_FILE` if it has any, else the product's own.
+    """Return the rules for the API id `container`, from `ROUTE_RULES_FILE` if it has any, otherwise from the product's.
 
-    Raises `SettingsError` when the file can't be used.
+    Raises `SettingsError` when the file is invalid.
     """
     named = settings.route_rules_file
     try:
@@ -72,9 +72,9 @@ def container_rules(settings: Settings) -> ApiRules:
 
 
 def container_app(settings: Settings | None = None) -> TenantgateApp:
-    """The application of these settings (the process's by default), with `/docs` in development.
+    """Build the application from settings (the process's by default), with `/docs` in development.
 
-    Raises `SettingsError`, so that a container with a bad or missing setting never serves.
+    Raises `SettingsError`, so that a container with an invalid or missing setting never starts.
     """
     settings = settings or get_settings()
     _ = settings.required_database_url

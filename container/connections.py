@@ -1,7 +1,7 @@
-"""What a connection may cost a worker: how many there are, how long a request may take to arrive, how much it may hold.
+"""Limits for connections: their number, the time for a request to arrive, and its size.
 
-uvicorn has none of these limits but the idle time-out: a client that sends its headers byte by byte, or none, keeps its
-connection for ever. Each refusal has the API's one error shape.
+Of these limits, uvicorn has only the idle time-out: a client that sends its headers slowly, or never, keeps its
+connection forever. Each error response has the API's error shape.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """For each worker process.
+    """The limits of each worker process.
 
-    `connections`: served at once; a request on another gets a 503. `spare_connections`: open beyond them to get it; any
-    further one is closed at once. All of them fit into the 1,024 descriptors that a process usually has.
-    `header_seconds`: from the connection, or from a request's first byte, to the end of its headers.
-    `body_seconds`: from there to the end of a body that its route reads; `request_seconds`: of any body.
-    `response_seconds`: that a client may leave written data unread.
-    `idle_seconds`: between two requests. Longer than usual load balancers wait, whose side it is to close.
-    `header_bytes`: of request line and headers. `queued_requests`: on one connection, behind the one being served.
+    `connections`: connections that are served; a request on an additional one gets a 503. `spare_connections`: open
+    connections beyond those that can receive the 503; any other is closed at once. The total is below the usual limit
+    of 1,024 descriptors. `header_seconds`: from the connection, or a request's first byte, to the end of its headers.
+    `body_seconds`: from there to the end of a body that the route reads; `request_seconds`: to the end of any body.
+    `response_seconds`: the time that written data may stay unread by the client. `idle_seconds`: between two requests;
+    longer than common load balancers wait, so that they close the connection. `header_bytes`: size of request line and
+    headers. `queued_requests`: pipelined requests that wait on one connection.
     """
 
     connections: int = 800
@@ -55,7 +55,7 @@ class ConnectionLimits:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """One connection, held to `limits`."""
+    """One connection, limited by `limits`."""
 
     limits: ClassVar[ConnectionLimits] = ConnectionLimits()
 
@@ -88,30 +88,30 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def data_received(self, data: bytes) -> None:
         if self._arrival is None:
-            # The first byte after a whole request, an empty line before the next one included: no clock runs but this.
+            # The first byte after a complete request, or an empty line before the next one: start the only timer.
             self._arrive_within(self.limits.header_seconds, self._headers_are_late)
         self._chunk_bytes = len(data)
         super().data_received(data)
         if self._in_headers and not self.transport.is_closing():
-            # Counted exactly when they are complete; here, because they may never be.
+            # An estimate, because the headers may never be complete; then they are counted exactly.
             self._header_bytes += len(data)
             if self._header_bytes > self.limits.header_bytes:
                 self._refuse(HeadersTooLarge())
 
-    # The parser's events
+    # Events of the parser
 
     @override
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        # What precedes it in this chunk belongs to another request.
+        # The preceding bytes of this chunk belong to another request.
         self._in_headers, self._header_bytes = True, -self._chunk_bytes
         if self._arrival is None:
-            # It begins in the chunk in which another one ends.
+            # The request begins in the chunk in which another one ends.
             self._arrive_within(self.limits.header_seconds, self._headers_are_late)
 
     @override
     def on_header(self, name: bytes, value: bytes) -> None:
-        # A trailer must not become a header (RFC 9110 §6.5.1): whatever was in front of us has checked the headers.
+        # A trailer must not become a header (RFC 9110 §6.5.1): a proxy has checked only the headers.
         if self._in_headers:
             super().on_header(name, value)
 
@@ -119,7 +119,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_headers = False
         if len(self.pipeline) >= self.limits.queued_requests:
-            # The parser reports it as a bad request.
+            # The parser reports this error as a bad request.
             raise ValueError("too many requests at once")
         length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if not self._is_admitted:
@@ -135,7 +135,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         super().on_message_complete()
         if self.cycle.response_complete and self.timeout_keep_alive_task is None:
-            # The rest of a body that the response did not wait for: it stopped the clock of the idle connection.
+            # The rest of a body arrived after the response and stopped the idle timer.
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -146,7 +146,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def _unsupported_upgrade_warning(self) -> None:
-        """Say nothing: a request whose upgrade isn't taken is a plain request (RFC 9110 §7.8)."""
+        """Log nothing: a request whose upgrade is ignored is an ordinary request (RFC 9110 §7.8)."""
 
     # The response
 
@@ -154,7 +154,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self.transport.is_closing():
-            # It closes once everything is sent, which a client that reads nothing would put off for ever.
+            # The transport closes once everything is sent, which a client that never reads would delay forever.
             self.pause_writing()
 
     @override
@@ -189,29 +189,30 @@ class BoundedProtocol(HttpToolsProtocol):
             self._arrival = None
 
     def _note(self, name: str, value: object) -> None:
-        """Tell the application, by a member of the scope."""
+        """Pass a value to the application in the scope."""
         scope: dict[str, object] = cast("dict[str, object]", self.scope)
         scope[name] = value
 
     def _headers_are_late(self) -> None:
         if self._is_serving():
-            # Its turn hasn't come: nothing more may have been read since.
+            # The request waits for its turn, and reading may be paused.
             self._arrive_within(self.limits.header_seconds, self._headers_are_late)
         elif self._in_headers:
             self._refuse(RequestTooSlow("the headers"))
         else:
-            # Nothing came, so there is nothing to respond to.
+            # No request has begun, so there is nothing to respond to.
             self._close()
 
     def _is_serving(self) -> bool:
         return self._running is not None and not self._running.response_complete
 
     def _refuse(self, failure: TenantgateError) -> None:
-        """Respond without the application, which has no request yet, and close."""
+        """Send an error without the application, which has no request yet, and close."""
         running = self._running
         if running is not None and not running.response_complete:
             if not running.more_body:
-                # A later request: what we wrote now would pass for the response to this one. It is the last one here.
+                # The error is for a later request, and the client would take it as the response to the current one. So
+                # finish the current one and close.
                 self._stop_waiting()
                 self.flow.pause_reading()
                 running.keep_alive = False
@@ -226,7 +227,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_waiting()
         self._give_up_running()
         self.transport.close()
-        # It closes once everything is sent, which a client that reads nothing would put off for ever.
+        # The transport closes once everything is sent, which a client that never reads would delay forever.
         self.pause_writing()
 
     def _abort(self) -> None:
@@ -234,7 +235,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def _give_up_running(self) -> None:
-        # uvicorn does so for the last request that came, which isn't the one being served while others are queued.
+        # uvicorn does this only for the last received request, which is not the current one if others are queued.
         if self._running is not None and not self._running.response_complete:
             self._running.disconnected = True
             self._running.message_event.set()
@@ -242,10 +243,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def _response(failure: TenantgateError) -> bytes:
     begin_request(RequestContext(request_id=choose_request_id(None)))
-    answer = error_answer(failure)
-    body: bytes = answer["body"].encode()
+    response = error_answer(failure)
+    body: bytes = response["body"].encode()
     status = HTTPStatus(failure.http_status)
-    headers = {**answer["headers"], "content-length": str(len(body)), "connection": "close"}
+    headers = {**response["headers"], "content-length": str(len(body)), "connection": "close"}
     lines = [f"HTTP/1.1 {status.value} {status.phrase}", *(f"{name}: {value}" for name, value in headers.items())]
     _log.info("connection refused", extra={"context": {"error_code": failure.error.code, "reason": failure.reason}})
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

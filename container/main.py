@@ -1,4 +1,4 @@
-"""What an ASGI server serves: `container.main:app`."""
+"""The ASGI application, `container.main:app`."""
 
 from container.app import container_app
 

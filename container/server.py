@@ -1,4 +1,4 @@
-"""How uvicorn serves the application, in the container and by `tenantgate serve`."""
+"""uvicorn's options, for the container and `tenantgate serve`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from container.connections import BoundedProtocol
 SERVER_OPTIONS: Mapping[str, Any] = {
     "http": BoundedProtocol,
     "ws": "none",
-    # Off: by default any process on this machine, or anyone where FORWARDED_ALLOW_IPS is "*", could name the client's
-    # address and scheme. Nothing here needs them: PUBLIC_BASE_URL says where clients reach this API.
+    # Off: by default any local process, or any client if FORWARDED_ALLOW_IPS is "*", could forge the client's address
+    # and scheme. They are not needed: PUBLIC_BASE_URL is the address of this API.
     "proxy_headers": False,
     "log_config": None,
     "access_log": False,

@@ -1,8 +1,8 @@
-"""`python -m container.start`: bring the database up to date, as its owner, then serve in this same process id.
+"""`python -m container.start`: migrate the database as its owner, then serve under the same process id.
 
-A user of its own in `DATABASE_URL` gets its login and the application's rights. Where `DATABASE_URL` is the owner's, as
-hosts hand it out, a login of this database's own is made. So neither needs SQL by hand, and the server never has the
-owner's URL.
+If `DATABASE_URL` has a user other than the owner, that user gets its login and the application's privileges. If it is
+the owner's URL, as hosting platforms provide it, the start creates a login for the application. Neither case needs
+manual SQL, and the server never has the owner's URL.
 """
 
 import logging
@@ -42,12 +42,12 @@ def main() -> NoReturn:
         logger.exception("the migration failed; not serving")
         sys.exit(1)
     logger.info("database migrated", extra={"context": {"before": migrated.before, "after": migrated.after}})
-    # A new image of the process: nothing of this one's memory is left for anyone who breaks into the server.
+    # Replaces the process image, so that an attacker finds nothing of this process in the server's memory.
     os.execve(sys.executable, [sys.executable, "-m", "container"], server_variables(serving, owner))  # noqa: S606
 
 
 def _login(owner: str, application: str) -> str:
-    """The URL to serve with."""
+    """Return the URL to serve with."""
     if make_url(application).username == make_url(owner).username:
         return ensure_own_login(owner)
     ensure_login(owner, application)

@@ -34,8 +34,8 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN
 END $$
 """
 
-# On the server as well as in the driver, for a statement whose client has disconnected. If another user created the role,
-# that user sets the limits.
+# On the server as well as in the driver, for a statement whose client has disconnected. If another user created the
+# role, that user sets the limits.
 _TIME_LIMITS = """
 DO $$
 BEGIN
