@@ -1,10 +1,10 @@
-"""The gain of each technique of `tenantgate/cold_start`, measured alone: cold starts with all of them and without one.
+"""The gain of each technique of `tenantgate/cold_start`: cold starts with all techniques and without one.
 
     python -m benchmarks.cold_start_gains [--rounds N] [--build-dir FOLDER]
 
 A variant is a copy of the built layer and functions with one technique taken out: its file is removed, or the line that
-uses it is replaced. In every round each variant starts once, so that the machine's other work slows all alike. A gain
-is the median difference between a variant's start and the complete one of the same round.
+uses it is replaced. In every round each variant starts once, so that other load on the machine affects all equally. A
+gain is the median difference between a variant's start and the complete one of the same round.
 """
 
 from __future__ import annotations
