@@ -52,7 +52,7 @@ def test_routes_without_a_router_are_named_and_stop_the_start(
 
 
 def test_an_image_without_functions_never_serves(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError, match="has no routes.py"):
+    with pytest.raises(RuntimeError, match=r"has no routes\.py"):
         function_routers(tmp_path)
 
 
