@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from fastapi.responses import JSONResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import CrossSiteRequest
-from tenantgate.errors.base import TenantgateError
-from tenantgate.errors.tokens import IdTokenRefused, Overloaded, ProviderUnreachable, TenantMissing
+from tenantgate.errors.tokens import IdTokenRefused, TenantMissing
+from tenantgate.login.callback import CallbackService
 from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
-from tenantgate.login.models import AuthorizationAnswer, SignedIn
-from tenantgate.login.service import LoginService
-from tenantgate.login.transactions import transaction_cookie_name
-from tenantgate.login.wiring import login_service
+from tenantgate.login.models import AuthorizationResponse, SignedIn
+from tenantgate.login.wiring import callback_service
 from tenantgate.secrets.errors import SecretsUnavailable
-from tenantgate.sessions.models import SessionTokens, StartedSession
-from tenantgate.sessions.service import SessionService
-from tenantgate.sessions.wiring import session_service
-from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie
 from tenantgate.web.dependencies import ShowPages
-from tenantgate.web.middleware import log_failure
 from tenantgate.web.models import PageParameters, StrictModel
 from tenantgate.web.origins import refuse_foreign_site
-from tenantgate.web.responses import BODY_ERRORS, PROVIDER_ERRORS, ErrorClasses, error_response, error_responses
+from tenantgate.web.responses import BODY_ERRORS, PROVIDER_ERRORS, ErrorClasses, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
-Login = Annotated[LoginService, Depends(login_service)]
-Sessions = Annotated[SessionService, Depends(session_service)]
+Callback = Annotated[CallbackService, Depends(callback_service)]
 
 _LONGEST = 4096
 _SIGN_IN_ERRORS: ErrorClasses = (
@@ -64,7 +55,7 @@ class TokenResponse(StrictModel):
     expires_in: int = Field(description="Seconds that the token is still good for.")
 
 
-class AuthorizationResponse(PageParameters):
+class CallbackParameters(PageParameters):
     """What the provider adds to the redirect URI; other parameters, the provider's own or a link's, are ignored."""
 
     state: str | None = None
@@ -78,24 +69,17 @@ class AuthorizationResponse(PageParameters):
     "/callback",
     operation_id="redeemCode",
     summary="Trade the code for an access token",
-    response_model=TokenResponse,
     responses=error_responses(*_SIGN_IN_ERRORS, CrossSiteRequest, *BODY_ERRORS),
 )
-async def redeem_code(request: Request, body: CallbackRequest, login: Login, sessions: Sessions) -> Response:
+async def redeem_code(request: Request, body: CallbackRequest, service: Callback) -> TokenResponse:
     """For an app that received the code itself: needs the cookie set by `GET /api/v1/auth/login`, and starts a session.
 
     When the session can't be stored no token is returned: every token handed out here has a session that can end it.
     """
     refuse_foreign_site(request)
-    answer = AuthorizationAnswer(code=body.code, state=body.state, iss=body.iss)
-    try:
-        signed_in, started = await _sign_in(request, answer, login, sessions, by_redirect=False)
-    except TenantgateError as failure:
-        return _refused(request, failure, state=body.state, page=False)
-    token = TokenResponse(access_token=signed_in.tokens.access_token, expires_in=signed_in.expires_in)
-    response = JSONResponse(token.model_dump(), headers={"cache-control": "no-store"})
-    _keep_session(response, started, state=body.state)
-    return response
+    response = AuthorizationResponse(code=body.code, state=body.state, iss=body.iss)
+    signed_in = await _complete(request, response, service, by_redirect=False)
+    return TokenResponse(access_token=signed_in.access_token, expires_in=signed_in.expires_in)
 
 
 @router.get(
@@ -114,64 +98,24 @@ async def redeem_code(request: Request, body: CallbackRequest, login: Login, ses
     },
 )
 async def complete_login(
-    request: Request, parameters: Annotated[AuthorizationResponse, Query()], login: Login, sessions: Sessions
-) -> Response:
+    request: Request, parameters: Annotated[CallbackParameters, Query()], service: Callback
+) -> RedirectResponse:
     """Where the provider returns the browser: starts a session, goes to `return_to`. A failure is shown as a page."""
-    answer = AuthorizationAnswer(**parameters.model_dump())
-    try:
-        _require_single_values(request)
-        signed_in, started = await _sign_in(request, answer, login, sessions, by_redirect=True)
-    except TenantgateError as failure:
-        return _refused(request, failure, state=answer.state, page=prefers_html(request.headers.get("accept")))
-    response = RedirectResponse(signed_in.return_to, status_code=303)
-    _keep_session(response, started, state=answer.state or "")
-    return response
+    names = [name for name, _ in request.query_params.multi_items() if name in CallbackParameters.model_fields]
+    response = AuthorizationResponse(**parameters.model_dump(), is_ambiguous=len(names) != len(set(names)))
+    signed_in = await _complete(request, response, service, by_redirect=True)
+    return RedirectResponse(signed_in.return_to, status_code=303)
 
 
-def _require_single_values(request: Request) -> None:
-    # RFC 6749 §3.1. Two readers of this URL may each take another of the values.
-    names = [name for name, _ in request.query_params.multi_items() if name in AuthorizationResponse.model_fields]
-    if len(names) != len(set(names)):
-        raise StateMismatch("a parameter of the answer is there twice")
-
-
-async def _sign_in(
-    request: Request, answer: AuthorizationAnswer, login: LoginService, sessions: SessionService, *, by_redirect: bool
-) -> tuple[SignedIn, StartedSession]:
-    signed_in = await login.complete(answer, by_redirect=by_redirect, cookies=request.cookies)
-    if (replaced := request.cookies.get(SESSION_COOKIE)) is not None:
-        # The new session replaces this cookie; end the old session so that a stolen copy stops working.
-        await sessions.end(replaced)
-    tokens = signed_in.tokens
-    started = await sessions.start(
-        principal=signed_in.principal,
-        tokens=SessionTokens(tokens.access_token, tokens.id_token, tokens.refresh_token),
+async def _complete(
+    request: Request, response: AuthorizationResponse, service: CallbackService, *, by_redirect: bool
+) -> SignedIn:
+    signed_in = await service.complete(
+        response,
+        by_redirect=by_redirect,
+        cookies=request.cookies,
+        session_cookie=request.cookies.get(SESSION_COOKIE),
     )
-    return signed_in, started
-
-
-def _keep_session(response: Response, started: StartedSession, *, state: str) -> None:
-    """Have the browser keep the session, and forget the attempt that it came from."""
-    lifetime = max(0, started.session.expires_at - int(time.time()))
-    set_cookie(response, SESSION_COOKIE, started.secret, max_age=lifetime)
-    clear_cookie(response, transaction_cookie_name(state))
-
-
-def _refused(request: Request, failure: TenantgateError, *, state: str | None, page: bool) -> Response:
-    """The failure as everywhere, and the attempt ended with it: its code must not be tried again from this browser."""
-    log_failure(failure)
-    debug = request.app.settings.is_development
-    response: Response
-    if page:
-        from tenantgate.web.pages import failure_page  # noqa: PLC0415  (Jinja2 is for browsers alone)
-
-        response = failure_page(failure, debug=debug)
-    else:
-        response = error_response(failure, debug=debug)
-    # Kept when the provider was out of reach or there was no room to ask it: the code may not have been redeemed, and a
-    # reload can still succeed.
-    if state is not None and not isinstance(failure, ProviderUnreachable | Overloaded):
-        name = transaction_cookie_name(state)
-        if name in request.cookies:
-            clear_cookie(response, name)
-    return response
+    set_cookie(request, SESSION_COOKIE, signed_in.session_secret, max_age=signed_in.session_lifetime)
+    clear_cookie(request, signed_in.attempt_cookie)
+    return signed_in

@@ -80,9 +80,9 @@ async def login(
     else:
         response = RedirectResponse(started.authorization_url, status_code=302)
     response.headers["vary"] = "Accept"
-    set_cookie(response, started.cookie.name, started.cookie.value, max_age=started.cookie.max_age)
+    set_cookie(request, started.cookie.name, started.cookie.value, max_age=started.cookie.max_age)
     for name in started.stale_cookies:
-        clear_cookie(response, name)
+        clear_cookie(request, name)
     return response
 
 

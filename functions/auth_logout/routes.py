@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from tenantgate.database.errors import DatabaseUnreachable
@@ -16,11 +15,10 @@ from tenantgate.login.logout import LogoutService
 from tenantgate.login.wiring import logout_service
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
-from tenantgate.web.middleware import log_failure
 from tenantgate.web.models import StrictModel
 from tenantgate.web.openapi import NEEDS_TOKEN_OR_SESSION
 from tenantgate.web.origins import require_same_site
-from tenantgate.web.responses import BODY_ERRORS, PROVIDER_ERRORS, error_response, error_responses
+from tenantgate.web.responses import BODY_ERRORS, PROVIDER_ERRORS, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
@@ -42,7 +40,6 @@ class LogoutResponse(StrictModel):
     operation_id="logout",
     summary="Sign out",
     openapi_extra=NEEDS_TOKEN_OR_SESSION,
-    response_model=LogoutResponse,
     responses=error_responses(
         TokenError,
         RedirectNotAllowed,
@@ -56,7 +53,7 @@ class LogoutResponse(StrictModel):
 )
 async def logout(
     request: Request, body: LogoutRequest, service: Annotated[LogoutService, Depends(logout_service)]
-) -> Response:
+) -> LogoutResponse:
     """Sign out by bearer token (an expired one too) or session cookie; send the browser to `logout_url` afterwards."""
     session_cookie = request.cookies.get(SESSION_COOKIE)
     authorization = request.headers.get("authorization")
@@ -67,11 +64,7 @@ async def logout(
         # A page of another site can send the cookie along, but no Authorization header.
         require_same_site(request)
     signed_out = await service.sign_out(redirect_uri=body.redirect_uri, bearer=bearer, session_cookie=session_cookie)
-    if signed_out.failure is not None:
-        log_failure(signed_out.failure)
-        response = error_response(signed_out.failure, debug=request.app.settings.is_development)
-    else:
-        response = JSONResponse({"logout_url": signed_out.logout_url}, headers={"cache-control": "no-store"})
     if session_cookie is not None:
-        clear_cookie(response, SESSION_COOKIE)
-    return response
+        # Now: it ended even where the provider's part fails.
+        clear_cookie(request, SESSION_COOKIE)
+    return LogoutResponse(logout_url=signed_out.require_logout_url())

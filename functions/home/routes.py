@@ -48,7 +48,7 @@ async def root(request: Request) -> Response:
     response = page("home.html", session=_shown(session) if session else None)
     response.headers["vary"] = "Accept, Cookie"
     if cookie and session is None:
-        clear_cookie(response, SESSION_COOKIE)
+        clear_cookie(request, SESSION_COOKIE)
     return response
 
 

@@ -85,9 +85,8 @@ async def sign_in(request: Request, service: Service) -> Response:
     )
     if isinstance(answer, SignInNeeded):
         return _sign_in_page(request, answer)
-    response = _respond(answer.response)
-    set_cookie(response, BROWSER_COOKIE, answer.cookie, max_age=BROWSER_SESSION_LIFETIME_SECONDS)
-    return response
+    set_cookie(request, BROWSER_COOKIE, answer.cookie, max_age=BROWSER_SESSION_LIFETIME_SECONDS)
+    return _respond(answer.response)
 
 
 @router.post("/token")
@@ -118,14 +117,14 @@ async def end_session(request: Request, service: Service) -> Response:
     if isinstance(answer, SignOutNeedsConsent):
         targets = ("'self'", *request.app.settings.allowed_origins)
         return page("sign_out.html", action="/idp/sign_out", form_token=answer.form_token, form_targets=targets)
-    return _signed_out(answer)
+    return _signed_out(request, answer)
 
 
 @router.post("/sign_out", dependencies=[ShowPages, Depends(from_own_page)])
 async def sign_out(request: Request, service: Service) -> Response:
     form = (await submitted_form(request)).values
     ending = await service.end_session()
-    return _signed_out(await ending.confirm(form.get("form", ""), cookie=request.cookies.get(BROWSER_COOKIE)))
+    return _signed_out(request, await ending.confirm(form.get("form", ""), cookie=request.cookies.get(BROWSER_COOKIE)))
 
 
 def _sign_in_page(request: Request, needed: SignInNeeded) -> Response:
@@ -146,10 +145,9 @@ def _sign_in_page(request: Request, needed: SignInNeeded) -> Response:
     return response
 
 
-def _signed_out(answer: SignedOut) -> Response:
-    response = page("signed_out.html") if answer.location is None else RedirectResponse(answer.location, 303)
-    clear_cookie(response, BROWSER_COOKIE)
-    return response
+def _signed_out(request: Request, answer: SignedOut) -> Response:
+    clear_cookie(request, BROWSER_COOKIE)
+    return page("signed_out.html") if answer.location is None else RedirectResponse(answer.location, 303)
 
 
 def _respond(answer: ProtocolResponse) -> Response:

@@ -219,8 +219,9 @@ async def test_a_sign_out_that_finds_no_room_at_the_provider_has_ended_the_sessi
     )
     signed_out = await service.sign_out(redirect_uri=None, bearer=None, session_cookie="cookie")
     assert ended == ["cookie"]
-    assert isinstance(signed_out.failure, Overloaded)
-    assert "signed out here" in str(signed_out.failure.detail)
+    with pytest.raises(Overloaded) as raised:
+        signed_out.require_logout_url()
+    assert "signed out here" in str(raised.value.detail)
 
 
 @pytest.fixture

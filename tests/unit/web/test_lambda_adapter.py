@@ -22,10 +22,9 @@ async def loop_id() -> int:
 
 @router.get("/cookies")
 async def cookies(request: Request) -> Response:
-    response = Response(json.dumps(request.cookies), media_type="application/json")
-    set_cookie(response, "a", "1", max_age=1)
-    set_cookie(response, "b", "2", max_age=1)
-    return response
+    set_cookie(request, "a", "1", max_age=1)
+    set_cookie(request, "b", "2", max_age=1)
+    return Response(json.dumps(request.cookies), media_type="application/json")
 
 
 @router.get("/id")

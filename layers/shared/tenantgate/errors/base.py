@@ -78,6 +78,8 @@ class TenantgateError(Exception):
     challenge_error: ClassVar[str | None] = None
     # Seconds after which the same request may succeed; sent as `Retry-After` (RFC 9110 §10.2.3).
     retry_after: int | None = None
+    # Names of cookies that the failure makes worthless; the response clears them.
+    clears_cookies: tuple[str, ...] = ()
 
     def __init__(self, reason: str = "", *, detail: Detail = None, **private: object) -> None:
         super().__init__(reason or self.error.message)

@@ -37,10 +37,15 @@ class Verifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """What we held has ended. `logout_url`: where the browser goes now, or None and the `failure` that hides it."""
+    """The session has ended, if there was one. `outcome`: where the browser goes now, or why that is unknown."""
 
-    logout_url: str | None = field(repr=False)
-    failure: ProviderUnreachable | Overloaded | None = None
+    outcome: str | ProviderUnreachable | Overloaded = field(repr=False)
+
+    def require_logout_url(self) -> str:
+        """Where the browser ends the provider's session; raises `ProviderUnreachable`, `Overloaded`."""
+        if isinstance(self.outcome, str):
+            return self.outcome
+        raise self.outcome
 
 
 class LogoutService:
@@ -81,7 +86,7 @@ class LogoutService:
             return SignedOut(await self._logout_url(target, id_token))
         except (ProviderUnreachable, Overloaded) as error:
             error.detail = "You are signed out here; the identity provider can't be reached to sign you out there."
-            return SignedOut(None, error)
+            return SignedOut(error)
 
     async def _logout_url(self, redirect_uri: str, id_token: str | None) -> str:
         stated = stated_logout_url(self._registration, redirect_uri=redirect_uri)

@@ -26,14 +26,19 @@ class LoginStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class AuthorizationAnswer:
-    """The provider's authorization response (RFC 6749 §4.1.2, RFC 9207 §2), as it came; nothing in it is trusted."""
+class AuthorizationResponse:
+    """The provider's authorization response (RFC 6749 §4.1.2, RFC 9207 §2), as it came; nothing in it is trusted.
+
+    `is_ambiguous`: a parameter came more than once, which RFC 6749 §3.1 forbids. Two readers of such a URL may use
+    different values.
+    """
 
     state: str | None
     code: str | None = field(default=None, repr=False)
     iss: str | None = None
     error: str | None = None
     error_description: str | None = None
+    is_ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +52,26 @@ class ProviderTokens:
 
 
 @dataclass(frozen=True, slots=True)
-class SignedIn:
+class VerifiedSignIn:
     """A sign-in that passed every check. `expires_in`: seconds that the access token is still good for."""
 
     principal: Principal
     tokens: ProviderTokens
     expires_in: int
     return_to: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A completed sign-in, with its session started.
+
+    `expires_in`: seconds that the access token is still good for. `session_secret`: the value of the session's cookie,
+    good for `session_lifetime` seconds. `attempt_cookie`: the name of the attempt's cookie, no longer needed.
+    """
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    return_to: str
+    session_secret: str = field(repr=False)
+    session_lifetime: int
+    attempt_cookie: str

@@ -10,7 +10,7 @@ from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.tokens import AUTH_005, IdTokenRefused, TokenError
 from tenantgate.identity.principal import Principal
 from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
-from tenantgate.login.models import AuthorizationAnswer, LoginStarted, ProviderTokens, SignedIn
+from tenantgate.login.models import AuthorizationResponse, LoginStarted, ProviderTokens, VerifiedSignIn
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata, authorization_url, printable_error_code
 from tenantgate.login.provider_text import provider_text
 from tenantgate.login.redirects import RedirectPolicy
@@ -99,8 +99,10 @@ class LoginService:
             stale_cookies=transactions.to_drop(cookies, making_room_for=cookie),
         )
 
-    async def complete(self, answer: AuthorizationAnswer, *, by_redirect: bool, cookies: Mapping[str, str]) -> SignedIn:
-        """Finish the attempt that `answer` belongs to.
+    async def complete(
+        self, response: AuthorizationResponse, *, by_redirect: bool, cookies: Mapping[str, str]
+    ) -> VerifiedSignIn:
+        """Finish the attempt that `response` belongs to.
 
         `by_redirect`: the provider sent the browser here with it; otherwise an app posted it. An attempt begun with an
         app's `redirect_uri` is completed only by a post, any other by either.
@@ -110,14 +112,14 @@ class LoginService:
         `ProviderTimeout`, `SecretsUnavailable`.
         """
         # The state comes first: until it matches, nothing else in the answer is known to be from the provider.
-        transaction = (await self._transactions()).find(answer.state, cookies)
+        transaction = (await self._transactions()).find(response.state, cookies)
         if by_redirect and transaction.redirect_uri != self._own_callback:
             # The provider sent this answer to an app. Anyone who has it from there (a log, a referrer, a history) must
             # not turn it into a session of this browser by a link.
             raise StateMismatch("the answer to an app's attempt came by redirect", sent_to=transaction.redirect_uri)
         provider = await self._provider()
-        self._require_issuer(answer.iss, transaction, provider, by_redirect=by_redirect)
-        code = _require_code(answer, transaction)
+        self._require_issuer(response.iss, transaction, provider, by_redirect=by_redirect)
+        code = _require_code(response, transaction)
         tokens = await self._token_endpoint.exchange(provider, code=code, transaction=transaction)
         id_token = await self._id_token(tokens, transaction)
         # Their `sub` is not compared: a provider with pairwise subjects (Entra ID) names one person differently to the
@@ -132,7 +134,7 @@ class LoginService:
                 actual=principal.issuer,
             )
         left = max(0, principal.expires_at - int(self._clock()))
-        return SignedIn(
+        return VerifiedSignIn(
             principal=principal,
             tokens=tokens,
             expires_in=min(left, tokens.expires_in) if tokens.expires_in is not None else left,
@@ -185,11 +187,11 @@ class LoginService:
             ) from error
 
 
-def _require_code(answer: AuthorizationAnswer, transaction: LoginTransaction) -> str:
-    if answer.error is not None:
-        code = printable_error_code(answer.error) or "unknown"
-        secrets = [transaction.state, transaction.nonce, transaction.code_verifier, answer.code or ""]
-        description = provider_text(answer.error_description, secrets=secrets)
+def _require_code(response: AuthorizationResponse, transaction: LoginTransaction) -> str:
+    if response.error is not None:
+        code = printable_error_code(response.error) or "unknown"
+        secrets = [transaction.state, transaction.nonce, transaction.code_verifier, response.code or ""]
+        description = provider_text(response.error_description, secrets=secrets)
         for said in filter(None, (code, description)):
             # The request carried them, so they would be masked; the state has shown that the provider was asked.
             disclose(said)
@@ -199,6 +201,6 @@ def _require_code(answer: AuthorizationAnswer, transaction: LoginTransaction) ->
             provider_error=code,
             description=description,
         )
-    if not answer.code or len(answer.code) > _MAX_CODE_LENGTH or not answer.code.isprintable():
+    if not response.code or len(response.code) > _MAX_CODE_LENGTH or not response.code.isprintable():
         raise InvalidAuthorizationCode("the answer has no usable code")
-    return answer.code
+    return response.code

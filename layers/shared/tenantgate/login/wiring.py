@@ -5,16 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from functools import cache
+from typing import NamedTuple
 
 from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.identity.bearer import BearerCredential
+from tenantgate.identity.principal import Principal
+from tenantgate.login.callback import CallbackService
 from tenantgate.login.client import ProviderClient, Timeouts
 from tenantgate.login.logout import LogoutService, SessionEnder
+from tenantgate.login.models import ProviderTokens
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.redirects import RedirectPolicy
 from tenantgate.login.service import LoginService
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
+from tenantgate.sessions.models import SessionTokens
+from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.wiring import session_service
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
@@ -27,6 +33,11 @@ from tenantgate.tokens.wiring import token_verifier
 async def login_service() -> LoginService:
     """This process's `LoginService`."""
     return _login_service()
+
+
+async def callback_service() -> CallbackService:
+    """A `CallbackService` for one request: so rotated sealing keys are picked up. Raises `SecretsUnavailable`."""
+    return make_callback_service(_login_service(), await session_service())
 
 
 async def logout_service() -> LogoutService:
@@ -71,6 +82,11 @@ def make_login_service(
     )
 
 
+def make_callback_service(login: LoginService, sessions: SessionService) -> CallbackService:
+    """A `CallbackService` of these services."""
+    return CallbackService(login, _Sessions(sessions))
+
+
 def make_logout_service(
     settings: Settings, verifier: TokenVerifier, *, sessions: Callable[[], Awaitable[SessionEnder]]
 ) -> LogoutService:
@@ -82,6 +98,27 @@ def make_logout_service(
         verifier=verifier,
         sessions=sessions,
     )
+
+
+class _Sessions:
+    """`SessionService` in the terms of `callback.Sessions`."""
+
+    def __init__(self, service: SessionService) -> None:
+        self._service = service
+
+    async def start(self, *, principal: Principal, tokens: ProviderTokens) -> _NewSession:
+        started = await self._service.start(
+            principal=principal, tokens=SessionTokens(tokens.access_token, tokens.id_token, tokens.refresh_token)
+        )
+        return _NewSession(started.secret, started.session.expires_at)
+
+    async def end(self, secret: str) -> None:
+        await self._service.end(secret)
+
+
+class _NewSession(NamedTuple):
+    secret: str
+    expires_at: int
 
 
 def _provider(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:

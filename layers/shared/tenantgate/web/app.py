@@ -18,6 +18,7 @@ from tenantgate.route_rules.engine import ApiRules
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 from tenantgate.web.clear_requests import ClearRequests
+from tenantgate.web.cookies import Cookies
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
 from tenantgate.web.openapi import security_schemes
 from tenantgate.web.route_table import RouteTable
@@ -46,7 +47,7 @@ class TenantgateApp(FastAPI):
             routes=lambda: self.route_table,
             finish=headers.finish,
         )
-        return RequestLogging(errors, is_own=lambda text: text in self._own_texts)
+        return RequestLogging(Cookies(errors), is_own=lambda text: text in self._own_texts)
 
     def _route_of(self, scope: Scope) -> str | None:
         """The pattern of the route that the router will run, None if it will run none.

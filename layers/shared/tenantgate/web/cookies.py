@@ -1,7 +1,10 @@
-"""The cookies of Tenantgate: their names and the attributes that every one of them carries (RFC 6265bis §4.1).
+"""The cookies of Tenantgate: their names, and the attributes that each of them carries (RFC 6265bis §4.1).
 
 The `__Host-` prefix binds a cookie to exactly this host, to `Path=/` and to a secure connection, so that neither a
 sibling subdomain nor a plain-text page can plant one.
+
+Routes don't write `Set-Cookie` themselves. They queue it on the request's scope, and `Cookies` sends it with whatever
+response follows: a route's own, or the one that the errors layer makes of what the route raises.
 """
 
 from __future__ import annotations
@@ -9,31 +12,66 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SESSION_COOKIE = "__Host-tg_session"
 
+_QUEUE_KEY = "tenantgate.cookies"
 # cookie-octet of RFC 6265 §4.1.1: nothing that could end the value and begin an attribute.
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\Z")
 _LONGEST = 3800
+_ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
 
 
-class HasHeaders(Protocol):
+class HasScope(Protocol):
+    """A request."""
+
     @property
-    def headers(self) -> MutableHeaders: ...
+    def scope(self) -> Scope: ...
 
 
-def set_cookie(response: HasHeaders, name: str, value: str, *, max_age: int) -> None:
-    """Append `Set-Cookie`; `max_age` in seconds. Raises ValueError for a value that no cookie may hold or that is
-    longer than browsers keep."""
+def set_cookie(request: HasScope, name: str, value: str, *, max_age: int) -> None:
+    """Set a cookie with the response to this request; `max_age` in seconds.
+
+    Raises ValueError for a value that no cookie may hold or that is longer than browsers keep.
+    """
     if not _COOKIE_VALUE.match(value) or len(name) + len(value) > _LONGEST:
         raise ValueError(f"the value of cookie {name} can't be sent")
-    response.headers.append("set-cookie", f"{name}={value}; Max-Age={max_age}; {_ATTRIBUTES}")
+    _queue(request.scope, f"{name}={value}; Max-Age={max_age}; {_ATTRIBUTES}")
 
 
-def clear_cookie(response: HasHeaders, name: str) -> None:
-    """Append the `Set-Cookie` that makes the browser forget `name`; its attributes must equal those of the setting."""
-    response.headers.append("set-cookie", f"{name}=; Max-Age=0; {_ATTRIBUTES}")
+def clear_cookie(request: HasScope, name: str) -> None:
+    """Clear a cookie with the response to this request. A browser clears it only by the attributes it was set with."""
+    clear_cookies(request.scope, (name,))
 
 
-_ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
+def clear_cookies(scope: Scope, names: tuple[str, ...]) -> None:
+    """Clear these cookies with the response to the request of this scope."""
+    for name in names:
+        _queue(scope, f"{name}=; Max-Age=0; {_ATTRIBUTES}")
+
+
+def _queue(scope: Scope, cookie: str) -> None:
+    scope[_QUEUE_KEY].append((b"set-cookie", cookie.encode("ascii")))
+
+
+class Cookies:
+    """Adds the queued cookies to the response, in the order in which they were queued."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Routers may copy the scope; the copies share this list.
+        queue: list[tuple[bytes, bytes]] = []
+        scope[_QUEUE_KEY] = queue
+
+        async def send_with_cookies(message: Message) -> None:
+            if queue and message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), *queue]
+            await send(message)
+
+        await self._app(scope, receive, send_with_cookies)

@@ -14,6 +14,7 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import Overloaded
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
 from tenantgate.web.accept import prefers_html
+from tenantgate.web.cookies import clear_cookies
 from tenantgate.web.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
 from tenantgate.web.failures import failure_of
 from tenantgate.web.headers import SECURE_HEADERS, preflight_headers, response_headers
@@ -21,8 +22,6 @@ from tenantgate.web.request_body import bounded, header
 from tenantgate.web.request_log import RequestLog, log_failure
 from tenantgate.web.responses import error_response
 from tenantgate.web.route_table import RouteTable
-
-__all__ = ["PAGES_KEY", "REFUSAL_KEY", "ErrorRendering", "Headers", "RequestLogging", "log_failure"]
 
 # Set in a request's scope by `show_pages`: this route's failures are pages when a browser asks.
 PAGES_KEY = "tenantgate.pages"
@@ -120,6 +119,7 @@ class ErrorRendering:
             log_failure(failure)
             if answering:
                 raise
+            clear_cookies(scope, failure.clears_cookies)
             if scope.get(PAGES_KEY) and prefers_html(header(scope, b"accept")):
                 from tenantgate.web.pages import failure_page  # noqa: PLC0415  (Jinja2 is for browsers alone)
 

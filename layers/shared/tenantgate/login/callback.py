@@ -1,0 +1,107 @@
+"""The end of a sign-in: verify the provider's response, and start the session."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
+from tenantgate.identity.principal import Principal
+from tenantgate.login.errors import StateMismatch
+from tenantgate.login.models import AuthorizationResponse, ProviderTokens, SignedIn, VerifiedSignIn
+from tenantgate.login.transactions import transaction_cookie_name
+
+
+class NewSession(Protocol):
+    """A session that was just started. `secret`: its cookie's value. `expires_at`: epoch seconds."""
+
+    @property
+    def secret(self) -> str: ...
+
+    @property
+    def expires_at(self) -> int: ...
+
+
+class Sessions(Protocol):
+    """What the end of a sign-in needs of sessions."""
+
+    async def start(self, *, principal: Principal, tokens: ProviderTokens) -> NewSession: ...
+
+    async def end(self, secret: str) -> None:
+        """End the session, if there is one."""
+        ...
+
+
+class Login(Protocol):
+    """What the end of a sign-in needs of `service.LoginService`."""
+
+    async def complete(
+        self, response: AuthorizationResponse, *, by_redirect: bool, cookies: Mapping[str, str]
+    ) -> VerifiedSignIn: ...
+
+
+class CallbackService:
+    """Completes sign-ins. `clock` gives epoch seconds."""
+
+    def __init__(self, login: Login, sessions: Sessions, *, clock: Callable[[], float] = time.time) -> None:
+        self._login = login
+        self._sessions = sessions
+        self._clock = clock
+
+    async def complete(
+        self,
+        response: AuthorizationResponse,
+        *,
+        by_redirect: bool,
+        cookies: Mapping[str, str],
+        session_cookie: str | None,
+    ) -> SignedIn:
+        """Complete the attempt that `response` belongs to, and replace the browser's session.
+
+        `by_redirect`, `cookies` and errors are those of `LoginService.complete`; further `DatabaseUnreachable`, when
+        the session can't be stored. `session_cookie`: the value of the session cookie that the browser sent. An error
+        clears the attempt's cookie, unless the provider was out of reach.
+        """
+        try:
+            return await self._complete(
+                response, by_redirect=by_redirect, cookies=cookies, session_cookie=session_cookie
+            )
+        except TenantgateError as error:
+            error.clears_cookies = _ended_attempt(error, response.state, cookies)
+            raise
+
+    async def _complete(
+        self,
+        response: AuthorizationResponse,
+        *,
+        by_redirect: bool,
+        cookies: Mapping[str, str],
+        session_cookie: str | None,
+    ) -> SignedIn:
+        if response.is_ambiguous:
+            raise StateMismatch("a parameter of the response is there twice")
+        verified = await self._login.complete(response, by_redirect=by_redirect, cookies=cookies)
+        if session_cookie is not None:
+            # The new session replaces this cookie; end the old session so that a stolen copy stops working.
+            await self._sessions.end(session_cookie)
+        session = await self._sessions.start(principal=verified.principal, tokens=verified.tokens)
+        return SignedIn(
+            access_token=verified.tokens.access_token,
+            expires_in=verified.expires_in,
+            return_to=verified.return_to,
+            session_secret=session.secret,
+            session_lifetime=max(0, session.expires_at - int(self._clock())),
+            attempt_cookie=transaction_cookie_name(response.state or ""),
+        )
+
+
+def _ended_attempt(error: TenantgateError, state: str | None, cookies: Mapping[str, str]) -> tuple[str, ...]:
+    """Name the attempt's cookie, if the browser sent it and must not use it again."""
+    # Kept when the provider was out of reach, or when there was no room to ask it: the code may not have been redeemed,
+    # and a reload can still succeed.
+    if state is None or isinstance(error, ProviderUnreachable | Overloaded):
+        return ()
+    name = transaction_cookie_name(state)
+    return (name,) if name in cookies else ()

@@ -1,0 +1,187 @@
+"""The end of a sign-in: which cookie an error clears, and what becomes of the sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import IdTokenRefused, Overloaded, ProviderTimeout, ProviderUnreachable, TenantMissing
+from tenantgate.identity.principal import Principal
+from tenantgate.login.callback import CallbackService
+from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
+from tenantgate.login.models import AuthorizationResponse, ProviderTokens, SignedIn, VerifiedSignIn
+from tenantgate.login.transactions import transaction_cookie_name
+from tenantgate.secrets.errors import SecretsUnavailable
+
+STATE = "state-1"
+ATTEMPT = transaction_cookie_name(STATE)
+NOW = 1_800_000_000
+PRINCIPAL = Principal("user-1", "org-1", "https://issuer.example", frozenset(), NOW + 600)
+TOKENS = ProviderTokens("access", "id", "refresh")
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class FakeLogin:
+    error: Exception | None = None
+    responses: list[tuple[AuthorizationResponse, bool, Mapping[str, str]]] = field(default_factory=list)
+
+    async def complete(
+        self, response: AuthorizationResponse, *, by_redirect: bool, cookies: Mapping[str, str]
+    ) -> VerifiedSignIn:
+        self.responses.append((response, by_redirect, cookies))
+        if self.error is not None:
+            raise self.error
+        return VerifiedSignIn(PRINCIPAL, TOKENS, expires_in=300, return_to="/home")
+
+
+@dataclass
+class FakeSession:
+    secret: str = "org-1.secret"
+    expires_at: int = NOW + 600
+
+
+@dataclass
+class FakeSessions:
+    """`log`: what was done, in order."""
+
+    error: Exception | None = None
+    session: FakeSession = field(default_factory=FakeSession)
+    log: list[tuple[object, ...]] = field(default_factory=list)
+
+    async def start(self, *, principal: Principal, tokens: ProviderTokens) -> FakeSession:
+        if self.error is not None:
+            raise self.error
+        self.log.append(("start", principal, tokens))
+        return self.session
+
+    async def end(self, secret: str) -> None:
+        self.log.append(("end", secret))
+
+
+async def complete(
+    login: FakeLogin,
+    sessions: FakeSessions,
+    *,
+    state: str | None = STATE,
+    is_ambiguous: bool = False,
+    cookies: Mapping[str, str] | None = None,
+    session_cookie: str | None = None,
+) -> SignedIn:
+    return await CallbackService(login, sessions, clock=lambda: NOW + 0.9).complete(
+        AuthorizationResponse(state=state, code="code", is_ambiguous=is_ambiguous),
+        by_redirect=True,
+        cookies={ATTEMPT: "sealed"} if cookies is None else cookies,
+        session_cookie=session_cookie,
+    )
+
+
+async def test_a_sign_in_starts_a_session_and_names_the_attempts_cookie() -> None:
+    login, sessions = FakeLogin(), FakeSessions()
+
+    signed_in = await complete(login, sessions)
+
+    assert signed_in == SignedIn(
+        access_token="access",
+        expires_in=300,
+        return_to="/home",
+        session_secret="org-1.secret",
+        session_lifetime=600,
+        attempt_cookie=ATTEMPT,
+    )
+    assert sessions.log == [("start", PRINCIPAL, TOKENS)]
+    assert login.responses == [(AuthorizationResponse(state=STATE, code="code"), True, {ATTEMPT: "sealed"})]
+
+
+async def test_a_session_that_has_expired_meanwhile_is_kept_no_longer() -> None:
+    signed_in = await complete(FakeLogin(), FakeSessions(session=FakeSession(expires_at=NOW - 1)))
+
+    assert signed_in.session_lifetime == 0
+
+
+async def test_the_replaced_session_ends_first() -> None:
+    sessions = FakeSessions()
+
+    await complete(FakeLogin(), sessions, session_cookie="org-1.old")
+
+    assert [entry[0] for entry in sessions.log] == ["end", "start"]
+    assert sessions.log[0] == ("end", "org-1.old")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        StateMismatch(),
+        InvalidAuthorizationCode(),
+        IdTokenRefused(),
+        AccessTokenUnusable(),
+        TenantMissing(),
+        SecretsUnavailable(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_refused_sign_in_leaves_sessions_alone_and_clears_the_attempt(error: TenantgateError) -> None:
+    sessions = FakeSessions()
+
+    with pytest.raises(type(error)) as raised:
+        await complete(FakeLogin(error), sessions, session_cookie="org-1.old")
+
+    assert raised.value is error
+    assert raised.value.clears_cookies == (ATTEMPT,)
+    assert sessions.log == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [ProviderUnreachable(), ProviderTimeout(), Overloaded(retry_after=1)],
+    ids=lambda error: type(error).__name__,
+)
+async def test_an_attempt_is_kept_when_the_provider_was_out_of_reach(error: TenantgateError) -> None:
+    with pytest.raises(type(error)) as raised:
+        await complete(FakeLogin(error), FakeSessions())
+
+    assert raised.value.clears_cookies == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "cookies"),
+    [
+        pytest.param(None, {ATTEMPT: "sealed"}, id="no-state"),
+        pytest.param(STATE, {}, id="no-cookie"),
+        pytest.param("state-2", {ATTEMPT: "sealed"}, id="of-another-attempt"),
+    ],
+)
+async def test_a_cookie_that_the_browser_did_not_send_is_not_cleared(
+    state: str | None, cookies: Mapping[str, str]
+) -> None:
+    with pytest.raises(StateMismatch) as raised:
+        await complete(FakeLogin(StateMismatch()), FakeSessions(), state=state, cookies=cookies)
+
+    assert raised.value.clears_cookies == ()
+
+
+async def test_an_ambiguous_response_ends_the_attempt_before_anything_reads_it() -> None:
+    login = FakeLogin()
+
+    with pytest.raises(StateMismatch) as raised:
+        await complete(login, FakeSessions(), is_ambiguous=True)
+
+    assert raised.value.clears_cookies == (ATTEMPT,)
+    assert login.responses == []
+
+
+async def test_without_a_stored_session_nobody_is_signed_in() -> None:
+    with pytest.raises(DatabaseUnreachable) as raised:
+        await complete(FakeLogin(), FakeSessions(error=DatabaseUnreachable()))
+
+    assert raised.value.clears_cookies == (ATTEMPT,)
+
+
+async def test_an_unforeseen_error_passes_as_it_is() -> None:
+    with pytest.raises(KeyError):
+        await complete(FakeLogin(KeyError("bug")), FakeSessions())
