@@ -17,9 +17,9 @@ from tenantgate.login.models import AuthorizationResponse, SignedIn
 from tenantgate.login.wiring import callback_service
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie
-from tenantgate.web.dependencies import ShowPages
 from tenantgate.web.models import PageParameters, StrictModel
 from tenantgate.web.origins import refuse_foreign_site
+from tenantgate.web.pages.show_pages import ShowPages
 from tenantgate.web.responses import BODY_ERRORS, PROVIDER_ERRORS, ErrorClasses, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])

@@ -17,8 +17,8 @@ from tenantgate.settings.model import Settings
 from tenantgate.urls import is_loopback
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import clear_cookie, set_cookie
-from tenantgate.web.dependencies import ShowPages
 from tenantgate.web.models import PageParameters, StrictModel
+from tenantgate.web.pages.show_pages import ShowPages
 from tenantgate.web.responses import PROVIDER_ERRORS, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])

@@ -16,8 +16,8 @@ from tenantgate.sessions.errors import SessionEnded
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
 from tenantgate.web.models import StrictModel
+from tenantgate.web.pages.show_pages import ShowPages
 from tenantgate.web.responses import error_responses
-from tenantgate.web.show_pages import ShowPages
 
 if TYPE_CHECKING:
     from tenantgate.sessions.models import Session
@@ -41,7 +41,7 @@ async def root(request: Request) -> Response:
     """`{"status":"ok"}`; a browser gets a page to sign in, or one that says who is signed in."""
     if not prefers_html(request.headers.get("accept")):
         return JSONResponse({"status": "ok"}, headers={"vary": "Accept"})
-    from tenantgate.web.pages import page  # noqa: PLC0415  (Jinja2 is for browsers alone)
+    from tenantgate.web.pages.rendering import page  # noqa: PLC0415  (Jinja2 is for browsers alone)
 
     cookie = request.cookies.get(SESSION_COOKIE)
     session = await _live_session(cookie) if cookie else None

@@ -17,9 +17,9 @@ from tenantgate.openid_provider.models import BROWSER_SESSION_LIFETIME_SECONDS, 
 from tenantgate.openid_provider.service import ProviderService
 from tenantgate.openid_provider.wiring import issuer, provider_service
 from tenantgate.web.cookies import clear_cookie, set_cookie
-from tenantgate.web.dependencies import ShowPages
 from tenantgate.web.errors import MalformedBody, NotFound, UnsupportedMediaType
-from tenantgate.web.pages import page
+from tenantgate.web.pages.rendering import page
+from tenantgate.web.pages.show_pages import ShowPages
 
 BROWSER_COOKIE = "__Host-tg_idp"
 

@@ -31,7 +31,7 @@ OTHER_USES = {
     "openid_provider/protocol/server.py": "token ids, which are readable in the token (RFC 7519 §4.1.7)",
     "tokens/id_token.py": "at_hash (OpenID Connect Core §3.1.3.6)",
     "tokens/wiring.py": "when a key set is refreshed",
-    "web/pages.py": "nonces of a content security policy",
+    "web/pages/rendering.py": "nonces of a content security policy",
 }
 
 

@@ -9,7 +9,7 @@ from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.login.errors import StateMismatch
 from tenantgate.web.app import create_app
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie
-from tenantgate.web.dependencies import ShowPages
+from tenantgate.web.pages.show_pages import ShowPages
 from tests.fixtures.web.setup import ORIGIN, api_event, lambda_context, lambda_handler_of, make_settings
 
 ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"

@@ -15,7 +15,7 @@ from tenantgate.errors.tokens import InvalidSignature, ProviderTimeout, Provider
 from tenantgate.sessions.errors import SessionEnded
 from tenantgate.web.app import create_app
 from tenantgate.web.models import StrictModel
-from tenantgate.web.show_pages import ShowPages
+from tenantgate.web.pages.show_pages import ShowPages
 from tests.fixtures.web.setup import log_lines, make_settings
 
 router = APIRouter()

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 from tenantgate.errors.tokens import Overloaded, TokenExpired
 from tenantgate.web.app import create_app
 from tenantgate.web.headers import SECURE_HEADERS, error_headers
-from tenantgate.web.show_pages import show_pages
+from tenantgate.web.pages.show_pages import show_pages
 from tests.fixtures.web.setup import ORIGIN, make_settings
 
 router = APIRouter()

@@ -16,10 +16,6 @@ from tenantgate.identity.credential import Credentials
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
-from tenantgate.web.show_pages import ShowPages
-
-__all__ = ["CurrentPrincipal", "ShowPages", "VerifiedPrincipal", "get_current_user"]
-
 
 # Set in a request's scope, which no client can write, by what verified the bearer token before the route runs.
 PRINCIPAL_KEY = "tenantgate.principal"

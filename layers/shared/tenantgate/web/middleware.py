@@ -18,13 +18,12 @@ from tenantgate.web.cookies import clear_cookies
 from tenantgate.web.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
 from tenantgate.web.failures import failure_of
 from tenantgate.web.headers import SECURE_HEADERS, preflight_headers, response_headers
+from tenantgate.web.pages.show_pages import PAGES_KEY
 from tenantgate.web.request_body import bounded, header
 from tenantgate.web.request_log import RequestLog, log_failure
 from tenantgate.web.responses import error_response
 from tenantgate.web.route_table import RouteTable
 
-# Set in a request's scope by `show_pages`: this route's failures are pages when a browser asks.
-PAGES_KEY = "tenantgate.pages"
 # Set in a request's scope by the container's server: the failure to report instead of serving the request.
 REFUSAL_KEY = "tenantgate.refusal"
 
@@ -121,7 +120,7 @@ class ErrorRendering:
                 raise
             clear_cookies(scope, failure.clears_cookies)
             if scope.get(PAGES_KEY) and prefers_html(header(scope, b"accept")):
-                from tenantgate.web.pages import failure_page  # noqa: PLC0415  (Jinja2 is for browsers alone)
+                from tenantgate.web.pages.rendering import failure_page  # noqa: PLC0415  (Jinja2 is for browsers alone)
 
                 await failure_page(failure, debug=self._debug)(scope, receive, send_finished)
                 return

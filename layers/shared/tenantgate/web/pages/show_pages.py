@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from fastapi import Depends, Request
 
-from tenantgate.web.middleware import PAGES_KEY
+# Set in a request's scope: this route's errors are pages when a browser asks.
+PAGES_KEY = "tenantgate.pages"
 
 
 async def show_pages(request: Request) -> None:

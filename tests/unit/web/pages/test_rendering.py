@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse
 from tenantgate.context import RequestContext, begin_request
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.login.errors import StateMismatch
-from tenantgate.web.pages import error_page, failure_page, page, wants_html
+from tenantgate.web.pages.rendering import error_page, failure_page, page, wants_html
 from tests.fixtures.web.setup import make_settings
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x>"
