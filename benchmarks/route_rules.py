@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from benchmarks.report import replace_section
-from tenantgate.authorizer.iam_policy import MethodArn, compile_policy
+from tenantgate.authorizer.iam_policy import compile_policy
+from tenantgate.authorizer.method_arn import MethodArn
 from tenantgate.authorizer.policy_compiler import PolicyCompiler
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules, RuleSet

@@ -14,7 +14,7 @@ from fuzz.judge import Finding
 from fuzz.targets import Target, Try
 from fuzz.world import FIRST, NOW, good_claims
 from lambda_gateway.authorizers.policies import Effect, Policy
-from tenantgate.authorizer.iam_policy import MethodArn
+from tenantgate.authorizer.method_arn import MethodArn
 from tenantgate.authorizer.service import Authorizer
 from tenantgate.identity.credential import Credentials
 from tenantgate.observability.logging import JsonFormatter

@@ -14,7 +14,8 @@ from urllib.parse import unquote
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
-from tenantgate.authorizer.iam_policy import MethodArn, compile_policy
+from tenantgate.authorizer.iam_policy import compile_policy
+from tenantgate.authorizer.method_arn import MethodArn
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import ANY, METHODS, RouteRule

@@ -12,7 +12,8 @@ from itertools import combinations, product
 import pytest
 
 from lambda_gateway.authorizers.policies import Effect, Policy
-from tenantgate.authorizer.iam_policy import MethodArn, compile_policy, first_incomplete
+from tenantgate.authorizer.iam_policy import compile_policy, first_incomplete
+from tenantgate.authorizer.method_arn import MethodArn
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import RouteRule

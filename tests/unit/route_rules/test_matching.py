@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tenantgate.authorizer.iam_policy import MethodArn, compile_policy
+from tenantgate.authorizer.iam_policy import compile_policy
+from tenantgate.authorizer.method_arn import MethodArn
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.matching import readings

@@ -1,19 +1,23 @@
-"""Decision receipts: what a denial's log line says, and the reason codes that clients, logs and `explain` share.
+"""The decision log: the `context` of each line about a decision, and the reason codes in it.
 
-A reason code is stable: it is the error's name in snake case, or the one that the route rules gave.
+Clients, logs and `tenantgate explain` share the reason codes. They are stable: an error's name in snake case, or the
+code that the route rules return. A line repeats a `Word` even where a caller sent the same text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tenantgate.errors.access import AUTH_010, AUTH_011
-from tenantgate.errors.base import ErrorCode, TenantgateError, Word
+from tenantgate.authorizer.events import APPSYNC, UNKNOWN, AuthorizerCall, MalformedEvent
+from tenantgate.errors.access import AUTH_010, AUTH_011, InsufficientScope
+from tenantgate.errors.base import SYS_003, ErrorCode, TenantgateError, Word
+from tenantgate.identity.principal import Principal
+from tenantgate.route_rules.model import Decision
 
 MALFORMED_EVENT = "malformed_event"
 UNKNOWN_EVENT = "unknown_event"
 
-# Error → the check that it means, in the order in which the verifier makes them. Those of a claim are told apart by it.
+# Error → name of the check that failed, in the verifier's order. For `claim`, the name of the claim follows.
 CHECKS: Mapping[str, str] = {
     "AuthenticationRequired": "credential",
     "MalformedToken": "form",
@@ -37,8 +41,7 @@ CHECKS: Mapping[str, str] = {
     "TenantNotAllowed": "tenant",
 }
 
-
-# Why the route rules say no (`route_rules/engine.py`), and the code that it is told under.
+# Reason of a denial by the route rules (`route_rules/engine.py`) → the error code that the client gets.
 RULE_REASONS: Mapping[str, ErrorCode] = {
     "no_rule": AUTH_010,
     "ambiguous_path": AUTH_010,
@@ -51,6 +54,8 @@ RULE_REASONS: Mapping[str, ErrorCode] = {
     "authentication_time_unknown": AUTH_011,
 }
 
+type LogContext = dict[str, object]
+
 
 def reason_code(error: type[TenantgateError]) -> str:
     """`TokenExpired` → `token_expired`."""
@@ -58,18 +63,75 @@ def reason_code(error: type[TenantgateError]) -> str:
 
 
 def check_of(error: TenantgateError) -> str:
-    """The name of the check that failed; a claim's own when it is about one."""
+    """Name the check that failed, with the claim's name for a check of a claim."""
     name = CHECKS.get(type(error).__name__, "other")
     return f"claim {error.private['claim']}" if name == "claim" and "claim" in error.private else name
 
 
-def refusal_receipt(refusal: TenantgateError) -> dict[str, object]:
-    """What the log says of a refused credential: code, reason, check, and expected and actual as far as there are."""
-    receipt: dict[str, object] = {
-        "error_code": refusal.error.code,
-        "reason": Word(reason_code(type(refusal))),
-        "check": Word(check_of(refusal)),
-        # As the exception, which knows which of its words are ours.
-        "finding": refusal,
+def of_malformed_event(malformed: MalformedEvent) -> LogContext:
+    reason = UNKNOWN_EVENT if malformed.kind == UNKNOWN else MALFORMED_EVENT
+    return {
+        "error_code": SYS_003.code,
+        "status": 403,
+        "shape": Word(malformed.kind),
+        "reason": Word(reason),
+        "check": Word("event"),
+        "finding": malformed,
     }
-    return {**receipt, **refusal.private}
+
+
+def of_rejected_credential(call: AuthorizerCall, error: TenantgateError, status: int) -> LogContext:
+    """Code, reason and check of a credential that was rejected; expected and actual values where the error has them."""
+    return {
+        **_of_call(call, status),
+        "error_code": error.error.code,
+        "reason": Word(reason_code(type(error))),
+        "check": Word(check_of(error)),
+        # The exception itself, which knows which of its words are our own.
+        "finding": error,
+        **error.private,
+    }
+
+
+def of_denial(call: AuthorizerCall, decision: Decision) -> LogContext:
+    """Code, reason, rule, and expected and actual values of a denial by the route rules."""
+    return {
+        **_of_call(call, 403),
+        "error_code": error_code_of(decision),
+        "reason": Word(decision.reason),
+        "check": Word("route rule"),
+        "rule": Word(decision.rule.route) if decision.rule is not None else None,
+        "expected": decision.expected,
+        "actual": decision.actual,
+    }
+
+
+def of_allowed(call: AuthorizerCall, principal: Principal | None) -> LogContext:
+    return {**_of_call(call, 200), "issuer": Word(principal.issuer) if principal is not None else None}
+
+
+def of_incomplete_policy(call: AuthorizerCall, reason: str) -> LogContext:
+    return {"api_id": Word(call.api_id), "reason": Word(reason)}
+
+
+def of_failure(call: AuthorizerCall) -> LogContext:
+    return {**_of_call(call, 500), "error_code": SYS_003.code}
+
+
+def error_code_of(denial: Decision) -> str:
+    return (denial.error or InsufficientScope).error.code
+
+
+def _of_call(call: AuthorizerCall, status: int) -> LogContext:
+    context: LogContext = {
+        "shape": Word(call.kind),
+        "api_id": Word(call.api_id),
+        "method": call.method,
+        # A path that equals the matched route is the API's own text, even if the caller sent the same elsewhere.
+        "path": Word(call.path) if call.path == call.route else call.path,
+        # The client's status: AppSync responds 401 to every denial.
+        "status": 401 if call.kind == APPSYNC and status == 403 else status,
+    }
+    if call.gateway_request_id is not None:
+        context["gateway_request_id"] = Word(call.gateway_request_id)
+    return context

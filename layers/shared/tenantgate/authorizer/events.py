@@ -1,4 +1,4 @@
-"""What API Gateway and AppSync send an authorizer, in one form. The shape is told from the event alone.
+"""Events that API Gateway and AppSync send to an authorizer, in one form. The event itself says which shape it has.
 
     TOKEN of a REST API                 `type` TOKEN, `methodArn`, `authorizationToken`
     REQUEST of a REST API               `type` REQUEST, `methodArn`, no `version`
@@ -7,9 +7,9 @@
     REQUEST of a WebSocket API          `type` REQUEST, `methodArn`, `requestContext.eventType` CONNECT
     AppSync (GraphQL)                   no `type`; `requestContext.queryString`, `authorizationToken`
 
-Whether an HTTP API of payload 2.0 wants a boolean or a policy (`EnableSimpleResponses`) isn't in its event: a stage
-that wants policies says so by its stage variable `tenantgate_answer`. Stage variables are its owner's; no client sends
-them.
+An event of payload 2.0 doesn't say whether the HTTP API expects a boolean or a policy (`EnableSimpleResponses`). A
+stage that expects policies says so in its stage variable `tenantgate_answer`; the API's owner sets stage variables, no
+client can.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tenantgate.authorizer.method_arn import MethodArn
 from tenantgate.errors.access import AuthenticationRequired
 from tenantgate.tokens.records import Record
 
@@ -43,15 +44,18 @@ UNKNOWN: Final = "unknown"
 
 ANSWER_VARIABLE = "tenantgate_answer"
 
-# What the two shapes without an HTTP route are asked as in the route rules.
+# How the route rules name the two shapes that have no HTTP route.
 WEBSOCKET_ROUTE = ("$connect", "")
 APPSYNC_ROUTE = ("POST", "/graphql")
 
-_NOTHING: Mapping[str, object] = {}
+_EMPTY: Mapping[str, object] = {}
 
 
 class MalformedEvent(Exception):
-    """An event of no known shape, or one that lacks what its shape promises; nobody passes. The text says what."""
+    """An event of no known shape, or without a member that its shape requires. It is always denied.
+
+    `problem` says what is wrong.
+    """
 
     def __init__(self, kind: Kind, problem: str) -> None:
         super().__init__(problem)
@@ -60,11 +64,12 @@ class MalformedEvent(Exception):
 
 
 class AuthorizerCall(Record):
-    """Who asks to pass where.
+    """A request to decide on.
 
-    `arn` is API Gateway's for the method, from which API and path are read, since policies are compared with it;
-    AppSync has none. `route` is the pattern of the API's route that took the request, None where the event names none.
-    `gateway_request_id` is the one that the client sees; a TOKEN event has none.
+    `path` begins with a slash, except for `$connect`, which has no path. `arn` is the source of API, method and path,
+    since policies are compared with it; AppSync has none. `route` is the pattern of the API's route that took the
+    request; None where the event names none. `gateway_request_id` is the one that the client sees; a TOKEN event has
+    none.
     """
 
     __slots__ = ()
@@ -73,18 +78,18 @@ class AuthorizerCall(Record):
     api_id: str
     method: str
     path: str
-    arn: str | None
+    arn: MethodArn | None
     gateway_request_id: str | None
     headers: Mapping[str, object]
     event: Mapping[str, object]
     route: str | None = None
 
     def header(self, name: str) -> str | None:
-        """A header's value by its lower-case name.
+        """Return a header's value by its lower-case name.
 
         Raises `AuthenticationRequired` when it was sent more than once: which of them counts would be a guess.
         """
-        # The length first: most headers needn't be written in lower case.
+        # Comparing lengths first saves writing most headers in lower case.
         length = len(name)
         found = [value for key, value in self.headers.items() if len(key) == length and key.lower() == name]
         if not found:
@@ -95,10 +100,13 @@ class AuthorizerCall(Record):
         return found[0] if isinstance(found[0], str) else None
 
     def authorization(self) -> str | None:
-        """What stands in `Authorization`, or where this shape carries it instead."""
+        """Return the credential in the form of an `Authorization` header, wherever this shape carries it.
+
+        Raises `AuthenticationRequired` when there are several.
+        """
         if self.kind in (REST_TOKEN, APPSYNC):
             token = _text(self.event.get("authorizationToken"))
-            # AppSync's clients send the token without a scheme; none of its own has a blank in it.
+            # AppSync's clients send the token without a scheme; a bearer token contains no blank.
             return f"Bearer {token}" if token and self.kind == APPSYNC and " " not in token else token or None
         value = self.header("authorization")
         if self.kind == WEBSOCKET:
@@ -110,7 +118,7 @@ class AuthorizerCall(Record):
         return value
 
     def _subprotocols(self) -> str | None:
-        """What a WebSocket's client offers; several lines are one list (RFC 6455 §11.3.4)."""
+        """The subprotocols that a WebSocket client offers; several header lines are one list (RFC 6455 §11.3.4)."""
         name = "sec-websocket-protocol"
         several = _mapping(self.event.get("multiValueHeaders"))
         sent = [lines for key, lines in several.items() if key.lower() == name and isinstance(lines, list)]
@@ -119,127 +127,109 @@ class AuthorizerCall(Record):
 
 
 def read_event(event: object) -> AuthorizerCall:
-    """Raises `MalformedEvent`."""
+    """Read an event of any shape. Raises `MalformedEvent`."""
     if not isinstance(event, dict):
-        raise MalformedEvent(UNKNOWN, "the event is no object")
+        raise MalformedEvent(UNKNOWN, "the event is not an object")
     version, of_type = event.get("version"), event.get("type")
     if of_type == "REQUEST":
         if version == "2.0":
             return _http_2(event)
         if version == "1.0":
-            return _with_method_arn(HTTP_1, event)
+            return _call(HTTP_1, event, _request_context(HTTP_1, event), event.get("httpMethod"))
         if version is None:
             return _rest_or_websocket(event)
     elif of_type == "TOKEN" and version is None:
-        return _with_method_arn(REST_TOKEN, event)
+        return _rest_token(event)
     elif of_type is None and version is None and "authorizationToken" in event and "requestContext" in event:
         return _appsync(event)
     raise MalformedEvent(UNKNOWN, "the event is of no known shape")
 
 
 def _http_2(event: Mapping[str, object]) -> AuthorizerCall:
-    answer = _mapping(event.get("stageVariables")).get(ANSWER_VARIABLE, "simple")
-    kind: Kind = HTTP_2_POLICY if answer == "policy" else HTTP_2
-    if answer not in ("policy", "simple"):
+    expected = _mapping(event.get("stageVariables")).get(ANSWER_VARIABLE, "simple")
+    kind: Kind = HTTP_2_POLICY if expected == "policy" else HTTP_2
+    if expected not in ("policy", "simple"):
         raise MalformedEvent(kind, f"the stage variable {ANSWER_VARIABLE} is neither simple nor policy")
     context = _request_context(kind, event)
-    return _call(kind, event, context, "routeArn", _mapping(context.get("http")).get("method"))
+    return _call(kind, event, context, _mapping(context.get("http")).get("method"))
 
 
 def _rest_or_websocket(event: Mapping[str, object]) -> AuthorizerCall:
     context = _request_context(REST_REQUEST, event)
     if context.get("eventType") != "CONNECT":
-        return _with_method_arn(REST_REQUEST, event)
-    arn, api_id, rest = _arn_parts(WEBSOCKET, event, "methodArn")
-    if rest != ["$connect"]:
+        return _call(REST_REQUEST, event, context, event.get("httpMethod"))
+    arn = _arn(WEBSOCKET, event, "methodArn")
+    if arn.method != "$connect" or arn.path:
         raise MalformedEvent(WEBSOCKET, "only $connect has an authorizer")
-    return AuthorizerCall(WEBSOCKET, api_id, *WEBSOCKET_ROUTE, arn, *_id_and_headers(event, context), event)
+    return AuthorizerCall(WEBSOCKET, arn.api_id, *WEBSOCKET_ROUTE, arn, *_id_and_headers(event, context), event)
 
 
-def _with_method_arn(kind: Kind, event: Mapping[str, object]) -> AuthorizerCall:
-    if kind == REST_TOKEN:
-        return _call(kind, event, _NOTHING, "methodArn", None)
-    return _call(kind, event, _request_context(kind, event), "methodArn", event.get("httpMethod", ""))
+def _rest_token(event: Mapping[str, object]) -> AuthorizerCall:
+    arn = _arn(REST_TOKEN, event, "methodArn")
+    method = _method(REST_TOKEN, arn.method)
+    return AuthorizerCall(
+        REST_TOKEN, arn.api_id, method, arn.path or "/", arn, None, _mapping(event.get("headers")), event
+    )
 
 
-def _call(
-    kind: Kind, event: Mapping[str, object], context: Mapping[str, object], arn_member: str, method: object
-) -> AuthorizerCall:
-    arn, api_id, rest = _arn_parts(kind, event, arn_member)
-    if kind == REST_TOKEN:
-        method = rest[0]
+def _call(kind: Kind, event: Mapping[str, object], context: Mapping[str, object], own_method: object) -> AuthorizerCall:
+    """Read what the REQUEST events of REST and HTTP APIs have in common. `own_method`: the event's beside the ARN."""
+    version_2 = kind in (HTTP_2, HTTP_2_POLICY)
+    arn_member = "routeArn" if version_2 else "methodArn"
+    arn = _arn(kind, event, arn_member)
+    method = _method(kind, own_method)
+    if method != arn.method:
+        raise MalformedEvent(kind, f"{arn_member} is for another method than the request's")
+    # The ARN's path, not `rawPath`, which begins with the stage where that isn't $default.
+    path = _agreed_path(kind, arn, event.get("rawPath" if version_2 else "path"), context)
+    named = event.get("routeKey" if version_2 else "resource")
+    # `GET /orders/{id}` of an HTTP API; `$default` is no pattern.
+    route = named.rpartition(" ")[2] if isinstance(named, str) else None
+    return AuthorizerCall(kind, arn.api_id, method, path, arn, *_id_and_headers(event, context), event, route)
+
+
+def _method(kind: Kind, method: object) -> str:
     if not isinstance(method, str) or not method.isalpha() or not method.isupper():
         raise MalformedEvent(kind, "the method is missing")
-    # The ARN's path, not `rawPath`, which begins with the stage where that isn't $default.
-    path = "/" + (rest[1] if len(rest) > 1 else "")
-    route = None
-    if kind != REST_TOKEN:
-        if method != rest[0]:
-            raise MalformedEvent(kind, f"{arn_member} is for another method than the request's")
-        version_2 = kind in (HTTP_2, HTTP_2_POLICY)
-        path = _agreed_path(kind, path, event.get("rawPath" if version_2 else "path"), arn, context)
-        named = event.get("routeKey" if version_2 else "resource")
-        # `GET /orders/{id}` of an HTTP API; `$default` is no pattern.
-        route = named.rpartition(" ")[2] if isinstance(named, str) else None
-    return AuthorizerCall(kind, api_id, method, path, arn, *_id_and_headers(event, context), event, route)
+    return method
 
 
-def _agreed_path(kind: Kind, path: str, own: object, arn: str, context: Mapping[str, object]) -> str:
-    """The path of the ARN, once the request's own path says the same. Raises `MalformedEvent`.
+def _agreed_path(kind: Kind, arn: MethodArn, own: object, context: Mapping[str, object]) -> str:
+    """The path of the ARN, once the request's own path agrees. Raises `MalformedEvent`.
 
-    A stage's name before the path, or a custom domain's base path, is no contradiction; neither are escapes that one
-    of the two has decoded and a slash at the end, which counts where either has it.
+    Before the path, the stage's name or a custom domain's base path is no contradiction; neither are escapes that only
+    one of the two has decoded. A slash at the end counts when either has it.
     """
-    if own is None or own == path:
-        return path
-    stage = arn.split("/", 2)[1]
-    if own == f"/{stage}{path}":
+    path = arn.path or "/"
+    if own is None or own in (path, f"/{arn.stage}{path}"):
         return path
     if not isinstance(own, str):
-        raise MalformedEvent(kind, "the path is no text")
+        raise MalformedEvent(kind, "the path is not text")
     given, asked = own, path
     if "%" in own or "%" in path:
-        from urllib.parse import unquote  # noqa: PLC0415  (rare, and an import that a cold start needn't pay)
+        from urllib.parse import unquote  # noqa: PLC0415  (rare, and a slow import)
 
         given, asked = unquote(own), unquote(path)
     given, asked = given.rstrip("/"), asked.rstrip("/")
     prefix = given[: len(given) - len(asked)]
-    if prefix + asked != given or not _is_prefix(prefix, stage, context):
+    if prefix + asked != given or not _is_prefix(prefix, arn.stage, context):
         raise MalformedEvent(kind, "the ARN is for another path than the request's")
     return path if own[-1:] != "/" or path[-1:] == "/" else f"{path}/"
 
 
 def _is_prefix(prefix: str, stage: str, context: Mapping[str, object]) -> bool:
-    """Whether this may stand before the ARN's path: the stage or, on a domain that isn't API Gateway's, a base path."""
+    """Tell whether this may precede the ARN's path: the stage or, on a custom domain, a base path."""
     if not prefix or prefix == f"/{stage}":
         return True
     domain = _text(context.get("domainName"))
     return prefix[0] == "/" and domain is not None and ".execute-api." not in domain
 
 
-def _arn_parts(kind: Kind, event: Mapping[str, object], member: str) -> tuple[str, str, list[str]]:
-    """The ARN, its API's id, and what follows the stage: the method and, when there is one, the path."""
-    arn = _text(event.get(member))
-    # arn:aws:execute-api:region:account:api/stage/METHOD/path
-    parts = arn.split(":", 5) if arn is not None and len(arn) <= _LONGEST_ARN else []
-    resource = parts[5].split("/", 3) if len(parts) == 6 else []
-    if arn is None or len(resource) < 3 or not all(resource[:3]) or parts[0] != "arn" or parts[2] != "execute-api":
-        raise MalformedEvent(kind, f"{member} is no ARN of an API's method")
+def _arn(kind: Kind, event: Mapping[str, object], member: str) -> MethodArn:
     try:
-        # JSON's escapes can spell halves of characters, which no answer could be written with.
-        arn.encode()
-    except UnicodeEncodeError:
-        raise MalformedEvent(kind, f"{member} is no Unicode text") from None
-    # These become parts of a policy's resources, where a wildcard would be one. With a slash before the API's id,
-    # readers would differ on where the path begins.
-    if not _WILDCARDS.isdisjoint("".join((*parts[:5], *resource[:3]))) or any("/" in part for part in parts[:5]):
-        raise MalformedEvent(kind, f"{member} has a wildcard or a slash before its path")
-    return arn, resource[0], resource[2:]
-
-
-_WILDCARDS = frozenset("*?{}")
-# API Gateway's own limit is 1,600 bytes.
-_LONGEST_ARN = 8192
+        return MethodArn.parse(_text(event.get(member)) or "")
+    except ValueError as problem:
+        raise MalformedEvent(kind, f"{member} {problem}") from None
 
 
 def _appsync(event: Mapping[str, object]) -> AuthorizerCall:
@@ -271,9 +261,9 @@ def _id_and_headers(
 def _websocket_bearer(protocols: str | None) -> str | None:
     """The token behind `bearer` in `Sec-WebSocket-Protocol`: a browser can set no other header on a WebSocket.
 
-    The pair may stand anywhere among the application's own subprotocols: `graphql-ws, bearer, <token>`. Never the query
-    string: it ends up in access logs and histories (RFC 9700 §4.3.2). Raises `AuthenticationRequired` when `bearer` is
-    there more than once.
+    The pair may be anywhere among the application's own subprotocols: `graphql-ws, bearer, <token>`. Never read it from
+    the query string, which ends up in access logs and histories (RFC 9700 §4.3.2). Raises `AuthenticationRequired` when
+    `bearer` is there more than once.
     """
     offered = [protocol.strip(" \t") for protocol in (protocols or "").split(",")]
     places = [place for place, protocol in enumerate(offered) if protocol.lower() == "bearer"]
@@ -288,7 +278,7 @@ def _sent_more_than_once(several: Mapping[str, object], name: str) -> bool:
 
 
 def _mapping(value: object) -> Mapping[str, object]:
-    return value if isinstance(value, dict) else _NOTHING
+    return value if isinstance(value, dict) else _EMPTY
 
 
 def _text(value: object) -> str | None:

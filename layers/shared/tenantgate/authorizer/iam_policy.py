@@ -12,13 +12,19 @@ opening anything elsewhere. `tenantgate rules check --template` finds such APIs 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
+from tenantgate.authorizer.method_arn import MethodArn, has_wildcard
 from tenantgate.authorizer.policy_compiler import TOO_LARGE, PolicyCompiler, Resources
+from tenantgate.authorizer.responses import deny_all, policy_document, statement
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.matching import has_control_characters
 from tenantgate.route_rules.model import Requirement
 from tenantgate.tokens.records import Record
+
+if TYPE_CHECKING:
+    from tenantgate.authorizer.responses import Policy
 
 # Characters of the document without white space: API Gateway takes 8 KB of answer, of which 2 KB are left to principal
 # and context. And of one resource (API Gateway's developer guide, "Output from an API Gateway Lambda authorizer").
@@ -28,40 +34,6 @@ LONGEST_RESOURCE = 512
 # (https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html); what URL parsers drop anywhere.
 _LINE_BREAKS_AND_TABS = ("*\t*", "*\n*", "*\r*")
 _MOST_COMBINED = 8
-_WILDCARDS = frozenset("*?{}")
-
-
-class MethodArn(Record):
-    """`arn:aws:execute-api:region:account:apiId/stage/METHOD/path`; a WebSocket's ends with `/stage/$connect`."""
-
-    __slots__ = ()
-
-    partition: str
-    region: str
-    account: str
-    api_id: str
-    stage: str
-    method: str
-    path: str
-
-    @classmethod
-    def parse(cls, arn: str) -> MethodArn:
-        """Raises ValueError when it is no such ARN."""
-        parts = arn.split(":", 5)
-        if len(parts) != 6 or parts[0] != "arn" or parts[2] != "execute-api":
-            raise ValueError("not the ARN of an API Gateway method")
-        api_id, _, rest = parts[5].partition("/")
-        stage, _, rest = rest.partition("/")
-        method, slash, path = rest.partition("/")
-        # A wildcard here would become one in the policy.
-        if not (api_id and stage and method) or not _WILDCARDS.isdisjoint(arn[: len(arn) - len(path)]):
-            raise ValueError("the ARN names no API, stage and method")
-        return cls(parts[1], parts[3], parts[4], api_id, stage, method, slash + path)
-
-    @property
-    def stage_arn(self) -> str:
-        """What the ARNs of all of the stage's methods begin with; ends with `/`."""
-        return f"arn:{self.partition}:execute-api:{self.region}:{self.account}:{self.api_id}/{self.stage}/"
 
 
 class CompiledPolicy(Record):
@@ -70,7 +42,7 @@ class CompiledPolicy(Record):
 
     __slots__ = ()
 
-    document: dict[str, object]
+    document: Policy
     complete: bool
     reason: str = ""
     routes: tuple[str, ...] = ()
@@ -103,48 +75,42 @@ def compile_policy(
     return CompiledPolicy(policy, complete=False, reason=resources.problem, routes=resources.routes)
 
 
-def without_own_path(policy: dict[str, object], arn: MethodArn) -> dict[str, object] | None:
+def without_own_path(policy: Policy, arn: MethodArn) -> Policy | None:
     """The policy with a Deny for the path of the request, which was denied for what no policy can say.
 
     None where no resource can name the path: not one with IAM's wildcards, because the policy may be cached and must
     close no other route, nor one with control characters or one that is too long, which API Gateway wouldn't take.
     """
-    own = arn.stage_arn + arn.method + arn.path
-    if len(own) > LONGEST_RESOURCE or not _WILDCARDS.isdisjoint(arn.path) or has_control_characters(arn.path):
+    own = str(arn)
+    if len(own) > LONGEST_RESOURCE or has_wildcard(arn.path) or has_control_characters(arn.path):
         return None
-    statements = policy["Statement"]
-    assert isinstance(statements, list)  # noqa: S101 - for the type checker; this module made it
-    return policy | {"Statement": [*statements, _statement("Deny", [own])]}
+    return policy_document(*policy["Statement"], statement("Deny", [own]))
 
 
 def _for_this_path(
     rules: ApiRules, principal: Principal | None, arn: MethodArn, now: float, route: str | None
-) -> dict[str, object]:
+) -> Policy:
     allowed = rules.decide(arn.method, arn.path, principal, now=now, route=route).allowed
-    if allowed and _WILDCARDS.isdisjoint(arn.path):
+    if allowed and not has_wildcard(arn.path):
         policy = _document(arn.stage_arn, Resources((arn.method + arn.path,)), decoded=False)
         if policy is not None:
             return policy
-    return _deny_all(arn.stage_arn)
+    return deny_all(arn.stage_arn)
 
 
-def _deny_all(stage_arn: str) -> dict[str, object]:
-    return {"Version": "2012-10-17", "Statement": [_statement("Deny", [stage_arn + "*"])]}
-
-
-def _document(stage_arn: str, resources: Resources, *, decoded: bool) -> dict[str, object] | None:
+def _document(stage_arn: str, resources: Resources, *, decoded: bool) -> Policy | None:
     """The policy, None if API Gateway wouldn't take it."""
     allow, deny, spellings = resources.allow, resources.deny, resources.spellings
     if not allow:
-        return _deny_all(stage_arn)
+        return deny_all(stage_arn)
     # A policy's resources are short of space, and these hold for any API.
     any_stage = stage_arn.partition(":execute-api:")[0] + ":execute-api:*:*:"
     controls = _LINE_BREAKS_AND_TABS if decoded and spellings else ()
-    statements = [_statement("Allow", [stage_arn + resource for resource in allow])]
+    statements = [statement("Allow", [stage_arn + resource for resource in allow])]
     if deny or spellings:
         denied = [stage_arn + resource for resource in deny]
         denied += [any_stage + spelling for spelling in spellings + controls]
-        statements.append(_statement("Deny", denied))
+        statements.append(statement("Deny", denied))
     longest = max(map(len, allow + deny)) + len(stage_arn)
     # Each resource has quotes and a comma; JSON writes a backslash, and each of `controls`, as two characters. The rest
     # of the document is under 200 characters.
@@ -153,11 +119,7 @@ def _document(stage_arn: str, resources: Resources, *, decoded: bool) -> dict[st
     size += len(controls) * (len(any_stage) + 3 + 4)
     if longest > LONGEST_RESOURCE or size > LARGEST_POLICY:
         return None
-    return {"Version": "2012-10-17", "Statement": statements}
-
-
-def _statement(effect: str, resources: list[str]) -> dict[str, object]:
-    return {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resources}
+    return policy_document(*statements)
 
 
 def first_incomplete(rules: ApiRules, *, decoded: bool, stage_arn_length: int = 100) -> Resources | None:

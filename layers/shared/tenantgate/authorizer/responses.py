@@ -1,4 +1,4 @@
-"""What an authorizer answers, in the form that each integration reads.
+"""Authorizer responses, in the form that each integration reads.
 
     shape                                        allowed                    401                 403
     REST TOKEN and REQUEST, HTTP API 1.0 and     the principal's complete   the exception       a policy that doesn't
@@ -7,8 +7,8 @@
     HTTP API 2.0 simple                          `isAuthorized` true        the exception       `isAuthorized` false
     AppSync                                      `isAuthorized` true        `isAuthorized` false, a 401 either way
 
-Context values are strings, numbers and booleans everywhere: a REST API answers 500 to anything else, AppSync takes no
-nested ones.
+Context values are strings, numbers and booleans: a REST API responds 500 to anything else, and AppSync takes no nested
+values.
 """
 
 from __future__ import annotations
@@ -21,50 +21,61 @@ from tenantgate.authorizer.events import APPSYNC, HTTP_2, UNKNOWN, Kind
 type ContextValue = str | int | bool
 type Context = Mapping[str, ContextValue]
 
-# What stands for the principal where nobody was recognized.
-NOBODY = "unauthenticated"
+# The principal's id where no caller was authenticated.
+UNAUTHENTICATED = "unauthenticated"
 
 
-# For the type checker alone: making the class would cost a cold start more than the rest of this module.
+# Only for the type checker: making the classes would cost a cold start more than the rest of this module.
 if TYPE_CHECKING:
-    from typing import NotRequired, TypedDict
+    from typing import Literal, NotRequired, TypedDict
 
-    class Answer(TypedDict):
-        """Every member that any integration knows; which of them are there is the shape's."""
+    class PolicyStatement(TypedDict):
+        Action: str
+        Effect: Literal["Allow", "Deny"]
+        Resource: str | list[str]
+
+    class Policy(TypedDict):
+        """An IAM policy document."""
+
+        Version: str
+        Statement: list[PolicyStatement]
+
+    class AuthorizerResponse(TypedDict):
+        """The members that any integration knows. The shape decides which of them a response has."""
 
         isAuthorized: NotRequired[bool]
         context: NotRequired[Context]
         principalId: NotRequired[str]
-        policyDocument: NotRequired[Mapping[str, object]]
+        policyDocument: NotRequired[Policy]
         resolverContext: NotRequired[Context]
         ttlOverride: NotRequired[int]
 
 
-def answer(
-    kind: Kind, allowed: bool, *, principal_id: str, policy: Mapping[str, object] | None, context: Context
-) -> Answer:
-    """The shape's answer. `policy` is None only where the shape takes none."""
+def response(
+    kind: Kind, allowed: bool, *, principal_id: str, policy: Policy | None, context: Context
+) -> AuthorizerResponse:
+    """Return the response in the form of the shape. Without `policy`, a form that contains one denies everything."""
     if kind == HTTP_2:
         return {"isAuthorized": allowed, "context": context}
     if kind == APPSYNC:
-        # Else cached by the token for as long as the API says: past the token's end, and past its revocation.
+        # Otherwise AppSync would cache it by the token for as long as the API says, past the token's end and its
+        # revocation.
         return {"isAuthorized": allowed, "resolverContext": context, "ttlOverride": 0}
     if policy is None:
-        policy = statement("Deny", "*")
+        policy = policy_document(statement("Deny", "*"))
     if kind == UNKNOWN:
         return {"isAuthorized": False, "principalId": principal_id, "policyDocument": policy, "context": context}
     return {"principalId": principal_id, "policyDocument": policy, "context": context}
 
 
-def statement(effect: str, resource: str) -> dict[str, object]:
-    """A policy of one statement."""
-    return {
-        "Version": "2012-10-17",
-        "Statement": [{"Action": "execute-api:Invoke", "Effect": effect, "Resource": resource}],
-    }
+def policy_document(*statements: PolicyStatement) -> Policy:
+    return {"Version": "2012-10-17", "Statement": [*statements]}
 
 
-def deny_all(arn: str) -> dict[str, object]:
-    """Deny everything on the API's stage: this credential is good for none of its routes."""
-    api, stage, _ = arn.split("/", 2)
-    return statement("Deny", f"{api}/{stage}/*")
+def statement(effect: Literal["Allow", "Deny"], resource: str | list[str]) -> PolicyStatement:
+    return {"Action": "execute-api:Invoke", "Effect": effect, "Resource": resource}
+
+
+def deny_all(stage_arn: str) -> Policy:
+    """Return the policy that denies every method of the stage."""
+    return policy_document(statement("Deny", f"{stage_arn}*"))

@@ -1,131 +1,134 @@
-"""The decision on one request, whatever integration asks (`authorizer/events.py`, `authorizer/responses.py`).
+"""The decision on one request: event → credential → route rules → response, for every integration.
 
-What an integration allows to tell apart: a credential that is missing or refused is 401 (the exception with exactly
-the text `Unauthorized`), a genuine one that may not pass is 403, and our own failure is 500 (any other exception). The
-words of those answers are API Gateway's; the log line under the request id has ours, with the check that failed.
+API Gateway allows three refusals. A missing or rejected credential is a 401: the exception with exactly the text
+`Unauthorized`. A verified caller who may not call the route is a 403. A failure on our side is a 500: any other
+exception. API Gateway words those responses; the log line under the same request id has the error code and the check
+that failed.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tenantgate.authorizer import decision_log
 from tenantgate.authorizer.events import (
     APPSYNC,
     HTTP_1,
     HTTP_2,
     HTTP_2_POLICY,
-    UNKNOWN,
     WEBSOCKET,
     AuthorizerCall,
     MalformedEvent,
     read_event,
 )
-from tenantgate.authorizer.responses import NOBODY, answer, deny_all, statement
+from tenantgate.authorizer.responses import UNAUTHENTICATED, deny_all, policy_document, response, statement
 from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.errors.base import SYS_003, TenantgateError, Word
+from tenantgate.errors.base import SYS_003, TenantgateError
 from tenantgate.identity.credential import Credentials
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import RuleSet
 from tenantgate.route_rules.matching import has_control_characters
-from tenantgate.route_rules.model import Decision
 
 if TYPE_CHECKING:
-    from tenantgate.authorizer.responses import Answer, ContextValue
+    from tenantgate.authorizer.method_arn import MethodArn
+    from tenantgate.authorizer.responses import AuthorizerResponse, ContextValue, Policy
 
 _log = logging.getLogger(__name__)
 
-# Those of HTTP APIs.
+# HTTP APIs decode the paths in their ARNs.
 _DECODED_ARNS = frozenset({HTTP_1, HTTP_2_POLICY})
-_ANSWERS_FOR_ONE_ROUTE = frozenset({HTTP_2, APPSYNC, WEBSOCKET})
+_RESPONSES_FOR_ONE_ROUTE = frozenset({HTTP_2, APPSYNC, WEBSOCKET})
 
 
 class AuthorizerFailed(Exception):
-    """No decision could be made; API Gateway answers 500."""
+    """No decision could be made; API Gateway responds 500."""
 
 
 class _DeniedUncached(Exception):
-    """A denial that no policy can express: a 401, which is the only denial that API Gateway never caches."""
+    """A denial that no policy can express. It becomes a 401, the only denial that API Gateway never caches."""
 
 
 class Authorizer:
-    """Decides one request after another by the credential that it carries and the route rules."""
+    """Decides on requests by their credentials and the route rules."""
 
     def __init__(self, credentials: Credentials, rules: RuleSet, *, clock: Callable[[], float] = time.time) -> None:
+        """`clock` returns epoch seconds."""
         self._credentials = credentials
         self._rules = rules
         self._clock = clock
 
-    def decide(self, event: object, *, function_request_id: str | None = None) -> Answer:
-        """Answer an authorizer's event; raises `Exception("Unauthorized")` for 401 and others for 500.
+    def decide(self, event: object, *, function_request_id: str | None = None) -> AuthorizerResponse:
+        """Return the response to an authorizer's event.
 
-        `function_request_id` is Lambda's own, for the events that bring none of API Gateway's.
+        Raises `Exception("Unauthorized")` for a 401 and `AuthorizerFailed` for a 500. `function_request_id` is Lambda's
+        own, for events that contain none of API Gateway's.
         """
         try:
             call = read_event(event)
         except MalformedEvent as malformed:
-            return _refuse_event(malformed, event, function_request_id)
+            return _deny_malformed(malformed, event, function_request_id)
         request = _begin(call, function_request_id)
         try:
-            principal = self._principal(call)
-        except TenantgateError as refusal:
-            return _refuse(refusal, call, request)
-        except Exception as failure:  # noqa: BLE001 - whatever it was, nobody passes, and the line is ours
-            raise _failed(call, failure) from None
-        if principal is not None:
-            request.user_id, request.tenant_id = principal.user_id, principal.tenant_id
-        try:
-            return self._answer(call, principal, request)
+            principal = self._authenticate(call)
+            if principal is not None:
+                request.user_id, request.tenant_id = principal.user_id, principal.tenant_id
+            return self._respond(call, principal, request)
+        except TenantgateError as error:
+            return _reject(call, error, request)
         except _DeniedUncached:
-            raise Exception("Unauthorized") from None
-        except Exception as failure:  # noqa: BLE001 - as above
+            raise _unauthorized() from None
+        except Exception as failure:  # noqa: BLE001 - no request passes, and the log line is the authorizer's own
             raise _failed(call, failure) from None
 
-    def _principal(self, call: AuthorizerCall) -> Principal | None:
-        """Who calls; None for a caller without a credential on a public route."""
+    def _authenticate(self, call: AuthorizerCall) -> Principal | None:
+        """Return the caller; None for one without a credential on a public route."""
         authorization = call.authorization()
         if authorization is None and self._rules.is_public(call.api_id, call.method, call.path, route=call.route):
             return None
         return self._credentials.authenticate(authorization)
 
-    def _answer(self, call: AuthorizerCall, principal: Principal | None, request: RequestContext) -> Answer:
+    def _respond(
+        self, call: AuthorizerCall, principal: Principal | None, request: RequestContext
+    ) -> AuthorizerResponse:
         now = self._clock()
         decision = self._rules.decide(call.api_id, call.method, call.path, principal, now=now, route=call.route)
-        context: dict[str, ContextValue] = {"request_id": request.request_id}
+        context: dict[str, ContextValue] = {} if principal is None else principal.to_context()
+        context["request_id"] = request.request_id
         if not decision.allowed:
-            receipt = _rule_receipt(decision)
-            _log.info("denied", extra={"context": _situation(call, 403) | receipt})
-            if call.kind in _ANSWERS_FOR_ONE_ROUTE:
-                # A policy is reused for other routes, which may be allowed: this one's denial must not go with it.
-                context |= {"error_code": str(receipt["error_code"]), "reason": decision.reason}
+            _log.info("denied", extra={"context": decision_log.of_denial(call, decision)})
+            if call.kind in _RESPONSES_FOR_ONE_ROUTE:
+                # A policy may be reused for routes that are allowed, so it mustn't carry the reason of this denial.
+                context |= {"error_code": decision_log.error_code_of(decision), "reason": decision.reason}
         elif _log.isEnabledFor(logging.DEBUG):
-            trusted = {"issuer": Word(principal.issuer) if principal is not None else None}
-            _log.debug("allowed", extra={"context": _situation(call, 200) | trusted})
-        if principal is not None:
-            context = principal.to_context() | context
-        return answer(
+            _log.debug("allowed", extra={"context": decision_log.of_allowed(call, principal)})
+        return response(
             call.kind,
             decision.allowed,
-            principal_id=principal.global_id if principal is not None else NOBODY,
+            principal_id=principal.global_id if principal is not None else UNAUTHENTICATED,
             policy=self._policy(call, principal, now, allowed=decision.allowed),
             context=context,
         )
 
-    def _policy(
-        self, call: AuthorizerCall, principal: Principal | None, now: float, *, allowed: bool
-    ) -> Mapping[str, object] | None:
-        if call.arn is None or call.kind in (HTTP_2, APPSYNC):
+    def _policy(self, call: AuthorizerCall, principal: Principal | None, now: float, *, allowed: bool) -> Policy | None:
+        """Return the policy for the response; None where the shape contains none."""
+        arn = call.arn
+        if arn is None or call.kind == HTTP_2:
             return None
         if call.kind == WEBSOCKET:
             # An API of this kind has one guarded route.
-            return statement("Allow" if allowed else "Deny", call.arn)
-        # Imported here: an API that takes simple responses compiles no policies.
-        from tenantgate.authorizer.iam_policy import MethodArn, compile_policy, without_own_path  # noqa: PLC0415
+            return policy_document(statement("Allow" if allowed else "Deny", str(arn)))
+        return self._complete_policy(call, arn, principal, now, allowed=allowed)
 
-        # The whole policy whether or not it allows this route: API Gateway reuses it for the others.
-        arn = MethodArn.parse(call.arn)
+    def _complete_policy(
+        self, call: AuthorizerCall, arn: MethodArn, principal: Principal | None, now: float, *, allowed: bool
+    ) -> Policy:
+        """Return the policy for all routes, whether or not it allows this one: API Gateway reuses it for the others."""
+        # Imported here: an API with simple responses compiles no policies.
+        from tenantgate.authorizer.iam_policy import compile_policy, without_own_path  # noqa: PLC0415
+
         policy = compile_policy(
             self._rules.for_api(call.api_id),
             principal,
@@ -135,8 +138,8 @@ class Authorizer:
             route=call.route,
         )
         if not policy.complete:
-            context = {"api_id": Word(call.api_id), "reason": Word(policy.reason)}
-            _log.warning("policy is for one route alone, and mustn't be cached", extra={"context": context})
+            context = decision_log.of_incomplete_policy(call, policy.reason)
+            _log.warning("policy is for one route only, and must not be cached", extra={"context": context})
         if allowed:
             return policy.document
         denied = without_own_path(policy.document, arn)
@@ -145,9 +148,9 @@ class Authorizer:
         return policy.document if denied is None else denied
 
     def _may_allow(self, call: AuthorizerCall, principal: Principal | None, now: float) -> bool:
-        """Whether the policy for the other routes may take a denied path, too.
+        """Tell whether the policy for all routes may allow a path that was denied.
 
-        It knows nothing of the matched route, and names no control characters but line breaks and tabs.
+        The policy doesn't know the matched route, and can name no control characters except line breaks and tabs.
         """
         if has_control_characters(call.path):
             return True
@@ -167,77 +170,38 @@ def _begin(call: AuthorizerCall, function_request_id: str | None) -> RequestCont
     return request
 
 
-def _refuse_event(malformed: MalformedEvent, event: object, function_request_id: str | None) -> Answer:
-    from tenantgate.authorizer.decision_log import MALFORMED_EVENT, UNKNOWN_EVENT  # noqa: PLC0415 - a rare path
-
-    request_id = choose_request_id(None, gateway_request_id=function_request_id)
-    request = RequestContext(request_id)
+def _deny_malformed(malformed: MalformedEvent, event: object, function_request_id: str | None) -> AuthorizerResponse:
+    request = RequestContext(choose_request_id(None, gateway_request_id=function_request_id))
     request.carried = event
     begin_request(request)
-    reason = UNKNOWN_EVENT if malformed.kind == UNKNOWN else MALFORMED_EVENT
-    context = {"shape": Word(malformed.kind), "reason": Word(reason), "check": Word("event"), "finding": malformed}
-    # An error, not a refusal: the authorizer is attached to something that it doesn't serve, or is called by hand.
-    _log.error("denied", extra={"context": {"error_code": SYS_003.code, "status": 403} | context})
-    told: dict[str, ContextValue] = {"request_id": request_id, "error_code": SYS_003.code, "reason": reason}
-    return answer(malformed.kind, allowed=False, principal_id=NOBODY, policy=None, context=told)
+    record = decision_log.of_malformed_event(malformed)
+    # At ERROR: the authorizer is attached to something that it doesn't serve, or someone invokes it by hand.
+    _log.error("denied", extra={"context": record})
+    context: dict[str, ContextValue] = {"request_id": request.request_id, "error_code": SYS_003.code}
+    context["reason"] = str(record["reason"])
+    return response(malformed.kind, allowed=False, principal_id=UNAUTHENTICATED, policy=None, context=context)
 
 
-def _refuse(refusal: TenantgateError, call: AuthorizerCall, request: RequestContext) -> Answer:
-    from tenantgate.authorizer.decision_log import refusal_receipt  # noqa: PLC0415 - allowed requests need no words
-
-    status = refusal.http_status
-    receipt = refusal_receipt(refusal)
-    if status not in (401, 403):
-        status = 500
-        _log.error("no decision", extra={"context": _situation(call, status) | receipt})
-        raise AuthorizerFailed(refusal.error.code) from None
-    _log.info("denied", extra={"context": _situation(call, status) | receipt})
+def _reject(call: AuthorizerCall, error: TenantgateError, request: RequestContext) -> AuthorizerResponse:
+    """Respond to a credential that was rejected. Raises for a 401, and for an error that isn't the caller's."""
+    status = error.http_status if error.http_status in (401, 403) else 500
+    record = decision_log.of_rejected_credential(call, error, status)
+    if status == 500:
+        _log.error("no decision", extra={"context": record})
+        raise AuthorizerFailed(error.error.code) from None
+    _log.info("denied", extra={"context": record})
     if status == 401 and call.kind != APPSYNC:
-        # The text is API Gateway's contract: any other one would be a 500.
-        raise Exception("Unauthorized") from None
-    return answer(
-        call.kind,
-        allowed=False,
-        principal_id=NOBODY,
-        policy=deny_all(call.arn) if call.arn is not None else None,
-        context={
-            "request_id": request.request_id,
-            "error_code": refusal.error.code,
-            "reason": str(receipt["reason"]),
-        },
-    )
+        raise _unauthorized() from None
+    context = {"request_id": request.request_id, "error_code": error.error.code, "reason": str(record["reason"])}
+    policy = deny_all(call.arn.stage_arn) if call.arn is not None else None
+    return response(call.kind, allowed=False, principal_id=UNAUTHENTICATED, policy=policy, context=context)
+
+
+def _unauthorized() -> Exception:
+    # API Gateway responds 401 to exactly this text, and 500 to any other.
+    return Exception("Unauthorized")
 
 
 def _failed(call: AuthorizerCall, failure: Exception) -> AuthorizerFailed:
-    context = _situation(call, 500) | {"error_code": SYS_003.code}
-    _log.error("no decision", exc_info=failure, extra={"context": context})
+    _log.error("no decision", exc_info=failure, extra={"context": decision_log.of_failure(call)})
     return AuthorizerFailed(SYS_003.code)
-
-
-def _situation(call: AuthorizerCall, status: int) -> dict[str, object]:
-    situation: dict[str, object] = {
-        "shape": Word(call.kind),
-        "api_id": Word(call.api_id),
-        "method": call.method,
-        # Where the event names it as the route that was taken, it is the API's own, whatever else a caller sent.
-        "path": Word(call.path) if call.path == call.route else call.path,
-        # What the client is told: AppSync says 401 to every refusal.
-        "status": 401 if call.kind == APPSYNC and status == 403 else status,
-    }
-    if call.gateway_request_id is not None:
-        situation["gateway_request_id"] = Word(call.gateway_request_id)
-    return situation
-
-
-def _rule_receipt(decision: Decision) -> dict[str, object]:
-    from tenantgate.errors.access import AUTH_010  # noqa: PLC0415
-
-    error = decision.error.error if decision.error is not None else AUTH_010
-    return {
-        "error_code": error.code,
-        "reason": Word(decision.reason),
-        "check": Word("route rule"),
-        "rule": Word(decision.rule.route) if decision.rule is not None else None,
-        "expected": decision.expected,
-        "actual": decision.actual,
-    }
