@@ -209,7 +209,7 @@ def test_a_login_that_does_not_work_is_refused_before_anything_is_served(superus
             url = urlunsplit(parts._replace(netloc=f"postgres:{parts.password}@127.0.0.1:{port}"))
             return await asyncio.to_thread(refusal, url)
 
-    assert "the login was made, but" in str(asyncio.run(through_a_pooler())["reason"])
+    assert "the login was created, but" in str(asyncio.run(through_a_pooler())["reason"])
 
 
 def test_names_and_passwords_are_fixed_for_all_time() -> None:

@@ -116,7 +116,7 @@ def test_databases_whose_starts_meet_share_a_user(postgres_server: PostgresServe
 def test_a_password_beyond_ascii_is_refused(database_urls: DatabaseUrls) -> None:
     with pytest.raises(MigrationFailed) as caught:
         ensure_login(database_urls.owner_url, as_user(database_urls.app_url, "somebody", "Zoë"))
-    assert caught.value.detail == {"role": "somebody", "reason": "its password must be made of ASCII characters"}
+    assert caught.value.detail == {"role": "somebody", "reason": "its password must have only ASCII characters"}
 
 
 def test_a_verifier_does_not_hold_the_password() -> None:

@@ -1,4 +1,4 @@
-"""What every table has."""
+"""The base of all tables: id and times."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Base(DeclarativeBase):
-    """The declarative base: `id`, `created_at` and `updated_at`, all three kept by the database.
+    """The declarative base: `id`, `created_at` and `updated_at`, all set by the database.
 
-    A trigger (`tenantgate_keep_times`, first migration) sets `updated_at` at each update and keeps `created_at` as it
-    was, whoever writes. Constraints have names that migrations can rely on.
+    A trigger (`tenantgate_keep_times`, first migration) sets `updated_at` at each update and keeps `created_at`
+    unchanged, for every writer. Constraint names are fixed so that migrations can rely on them.
     """
 
     metadata = MetaData(

@@ -1,8 +1,8 @@
-"""One connection to PostgreSQL: how it is opened, what it may not send, and when it is given up.
+"""One connection to PostgreSQL: opening it, the statements that it must not send, and when it is lost.
 
-Between us and the server there may be a proxy that pools transactions (RDS Proxy, PgBouncer). Whatever belongs to a
-session there pins its connection or leaks into somebody else's, so nothing of the kind is ever sent: no `SET` or
-`RESET`, no named prepared statement, no session-wide `set_config`.
+A proxy may pool transactions between this process and the server (RDS Proxy, PgBouncer). There, session state pins the
+connection or leaks into another client's session, so none is ever created: no `SET` or `RESET`, no named prepared
+statement, no session-wide `set_config`.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from tenantgate.database.rds_login import RdsLogin, rds_login
 CONNECT_ATTEMPTS = 3
 CONNECT_ATTEMPT_SECONDS = 3.0
 CONNECT_BACKOFF_SECONDS = 0.1
-# A statement that takes longer, on a frozen server say, costs its connection: nothing more is waited for.
+# A statement that takes longer, for example on a frozen server, loses its connection.
 STATEMENT_SECONDS = 5.0
 
-# SQLSTATEs (PostgreSQL, appendix A) after which a connection is of no more use: connection exceptions (class 08),
-# shut down, crashed or starting (57P0x), idle too long (57P05), and read-only, which is what a failover leaves behind.
+# SQLSTATEs (PostgreSQL, appendix A) after which a connection is unusable: connection exceptions (class 08), a server
+# that shuts down, has crashed or is starting (57P0x), idle too long (57P05), and read-only, as after a failover.
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25006", "25P03"})
-# And those that say that the server can't serve us at all: too many connections, no such login or database.
+# SQLSTATEs of a server that can't serve this process: too many connections, no such login or database.
 _REFUSED = frozenset({"53300", "53400", "28000", "28P01", "3D000", "57014"})
 
 
 def is_lost(sqlstate: str | None) -> bool:
-    """Whether an error with this SQLSTATE ends the connection it came from."""
+    """Tell whether an error with this SQLSTATE makes its connection unusable."""
     return sqlstate is not None and (sqlstate.startswith("08") or sqlstate in _LOST)
 
 
 def is_unreachable(sqlstate: str | None) -> bool:
-    """Whether an error with this SQLSTATE means that the database can't serve, rather than that we asked wrongly."""
+    """Tell whether an error with this SQLSTATE means that the database can't serve, not that the statement is wrong."""
     return is_lost(sqlstate) or sqlstate in _REFUSED
 
 
 class Connection(asyncpg.Connection):  # type: ignore[misc]
-    """asyncpg's connection, without what it would send by itself."""
+    """asyncpg's connection without the statements that asyncpg sends on its own."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
-        # Looking up a type that asyncpg doesn't know would switch `jit` off and on for the session.
+        # With `jit`, asyncpg would switch it off and on for the session when it looks up an unknown type.
         self._server_caps = self._server_caps._replace(jit=False)  # type: ignore[has-type]
 
     @override
@@ -52,9 +52,9 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
         return ""
 
     def _cancel_current_command(self, waiter: object, cancel_waiter: object = None) -> None:
-        # asyncpg would open a second connection to ask the server to cancel, and make everything that follows wait for
-        # it. A server that doesn't answer the first won't answer the second. It stops the statement by itself when its
-        # time is up (`statement_timeout` of the role).
+        # asyncpg would open a second connection to cancel the statement, and let every later call wait for it. A server
+        # that doesn't respond on the first connection won't on the second. The role's `statement_timeout` ends the
+        # statement.
         self._loop.call_soon(self.terminate)
 
 
@@ -64,14 +64,13 @@ async def connect(
     attempt_seconds: float = CONNECT_ATTEMPT_SECONDS,
     statement_seconds: float | None = STATEMENT_SECONDS,
 ) -> Connection:
-    """A connection to `postgresql://…`, tried three times with exponential backoff while the server refuses or starts.
+    """Connect to `postgresql://…`, in up to three attempts with exponential backoff while the server refuses or starts.
 
-    The URL may say `postgresql+asyncpg://…`, as the settings do. asyncpg reads its parameters; what
-    `sslmode=verify-full` means is in `tls.py`. A user without a password logs in on RDS with an IAM token, a new one
-    for each try.
-    A time-out is not tried again, so the caller waits `attempt_seconds` at most, and about 0.4 s for a refusal.
-    `statement_seconds`: how long each statement may take on it; None: as long as it likes (migrations).
-    Raises what the last try raised: `OSError` (`TimeoutError` among them) or `asyncpg.PostgresError`.
+    The URL may begin with `postgresql+asyncpg://`, as in the settings. asyncpg reads its parameters; `tls.py` defines
+    `sslmode=verify-full`. On RDS, a user without a password logs in with an IAM token, a new one for each attempt.
+    A time-out isn't tried again: the caller waits at most `attempt_seconds`, and about 0.4 s if the server refuses.
+    `statement_seconds` limits each statement on the connection; None: no limit (migrations).
+    Raises the error of the last attempt: `OSError` (including `TimeoutError`) or `asyncpg.PostgresError`.
     """
     login = await rds_login(url)
     deadline = time.monotonic() + attempt_seconds
@@ -84,9 +83,9 @@ async def connect(
         except (OSError, asyncpg.PostgresError) as error:
             if attempt == CONNECT_ATTEMPTS - 1 or not _worth_another_try(error):
                 raise
-        # Spread, so that the processes that lost a server together don't come back together.
+        # Random, so that processes that lost a server together don't reconnect together.
         await asyncio.sleep(CONNECT_BACKOFF_SECONDS * 2**attempt * random.uniform(0.7, 1.3))  # noqa: S311
-    raise AssertionError("the last try returns or raises")
+    raise AssertionError("the last attempt returns or raises")
 
 
 async def _connect_once(url: str, login: RdsLogin, *, seconds: float, statement_seconds: float | None) -> Connection:

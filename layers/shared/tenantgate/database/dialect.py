@@ -1,7 +1,7 @@
-"""SQLAlchemy's asyncpg dialect, kept quiet and quick: see `connection.py` for what must not be sent.
+"""SQLAlchemy's asyncpg dialect without its own statements; `connection.py` lists those that must not be sent.
 
-Registered as `postgresql+tenantgate`. It opens connections by our own `connect()`, asks nothing when a connection is
-new, prepares without names, and drops a failed connection at once instead of parting from it politely.
+Registered as `postgresql+tenantgate`. It connects by `connection.connect`, sends no statement on a new connection,
+prepares only unnamed statements, and drops a failed connection at once instead of closing it gracefully.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sqlalchemy.util.concurrency import await_
 from tenantgate.database.connection import Connection, connect, is_lost
 
 DRIVER = "postgresql+tenantgate"
-# The oldest server that is supported; nothing that we emit depends on a newer one.
+# The oldest supported server; no generated SQL depends on a newer one.
 _SERVER_VERSION = (15, 0)
 _PING_SECONDS = 1.0
 _CLOSE_SECONDS = 1.0
@@ -33,8 +33,7 @@ class _AdaptedConnection(AsyncAdapt_asyncpg_connection):
     @classmethod
     @override
     def _handle_exception_no_connection(cls, dbapi: Any, error: Exception) -> NoReturn:
-        # Time-outs and socket errors become errors of the driver, so that none is taken for a failure of the caller's
-        # own code, and the other way round.
+        # Time-outs and socket errors become driver errors, to distinguish them from errors of the caller's code.
         if isinstance(error, OSError):
             raise dbapi.OperationalError(f"{type(error).__name__}: {error}", error) from error
         super()._handle_exception_no_connection(dbapi, error)
@@ -53,7 +52,7 @@ class _AdaptedConnection(AsyncAdapt_asyncpg_connection):
 
     @override
     def ping(self) -> None:
-        # By the simple protocol and outside a transaction: one round trip, whatever sits between.
+        # By the simple protocol and outside a transaction: one round trip, with any proxy in between.
         connection: Connection = self.driver_connection
         try:
             await_(connection.execute("SELECT 1", timeout=_PING_SECONDS))
@@ -72,11 +71,11 @@ class _Driver(AsyncAdapt_asyncpg_dbapi):
 
 
 class TenantgateDialect(PGDialect_asyncpg):
-    """What `create_async_engine("postgresql+tenantgate://…")` uses."""
+    """The dialect of `create_async_engine("postgresql+tenantgate://…")`."""
 
     driver = "tenantgate"
     supports_statement_cache = True
-    # asyncpg hands over JSON as text and takes it as text, without any codec set up on the connection.
+    # asyncpg passes JSON as text in both directions, without a codec on the connection.
     supports_native_json_deserialization = False
     dialect_injects_custom_json_deserializer = False
 

@@ -1,8 +1,8 @@
-"""The container's database: a pool of connections, kept by SQLAlchemy's engine.
+"""The container's database: SQLAlchemy's connection pool.
 
-Time limits, so that a server that is gone, starting or frozen holds no request for long: connecting 3 s (and 0.4 s when
-it is refused, three tries included), the check of a pooled connection 1 s, each statement 5 s, waiting for a free
-connection 30 s. After each of them the caller gets `DatabaseUnreachable`, and the connection is dropped.
+Time limits keep a server that is down, starting or frozen from blocking requests: 3 s to connect (0.4 s for three
+refused attempts), 1 s for the check of a pooled connection, 5 s for each statement, 30 s to wait for a free connection.
+After a time-out the caller gets `DatabaseUnreachable`, and the connection is dropped.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tenantgate.database.unit import Row, StatementRefused
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """Connections kept, connections on top of them under load, and seconds to wait for one."""
+    """Connections kept, further connections under load, and the seconds to wait for one."""
 
     size: int
     overflow: int
@@ -35,7 +35,7 @@ CONTAINER_POOL = PoolLimits(size=10, overflow=10, wait_seconds=30)
 
 
 class PooledDatabase(TransactionDatabase):
-    """As many units of work at once as the pool has connections."""
+    """Runs as many units of work in parallel as the pool has connections."""
 
     def __init__(self, url: str, *, pool: PoolLimits = CONTAINER_POOL) -> None:
         super().__init__(url)
@@ -65,7 +65,7 @@ class PooledDatabase(TransactionDatabase):
                 yield _PooledTransaction(connection)
             return
         except exc.TimeoutError:
-            failed = DatabaseUnreachable("no connection came free in time", seconds=self._limits.wait_seconds)
+            failed = DatabaseUnreachable("no connection became free in time", seconds=self._limits.wait_seconds)
         except exc.DBAPIError as error:
             failed = _failure(error, lost=not connected)
         raise failed
@@ -88,7 +88,7 @@ class _PooledTransaction(Transaction):
 
 
 def _failure(error: exc.DBAPIError, *, lost: bool = False) -> DatabaseUnreachable | StatementRefused:
-    # SQLAlchemy's error holds its dialect's, and that holds asyncpg's.
+    # SQLAlchemy's error wraps its dialect's, which wraps asyncpg's.
     driver_error = getattr(error.orig, "orig", None) or error
     lost = lost or error.connection_invalidated or isinstance(error, exc.OperationalError)
     return failure(driver_error, lost=lost)

@@ -17,8 +17,8 @@ SYS_007 = register(
     "SYS_007",
     409,
     "Another migration is running",
-    cause="Somebody else holds the database's migration lock, and kept it for half a minute.",
-    remedy="Wait until it has ended, and run yours again.",
+    cause="Another process has held the database's migration lock for half a minute.",
+    remedy="Wait until it has finished, then run the migration again.",
 )
 
 
@@ -26,10 +26,10 @@ SYS_008 = register(
     "SYS_008",
     500,
     "A migration failed",
-    cause="PostgreSQL refused one of its statements, or the login that it prepares can't be made. The failing "
-    "migration left nothing behind.",
-    remedy="`error.detail` says where it stopped and why. Fix the migration or the data, and run it again. Where "
-    "permission was denied, `DATABASE_OWNER_URL` (or `DATABASE_URL` by itself) must be the owner's URL.",
+    cause="PostgreSQL rejected one of its statements, or the application's login can't be created. The failed "
+    "migration was rolled back.",
+    remedy="`error.detail` has the revision and the reason. Fix the migration or the data, and run it again. If "
+    "permission was denied, set `DATABASE_OWNER_URL` (or `DATABASE_URL`, if it is the only one) to the owner's URL.",
 )
 
 

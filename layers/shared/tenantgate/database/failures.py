@@ -1,4 +1,4 @@
-"""What a failure of the driver is called here, and how much of what PostgreSQL said may be repeated."""
+"""Translation of the driver's errors, with the part of PostgreSQL's message that may be logged."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from tenantgate.database.connection import is_unreachable
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.unit import StatementRefused
 
-# All that the driver and the network raise.
+# The exceptions of the driver and the network.
 DRIVER_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
-# Classes of SQLSTATE whose messages name tables, constraints and roles, but no values. Data exceptions (22) repeat the
-# value, and a trigger (P0) may say anything. DETAIL repeats whole rows: it is told for no class.
+# Classes of SQLSTATE whose messages contain names of tables, constraints and roles, but no values. Data exceptions (22)
+# contain the value, and a trigger's message (P0) may contain anything. DETAIL contains whole rows: it is never logged.
 _REPEATABLE = frozenset({"08", "0A", "23", "25", "28", "3D", "40", "42", "53", "55", "57"})
 
 
 def failure(error: BaseException, *, lost: bool) -> DatabaseUnreachable | StatementRefused:
-    """What callers get for the driver's `error`; `lost`: the connection is of no more use.
+    """Return the exception to raise for the driver's `error`; `lost`: the connection is unusable.
 
-    Raise it outside of the `except` that caught `error`: whoever logs a chain would log values that `error` repeats.
+    Raise it outside the `except` block that caught `error`: a logged exception chain would contain `error`'s values.
     """
     name, sqlstate, words = type(error).__name__, getattr(error, "sqlstate", None), _words(error)
     if lost or isinstance(error, OSError) or is_unreachable(sqlstate):
@@ -28,7 +28,7 @@ def failure(error: BaseException, *, lost: bool) -> DatabaseUnreachable | Statem
 
 
 def _words(error: BaseException) -> str:
-    """What may be repeated of the error's message: all, or nothing."""
+    """Return the error's message if it may be logged, otherwise an empty text."""
     if isinstance(error, OSError):
         return str(error)
     if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] in _REPEATABLE:

@@ -1,6 +1,6 @@
-"""Migrations: up, down, and which one is current. One at a time, as the owner.
+"""Migrations, run one at a time as the database's owner.
 
-These functions block; from async code call them in a thread. A URL is `postgresql://…`, with or without `+asyncpg`.
+These functions block; call them in a thread from async code. A URL is `postgresql://…`, with or without `+asyncpg`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tenantgate.settings.environment import get_settings
 
 logger = logging.getLogger(__name__)
 
-# Any number will do that no other program uses for a lock of this database.
+# An arbitrary number that no other program uses for a lock of this database.
 LOCK_KEY = 0x7E4A_6A7E
 LOCK_WAIT_SECONDS = 30.0
 
@@ -45,8 +45,8 @@ class Migrated:
 def upgrade(url: str, revision: str = "head") -> Migrated:
     """Apply migrations up to `revision`.
 
-    Raises `ValidationFailed` (no such revision), `MigrationBusy`, `DatabaseUnreachable`, `MigrationFailed` (what was
-    applied before the failing one stays; the failing one leaves nothing).
+    Raises `ValidationFailed` (no such revision), `MigrationBusy`, `DatabaseUnreachable`, `MigrationFailed` (the failed
+    migration is rolled back; those before it stay applied).
     """
     return asyncio.run(_migrate(url, revision, command.upgrade))
 
@@ -57,17 +57,17 @@ def downgrade(url: str, revision: str) -> Migrated:
 
 
 def current(url: str) -> str | None:
-    """The revision that the database is at."""
+    """Return the database's revision."""
     return asyncio.run(_current(url))
 
 
 def head() -> str | None:
-    """The newest revision that this program knows."""
+    """Return the newest revision in `migrations/`."""
     return ScriptDirectory.from_config(configuration()).get_current_head()
 
 
 def configuration() -> Config:
-    """alembic's configuration, with the migrations wherever `migrations/` is on Python's path."""
+    """Return alembic's configuration, with the `migrations/` folder found on Python's path."""
     config = Config()
     config.set_main_option("script_location", str(_location()).replace("%", "%%"))
     return config
@@ -82,14 +82,14 @@ def _location() -> Path:
 
 
 def owner_url() -> str:
-    """The owner's URL of the settings: `DATABASE_OWNER_URL`, else `DATABASE_URL`."""
+    """Return the owner's URL from the settings: `DATABASE_OWNER_URL`, or `DATABASE_URL` if that isn't set."""
     settings = get_settings()
     return settings.database_owner_url or settings.required_database_url
 
 
 @asynccontextmanager
 async def owner_connection(url: str) -> AsyncIterator[AsyncConnection]:
-    """A connection of its own; what PostgreSQL refuses becomes `DatabaseUnreachable` or `MigrationFailed`."""
+    """Open a new connection; PostgreSQL's errors become `DatabaseUnreachable` or `MigrationFailed`."""
     from tenantgate.database.dialect import DRIVER  # noqa: PLC0415  (registers the dialect)
 
     engine = create_async_engine(
@@ -104,7 +104,7 @@ async def owner_connection(url: str) -> AsyncIterator[AsyncConnection]:
     except exc.DBAPIError as error:
         if error.connection_invalidated or isinstance(error, exc.OperationalError) or error.statement is None:
             raise DatabaseUnreachable(type(error).__name__, error=str(error.orig)) from error
-        raise MigrationFailed("a statement was refused", detail={"reason": told(error)}) from error
+        raise MigrationFailed("a statement was refused", detail={"reason": server_message(error)}) from error
     finally:
         await engine.dispose()
 
@@ -124,10 +124,10 @@ async def _migrate(url: str, revision: str, step: Callable[[Config, str], None])
 
 @asynccontextmanager
 async def locked_connection(url: str) -> AsyncIterator[AsyncConnection]:
-    """Connect as `owner_connection` does, while no other migration or login of this database is under way.
+    """Connect as `owner_connection` does, with a lock against other migrations and login changes of this database.
 
-    The lock belongs to a transaction of a second connection. A session's lock would stay with the server connection of
-    a pooler that lends connections for single transactions (PgBouncer, RDS Proxy): taken for good, keeping no one out.
+    The lock belongs to a transaction on a second connection. A session's lock would stay with a server connection of a
+    transaction pooler (PgBouncer, RDS Proxy): never released, and without effect on other clients.
     Raises `MigrationBusy`.
     """
     async with owner_connection(url) as keeper:
@@ -137,7 +137,7 @@ async def locked_connection(url: str) -> AsyncIterator[AsyncConnection]:
 
 
 async def _lock(connection: AsyncConnection) -> None:
-    """Wait for the lock; it goes with this connection's transaction."""
+    """Wait for the lock; the end of this connection's transaction releases it."""
     try:
         await connection.execute(
             text(
@@ -149,12 +149,14 @@ async def _lock(connection: AsyncConnection) -> None:
         await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
     except exc.DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) == "55P03":
-            raise MigrationBusy("the migration lock stayed taken", waited_seconds=LOCK_WAIT_SECONDS) from error
+            raise MigrationBusy(
+                "the migration lock was not released in time", waited_seconds=LOCK_WAIT_SECONDS
+            ) from error
         raise
 
 
 async def _enable_vector(connection: AsyncConnection) -> None:
-    # At each upgrade: the server may have been given pgvector since the last one.
+    # At each upgrade: pgvector may have been installed on the server since the last one.
     await connection.exec_driver_sql(CREATE_WHERE_AVAILABLE)
     await connection.commit()
     if not await connection.scalar(text(f"SELECT {IS_PRESENT}")):
@@ -182,12 +184,12 @@ def _failed(error: exc.DBAPIError, connection: Connection) -> TenantgateError:
     connection.rollback()
     return MigrationFailed(
         "a migration failed",
-        detail={"stopped_at": _current_revision(connection), "reason": told(error)},
+        detail={"stopped_at": _current_revision(connection), "reason": server_message(error)},
     )
 
 
-def told(error: exc.DBAPIError) -> str:
-    """What PostgreSQL said, without the statement."""
+def server_message(error: exc.DBAPIError) -> str:
+    """Return PostgreSQL's message without the statement."""
     return str(error.orig).split("\n", 1)[0]
 
 

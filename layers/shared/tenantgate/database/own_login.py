@@ -1,9 +1,9 @@
-"""A login of this database's own, for a host that hands out only the owner's URL.
+"""A login for this database only, for hosting platforms that provide just the owner's URL.
 
-The server must not run as the owner: a superuser passes by row-level security, and an owner may take it off. So the
-container makes a role for this one database, a member of `tenantgate_app`, and serves as that. Its password is derived
-from the owner's: every replica computes the same, and none has to be stored. A changed password of the owner gives a
-new one at the next start.
+The server must not run as the owner: row-level security doesn't bind a superuser, and an owner can remove it. So the
+container creates a role for this one database, a member of `tenantgate_app`, and connects as that role. Its password is
+derived from the owner's: every replica computes the same one, and it is stored nowhere. After a change of the owner's
+password, the next start sets a new one.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ REMEDY = (
     "set DATABASE_OWNER_URL to the owner's URL, and DATABASE_URL to that of another login, a member of "
     + APPLICATION_ROLE
 )
-# What a role can do itself, or as a role that it is a member of.
+# The powers of a role, its own or by membership.
 _POWERS = """
 SELECT r.rolname, CASE
     WHEN r.rolsuper THEN 'is a superuser'
@@ -57,23 +57,23 @@ LIMIT 1
 
 
 def ensure_own_login(owner_url: str) -> str:
-    """Make this database's login, or set its password, and return its URL; run it after the migrations.
+    """Create this database's login, or set its password, and return its URL. Call it after the migrations.
 
-    The URL is the owner's with another user and password. Raises `MigrationFailed`, whose detail says why and what to
-    do instead, when the owner's URL has no password, the owner may not make roles, a role of that name can do more than
-    the application may, or the login doesn't work. `DatabaseUnreachable`. Blocks, as the migrations do.
+    The URL is the owner's with another user and password. Raises `MigrationFailed`, with reason and remedy in its
+    detail, if the owner's URL has no password, the owner may not create roles, a role of that name has more rights than
+    the application, or the login doesn't work; and `DatabaseUnreachable`. Blocks, as the migrations do.
     """
     return asyncio.run(_ensure_own_login(owner_url))
 
 
 def role_name(database: str) -> str:
-    """The login's name: roles belong to the server, so it holds the database's, cut to PostgreSQL's 63 bytes."""
+    """Return the login's name. Roles belong to the server, so it contains the database's name, within 63 bytes."""
     readable = re.sub(r"[^a-z0-9]+", "_", database.lower())[:32].strip("_")
     return f"tenantgate_{readable}_{hashlib.sha256(database.encode()).hexdigest()[:12]}"
 
 
 def derived_password(owner_password: str, *, role: str, database: str) -> str:
-    """43 characters of base64url: HKDF (RFC 5869) with SHA-256; names can't hold the NUL between them."""
+    """Derive 43 characters of base64url by HKDF with SHA-256 (RFC 5869); names can't contain the NUL between them."""
     info = b"\0".join((b"tenantgate database login", role.encode(), database.encode()))
     key = HKDF(SHA256(), 32, salt=None, info=info).derive(owner_password.encode())
     return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
@@ -101,7 +101,7 @@ async def _ensure_own_login(owner_url: str) -> str:
 
 
 async def _require_harmless(connection: AsyncConnection, role: str) -> None:
-    """Refuse a role that was there before with more than the application's rights."""
+    """Reject an existing role with more than the application's rights."""
     if not await connection.scalar(text("SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = :role"), {"role": role}):
         return
     found = (await connection.execute(text(_POWERS), {"role": role})).first()
@@ -113,7 +113,7 @@ async def _require_harmless(connection: AsyncConnection, role: str) -> None:
 
 
 async def _require_login(url: str, role: str) -> None:
-    # A pooler may keep a list of its own users, or connect to the server as another.
+    # A pooler may have its own list of users, or connect to the server as another user.
     try:
         connection = await connect(url)
         try:
@@ -121,9 +121,9 @@ async def _require_login(url: str, role: str) -> None:
         finally:
             connection.terminate()
     except DRIVER_ERRORS as error:
-        raise _failed(f"the login was made, but can't be used: {error}", role=role) from error
+        raise _failed(f"the login was created, but can't be used: {error}", role=role) from error
     if user != role:
-        raise _failed(f"the login was made, but a connection made with it is {user}'s", role=role)
+        raise _failed(f"the login was created, but its connection belongs to {user}", role=role)
 
 
 def _failed(reason: str, **detail: str) -> MigrationFailed:

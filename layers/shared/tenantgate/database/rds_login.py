@@ -1,4 +1,4 @@
-"""How a user without a password logs in on RDS: with an IAM token, a new one for each connection, and only over TLS."""
+"""Logins on RDS without a password: with an IAM token, a new one for each connection, and only over TLS."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _PORT = 5432
 
 
 class RdsLogin(TypedDict, total=False):
-    """Arguments of `asyncpg.connect`, which asks for the password at each connection: a token lives 15 minutes."""
+    """Arguments of `asyncpg.connect`, which calls `password` for each connection: a token is valid for 15 minutes."""
 
     password: Callable[[], Awaitable[str]]
     ssl: ssl.SSLContext
 
 
 async def rds_login(url: str) -> RdsLogin:
-    """What `asyncpg.connect` needs beside `url` to log in and to verify the server; nothing where the URL says it all.
+    """Return the further arguments of `asyncpg.connect` to log in at `url` and to verify the server; maybe none.
 
-    A token is good for anyone who holds it. So without an `sslmode` in the URL, it goes only to a server whose
-    certificate is the endpoint's; the settings refuse modes without TLS.
+    Anyone who holds a token can log in with it. So if the URL has no `sslmode`, it is sent only to a server with the
+    endpoint's certificate; the settings reject modes without TLS.
     """
     parts = urlsplit(url)
     host, region = parts.hostname, _region(url)
     if host is None or region is None:
         return _with_tls({}, url)
     user, port = unquote(parts.username or ""), parts.port or _PORT
-    # Here, so that no connection's time is spent on it.
+    # Here, so that it doesn't count towards the connection's time limit.
     await asyncio.to_thread(signer, region)
 
     async def password() -> str:
@@ -47,8 +47,7 @@ def _with_tls(login: RdsLogin, url: str, *, default: str = "") -> RdsLogin:
 
 
 def prepare_login(url: str) -> None:
-    """Build what signing and verifying take, for callers whose deadline isn't meant to cover that. Blocks; connects to
-    nothing."""
+    """Load the code and certificates that logins need, outside a caller's deadline. Blocks; makes no connection."""
     region = _region(url)
     verified_tls(url, default="" if region is None else "verify-full")
     if region is not None:
@@ -56,7 +55,7 @@ def prepare_login(url: str) -> None:
 
 
 def _region(url: str) -> str | None:
-    """The region whose tokens log in at `url`; None when it has a password, or isn't RDS's."""
+    """Return the region of an RDS URL without a password; None for any other URL."""
     parts = urlsplit(url)
     if parts.username is None or parts.password is not None:
         return None

@@ -1,13 +1,13 @@
-"""How the application's role gets its login. The first migration makes the role and its rights; this opens the door.
+"""The application role's login. The first migration creates the role with its rights, this module lets it log in.
 
-Three ways, by what `DATABASE_URL` holds:
+Depending on `DATABASE_URL`:
 
-- a user and a password (a container host, RDS without IAM): `ensure_login` gives that user the password, as a SCRAM
-  verifier, so that the password itself is in no statement and no log of the server;
+- a user and a password (a container host, RDS without IAM): `ensure_login` sets that user's password as a SCRAM
+  verifier, so that no statement and no server log contains the password;
 - a user without a password, on RDS: the user gets `rds_iam`, and logs in with IAM tokens;
-- on a developer's machine `EmbeddedPostgres` has made the login already, and `ensure_login` changes nothing of it.
+- on a developer's machine `EmbeddedPostgres` has already created the login, and `ensure_login` leaves it unchanged.
 
-A user with another name than `tenantgate_app` is made its member and has the same rights by that.
+A user with another name than `tenantgate_app` becomes a member of that role and so has the same rights.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tenantgate.database.errors import MigrationFailed
-from tenantgate.database.migrator import locked_connection, told
+from tenantgate.database.migrator import locked_connection, server_message
 
 APPLICATION_ROLE = "tenantgate_app"
 _SCRAM_ITERATIONS = 4096
 _ATTEMPTS = 20
 # Unique violation, duplicate object, deadlock (PostgreSQL, appendix A).
 _RACES = frozenset({"23505", "42710", "40P01"})
-# Those that the first migration sets on `tenantgate_app`: a member doesn't inherit them.
+# Equal to those that the first migration sets on `tenantgate_app`: members don't inherit them.
 _TIME_LIMITS = {
     "statement_timeout": "10s",
     "lock_timeout": "2s",
@@ -39,10 +39,10 @@ _TIME_LIMITS = {
 
 
 def ensure_login(owner_url: str, application_url: str) -> None:
-    """Let the user of `application_url` log in as the application; needs an owner that may create roles.
+    """Let the user of `application_url` log in as the application; the owner must be allowed to create roles.
 
-    Run it after the migrations; again and again does no harm, and a changed password takes effect. Raises
-    `MigrationFailed` when the owner may not do it, `DatabaseUnreachable`. Blocks, as the migrations do.
+    Call it after the migrations. It is idempotent, and a changed password takes effect. Raises `MigrationFailed` if the
+    owner lacks the right, `DatabaseUnreachable`. Blocks, as the migrations do.
     """
     asyncio.run(_ensure_login(owner_url, application_url))
 
@@ -50,13 +50,13 @@ def ensure_login(owner_url: str, application_url: str) -> None:
 async def _ensure_login(owner_url: str, application_url: str) -> None:
     target = make_url(application_url)
     if target.username is None or target.username == make_url(owner_url).username:
-        # One user for both: nothing to open. The readiness check says what is wrong with that.
+        # The same user for both: there is no login to create. The readiness check reports the problem.
         return
     if target.password is not None and not target.password.isascii():
-        # Others would need SASLprep (RFC 4013), on which clients differ.
+        # Other characters need SASLprep (RFC 4013), which clients implement differently.
         raise MigrationFailed(
             "the login can't be made",
-            detail={"role": target.username, "reason": "its password must be made of ASCII characters"},
+            detail={"role": target.username, "reason": "its password must have only ASCII characters"},
         )
     async with locked_connection(owner_url) as connection:
         await open_login(connection, target.username, target.password)
@@ -65,13 +65,13 @@ async def _ensure_login(owner_url: str, application_url: str) -> None:
 async def open_login(
     connection: AsyncConnection, user: str, password: str | None, *, reset_settings: bool = False
 ) -> None:
-    """Do what `ensure_login` promises, on a connection that holds the migration's lock; commits.
+    """Create or change the login as `ensure_login` does, on a connection with the migration lock; commits.
 
-    `reset_settings` undoes what `ALTER ROLE … SET` left, which a role may run on itself: a `search_path` that finds no
-    table would outlive the break-in that wrote it.
+    `reset_settings` undoes `ALTER ROLE … SET`, which a role may run on itself: an attacker's `search_path` must not
+    survive the attack.
 
-    That lock is the database's, roles are the server's: what another database's start does to the same role at this
-    moment is waited out.
+    The lock belongs to the database, roles belong to the server: if another database's start changes the same role at
+    the same time, this waits and tries again.
     """
     for attempt in range(_ATTEMPTS):
         try:
@@ -83,17 +83,17 @@ async def open_login(
             await connection.rollback()
             if attempt == _ATTEMPTS - 1 or not _is_race(error):
                 raise MigrationFailed(
-                    "the login can't be made", detail={"role": user, "reason": told(error)}
+                    "the login can't be made", detail={"role": user, "reason": server_message(error)}
                 ) from error
         else:
             return
-        await asyncio.sleep(random.uniform(0.01, 0.1) * (attempt + 1))  # noqa: S311  (spread, not secret)
+        await asyncio.sleep(random.uniform(0.01, 0.1) * (attempt + 1))  # noqa: S311  (jitter, not a secret)
 
 
 def _is_race(error: exc.DBAPIError) -> bool:
     """Tell whether another connection changed the same role first."""
     sqlstate = getattr(error.orig, "sqlstate", None)
-    return sqlstate in _RACES or (sqlstate == "XX000" and "concurrently" in told(error))
+    return sqlstate in _RACES or (sqlstate == "XX000" and "concurrently" in server_message(error))
 
 
 async def _open(connection: AsyncConnection, user: str, password: str | None, reset_settings: bool) -> None:
@@ -134,7 +134,7 @@ async def _role_exists(connection: AsyncConnection, name: str) -> bool:
 
 
 def scram_verifier(password: str) -> str:
-    """What PostgreSQL stores for a password of ASCII characters (RFC 5803, RFC 7677): from it nobody can log in."""
+    """Compute PostgreSQL's stored form of an ASCII password (RFC 5803, RFC 7677). It doesn't allow a login."""
     salt = os.urandom(16)
     salted = hashlib.pbkdf2_hmac("sha256", password.encode("ascii"), salt, _SCRAM_ITERATIONS)
     stored = hashlib.sha256(hmac.digest(salted, b"Client Key", "sha256")).digest()

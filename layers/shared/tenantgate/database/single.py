@@ -1,12 +1,12 @@
 """The database of a Lambda environment: one connection, kept between invocations; the proxy does the pooling.
 
-It knows asyncpg alone: importing SQLAlchemy would be a third of a cold start.
+It uses only asyncpg: importing SQLAlchemy would take a third of a cold start.
 
-Time limits: waiting for one's turn 5 s, a kept connection's first answer 1 s, connecting 3 s (and 0.4 s when it is
-refused, three tries included), each statement 5 s. After each of them the caller gets `DatabaseUnreachable`.
+Time limits: 5 s to wait for the connection, 1 s for a kept connection's first response, 3 s to connect (0.4 s for three
+refused attempts), 5 s for each statement. After a time-out the caller gets `DatabaseUnreachable`.
 
-A connection is kept only when the server has said that its transaction ended. One that is lost, ran out of time, or
-whose request was cancelled is dropped at once, so nobody's transaction or tenant is there for the next to find.
+A connection is kept only after the server has confirmed the end of its transaction. A connection that is lost, timed
+out, or belongs to a cancelled request is dropped at once: the next request must not find an open transaction or tenant.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SingleConnectionDatabase(TransactionDatabase):
         self._url = url
         self._wait_seconds = wait_seconds
         self._turn = asyncio.Lock()
-        # Between units alone: whoever has a unit of work has taken it from here.
+        # Only between units of work: a unit takes the connection from here.
         self._kept: Connection | None = None
         self._disposed = False
 
@@ -80,12 +80,12 @@ class SingleConnectionDatabase(TransactionDatabase):
             async with asyncio.timeout(self._wait_seconds):
                 await self._turn.acquire()
         except TimeoutError:
-            raise DatabaseUnreachable("no connection came free in time", seconds=self._wait_seconds) from None
+            raise DatabaseUnreachable("no connection became free in time", seconds=self._wait_seconds) from None
 
     async def _begin(self) -> Connection:
-        """The kept connection if it still answers, else a new one; within a transaction.
+        """Return a connection in a transaction: the kept one if it still responds, otherwise a new one.
 
-        BEGIN is the question whether it answers: nothing was done yet, so asking it of another connection is safe.
+        BEGIN is the test: no statement has run yet, so a second connection can safely begin again.
         """
         kept, self._kept = self._kept, None
         if kept is not None and await _still_begins(kept):

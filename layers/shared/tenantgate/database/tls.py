@@ -1,7 +1,7 @@
-"""What `sslmode=verify-full` verifies a server against, so that the mode means the same wherever the process runs.
+"""The certificate authorities of `sslmode=verify-full`: the same on every platform.
 
-asyncpg by itself refuses the mode when it finds no file of authorities (`~/.postgresql/root.crt`). Managed databases
-with a public certificate come without one, and a container's user without a home.
+asyncpg rejects the mode if it finds no file of authorities (`~/.postgresql/root.crt`). Managed databases with a public
+certificate come without such a file, and a container's user without a home directory.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from tenantgate.settings.environment import database_authorities
 
-# What PostgreSQL 17 asks of clients that start with TLS (sslnegotiation=direct).
+# Required by PostgreSQL 17 of clients that start with TLS (sslnegotiation=direct).
 _ALPN = "postgresql"
 
 
 def verified_tls(url: str, *, default: str = "") -> ssl.SSLContext | None:
-    """The context for a connection to `url` where it says `sslmode=verify-full`. `default`: the mode when it says none.
+    """Return the TLS context of a URL with `sslmode=verify-full`; None for any other mode, which the driver handles.
 
-    The authorities are those in the URL's `sslrootcert`, else in the file that `PGSSLROOTCERT` names, else (or with
-    `sslrootcert=system`) the system's. None for every other mode: the driver does what those say.
+    `default` is the mode of a URL without one. The authorities are those of the URL's `sslrootcert`, or else of the
+    file in `PGSSLROOTCERT`, or else (or with `sslrootcert=system`) the system's.
     """
     query = {name: values[-1] for name, values in parse_qs(urlsplit(url).query).items()}
     if query.get("sslmode", default) != "verify-full":
@@ -36,7 +36,7 @@ def verified_tls(url: str, *, default: str = "") -> ssl.SSLContext | None:
 
 @cache
 def _context(authorities: str | None, certificate: str | None, key: str | None, password: str) -> ssl.SSLContext:
-    # Made once: reading the system's authorities takes longer than connecting.
+    # Created once: reading the system's authorities takes longer than connecting.
     context = ssl.create_default_context(cafile=authorities)
     context.set_alpn_protocols([_ALPN])
     if certificate is not None:

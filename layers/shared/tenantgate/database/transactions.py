@@ -1,4 +1,4 @@
-"""What both kinds of database do alike: enter a tenant, and end a transaction by what happened in it."""
+"""The common part of both databases: entering a tenant, and committing or rolling back."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tenantgate.database.probe import UNSAFE_ROLE, Probe
 from tenantgate.database.unit import Checked, Row, StatementRefused, Unit
 from tenantgate.errors.base import InternalError
 
-# `true`: for this transaction only. The setting ends with it, so it can't leak to whom a proxy lends the connection
-# next. The role is looked at in the same breath: one that may bypass row-level security sees every tenant.
+# `true`: only for this transaction. The setting ends with it, so it can't leak to the next client of a proxy's
+# connection. The same statement checks the role: one that may bypass row-level security sees every tenant.
 _ENTER_TENANT = (
     "SELECT set_config('tenantgate.tenant_id', $1, true),"
     " (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user)"
@@ -21,7 +21,7 @@ _ENTER_TENANT = (
 
 
 class Transaction(ABC):
-    """An open transaction as its `Unit`. A subclass says how a statement is run."""
+    """An open transaction as a `Unit`. Subclasses run the statements."""
 
     def __init__(self) -> None:
         self._failure: DatabaseUnreachable | StatementRefused | None = None
@@ -36,7 +36,7 @@ class Transaction(ABC):
 
     async def fetch_all(self, statement: str, *values: object) -> Sequence[Row]:
         if self._ended:
-            # Its connection may by now be within somebody else's transaction, and in another tenant.
+            # Its connection may already be in another request's transaction, and in another tenant.
             raise RuntimeError("this unit of work has ended")
         try:
             return await self._run(statement, values)
@@ -44,16 +44,16 @@ class Transaction(ABC):
             self._failure = failure
             raise
         except asyncio.CancelledError:
-            # A time limit within the unit, say. It cost the connection, whatever the unit makes of it.
-            self._failure = DatabaseUnreachable("a statement was given up")
+            # For example by a time limit inside the unit. The connection is lost even if the unit catches this.
+            self._failure = DatabaseUnreachable("a statement was cancelled")
             raise
 
     def end(self) -> None:
-        """Refuse every further statement."""
+        """Reject every further statement."""
         self._ended = True
 
     def require_success(self) -> None:
-        """Raise again what a statement raised: PostgreSQL takes the COMMIT of a failed transaction and rolls back."""
+        """Raise a statement's error again: PostgreSQL accepts the COMMIT of a failed transaction and rolls back."""
         if self._failure is not None:
             raise self._failure
 
@@ -63,7 +63,7 @@ class Transaction(ABC):
 
 
 class TransactionDatabase(ABC):
-    """A `Database`. A subclass says where its transactions come from; see `unit.py` for what the methods promise.
+    """A `Database`, whose methods `unit.py` documents. Subclasses open the transactions.
 
     `url`: `postgresql://…`, with or without `+asyncpg`; no connection is made before the first unit of work.
     """
@@ -79,7 +79,7 @@ class TransactionDatabase(ABC):
     def untenanted(self) -> AbstractAsyncContextManager[Unit]:
         return self._unit_of_work(None)
 
-    async def check(self, timeout: float) -> Checked:  # noqa: ASYNC109  (the caller's deadline is what this is about)
+    async def check(self, timeout: float) -> Checked:  # noqa: ASYNC109  (the caller's own deadline)
         return await self._probe.check(timeout)
 
     async def dispose(self) -> None:

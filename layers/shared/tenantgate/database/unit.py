@@ -1,7 +1,7 @@
-"""The database as repositories see it: units of work inside one tenant, or outside of any. No library shows here.
+"""The repositories' view of the database: units of work in one tenant, or outside of all. Independent of the library.
 
-A statement is SQL with PostgreSQL's own placeholders (`$1`, `$2`). Values travel beside it, never in its text, and have
-the Python type of their column, as those in rows have: text `str`, uuid `UUID`, timestamptz an aware `datetime`, bytea
+A statement is SQL with PostgreSQL's own placeholders (`$1`, `$2`). Values are passed separately, never in its text.
+Values and the columns of rows have these Python types: text `str`, uuid `UUID`, timestamptz an aware `datetime`, bytea
 `bytes`, json and jsonb `str`.
 """
 
@@ -17,10 +17,10 @@ type Row = Mapping[str, Any]
 
 
 class StatementRefused(InternalError):
-    """PostgreSQL refused a statement or a commit, or the driver refused its values.
+    """PostgreSQL rejected a statement or a commit, or the driver rejected its values.
 
-    `sqlstate`: PostgreSQL's code (its documentation, appendix A), or None when the driver refused without one. Neither
-    this nor what is logged of it repeats a bound value or a row.
+    `sqlstate` is PostgreSQL's code (its documentation, appendix A), or None if the driver gave none. Neither the text
+    nor the log line contains a bound value or a row.
     """
 
     def __init__(self, reason: str, *, sqlstate: str | None) -> None:
@@ -37,20 +37,20 @@ class Checked(NamedTuple):
 class Unit(Protocol):
     """One transaction, one statement after the other.
 
-    Raises `DatabaseUnreachable` and `StatementRefused`. After either of them nothing of the unit is committed: to who
-    catches it, the end of the unit raises it again.
+    Statements raise `DatabaseUnreachable` and `StatementRefused`. After either, the unit is not committed: if it
+    catches the error, the end of the unit raises it again.
     """
 
     async def execute(self, statement: str, *values: object) -> None:
-        """Run a statement whose rows, if it has any, don't matter."""
+        """Run a statement and ignore its rows."""
         ...
 
     async def fetch_one(self, statement: str, *values: object) -> Row | None:
-        """Its first row by column name; None when it has none."""
+        """Run a statement; return its first row by column name, or None without rows."""
         ...
 
     async def fetch_all(self, statement: str, *values: object) -> Sequence[Row]:
-        """Its rows by column name."""
+        """Run a statement; return its rows by column name."""
         ...
 
 
@@ -58,21 +58,21 @@ class Database(Protocol):
     """Belongs to one event loop; `dispose()` it before that loop ends."""
 
     def tenant(self, tenant_id: str) -> AbstractAsyncContextManager[Unit]:
-        """One transaction in which only `tenant_id`'s rows exist; committed at the end, rolled back by an exception.
+        """Open a transaction in which only `tenant_id`'s rows exist; commit at the end, roll back on an exception.
 
-        Raises `DatabaseUnreachable`, also at the end: then it is unknown whether the transaction was committed. At the
-        end `StatementRefused`, too, when PostgreSQL refused to commit.
+        Raises `DatabaseUnreachable`; at the end it means that the commit's outcome is unknown. Also raises
+        `StatementRefused` at the end if PostgreSQL rejected the commit.
         """
         ...
 
     def untenanted(self) -> AbstractAsyncContextManager[Unit]:
-        """One transaction in which no tenant's rows exist: for tables that belong to no tenant."""
+        """Open a transaction in which no tenant's rows exist, for tables without a tenant."""
         ...
 
-    async def check(self, timeout: float) -> Checked:  # noqa: ASYNC109  (the caller's deadline is what this is about)
-        """Return when the database responded; raise `DatabaseUnreachable` at the latest after `timeout` seconds."""
+    async def check(self, timeout: float) -> Checked:  # noqa: ASYNC109  (the caller's own deadline)
+        """Return when the database responded; raise `DatabaseUnreachable` after at most `timeout` seconds."""
         ...
 
     async def dispose(self) -> None:
-        """Close every connection that is not in use, and the check's."""
+        """Close every unused connection, and that of the check."""
         ...

@@ -1,9 +1,9 @@
-"""pgvector: created where the server offers it and the owner may create it. Nothing stops for lack of it."""
+"""pgvector: created if the server offers it and the owner may create it. It is optional."""
 
 from __future__ import annotations
 
-# Hosts refuse an extension in ways of their own (no privilege, no allow-list entry, a control file without its
-# library): none of them may stop a start. The readiness check reports what came of it.
+# Hosting platforms reject an extension in different ways (no privilege, no allow-list entry, a control file without its
+# library): none of them may stop a start. The readiness check reports the result.
 CREATE_WHERE_AVAILABLE = """
 DO $$
 BEGIN
@@ -15,7 +15,7 @@ EXCEPTION WHEN OTHERS THEN
 END $$
 """
 
-# An extension that another role created, or that an application's own tables use, isn't ours to drop.
+# Don't drop an extension that another role created or an application's tables use.
 DROP_WHERE_POSSIBLE = """
 DO $$
 BEGIN

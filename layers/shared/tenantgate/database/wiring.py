@@ -1,4 +1,4 @@
-"""The process's database, from its settings."""
+"""The process's database, built from its settings."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from tenantgate.settings.environment import get_settings
 
 logger = logging.getLogger(__name__)
 
-# One per event loop (a process has one): connections must not outlive the loop that they belong to.
+# One per event loop (a process has one): connections must not outlive their loop.
 _databases: WeakKeyDictionary[asyncio.AbstractEventLoop, Database] = WeakKeyDictionary()
 
 
 def database() -> Database:
-    """The database of the running event loop, made at the first call; `DATABASE_URL` says which."""
+    """Return the running event loop's database (`DATABASE_URL`), created at the first call."""
     loop = asyncio.get_running_loop()
     if (known := _databases.get(loop)) is not None:
         return known
@@ -27,7 +27,7 @@ def database() -> Database:
 
 
 def prepare_database() -> None:
-    """Import what `database()` needs, for callers whose deadline isn't meant to cover that. Connects to nothing."""
+    """Import the modules of `database()` outside a caller's deadline. Makes no connection."""
     _kind()
     from tenantgate.database.rds_login import prepare_login  # noqa: PLC0415  (as the kinds are)
 
@@ -35,7 +35,7 @@ def prepare_database() -> None:
 
 
 def database_is_verified() -> bool:
-    """Tell whether `DATABASE_TLS` asks for verified servers; log at the first call that it doesn't."""
+    """Tell whether `DATABASE_TLS` requires verified servers; log a warning at the first call if it doesn't."""
     if get_settings().database_tls == "verify-full":
         return True
     _warn(get_settings().database_tls)
@@ -48,13 +48,13 @@ def _warn(tls: str) -> None:
 
 
 async def dispose_database() -> None:
-    """Close the running loop's connections, if there are any: at the end of the container's lifespan, and of tests."""
+    """Close the running loop's connections, at the end of the container's lifespan and of tests."""
     if (known := _databases.pop(asyncio.get_running_loop(), None)) is not None:
         await known.dispose()
 
 
 def _kind() -> Callable[[str], Database]:
-    # Imported here, because many requests need no database; and only one of the two, because SQLAlchemy would be a
+    # Imported here because many requests need no database, and only one of the two because SQLAlchemy would take a
     # third of a cold start. A Lambda environment serves one request at a time, and the proxy does the pooling.
     if get_settings().on_lambda:
         from tenantgate.database.single import SingleConnectionDatabase  # noqa: PLC0415
