@@ -17,7 +17,7 @@ _LONGEST_ENDPOINT = 2048
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
 _HOST_CHARACTERS = frozenset(_UNRESERVED + ".")
 _ADDRESS_CHARACTERS = frozenset("ABCDEFabcdef0123456789:.")
-# RFC 3986 §2: what every parser reads alike.
+# RFC 3986 §2: characters that every parser reads the same way.
 _URL_CHARACTERS = frozenset(_UNRESERVED + "._~:/?#[]@!$&'()*+,;=%")
 # A fragment is never sent, and brackets belong to addresses.
 _ENDPOINT_CHARACTERS = _URL_CHARACTERS - frozenset("#[]")
@@ -70,7 +70,7 @@ def parse_http_url(text: str, *, longest: int) -> HttpUrl | None:
 
 
 def is_endpoint_url(url: object, *, loopback_http: bool) -> bool:
-    """Tell whether a server may be asked at this URL: https, a host name or a loopback address, and no fragment.
+    """Tell whether requests may be sent to this URL: https, a host name or a loopback address, and no fragment.
 
     `http` counts only with `loopback_http`, and for a loopback host. The scheme is in lower case, so that no reader
     takes it for another one. At most 2,048 characters.

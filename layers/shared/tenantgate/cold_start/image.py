@@ -48,7 +48,7 @@ class Image:
         file = f"{place}/__init__.py" if is_package else f"{place}.py"
         spec = ModuleSpec(name, _Loader(name, file, self), origin=file, is_package=is_package)
         spec.has_location = True
-        # Else Python would compute it for every module.
+        # Otherwise Python computes it for every module.
         spec.cached = file
         if is_package:
             spec.submodule_search_locations = [place]
@@ -60,7 +60,7 @@ class Image:
         return list(self._index)
 
     def is_package(self, name: str) -> bool:
-        """True for a package; raises KeyError for a module that the image doesn't contain."""
+        """Tell whether a module is a package. Raises KeyError for a module that the image doesn't contain."""
         return self._index[name][2]
 
     def bytecode(self, name: str) -> bytes:

@@ -40,5 +40,5 @@ class LateTyping(ModuleType):
 
 
 def use_late_typing() -> None:
-    """Import `typing` late from now on; without effect where it is already imported."""
+    """Import `typing` late from now on; without effect if it is already imported."""
     sys.modules.setdefault("typing", LateTyping("typing"))

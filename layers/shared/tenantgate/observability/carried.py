@@ -1,7 +1,7 @@
-"""What the current request carries that no log may repeat: its credentials, cookies, query values and body.
+"""The current request's secrets: credentials, cookies, query values and body. No log line may contain them.
 
-They are looked for verbatim, in each layer of escapes (`escapes.py`), and in base64 and base64url at any alignment.
-A value of fewer than six characters would mask ordinary words all over a line, and stays.
+The search is verbatim, in each layer of escapes (`escapes.py`), and in base64 and base64url at any alignment. Values of
+fewer than six characters are not masked: they would mask ordinary words everywhere.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import NamedTuple, Self
 from tenantgate.context import current_request
 from tenantgate.observability.carried_values import SHORTEST, carried_values
 
-# A value is looked for in pieces of at most this length: it bounds what looking costs, and finds a value that was cut.
+# Longest piece of a value in the search: limits its cost, and finds values that were cut.
 _PIECE = 32
-# What somebody else puts where they cut a text.
+# Marks of a text that another program cut.
 _CUTS = ("...", "…")
 _MOST_CUTS = 20
 
 
 class _Index(NamedTuple):
-    """Pieces to look for, their first characters, and their lengths: longest first, from `_PIECE` to `SHORTEST`."""
+    """Pieces to search for, their first characters, and their lengths in descending order."""
 
     pieces: AbstractSet[str]
     beginnings: AbstractSet[str]
@@ -49,7 +49,7 @@ class _Index(NamedTuple):
 
 
 class CarriedSecrets:
-    """One request's secrets; worked out when the first line is written that could repeat them."""
+    """One request's secrets, computed when the first log line needs them."""
 
     def __init__(
         self,
@@ -59,7 +59,10 @@ class CarriedSecrets:
         public: Callable[[str], bool] = lambda text: False,
         event: Mapping[str, object] | None = None,
     ) -> None:
-        """`public`: whether a whole text, such as a path, is one of the application's own. `event`: an authorizer's."""
+        """Keep the request's parts.
+
+        `public` tells whether a whole text, such as a path, is the application's own. `event` is an authorizer's event.
+        """
         self._public = public
         self._disclosed: frozenset[str] = frozenset()
         self._headers = headers
@@ -69,32 +72,32 @@ class CarriedSecrets:
 
     def add_body(self, chunk: bytes) -> None:
         self._body += chunk
-        for worked_out in ("_all_forms", "_index", "_short", "_sorted"):
-            self.__dict__.pop(worked_out, None)
+        for cached in ("_all_forms", "_index", "_short", "_sorted"):
+            self.__dict__.pop(cached, None)
 
     def disclose(self, text: str) -> None:
-        """Let lines repeat this whole text, though the caller sent it."""
+        """Allow this whole text in log lines, although the caller sent it."""
         self._disclosed |= {text}
 
     def public(self, text: str) -> bool:
-        """Whether the whole text may be repeated, as far as the request's own secrets go."""
+        """Tell whether the whole text may be logged with respect to the request's secrets."""
         return text in self._disclosed or self._public(text)
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Where `text` repeats them."""
+        """Find them in `text`."""
         cuts = _cuts(text)
-        # A short text holds no piece of a longer value, and most values are tokens.
+        # A short text contains no piece of a longer value, and most values are tokens.
         index = self._index if cuts or len(text) >= _PIECE else self._short
         if not index.pieces:
             return
-        plain = _alike(text)
+        plain = _normalized(text)
         yield from index.found(plain)
         for cut in cuts:
             yield from self._beginning_before(plain, cut)
         for run in _base64_runs().finditer(text):
             standard = run[0].replace("-", "+").replace("_", "/")
             readings = [_read_base64(standard, shift) for shift in range(4)]
-            # All at once first: nearly always there is nothing.
+            # All at once first: nearly always there is no match.
             if not any(True for _ in index.found("\0".join(readings))):
                 continue
             for shift, reading in enumerate(readings):
@@ -103,7 +106,7 @@ class CarriedSecrets:
                     yield first, min(run.end(), run.start() + shift + (end * 4 + 2) // 3)
 
     def _beginning_before(self, plain: str, cut: int) -> Iterator[tuple[int, int]]:
-        """The beginning of a value, where somebody else cut it off."""
+        """Find the beginning of a value that another program cut at `cut`."""
         beginnings = self._index.beginnings
         for start in range(max(0, cut - _PIECE + 1), cut - SHORTEST + 1):
             if plain[start : start + SHORTEST] in beginnings:
@@ -136,23 +139,23 @@ _carried: ContextVar[CarriedSecrets | None] = ContextVar("tenantgate_carried_sec
 
 
 def carry_secrets(secrets: CarriedSecrets | None) -> None:
-    """Mask these in every line of this task or invocation."""
+    """Mask `secrets` in every log line of this task or invocation."""
     _carried.set(secrets)
 
 
 def carried_secrets() -> CarriedSecrets | None:
-    """What the current request carries; None outside a request."""
+    """Return the current request's secrets; None outside a request."""
     if (carried := _carried.get(None)) is not None:
         return carried
     request = current_request()
     if isinstance(request.carried, Mapping):
-        # An authorizer's event: nearly all of them are allowed and write no line.
+        # An authorizer's event, read only now: most requests are allowed and write no line.
         request.carried = CarriedSecrets((), b"", event=request.carried)
     return request.carried if isinstance(request.carried, CarriedSecrets) else None
 
 
-def _alike(text: str) -> str:
-    # Form encoding's blank, and base64's two alphabets: the same value, and every character keeps its place.
+def _normalized(text: str) -> str:
+    # Equates form encoding's blank and base64's two alphabets; every character keeps its position.
     return text.replace("+", " ").replace("-", " ").replace("_", "/")
 
 
@@ -162,9 +165,9 @@ def _base64_runs() -> re.Pattern[str]:
 
 
 def _read_base64(standard: str, shift: int) -> str:
-    """What begins with the character at `shift`, as bytes, one character each: four of base64 are three of them."""
+    """Decode from the character at `shift` on; one character per byte: four of base64 become three."""
     part = standard[shift : len(standard) - ((len(standard) - shift) % 4 == 1)]
-    return _alike(a2b_base64(part + "==").decode("latin-1"))
+    return _normalized(a2b_base64(part + "==").decode("latin-1"))
 
 
 def _cuts(text: str) -> list[int]:
@@ -178,10 +181,10 @@ def _cuts(text: str) -> list[int]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    yield _alike(value)
+    yield _normalized(value)
     if not value.isascii():
-        # As base64 holds it.
-        yield _alike(value.encode("utf-8", "replace").decode("latin-1"))
+        # As base64 encodes it.
+        yield _normalized(value.encode("utf-8", "replace").decode("latin-1"))
 
 
 def _pieces(form: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The values that a request carries: out of its headers, cookies, query and body, or out of an authorizer's event."""
+"""The secret values of a request: of its headers, cookies, query and body, or of an authorizer's event."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from tenantgate.observability.escapes import unescaped
 from tenantgate.observability.names import is_harmless, is_parameter_name, is_sensitive
 
-# A shorter value would mask ordinary words all over a line.
+# A shorter value would mask ordinary words everywhere.
 SHORTEST = 6
 _DEEPEST = 6
-# Of a longer credential, its parts find the whole.
+# The parts of a longer credential find the whole.
 _WHOLE = 32
 # Words of the protocol, not of the credential (RFC 9110 §11.1).
 _SCHEMES = frozenset({"basic", "bearer", "digest", "dpop", "negotiate"})
@@ -21,7 +21,7 @@ _SCHEMES = frozenset({"basic", "bearer", "digest", "dpop", "negotiate"})
 def carried_values(
     headers: Iterable[tuple[bytes, bytes]], query: bytes, body: bytes, event: Mapping[str, object] | None
 ) -> set[str]:
-    """What these hold that no log may repeat, as it was sent and decoded."""
+    """Return the values that no log line may contain, as sent and decoded."""
     found: set[str] = set()
     for name, value in headers:
         found.update(_of_header(name.decode("latin-1"), _texts(value)))
@@ -59,7 +59,7 @@ def _cookie_parts(value: str) -> Iterator[str]:
         cookie = pair.partition("=")[2].strip()
         parts = cookie.split(".")
         if len(parts) > 1 and _is_tenant_id(parts[0]):
-            # `<tenant id>.<secret>`: lines need the tenant's id to be useful.
+            # `<tenant id>.<secret>`: log lines need the tenant's id.
             parts = parts[1:]
         else:
             yield from unescaped(cookie)
@@ -98,7 +98,7 @@ def _pairs(text: str) -> Iterator[str]:
     for pair in set(text.split("&")):
         name, equals, value = pair.partition("=")
         if not equals:
-            # Without a name, the value stands where one would: it is public only when it looks like one.
+            # The part before a missing `=` may be a value: it is public only if it looks like a name.
             if not re.fullmatch(r"[A-Za-z_.-]{1,20}", pair):
                 yield from _decoded(pair)
         elif not is_harmless(name, value):
@@ -126,13 +126,13 @@ def _body_values(body: bytes) -> Iterator[str]:
     elif all(is_parameter_name(pair.partition("=")[0]) for pair in text.split("&")) and "=" in text:
         yield from _pairs(text)
     else:
-        # A form whose names are values, several parts, XML, or what somebody made up.
+        # A form whose names are values, a multipart body, XML, or an unknown format.
         yield from _pairs(text)
         yield from _words(text)
 
 
 def _words(text: str) -> Iterator[str]:
-    """A body of no known form: as a whole, and each word of it."""
+    """Return a body of unknown format as a whole, and each of its words."""
     yield text
     yield from re.split(r"[\s\"'{}\[\]<>(),;:=&]+", text)
 
@@ -151,7 +151,7 @@ def _strings(value: object, *, depth: int) -> Iterator[str]:
 
 
 def _add_event(event: Mapping[str, object], found: set[str], depth: int = 0) -> None:
-    """Add what an authorizer's event of any shape carries for its client."""
+    """Add the client's values in an authorizer's event of any kind."""
     for name, value in event.items():
         if (read := _EVENT_MEMBERS.get(name)) is not None:
             if value:

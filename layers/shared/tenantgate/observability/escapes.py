@@ -1,6 +1,6 @@
-"""Text with its escapes taken off, one layer after another; each character knows where it came from.
+"""Decoding of escapes, one layer after another, with each character's position in the original text.
 
-A secret is the same one URL-encoded, JSON-escaped or both: it is looked for in every layer, and masked in the text.
+A URL-encoded or JSON-escaped secret is still the secret: the search covers every layer, and masks the original text.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 
-# URL-encoded twice and once more inside JSON; more layers hide nothing that our own code would write.
+# URL-encoded twice and once more inside JSON; no code of this product writes more layers.
 _MOST_LAYERS = 3
 _SINGLE = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 _ENTITIES = {"&amp;": "&", "&quot;": '"', "&apos;": "'", "&lt;": "<", "&gt;": ">", "&#39;": "'", "&#34;": '"'}
 
 
 class Layer:
-    """`text[i]` was written from `starts[i]` up to `ends[i]` of the outermost text."""
+    """A decoded text: `text[i]` is `starts[i]` to `ends[i]` of the original one."""
 
     __slots__ = ("ends", "starts", "text")
 
@@ -26,12 +26,12 @@ class Layer:
         self.ends = ends
 
     def span(self, start: int, end: int) -> tuple[int, int]:
-        """Where `text[start:end]`, which is not empty, stands in the outermost text."""
+        """Return the original span of `text[start:end]`, which must not be empty."""
         return self.starts[start], self.ends[end - 1]
 
 
 def layers(text: str) -> Iterator[Layer]:
-    """`text` itself, then with one, two and three layers of escapes taken off, as long as there are any."""
+    """Yield `text` itself, then with one, two and three layers of escapes decoded, while there are any."""
     layer = Layer(text, range(len(text)), range(1, len(text) + 1))
     yield layer
     for _ in range(_MOST_LAYERS):
@@ -45,7 +45,7 @@ def layers(text: str) -> Iterator[Layer]:
 
 
 def unescaped(text: str) -> list[str]:
-    """The text in each of its layers, outermost first."""
+    """Return the text in each of its layers, the original first."""
     if "%" in text or "\\" in text or "&" in text:
         return [layer.text for layer in layers(text)]
     return [text]
@@ -68,7 +68,7 @@ def _without_escapes(outer: Layer) -> Layer | None:
             starts += outer.starts[begin:end:width]
             ends += outer.ends[begin + width - 1 : end : width]
         else:
-            # Several escapes made one character: any of it stands for the whole run.
+            # Several escapes are one character: its span is the whole run.
             starts += [outer.starts[begin]] * len(meant)
             ends += [outer.ends[end - 1]] * len(meant)
         at = end
@@ -91,7 +91,7 @@ def _meant(run: str) -> str:
 def _unescaped(run: str) -> str:
     kind = run[1]
     if kind == "x":
-        # Bytes of a text, or the characters themselves.
+        # Either the bytes of a text, or its characters.
         written = bytes.fromhex(run.replace("\\x", ""))
         try:
             return written.decode()

@@ -1,7 +1,7 @@
-"""What has the form of a secret or of personal data, wherever it came from: tokens, credentials, queries, numbers.
+"""Patterns of secrets and personal data: tokens, credentials, query strings, numbers.
 
-Every pattern reads a text in linear time: a caller chooses the text. Repetitions that could overlap are possessive, and
-begin only where a run begins.
+Callers choose the text, so every pattern takes linear time. Repetitions that could overlap are possessive, and match
+only from the beginning of a run.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ type Spans = Iterator[tuple[int, int]]
 
 
 def form_spans(text: str) -> Spans:
-    """Where `text` has anything to mask, in no order, overlapping or not."""
+    """Find the parts of `text` to mask, unordered and possibly overlapping."""
     yield from secret_spans(text)
     patterns = _patterns()
     for found in patterns.query.finditer(text):
         if "=" in found[1]:
             yield from query_spans(text, found.start(1), found.end(1))
     for found in patterns.opaque.finditer(text):
-        # A tenant id (a word and a UUID) is no secret, and needed.
+        # A tenant id (a word and a UUID) isn't secret, and log lines need it.
         if not patterns.tenant_like.fullmatch(found[0]):
             yield found.span()
 
 
 def secret_spans(text: str) -> Spans:
-    """The same without queries and opaque values."""
+    """Find the parts to mask, except query strings and opaque values."""
     yield from _members(text)
     yield from _user_infos(text)
     for pattern, group in _patterns().secrets:
@@ -38,23 +38,23 @@ def secret_spans(text: str) -> Spans:
 
 
 def is_opaque(text: str) -> bool:
-    """Whether the whole text is a session id, a digest, a key or the like."""
+    """Tell whether the whole text is an opaque value: a session id, a digest, a key."""
     return _patterns().opaque.fullmatch(text) is not None
 
 
 def _members(text: str) -> Spans:
-    """The values of `name=value`, `"name": "value"`, `('name', 'value')` and the like whose name is sensitive."""
+    """Find the values of `name=value`, `"name": "value"`, `('name', 'value')` with a sensitive name."""
     patterns, at = _patterns(), 0
     while (member := patterns.member.search(text, at)) is not None:
         at = member.end()
-        # Not sensitive: on with the value itself, since "Error: password=..." holds a member within a member.
+        # If not sensitive, search the value as well: "Error: password=..." is a member within a member.
         if is_sensitive(member[1]) and (value := patterns.value.match(text, at)) is not None:
             yield value.span()
             at = value.end()
 
 
 def _user_infos(text: str) -> Spans:
-    """User and password of URLs. A password written as it is may hold `@`, `/`, `:`, `?` and `#`."""
+    """Find user and password of URLs. An unescaped password may contain `@`, `/`, `:`, `?` and `#`."""
     at, run_end, last_at = 0, 0, -1
     while (at := text.find("://", at)) >= 0:
         start = at + 3
@@ -63,7 +63,7 @@ def _user_infos(text: str) -> Spans:
             last_at = text.rfind("@", start, run_end)
         if last_at >= start:
             if not text.endswith(("http", "https"), max(0, at - 5), at):
-                # Databases and caches have no path with an "@" in it: the last one ends the password.
+                # The path of a database or cache URL has no "@": the last one ends the password.
                 yield start, last_at
             elif (host := _patterns().authority.match(text, start)) is not None:
                 end = host.end()
@@ -73,14 +73,14 @@ def _user_infos(text: str) -> Spans:
 
 
 class _Patterns:
-    """Compiled at first use: a cold start that logs nothing unusual pays nothing."""
+    """The compiled patterns, created at first use: they would slow a cold start that doesn't need them."""
 
     def __init__(self) -> None:
         self.member = re.compile(r"(?<![\w.-])([A-Za-z_][\w.-]{0,63}+)(?:['\"]?\s{0,8}[:=]|['\"]\s{0,8},)\s{0,8}b?")
         self.value = re.compile(r"\"(?:[^\"\\]|\\.)*+\"?|'(?:[^'\\]|\\.)*+'?|[^\s&,;}\])\"']+", re.DOTALL)
         self.run_end = re.compile(r"[\s\"'<>]")
         self.authority = re.compile(r"[^\s\"'<>/?#@]*")
-        # What else has a colon, before a later "@", may be a user and a password.
+        # Any other text with a colon before a later "@" may be a user and a password.
         self.host_and_port = re.compile(
             r"(?:\[[0-9A-Fa-f:.]*\]|[^:\[\].]*\.[^:\[\]]*|localhost)(?::\d{0,5})?|[^:\[\]]*"
         )
@@ -96,9 +96,9 @@ class _Patterns:
                 ),
                 0,
             ),
-            # Compact JWS and JWE, cut off ones too: "eyJ" is how base64url writes `{"`.
+            # Compact JWS and JWE, even when cut: "eyJ" is `{"` in base64url.
             (re.compile(r"eyJ[A-Za-z0-9_-]{4,}+(?:\.[A-Za-z0-9_-]*+){0,4}"), 0),
-            # Whole header lines with their continuations, as text, as a dictionary's or as an ASGI scope's items.
+            # Whole header lines with continuations: as text, as a dictionary's items or as an ASGI scope's.
             (
                 re.compile(
                     r"(?i)\b(?:(?:proxy-)?authorization|(?:set-)?cookie|x-api-key|x-amz-security-token)"

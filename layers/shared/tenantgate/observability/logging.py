@@ -1,10 +1,10 @@
-"""One JSON line per event, the same members in every function, the authorizer included. Standard library only.
+"""Logging as JSON, one line per event, with the same members in every function. Standard library only.
 
     {"timestamp", "level", "logger", "message", "service", "request_id", "user_id", "tenant_id", "context"}
 
-and on Lambda `cold_start`, `function_request_id` and `trace_id` too. Log with `logging.getLogger(__name__)` and a
-literal message, and put what varies into `extra={"context": {...}}`: a word of a closed vocabulary of ours as a `Word`,
-an error as itself. An exception goes into `context.exception` without source or variables.
+and on Lambda also `cold_start`, `function_request_id` and `trace_id`. Log with `logging.getLogger(__name__)` and a
+literal message; put variable parts into `extra={"context": {...}}`: a word from the product's own vocabulary as a
+`Word`, an error as the exception. `context.exception` describes an exception without source code or variables.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from tenantgate.observability.carried import carried_secrets
 from tenantgate.observability.redaction import redact_context, redact_text, text_of
 from tenantgate.observability.speakers import Speaker
 
-# Ours log at the configured level. Others only warn: at DEBUG some of them print credentials and bodies.
+# These log at the configured level, all others only warnings: at DEBUG some of them log credentials and bodies.
 _OUR_LOGGERS = ("tenantgate", "tenantgate_cli", "functions", "container", "migrations", "uvicorn")
 _MOST_FRAMES = 20
 _MOST_CAUSES = 3
 _MOST_NOTES = 5
-# Of one line, parts and causes of all depths together.
+# Limit for one line: parts and causes of all depths together.
 _MOST_ERRORS = 12
 
 
@@ -48,9 +48,9 @@ _literals: set[tuple[str, int, str]] = set()
 
 
 def begin_invocation(function_request_id: str, *, trace_id: str | None = None, cold_start: bool | None = None) -> None:
-    """Name the Lambda invocation in the lines that follow; the first one of a process is its cold start.
+    """Add the Lambda invocation to the following lines; the first invocation of a process is its cold start.
 
-    A function that sets its logging up late says itself which one that was.
+    A function that configures logging late passes `cold_start` itself.
     """
     global _warm  # noqa: PLW0603
     _invocation.set(Invocation(function_request_id, trace_id, not _warm if cold_start is None else cold_start))
@@ -58,7 +58,7 @@ def begin_invocation(function_request_id: str, *, trace_id: str | None = None, c
 
 
 def configure_logging(*, level: str, service: str) -> None:
-    """Make one JSON handler on standard output the only one of this process; calling it again replaces it."""
+    """Make a JSON handler on standard output the process's only one; a second call replaces it."""
     handler = _StandardOutput()
     handler.setFormatter(JsonFormatter(service=service))
     root = logging.getLogger()
@@ -68,23 +68,23 @@ def configure_logging(*, level: str, service: str) -> None:
     root.setLevel(max(logging.getLevelNamesMapping()[level], logging.WARNING))
     for name in _OUR_LOGGERS:
         logging.getLogger(name).setLevel(level)
-    # uvicorn brings handlers of its own, whose access lines hold query strings as they came.
+    # uvicorn's own handlers write access lines with unmasked query strings.
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
         logger.propagate = True
-    # Said already, with more, by our own lines.
+    # The product's own request lines say more.
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
 
 
 def log_unhandled() -> None:
-    """Have warnings and the failures of threads logged too, instead of printed to standard error as they are."""
+    """Log warnings and failures of threads, which Python prints to standard error unmasked."""
     logging.captureWarnings(capture=True)
     threading.excepthook = _log_thread_failure
 
 
 class JsonFormatter(logging.Formatter):
-    """Renders a record as one line of JSON; message, context and exception pass through the redaction."""
+    """Formats a record as one line of JSON; message, context and exception are redacted."""
 
     def __init__(self, *, service: str) -> None:
         super().__init__()
@@ -94,7 +94,7 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         request = current_request()
         given = getattr(record, "context", None)
-        # What an error says in its context are the words of the code that raised it.
+        # The words of an error in the context are those of the code that raised it.
         errors = (item for item in given.values() if isinstance(item, BaseException)) if isinstance(given, dict) else ()
         speaker = Speaker(record=record, error=next(iter(errors), None))
         context = redact_context(given, speaker)
@@ -119,7 +119,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _message(record: logging.LogRecord, speaker: Speaker) -> str:
-    """The message, its arguments masked before they are put into it: the template is the speaker's."""
+    """Format the message with masked arguments; the template is the code's own text."""
     template = text_of(record.msg)
     if _is_literal(record, template, speaker):
         template = Word(template)
@@ -143,20 +143,20 @@ def _is_literal(record: logging.LogRecord, template: str, speaker: Speaker) -> b
         return True
     if carried_secrets() is None or not speaker.says(template):
         return False
-    # As many as there are log calls in the code.
+    # Bounded by the number of log calls in the code.
     _literals.add(place)
     return True
 
 
 def _argument(value: object) -> object:
-    # A number stays one, for the template's "%d", unless the caller sent it as a secret.
+    # Keep a number, which the template's "%d" needs, unless the caller sent it as a secret.
     if isinstance(value, (int, float)) and redact_text(str(value)) == str(value):
         return value
     return _Masked(value)
 
 
 class _Masked:
-    """An argument that shows what it is without its secrets, and is cut, if the template cuts it, after that."""
+    """An argument whose text is masked before the template may cut it."""
 
     __slots__ = ("_value",)
 
@@ -181,7 +181,7 @@ def _repr(value: object) -> str:
 
 
 def describe_exception(error: BaseException) -> dict[str, object]:
-    """Kind, redacted message and notes, where (file, line, function; no source, no variables), causes and parts."""
+    """Describe an exception: kind, redacted message and notes, stack (file, line, function), causes and parts."""
     return _described(error, 0, [_MOST_ERRORS])
 
 
@@ -234,7 +234,7 @@ def _timestamp(created: float) -> str:
 
 
 class _StandardOutput(logging.StreamHandler[TextIO]):
-    """Writes to whatever `sys.stdout` is at that moment: Lambda's runtime and the tests replace it."""
+    """Writes to the current `sys.stdout`: Lambda's runtime and the tests replace it."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)

@@ -1,4 +1,4 @@
-"""Names that decide: members, headers and parameters whose values are masked, and the few that may be read."""
+"""Names of members, headers and parameters whose values are masked, and of the few parameters that aren't."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
-# Made of characters that every pattern leaves alone, so that masking twice changes nothing.
+# No pattern matches these characters, so masking twice changes nothing.
 MASK = "***"
 
 _MOST_PAIRS = 50
@@ -40,7 +40,7 @@ _SENSITIVE_PARTS = (
 )
 _HARMLESS_NAMES = frozenset({"authorization_url", "authorization_endpoint", "cookie_name", "secret_name", "secret_id"})
 
-# The only parameters whose values may be read in a log, and only when they look like words or numbers of a protocol.
+# The only parameters whose values are logged, and only if they look like a protocol's words or numbers.
 _HARMLESS_PARAMETERS = frozenset(
     {
         "code_challenge_method", "display", "grant_type", "limit", "max_age", "offset", "order", "page", "prompt",
@@ -51,7 +51,7 @@ _HARMLESS_PARAMETERS = frozenset(
 
 @lru_cache(maxsize=512)
 def is_sensitive(name: str) -> bool:
-    """Whether a member, header or parameter of this name is masked whatever it holds."""
+    """Tell whether every value of a member, header or parameter with this name is masked."""
     folded = name.lower().replace("-", "_")
     if folded in _HARMLESS_NAMES:
         return False
@@ -59,17 +59,17 @@ def is_sensitive(name: str) -> bool:
 
 
 def is_parameter_name(text: str) -> bool:
-    """Whether it looks like the name of a parameter rather than like a value."""
+    """Tell whether a text looks like the name of a parameter, not like a value."""
     return _patterns()[0].fullmatch(text) is not None
 
 
 def is_harmless(name: str, value: str) -> bool:
-    """Whether a parameter may be read in a log as it is."""
+    """Tell whether a parameter may be logged unmasked."""
     return name in _HARMLESS_PARAMETERS and _patterns()[1].fullmatch(value) is not None
 
 
 def sanitize_query(query: str) -> str:
-    """A query string fit for a log: names kept where they look like names, values masked but for a short list."""
+    """Mask a query string for the log: keep names that look like names, and the values of a short list."""
     parts, written = [], 0
     for start, end in query_spans(query, 0, len(query)):
         parts += [query[written:start], MASK]
@@ -78,7 +78,7 @@ def sanitize_query(query: str) -> str:
 
 
 def query_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """What to mask in the query string that is `text[start:end]`."""
+    """Find the parts to mask in the query string `text[start:end]`."""
     parameter_name, _, flag = _patterns()
     for _ in range(_MOST_PAIRS):
         if start >= end:
@@ -88,7 +88,7 @@ def query_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         equals = text.find("=", start, stop)
         name = text[start : stop if equals < 0 else equals]
         if equals < 0:
-            # A value that was sent without a name would pass for one.
+            # A value sent without a name would be taken for a name.
             if name and not flag.fullmatch(name):
                 yield start, stop
         elif not parameter_name.fullmatch(name):
@@ -102,7 +102,7 @@ def query_spans(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 @cache
 def _patterns() -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str]]:
-    """Of a parameter's name, of a harmless value, and of a name that has no value."""
+    """Compile the patterns of a parameter's name, of a harmless value, and of a name without a value."""
     return (
         re.compile(r"[A-Za-z][A-Za-z0-9_\[\].-]{0,39}"),
         re.compile(r"(?:[a-z0-9_ +-]|%20){0,80}"),

@@ -1,11 +1,12 @@
-"""What keeps secrets and personal data out of the logs. Standard library only, since the authorizer logs too.
+"""Redaction: keep secrets and personal data out of the logs. Standard library only, because the authorizer logs too.
 
-Three nets, each on its own: members are masked by their name (`names.py`), text by its form (`forms.py`: tokens,
-credentials, query strings), and what the current request carried is masked verbatim, wherever it shows up
-(`carried.py`). All three look below URL encoding and JSON escapes (`escapes.py`).
+Three independent methods: mask members by name (`names.py`), text by pattern (`forms.py`: tokens, credentials, query
+strings), and the current request's secrets verbatim, anywhere in a line (`carried.py`). All three also search inside
+URL encoding and JSON escapes (`escapes.py`).
 
-A caller chooses what its request carries, so the third net spares our own words: a `Word`, the names of a context's
-members, and the literals of the code that speaks (`speakers.py`). Texts are masked before they are cut.
+A caller chooses the contents of its request, so the third method leaves the product's own words: a `Word`, the names of
+a context's members, and the literals of the code that logs or raises (`speakers.py`). Texts are masked before they are
+cut.
 """
 
 from __future__ import annotations
@@ -36,26 +37,26 @@ __all__ = [
 ]
 
 _LONGEST_TEXT = 4096
-# How far beyond that a secret is followed that begins before it: longer than any piece that is looked for, escaped.
+# A secret that begins before this limit may end so far past it: longer than any escaped piece of a search.
 _BEYOND = 1024
 _MOST_ITEMS = 50
 _DEEPEST = 6
-# Of one context: what a line may cost is bounded, whatever a caller sends.
+# Limits for one context: no request can make a log line expensive.
 _MOST_VALUES = 500
 _MOST_CHARACTERS = 32 * 1024
-# RFC 9110's methods that are long enough to be looked for.
+# RFC 9110's methods of at least `SHORTEST` characters.
 _PROTOCOL_WORDS = frozenset({"CONNECT", "DELETE", "OPTIONS"})
 
 _found_clean: set[str] = set()
 
 
 def redact(value: object) -> object:
-    """A copy of `value` made only of JSON types, without secrets, and bounded in depth, length and text."""
+    """Copy `value` into JSON types, without secrets, with limited depth, length and text."""
     return _Copy(UNKNOWN).of(value, 0)
 
 
 def redact_context(context: object, speaker: Speaker = UNKNOWN) -> dict[str, object]:
-    """`redact` for the context of a log line: the names of its members are ours, and so are its own numbers."""
+    """Redact the context of a log line, whose member names and own numbers are the product's."""
     copy = _Copy(speaker)
     if not isinstance(context, Mapping):
         return {"value": copy.of(context, 1)} if context else {}
@@ -66,17 +67,17 @@ def redact_context(context: object, speaker: Speaker = UNKNOWN) -> dict[str, obj
 
 
 def disclose(text: str) -> None:
-    """Let this request's lines repeat exactly this text, although the request carried it.
+    """Allow exactly this text in the request's log lines, although the request contained it.
 
-    For what another party said through the caller, once it is known to come from there and was sanitized. What has the
-    form of a secret is masked all the same.
+    For a third party's text that came through the caller, once its origin is verified and it is sanitized. Patterns of
+    secrets are still masked.
     """
     if (carried := carried_secrets()) is not None:
         carried.disclose(text)
 
 
 def redact_text(text: str, speaker: Speaker = UNKNOWN) -> str:
-    """`text` without anything that has the form of a secret or that the current request carried as one."""
+    """Mask the parts of `text` that match a pattern of secrets or are secrets of the current request."""
     by_form = text not in _found_clean
     carried = None if _is_our_own(text) else carried_secrets()
     if carried is not None and (carried.public(text) or speaker.says(text)):
@@ -92,7 +93,7 @@ def redact_text(text: str, speaker: Speaker = UNKNOWN) -> str:
         if by_form:
             formed.update(layer.span(*span) for span in form_spans(layer.text) if span[0] < span[1])
     if by_form and not formed and len(text) <= 256:
-        # Most messages and paths are the same few; what is remembered here has nothing to hide by its form.
+        # Most messages and paths repeat; the remembered ones match no pattern.
         if len(_found_clean) >= 1024:
             _found_clean.clear()
         _found_clean.add(str(text))
@@ -106,7 +107,7 @@ def _is_our_own(text: str) -> bool:
 
 
 def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """`text` with these masked, and only then cut."""
+    """Mask these spans of `text`, then cut it."""
     parts: list[str] = []
     written = 0
     for start, end in sorted(spans):
@@ -125,7 +126,7 @@ def masked(text: str, spans: Iterable[tuple[int, int]]) -> str:
 
 
 class _Copy:
-    """Copies one value into JSON types, within what one line may hold."""
+    """Copies one value into JSON types, within the limits of one line."""
 
     def __init__(self, speaker: Speaker) -> None:
         self._speaker = speaker
@@ -133,7 +134,7 @@ class _Copy:
         self._characters_left = _MOST_CHARACTERS
 
     def of(self, value: object, depth: int) -> object:
-        """`depth`: of the containers around it."""
+        """Copy a value; `depth` is the number of containers around it."""
         self._values_left -= 1
         if self._values_left < 0 or self._characters_left <= 0:
             return MASK
@@ -141,14 +142,14 @@ class _Copy:
             return value
         if isinstance(value, (int, float)):
             return self._number(value, depth)
-        # Texts are the most of what comes here, and asking an abstract class is slow.
+        # Most values are texts, and `isinstance` with an abstract class is slow.
         if not isinstance(value, str) and isinstance(value, (Mapping, list, tuple, set, frozenset)):
             return MASK if depth >= _DEEPEST else self._items(value, depth + 1)
         speaker = Speaker(error=value) if isinstance(value, BaseException) else self._speaker
         return self._text(text_of(value), speaker)
 
     def member(self, name: str, value: object, depth: int) -> object:
-        """A member's value, masked whatever it is where its name says so."""
+        """Copy a member's value, or mask it if its name is sensitive."""
         return MASK if value and is_sensitive(name) else self.of(value, depth)
 
     def _items(
@@ -158,7 +159,7 @@ class _Copy:
             named = [(text_of(name), item) for name, item in list(value.items())[:_MOST_ITEMS]]
             return {self._text(name, self._speaker): self.member(name, item, depth) for name, item in named}
         if isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], (str, bytes)):
-            # A header or a parameter, as a server or a client library has them.
+            # A header or a parameter, in the form of servers and client libraries.
             name = text_of(value[0])
             return [self.of(name, depth), self.member(name, value[1], depth)]
         return [self.of(item, depth) for item in list(value)[:_MOST_ITEMS]]
@@ -175,7 +176,7 @@ class _Copy:
 
 
 def text_of(value: object) -> str:
-    """Any value as text; a class is a word of ours, its name."""
+    """Return any value as text; of a class, its name as a `Word`."""
     if isinstance(value, str):
         return value
     if isinstance(value, (bytes, bytearray)):

@@ -1,6 +1,6 @@
-"""A setting's value as an error may show it: without what it may hold of a password or a key.
+"""A setting's value for an error message, without passwords and keys.
 
-An operator needs to see what is wrong; the log of a failed start must give access to nothing.
+An operator needs to see the mistake, but the log of a failed start must not disclose a secret.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from tenantgate.observability.forms import is_opaque, secret_spans
 from tenantgate.observability.names import MASK, is_sensitive
 from tenantgate.observability.redaction import masked
 
-# Any of its values may be a key of the provider's.
+# Each of its values may be a key of the provider.
 _NAMES_ONLY = frozenset({"OIDC_AUTHORIZE_PARAMS"})
 
 
 def shown_setting(variable: str, value: str, *, longest: int = 120) -> str:
-    """The value in quotes, masked and then cut."""
+    """Return the value in quotes, masked and then cut."""
     text = _shown(value, names_only=variable in _NAMES_ONLY)
     return repr(text if len(text) <= longest else text[: longest - 3] + "...")
 
 
 def shown_text(text: str) -> str:
-    """A value of no known form: user info, queries and fragments, tokens and the like are masked."""
+    """Mask user info, queries, fragments and patterns of secrets in a text of unknown form."""
     if is_opaque(text.strip()):
         return MASK
     spans = {layer.span(*span) for layer in layers(text) for span in _spans(layer.text) if span[0] < span[1]}
@@ -30,10 +30,10 @@ def shown_text(text: str) -> str:
 
 def _spans(text: str) -> list[tuple[int, int]]:
     spans = list(secret_spans(text))
-    # Typed on another keyboard, which stops the start as well.
+    # Look-alikes from other keyboards, which are also invalid.
     text = text.replace("\uff20", "@").replace("\ufe6b", "@")
     begin = text.find("://") + 3 if "://" in text else 0
-    # A password written as it is may hold any sign, an "@" and a blank too: the last one ends it.
+    # An unescaped password may contain any character, even "@" and blanks: the last "@" ends it.
     if (last := text.rfind("@")) > begin:
         spans.append((begin, last))
     if begin and (ends := [at for at in (text.find("?", begin), text.find("#", begin)) if at >= 0]):

@@ -1,7 +1,7 @@
-"""Whose words a text is made of: the literals of the code that logs or raises are ours, whatever a caller sends.
+"""The product's own words in a text: the literals of the code that logs or raises.
 
-A caller that sends `?x=request+completed` must not mask that message. So a match inside a literal of the code that
-spoke stays. No list is kept: the literals are read off the code itself, when a request carries anything to look for.
+A caller that sends `?x=request+completed` must not mask that message. So a match inside a literal of the code is not
+masked. There is no list: the literals come from the code objects, and only if the request has secrets to search for.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _SHORTEST_PHRASE = 12
 
 
 class Speaker:
-    """The code that a text comes from; looked up when it is asked for its words."""
+    """The code that produced a text, found when its literals are needed."""
 
     __slots__ = ("_error", "_known", "_record")
 
     def __init__(self, *, record: LogRecord | None = None, error: BaseException | None = None) -> None:
-        """`record`: the function that logged, which waits for its line. `error`: those that it came through, and
-        those of what it came from."""
+        """Name the source of a text: the function that wrote `record`, which is still on the stack, or the functions in
+        the tracebacks of `error` and its causes."""
         self._record = record
         self._error = error
         self._known: list[CodeType] | None = None
@@ -37,14 +37,14 @@ class Speaker:
         return self._known
 
     def says(self, text: str) -> bool:
-        """Whether the whole text is a literal of this code."""
+        """Tell whether the whole text is a literal of this code."""
         return any(text in code.co_consts for code in self._codes())
 
     def foreign(self, text: str, spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """The spans of `text`, but for what this code itself says there.
+        """Yield the spans of `text` without the parts that are this code's own.
 
-        A span within one of its literals is its own. What it put together with an f-string is its own as far as the
-        constant parts are phrases: a single word could be a part of the secret, too.
+        A span within a literal is its own. In the text of an f-string only constant phrases are: a single word could be
+        a part of the secret.
         """
         words, phrases = self._own_parts(text)
         for start, end in spans:
@@ -52,7 +52,7 @@ class Speaker:
                 yield from (part for part in _without(phrases, start, end) if not words.hold(*part))
 
     def _own_parts(self, text: str) -> tuple[_Parts, list[tuple[int, int]]]:
-        """Where `text` has a literal of this code, and where one or several that are phrases; the latter in order."""
+        """Find this code's literals in `text`, and in order those that are phrases, merged."""
         words: list[tuple[int, int]] = []
         phrases: list[tuple[int, int]] = []
         for literal in {item for code in self._codes() for item in _strings(code.co_consts)}:
@@ -66,18 +66,18 @@ class Speaker:
 
 
 class _Parts:
-    """Parts of a text; a caller may send thousands of them and as many spans."""
+    """Parts of a text, fast to search: a caller may send thousands of them and of spans."""
 
     __slots__ = ("_furthest", "_starts")
 
     def __init__(self, parts: list[tuple[int, int]]) -> None:
         parts.sort()
         self._starts = [start for start, _ in parts]
-        # How far those reach that begin here or before.
+        # The furthest end of the parts that begin here or before.
         self._furthest = list(accumulate((end for _, end in parts), max))
 
     def hold(self, start: int, end: int) -> bool:
-        """Whether one of them has the whole span in it."""
+        """Tell whether one part contains the whole span."""
         number = bisect_right(self._starts, start)
         return number > 0 and end <= self._furthest[number - 1]
 
@@ -94,7 +94,7 @@ def _merged(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _without(phrases: list[tuple[int, int]], start: int, end: int) -> Iterator[tuple[int, int]]:
     whole = True
-    # The first that ends after the span begins, and those after it: none overlap.
+    # From the first phrase that ends after the span begins; phrases don't overlap.
     for number in range(bisect_right(phrases, start, key=itemgetter(1)), len(phrases)):
         first, last = phrases[number]
         if first >= end:
@@ -107,7 +107,7 @@ def _without(phrases: list[tuple[int, int]], start: int, end: int) -> Iterator[t
 
 
 def _logging(record: LogRecord) -> list[CodeType]:
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  (there is no other way to the caller's code)
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001  (the only way to the caller's code)
     while frame is not None:
         code = frame.f_code
         if code.co_name == record.funcName and code.co_filename == record.pathname:

@@ -15,7 +15,7 @@ type DatabaseTls = Literal["verify-full", "encrypted", "private-network"]
 
 DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://localhost:5173", "http://localhost:8080")
 DEVELOPMENT_BASE_URL = "http://127.0.0.1:3000"
-# Secrets that the environment may hold where there is no Secrets Manager.
+# Secrets that the environment may contain when Secrets Manager isn't used.
 SECRET_NAMES = ("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
 
 
@@ -32,7 +32,7 @@ class DeploymentSettings(BaseSettings):
         default="production",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] | None = setting(
-        "Lowest level logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`. Unset: `DEBUG` in development, else `INFO`.",
+        "Lowest level logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`. Unset: `DEBUG` in development, otherwise `INFO`.",
         default=None,
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = setting(
@@ -59,7 +59,7 @@ class DeploymentSettings(BaseSettings):
     )
     database_url: str | None = setting(
         "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name?sslmode=verify-full` "
-        "(`postgres://` too). The certificate authorities are those in `sslrootcert` or `PGSSLROOTCERT`, else the "
+        "(`postgres://` too). The certificate authorities are those in `sslrootcert` or `PGSSLROOTCERT`, or the "
         "system's. "
         "Without a password, on RDS and RDS Proxy: IAM database authentication. A container accepts the "
         "owner's URL: it then creates a login for this database and serves with that one.",

@@ -81,7 +81,7 @@ class Settings(VerificationSettings):
 
     @property
     def on_lambda(self) -> bool:
-        """True in a Lambda environment, which serves one request at a time."""
+        """Tell whether this is a Lambda environment, which serves one request at a time."""
         return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
 
     @property

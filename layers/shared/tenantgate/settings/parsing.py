@@ -20,8 +20,8 @@ _TLS_MODES = {
 }
 _TLS_REMEDY = {
     "verify-full": "add ?sslmode=verify-full (and &sslrootcert=FILE where the server's authority isn't one of the "
-    "system's), so that only the real server gets the password; where it can't be verified, set DATABASE_TLS to "
-    "encrypted (with sslmode=require), or to private-network in a network that no stranger is in",
+    "system's), so that only the real server gets the password; if it can't be verified, set DATABASE_TLS to "
+    "encrypted (with sslmode=require), or to private-network in a network without untrusted clients",
     "encrypted": "add ?sslmode=require, or verify-full",
     "private-network": "sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full",
 }
@@ -71,7 +71,7 @@ def parse_origin(text: str, *, allow_loopback_http: bool) -> str:
 
 
 def parse_base_url(text: str, *, allow_loopback_http: bool) -> str:
-    """Where an API is reached: an origin, because its routes begin at the root."""
+    """Parse the address of an API: an origin, because its routes begin at the root."""
     try:
         return parse_origin(text, allow_loopback_http=allow_loopback_http)
     except ValueError:
@@ -84,7 +84,7 @@ def parse_base_url(text: str, *, allow_loopback_http: bool) -> str:
 def parse_database_url(text: str, *, tls: str) -> str:
     """A PostgreSQL URL in SQLAlchemy's form for asyncpg; `postgres://` and `postgresql://` are accepted.
 
-    `tls`: `verify-full`, `encrypted` or `private-network`; what is asked of a connection that leaves this machine.
+    `tls` is the requirement for connections to other machines: `verify-full`, `encrypted` or `private-network`.
     """
     form = "set it to postgresql://user:password@host:5432/name"
     try:
@@ -100,7 +100,7 @@ def parse_database_url(text: str, *, tls: str) -> str:
         raise ValueError("state sslmode once")
     by_token = parts.password is None and parts.hostname.endswith(_RDS)
     if by_token:
-        # Anyone who reads the IAM token on its way can log in with it. Without a mode its connections are verified.
+        # Anyone who reads an IAM token in transit can log in with it. Without a mode, its connections are verified.
         modes, tls = modes or ["verify-full"], "encrypted" if tls == "private-network" else tls
     elif is_loopback(parts.hostname):
         tls = "private-network"
