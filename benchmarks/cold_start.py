@@ -32,10 +32,10 @@ from benchmarks import peers
 from benchmarks.stand_ins import BASE_URL, SIGNED_IN, Provider, development_variables, http_event
 from lambda_gateway.model import FunctionSpec
 from lambda_gateway.runtime.process import FunctionProcess
-from lambda_gateway.template.reader import read_template
 from tenantgate_cli.build.sam import build, native_architecture
 from tenantgate_cli.paths import ROOT
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
+from tenantgate_cli.stack.templates import read_product_template
 
 BUILD = ROOT / ".aws-sam" / "native"
 BARE = "def lambda_handler(event, context):\n    return {'statusCode': 200, 'body': '{}'}\n"
@@ -244,7 +244,7 @@ async def measure(build_dir: Path, rounds: int, tell: Callable[[str], None]) -> 
     ):
         addresses = postgres.start()
         variables, secrets = development_variables(addresses, provider)
-        functions = dict(read_template(build_dir / "template.yaml", variables, secrets).functions)
+        functions = dict(read_product_template(build_dir / "template.yaml", variables, secrets).functions)
         functions |= {peers.FUNCTION: peers.peer_function(Path(name) / "peer", variables)}
         bare_folder = Path(name) / "bare"
         bare_folder.mkdir()

@@ -24,10 +24,10 @@ from typing import NamedTuple
 from benchmarks import cold_start
 from benchmarks.stand_ins import Provider, development_variables
 from lambda_gateway.model import FunctionSpec
-from lambda_gateway.template.reader import read_template
 from tenantgate.cold_start.generated_code import TABLE
 from tenantgate.cold_start.image import FILE, Image, write_image
 from tenantgate_cli.stack.servers.postgres import PostgresAddresses
+from tenantgate_cli.stack.templates import read_product_template
 
 ROUNDS = 25
 _STARTS = {start.function: start for start in cold_start.STARTS if start.kind in ("authorizer", "no database")}
@@ -104,7 +104,7 @@ async def measure(build_dir: Path, rounds: int, tell: Callable[[str], None]) -> 
     """Start every variant `rounds` times; return a gain for each technique and function."""
     with tempfile.TemporaryDirectory() as name, Provider(Path(name) / "jwks.json") as provider:
         variables, secrets = development_variables(_NO_DATABASE, provider)
-        functions = read_template(build_dir / "template.yaml", variables, secrets).functions
+        functions = read_product_template(build_dir / "template.yaml", variables, secrets).functions
         variants = {
             (technique.name, function): _variant(functions[function], technique, Path(name) / f"{number}-{function}")
             for number, technique in enumerate(TECHNIQUES)

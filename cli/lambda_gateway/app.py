@@ -1,7 +1,6 @@
-"""The gateway as an ASGI application: an HTTP request in, an API Gateway event to a function, its answer back.
+"""The gateway as an ASGI application: from an HTTP request to an event for a function, and back.
 
-What isn't a route's, authorizer's or function's is as API Gateway has it for every API: request ids, limits, CORS, and
-its own answers.
+API Gateway's common behaviour is here: size limits, the `Host` header, and responses to failures of the gateway itself.
 """
 
 from __future__ import annotations
@@ -25,67 +24,67 @@ from lambda_gateway.asgi import (
     read_request,
     send_response,
 )
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Kind, Route, Template
-from lambda_gateway.responses.http_api import Response, bad_request
+from lambda_gateway.observer import Handled, Observer
+from lambda_gateway.responses.http_api import gateway_response
+from lambda_gateway.responses.response import Response
 from lambda_gateway.runtime.failures import FunctionError
-from lambda_gateway.runtime.functions import Functions, Handled, Observer
+from lambda_gateway.runtime.functions import Functions
 
-__all__ = ["AsgiApp", "Gateway", "Handled", "Observer", "Receive", "Scope", "Send"]
-
-# Request line and header values together.
+# Bytes: the limit of the request line and the headers together.
 MAX_HEADERS = 10240
 
 
-class _Server(Protocol):
-    """One API, as a request meets it."""
+class _Api(Protocol):
+    """An API of either kind."""
 
     async def handle(self, request: Request) -> tuple[Response, Route | None]: ...
-    def too_large(self, request: Request) -> Response: ...
-    def headers_too_large(self, request: Request) -> Response: ...
-    def failed(self, request: Request) -> Response: ...
+    def error(self, request: Request, status: int) -> Response: ...
     def finish(self, request: Request, response: Response) -> None: ...
 
 
 class Gateway:
-    """The APIs of a template and the functions behind them; as an ASGI application it is the first of these APIs.
+    """The APIs of a template and the functions behind them. As an ASGI application it is the first API.
 
-    `environments` is how many processes a function may have at once.
+    `environments` is the maximum number of processes of each function.
     """
 
     def __init__(self, template: Template, *, observer: Observer | None = None, environments: int = 8) -> None:
         self._observer = observer or Observer()
-        self.functions = Functions(self._observer, environments=environments)
+        self.functions = Functions(
+            environments=environments, on_output=self._observer.output, on_start=self._observer.started
+        )
         self._backend = Backend(self.functions, self._observer)
         self.load(template)
 
     def load(self, template: Template) -> None:
-        """Serve `template` from now on. Functions that it describes differently start anew."""
+        """Replace the template. Functions whose description changed restart."""
         self.functions.load(template.functions)
         self._template = template
-        self._servers = {api.name: _server(api, self._backend) for api in template.apis}
+        self._apis = {api.name: _api(api, self._backend) for api in template.apis}
 
     @property
     def template(self) -> Template:
         return self._template
 
     def restart(self, names: Iterable[str]) -> list[str]:
-        """Serve from changed code; returns which of `names` were running. These start anew, the last used first."""
+        """Restart functions whose code changed. Return those that were running, the last used first."""
         return self.functions.restart(names)
 
     async def retire_idle(self) -> None:
-        """Run for ever: end environments that were needed for a burst of requests only."""
+        """Run until cancelled: stop processes that only a burst of requests needed."""
         await self.functions.retire_idle()
 
     async def stop(self) -> None:
-        """End every function's processes."""
+        """Stop every function's processes."""
         await self.functions.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._serve(self._template.api.name, scope, receive, send)
 
     def api(self, name: str) -> AsgiApp:
-        """One API as an ASGI application, as whatever template is loaded has it."""
+        """Return one API as an ASGI application. It follows a reload of the template."""
 
         async def serve(scope: Scope, receive: Receive, send: Send) -> None:
             await self._serve(name, scope, receive, send)
@@ -94,30 +93,28 @@ class Gateway:
 
     async def _serve(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            raise NotImplementedError("API Gateway speaks HTTP alone here")
+            raise NotImplementedError("the gateway supports only HTTP")
         began = time.perf_counter()
         request = read_request(scope)
         path = request.path
-        server = self._servers.get(name)
-        if server is None:
-            # A reload took the API away.
-            server = HttpApi(Api(name, (), {}), self._backend)
+        # A reload may have removed the API.
+        api = self._apis.get(name) or HttpApi(Api(name, (), {}), self._backend)
         route: Route | None = None
         try:
-            if not request.has_host:
-                response = bad_request()
+            if not request.has_valid_host:
+                response = gateway_response(400)
             elif header_size(scope) > MAX_HEADERS:
-                response = server.headers_too_large(request)
+                response = api.error(request, 431)
             elif not await read_body(request, receive):
-                response = server.too_large(request)
+                response = api.error(request, 413)
             else:
-                response, route = await server.handle(request)
+                response, route = await api.handle(request)
         except ClientGone:
             return
-        except Exception as error:  # noqa: BLE001 - the gateway's own mistakes, too, are a 500 of its kind
+        except Exception as error:  # noqa: BLE001 - a bug of the gateway is a 500 too, as on AWS
             self._observer.failed("gateway", FunctionError(type(error).__name__, str(error), format_exception(error)))
-            response = server.failed(request)
-        server.finish(request, response)
+            response = api.error(request, 500)
+        api.finish(request, response)
         await send_response(send, request, response)
         self._observer.handled(
             Handled(
@@ -133,5 +130,5 @@ class Gateway:
         )
 
 
-def _server(api: Api, backend: Backend) -> _Server:
+def _api(api: Api, backend: Backend) -> _Api:
     return RestApi(api, backend) if api.kind is Kind.REST else HttpApi(api, backend)

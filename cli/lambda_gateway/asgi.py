@@ -1,4 +1,4 @@
-"""HTTP as ASGI has it, into the gateway's requests and out of its responses."""
+"""Convert between ASGI messages and the gateway's requests and responses."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from lambda_gateway.events.http_api import Request
-from lambda_gateway.responses.http_api import Response
+from lambda_gateway.events.request import Request
+from lambda_gateway.responses.response import Response
 
 type Scope = MutableMapping[str, Any]
 type Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -18,13 +18,13 @@ MAX_BODY = 10 * 1024 * 1024
 
 
 class ClientGone(Exception):
-    """The client left before its request was whole."""
+    """The client disconnected before its request was complete."""
 
 
 def read_request(scope: Scope) -> Request:
-    """The request without its body."""
+    """Build the request, without its body."""
     raw_path: bytes = (scope.get("raw_path") or scope["path"].encode()).split(b"?", 1)[0]
-    # An HTTP API decodes the path before it routes, and what follows a `?` that comes to light then is lost.
+    # An HTTP API decodes the path before routing, and drops the part after a `?` that was encoded.
     path = unquote_to_bytes(raw_path).decode("utf-8", "replace").split("?", 1)[0]
     headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
     client = scope.get("client")
@@ -41,13 +41,13 @@ def read_request(scope: Scope) -> Request:
 
 
 def header_size(scope: Scope) -> int:
-    """Bytes of request line and headers."""
+    """Return the size of the request line and the headers in bytes."""
     line = len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"]) + 12
     return line + sum(len(name) + len(value) for name, value in scope["headers"])
 
 
 async def read_body(request: Request, receive: Receive) -> bool:
-    """False if it is too long; what was read until then is dropped. Raises ClientGone."""
+    """Read the body into `request`. Return False if it is too long. Raises ClientGone."""
     declared = request.header("content-length")
     if declared is not None and declared.isdecimal() and int(declared) > MAX_BODY:
         return False

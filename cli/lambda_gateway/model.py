@@ -1,4 +1,4 @@
-"""What the gateway knows of a template: its APIs' routes, authorizers and CORS, and the functions behind them."""
+"""The model of a template: its APIs with their routes, authorizers and CORS, and the functions behind them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,25 @@ from pathlib import Path
 
 ANY_METHOD = "ANY"
 DEFAULT_ROUTE = "$default"
-# What API Gateway calls the stage of an HTTP API that has no other.
+# The name of an HTTP API's stage if the template gives none.
 DEFAULT_STAGE = "$default"
-# The longest that an authorizer's answer may be cached, in seconds.
-LONGEST_TTL = 3600
+# Seconds: the longest time for which API Gateway caches an authorizer's result.
+MAX_TTL = 3600
 
 
 class TemplateError(Exception):
-    """The template can't be read, or uses something that this gateway can't. `str()` says where and what to do."""
+    """The template can't be read, or needs what this gateway doesn't support. The text gives the place and the fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """A function as the template describes it. Times in seconds, memory in MB.
+    """A function as the template describes it.
 
-    `root` is what /var/task is on Lambda; `layers` are the folders that /opt/python would hold; `code` is the folder
-    whose changes concern this function alone.
+    root     the folder that is /var/task on Lambda
+    code     the folder whose changes affect only this function
+    layers   the folders whose contents are in /opt/python on Lambda
+    timeout  seconds
+    memory   MB
     """
 
     name: str
@@ -44,22 +47,22 @@ class Kind(StrEnum):
 
 
 class Payload(StrEnum):
-    """What an authorizer is sent, and with that what it may answer."""
+    """The form of an authorizer's event and result."""
 
-    TOKEN = "TOKEN"  # noqa: S105 - REST: the token and the method's ARN; answers an IAM policy
-    REQUEST = "REQUEST"  # REST: the whole request; answers an IAM policy
-    V1 = "1.0"  # HTTP API: nearly REST's REQUEST; answers an IAM policy
-    V2 = "2.0"  # HTTP API: a format of its own; answers simply, or an IAM policy
+    TOKEN = "TOKEN"  # noqa: S105 - REST API: the token and the method's ARN; the result is an IAM policy
+    REQUEST = "REQUEST"  # REST API: the whole request; the result is an IAM policy
+    V1 = "1.0"  # HTTP API: nearly REST's REQUEST; the result is an IAM policy
+    V2 = "2.0"  # HTTP API: a form of its own; the result is a simple one or an IAM policy
 
 
 @dataclass(frozen=True, slots=True)
 class Authorizer:
     """A Lambda authorizer.
 
-    `identity_sources`  mapping expressions, in the order that makes the cache's key
-    `ttl`               seconds; 0: nothing is cached
-    `simple`            it answers `{"isAuthorized": …}` instead of an IAM policy
-    `validation`        what a TOKEN authorizer's header must match before the function is asked
+    identity_sources  mapping expressions, in the order of the cache key
+    ttl               seconds; 0 disables the cache
+    simple            the result is `{"isAuthorized": …}` rather than an IAM policy
+    validation        the pattern that a TOKEN authorizer's header must match before the function is invoked
     """
 
     name: str
@@ -73,9 +76,11 @@ class Authorizer:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """`path` is None for the $default route. `timeout` is the integration's, in seconds.
+    """A route of an API.
 
-    A route with `mock_headers` has no function: the gateway answers 200 with these headers (REST's CORS preflight).
+    path          None for the $default route
+    timeout       the integration's, in seconds
+    mock_headers  not None: there is no function, and the response is 200 with these headers (REST's CORS preflight)
     """
 
     method: str
@@ -92,7 +97,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Cors:
-    """An HTTP API's."""
+    """The CORS configuration of an HTTP API."""
 
     allow_origins: tuple[str, ...] = ()
     allow_methods: tuple[str, ...] = ()
@@ -104,10 +109,10 @@ class Cors:
 
 @dataclass(frozen=True, slots=True)
 class GatewayResponse:
-    """A REST API's own words for one type of response.
+    """A REST API's customization of one response type. API Gateway's defaults apply to the rest.
 
-    `headers` are mapping expressions (`'text'` in quotes, or `context.…`); `templates` go by content type. What isn't
-    given is as API Gateway has it.
+    headers    mapping expressions by name: `'text'` in quotes, or `context.…`
+    templates  body templates by content type
     """
 
     status: int | None = None
@@ -117,7 +122,7 @@ class GatewayResponse:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """`id` is what ARNs and route rules name it by. `gateway_responses` and `binary_types` are a REST API's."""
+    """An API. Only REST APIs have `gateway_responses` and `binary_types`. `id` is the API's id in ARNs."""
 
     name: str
     routes: tuple[Route, ...]
@@ -132,15 +137,15 @@ class Api:
 
     @property
     def base_path(self) -> str:
-        """What stands before every path: a REST API is reached under its stage's name."""
+        """The prefix of every path: a REST API's is the name of its stage."""
         return f"/{self.stage}" if self.kind is Kind.REST else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What one template describes, or several that were joined: then `paths` has each one's file.
+    """The contents of one template, or of several that were joined: then `paths` has the file of each.
 
-    `exports` and `parameters` (of Systems Manager) are what a template read after this one may import.
+    `exports` and `parameters` (of Systems Manager) are the values that a template read after this one may import.
     """
 
     paths: tuple[Path, ...]
@@ -155,18 +160,18 @@ class Template:
 
     @property
     def api(self) -> Api:
-        """The first one's API."""
+        """The first API."""
         return self.apis[0]
 
-    def with_machine_variables(self, variables: Mapping[str, str]) -> Template:
-        """The same, with variables that every function needs on this machine and the template can't know."""
+    def with_variables(self, variables: Mapping[str, str]) -> Template:
+        """Return the template with `variables` added to every function. A function's own values win."""
         functions = {
             name: replace(function, env={**variables, **function.env}) for name, function in self.functions.items()
         }
         return replace(self, functions=functions)
 
     def joined(self, other: Template) -> Template:
-        """Both at once: the functions of each can stand behind the APIs of the other."""
+        """Return both templates as one: the APIs of each can use the functions of the other."""
         return Template(
             paths=(*self.paths, *other.paths),
             apis=(*self.apis, *other.apis),

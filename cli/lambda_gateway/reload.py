@@ -1,9 +1,9 @@
-"""Restarts functions when their code, their layers or the template change."""
+"""Restart functions when their code, their layers or the template change."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 from watchfiles import Change, DefaultFilter, awatch
@@ -11,9 +11,8 @@ from watchfiles import Change, DefaultFilter, awatch
 from lambda_gateway.app import Gateway
 from lambda_gateway.model import FunctionSpec, Template, TemplateError
 
-# Milliseconds: changes this close together are one.
+# Milliseconds: changes within this time are one.
 _STEP, _DEBOUNCE = 40, 300
-_NAMING_FILES = ("ROUTE_RULES_FILE",)
 _SUFFIXES = (".py", ".html", ".css", ".js", ".json", ".mo", ".yaml", ".toml", ".sql")
 
 
@@ -29,13 +28,15 @@ async def reload_on_change(
     on_reload: Callable[[list[str], list[str]], None],
     on_problem: Callable[[TemplateError], None],
     stop: asyncio.Event,
+    file_variables: Collection[str] = (),
 ) -> None:
-    """Watch until `stop` is set. `read` reads the template anew; a broken one is reported, and the old one served on.
+    """Watch until `stop` is set.
 
-    `on_reload` is told the changed files and the functions that were running and start anew.
+    read            reads the changed template; if that fails, the old one remains and `on_problem` gets the error
+    on_reload       called with the names of the changed files and of the functions that were running and restart
+    file_variables  names of variables that hold the path of a file which a function reads when it starts
     """
-    template = gateway.template
-    folders = {path for path in watched(template) if path.exists()}
+    folders = {path for path in watched(gateway.template, file_variables) if path.exists()}
     async for changes in awatch(*folders, watch_filter=_Relevant(), step=_STEP, debounce=_DEBOUNCE, stop_event=stop):
         paths = {Path(path) for _, path in changes}
         if paths.intersection(gateway.template.paths):
@@ -43,30 +44,28 @@ async def reload_on_change(
                 gateway.load(read())
             except TemplateError as error:
                 on_problem(error)
-        names = affected(gateway.template, paths)
-        restarted = gateway.restart(names)
+        restarted = gateway.restart(affected(gateway.template, paths, file_variables))
         on_reload(sorted(path.name for path in paths), restarted)
 
 
-def watched(template: Template) -> set[Path]:
-    """Folders and files whose changes matter, none of them within another."""
+def watched(template: Template, file_variables: Collection[str] = ()) -> set[Path]:
+    """Return the files and folders whose changes matter, without those that are inside another."""
     found = set(template.paths)
     for function in template.functions.values():
-        found |= {function.code, *function.layers, *_files(function)}
+        found |= {function.code, *function.layers, *_files(function, file_variables)}
     return {path for path in found if not any(other in path.parents for other in found)}
 
 
-def affected(template: Template, changed: Iterable[Path]) -> list[str]:
-    """The functions that the changed files belong to."""
+def affected(template: Template, changed: Iterable[Path], file_variables: Collection[str] = ()) -> list[str]:
+    """Return the names of the functions that use a changed file."""
     changed = list(changed)
     return [
         name
         for name, function in template.functions.items()
         if any(folder in path.parents for path in changed for folder in (function.code, *function.layers))
-        or not _files(function).isdisjoint(changed)
+        or not _files(function, file_variables).isdisjoint(changed)
     ]
 
 
-def _files(function: FunctionSpec) -> set[Path]:
-    """What the function reads when it starts, by its variables."""
-    return {Path(value) for name, value in function.env.items() if name in _NAMING_FILES and value}
+def _files(function: FunctionSpec, variables: Collection[str]) -> set[Path]:
+    return {Path(value) for name, value in function.env.items() if name in variables and value}

@@ -11,6 +11,7 @@ import pytest
 
 from lambda_gateway.model import Api, Authorizer, Kind, Template
 from lambda_gateway.template.reader import read_template
+from tenantgate_cli.stack.templates import read_product_template
 from tests.fixtures.docs.guard_page import ROOT, sam_stack
 from tests.fixtures.gateway.guarded_apis import write_guarded_apis
 from tests.fixtures.template.deployed import Stack, deployed_stack, require_uv
@@ -46,7 +47,7 @@ def deployed(path: Path) -> Stack:
 @pytest.fixture(scope="module")
 def read(path: Path) -> Template:
     required = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS": "https://app.example.com"}
-    return read_template(path, after=read_template(ROOT / "template.yaml", required))
+    return read_template(path, after=read_product_template(ROOT / "template.yaml", required))
 
 
 def definition(deployed: Stack, api: Api) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""The kinds of API that the gateway serves."""
+"""HTTP and REST APIs."""

@@ -1,22 +1,27 @@
-"""What stands behind an API: its functions, invoked within API Gateway's limits; what goes wrong is told."""
+"""The functions behind an API, invoked within API Gateway's limits. Failures are reported to the observer."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from lambda_gateway.authorizers.gate import AUTHORIZER_TIMEOUT
-from lambda_gateway.model import Route
-from lambda_gateway.responses.http_api import MalformedAnswer, Response
+from lambda_gateway.authorizers.gate import AuthorizerGate
+from lambda_gateway.aws import MAX_LAMBDA_PAYLOAD
+from lambda_gateway.model import Api, Route
+from lambda_gateway.observer import Observer
+from lambda_gateway.responses.response import MalformedResponse, Response
 from lambda_gateway.runtime.failures import FunctionError
-from lambda_gateway.runtime.functions import MAX_LAMBDA_PAYLOAD, Functions, Observer
+from lambda_gateway.runtime.functions import Functions
+
+# Seconds for which API Gateway waits for an authorizer.
+AUTHORIZER_TIMEOUT = 10.0
 
 
-class AnswerLate(Exception):
-    """The function didn't answer within the integration's time-out."""
+class IntegrationTimeout(Exception):
+    """The function didn't respond within the integration's timeout."""
 
 
-class AnswerFailed(Exception):
-    """The function failed, or answered what can't be turned into a response."""
+class IntegrationFailed(Exception):
+    """The function failed, or its response is malformed."""
 
 
 class Backend:
@@ -24,37 +29,45 @@ class Backend:
         self._functions = functions
         self._observer = observer
 
+    def gates(self, api: Api) -> dict[str, AuthorizerGate]:
+        """Return the API's authorizers by name."""
+        return {
+            name: AuthorizerGate(api, authorizer, self._authorize, on_invalid=self._observer.failed)
+            for name, authorizer in api.authorizers.items()
+        }
+
     async def integrate(
         self, route: Route, payload: bytes, trace_id: str, read: Callable[[bytes], Response]
     ) -> Response:
-        """Invoke a route's function; `read` turns its answer into a response. Raises AnswerLate or AnswerFailed."""
-        try:
-            answer = await self._functions.invoke(route.function, payload, trace_id, route.timeout)
-            if len(answer) > MAX_LAMBDA_PAYLOAD:
-                raise MalformedAnswer(f"the answer is longer than Lambda's limit of {MAX_LAMBDA_PAYLOAD} bytes")
-            return read(answer)
-        except TimeoutError:
-            late = FunctionError("Timeout", f"no answer within {route.timeout:g} s, API Gateway's limit")
-            self._observer.failed(route.function, late)
-            raise AnswerLate from late
-        except (FunctionError, MalformedAnswer) as error:
-            self._observer.failed(route.function, error)
-            raise AnswerFailed from error
+        """Invoke a route's function and convert its response with `read`.
 
-    async def authorize(self, function: str, payload: bytes, trace_id: str) -> bytes:
-        """Invoke an authorizer's function. Raises FunctionError or TimeoutError."""
+        Raises IntegrationTimeout or IntegrationFailed.
+        """
+        try:
+            response = await self._functions.invoke(route.function, payload, trace_id, route.timeout)
+            if len(response) > MAX_LAMBDA_PAYLOAD:
+                raise MalformedResponse(f"the response is longer than Lambda's limit of {MAX_LAMBDA_PAYLOAD} bytes")
+            return read(response)
+        except TimeoutError:
+            late = _late(route.timeout)
+            self._observer.failed(route.function, late)
+            raise IntegrationTimeout from late
+        except (FunctionError, MalformedResponse) as error:
+            self._observer.failed(route.function, error)
+            raise IntegrationFailed from error
+
+    async def _authorize(self, function: str, payload: bytes, trace_id: str) -> bytes:
         try:
             return await self._functions.invoke(function, payload, trace_id, AUTHORIZER_TIMEOUT)
         except TimeoutError:
-            self._observer.failed(
-                function, FunctionError("Timeout", f"no answer within {AUTHORIZER_TIMEOUT:g} s, API Gateway's limit")
-            )
+            self._observer.failed(function, _late(AUTHORIZER_TIMEOUT))
             raise
         except FunctionError as error:
-            # A refusal is no failure.
+            # A rejected credential isn't a failure of the function.
             if error.message != "Unauthorized":
                 self._observer.failed(function, error)
             raise
 
-    def complain(self, function: str, problem: MalformedAnswer) -> None:
-        self._observer.failed(function, problem)
+
+def _late(seconds: float) -> FunctionError:
+    return FunctionError("Timeout", f"no response within {seconds:g} s, API Gateway's limit")

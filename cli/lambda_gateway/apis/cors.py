@@ -1,13 +1,13 @@
-"""An HTTP API's own CORS: it answers preflight requests, and its headers replace those of the functions.
+"""The CORS of an HTTP API: it responds to preflight requests and replaces the functions' CORS headers.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html
 """
 
 from __future__ import annotations
 
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Cors
-from lambda_gateway.responses.http_api import Response
+from lambda_gateway.responses.response import Response
 
 _PREFIX = "access-control-"
 
@@ -21,7 +21,7 @@ def is_preflight(request: Request) -> bool:
 
 
 def preflight(cors: Cors, request: Request) -> Response:
-    """204, with the CORS headers if the origin is allowed, else without."""
+    """Build the response: 204, with CORS headers if the origin is allowed."""
     origin = _allowed_origin(cors, request)
     if origin is None:
         return Response(204)
@@ -38,7 +38,7 @@ def preflight(cors: Cors, request: Request) -> Response:
 
 
 def decorate(cors: Cors, request: Request, response: Response) -> None:
-    """Replace whatever CORS headers the response has by the API's."""
+    """Replace the response's CORS headers by the API's."""
     response.headers = [(name, value) for name, value in response.headers if not name.startswith(_PREFIX)]
     origin = _allowed_origin(cors, request)
     if origin is None:

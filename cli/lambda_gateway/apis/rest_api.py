@@ -8,24 +8,24 @@ import uuid
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from lambda_gateway.apis.backend import AnswerFailed, AnswerLate, Backend
+from lambda_gateway.apis.backend import Backend, IntegrationFailed, IntegrationTimeout
 from lambda_gateway.apis.routing import ResourceRouter
-from lambda_gateway.authorizers.gate import AuthorizerGate, Refused, Why
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.authorizers.results import Denied, Reason
+from lambda_gateway.aws import MAX_LAMBDA_PAYLOAD
+from lambda_gateway.events.request import Request
 from lambda_gateway.events.rest_api import flat_context, is_binary, proxy_event
 from lambda_gateway.model import Api, Route
-from lambda_gateway.responses import gateway_responses as answers
+from lambda_gateway.responses import gateway_responses as types
 from lambda_gateway.responses.gateway_responses import respond
-from lambda_gateway.responses.http_api import Response
-from lambda_gateway.responses.rest_api import from_proxy_answer
-from lambda_gateway.runtime.functions import MAX_LAMBDA_PAYLOAD
+from lambda_gateway.responses.response import Response
+from lambda_gateway.responses.rest_api import from_function
 
-_REFUSALS = {
-    Why.UNAUTHORIZED: answers.UNAUTHORIZED,
-    Why.EXPLICIT_DENY: answers.EXPLICIT_DENY,
-    Why.IMPLICIT_DENY: answers.IMPLICIT_DENY,
-    Why.BAD_ANSWER: answers.AUTHORIZER_CONFIGURATION_ERROR,
-    Why.FAILED: answers.AUTHORIZER_CONFIGURATION_ERROR,
+_DENIALS: Mapping[Reason, types.Type] = {
+    Reason.UNAUTHORIZED: types.UNAUTHORIZED,
+    Reason.EXPLICIT_DENY: types.EXPLICIT_DENY,
+    Reason.IMPLICIT_DENY: types.IMPLICIT_DENY,
+    Reason.INVALID_RESULT: types.AUTHORIZER_CONFIGURATION_ERROR,
+    Reason.FAILED: types.AUTHORIZER_CONFIGURATION_ERROR,
 }
 
 
@@ -34,50 +34,41 @@ class RestApi:
         self.api = api
         self._backend = backend
         self._router = ResourceRouter(api.routes)
-        self._gates = {
-            name: AuthorizerGate(api, authorizer, backend.authorize, complain=backend.complain)
-            for name, authorizer in api.authorizers.items()
-        }
+        self._gates = backend.gates(api)
 
     async def handle(self, request: Request) -> tuple[Response, Route | None]:
-        """The response, and the route that took the request, whose path is left without its stage.
+        """Return the response and the matched route, if any. Removes the stage from the request's path.
 
-        Unlike an HTTP API, a REST API chooses the resource by the decoded path, and has it as it was sent in events and
-        ARNs.
+        A REST API matches resources by the decoded path, but puts the path into events and ARNs as it was sent.
         """
         request.request_id = str(uuid.uuid4())
         sent = request.encoded_path if request.encoded_path is not None else request.path
         stage, slash, rest = sent.removeprefix("/").partition("/")
         if stage != self.api.stage:
-            return respond(answers.NO_STAGE, self.api, request), None
+            return respond(types.NO_STAGE, self.api, request), None
         request.path = f"{slash}{rest}" or "/"
         found = self._router.find(request.method, unquote(request.path, errors="replace"))
         if found is None:
-            return respond(answers.MISSING_TOKEN, self.api, request), None
+            return respond(types.MISSING_TOKEN, self.api, request), None
         route, path_parameters = found
         authorizer: Mapping[str, object] | None = None
         if route.authorizer is not None:
             began = time.perf_counter()
             decision = await self._gates[route.authorizer].decide(request, route, path_parameters)
-            if isinstance(decision, Refused):
-                return respond(_REFUSALS[decision.why], self.api, request, route, decision.context), route
+            if isinstance(decision, Denied):
+                return respond(_DENIALS[decision.reason], self.api, request, route, decision.context), route
             latency = int((time.perf_counter() - began) * 1000)
             authorizer = flat_context(decision.principal, decision.context, latency)
         if route.mock_headers is not None:
             return Response(200, b"{}\n", [("content-type", "application/json"), *route.mock_headers]), route
         return await self._integrate(request, route, path_parameters, authorizer), route
 
-    def too_large(self, request: Request) -> Response:
-        return respond(answers.TOO_LARGE, self.api, request)
-
-    def headers_too_large(self, request: Request) -> Response:
-        return respond(answers.TOO_LARGE, self.api, request)
-
-    def failed(self, request: Request) -> Response:
-        return respond(answers.FAILED, self.api, request)
+    def error(self, request: Request, status: int) -> Response:
+        """Build the response to a request that no route handled: 413, 431 (for REST APIs also a 413) or 500."""
+        return respond(types.FAILED if status == 500 else types.TOO_LARGE, self.api, request)
 
     def finish(self, request: Request, response: Response) -> None:
-        """Add what every response has."""
+        """Add the header that every response has."""
         response.headers.append(("x-amzn-requestid", request.request_id))
 
     async def _integrate(
@@ -89,13 +80,13 @@ class RestApi:
     ) -> Response:
         payload = json.dumps(proxy_event(self.api, request, route, path_parameters, authorizer)).encode()
         if len(payload) > MAX_LAMBDA_PAYLOAD:
-            return respond(answers.TOO_LARGE, self.api, request, route)
+            return respond(types.TOO_LARGE, self.api, request, route)
         wants_binary = is_binary(self.api, request.header("accept"))
         try:
             return await self._backend.integrate(
-                route, payload, request.trace_id, lambda answer: from_proxy_answer(answer, binary=wants_binary)
+                route, payload, request.trace_id, lambda raw: from_function(raw, binary=wants_binary)
             )
-        except AnswerLate:
-            return respond(answers.INTEGRATION_TIMEOUT, self.api, request, route)
-        except AnswerFailed:
-            return respond(answers.BAD_INTEGRATION, self.api, request, route)
+        except IntegrationTimeout:
+            return respond(types.INTEGRATION_TIMEOUT, self.api, request, route)
+        except IntegrationFailed:
+            return respond(types.BAD_INTEGRATION, self.api, request, route)

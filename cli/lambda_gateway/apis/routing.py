@@ -1,7 +1,6 @@
-"""Which route takes a request, by API Gateway's rules for HTTP APIs.
+"""Match requests to routes.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html: a full match of path and
-method, then a greedy path variable, then $default; the most specific path first, a method before ANY.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
 """
 
 from __future__ import annotations
@@ -24,6 +23,10 @@ class _Candidate:
 
 
 class Router:
+    """Routes of an HTTP API, in API Gateway's order: full matches of path and method, then greedy path variables, then
+    $default. More specific paths come first, and a method comes before ANY.
+    """
+
     def __init__(self, routes: Sequence[Route]) -> None:
         named = sorted((route for route in routes if route.path is not None), key=_specificity)
         self._exact: dict[str, list[Route]] = {}
@@ -37,7 +40,7 @@ class Router:
         self._default = next((route for route in routes if route.path is None), None)
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """The route and the values of its path variables, for a decoded path. None: API Gateway answers 404 itself."""
+        """Return the route for a decoded path with the values of its path variables; None if no route matches."""
         for route in self._exact.get(path, ()):
             if route.method in (method, ANY_METHOD):
                 return route, {}
@@ -71,7 +74,7 @@ def _compile(route: Route) -> _Candidate:
 
 
 class ResourceRouter:
-    """A REST API's: the path alone chooses the resource, then the method must be one of that resource's.
+    """Routes of a REST API: the path selects the resource, then the method selects one of the resource's methods.
 
     `/path` and `/path/` are the same resource.
     """
@@ -84,7 +87,7 @@ class ResourceRouter:
         self._patterns = [_compile(route) for route in sorted(patterns, key=_specificity)]
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """The route and the values of its path variables, for a decoded path without the stage."""
+        """Return the route for a decoded path without its stage, with its path variables; None if no route matches."""
         wanted = _without_slash(path)
         if wanted in self._resources and "{" not in wanted:
             return self._method(method, wanted, {})

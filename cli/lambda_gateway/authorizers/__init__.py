@@ -1,1 +1,1 @@
-"""Lambda authorizers."""
+"""Lambda authorizers: identity sources, results, IAM policies, cache."""

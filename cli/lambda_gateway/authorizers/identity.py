@@ -1,4 +1,4 @@
-"""Identity sources: what of a request an authorizer's answer is cached by, and what must be there before it is asked.
+"""Identity sources: the parts of a request that an authorizer needs, and that its cached results are keyed by.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html, "Identity sources"
 https://docs.aws.amazon.com/apigateway/latest/developerguide/configure-api-gateway-lambda-authorization.html
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.aws import ACCOUNT_ID
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Authorizer, Route
-from lambda_gateway.template.intrinsics import ACCOUNT_ID
 
 # An HTTP API writes `$request.header.X`, a REST API `method.request.header.X`.
 _HEADER, _QUERY, _CONTEXT, _STAGE = "request.header.", "request.querystring.", "context.", "stageVariables."
 
 
 def identity_of(authorizer: Authorizer, api: Api, request: Request, route: Route) -> tuple[str, ...] | None:
-    """The values of the identity sources; None if one is missing, empty or not of the form that is asked for.
+    """Return the values of the identity sources; None if one is missing, empty or doesn't match the validation.
 
-    API Gateway answers 401 then, without asking the function.
+    API Gateway then responds with 401 without invoking the function.
     """
     values: list[str] = []
     for source in authorizer.identity_sources:
@@ -33,7 +33,7 @@ def identity_of(authorizer: Authorizer, api: Api, request: Request, route: Route
 
 
 def readable(source: str) -> bool:
-    """Whether the expression names something that a request has; one that doesn't would refuse every request."""
+    """Return True if requests can have this source. With any other source, every request would get a 401."""
     kind = _normal(source)
     if kind.startswith(_CONTEXT):
         return kind.removeprefix(_CONTEXT) in _CONTEXT_NAMES

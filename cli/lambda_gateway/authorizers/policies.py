@@ -1,9 +1,9 @@
-"""IAM policies as an authorizer answers them, and whether one allows a method.
+"""Evaluate the IAM policies that authorizers return.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-output.html
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 
-What API Gateway would evaluate and this module can't (conditions, NotAction, NotResource) is refused, never skipped.
+Elements that API Gateway evaluates and this module doesn't (Condition, NotAction, NotResource) are errors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 
-from lambda_gateway.responses.http_api import MalformedAnswer
+from lambda_gateway.responses.response import MalformedResponse
 
 _ACTION = "execute-api:Invoke"
 _ELEMENTS = {"Sid", "Effect", "Action", "Resource"}
@@ -35,18 +35,17 @@ class _Statement:
 
 
 class Policy:
-    """One policy document, read once and evaluated for many methods."""
+    """One policy document, parsed once and evaluated for many methods. The constructor raises MalformedResponse."""
 
     def __init__(self, document: object) -> None:
-        """Raises MalformedAnswer."""
         if not isinstance(document, Mapping):
-            raise MalformedAnswer("`policyDocument` must be an object")
+            raise MalformedResponse("`policyDocument` must be an object")
         given = document.get("Statement", [])
         statements = given if isinstance(given, list) else [given]
         self._statements = [read for statement in statements if (read := _read(statement)) is not None]
 
     def effect_on(self, arn: str) -> Effect:
-        """What the policy says of invoking this method: an explicit Deny wins, and silence is a denial, too."""
+        """Evaluate the policy for a method. A Deny wins over an Allow; NONE means that no statement applies."""
         effect = Effect.NONE
         for statement in self._statements:
             if any(_matches(resource, arn) for resource in statement.resources):
@@ -57,14 +56,14 @@ class Policy:
 
 
 def _read(statement: object) -> _Statement | None:
-    """None for a statement about other actions."""
+    """Parse a statement. Return None if it is about other actions."""
     if not isinstance(statement, Mapping):
-        raise MalformedAnswer("`policyDocument.Statement` must hold objects")
-    if foreign := sorted(set(statement) - _ELEMENTS):
-        raise MalformedAnswer(f"`policyDocument.Statement`: {', '.join(foreign)} can't be evaluated here")
+        raise MalformedResponse("`policyDocument.Statement` must contain objects")
+    if unsupported := sorted(set(statement) - _ELEMENTS):
+        raise MalformedResponse(f"`policyDocument.Statement`: {', '.join(unsupported)} is not supported here")
     effect = statement.get("Effect")
     if effect not in ("Allow", "Deny"):
-        raise MalformedAnswer(f"`policyDocument.Statement`: Effect must be Allow or Deny, not {effect!r}")
+        raise MalformedResponse(f"`policyDocument.Statement`: Effect must be Allow or Deny, not {effect!r}")
     actions = _strings(statement.get("Action"), "Action")
     resources = _strings(statement.get("Resource"), "Resource")
     if not any(_pattern(action.lower()).fullmatch(_ACTION.lower()) for action in actions):
@@ -75,12 +74,12 @@ def _read(statement: object) -> _Statement | None:
 def _strings(value: object, element: str) -> tuple[str, ...]:
     items = value if isinstance(value, list) else [value]
     if not items or not all(isinstance(item, str) and item for item in items):
-        raise MalformedAnswer(f"`policyDocument.Statement`: {element} must be a string or a list of strings")
+        raise MalformedResponse(f"`policyDocument.Statement`: {element} must be a string or a list of strings")
     return tuple(items)
 
 
 def _matches(pattern: str, arn: str) -> bool:
-    """A wildcard goes across `/`, but not across the colons that part an ARN; a lone `*` is every resource."""
+    """Match an ARN. Wildcards match `/`, but not the colons between the parts of an ARN; `*` by itself matches all."""
     if pattern == "*":
         return True
     wanted, given = pattern.split(":", _ARN_PARTS - 1), arn.split(":", _ARN_PARTS - 1)
@@ -91,9 +90,9 @@ def _matches(pattern: str, arn: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _pattern(text: str) -> re.Pattern[str]:
-    """The pattern with IAM's wildcards as a regular expression that never backtracks over more than one `*`.
+    """Compile a pattern with IAM's wildcards, without backtracking over more than one `*`.
 
-    The first place where the text between two `*` fits is as good as any later one, so that each is tried once.
+    Text between two `*` is matched at its first occurrence only: a later one adds no match.
     """
     parts = re.sub(r"\*+", "*", text).split("*")
     first, *rest = ("".join("." if character == "?" else re.escape(character) for character in part) for part in parts)

@@ -1,1 +1,1 @@
-"""Requests, and the events that API Gateway sends to functions."""
+"""Requests, and the events that functions and authorizers receive."""

@@ -1,4 +1,4 @@
-"""The events that authorizers are sent, one form for each kind of API and payload.
+"""The events that authorizers receive, one form for each kind of API and payload.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from lambda_gateway.events.http_api import Request, common_event
+from lambda_gateway.aws import ACCOUNT_ID, REGION
+from lambda_gateway.events.http_api import common_event
+from lambda_gateway.events.request import Request
 from lambda_gateway.events.rest_api import common_rest_event
 from lambda_gateway.model import Api, Authorizer, Payload, Route
-from lambda_gateway.template.intrinsics import ACCOUNT_ID, REGION
 
 
 def method_arn(api: Api, request: Request) -> str:
-    """What the request asks for, as policies name it."""
+    """Return the ARN of the requested method, which policies refer to."""
     path = request.path.removeprefix("/")
     return f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{api.id}/{api.stage}/{request.method}/{path}"
 
@@ -29,7 +30,7 @@ def authorizer_event(
     *,
     identity: Sequence[str],
 ) -> dict[str, object]:
-    """`identity` holds the values of the authorizer's identity sources."""
+    """Build the event for an authorizer. `identity` has the values of its identity sources."""
     arn = method_arn(api, request)
     match authorizer.payload:
         case Payload.TOKEN:
@@ -38,14 +39,14 @@ def authorizer_event(
             event = common_rest_event(api, request, route, path_parameters)
             return {"type": "REQUEST", "methodArn": arn, **_with_empty_maps(event)}
         case Payload.V1:
-            said = ",".join(identity) if identity else None
+            source = ",".join(identity) if identity else None
             event = _with_empty_maps(common_rest_event(api, request, route, path_parameters))
             return {
                 "version": "1.0",
                 "type": "REQUEST",
                 "methodArn": arn,
-                "identitySource": said,
-                "authorizationToken": said,
+                "identitySource": source,
+                "authorizationToken": source,
                 **event,
             }
         case Payload.V2:
@@ -60,6 +61,6 @@ def authorizer_event(
 
 
 def _with_empty_maps(event: dict[str, object]) -> dict[str, object]:
-    """An authorizer is sent empty objects where a function is sent null."""
+    """Replace null by the empty object that an authorizer gets instead."""
     maps = ("queryStringParameters", "multiValueQueryStringParameters", "pathParameters", "stageVariables")
     return {name: ({} if value is None and name in maps else value) for name, value in event.items()}

@@ -1,8 +1,8 @@
-"""The event that a REST API hands to functions: Lambda proxy integration, payload format 1.0.
+"""The event that a REST API sends to functions: Lambda proxy integration, payload format 1.0.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 
-Header names are lower-case, as HTTP/2 clients send them: API Gateway hands on what the client wrote.
+API Gateway keeps the case of header names. Here they are lower-case, as HTTP/2 clients send them.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import hashlib
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.aws import ACCOUNT_ID
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Route
-from lambda_gateway.template.intrinsics import ACCOUNT_ID
 
-# API Gateway writes its own in this form.
+# The headers that API Gateway adds, in its own case.
 _CANONICAL = {
     "host": "Host",
     "x-amzn-trace-id": "X-Amzn-Trace-Id",
@@ -24,7 +24,7 @@ _CANONICAL = {
     "x-forwarded-port": "X-Forwarded-Port",
     "x-forwarded-proto": "X-Forwarded-Proto",
 }
-# What only requests signed with AWS credentials have.
+# Members that have a value only in requests that are signed with AWS credentials.
 _NO_CALLER = ("accessKey", "accountId", "caller", "user", "userArn", "principalOrgId")
 _NO_POOL = ("cognitoAuthenticationProvider", "cognitoAuthenticationType", "cognitoIdentityId", "cognitoIdentityPoolId")
 
@@ -36,7 +36,7 @@ def proxy_event(
     path_parameters: Mapping[str, str],
     authorizer: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """`authorizer` is what stands in `requestContext.authorizer`; None without an authorizer."""
+    """Build the event of a proxy integration. `authorizer` becomes `requestContext.authorizer`."""
     event = common_rest_event(api, request, route, path_parameters, authorizer)
     body, is_base64 = None, False
     if request.body:
@@ -51,7 +51,7 @@ def common_rest_event(
     path_parameters: Mapping[str, str],
     authorizer: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """What the events for functions and for authorizers have in common; an HTTP API's payload 1.0 has it, too."""
+    """Build the members that the events for functions and for authorizers share, also in an HTTP API's payload 1.0."""
     headers = _multi_headers(request)
     query = _multi_query(request.query)
     return {
@@ -69,25 +69,26 @@ def common_rest_event(
 
 
 def flat_context(principal: str, context: Mapping[str, object], latency_ms: int) -> dict[str, object]:
-    """`requestContext.authorizer`: every value of the authorizer's context as a string."""
-    flat: dict[str, object] = {name: _text(value) for name, value in context.items()}
+    """Build `requestContext.authorizer`, with every value of the authorizer's context as a string."""
+    flat: dict[str, object] = {name: text_of(value) for name, value in context.items()}
     return {**flat, "principalId": principal, "integrationLatency": latency_ms}
 
 
 def is_binary(api: Api, media_type: str | None) -> bool:
-    """Whether the API's binary media types name this one."""
+    """Return True if the API declares this media type binary."""
     wanted = (media_type or "application/json").split(",", 1)[0].split(";", 1)[0].strip().lower()
     return any(kind in ("*/*", wanted) for kind in api.binary_types)
 
 
-def _text(value: object) -> str:
+def text_of(value: object) -> str:
+    """Return a value of an authorizer's context as API Gateway writes it."""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _body(api: Api, request: Request) -> tuple[str, bool]:
     if is_binary(api, request.header("content-type")):
         return base64.b64encode(request.body).decode("ascii"), True
-    # What isn't declared binary is text, whatever that does to it.
+    # Every other body is treated as text, as on AWS, even if that corrupts it.
     return request.body.decode("utf-8", "replace"), False
 
 
@@ -108,7 +109,7 @@ def _multi_query(query: str) -> dict[str, list[str]]:
 
 
 def resource_id(path: str) -> str:
-    """Six characters that name a resource, the same in every run."""
+    """Return the six characters of a resource's id, the same in every run."""
     return hashlib.sha256(path.encode()).hexdigest()[:6]
 
 

@@ -1,4 +1,4 @@
-"""What a REST API answers by itself, in its own words or in those that the template gives.
+"""The responses that a REST API generates itself, with the template's customizations.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 """
@@ -10,22 +10,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lambda_gateway.events.http_api import Request
-from lambda_gateway.events.rest_api import resource_id
+from lambda_gateway.aws import ACCOUNT_ID
+from lambda_gateway.events.request import Request
+from lambda_gateway.events.rest_api import resource_id, text_of
 from lambda_gateway.model import Api, GatewayResponse, Route
-from lambda_gateway.responses.http_api import Response
-from lambda_gateway.template.intrinsics import ACCOUNT_ID
+from lambda_gateway.responses.response import Response
 
 _JSON = "application/json"
-_TEMPLATE = '{"message":$context.error.messageString}'
+_DEFAULT_TEMPLATE = '{"message":$context.error.messageString}'
 _VARIABLE = re.compile(r"\$(context|stageVariables)\.([A-Za-z0-9_.-]*[A-Za-z0-9_])")
 
 
 @dataclass(frozen=True, slots=True)
 class Type:
-    """A response type: its status, what `x-amzn-errortype` names, and the message, None for `null`.
+    """A response type.
 
-    `member` is what the body calls the message: AccessDenied alone writes it large as long as nobody customizes it.
+    error    the value of `x-amzn-errortype`
+    message  None is the JSON value `null`
+    member   the message's member of the body: only an uncustomized ACCESS_DENIED writes it with a capital letter
     """
 
     name: str
@@ -54,7 +56,7 @@ TOO_LARGE = Type("REQUEST_TOO_LARGE", 413, "RequestTooLargeException", "Request 
 BAD_INTEGRATION = Type("DEFAULT_5XX", 502, "InternalServerErrorException", "Internal server error")
 INTEGRATION_TIMEOUT = Type("INTEGRATION_TIMEOUT", 504, "GatewayTimeoutException", "Endpoint request timed out")
 FAILED = Type("DEFAULT_5XX", 500, "InternalServerErrorException", "Internal server error")
-# Before any stage is found, so no template of the API's applies.
+# Sent before a stage is found, so that no customization of the API applies.
 NO_STAGE = Type("", 403, "ForbiddenException", "Forbidden")
 
 NAMES = frozenset(
@@ -71,23 +73,23 @@ NAMES = frozenset(
 def respond(
     kind: Type, api: Api, request: Request, route: Route | None = None, context: Mapping[str, object] | None = None
 ) -> Response:
-    """`context` is what the authorizer handed on, which a template may use as `$context.authorizer.…`."""
+    """Build the response. `context` is the authorizer's, which templates refer to as `$context.authorizer.…`."""
     given = _customized(kind, api)
     if given is None:
         body = json.dumps({kind.member: kind.message}, separators=(",", ":"))
         return Response(kind.status, body.encode(), [("content-type", _JSON), ("x-amzn-errortype", kind.error)])
     variables = _variables(kind, api, request, route, context or {})
-    content_type, template = next(iter(given.templates.items()), (_JSON, _TEMPLATE))
+    content_type, template = next(iter(given.templates.items()), (_JSON, _DEFAULT_TEMPLATE))
     headers = [("content-type", content_type), ("x-amzn-errortype", kind.error)]
     for name, expression in given.headers.items():
         if (value := _header_value(expression, request, variables)) is not None:
-            headers = [(known, said) for known, said in headers if known != name.lower()]
+            headers = [header for header in headers if header[0] != name.lower()]
             headers.append((name.lower(), value))
     return Response(given.status or kind.status, _filled(template, variables).encode(), headers)
 
 
 def _customized(kind: Type, api: Api) -> GatewayResponse | None:
-    """The type's own customization, else that of its whole class."""
+    """Return the customization of the type, else that of its status class."""
     family = "DEFAULT_4XX" if kind.status < 500 else "DEFAULT_5XX"
     return (api.gateway_responses.get(kind.name) or api.gateway_responses.get(family)) if kind.name else None
 
@@ -115,22 +117,18 @@ def _variables(
         "context.resourceId": resource_id(path),
         "context.resourcePath": path,
         "context.stage": api.stage,
-        **{f"context.authorizer.{name}": _text(value) for name, value in context.items()},
+        **{f"context.authorizer.{name}": text_of(value) for name, value in context.items()},
         **{f"stageVariables.{name}": value for name, value in api.stage_variables.items()},
     }
 
 
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _filled(template: str, variables: Mapping[str, str]) -> str:
-    """Variables are replaced as they stand, unknown ones by nothing; no other expression is evaluated."""
+    """Replace the variables, unknown ones by an empty string. Other expressions are not evaluated."""
     return _VARIABLE.sub(lambda found: variables.get(found.group()[1:], ""), template)
 
 
 def _header_value(expression: str, request: Request, variables: Mapping[str, str]) -> str | None:
-    """None where the expression finds nothing: the header is left out then."""
+    """Evaluate the expression. Return None, which omits the header, if it refers to something absent."""
     if len(expression) >= 2 and expression[0] == expression[-1] == "'":
         return expression[1:-1]
     if expression.startswith("method.request.header."):

@@ -1,1 +1,1 @@
-"""Lambda's side: functions, their processes and the runtime API."""
+"""Functions, their processes, and Lambda's Runtime API."""

@@ -1,7 +1,7 @@
-"""Lambda's Runtime API for one process: the HTTP server that a runtime client asks for work.
+"""Lambda's Runtime API: the HTTP server from which a runtime client gets its invocations.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. One server per process, on a loopback port of its own,
-so that no function can answer for another.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Each process has its own server on its own loopback
+port, so that no function can respond for another.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ACCEPTED = b'{"status":"OK"}\n'
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One piece of work, as the runtime client is given it. `deadline_ms` is in epoch milliseconds."""
+    """One invocation as the runtime client gets it. `deadline_ms` is in epoch milliseconds."""
 
     request_id: str
     payload: bytes
@@ -42,16 +42,16 @@ class Invocation:
 
 @dataclass(slots=True)
 class RuntimeEvents:
-    """What the server tells its owner. `answered` and `failed` are given the request id that the client named."""
+    """Callbacks of the server. `responded` and `failed` get the request id from the client's path."""
 
     ready: Callable[[], None]
-    answered: Callable[[str, bytes], None]
+    responded: Callable[[str, bytes], None]
     failed: Callable[[str, bytes], None]
     init_failed: Callable[[bytes], None]
 
 
 class RuntimeApi:
-    """The server. `give` hands out work once the client has asked for it (`ready` was called)."""
+    """The server. `dispatch` may be called once the client waits for an invocation (`ready` was called)."""
 
     def __init__(self, events: RuntimeEvents) -> None:
         self._events = events
@@ -60,16 +60,16 @@ class RuntimeApi:
         self._waiting: _Connection | None = None
 
     async def start(self) -> str:
-        """Listen on a free loopback port. Returns `host:port`, what AWS_LAMBDA_RUNTIME_API holds."""
+        """Listen on a free loopback port. Return `host:port`, the value of AWS_LAMBDA_RUNTIME_API."""
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0)
         host, port = self._server.sockets[0].getsockname()[:2]
         return f"{host}:{port}"
 
-    def give(self, invocation: Invocation) -> None:
+    def dispatch(self, invocation: Invocation) -> None:
         connection, self._waiting = self._waiting, None
         if connection is None:
-            raise RuntimeError("the runtime client hasn't asked for work")
+            raise RuntimeError("the runtime client isn't waiting for an invocation")
         connection.send(invocation.to_http())
 
     def close(self) -> None:
@@ -93,18 +93,18 @@ class RuntimeApi:
                 self._waiting = connection
                 self._events.ready()
             case b"POST", ["invocation", request_id, "response"]:
-                connection.answer(202, _ACCEPTED)
-                self._events.answered(request_id, body)
+                connection.respond(202, _ACCEPTED)
+                self._events.responded(request_id, body)
             case b"POST", ["invocation", request_id, "error"]:
-                connection.answer(202, _ACCEPTED)
+                connection.respond(202, _ACCEPTED)
                 self._events.failed(request_id, body)
             case b"POST", ["init" | "restore", "error"]:
-                connection.answer(202, _ACCEPTED)
+                connection.respond(202, _ACCEPTED)
                 self._events.init_failed(body)
             case b"GET", ["restore", "next"]:
-                connection.answer(200, b"")
+                connection.respond(200, b"")
             case _:
-                connection.answer(404, b'{"errorMessage":"no such resource","errorType":"NotFound"}')
+                connection.respond(404, b'{"errorMessage":"no such resource","errorType":"NotFound"}')
 
 
 class _Connection(asyncio.Protocol):
@@ -117,7 +117,7 @@ class _Connection(asyncio.Protocol):
         self._expects_continue = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # Not checked with isinstance: uvloop's transports don't inherit from asyncio's.
+        # A cast and not isinstance: uvloop's transports don't inherit from asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         self._api.opened(self)
 
@@ -150,7 +150,7 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         self._api.route(self, self._parser.get_method(), self._path.decode("ascii", "replace"), b"".join(self._body))
 
-    def answer(self, status: int, body: bytes) -> None:
+    def respond(self, status: int, body: bytes) -> None:
         head = f"HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: application/json\r\n"
         self.send(f"{head}Content-Length: {len(body)}\r\n\r\n".encode("ascii") + body)
 

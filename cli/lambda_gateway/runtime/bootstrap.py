@@ -1,7 +1,7 @@
-"""What a function's process runs: Lambda's own runtime client, in a process that can't outlive its parent.
+"""The main program of a function's process: Lambda's runtime client, in a process that ends with its parent.
 
-Started by path, with the handler as its only argument. Imports nothing that the runtime client wouldn't: what is loaded
-here would hide what the function itself costs or lacks.
+Started by path, with the handler as its only argument. Imports only what the runtime client imports, so that the
+function's own imports show their cost, and a missing one fails.
 """
 
 import _thread
@@ -10,7 +10,7 @@ import sys
 
 
 def _die_with_parent() -> None:
-    # Standard input is a pipe whose other end only the parent holds: it ends when the parent does, however that came.
+    # Only the parent holds the other end of standard input, a pipe: it closes when the parent ends, also by SIGKILL.
     os.read(0, 1)
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""A function and its processes: started on first use, more when requests overlap, anew when the code changes."""
+"""Processes of one function: started on first use, more when requests overlap, new ones when the code changes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from lambda_gateway.model import FunctionSpec
 from lambda_gateway.runtime.failures import FunctionError, NotRunning
 from lambda_gateway.runtime.process import FunctionProcess
 
-# How long a request waits for a busy environment before another one is started: shorter than starting takes.
+# Seconds that a request waits for a busy environment before another one is started; less than a start takes.
 _PATIENCE = 0.05
 _IDLE_SECONDS = 60.0
 
 
 class Function:
-    """Invokes one function of a template.
+    """One function and its environments.
 
-    `limit`       environments at most; further requests wait for a free one
-    `on_output`   told the function's name and each line that it writes
-    `on_start`    told the function's name and the seconds that a new environment took to start
+    limit      the maximum number of environments; further requests wait for a free one
+    on_output  called with the function's name and each line that it writes
+    on_start   called with the function's name and the seconds that a new environment took to start
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Function:
         self._on_output = on_output
         self._on_start = on_start
         self._idle: list[tuple[FunctionProcess, float]] = []
-        # Those that run the present code; those that don't, but aren't gone yet, are only in `_all`.
+        # Environments with the current code. Those with older code are only in `_all`, until they have ended.
         self._current: set[FunctionProcess] = set()
         self._all: set[FunctionProcess] = set()
         self._generation = 0
@@ -51,7 +51,7 @@ class Function:
 
     @property
     def environments(self) -> int:
-        """How many processes of the present code are running."""
+        """The number of running processes that have the current code."""
         return len(self._current)
 
     @property
@@ -59,7 +59,7 @@ class Function:
         return [process.pid for process in self._all if process.pid is not None]
 
     async def invoke(self, payload: bytes, *, trace_id: str = "") -> bytes:
-        """Event bytes in, answer bytes out. Raises FunctionError."""
+        """Invoke the function with an event and return its response, both as JSON text. Raises FunctionError."""
         self.last_used = time.monotonic()
         while True:
             process = await self._acquire()
@@ -71,9 +71,9 @@ class Function:
                 self._release(process)
 
     def restart(self, spec: FunctionSpec | None = None) -> bool:
-        """Serve further requests from new processes; those in the middle of an invocation finish it first.
+        """Use new processes for further requests; a running invocation is completed first.
 
-        Returns whether any was running.
+        Return True if any process was running.
         """
         self.spec = spec or self.spec
         self._generation += 1
@@ -86,25 +86,25 @@ class Function:
         return was_running
 
     async def warm(self) -> None:
-        """Have an environment ready before it is asked for. One that can't start says so when it is asked for."""
+        """Start an environment before the next request. A failure is reported by the request that needs it."""
         if not self._current and not self._starting and not self._closed:
             self._start(patience=0.0)
         await asyncio.gather(*self._starts, return_exceptions=True)
 
     async def stop(self) -> None:
-        """End every environment, in the middle of what it does."""
+        """Stop every environment, also during an invocation."""
         self._closed = True
         for waiter in self._waiting:
             waiter.cancel()
         for start in self._starts:
             start.cancel()
-        # A start that is cancelled stops its own process; a stop that is under way must not be cut short.
+        # A cancelled start stops its own process. A stop in progress must complete.
         await asyncio.gather(*self._starts, *self._stops, return_exceptions=True)
         await asyncio.gather(*(process.stop() for process in list(self._all)), return_exceptions=True)
         self._idle, self._current, self._all = [], set(), set()
 
     def retire_idle(self) -> None:
-        """End environments that had nothing to do for a minute, but one."""
+        """Stop environments that were idle for a minute, except one."""
         oldest_kept = time.monotonic() - _IDLE_SECONDS
         while len(self._idle) > 1 and self._idle[0][1] < oldest_kept:
             process, _ = self._idle.pop(0)
@@ -187,7 +187,7 @@ class Function:
             spec.handler,
             name=spec.name,
             env=spec.env,
-            # The function's own folder, as on Lambda: what lies about in the checkout, such as a .env, isn't there.
+            # The function's own folder, as on Lambda: other files of the checkout, such as a .env, aren't found there.
             cwd=spec.code if spec.code.is_dir() else spec.root,
             pythonpath=(spec.root, *spec.layers),
             timeout=spec.timeout,
@@ -196,9 +196,9 @@ class Function:
         )
 
     def _fail(self, waiting: list[asyncio.Future[FunctionProcess]], error: FunctionError) -> None:
-        """Code that can't be loaded fails who waited since before, unless an environment is there to serve them.
+        """Fail the requests that waited since before the start, unless an environment exists that can serve them.
 
-        Who came later may be after a change that mended it: for them it is tried again.
+        Later requests may come after a fix of the code: for them, another environment is started.
         """
         if self._current:
             return

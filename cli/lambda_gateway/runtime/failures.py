@@ -1,10 +1,10 @@
-"""How a function fails, in Lambda's words.
+"""Failures of functions, as Lambda reports them.
 
-    FunctionError               what Lambda would report: errorType, errorMessage, stackTrace
-    ├── InitFailed              the handler's module could not be loaded, in time or at all
-    ├── TimedOut                the invocation took longer than the function's timeout; the process is gone
-    └── Crashed                 the process ended in the middle of an invocation
-        └── NotRunning          … or before it: nothing was handed over, so another process can take it
+    FunctionError               the function raised an exception: errorType, errorMessage, stackTrace
+    ├── InitFailed              the handler's module could not be loaded, or not in time
+    ├── TimedOut                the invocation exceeded the function's timeout; the process was ended
+    └── Crashed                 the process ended during an invocation
+        └── NotRunning          … or before it: it didn't get the event, so another process can take it
 
 Standard library only.
 """
@@ -17,7 +17,7 @@ from typing import Self
 
 
 class FunctionError(Exception):
-    """The function failed. `str()` is the errorMessage."""
+    """The function failed. The text is the errorMessage."""
 
     def __init__(self, error_type: str, message: str, stack_trace: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -27,16 +27,16 @@ class FunctionError(Exception):
 
     @classmethod
     def from_report(cls, report: bytes) -> Self:
-        """From the JSON that the runtime client posts: `{"errorType", "errorMessage", "stackTrace"}`."""
+        """Parse the JSON that the runtime client posts: `{"errorType", "errorMessage", "stackTrace"}`."""
         try:
-            said = json.loads(report)
+            given = json.loads(report)
         except ValueError:
-            said = None
-        if not isinstance(said, dict):
+            given = None
+        if not isinstance(given, dict):
             return cls("Runtime.UnknownReason", report.decode("utf-8", "replace"))
-        trace = said.get("stackTrace")
+        trace = given.get("stackTrace")
         lines = [str(line) for line in trace] if isinstance(trace, list) else []
-        return cls(str(said.get("errorType", "")), str(said.get("errorMessage", "")), lines)
+        return cls(str(given.get("errorType", "")), str(given.get("errorMessage", "")), lines)
 
 
 class InitFailed(FunctionError):

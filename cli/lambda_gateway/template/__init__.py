@@ -1,1 +1,1 @@
-"""Read a SAM template."""
+"""Read SAM templates."""

@@ -1,18 +1,14 @@
-"""CloudFormation's YAML and intrinsic functions, as far as a template that runs locally needs them."""
+"""Evaluate the intrinsic functions and conditions of CloudFormation that a local run needs."""
 
 from __future__ import annotations
 
 import base64
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
-import yaml
-
+from lambda_gateway.aws import ACCOUNT_ID, REGION, function_arn
 from lambda_gateway.model import TemplateError
 
-ACCOUNT_ID = "123456789012"
-REGION = "us-east-1"
 _PSEUDO_PARAMETERS = {
     "AWS::AccountId": ACCOUNT_ID,
     "AWS::Region": REGION,
@@ -24,45 +20,12 @@ _SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
 _DYNAMIC = re.compile(r"\{\{resolve:ssm:([A-Za-z0-9_./-]+)(?::\d+)?\}\}")
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that reads `!Ref x` as {"Ref": x} and `!Sub x` as {"Fn::Sub": x}."""
-
-
-def _tag(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, object]:
-    value: object
-    if isinstance(node, yaml.ScalarNode):
-        value = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _tag)
-
-
-def load_template(path: Path) -> dict[str, object]:
-    """The template as plain dicts and lists, with intrinsic functions in their long form. Raises TemplateError."""
-    try:
-        document = yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
-    except OSError as error:
-        raise TemplateError(f"{path}: can't be read: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise TemplateError(f"{path}: is not YAML: {error}") from error
-    if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
-        raise TemplateError(f"{path}: has no Resources")
-    return document
-
-
 class Resolver:
-    """Evaluates intrinsic functions and conditions. Raises TemplateError, which names the place in the template.
+    """The values of one template. Every method raises TemplateError, which names the place in the template.
 
-    `parameters` override the defaults; a list parameter's value is comma-separated. `exports` and `ssm` are what other
-    stacks have exported and put into the parameter store. `function_names` are the names that functions go by, where
-    these aren't their logical ids.
+    parameters      override the defaults; the value of a list parameter is comma-separated
+    exports, ssm    the values that other stacks have exported, and stored in the parameter store
+    function_names  the names of functions by logical id, for those whose name is another
     """
 
     def __init__(
@@ -107,7 +70,7 @@ class Resolver:
         }
 
     def resolve(self, value: object, where: str) -> object:
-        """`value` without intrinsic functions; members that are AWS::NoValue are left out."""
+        """Evaluate the intrinsic functions in `value`, and omit members that are AWS::NoValue."""
         if isinstance(value, list):
             items = [self.resolve(item, where) for item in value]
             return [item for item in items if item is not _NO_VALUE]
@@ -137,7 +100,7 @@ class Resolver:
             return self._pseudo_parameters[name]
         if name in self._parameters:
             return self._parameter(name, where)
-        # A Lambda alias is referred to as `Function.Alias`.
+        # `Function.Alias` refers to a Lambda alias.
         if name.split(".", 1)[0] in self._resources:
             return name
         raise TemplateError(f"{where}: Ref names {name}, which is neither a parameter nor a resource")
@@ -147,7 +110,7 @@ class Resolver:
         declared = declared if isinstance(declared, dict) else {}
         value = self._given.get(name, declared.get("Default"))
         if value is None:
-            raise TemplateError(f"{where}: parameter {name} has no default and was given no value")
+            raise TemplateError(f"{where}: parameter {name} has no default and no value")
         kind = str(declared.get("Type", ""))
         if kind.startswith("AWS::SSM::Parameter::Value"):
             value = self._stored(str(value), f"{where}: parameter {name}")
@@ -162,8 +125,8 @@ class Resolver:
         if kind == "AWS::Serverless::Function" and attribute == "Arn":
             return function_arn(self._function_names.get(str(name), str(name)))
         if resource is None:
-            raise TemplateError(f"{where}: GetAtt names {name}, which is no resource")
-        raise TemplateError(f"{where}: {name}.{attribute} isn't known before it is deployed")
+            raise TemplateError(f"{where}: GetAtt names {name}, which isn't a resource")
+        raise TemplateError(f"{where}: {name}.{attribute} is unknown before a deployment")
 
     def _import_value(self, argument: object, where: str) -> object:
         name = _text(self.resolve(argument, where))
@@ -235,12 +198,8 @@ class Resolver:
         return found
 
 
-def function_arn(name: str) -> str:
-    return f"arn:aws:lambda:{REGION}:{ACCOUNT_ID}:function:{name}"
-
-
 def function_name(reference: object) -> str:
-    """The logical id in what a template says of a function: its ARN, an alias's ARN, or its name."""
+    """Return the function's name from a reference to it: its ARN, an alias's ARN, or the name itself."""
     return str(reference).removeprefix(function_arn("")).split(":", 1)[0].split(".", 1)[0]
 
 

@@ -1,6 +1,6 @@
-"""Reads a SAM template: its APIs, the functions behind them, and what it exports and imports.
+"""Read a SAM template: its APIs, the functions behind them, its exports and imports.
 
-What the template says and the gateway can't do is a TemplateError rather than a difference that shows up on AWS.
+A property that the gateway doesn't support is a TemplateError, so that no difference remains to be found on AWS.
 """
 
 from __future__ import annotations
@@ -12,46 +12,53 @@ from pathlib import Path
 
 from lambda_gateway.model import Api, FunctionSpec, Template, TemplateError
 from lambda_gateway.template import http_api, rest_api
+from lambda_gateway.template.document import load_template
 from lambda_gateway.template.functions import FunctionReader
-from lambda_gateway.template.intrinsics import Resolver, load_template
+from lambda_gateway.template.intrinsics import Resolver
 from lambda_gateway.template.resources import ApiEvent, Resources, api_events
 from lambda_gateway.template.values import mapping
 
-# What samconfig.toml calls the stack that has no stage in its name.
-MAIN_STACK = "tenantgate"
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def read_template(
     path: Path,
     variables: Mapping[str, str] | None = None,
-    secrets: Mapping[str, str] | None = None,
+    secrets: Mapping[str, Mapping[str, str]] | None = None,
     *,
+    stack: str | None = None,
     after: Template | None = None,
 ) -> Template:
     """Read the template at `path`. Raises TemplateError.
 
-    `variables` are the values for this machine: a parameter takes the one of its name (OidcIssuerUrl: OIDC_ISSUER_URL),
-    and so does an environment variable that the template gives a function. Which function gets which is the template's
-    to say: the values go nowhere else. `secrets` stand for Secrets Manager: they become variables of the functions that
-    the template gives AWS_SECRETS_MANAGER_SECRET_ID.
-
-    `after` is a stack that is there already: what it exports can be imported, and its functions can be authorizers. The
-    names of this template's functions then begin with the name of its folder, as with a stack's name on AWS.
+    variables  the values for this machine. Each parameter gets the value of its name (TableName: TABLE_NAME), and so
+               does each environment variable that the template declares for a function. Functions get no others.
+    secrets    replace Secrets Manager: by the name of a variable that holds a secret's id, the values of that secret.
+               They become variables of the functions for which the template declares that variable.
+    stack      the stack's name; default: the name of the template's folder
+    after      a stack that exists already: its exports can be imported, and its functions can be authorizers. The names
+               of this template's functions then begin with the stack's name.
     """
-    return _Reader(path.resolve(), dict(variables or {}), dict(secrets or {}), after).read()
+    return _Reader(path.resolve(), dict(variables or {}), dict(secrets or {}), stack, after).read()
 
 
 def variable_name(parameter: str) -> str:
-    """OidcIssuerUrl → OIDC_ISSUER_URL."""
+    """Return TABLE_NAME for TableName."""
     return _WORD.sub("_", parameter).upper()
 
 
 class _Reader:
-    def __init__(self, path: Path, variables: dict[str, str], secrets: dict[str, str], after: Template | None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        variables: Mapping[str, str],
+        secrets: Mapping[str, Mapping[str, str]],
+        stack: str | None,
+        after: Template | None,
+    ) -> None:
         self._path = path
         self._after = after
-        self._stack = MAIN_STACK if after is None else path.parent.name.replace("_", "-")
+        self._stack = path.parent.name.replace("_", "-") if stack is None else stack
         document = load_template(path)
         parameters = {
             name: variables[variable_name(name)]
@@ -76,7 +83,7 @@ class _Reader:
             for name in self._resources.of_kind("AWS::Serverless::Function")
         }
         if self._after and (taken := sorted(set(functions) & set(self._after.functions))):
-            raise TemplateError(f"{self._path}: {', '.join(taken)}: another stack has a function of this name")
+            raise TemplateError(f"{self._path}: {', '.join(taken)}: another stack has a function with this name")
         known = {**(self._after.functions if self._after else {}), **functions}
         apis = self._apis(known)
         for api in apis:
@@ -93,31 +100,31 @@ class _Reader:
         return f"{self._stack}-{logical_id}" if self._after else logical_id
 
     def _apis(self, functions: Mapping[str, FunctionSpec]) -> tuple[Api, ...]:
-        """HTTP APIs first. The main stack has at least one, be it without routes."""
+        """Read all APIs, HTTP APIs first. A first stack without any API gets an HTTP API without routes."""
         http = self._events_by_api("HttpApi", "AWS::Serverless::HttpApi", "ApiId", http_api.IMPLICIT)
         rest = self._events_by_api("Api", "AWS::Serverless::Api", "RestApiId", rest_api.IMPLICIT)
         if not http and not rest and self._after is None:
             http[http_api.IMPLICIT] = []
-        # Route rules name a second stack's APIs by their logical ids; on AWS, by the ids that API Gateway gives them.
-        alone = len(http) + len(rest) == 1 and self._after is None
+        # Several APIs need ids that distinguish them. On AWS, API Gateway assigns the ids.
+        single = len(http) + len(rest) == 1 and self._after is None
         apis = [
             *(http_api.http_api(name, self._resources, events, functions) for name, events in http.items()),
             *(rest_api.rest_api(name, self._resources, events, functions) for name, events in rest.items()),
         ]
-        return tuple(replace(api, name=self._qualified(api.name), id="local" if alone else api.name) for api in apis)
+        return tuple(replace(api, name=self._qualified(api.name), id="local" if single else api.name) for api in apis)
 
     def _events_by_api(self, event: str, kind: str, reference: str, implicit: str) -> dict[str, list[ApiEvent]]:
-        """The events of each API of a kind, by its logical id."""
+        """Return the events of each API of a kind, by the API's logical id."""
         found: dict[str, list[ApiEvent]] = {name: [] for name in self._resources.of_kind(kind)}
         for api_event in api_events(self._resources, self._names, event):
             name = str(api_event.given.get(reference, implicit))
             if name != implicit and name not in found:
-                raise TemplateError(f"{api_event.where}.{reference}: {name}: is no {event} of this template")
+                raise TemplateError(f"{api_event.where}.{reference}: {name}: isn't an {event} of this template")
             found.setdefault(name, []).append(api_event)
         return found
 
     def _exports(self) -> dict[str, str]:
-        """By name, as far as they are known before a deployment."""
+        """Return the exports by name. Those that only a deployment knows are missing."""
         exports: dict[str, str] = {}
         for name, output in self._resources.outputs().items():
             body = mapping(output, f"Outputs.{name}")
@@ -134,7 +141,7 @@ class _Reader:
         return exports
 
     def _parameters(self) -> dict[str, str]:
-        """Of Systems Manager's parameter store, by name."""
+        """Return the parameters of Systems Manager's parameter store by name."""
         parameters: dict[str, str] = {}
         for name in self._resources.of_kind("AWS::SSM::Parameter"):
             where = f"Resources.{name}.Properties"
@@ -151,4 +158,4 @@ class _Reader:
 def _check_authorizers(api: Api) -> None:
     for route in api.routes:
         if route.authorizer is not None and route.authorizer not in api.authorizers:
-            raise TemplateError(f"route {route.key}: there is no authorizer {route.authorizer}")
+            raise TemplateError(f"route {route.key}: authorizer {route.authorizer} doesn't exist")

@@ -1,4 +1,4 @@
-"""The resources of one template with Globals, conditions and intrinsic functions: what the readers of each kind see."""
+"""The resources of one template, with Globals, conditions and intrinsic functions applied."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_gateway.model import FunctionSpec, TemplateError
 from lambda_gateway.template.intrinsics import Resolver
 from lambda_gateway.template.values import mapping, merged
 
@@ -18,7 +17,7 @@ _GLOBALS = {
 
 
 class Resources:
-    """Those whose condition holds, by logical id."""
+    """The resources whose condition is true, by logical id."""
 
     def __init__(self, document: Mapping[str, object], resolver: Resolver, path: Path) -> None:
         self.path = path
@@ -44,7 +43,7 @@ class Resources:
         return mapping(mapping(self._document.get("Globals"), "Globals").get(kind), f"Globals.{kind}")
 
     def properties(self, name: str) -> dict[str, object]:
-        """Not resolved yet, Globals included."""
+        """Return the properties, merged with Globals, but with their intrinsic functions."""
         own = mapping(self._active[name].get("Properties"), f"Resources.{name}.Properties")
         return merged(self.globals(_GLOBALS.get(self.kind(name), "")), own)
 
@@ -63,20 +62,20 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class ApiEvent:
-    """One event of a function that belongs to an API. `given` is resolved."""
+    """One event of a function that belongs to an API. `given` has its resolved properties."""
 
     function: str
     given: Mapping[str, object]
     where: str
 
     def authorizer(self, default: object) -> str | None:
-        """The name of the authorizer that guards it, if any."""
+        """Return the name of the route's authorizer, if any."""
         wanted = mapping(self.given.get("Auth"), f"{self.where}.Auth").get("Authorizer", default)
         return None if wanted in (None, "NONE") else str(wanted)
 
 
 def api_events(resources: Resources, names: Mapping[str, str], kind: str) -> Iterator[ApiEvent]:
-    """Every event of this kind. `names` are the functions' names by logical id."""
+    """Yield every event of this kind. `names` has the functions' names by logical id."""
     for logical_id in resources.of_kind("AWS::Serverless::Function"):
         place = f"Resources.{logical_id}.Properties.Events"
         for event_name, event in mapping(resources.properties(logical_id).get("Events"), place).items():
@@ -85,14 +84,3 @@ def api_events(resources: Resources, names: Mapping[str, str], kind: str) -> Ite
             if body.get("Type") == kind:
                 given = resources.resolved_map(body.get("Properties", {}), where)
                 yield ApiEvent(names[logical_id], given, where)
-
-
-def authorizer_function(
-    given: Mapping[str, object], functions: Mapping[str, FunctionSpec], named: str, place: str
-) -> str:
-    """The function that stands behind an authorizer; `named` is what its ARN says."""
-    if "FunctionArn" not in given:
-        raise TemplateError(f"{place}: only Lambda authorizers (FunctionArn) are emulated")
-    if named not in functions:
-        raise TemplateError(f"{place}.FunctionArn: {named} is no function of this template")
-    return named

@@ -1,4 +1,4 @@
-"""Reads a template's REST APIs: routes, Lambda authorizers, gateway responses, and CORS as SAM would make it."""
+"""Read a template's REST APIs: routes, Lambda authorizers, gateway responses, and the CORS that SAM would generate."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ from lambda_gateway.model import (
     TemplateError,
 )
 from lambda_gateway.responses.gateway_responses import NAMES
-from lambda_gateway.template.http_api import identity_sources, time_to_live
-from lambda_gateway.template.intrinsics import function_name
-from lambda_gateway.template.resources import ApiEvent, Resources, authorizer_function
+from lambda_gateway.template.authorizers import AuthorizerEntry, lambda_authorizers
+from lambda_gateway.template.resources import ApiEvent, Resources
 from lambda_gateway.template.values import boolean, mapping, method_of, number, strings
 
 IMPLICIT = "ServerlessRestApi"
 _IMPLICIT_STAGE = "Prod"
-# API Gateway's own, for an authorizer that says nothing of it.
+# Seconds: API Gateway's default.
 _DEFAULT_TTL = 300
 _KINDS = {
     "Headers": "method.request.header.",
@@ -37,16 +36,16 @@ _ALL_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
 
 
 def rest_api(name: str, resources: Resources, events: Iterable[ApiEvent], functions: Mapping[str, FunctionSpec]) -> Api:
-    """The API of this logical id, or the implicit one. Raises TemplateError."""
+    """Read the API with this logical id, or the implicit one. Raises TemplateError."""
     where = f"Resources.{name}.Properties"
     given = resources.properties(name) if name in resources else resources.globals("Api")
     if "DefinitionBody" in given or "DefinitionUri" in given:
-        raise TemplateError(f"{where}: an OpenAPI definition isn't read; give the functions Api events")
+        raise TemplateError(f"{where}: OpenAPI definitions are not supported; give the functions Api events")
     stage = str(resources.resolve(given.get("StageName", _IMPLICIT_STAGE), f"{where}.StageName"))
     auth = resources.resolved_map(given.get("Auth", {}), f"{where}.Auth")
-    for unknown in ("ResourcePolicy", "ApiKeyRequired", "UsagePlan"):
-        if auth.get(unknown):
-            raise TemplateError(f"{where}.Auth.{unknown}: isn't emulated")
+    for unsupported in ("ResourcePolicy", "ApiKeyRequired", "UsagePlan"):
+        if auth.get(unsupported):
+            raise TemplateError(f"{where}.Auth.{unsupported}: is not emulated")
     default = auth.get("DefaultAuthorizer")
     routes = [_route(event, default) for event in events]
     cors = resources.resolve(given.get("Cors"), f"{where}.Cors")
@@ -55,7 +54,7 @@ def rest_api(name: str, resources: Resources, events: Iterable[ApiEvent], functi
     return Api(
         name=name,
         routes=(*routes, *_preflights(routes, cors, guard, f"{where}.Cors")),
-        authorizers=_authorizers(auth, functions, where),
+        authorizers={entry.name: _authorizer(entry) for entry in lambda_authorizers(auth, functions, where)},
         kind=Kind.REST,
         stage=stage,
         stage_variables={variable: str(value) for variable, value in variables.items()},
@@ -82,27 +81,18 @@ def _route(event: ApiEvent, default_authorizer: object) -> Route:
     )
 
 
-def _authorizers(
-    auth: Mapping[str, object], functions: Mapping[str, FunctionSpec], where: str
-) -> dict[str, Authorizer]:
-    authorizers: dict[str, Authorizer] = {}
-    for name, value in mapping(auth.get("Authorizers"), f"{where}.Auth.Authorizers").items():
-        place = f"{where}.Auth.Authorizers.{name}"
-        given = mapping(value, place)
-        function = authorizer_function(given, functions, function_name(given.get("FunctionArn")), place)
-        payload = str(given.get("FunctionPayloadType", Payload.TOKEN))
-        if payload not in (Payload.TOKEN, Payload.REQUEST):
-            raise TemplateError(f"{place}.FunctionPayloadType: {payload}: must be TOKEN or REQUEST")
-        identity = mapping(given.get("Identity"), f"{place}.Identity")
-        validation: re.Pattern[str] | None = None
-        if payload == Payload.TOKEN:
-            sources: tuple[str, ...] = (f"method.request.header.{identity.get('Header', 'Authorization')}",)
-            validation = _expression(identity.get("ValidationExpression"), place)
-        else:
-            sources = identity_sources(identity, _KINDS, place)
-        ttl = time_to_live(identity.get("ReauthorizeEvery", _DEFAULT_TTL), sources, place)
-        authorizers[name] = Authorizer(name, function, sources, ttl, Payload(payload), False, validation)
-    return authorizers
+def _authorizer(entry: AuthorizerEntry) -> Authorizer:
+    payload = str(entry.given.get("FunctionPayloadType", Payload.TOKEN))
+    if payload not in (Payload.TOKEN, Payload.REQUEST):
+        raise TemplateError(f"{entry.where}.FunctionPayloadType: {payload}: must be TOKEN or REQUEST")
+    validation: re.Pattern[str] | None = None
+    if payload == Payload.TOKEN:
+        sources: tuple[str, ...] = (f"method.request.header.{entry.identity.get('Header', 'Authorization')}",)
+        validation = _expression(entry.identity.get("ValidationExpression"), entry.where)
+    else:
+        sources = entry.identity_sources(_KINDS)
+    ttl = entry.ttl(_DEFAULT_TTL, sources)
+    return Authorizer(entry.name, entry.function, sources, ttl, Payload(payload), False, validation)
 
 
 def _expression(given: object, place: str) -> re.Pattern[str] | None:
@@ -117,7 +107,7 @@ def _gateway_responses(given: Mapping[str, object], where: str) -> dict[str, Gat
     for kind, value in given.items():
         place = f"{where}.GatewayResponses.{kind}"
         if kind not in NAMES:
-            raise TemplateError(f"{place}: there is no response of this type")
+            raise TemplateError(f"{place}: API Gateway has no such response type")
         body = mapping(value, place)
         parameters = mapping(body.get("ResponseParameters"), f"{place}.ResponseParameters")
         headers = mapping(parameters.get("Headers"), f"{place}.ResponseParameters.Headers")
@@ -132,12 +122,12 @@ def _gateway_responses(given: Mapping[str, object], where: str) -> dict[str, Gat
 
 
 def _preflights(routes: Iterable[Route], cors: object, authorizer: object, where: str) -> Iterable[Route]:
-    """An OPTIONS method for every path that has none of its own."""
+    """Yield an OPTIONS route for every path without one."""
     if not cors:
         return
     given = mapping(cors, where) if isinstance(cors, dict) else {"AllowOrigin": cors}
-    if foreign := sorted(set(given) - _CORS_MEMBERS):
-        raise TemplateError(f"{where}: SAM knows no {', '.join(foreign)}")
+    if unknown := sorted(set(given) - _CORS_MEMBERS):
+        raise TemplateError(f"{where}: SAM doesn't know {', '.join(unknown)}")
     methods: dict[str, set[str]] = {}
     for route in routes:
         methods.setdefault(route.path or "/", set()).add(route.method)
@@ -157,7 +147,7 @@ def _cors_headers(given: Mapping[str, object], methods: set[str], where: str) ->
     credentials = given.get("AllowCredentials") is True
     origin = given.get("AllowOrigin", "'*'")
     if credentials and origin == "'*'":
-        raise TemplateError(f"{where}: AllowCredentials needs an origin by name; SAM refuses *")
+        raise TemplateError(f"{where}: AllowCredentials needs an origin by name; SAM rejects *")
     headers = {
         "access-control-allow-origin": origin,
         "access-control-allow-headers": given.get("AllowHeaders"),
@@ -171,5 +161,5 @@ def _cors_headers(given: Mapping[str, object], methods: set[str], where: str) ->
 def _unquoted(value: object, where: str) -> str:
     text = str(value)
     if len(text) < 2 or text[0] != "'" or text[-1] != "'":
-        raise TemplateError(f"{where}: {text}: API Gateway takes a value in single quotes here: \"'{text}'\"")
+        raise TemplateError(f"{where}: {text}: API Gateway needs a value in single quotes here: \"'{text}'\"")
     return text[1:-1]

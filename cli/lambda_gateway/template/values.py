@@ -1,4 +1,4 @@
-"""Small readers of a template's values. Each raises TemplateError, which names the place."""
+"""Readers of a template's values. Each raises TemplateError, which names the place."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS",
 
 
 def mapping(value: object, where: str) -> dict[str, object]:
-    """A map; nothing is an empty one."""
+    """Return a map. An absent one is empty."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -19,7 +19,7 @@ def mapping(value: object, where: str) -> dict[str, object]:
 
 
 def strings(value: object) -> tuple[str, ...]:
-    """A list, or one item of it."""
+    """Return a list. A single value is a list of one."""
     if value is None:
         return ()
     return tuple(str(item) for item in value) if isinstance(value, list) else (str(value),)
@@ -37,15 +37,15 @@ def boolean(value: object, *, default: bool) -> bool:
 
 
 def method_of(value: object, where: str) -> str:
-    """An HTTP method, upper-case, or ANY."""
+    """Return an HTTP method in upper case, or ANY."""
     method = str(value).upper().replace("X-AMAZON-APIGATEWAY-ANY-METHOD", ANY_METHOD)
     if method not in METHODS:
-        raise TemplateError(f"{where}.Method: {method}: is no method of an API")
+        raise TemplateError(f"{where}.Method: {method}: isn't an HTTP method")
     return method
 
 
 def merged(base: dict[str, object], own: dict[str, object]) -> dict[str, object]:
-    """SAM's Globals: maps are merged, lists are added to, everything else is overridden."""
+    """Apply SAM's Globals: merge maps, concatenate lists, override everything else."""
     result = dict(base)
     for key, value in own.items():
         inherited = result.get(key)

@@ -9,7 +9,8 @@ from pathlib import Path
 import yaml
 
 from lambda_gateway.model import TemplateError
-from lambda_gateway.template.intrinsics import Resolver, load_template
+from lambda_gateway.template.document import load_template
+from lambda_gateway.template.intrinsics import Resolver
 from tenantgate_cli.console import Failure
 
 # API Gateway's own, for a REST API's authorizer that says nothing of it.

@@ -16,19 +16,21 @@ from typing import override
 import uvicorn
 from rich.text import Text
 
-from lambda_gateway.app import AsgiApp, Gateway, Handled, Observer
+from lambda_gateway.app import Gateway
+from lambda_gateway.asgi import AsgiApp
 from lambda_gateway.model import Template, TemplateError
+from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.reload import reload_on_change
-from lambda_gateway.responses.http_api import MalformedAnswer
+from lambda_gateway.responses.response import MalformedResponse
 from lambda_gateway.runtime.failures import FunctionError, InitFailed
-from lambda_gateway.template.reader import read_template
 from tenantgate_cli.console import Failure, say, step
 from tenantgate_cli.paths import OPENAPI
 from tenantgate_cli.stack import ready
 from tenantgate_cli.stack.front import Front
 from tenantgate_cli.stack.function_logs import FunctionLogs
 from tenantgate_cli.stack.local_stack import Stack, ignore_signals, local_stack
-from tenantgate_cli.stack.second_stack import SecondStack, addresses
+from tenantgate_cli.stack.second_stack import RULES_VARIABLE, SecondStack, addresses
+from tenantgate_cli.stack.templates import read_product_template
 
 _GRACE_SECONDS = 2
 
@@ -132,6 +134,7 @@ class _Dev:
                 on_reload=_show_reload,
                 on_problem=lambda error: say(Text("✗ ", style="red") + Text(str(error))),
                 stop=self._stop,
+                file_variables=(RULES_VARIABLE,),
             )
         finally:
             ignore_signals_in(loop)
@@ -147,10 +150,10 @@ class _Dev:
     def _template(self) -> Template:
         variables = self._stack.variables
         settings = {**variables.settings, **(self._beside.settings(variables.settings) if self._beside else {})}
-        read = read_template(self._path, settings, variables.secrets)
+        read = read_product_template(self._path, settings, variables.secrets)
         if self._beside is not None:
             read = self._beside.joined(read)
-        return read.with_machine_variables(variables.machine)
+        return read.with_variables(variables.machine)
 
     def _read_template(self) -> Template:
         try:
@@ -172,8 +175,8 @@ class _Dev:
             + Text(f"  {handled.seconds * 1000:.0f} ms  {handled.function}".rstrip(), style="dim")
         )
 
-    def _show_failure(self, function: str, error: FunctionError | MalformedAnswer) -> None:
-        kind = error.error_type if isinstance(error, FunctionError) else "malformed answer"
+    def _show_failure(self, function: str, error: FunctionError | MalformedResponse) -> None:
+        kind = error.error_type if isinstance(error, FunctionError) else "malformed response"
         what = "can't be loaded" if isinstance(error, InitFailed) else "failed"
         say(Text("✗ ", style="red") + Text(f"{function} {what}: {kind}: {error}"))
         for line in error.stack_trace if isinstance(error, FunctionError) else ():

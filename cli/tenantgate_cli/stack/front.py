@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from lambda_gateway.app import AsgiApp, Receive, Scope, Send
+from lambda_gateway.asgi import AsgiApp, Receive, Scope, Send
 
 
 class Front:

@@ -18,7 +18,7 @@ from lambda_gateway.template.reader import read_template
 from tenantgate_cli.stack.ports import HOST, PortForbidden, PortTaken, bind, port_of
 
 RULES_FILE = "rules.toml"
-_RULES_VARIABLE = "ROUTE_RULES_FILE"
+RULES_VARIABLE = "ROUTE_RULES_FILE"
 _MOST_PORTS = 100
 
 
@@ -48,13 +48,13 @@ class SecondStack:
 
     def settings(self, ours: Mapping[str, str]) -> dict[str, str]:
         """What our authorizer must be told of this stack. A rules file that the caller names comes first."""
-        if ours.get(_RULES_VARIABLE):
+        if ours.get(RULES_VARIABLE):
             return {}
         if not self._rules.is_file():
             self.note = f"{self._rules} is missing: no rule allows any of that stack's guarded routes"
             return {}
         self.note = ""
-        return {_RULES_VARIABLE: str(self._rules)}
+        return {RULES_VARIABLE: str(self._rules)}
 
     def joined(self, ours: Template) -> Template:
         """Both templates. Raises TemplateError."""

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from lambda_gateway.runtime.process import FunctionError, FunctionProcess
-from lambda_gateway.template.reader import read_template
+from lambda_gateway.runtime.failures import FunctionError
+from lambda_gateway.runtime.process import FunctionProcess
 from tenantgate_cli.stack.servers.postgres import PostgresAddresses
+from tenantgate_cli.stack.templates import read_product_template
 
 pytestmark = pytest.mark.anyio
 
@@ -181,7 +182,7 @@ async def running(build_dir: Path, name: str, database: PostgresAddresses) -> As
         "OIDC_CLIENT_SECRET": "a secret for tests",
         "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
     }
-    function = read_template(build_dir / "template.yaml", variables, secrets).functions[name]
+    function = read_product_template(build_dir / "template.yaml", variables, secrets).functions[name]
     assert function.root == build_dir / name
     assert function.layers == (build_dir / "SharedLayer" / "python",)
     async with FunctionProcess(

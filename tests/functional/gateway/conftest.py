@@ -14,9 +14,11 @@ import httpx2
 import pytest
 import uvicorn
 
-from lambda_gateway.app import AsgiApp, Gateway, Handled, Observer
-from lambda_gateway.responses.http_api import MalformedAnswer
-from lambda_gateway.runtime.process import FunctionError
+from lambda_gateway.app import Gateway
+from lambda_gateway.asgi import AsgiApp
+from lambda_gateway.observer import Handled, Observer
+from lambda_gateway.responses.response import MalformedResponse
+from lambda_gateway.runtime.failures import FunctionError
 from lambda_gateway.template.reader import read_template
 from tests.fixtures.gateway.project import write_project
 
@@ -35,7 +37,7 @@ class Running:
     folder: Path
     url: str
     handled: list[Handled] = field(default_factory=list)
-    failed: list[tuple[str, FunctionError | MalformedAnswer]] = field(default_factory=list)
+    failed: list[tuple[str, FunctionError | MalformedResponse]] = field(default_factory=list)
     output: list[tuple[str, str]] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
 

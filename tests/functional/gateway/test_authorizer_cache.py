@@ -11,7 +11,8 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from lambda_gateway.app import Gateway, Observer
+from lambda_gateway.app import Gateway
+from lambda_gateway.observer import Observer
 from lambda_gateway.template.reader import read_template
 from tests.fixtures.gateway.guarded_apis import CALLERS, INTEGRATIONS, REQUESTS, may, token_of, write_guarded_apis
 from tests.fixtures.tokens.issuer import ISSUER, TENANT

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from lambda_gateway.app import Gateway, Observer
+from lambda_gateway.app import Gateway
+from lambda_gateway.observer import Observer
 from lambda_gateway.template.reader import read_template
 from tenantgate_cli.main import app
 from tests.fixtures.gateway.guarded_apis import INTEGRATIONS, token_of, write_guarded_apis

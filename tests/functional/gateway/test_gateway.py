@@ -101,7 +101,7 @@ async def test_what_functions_answer(serve: Serve) -> None:
         assert "content-type" not in empty.headers
 
 
-async def test_what_goes_wrong_in_functions_is_a_500_that_tells_nothing(serve: Serve) -> None:
+async def test_failures_of_functions_are_a_500_without_details(serve: Serve) -> None:
     async with serve(EVERYTHING, answers=ANSWERS) as running:
         for path in ("/malformed", "/raises", "/slow", "/large"):
             answer = await running.client.get(path)
@@ -111,7 +111,7 @@ async def test_what_goes_wrong_in_functions_is_a_500_that_tells_nothing(serve: S
     told = [str(error) for _, error in running.failed]
     assert told[0].startswith("`statusCode` must be")
     assert told[1:3] == ["private detail", "Task timed out after 1.00 seconds"]
-    assert told[3].startswith("the answer is longer than")
+    assert told[3].startswith("the response is longer than")
 
 
 async def test_an_integration_that_takes_too_long_is_a_503(serve: Serve) -> None:

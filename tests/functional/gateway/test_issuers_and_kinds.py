@@ -15,7 +15,8 @@ import httpx2
 import pytest
 from fastapi import APIRouter
 
-from lambda_gateway.app import Gateway, Observer
+from lambda_gateway.app import Gateway
+from lambda_gateway.observer import Observer
 from lambda_gateway.template.reader import read_template
 from tenantgate.route_rules.file import load_rules
 from tenantgate.route_rules.model import CONTAINER_API

@@ -109,13 +109,13 @@ async def test_what_functions_answer(serve: Serve) -> None:
         assert answer.headers["content-type"] == "application/json"
 
 
-async def test_what_goes_wrong_in_functions_is_a_502_that_tells_nothing(serve: Serve) -> None:
+async def test_failures_of_functions_are_a_502_without_details(serve: Serve) -> None:
     async with serve(OPEN, answers=ANSWERS) as running:
         for path in ("/prod/inferred", "/prod/raises"):
             answer = await running.client.get(path)
             assert said(answer) == (502, {"message": "Internal server error"})
     assert [str(error) for _, error in running.failed] == [
-        "the answer must be an object with `statusCode`",
+        "the response must be an object with `statusCode`",
         "private detail",
     ]
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from lambda_gateway.runtime.process import Crashed, FunctionError, FunctionProcess, InitFailed, TimedOut
+from lambda_gateway.runtime.failures import Crashed, FunctionError, InitFailed, TimedOut
+from lambda_gateway.runtime.process import FunctionProcess
 from tests.fixtures.gateway.project import write_handler
 
 pytestmark = pytest.mark.anyio
@@ -228,7 +229,7 @@ async def test_invocations_do_not_overlap_in_one_process(tmp_path: Path) -> None
     async with function(tmp_path, code) as process:
         first = asyncio.create_task(process.invoke({}))
         await asyncio.sleep(0)
-        with pytest.raises(RuntimeError, match="in the middle of an invocation"):
+        with pytest.raises(RuntimeError, match="busy with an invocation"):
             await process.invoke({})
         assert await first == {}
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Kind, Payload, Template
 from lambda_gateway.responses.gateway_responses import UNAUTHORIZED, respond
 from lambda_gateway.template.reader import read_template
 from tenantgate.route_rules.file import load_rules
 from tenantgate_cli.commands.rules import check
+from tenantgate_cli.stack.templates import read_product_template
 from tests.fixtures.docs.guard_page import PAGE, ROOT, sam_stack, snippets
 
 TTL = 60
@@ -45,7 +46,7 @@ TERRAFORM_ARGUMENTS = {
 @pytest.fixture(scope="module")
 def ours() -> Template:
     required = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS": "https://app.example.com"}
-    return read_template(ROOT / "template.yaml", required)
+    return read_product_template(ROOT / "template.yaml", required)
 
 
 @pytest.fixture(scope="module")

@@ -1,11 +1,11 @@
-"""An HTTP API's own CORS."""
+"""The CORS of an HTTP API."""
 
 import pytest
 
 from lambda_gateway.apis import cors
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Cors
-from lambda_gateway.responses.http_api import Response
+from lambda_gateway.responses.response import Response
 
 OURS = Cors(
     allow_origins=("http://a.test", "http://b.test"),
@@ -24,7 +24,7 @@ def request(method: str = "GET", **headers: str) -> Request:
 PREFLIGHT = request("OPTIONS", origin="http://a.test", access_control_request_method="POST")
 
 
-def test_a_preflight_request_is_told_what_is_allowed() -> None:
+def test_a_preflight_response_lists_what_is_allowed() -> None:
     response = cors.preflight(OURS, PREFLIGHT)
     assert response.status == 204
     assert dict(response.headers) == {
@@ -36,7 +36,7 @@ def test_a_preflight_request_is_told_what_is_allowed() -> None:
     }
 
 
-def test_a_preflight_request_of_another_origin_is_told_nothing() -> None:
+def test_a_preflight_response_to_another_origin_lists_nothing() -> None:
     foreign = request("OPTIONS", origin="http://evil.test", access_control_request_method="POST")
     response = cors.preflight(OURS, foreign)
     assert (response.status, response.headers) == (204, [])
@@ -51,7 +51,7 @@ def test_a_preflight_request_of_another_origin_is_told_nothing() -> None:
         pytest.param(request("GET", origin="http://a.test", access_control_request_method="GET"), False, id="get"),
     ],
 )
-def test_what_a_preflight_request_is(candidate: Request, expected: bool) -> None:
+def test_preflight_requests(candidate: Request, expected: bool) -> None:
     assert cors.is_preflight(candidate) is expected
 
 
@@ -67,21 +67,21 @@ def test_the_apis_headers_replace_the_functions() -> None:
 
 
 @pytest.mark.parametrize("origin", ["http://evil.test", "http://a.test:81", "https://a.test", "null"])
-def test_another_origin_gets_no_cors_headers_not_even_the_functions(origin: str) -> None:
+def test_another_origin_gets_no_cors_headers_not_even_the_functions_own(origin: str) -> None:
     response = Response(200, b"", [("access-control-allow-origin", origin)])
     cors.decorate(OURS, request(origin=origin), response)
     assert response.headers == []
 
 
 @pytest.mark.parametrize(
-    ("allowed", "origin", "told"),
+    ("allowed", "origin", "expected"),
     [
         ("*", "http://x.test", "*"),
         ("https://*", "https://x.test", "https://x.test"),
         ("https://*", "http://x.test", None),
     ],
 )
-def test_wildcards(allowed: str, origin: str, told: str | None) -> None:
+def test_wildcards(allowed: str, origin: str, expected: str | None) -> None:
     response = Response(200)
     cors.decorate(Cors(allow_origins=(allowed,)), request(origin=origin), response)
-    assert dict(response.headers).get("access-control-allow-origin") == told
+    assert dict(response.headers).get("access-control-allow-origin") == expected

@@ -1,4 +1,4 @@
-"""Which route takes a request. The first table is the example of AWS's documentation."""
+"""Matching of requests to routes. The first table is the example in AWS's documentation."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def found(routes: Router, method: str, path: str) -> tuple[str, dict[str, str]] 
         pytest.param("GET", "/pets/cat/1", "GET /pets/{proxy+}", {"proxy": "cat/1"}, id="greedy"),
         pytest.param("POST", "/test/5", "ANY /{proxy+}", {"proxy": "test/5"}, id="greedy-any-method"),
         pytest.param("POST", "/pets/dog/1", "ANY /{proxy+}", {"proxy": "pets/dog/1"}, id="the-method-must-match-too"),
-        pytest.param("GET", "/", "$default", {}, id="greedy-takes-at-least-one-character"),
+        pytest.param("GET", "/", "$default", {}, id="greedy-needs-a-character"),
     ],
 )
 def test_priorities(method: str, path: str, key: str, variables: dict[str, str]) -> None:
@@ -88,5 +88,5 @@ def test_a_rest_apis_resources(method: str, path: str, key: str, variables: dict
         pytest.param("GET", "/orders/7/items", id="deeper"),
     ],
 )
-def test_what_a_rest_api_has_not(method: str, path: str) -> None:
+def test_requests_that_no_resource_matches(method: str, path: str) -> None:
     assert ResourceRouter(routes(*REST)).find(method, path) is None

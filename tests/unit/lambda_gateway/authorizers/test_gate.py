@@ -1,4 +1,4 @@
-"""A Lambda authorizer in front of a route: who is asked, what is cached, what becomes of its answers."""
+"""A Lambda authorizer in front of a route: invocation, cache and decisions."""
 
 import json
 import re
@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from lambda_gateway.authorizers.gate import MAX_RESULT, Allowed, AuthorizerGate, Refused, Why
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.authorizers.gate import AuthorizerGate
+from lambda_gateway.authorizers.results import MAX_RESULT, Allowed, Denied, Reason
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Authorizer, Kind, Payload, Route
-from lambda_gateway.responses.http_api import MalformedAnswer
+from lambda_gateway.responses.response import MalformedResponse
 from lambda_gateway.runtime.failures import FunctionError
 
 pytestmark = pytest.mark.anyio
@@ -20,10 +21,10 @@ ALLOW = {"isAuthorized": True, "context": {"user": "u"}}
 
 
 class Guard:
-    """Stands for the authorizer's function."""
+    """A fake of the authorizer's function."""
 
-    def __init__(self, answer: object) -> None:
-        self.answer = answer
+    def __init__(self, result: object) -> None:
+        self.result = result
         self.events: list[dict[str, Any]] = []
         self.problems: list[str] = []
 
@@ -31,11 +32,11 @@ class Guard:
         assert function == "Guard"
         assert trace_id.startswith("Root=")
         self.events.append(json.loads(payload))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer if isinstance(self.answer, bytes) else json.dumps(self.answer).encode()
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result if isinstance(self.result, bytes) else json.dumps(self.result).encode()
 
-    def complain(self, function: str, problem: MalformedAnswer) -> None:
+    def on_invalid(self, function: str, problem: MalformedResponse) -> None:
         assert function == "Guard"
         self.problems.append(str(problem))
 
@@ -64,11 +65,11 @@ def policy_gate(
     authorizer = Authorizer("Gate", "Guard", sources, ttl, payload, simple=False, validation=pattern)
     rest = payload in (Payload.TOKEN, Payload.REQUEST)
     api = Api("It", (), {}, kind=Kind.REST if rest else Kind.HTTP, stage="prod" if rest else "$default")
-    return AuthorizerGate(api, authorizer, guard.invoke, complain=guard.complain, clock=clock or Clock())
+    return AuthorizerGate(api, authorizer, guard.invoke, on_invalid=guard.on_invalid, clock=clock or Clock())
 
 
 def policy(*statements: tuple[str, str], **more: object) -> dict[str, object]:
-    """An answer with these (effect, what follows the API's id in the resource)."""
+    """Build a result with statements of (effect, resource after the API's id)."""
     return {
         "principalId": "u",
         "policyDocument": {
@@ -92,14 +93,15 @@ def request(query: str = "", path: str = "/a", **headers: str) -> Request:
 
 async def decide(gate: AuthorizerGate, sent: Request, route: Route = ROUTE) -> object:
     decision = await gate.decide(sent, route, {})
-    return decision.why if isinstance(decision, Refused) else decision
+    return decision.reason if isinstance(decision, Denied) else decision
 
 
-UNAUTHORIZED, FORBIDDEN, FAILED, BAD = Why.UNAUTHORIZED, Why.EXPLICIT_DENY, Why.FAILED, Why.BAD_ANSWER
+UNAUTHORIZED, FORBIDDEN, FAILED = Reason.UNAUTHORIZED, Reason.EXPLICIT_DENY, Reason.FAILED
+INVALID = Reason.INVALID_RESULT
 
 
 @pytest.mark.parametrize(
-    ("answer", "expected"),
+    ("result", "expected"),
     [
         pytest.param(ALLOW, Allowed({"user": "u"}), id="allowed"),
         pytest.param({"isAuthorized": True}, Allowed({}), id="allowed-without-context"),
@@ -108,18 +110,18 @@ UNAUTHORIZED, FORBIDDEN, FAILED, BAD = Why.UNAUTHORIZED, Why.EXPLICIT_DENY, Why.
         pytest.param(FunctionError("Exception", "unauthorized"), FAILED, id="exception-with-nearly-the-text"),
         pytest.param(FunctionError("KeyError", "'sub'"), FAILED, id="exception"),
         pytest.param(TimeoutError(), FAILED, id="too-slow"),
-        pytest.param(None, BAD, id="nothing"),
-        pytest.param(b"not json", BAD, id="not-json"),
-        pytest.param({"isAuthorized": "true"}, BAD, id="not-a-boolean"),
-        pytest.param({"principalId": "u", "policyDocument": {}}, BAD, id="a-policy-where-none-is-wanted"),
-        pytest.param({"isAuthorized": True, "context": "u"}, BAD, id="context-not-an-object"),
+        pytest.param(None, INVALID, id="nothing"),
+        pytest.param(b"not json", INVALID, id="not-json"),
+        pytest.param({"isAuthorized": "true"}, INVALID, id="not-a-boolean"),
+        pytest.param({"principalId": "u", "policyDocument": {}}, INVALID, id="a-policy-instead-of-a-simple-result"),
+        pytest.param({"isAuthorized": True, "context": "u"}, INVALID, id="context-not-an-object"),
     ],
 )
-async def test_answers(answer: object, expected: object) -> None:
-    assert await decide(gate(Guard(answer)), request()) == expected
+async def test_results(result: object, expected: object) -> None:
+    assert await decide(gate(Guard(result)), request()) == expected
 
 
-async def test_a_missing_identity_source_is_a_401_without_asking() -> None:
+async def test_a_missing_identity_source_is_a_401_without_an_invocation() -> None:
     guard = Guard(ALLOW)
     guarded = gate(guard, "$request.header.Authorization", "$request.querystring.key")
     assert await decide(guarded, request("key=1")) == UNAUTHORIZED
@@ -130,7 +132,7 @@ async def test_a_missing_identity_source_is_a_401_without_asking() -> None:
     assert guard.events[0]["identitySource"] == ["x", "1"]
 
 
-async def test_without_identity_sources_it_is_always_asked() -> None:
+async def test_without_identity_sources_it_is_always_invoked() -> None:
     guard = Guard(ALLOW)
     await decide(gate(guard), request())
     assert guard.events[0]["identitySource"] == []
@@ -144,11 +146,11 @@ async def test_without_a_ttl_nothing_is_cached() -> None:
     assert len(guard.events) == 2
 
 
-async def test_answers_are_cached_by_identity_whatever_the_route() -> None:
+async def test_results_are_cached_by_identity_whatever_the_route() -> None:
     guard, clock = Guard(ALLOW), Clock()
     guarded = gate(guard, "$request.header.Authorization", ttl=60, clock=clock)
     await decide(guarded, request(authorization="x"))
-    guard.answer = {"isAuthorized": False}
+    guard.result = {"isAuthorized": False}
     clock.now = 59.0
     assert await decide(guarded, request(authorization="x"), OTHER) == Allowed({"user": "u"})
     assert await decide(guarded, request(authorization="y")) == FORBIDDEN
@@ -160,7 +162,7 @@ async def test_the_route_can_be_part_of_the_identity() -> None:
     guard = Guard(ALLOW)
     guarded = gate(guard, "$request.header.Authorization", "$context.routeKey", ttl=60)
     await decide(guarded, request(authorization="x"), ROUTE)
-    guard.answer = {"isAuthorized": False}
+    guard.result = {"isAuthorized": False}
     assert await decide(guarded, request(authorization="x"), OTHER) == FORBIDDEN
 
 
@@ -169,7 +171,7 @@ async def test_failures_are_not_cached(failure: object) -> None:
     guard = Guard(failure)
     guarded = gate(guard, "$request.header.Authorization", ttl=60)
     await decide(guarded, request(authorization="x"))
-    guard.answer = ALLOW
+    guard.result = ALLOW
     assert await decide(guarded, request(authorization="x")) == Allowed({"user": "u"})
 
 
@@ -182,24 +184,24 @@ async def test_a_cached_policy_is_evaluated_for_each_request(payload: Payload) -
     guarded = policy_gate(guard, "$request.header.authorization", payload=payload, ttl=60)
     expected = {
         "/a": Allowed({}, "u"),
-        "/b": Why.IMPLICIT_DENY,
+        "/b": Reason.IMPLICIT_DENY,
         "/items/1": Allowed({}, "u"),
-        "/items/9": Why.EXPLICIT_DENY,
+        "/items/9": Reason.EXPLICIT_DENY,
     }
     for path in (*expected, *reversed(expected)):
         assert (path, await decide(guarded, request(path=path, authorization="x"))) == (path, expected[path])
     assert len(guard.events) == 1
 
 
-async def test_a_cached_refusal_is_evaluated_for_each_request_too() -> None:
+async def test_a_cached_denial_is_evaluated_for_each_request_too() -> None:
     guard = Guard(policy(("Allow", "prod/GET/b")))
     guarded = policy_gate(guard, "method.request.header.authorization", ttl=60)
-    assert await decide(guarded, request(path="/a", authorization="x")) is Why.IMPLICIT_DENY
+    assert await decide(guarded, request(path="/a", authorization="x")) is Reason.IMPLICIT_DENY
     assert await decide(guarded, request(path="/b", authorization="x")) == Allowed({}, "u")
     assert len(guard.events) == 1
 
 
-async def test_a_tokens_form_is_checked_before_anyone_is_asked() -> None:
+async def test_a_tokens_form_is_checked_before_the_invocation() -> None:
     guard = Guard(policy(("Allow", "prod/GET/a")))
     guarded = policy_gate(guard, "method.request.header.Token", payload=Payload.TOKEN, validation="Bearer [a-z]+")
     for token in ("", "Bearer 1", "Bearer a b", "x Bearer a"):
@@ -216,51 +218,49 @@ async def test_a_tokens_form_is_checked_before_anyone_is_asked() -> None:
     ]
 
 
-async def test_a_refusals_context_is_kept_for_gateway_responses() -> None:
+async def test_a_denials_context_is_kept_for_gateway_responses() -> None:
     guard = Guard(policy(("Deny", "prod/*"), context={"code": "AUTH_010"}))
     decision = await policy_gate(guard).decide(request(), ROUTE, {})
-    assert decision == Refused(Why.EXPLICIT_DENY, {"code": "AUTH_010"})
+    assert decision == Denied(Reason.EXPLICIT_DENY, {"code": "AUTH_010"})
 
 
 @pytest.mark.parametrize(
-    ("answer", "problem"),
+    ("result", "problem"),
     [
-        pytest.param({"isAuthorized": True}, "`principalId` must be", id="a-simple-response"),
+        pytest.param({"isAuthorized": True}, "`principalId` must be", id="a-simple-result"),
         pytest.param(policy(("Allow", "*")) | {"principalId": 7}, "`principalId` must be", id="principal-not-a-string"),
         pytest.param({"principalId": "u"}, "`policyDocument` must be", id="no-policy"),
         pytest.param(policy(context={"roles": ["a"]}), "`context.roles` must be", id="context-with-a-list"),
         pytest.param(policy(context={"claims": {}}), "`context.claims` must be", id="context-with-an-object"),
         pytest.param(policy(context={"tenant": None}), "`context.tenant` must be", id="context-with-null"),
-        pytest.param(policy(context={"a": "x" * MAX_RESULT}), "bytes; API Gateway takes 8192", id="too-long"),
+        pytest.param(policy(context={"a": "x" * MAX_RESULT}), "bytes; API Gateway's limit is 8192", id="too-long"),
         pytest.param(policy(("Permit", "*")), "Effect must be", id="unknown-effect"),
         pytest.param([], "isn't an object", id="a-list"),
     ],
 )
 @pytest.mark.parametrize("payload", [Payload.TOKEN, Payload.REQUEST, Payload.V1])
-async def test_answers_that_can_not_be_used_say_why_and_are_not_cached(
-    payload: Payload, answer: object, problem: str
-) -> None:
-    guard = Guard(answer)
+async def test_invalid_results_are_reported_and_not_cached(payload: Payload, result: object, problem: str) -> None:
+    guard = Guard(result)
     guarded = policy_gate(guard, "$request.header.authorization", payload=payload, ttl=60)
-    assert await decide(guarded, request(authorization="x")) is BAD
+    assert await decide(guarded, request(authorization="x")) is INVALID
     assert problem in guard.problems[0]
-    guard.answer = ALLOW
+    guard.result = ALLOW
     await decide(guarded, request(authorization="x"))
     assert len(guard.events) == 2
 
 
-async def test_payload_2_may_hand_on_any_context() -> None:
+async def test_payload_2_allows_any_context() -> None:
     guard = Guard(policy(("Allow", "*"), context={"roles": ["a"], "claims": {"b": None}}))
     decision = await decide(policy_gate(guard, payload=Payload.V2), request())
     assert decision == Allowed({"roles": ["a"], "claims": {"b": None}}, "u")
 
 
 @pytest.mark.parametrize("ttl", [0, 60])
-async def test_an_answer_for_one_route_alone_leaks_to_another_only_when_it_is_cached(ttl: int) -> None:
-    """Why simple responses need TTL 0 or the route among the identity sources."""
+async def test_a_result_for_one_route_applies_to_another_only_when_it_is_cached(ttl: int) -> None:
+    """Simple results need TTL 0, or the route among the identity sources."""
     guard = Guard(ALLOW)
     guarded = gate(guard, "$request.header.authorization", ttl=ttl)
     await decide(guarded, request(authorization="x"), ROUTE)
-    guard.answer = {"isAuthorized": False}
-    leaks = await decide(guarded, request(authorization="x"), OTHER) == Allowed({"user": "u"})
-    assert leaks is bool(ttl)
+    guard.result = {"isAuthorized": False}
+    applies = await decide(guarded, request(authorization="x"), OTHER) == Allowed({"user": "u"})
+    assert applies is bool(ttl)

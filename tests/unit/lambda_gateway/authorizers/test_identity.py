@@ -1,9 +1,9 @@
-"""Identity sources: what must be there, and what a cached answer goes by."""
+"""The values of identity sources."""
 
 import pytest
 
 from lambda_gateway.authorizers.identity import identity_of, readable
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Authorizer, Kind, Route
 
 HTTP = Api("It", (), {}, stage_variables={"color": "blue"})
@@ -36,10 +36,10 @@ def test_values(api: Api, source: str, value: str) -> None:
 @pytest.mark.parametrize(
     "source", ["$request.header.X-B", "$request.querystring.other", "$request.querystring.empty", "$stageVariables.x"]
 )
-def test_one_that_is_missing_or_empty_is_no_identity(source: str) -> None:
+def test_a_missing_or_empty_source_means_no_identity(source: str) -> None:
     assert identity_of(Authorizer("G", "F", ("$request.header.Authorization", source)), HTTP, SENT, ROUTE) is None
 
 
 @pytest.mark.parametrize("source", ["$context.authorizer.user", "$request.path.id", "$request.body.a", "Authorization"])
-def test_some_expressions_name_nothing_that_a_request_has(source: str) -> None:
+def test_expressions_that_requests_never_have(source: str) -> None:
     assert not readable(source)

@@ -1,4 +1,4 @@
-"""IAM policies by IAM's rules: explicit denials win, silence denies, wildcards go across slashes."""
+"""IAM policies: explicit denials win, the default is a denial, wildcards match slashes."""
 
 import time
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambda_gateway.authorizers.policies import Effect, Policy
-from lambda_gateway.responses.http_api import MalformedAnswer
+from lambda_gateway.responses.response import MalformedResponse
 from tests.fixtures.authorizer.iam import takes
 
 API = "arn:aws:execute-api:us-east-1:123456789012:abc123"
@@ -25,10 +25,10 @@ def effect(*statements: object, on: str = "prod/GET/orders/7") -> Effect:
 @pytest.mark.parametrize(
     ("resource", "matches"),
     [
-        pytest.param(f"{API}/prod/GET/orders/7", True, id="the-very-method"),
+        pytest.param(f"{API}/prod/GET/orders/7", True, id="same-method"),
         pytest.param(f"{API}/prod/GET/orders/8", False, id="another"),
         pytest.param(f"{API}/prod/GET/orders", False, id="its-parent"),
-        pytest.param(f"{API}/prod/GET/orders/7/", False, id="a-slash-more"),
+        pytest.param(f"{API}/prod/GET/orders/7/", False, id="with-a-slash"),
         pytest.param(f"{API}/prod/GET/orders/*", True, id="wildcard-segment"),
         pytest.param(f"{API}/prod/GET/*", True, id="wildcard-across-slashes"),
         pytest.param(f"{API}/*/7", True, id="wildcard-in-the-middle"),
@@ -91,13 +91,13 @@ def test_a_single_statement_needs_no_list() -> None:
         pytest.param({"Statement": [{"Effect": "Allow", "Action": INVOKE}]}, id="no-resource"),
         pytest.param({"Statement": [{"Effect": "Allow", "Resource": "*"}]}, id="no-action"),
         pytest.param({"Statement": [statement([])]}, id="empty-resources"),
-        pytest.param({"Statement": [statement("*") | {"Condition": {}}]}, id="a-condition-is-never-skipped"),
+        pytest.param({"Statement": [statement("*") | {"Condition": {}}]}, id="a-condition-is-never-ignored"),
         pytest.param({"Statement": [{"Effect": "Allow", "NotAction": "a", "Resource": "*"}]}, id="not-action"),
         pytest.param({"Statement": [{"Effect": "Deny", "Action": INVOKE, "NotResource": "*"}]}, id="not-resource"),
     ],
 )
-def test_what_can_not_be_evaluated_is_refused(document: object) -> None:
-    with pytest.raises(MalformedAnswer):
+def test_unsupported_policies_are_rejected(document: object) -> None:
+    with pytest.raises(MalformedResponse):
         Policy(document)
 
 
@@ -113,6 +113,6 @@ def test_a_pattern_of_many_wildcards_is_matched_without_backtracking(text: str) 
     st.text("ab/*?", min_size=1, max_size=8),
     st.one_of(st.text("ab/", min_size=1, max_size=8), st.from_regex("[ab/]{1,8}[*?]?", fullmatch=True)),
 )
-def test_wildcards_take_what_a_plain_reading_of_iam_takes(pattern: str, path: str) -> None:
+def test_wildcards_match_as_in_a_plain_implementation_of_iam(pattern: str, path: str) -> None:
     expected = Effect.ALLOW if takes(f"{API}/{pattern}", f"{API}/{path}") else Effect.NONE
     assert effect(statement(f"{API}/{pattern}"), on=path) is expected

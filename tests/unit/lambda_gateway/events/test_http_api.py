@@ -1,4 +1,4 @@
-"""The events that functions get, member by member as AWS documents payload format 2.0."""
+"""The events that functions get: payload format 2.0, member by member as AWS documents it."""
 
 import base64
 from collections.abc import Sequence
@@ -6,13 +6,19 @@ from typing import Any
 
 import pytest
 
-from lambda_gateway.events.http_api import Request, encode_body, integration_event, new_request_id
+from lambda_gateway.events.http_api import encode_body, integration_event
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Route
 
 API = Api("HttpApi", (), {})
 
+
 ROUTE = Route("GET", "/pets/{id}", function="Pets")
+
+
 DEFAULT = Route("ANY", None, function="Pets")
+
+
 GUARDED = Route("GET", "/pets/{id}", function="Pets", authorizer="Gate")
 
 
@@ -85,7 +91,7 @@ def test_repeated_headers_are_joined_by_commas() -> None:
     assert event(request(headers=headers))["headers"]["x-a"] == "1,2,3, 4"
 
 
-def test_cookies_have_a_member_of_their_own() -> None:
+def test_cookies_have_their_own_member() -> None:
     sent = event(request(headers=[("host", "h"), ("cookie", "a=1; b=2;c=3"), ("cookie", 'd="4,5"')]))
     assert sent["cookies"] == ["a=1", "b=2", "c=3", 'd="4,5"']
     assert "cookie" not in sent["headers"]
@@ -160,7 +166,7 @@ def test_a_request_without_a_body_has_no_such_member() -> None:
     assert "body" not in event(request())
 
 
-def test_what_the_authorizer_handed_on() -> None:
+def test_the_authorizers_context() -> None:
     context = {"user_id": "u", "level": 1, "tags": ["a"]}
     assert event(request(), GUARDED, context)["requestContext"]["authorizer"] == {"lambda": context}
 
@@ -169,15 +175,7 @@ def test_without_an_authorizer_there_is_no_such_member() -> None:
     assert "authorizer" not in event(request())["requestContext"]
 
 
-def test_stage_variables_are_handed_on() -> None:
+def test_stage_variables() -> None:
     api = Api("HttpApi", (), {}, stage_variables={"color": "blue"})
     assert integration_event(api, request(), ROUTE, {})["stageVariables"] == {"color": "blue"}
     assert "stageVariables" not in event(request())
-
-
-def test_request_ids_have_api_gateways_form() -> None:
-    made = new_request_id()
-    assert len(made) == 16
-    assert made[:-1].isalnum()
-    assert made.endswith("=")
-    assert new_request_id() != made

@@ -1,10 +1,10 @@
-"""What a REST API answers by itself: API Gateway's words, and a template's."""
+"""The responses that a REST API generates itself: API Gateway's defaults, and a template's customizations."""
 
 import json
 
 import pytest
 
-from lambda_gateway.events.http_api import Request
+from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, GatewayResponse, Kind, Route
 from lambda_gateway.responses import gateway_responses as types
 from lambda_gateway.responses.gateway_responses import Type, respond
@@ -13,7 +13,7 @@ ROUTE = Route("GET", "/orders/{id}", function="F")
 JSON = "application/json"
 
 
-def answered(
+def responded(
     kind: Type, given: dict[str, GatewayResponse] | None = None, **context: object
 ) -> tuple[int, bytes, dict[str, str]]:
     api = Api("It", (), {}, kind=Kind.REST, stage="prod", gateway_responses=given or {})
@@ -45,9 +45,9 @@ def answered(
         (types.NO_STAGE, 403, {"message": "Forbidden"}, "ForbiddenException"),
     ],
 )
-def test_api_gateways_own_words(kind: Type, status: int, body: object, error: str) -> None:
-    said_status, said_body, headers = answered(kind)
-    assert (said_status, json.loads(said_body)) == (status, body)
+def test_defaults_of_api_gateway(kind: Type, status: int, body: object, error: str) -> None:
+    sent_status, sent_body, headers = responded(kind)
+    assert (sent_status, json.loads(sent_body)) == (status, body)
     assert headers == {"content-type": JSON, "x-amzn-errortype": error}
 
 
@@ -59,7 +59,7 @@ def test_status_headers_and_template_of_a_type() -> None:
             JSON: '{"error":$context.error.messageString,"id":"$context.requestId","of":"$context.resourcePath"}'
         },
     )
-    status, body, headers = answered(types.UNAUTHORIZED, {"UNAUTHORIZED": given})
+    status, body, headers = responded(types.UNAUTHORIZED, {"UNAUTHORIZED": given})
     assert status == 418
     assert json.loads(body) == {"error": "Unauthorized", "id": "r-1", "of": "/orders/{id}"}
     assert headers["www-authenticate"] == "Bearer"
@@ -68,28 +68,28 @@ def test_status_headers_and_template_of_a_type() -> None:
 
 def test_a_template_sees_the_authorizers_context() -> None:
     template = '{"code":"$context.authorizer.code","missing":"$context.authorizer.nothing","ok":$context.authorizer.ok}'
-    _, body, _ = answered(
+    _, body, _ = responded(
         types.EXPLICIT_DENY, {"ACCESS_DENIED": GatewayResponse(templates={JSON: template})}, code="AUTH_010", ok=True
     )
     assert json.loads(body) == {"code": "AUTH_010", "missing": "", "ok": True}
 
 
-def test_a_family_serves_what_has_no_customization_of_its_own() -> None:
+def test_a_class_customizes_the_types_without_their_own_customization() -> None:
     given = {
         "DEFAULT_4XX": GatewayResponse(headers={"X-Family": "'4'"}),
         "DEFAULT_5XX": GatewayResponse(headers={"X-Family": "'5'"}),
         "UNAUTHORIZED": GatewayResponse(headers={"X-Family": "'own'"}),
     }
-    assert answered(types.IMPLICIT_DENY, given)[2]["x-family"] == "4"
-    assert answered(types.AUTHORIZER_CONFIGURATION_ERROR, given)[2]["x-family"] == "5"
-    assert answered(types.UNAUTHORIZED, given)[2]["x-family"] == "own"
+    assert responded(types.IMPLICIT_DENY, given)[2]["x-family"] == "4"
+    assert responded(types.AUTHORIZER_CONFIGURATION_ERROR, given)[2]["x-family"] == "5"
+    assert responded(types.UNAUTHORIZED, given)[2]["x-family"] == "own"
 
 
 def test_customized_without_a_template_the_body_is_the_default_one() -> None:
-    status, body, _ = answered(types.IMPLICIT_DENY, {"DEFAULT_4XX": GatewayResponse(headers={"X-A": "'b'"})})
+    status, body, _ = responded(types.IMPLICIT_DENY, {"DEFAULT_4XX": GatewayResponse(headers={"X-A": "'b'"})})
     assert (status, json.loads(body)) == (403, {"message": "User is not authorized to access this resource"})
 
 
-def test_a_path_without_its_stage_belongs_to_no_api() -> None:
+def test_a_path_without_its_stage_has_no_customization() -> None:
     given = {"DEFAULT_4XX": GatewayResponse(status=418)}
-    assert answered(types.NO_STAGE, given)[0] == 403
+    assert responded(types.NO_STAGE, given)[0] == 403

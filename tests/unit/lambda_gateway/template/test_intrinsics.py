@@ -1,11 +1,9 @@
-"""CloudFormation's YAML tags, intrinsic functions and conditions."""
-
-from pathlib import Path
+"""Intrinsic functions and conditions of CloudFormation."""
 
 import pytest
 
 from lambda_gateway.model import TemplateError
-from lambda_gateway.template.intrinsics import Resolver, function_name, load_template
+from lambda_gateway.template.intrinsics import Resolver, function_name
 
 DOCUMENT: dict[str, object] = {
     "Parameters": {
@@ -24,6 +22,8 @@ DOCUMENT: dict[str, object] = {
     "Mappings": {"Sizes": {"dev": {"memory": 256}}},
     "Resources": {"Hello": {"Type": "AWS::Serverless::Function"}, "Table": {"Type": "AWS::DynamoDB::Table"}},
 }
+
+
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:Hello"
 
 
@@ -57,12 +57,12 @@ def test_evaluates(value: object, expected: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "complaint"),
+    ("value", "message"),
     [
         pytest.param({"Ref": "Nothing"}, "here: Ref names Nothing", id="unknown-name"),
         pytest.param({"Ref": "Required"}, "parameter Required has no default", id="parameter-without-a-value"),
-        pytest.param({"Fn::GetAtt": ["Table", "Arn"]}, "Table.Arn isn't known before", id="what-only-a-stack-knows"),
-        pytest.param({"Fn::GetAtt": ["Nothing", "Arn"]}, "which is no resource", id="attribute-of-nothing"),
+        pytest.param({"Fn::GetAtt": ["Table", "Arn"]}, "Table.Arn is unknown before", id="known-only-after-deployment"),
+        pytest.param({"Fn::GetAtt": ["Nothing", "Arn"]}, "which isn't a resource", id="attribute-of-nothing"),
         pytest.param({"Fn::ImportValue": "x"}, "no stack exports x", id="import-of-nothing"),
         pytest.param({"Fn::If": ["Unknown", 1, 2]}, "no condition Unknown", id="unknown-condition"),
         pytest.param({"Fn::If": ["IsDev", 1]}, "takes a list of 3", id="if-without-else"),
@@ -71,8 +71,8 @@ def test_evaluates(value: object, expected: object) -> None:
         pytest.param({"a": [{"b": {"Ref": "Nothing"}}]}, "here.a.b: Ref names", id="the-place-is-named"),
     ],
 )
-def test_says_what_it_cannot_evaluate_and_where(value: object, complaint: str) -> None:
-    with pytest.raises(TemplateError, match=complaint):
+def test_reports_the_place_of_what_it_cannot_evaluate(value: object, message: str) -> None:
+    with pytest.raises(TemplateError, match=message):
         Resolver(DOCUMENT, {}).resolve(value, "here")
 
 
@@ -82,39 +82,12 @@ def test_given_parameters_override_defaults() -> None:
     assert resolver.condition("IsProd", "here")
 
 
-def test_reads_the_short_forms_of_yaml(tmp_path: Path) -> None:
-    path = tmp_path / "template.yaml"
-    path.write_text("Resources:\n  A: !GetAtt B.Arn\n  C: !Sub '${B}'\n  D: !If [X, !Ref Y, {k: !Ref Z}]\n")
-    assert load_template(path)["Resources"] == {
-        "A": {"Fn::GetAtt": ["B", "Arn"]},
-        "C": {"Fn::Sub": "${B}"},
-        "D": {"Fn::If": ["X", {"Ref": "Y"}, {"k": {"Ref": "Z"}}]},
-    }
-
-
-@pytest.mark.parametrize(
-    ("text", "complaint"),
-    [
-        pytest.param(None, "can't be read", id="missing"),
-        pytest.param("a: [", "is not YAML", id="broken"),
-        pytest.param("a: 1", "has no Resources", id="something-else"),
-        pytest.param("!!python/object/apply:os.getcwd []", "is not YAML", id="code-in-yaml-isnt-run"),
-    ],
-)
-def test_says_why_a_template_cannot_be_read(tmp_path: Path, text: str | None, complaint: str) -> None:
-    path = tmp_path / "template.yaml"
-    if text is not None:
-        path.write_text(text)
-    with pytest.raises(TemplateError, match=complaint):
-        load_template(path)
-
-
 @pytest.mark.parametrize("reference", [ARN, f"{ARN}:live", "Hello", "Hello.Alias"])
-def test_knows_a_function_by_arn_alias_or_name(reference: str) -> None:
+def test_a_functions_name_from_arn_alias_or_name(reference: str) -> None:
     assert function_name(reference) == "Hello"
 
 
-def test_what_other_stacks_give() -> None:
+def test_exports_and_parameters_of_other_stacks() -> None:
     document: dict[str, object] = {
         "Parameters": {
             "Stack": {"Type": "String", "Default": "gate"},

@@ -1,4 +1,4 @@
-"""Two stacks: the second one finds what the first one exports, and its functions stand beside the first one's."""
+"""Two stacks: the second imports the exports of the first, and both have their own functions."""
 
 from pathlib import Path
 
@@ -37,7 +37,7 @@ HELLO = function_resource("Guard", "hello", api_event("get", "/hello"))
 def first(tmp_path: Path) -> Template:
     folder = tmp_path / "first"
     folder.mkdir()
-    return read_template(write_project(folder, FIRST, {"guard": NOTHING}))
+    return read_template(write_project(folder, FIRST, {"guard": NOTHING}), stack="guarding")
 
 
 def second(folder: Path, first: Template, template: str) -> Template:
@@ -48,33 +48,33 @@ def second(folder: Path, first: Template, template: str) -> Template:
 
 def test_exports_and_parameters_that_are_known_without_a_deployment(first: Template) -> None:
     arn = "arn:aws:lambda:us-east-1:123456789012:function:Guard"
-    assert first.exports == {"tenantgate-GuardArn": arn}
-    assert first.parameters == {"/tenantgate/arn": arn}
+    assert first.exports == {"guarding-GuardArn": arn}
+    assert first.parameters == {"/guarding/arn": arn}
 
 
 @pytest.mark.parametrize(
-    "arn", ["!ImportValue tenantgate-GuardArn", "'{{resolve:ssm:/tenantgate/arn}}'"], ids=["export", "parameter"]
+    "arn", ["!ImportValue guarding-GuardArn", "'{{resolve:ssm:/guarding/arn}}'"], ids=["export", "parameter"]
 )
 def test_another_stacks_function_can_be_the_authorizer(tmp_path: Path, first: Template, arn: str) -> None:
     read = second(tmp_path, first, REST_HEAD + AUTH.format(arn=arn) + HELLO)
     assert read.api.authorizers["Gate"].function == "Guard"
-    # Its own function of that name is another one.
+    # The second stack's own function with that name is another one.
     assert read.api.routes[0].function == "team-orders-Guard"
     assert set(read.functions) == {"team-orders-Guard"}
     assert set(first.joined(read).functions) == {"Guard", "team-orders-Guard"}
     assert [api.name for api in first.joined(read).apis] == ["HttpApi", "team-orders-RestApi"]
 
 
-def test_its_own_function_can_be_the_authorizer_as_well(tmp_path: Path, first: Template) -> None:
+def test_its_own_function_can_be_the_authorizer_too(tmp_path: Path, first: Template) -> None:
     read = second(tmp_path, first, REST_HEAD + AUTH.format(arn="!GetAtt Guard.Arn") + HELLO)
     assert read.api.authorizers["Gate"].function == "team-orders-Guard"
 
 
-def test_rules_and_arns_name_its_apis(tmp_path: Path, first: Template) -> None:
+def test_apis_of_a_second_stack_have_their_own_ids(tmp_path: Path, first: Template) -> None:
     read = second(tmp_path, first, REST_HEAD + HELLO)
     assert (first.api.id, read.api.id) == ("local", "RestApi")
 
 
-def test_what_nobody_exports_is_said_with_its_place(tmp_path: Path, first: Template) -> None:
+def test_an_unknown_import_is_reported_with_its_place(tmp_path: Path, first: Template) -> None:
     with pytest.raises(TemplateError, match=r"RestApi.*no stack exports other-GuardArn"):
         second(tmp_path, first, REST_HEAD + AUTH.format(arn="!ImportValue other-GuardArn") + HELLO)

@@ -1,4 +1,4 @@
-"""What the gateway reads out of a template with a REST API, checked where it matters against SAM's own rules."""
+"""The REST APIs that the gateway reads from a SAM template, checked against SAM's own rules where it matters."""
 
 from pathlib import Path
 
@@ -39,13 +39,13 @@ def test_reads_routes_and_the_stage(tmp_path: Path) -> None:
     assert api.stage_variables == {"color": "blue"}
 
 
-def test_events_without_an_api_make_sams_implicit_one(tmp_path: Path) -> None:
+def test_events_without_an_api_belong_to_sams_implicit_one(tmp_path: Path) -> None:
     event = "Events: { A: { Type: Api, Properties: { Path: /a, Method: get } } }\n"
     api = read(tmp_path, "Resources:\n" + function_resource("Hello", "hello", event))
     assert (api.kind, api.name, api.stage) == (Kind.REST, "ServerlessRestApi", "Prod")
 
 
-def test_an_authorizer_is_of_kind_token_and_cached_for_five_minutes_unless_it_says_otherwise(tmp_path: Path) -> None:
+def test_an_authorizers_defaults_are_token_and_five_minutes(tmp_path: Path) -> None:
     gate = read(tmp_path, rest(AUTH, HELLO)).authorizers["Gate"]
     assert (gate.payload, gate.ttl, gate.simple) == (Payload.TOKEN, 300, False)
     assert gate.identity_sources == ("method.request.header.Authorization",)
@@ -81,7 +81,7 @@ def test_reads_a_request_authorizer(tmp_path: Path) -> None:
     )
 
 
-def test_the_default_authorizer_guards_what_doesnt_opt_out(tmp_path: Path) -> None:
+def test_the_default_authorizer_guards_every_route_that_doesnt_opt_out(tmp_path: Path) -> None:
     opened = function_resource("Open", "hello", api_event("get", "/open", ", Auth: { Authorizer: NONE }"))
     assert [route.authorizer for route in read(tmp_path, rest(AUTH, HELLO, opened)).routes] == ["Gate", None]
 
@@ -139,17 +139,15 @@ def test_cors_as_one_origin(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("flag", "guard"), [("", "Gate"), ("  AddDefaultAuthorizerToCorsPreflight: false\n", None)])
-def test_the_default_authorizer_guards_preflights_too_unless_it_is_told_not_to(
-    tmp_path: Path, flag: str, guard: str | None
-) -> None:
+def test_the_default_authorizer_guards_preflights_unless_disabled(tmp_path: Path, flag: str, guard: str | None) -> None:
     api = read(tmp_path, rest(AUTH + flag + CORS, HELLO))
     assert [route.authorizer for route in api.routes] == ["Gate", guard]
 
 
 @pytest.mark.parametrize(
-    ("template", "complaint"),
+    ("template", "message"),
     [
-        pytest.param(rest("DefinitionBody: {}"), "OpenAPI definition isn't read", id="openapi"),
+        pytest.param(rest("DefinitionBody: {}"), "OpenAPI definitions are not supported", id="openapi"),
         pytest.param(
             rest(AUTH + "      Identity: { ReauthorizeEvery: 3601 }"), "must be 0 to 3600", id="cached-too-long"
         ),
@@ -159,15 +157,15 @@ def test_the_default_authorizer_guards_preflights_too_unless_it_is_told_not_to(
         ),
         pytest.param(
             rest(AUTH + "      FunctionPayloadType: REQUEST\n      Identity: { Context: [nothing] }"),
-            "context.nothing: no request has this",
+            "context.nothing: requests have no such value",
             id="unknown-identity",
         ),
         pytest.param(
             rest(AUTH + "      Identity: { ValidationExpression: '(' }"), "ValidationExpression", id="bad-expression"
         ),
-        pytest.param(rest("GatewayResponses: { TEAPOT: {} }"), "no response of this type", id="unknown-response"),
+        pytest.param(rest("GatewayResponses: { TEAPOT: {} }"), "no such response type", id="unknown-response"),
         pytest.param(rest("Cors: '*'", HELLO), "single quotes", id="cors-without-quotes"),
-        pytest.param(rest("Cors: { AllowedOrigin: x }", HELLO), "SAM knows no AllowedOrigin", id="cors-misspelt"),
+        pytest.param(rest("Cors: { AllowedOrigin: x }", HELLO), "SAM doesn't know AllowedOrigin", id="cors-misspelt"),
         pytest.param(
             rest("Cors: { AllowCredentials: true }", HELLO), "needs an origin by name", id="cors-any-with-credentials"
         ),
@@ -175,8 +173,8 @@ def test_the_default_authorizer_guards_preflights_too_unless_it_is_told_not_to(
             rest("Auth: { ResourcePolicy: { CustomStatements: [] , X: 1 } }"), "emulated", id="resource-policy"
         ),
         pytest.param(
-            rest("", function_resource("H", "hello", api_event("get", "/a", ", Auth: { Authorizer: Nobody }"))),
-            "no authorizer Nobody",
+            rest("", function_resource("H", "hello", api_event("get", "/a", ", Auth: { Authorizer: Missing }"))),
+            "authorizer Missing doesn't exist",
             id="unknown-authorizer",
         ),
         pytest.param(
@@ -184,6 +182,6 @@ def test_the_default_authorizer_guards_preflights_too_unless_it_is_told_not_to(
         ),
     ],
 )
-def test_says_what_it_cannot_emulate(tmp_path: Path, template: str, complaint: str) -> None:
-    with pytest.raises(TemplateError, match=complaint):
+def test_reports_what_is_not_supported(tmp_path: Path, template: str, message: str) -> None:
+    with pytest.raises(TemplateError, match=message):
         read(tmp_path, template)

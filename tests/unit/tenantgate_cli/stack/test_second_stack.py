@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from lambda_gateway.model import Api, Kind, Template, TemplateError
-from lambda_gateway.template.reader import read_template
 from tenantgate_cli.stack.ports import bind, port_of
 from tenantgate_cli.stack.second_stack import SecondStack, addresses
+from tenantgate_cli.stack.templates import read_product_template
 from tests.fixtures.gateway.project import HEAD, REST_HEAD, api_event, function_resource, write_project
 
 NOTHING = "def lambda_handler(event, context): pass"
@@ -18,7 +18,9 @@ VARIABLES = "Environment: { Variables: { DATABASE_URL: theirs, AWS_SECRETS_MANAG
 def ours(tmp_path: Path) -> Template:
     folder = tmp_path / "ours"
     folder.mkdir()
-    return read_template(write_project(folder, HEAD, {}), {"DATABASE_URL": "ours"}, {"OIDC_CLIENT_SECRET": "ours"})
+    return read_product_template(
+        write_project(folder, HEAD, {}), {"DATABASE_URL": "ours"}, {"OIDC_CLIENT_SECRET": "ours"}
+    )
 
 
 def theirs(folder: Path, template: str) -> SecondStack:

@@ -1,0 +1,39 @@
+"""Callbacks through which the gateway reports its work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lambda_gateway.responses.response import MalformedResponse
+from lambda_gateway.runtime.failures import FunctionError
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """One completed request. `function` and `route_key` are empty if the response is the gateway's own."""
+
+    method: str
+    path: str
+    status: int
+    seconds: float
+    request_id: str
+    route_key: str = ""
+    function: str = ""
+    api: str = ""
+
+
+@dataclass(slots=True)
+class Observer:
+    """The callbacks.
+
+    handled  called after each request
+    failed   called with the function's name and its failure
+    output   called with the function's name and each line that it writes
+    started  called with the function's name and the seconds that its process took to start
+    """
+
+    handled: Callable[[Handled], None] = lambda _handled: None
+    failed: Callable[[str, FunctionError | MalformedResponse], None] = lambda _name, _error: None
+    output: Callable[[str, str], None] = lambda _name, _line: None
+    started: Callable[[str, float], None] = lambda _name, _seconds: None
