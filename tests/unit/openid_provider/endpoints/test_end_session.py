@@ -1,0 +1,109 @@
+"""The end session endpoint, in memory."""
+
+import pytest
+
+from tenantgate.errors.access import RedirectNotAllowed
+from tenantgate.openid_provider.endpoints.end_session import SignedOut, SignOutNeedsConsent
+from tenantgate.openid_provider.errors import AuthorizationRequestRefused, SignInFormRefused
+from tenantgate.openid_provider.protocol.requests import Submitted
+from tenantgate.openid_provider.storage.demo import DEMO_USER_ID
+from tests.fixtures.providers.built_in import CLIENT_ID, ISSUER, ProviderInMemory
+from tests.fixtures.providers.built_in_flows import authorize, redeem, sign_in, submit
+
+pytestmark = pytest.mark.anyio
+
+TARGET = "http://localhost:5173/bye"
+
+
+async def end(
+    provider: ProviderInMemory, values: dict[str, str], cookie: str | None = None
+) -> SignedOut | SignOutNeedsConsent:
+    return await (await provider.service.end_session()).end(Submitted(values), cookie=cookie)
+
+
+async def test_a_hint_ends_the_browser_session_at_once() -> None:
+    provider = ProviderInMemory()
+    signed_in = await sign_in(provider)
+    response = await redeem(provider, (signed_in.response.location or "").partition("code=")[2].partition("&")[0])
+    assert response.body is not None
+    hint = str(response.body["id_token"])
+
+    assert isinstance(await end(provider, {}, signed_in.cookie), SignOutNeedsConsent)
+    assert len(provider.browser_sessions.rows) == 1
+
+    assert await end(provider, {"id_token_hint": hint}, signed_in.cookie) == SignedOut(None)
+    assert provider.browser_sessions.rows == {}
+
+
+async def test_a_browser_that_is_not_signed_in_needs_no_consent() -> None:
+    assert await end(ProviderInMemory(), {}) == SignedOut(None)
+
+
+async def test_the_user_confirms_and_returns_to_the_client() -> None:
+    provider = ProviderInMemory()
+    signed_in = await sign_in(provider)
+    page = await end(provider, {"client_id": CLIENT_ID, "post_logout_redirect_uri": TARGET}, signed_in.cookie)
+    assert isinstance(page, SignOutNeedsConsent)
+    service = await provider.service.end_session()
+    assert await service.confirm(page.form_token, cookie=signed_in.cookie) == SignedOut(TARGET)
+    assert provider.browser_sessions.rows == {}
+
+
+async def test_the_sign_in_form_confirms_no_sign_out() -> None:
+    provider = ProviderInMemory()
+    page = await authorize(provider)
+    service = await provider.service.end_session()
+    with pytest.raises(SignInFormRefused):
+        await service.confirm(getattr(page, "form_token", ""), cookie=None)
+
+
+async def test_the_sign_out_form_confirms_no_sign_in() -> None:
+    provider = ProviderInMemory()
+    page = await end(provider, {}, (await sign_in(provider)).cookie)
+    assert isinstance(page, SignOutNeedsConsent)
+    with pytest.raises(SignInFormRefused):
+        await submit(provider, page.form_token)
+
+
+async def test_a_hint_issued_to_another_client_is_refused() -> None:
+    provider = ProviderInMemory()
+    ring = await provider.signing_keys.ring()
+    foreign = ring.sign({"iss": ISSUER, "aud": "another", "sub": DEMO_USER_ID}, algorithm="RS256", typ="JWT")
+    with pytest.raises(AuthorizationRequestRefused):
+        await end(provider, {"id_token_hint": foreign})
+
+
+@pytest.mark.parametrize(
+    ("values", "location"),
+    [
+        pytest.param({"client_id": CLIENT_ID, "post_logout_redirect_uri": TARGET}, TARGET, id="client"),
+        pytest.param(
+            {"client_id": CLIENT_ID, "post_logout_redirect_uri": TARGET, "state": "a&b"},
+            f"{TARGET}?state=a%26b",
+            id="state",
+        ),
+        pytest.param({"post_logout_redirect_uri": TARGET}, None, id="no-client"),
+        pytest.param({"client_id": CLIENT_ID, "state": "x"}, None, id="no-uri"),
+    ],
+)
+async def test_redirects_to_a_registered_uri_of_a_known_client(values: dict[str, str], location: str | None) -> None:
+    assert await end(ProviderInMemory(), values) == SignedOut(location)
+
+
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        pytest.param({"client_id": "unknown"}, AuthorizationRequestRefused, id="unknown-client"),
+        pytest.param({"id_token_hint": "malformed"}, AuthorizationRequestRefused, id="malformed-hint"),
+        pytest.param({"state": "x" * 2049}, AuthorizationRequestRefused, id="oversized"),
+        pytest.param(
+            {"client_id": CLIENT_ID, "post_logout_redirect_uri": "https://evil.test/"}, RedirectNotAllowed, id="uri"
+        ),
+    ],
+)
+async def test_an_invalid_request_ends_nothing(values: dict[str, str], error: type[Exception]) -> None:
+    provider = ProviderInMemory()
+    signed_in = await sign_in(provider)
+    with pytest.raises(error):
+        await end(provider, values, signed_in.cookie)
+    assert len(provider.browser_sessions.rows) == 1
