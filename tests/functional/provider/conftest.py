@@ -1,13 +1,24 @@
 """The provider's application on a real PostgreSQL."""
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import httpx2
 import pytest
 
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.providers.built_in import sealing_key
-from tests.fixtures.providers.built_in_app import BASE_URL, provider_client, provider_variables
+from tests.fixtures.providers.built_in_app import BASE_URL, SetTime, provider_client, provider_variables
+
+
+@pytest.fixture
+def set_time(monkeypatch: pytest.MonkeyPatch) -> SetTime:
+    """Set the provider's clock, in seconds since the epoch."""
+
+    def set_to(now: float) -> None:
+        monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: now))
+
+    return set_to
 
 
 @pytest.fixture(scope="module")

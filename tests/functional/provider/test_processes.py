@@ -1,4 +1,4 @@
-"""Several processes on one database: what must happen once happens once."""
+"""Several processes on one database: one key set, and one redemption of each code."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +33,7 @@ def test_processes_that_start_at_once_share_one_key_set(base_url: str) -> None:
     assert len(answers[0]["keys"]) == 2
 
 
-def test_of_a_race_for_one_code_over_processes_one_wins(base_url: str) -> None:
+def test_one_of_several_requests_to_different_processes_gets_the_code(base_url: str) -> None:
     redirect_uri = f"{base_url}/api/v1/auth/callback"
     for _ in range(5):
         with httpx2.Client(base_url=base_url, timeout=20) as browser:

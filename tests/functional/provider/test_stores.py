@@ -1,4 +1,4 @@
-"""What the provider's stores promise, of those in memory (which unit tests use) and those in PostgreSQL alike."""
+"""The contract of the provider's stores, kept by those in memory (for unit tests) and those on PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -84,14 +84,14 @@ async def test_a_code_that_is_refused_is_not_used_up(stores: Stores, tenant_id: 
     assert await stores.codes.redeem(code.digest, tenant_id=TENANT, client_id="client", now=NOW + 59) == code
 
 
-async def test_of_concurrent_redemptions_one_gets_the_code(stores: Stores) -> None:
+async def test_one_of_several_concurrent_redemptions_gets_the_code(stores: Stores) -> None:
     code = replace(CODE, digest=new_digest())
     await stores.codes.save(code)
     redemptions = [stores.codes.redeem(code.digest, tenant_id=TENANT, client_id="client", now=NOW) for _ in range(8)]
     assert [one for one in await asyncio.gather(*redemptions) if one is not None] == [code]
 
 
-async def test_a_browser_session_is_found_under_its_tenant_alone_until_it_is_removed(stores: Stores) -> None:
+async def test_a_browser_session_is_found_only_under_its_tenant_until_it_is_removed(stores: Stores) -> None:
     await stores.sessions.save(SESSION)
     assert await stores.sessions.find(SESSION.digest, tenant_id=TENANT) == SESSION
     assert await stores.sessions.find(SESSION.digest, tenant_id=OTHER_TENANT) is None

@@ -1,4 +1,4 @@
-"""The session store on PostgreSQL keeps the contract."""
+"""The session store on PostgreSQL keeps the contract, and the table its own rules."""
 
 from datetime import UTC, datetime
 

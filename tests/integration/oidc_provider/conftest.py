@@ -1,4 +1,4 @@
-"""The certified provider of npm's `oidc-provider`, as a process of its own with clients of every kind that we are."""
+"""The certified provider of npm's `oidc-provider` in its own process, with one client for each kind of registration."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from tests.fixtures.servers.app_server import free_socket
 
 FOLDER = Path(__file__).parent
 RESOURCE = "https://api.example.test"
-USER, TENANT, NOBODY = "alice", "org-8a1f5f0e-6f0b-4b7e-9a57-2f7c4f3d9b11", "nobody"
+USER, TENANT, WITHOUT_TENANT = "alice", "org-8a1f5f0e-6f0b-4b7e-9a57-2f7c4f3d9b11", "without-tenant"
 
 
 @dataclass(frozen=True)
 class Registration:
-    """One client of the provider, and the port on which our application is that client."""
+    """One client of the provider, and the port on which the application is that client."""
 
     client_id: str
     algorithm: str
-    asks_for_resource: bool
+    requests_resource: bool
     by_default: bool
     sock: socket.socket = field(default_factory=free_socket)
     secret: str = "s3cret: +%&/"
@@ -52,11 +52,11 @@ class Registration:
 @pytest.fixture(scope="module")
 def registrations() -> Iterator[dict[str, Registration]]:
     made = [
-        Registration("RS256-by-resource", "RS256", asks_for_resource=True, by_default=False),
-        Registration("RS256-by-default", "RS256", asks_for_resource=False, by_default=True),
-        Registration("ES256-by-resource", "ES256", asks_for_resource=True, by_default=False),
-        Registration("ES256-by-default", "ES256", asks_for_resource=False, by_default=True),
-        Registration("opaque", "RS256", asks_for_resource=False, by_default=False),
+        Registration("RS256-by-resource", "RS256", requests_resource=True, by_default=False),
+        Registration("RS256-by-default", "RS256", requests_resource=False, by_default=True),
+        Registration("ES256-by-resource", "ES256", requests_resource=True, by_default=False),
+        Registration("ES256-by-default", "ES256", requests_resource=False, by_default=True),
+        Registration("opaque", "RS256", requests_resource=False, by_default=False),
     ]
     yield {registration.client_id: registration for registration in made}
     for registration in made:
@@ -91,7 +91,7 @@ def issuer(registrations: dict[str, Registration]) -> Iterator[str]:
 
 
 def app_as(registration: Registration, issuer: str, database: DatabaseUrls) -> Iterator[LoginApp]:
-    variables = {"OIDC_RESOURCE": RESOURCE} if registration.asks_for_resource else {}
+    variables = {"OIDC_RESOURCE": RESOURCE} if registration.requests_resource else {}
     with running_login_app(
         issuer,
         client_id=registration.client_id,
@@ -113,7 +113,7 @@ def app(
     issuer: str,
     database_urls: DatabaseUrls,
 ) -> Iterator[LoginApp]:
-    """Our application, once as each client that gets JWT access tokens."""
+    """Run the application once as each client that gets JWT access tokens."""
     yield from app_as(registrations[request.param], issuer, database_urls)
 
 

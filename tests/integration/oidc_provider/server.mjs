@@ -1,11 +1,11 @@
-// A certified OpenID provider on a free loopback port, for the sign-in's tests.
+// A certified OpenID provider on a free loopback port, for the tests of signing in.
 //
-// Takes its configuration as JSON in PROVIDER_CONFIG:
+// Reads its configuration as JSON in PROVIDER_CONFIG:
 //   clients          as in oidc-provider's configuration
-//   resource         the resource indicator that it knows; access tokens for it are JWTs with this audience
-//   defaultFor       ids of clients whose tokens are for that resource even when they don't ask for it
+//   resource         the only resource indicator; access tokens for it are JWTs with this audience
+//   defaultFor       ids of clients whose tokens are for that resource even without a request for it
 //   tenants          account → value of the access token's tenant_id
-// Prints {"issuer": …} on one line when it is ready, and ends with its standard input.
+// Prints {"issuer": …} on one line when it is ready, and exits at the end of its standard input.
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 
@@ -59,8 +59,8 @@ const configuration = {
   },
 };
 
-// In the code flow `at_hash` is optional (OpenID Connect Core §3.1.3.6) and this provider leaves it out. It has the code
-// for it, though, which this switches on.
+// In the code flow `at_hash` is optional (OpenID Connect Core §3.1.3.6) and this provider leaves it out. This
+// switches on the provider's own code for it.
 function addAccessTokenHashes({ AccessToken, IdToken }) {
   const issued = new WeakMap();
   const { save } = AccessToken.prototype;
@@ -84,5 +84,5 @@ server.listen(0, '127.0.0.1', () => {
   server.on('request', provider.callback());
   console.log(JSON.stringify({ issuer }));
 });
-// The test that started this holds the other end: it goes when the test goes, however that ends.
+// The test holds the other end, so this process ends with the test, even after a crash.
 process.stdin.resume().on('end', () => process.exit(0));

@@ -1,7 +1,7 @@
-"""The whole sign-in and sign-out against a certified OpenID provider that nobody here wrote, sessions in PostgreSQL.
+"""Sign-in and sign-out with a certified, independent OpenID provider, and with sessions in PostgreSQL.
 
-It requires PKCE, issues ID and access tokens by RS256 and by ES256, and JWT access tokens for a resource that the
-client asks for (RFC 8707) or that is the default of the provider.
+It requires PKCE, signs ID and access tokens with RS256 or ES256, and issues JWT access tokens for a resource that the
+client requests (RFC 8707) or that is the provider's default.
 """
 
 import base64
@@ -21,7 +21,7 @@ from tenantgate.login.transactions import LIFETIME_SECONDS, LoginTransaction
 from tests.fixtures.browsers.scripted import HTML, Browser, form_of, location
 from tests.fixtures.login.app import LoginApp, answer_of, code_of, redeem
 from tests.fixtures.programs.requires import requires_node
-from tests.integration.oidc_provider.conftest import NOBODY, RESOURCE, TENANT, USER
+from tests.integration.oidc_provider.conftest import RESOURCE, TENANT, USER, WITHOUT_TENANT
 
 pytestmark = requires_node
 
@@ -29,19 +29,19 @@ SESSION = "__Host-tg_session"
 
 
 def at_the_provider(browser: Browser, app: LoginApp, url: str, *, user: str = USER) -> str:
-    """Sign in and consent on the provider's own pages; the URL that it returns the browser to."""
-    answer = browser.get(url)
+    """Sign in and consent on the provider's own pages. Return the URL to which it sends the browser back."""
+    response = browser.get(url)
     for _ in range(12):
-        if answer.is_redirect:
-            if location(answer).startswith(app.callback_url):
-                return location(answer)
-            answer = browser.get(location(answer))
+        if response.is_redirect:
+            if location(response).startswith(app.callback_url):
+                return location(response)
+            response = browser.get(location(response))
         else:
-            action, fields = form_of(answer)
+            action, fields = form_of(response)
             if fields.get("prompt") == "login":
                 fields |= {"login": user, "password": "any"}
-            answer = browser.submit(action, fields)
-    raise AssertionError("the provider leads nowhere")
+            response = browser.submit(action, fields)
+    raise AssertionError("the provider does not send the browser back")
 
 
 def returned(browser: Browser, app: LoginApp, *, user: str = USER, **query: str) -> str:
@@ -61,13 +61,13 @@ def claims_of(token: str) -> dict[str, Any]:
 
 class TestFlow:
     def test_an_app_gets_a_token_that_validates(self, browser: Browser, app: LoginApp) -> None:
-        answer = redeem(browser, app, returned(browser, app))
-        assert answer.status_code == 200, answer.text
-        token = answer.json()["access_token"]
+        response = redeem(browser, app, returned(browser, app))
+        assert response.status_code == 200, response.text
+        token = response.json()["access_token"]
         assert header_of(token)["alg"] == app.settings.oidc_client_id[:5]
         assert header_of(token)["typ"] == "at+jwt"
         assert claims_of(token)["aud"] == RESOURCE
-        assert 1790 <= answer.json()["expires_in"] <= 1800
+        assert 1790 <= response.json()["expires_in"] <= 1800
         validated = browser.get(app.base + "/api/v1/auth/validate", headers={"authorization": f"Bearer {token}"})
         assert validated.status_code == 200, validated.text
         assert validated.json() == {
@@ -75,17 +75,17 @@ class TestFlow:
         }  # fmt: skip
 
     def test_a_browser_signs_in_and_out(self, browser: Browser, app: LoginApp) -> None:
-        answer = browser.get(returned(browser, app, return_to="/home?x=1"))
-        assert (answer.status_code, answer.headers["location"]) == (303, "/home?x=1")
+        response = browser.get(returned(browser, app, return_to="/home?x=1"))
+        assert (response.status_code, response.headers["location"]) == (303, "/home?x=1")
         assert browser.named(SESSION)[SESSION].startswith(TENANT + ".")
         out = browser.post_json(app.logout_url, {"redirect_uri": app.base + "/"}, headers={"origin": app.base})
         assert out.status_code == 200, out.text
         assert not browser.named(SESSION)
-        asked = browser.get(out.json()["logout_url"])
-        action, fields = form_of(asked)
+        question = browser.get(out.json()["logout_url"])
+        action, fields = form_of(question)
         done = browser.submit(action, fields | {"logout": "yes"})
         assert location(done) == app.base + "/"
-        # The provider's session is over too: it asks who is there.
+        # The provider's session has ended too: it shows its sign-in form.
         again = browser.get(location(browser.get(app.login_url)))
         assert 'name="login"' in browser.get(location(again)).text
 
@@ -99,7 +99,7 @@ class TestFlow:
         assert out.status_code == 200
         assert "id_token_hint" in out.json()["logout_url"], "the session was in the database"
 
-    def test_the_redirect_form_holds_the_provider_to_the_issuer_that_it_announces(
+    def test_the_redirect_form_requires_the_issuer_that_the_provider_announces(
         self, browser: Browser, app: LoginApp
     ) -> None:
         url = re.sub(r"&iss=[^&]*", "", returned(browser, app))
@@ -107,7 +107,7 @@ class TestFlow:
         assert code_of(browser.get(url, accept="application/json")) == "AUTH_002"
         assert not browser.named(SESSION)
 
-    def test_the_provider_insists_on_pkce(self, browser: Browser, app: LoginApp) -> None:
+    def test_the_provider_requires_pkce(self, browser: Browser, app: LoginApp) -> None:
         begun = location(browser.get(app.login_url))
         refused = browser.get(re.sub(r"&code_challenge(_method)?=[^&]*", "", begun))
         assert answer_of(location(refused))["error"] == "invalid_request"
@@ -138,58 +138,58 @@ class TestRefused:
     def test_reused_code(self, browser: Browser, app: LoginApp) -> None:
         used = returned(browser, app)
         assert redeem(browser, app, used).status_code == 200
-        answer = redeem(browser, app, returned(browser, app), code=answer_of(used)["code"])
-        assert (answer.status_code, code_of(answer)) == (400, "AUTH_001")
+        response = redeem(browser, app, returned(browser, app), code=answer_of(used)["code"])
+        assert (response.status_code, code_of(response)) == (400, "AUTH_001")
 
     def test_stolen_code(self, browser: Browser, app: LoginApp) -> None:
         with Browser() as victim:
             stolen = answer_of(returned(victim, app))["code"]
-        answer = redeem(browser, app, returned(browser, app), code=stolen)
-        assert (answer.status_code, code_of(answer)) == (400, "AUTH_001")
+        response = redeem(browser, app, returned(browser, app), code=stolen)
+        assert (response.status_code, code_of(response)) == (400, "AUTH_001")
 
     def test_wrong_nonce(self, browser: Browser, app: LoginApp) -> None:
         begun = location(browser.get(app.login_url))
         url = at_the_provider(browser, app, re.sub(r"([?&]nonce=)[^&]*", r"\1another", begun))
-        answer = redeem(browser, app, url)
-        assert (answer.status_code, code_of(answer)) == (400, "AUTH_008")
+        response = redeem(browser, app, url)
+        assert (response.status_code, code_of(response)) == (400, "AUTH_008")
 
     def test_wrong_iss(self, browser: Browser, app: LoginApp) -> None:
-        answer = redeem(browser, app, returned(browser, app), iss="https://another.example")
-        assert (answer.status_code, code_of(answer)) == (403, "AUTH_002")
+        response = redeem(browser, app, returned(browser, app), iss="https://another.example")
+        assert (response.status_code, code_of(response)) == (403, "AUTH_002")
 
     def test_swapped_access_token(self, browser: Browser, app: LoginApp) -> None:
         swapping = SwappedAccessTokens(app.service._token_endpoint)
         app.service._token_endpoint = swapping
         try:
             assert redeem(browser, app, returned(browser, app)).status_code == 200
-            answer = redeem(browser, app, returned(browser, app))
+            response = redeem(browser, app, returned(browser, app))
         finally:
             app.service._token_endpoint = swapping.real
-        assert (answer.status_code, code_of(answer)) == (400, "AUTH_008")
+        assert (response.status_code, code_of(response)) == (400, "AUTH_008")
 
-    def test_denied_by_the_person(self, browser: Browser, app: LoginApp) -> None:
+    def test_denied_by_the_user(self, browser: Browser, app: LoginApp) -> None:
         page = browser.get(location(browser.get(location(browser.get(app.login_url)))))
         abort = re.search(r'href="([^"]*/abort)"', page.text)
         assert abort is not None
-        answer = browser.get(location(browser.get(location(browser.get(abort.group(1))))), accept=HTML)
-        assert answer.status_code == 400
-        assert "AUTH_001" in answer.text
-        assert "access_denied" in answer.text
+        response = browser.get(location(browser.get(location(browser.get(abort.group(1))))), accept=HTML)
+        assert response.status_code == 400
+        assert "AUTH_001" in response.text
+        assert "access_denied" in response.text
 
     def test_without_a_tenant(self, browser: Browser, app: LoginApp) -> None:
-        answer = redeem(browser, app, returned(browser, app, user=NOBODY))
-        assert (answer.status_code, code_of(answer)) == (403, "AUTH_005")
+        response = redeem(browser, app, returned(browser, app, user=WITHOUT_TENANT))
+        assert (response.status_code, code_of(response)) == (403, "AUTH_005")
 
 
-def test_opaque_access_tokens_are_told_apart(browser: Browser, app_with_opaque_tokens: LoginApp) -> None:
+def test_an_opaque_access_token_is_reported_as_such(browser: Browser, app_with_opaque_tokens: LoginApp) -> None:
     app = app_with_opaque_tokens
-    answer = redeem(browser, app, returned(browser, app))
-    assert (answer.status_code, code_of(answer)) == (502, "AUTH_009")
-    assert "OIDC_RESOURCE" in answer.json()["error"]["detail"]
+    response = redeem(browser, app, returned(browser, app))
+    assert (response.status_code, code_of(response)) == (502, "AUTH_009")
+    assert "OIDC_RESOURCE" in response.json()["error"]["detail"]
 
 
 class SwappedAccessTokens:
-    """Somebody between the provider and us: every access token but the first is replaced by that one."""
+    """An attacker between the provider and the application, who replaces every access token with the first one."""
 
     def __init__(self, real: TokenEndpoint) -> None:
         self.real = real

@@ -1,5 +1,5 @@
-// Signs in at a provider as a relying party, by openid-client, and prints what happened as one JSON object.
-// The person at the browser is played by plain fetch: it opens the page, fills its form, and follows nothing.
+// Signs in at a provider as a relying party, using openid-client, and prints the outcome as one JSON object.
+// Plain fetch plays the browser: it opens the page, fills in its form, and follows no redirects.
 import * as openid from "openid-client";
 
 const { issuer, clientId, clientSecret, authentication, redirectUri, afterLogout, username, password } = JSON.parse(
@@ -40,11 +40,11 @@ async function signIn(url) {
   for (const [input] of html.matchAll(/<input type="hidden"[^>]*>/g)) {
     fields.set(unescape(input.match(/name="([^"]+)"/)[1]), unescape(input.match(/value="([^"]*)"/)[1]));
   }
-  const answer = await fetch(new URL(action, url), { method: "POST", body: fields, redirect: "manual" });
-  return new URL(answer.headers.get("location"));
+  const response = await fetch(new URL(action, url), { method: "POST", body: fields, redirect: "manual" });
+  return new URL(response.headers.get("location"));
 }
 
-async function refusal(attempt) {
+async function errorOf(attempt) {
   try {
     await attempt();
     return null;
@@ -63,11 +63,11 @@ outcome.claims = tokens.claims();
 outcome.accessToken = tokens.access_token;
 outcome.expiresIn = tokens.expires_in;
 outcome.userinfo = await openid.fetchUserInfo(config, tokens.access_token, outcome.claims.sub);
-outcome.reused = await refusal(() => openid.authorizationCodeGrant(config, callback, checks));
+outcome.reused = await errorOf(() => openid.authorizationCodeGrant(config, callback, checks));
 
 const stolen = await authorize();
 const stolenCallback = await signIn(stolen.url);
-outcome.wrongVerifier = await refusal(() =>
+outcome.wrongVerifier = await errorOf(() =>
   openid.authorizationCodeGrant(config, stolenCallback, {
     pkceCodeVerifier: openid.randomPKCECodeVerifier(),
     expectedState: stolen.state,
@@ -76,9 +76,9 @@ outcome.wrongVerifier = await refusal(() =>
 );
 
 const silent = await authorize({ prompt: "none" });
-const silentAnswer = await fetch(silent.url, { redirect: "manual" });
-outcome.silent = await refusal(() =>
-  openid.authorizationCodeGrant(config, new URL(silentAnswer.headers.get("location")), {
+const silentResponse = await fetch(silent.url, { redirect: "manual" });
+outcome.silent = await errorOf(() =>
+  openid.authorizationCodeGrant(config, new URL(silentResponse.headers.get("location")), {
     pkceCodeVerifier: silent.verifier,
     expectedState: silent.state,
     expectedNonce: silent.nonce,

@@ -1,6 +1,7 @@
-"""What an earlier release sealed opens in this one, value by value; else a release ends all sessions unnoticed.
+"""Values that an earlier release sealed or stored still work.
 
-A failing test here means: sessions, sign-ins under way and the built-in provider's keys are lost with this change.
+A failing test here means that a release with this change ends sessions and pending sign-ins, or replaces the built-in
+provider's keys.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def test_a_value_sealed_by_an_earlier_release_opens(
 
 
 def test_the_format_is_the_documented_one() -> None:
-    """As anyone could make it from the module's description, without its code."""
+    """The module's description is enough to make a sealed value, without its code."""
     key = base64.urlsafe_b64decode(KEY + "=")
     key_id = hashlib.sha256(b"tenantgate/key-id" + key).digest()[:8]
     derived = HKDF(SHA256(), 32, salt=None, info=b"tenantgate/purpose").derive(key)
@@ -85,7 +86,7 @@ def test_the_format_is_the_documented_one() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_session_of_an_earlier_release_goes_on() -> None:
+async def test_a_session_of_an_earlier_release_is_found() -> None:
     store, secret = MemorySessionStore(), "s" * 43
     await store.add(
         StoredSession(
@@ -110,7 +111,7 @@ def test_a_sign_in_that_began_under_an_earlier_release_is_completed() -> None:
     assert (found.redirect_uri, found.return_to) == ("https://gate.example.test/cb", "/")
 
 
-def test_a_form_of_an_earlier_release_is_taken() -> None:
+def test_a_form_of_an_earlier_release_is_accepted() -> None:
     assert FormTokens(SEALER, clock=lambda: NOW).open("sign-in", FORM) == {"a": "b"}
 
 
@@ -150,9 +151,9 @@ async def test_a_browser_of_an_earlier_release_stays_signed_in_at_the_provider()
         )
     )
     authorization = await provider.service.authorization()
-    answer = await authorization.authorize(authorization_request(), cookie=f"{DEMO_TENANT_ID}.{'s' * 43}")
-    assert isinstance(answer, ProtocolResponse)
-    assert "code" in query_of(answer.location)
+    response = await authorization.authorize(authorization_request(), cookie=f"{DEMO_TENANT_ID}.{'s' * 43}")
+    assert isinstance(response, ProtocolResponse)
+    assert "code" in query_of(response.location)
 
 
 @pytest.mark.anyio
@@ -168,16 +169,16 @@ async def test_a_signing_key_of_an_earlier_release_stays() -> None:
 
 @pytest.mark.parametrize("sealed", [PLAIN, EMPTY])
 def test_a_value_has_one_spelling(sealed: str) -> None:
-    """Base64 forgives stray last bits, padding and blanks; a sealed value that was changed must not open."""
+    """Base64 tolerates stray last bits, padding and spaces, but a sealed value that was changed must not open."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     raw = base64.urlsafe_b64decode(sealed + "==")
-    alike = [
+    same = [
         sealed[:-1] + letter
         for letter in alphabet
         if letter != sealed[-1] and base64.urlsafe_b64decode(sealed[:-1] + letter + "==") == raw
     ]
-    assert alike
-    for other in (*alike, sealed + "=", sealed + "==", sealed + "\n", sealed.replace("-", "+").replace("_", "/")):
+    assert same
+    for other in (*same, sealed + "=", sealed + "==", sealed + "\n", sealed.replace("-", "+").replace("_", "/")):
         if other != sealed:
             with pytest.raises(SealBroken):
                 SEALER.open(other, purpose="purpose", context=b"context" if sealed == PLAIN else b"")

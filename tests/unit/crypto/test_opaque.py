@@ -31,8 +31,8 @@ ENCODED_TENANTS = st.lists(
 ).map("".join)
 
 
-def where(secret: OpaqueSecret | None) -> tuple[str, bytes] | None:
-    """Where a row is looked up for a secret."""
+def row_of(secret: OpaqueSecret | None) -> tuple[str, bytes] | None:
+    """Return the tenant and digest under which the secret's row is looked up."""
     return None if secret is None else (secret.tenant_id, secret.digest)
 
 
@@ -43,14 +43,14 @@ def where(secret: OpaqueSecret | None) -> tuple[str, bytes] | None:
 @example(tenant_id="100%")
 def test_parses_what_it_issues(kind: OpaqueKind, tenant_id: str) -> None:
     issued = kind.issue(tenant_id)
-    assert where(kind.parse(issued.text)) == where(issued)
+    assert row_of(kind.parse(issued.text)) == row_of(issued)
     assert issued.tenant_id == tenant_id
     assert len(issued.digest) == 32
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data(), tenant_id=TENANTS)
-def test_any_other_character_is_refused_or_leads_elsewhere(
+def test_any_other_character_is_refused_or_leads_elserow_of(
     kind: OpaqueKind, data: st.DataObject, tenant_id: str
 ) -> None:
     issued = kind.issue(tenant_id)
@@ -58,7 +58,7 @@ def test_any_other_character_is_refused_or_leads_elsewhere(
     character = data.draw(st.sampled_from(BASE64URL + ".~%=+/ ") | st.characters())
     assume(character != issued.text[place])
     changed = issued.text[:place] + character + issued.text[place + 1 :]
-    assert where(kind.parse(changed)) != where(issued)
+    assert row_of(kind.parse(changed)) != row_of(issued)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -132,7 +132,7 @@ def test_issues_nothing_that_it_would_not_parse(tenant_id: str) -> None:
 
 
 def test_another_tenant_in_front_leads_to_that_tenant() -> None:
-    """Never to the row of the tenant that the secret was issued in: look-ups are by tenant and digest."""
+    """The row of the first tenant is never found: look-ups are by tenant and digest."""
     issued = PLAIN.issue(TENANT)
     moved = PLAIN.parse(issued.text.replace(TENANT, "org-2"))
     assert moved is not None
@@ -148,7 +148,7 @@ def test_the_digest_covers_the_whole_text_or_only_the_random_part() -> None:
     ):
         parsed = kind.parse(text)
         assert parsed is not None
-        assert where(parsed) == ("a b", hashlib.sha256(digested.encode()).digest())
+        assert row_of(parsed) == ("a b", hashlib.sha256(digested.encode()).digest())
 
 
 def test_a_secret_shows_in_no_representation() -> None:

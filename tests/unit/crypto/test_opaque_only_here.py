@@ -1,4 +1,4 @@
-"""Secrets are made and digested in one place; every other use of randomness or of a hash function is listed here."""
+"""Secrets are issued and digested in one place. Other uses of randomness and of hash functions are listed here."""
 
 import ast
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ WATCHED: dict[str, set[str] | None] = {
     "os": {"urandom", "getrandom"},
     "cryptography.hazmat.primitives.hashes": {"Hash"},
 }
-# What each module uses them for. A secret whose digest is stored does not belong here: `crypto/opaque.py` makes it.
+# Module to purpose. A secret whose digest is stored does not belong here: `crypto/opaque.py` issues it.
 OTHER_USES = {
     "context.py": "request ids",
     "crypto/comparison.py": "compares in constant time",

@@ -1,4 +1,4 @@
-"""What is sealed comes back only unchanged, under its purpose and context, with a key that we still hold."""
+"""A sealed value opens only unchanged, for its purpose and context, with one of the current keys."""
 
 import base64
 import os
@@ -21,7 +21,7 @@ SEALER = Sealer([NEW])
 
 
 @given(st.binary(max_size=2000), st.binary(max_size=40))
-def test_what_is_sealed_opens_unchanged(plaintext: bytes, context: bytes) -> None:
+def test_a_sealed_value_opens_unchanged(plaintext: bytes, context: bytes) -> None:
     sealed = SEALER.seal(plaintext, purpose="login", context=context)
 
     assert SEALER.open(sealed, purpose="login", context=context) == plaintext
@@ -52,12 +52,12 @@ def test_a_value_sealed_for_one_use_does_not_open_as_another(purpose: str, conte
 
 
 @pytest.mark.parametrize("sealed", ["", "A", "AAAA", "=" * 40, "A" * 5000])
-def test_nonsense_is_refused(sealed: str) -> None:
+def test_a_malformed_value_is_refused(sealed: str) -> None:
     with pytest.raises(SealBroken):
         SEALER.open(sealed, purpose="login")
 
 
-def test_keys_rotate_without_breaking_what_is_out_there() -> None:
+def test_values_sealed_before_a_rotation_still_open() -> None:
     sealed = Sealer([OLD]).seal(b"x", purpose="login")
 
     assert Sealer([NEW, OLD]).open(sealed, purpose="login") == b"x"
@@ -74,7 +74,7 @@ def test_a_key_of_another_length_is_refused_without_being_repeated(bad: str) -> 
     assert not bad or bad not in str(caught.value)
 
 
-def test_without_a_key_there_is_no_sealer() -> None:
+def test_a_sealer_needs_a_key() -> None:
     with pytest.raises(ValueError, match="at least one sealing key is needed; make one with: python3 -c"):
         Sealer([])
 
@@ -98,7 +98,7 @@ GUESSABLE = {
 
 @pytest.mark.parametrize("guessable", GUESSABLE.values(), ids=GUESSABLE)
 @pytest.mark.parametrize("place", [0, 1])
-def test_a_key_that_anyone_could_guess_is_refused_with_what_to_do(guessable: bytes, place: int) -> None:
+def test_a_guessable_key_is_refused_with_the_remedy(guessable: bytes, place: int) -> None:
     bad = base64.urlsafe_b64encode(guessable).decode()
     keys = [NEW]
     keys.insert(place, bad)
@@ -121,7 +121,7 @@ def test_a_key_that_anyone_could_guess_is_refused_with_what_to_do(guessable: byt
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPA",
     ],
 )
-def test_a_key_that_was_typed_is_refused(typed: str) -> None:
+def test_a_typed_key_is_refused(typed: str) -> None:
     with pytest.raises(ValueError, match="a sealing key") as caught:
         Sealer([typed])
     assert typed not in str(caught.value)
@@ -133,7 +133,7 @@ def test_random_bytes_are_a_key(key: bytes) -> None:
     assert Sealer([base64.urlsafe_b64encode(random).decode()])
 
 
-def test_the_documents_hold_no_key_that_works() -> None:
+def test_the_documents_contain_no_usable_key() -> None:
     root = Path(__file__).parents[3]
     documents = [root / name for name in ("README.md", ".env.example", "template.yaml", "samconfig.toml")]
     for document in [*documents, *root.glob("docs/**/*.md"), *root.glob("examples/**/*.*")]:

@@ -1,7 +1,8 @@
-"""Secrets from (simulated) Secrets Manager and from the environment (B2)."""
+"""Secrets from a simulated Secrets Manager and from the environment (B2)."""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import json
@@ -31,7 +32,7 @@ class Clock:
 
 
 class CountingClient:
-    """Answers with `members`, or fails while they are None; counts the calls."""
+    """Returns `members`, or fails while they are None. Counts the calls."""
 
     def __init__(self, members: Mapping[str, str] | None) -> None:
         self.members = members
@@ -107,7 +108,7 @@ async def test_what_is_in_memory_survives_an_outage_and_recovers(clock: Clock) -
     assert (await secrets.check()).status == "ok"
 
 
-async def test_an_outage_is_not_asked_about_at_every_request(clock: Clock) -> None:
+async def test_an_outage_does_not_cause_a_read_at_every_request(clock: Clock) -> None:
     client = CountingClient(None)
     secrets = store(client, clock)
     for _ in range(5):
@@ -159,7 +160,7 @@ async def test_an_unusable_sealing_key_makes_the_check_fail_and_says_what_to_do(
     assert "too-short" not in health.reason
 
 
-async def test_invalidate_reads_anew_before_the_time(clock: Clock) -> None:
+async def test_invalidate_reads_again_at_once(clock: Clock) -> None:
     client = CountingClient(MEMBERS)
     secrets = store(client, clock)
     await secrets.get("OIDC_CLIENT_SECRET")
@@ -169,16 +170,16 @@ async def test_invalidate_reads_anew_before_the_time(clock: Clock) -> None:
     assert await secrets.get("OIDC_CLIENT_SECRET") == "rotated"
 
 
-async def test_values_are_there_before_the_store_calls_itself_fresh(clock: Clock) -> None:
-    """Another thread that looks in while the environment takes the place of a dead Secrets Manager."""
+async def test_the_store_is_fresh_only_once_it_has_values(clock: Clock) -> None:
+    """Another thread may look while the environment replaces an unreachable Secrets Manager."""
     secrets = store(CountingClient(None), clock, fall_back=True)
     seen: list[bool] = []
 
-    class LooksIn(logging.Handler):
+    class Observer(logging.Handler):
         def emit(self, _: logging.LogRecord) -> None:
             seen.append(secrets._is_fresh())
 
-    logger, handler = logging.getLogger("tenantgate.secrets.store"), LooksIn()
+    logger, handler = logging.getLogger("tenantgate.secrets.store"), Observer()
     logger.addHandler(handler)
     try:
         assert await secrets.get("OIDC_CLIENT_SECRET") == "local-value"
@@ -188,19 +189,56 @@ async def test_values_are_there_before_the_store_calls_itself_fresh(clock: Clock
     assert secrets._is_fresh()
 
 
-async def test_a_reading_that_began_before_the_secret_was_called_wrong_does_not_count(clock: Clock) -> None:
+async def test_a_read_that_began_before_an_invalidation_does_not_count(clock: Clock) -> None:
     client = CountingClient(MEMBERS)
     secrets = store(client, clock)
-    answer = client.get_secret_value
+    read_now = client.get_secret_value
 
-    def called_wrong_meanwhile(*, SecretId: str) -> Mapping[str, Any]:  # noqa: N803
-        read = answer(SecretId=SecretId)
+    def read_then_invalidate(*, SecretId: str) -> Mapping[str, Any]:  # noqa: N803
+        read = read_now(SecretId=SecretId)
         secrets.invalidate()
         client.members = MEMBERS | {"OIDC_CLIENT_SECRET": "second-value"}
         return read
 
-    client.get_secret_value = called_wrong_meanwhile  # type: ignore[method-assign]
+    client.get_secret_value = read_then_invalidate  # type: ignore[method-assign]
     await secrets.get("OIDC_CLIENT_SECRET")
-    client.get_secret_value = answer  # type: ignore[method-assign]
+    client.get_secret_value = read_now  # type: ignore[method-assign]
     assert await secrets.get("OIDC_CLIENT_SECRET") == "second-value"
     assert client.calls == 2
+
+
+async def test_concurrent_requests_cause_one_read(clock: Clock) -> None:
+    client = CountingClient(MEMBERS)
+    secrets = store(client, clock)
+
+    values = await asyncio.gather(*(secrets.get("OIDC_CLIENT_SECRET") for _ in range(8)))
+
+    assert values == ["first-value"] * 8
+    assert client.calls == 1
+
+
+async def test_prepare_loads_the_client_without_a_read(clock: Clock) -> None:
+    client, loaded = CountingClient(MEMBERS), []
+    secrets = SecretStore(
+        secret_id="tenantgate",
+        environment={},
+        client=lambda: loaded.append(client) or client,  # type: ignore[func-returns-value]
+        fall_back_to_environment=False,
+        clock=clock,
+    )
+
+    secrets.prepare()
+
+    assert loaded == [client]
+    assert client.calls == 0
+
+
+async def test_a_client_that_cannot_be_loaded_fails_the_read_and_not_its_preparation(clock: Clock) -> None:
+    def broken() -> CountingClient:
+        raise RuntimeError("no credentials")
+
+    secrets = SecretStore(
+        secret_id="tenantgate", environment={}, client=broken, fall_back_to_environment=False, clock=clock
+    )
+    secrets.prepare()
+    assert (await secrets.check()).status == "unavailable"

@@ -1,4 +1,4 @@
-"""The store that the service's tests use keeps the contract of the real one."""
+"""The store of the service's tests keeps the same contract as the real one."""
 
 import pytest
 

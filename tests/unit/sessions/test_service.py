@@ -1,4 +1,4 @@
-"""When a session starts, is good, and ends."""
+"""Start, look-up and end of sessions."""
 
 import base64
 import hashlib
@@ -82,7 +82,7 @@ async def test_any_tenant_id_makes_a_cookie_that_a_header_can_carry(store: Memor
         pytest.param(lambda row: None, id="unknown"),
         pytest.param(lambda row: replace(row, expires_at=NOW), id="ends-this-instant"),
         pytest.param(lambda row: replace(row, expires_at=NOW - 1), id="expired"),
-        pytest.param(lambda row: replace(row, tenant_id=OTHER_TENANT), id="another-tenants"),
+        pytest.param(lambda row: replace(row, tenant_id=OTHER_TENANT), id="another-tenant"),
         pytest.param(lambda row: replace(row, sealed_tokens=row.sealed_tokens[:-4] + "AAAA"), id="tampered"),
         pytest.param(lambda row: replace(row, id=type(row.id)(int=1)), id="tokens-of-another-session"),
     ],
@@ -107,7 +107,7 @@ def with_other_tenant(cookie: str) -> str:
     "forge",
     [
         pytest.param(lambda cookie: "", id="empty"),
-        pytest.param(lambda cookie: cookie.rpartition(".")[2], id="secret-alone"),
+        pytest.param(lambda cookie: cookie.rpartition(".")[2], id="only-the-random-part"),
         pytest.param(lambda cookie: "." + cookie.rpartition(".")[2], id="empty-tenant"),
         pytest.param(with_other_tenant, id="another-tenant-in-front"),
         pytest.param(lambda cookie: cookie[:-1], id="one-character-short"),
@@ -143,7 +143,7 @@ async def test_an_expired_session_can_still_be_ended_with_its_tokens(store: Memo
     assert ended.tokens == TOKENS
 
 
-async def test_a_rotated_sealing_key_signs_nobody_out_until_it_is_retired(store: MemorySessionStore) -> None:
+async def test_a_rotated_sealing_key_ends_no_session_until_it_is_retired(store: MemorySessionStore) -> None:
     started = await service_of(store).start(principal=principal(), tokens=TOKENS)
     assert await service_of(store, keys=(NEW_KEY, KEY)).find_live(started.secret) == started.session
     with pytest.raises(SessionEnded):

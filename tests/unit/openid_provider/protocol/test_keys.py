@@ -1,4 +1,4 @@
-"""Signing keys: made once, sealed, published without their private part; and what their ring refuses."""
+"""Signing keys: generated once, stored sealed, published without their private part."""
 
 import asyncio
 import json
@@ -15,10 +15,10 @@ pytestmark = pytest.mark.anyio
 
 
 def signing_keys(store: MemoryKeys, sealer: Sealer, clock: Clock | None = None) -> SigningKeys:
-    async def opened() -> Sealer:
+    async def current() -> Sealer:
         return sealer
 
-    return SigningKeys(store, sealer=opened, clock=clock or Clock())
+    return SigningKeys(store, sealer=current, clock=clock or Clock())
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ async def ring() -> KeyRing:
     return await signing_keys(MemoryKeys(), Sealer([sealing_key()])).ring()
 
 
-async def test_one_key_is_made_for_each_algorithm_and_kept() -> None:
+async def test_one_key_is_generated_for_each_algorithm_and_kept() -> None:
     store, sealer = MemoryKeys(), Sealer([sealing_key()])
     first = (await signing_keys(store, sealer).ring()).public_jwks()
     assert (await signing_keys(store, sealer).ring()).public_jwks() == first
     assert sorted(store.rows) == sorted(SIGNING_ALGORITHMS)
 
 
-async def test_of_keys_made_at_once_all_use_the_stored_ones() -> None:
+async def test_processes_that_start_at_once_use_the_same_keys() -> None:
     store, sealer = MemoryKeys(), Sealer([sealing_key()])
     rings = await asyncio.gather(*(signing_keys(store, sealer).ring() for _ in range(4)))
     assert all(ring.public_jwks() == rings[0].public_jwks() for ring in rings)
@@ -46,7 +46,7 @@ async def test_private_keys_are_stored_sealed_and_never_published(ring: KeyRing)
     assert all("kty" not in row.sealed_jwk for row in store.rows.values())
 
 
-async def test_a_sealed_key_opens_under_its_own_kid_alone() -> None:
+async def test_a_sealed_key_opens_only_under_its_own_kid() -> None:
     store, sealer = MemoryKeys(), Sealer([sealing_key()])
     await signing_keys(store, sealer).ring()
     stored = store.rows["RS256"]
