@@ -20,8 +20,8 @@ from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import Overloaded
 from tenantgate.web.errors import HeadersTooLarge, MalformedRequest, RequestTooSlow
-from tenantgate.web.middleware import REFUSAL_KEY
-from tenantgate.web.plain_lambda import error_answer
+from tenantgate.web.middleware import REJECTION_KEY
+from tenantgate.web.plain_lambda import lambda_error_response
 from tenantgate.web.request_body import BODY_DEADLINE_KEY
 
 if TYPE_CHECKING:
@@ -123,9 +123,9 @@ class BoundedProtocol(HttpToolsProtocol):
             raise ValueError("too many requests at once")
         length = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
         if not self._is_admitted:
-            self._note(REFUSAL_KEY, Overloaded("too many connections", retry_after=1))
+            self._note(REJECTION_KEY, Overloaded("too many connections", retry_after=1))
         elif length > self.limits.header_bytes:
-            self._note(REFUSAL_KEY, HeadersTooLarge())
+            self._note(REJECTION_KEY, HeadersTooLarge())
         self._arrive_within(self.limits.request_seconds, self._close)
         self._note(BODY_DEADLINE_KEY, self.loop.time() + self.limits.body_seconds)
         super().on_headers_complete()
@@ -243,7 +243,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def _response(failure: TenantgateError) -> bytes:
     begin_request(RequestContext(request_id=choose_request_id(None)))
-    response = error_answer(failure)
+    response = lambda_error_response(failure)
     body: bytes = response["body"].encode()
     status = HTTPStatus(failure.http_status)
     headers = {**response["headers"], "content-length": str(len(body)), "connection": "close"}

@@ -1,5 +1,7 @@
-"""Whatever no route of the API takes (`$default`): 404 or 405 in our shape. Without a web framework, which it has no
-need of."""
+"""The API's `$default` route, for requests that match no other: 404 or 405 in our error shape.
+
+It needs no web framework, so it imports none.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 from functions.unknown_route.route_table import ROUTES
 from tenantgate.authorizer.environment import log_level
 from tenantgate.observability.logging import configure_logging
-from tenantgate.web.plain_lambda import begin, error_answer
+from tenantgate.web.plain_lambda import begin, lambda_error_response
 from tenantgate.web.request_log import log_failure
 from tenantgate.web.route_table import RouteTable
 
@@ -17,9 +19,9 @@ _routes = RouteTable(ROUTES)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """An HTTP API event of payload format 2.0 in, the refusal out."""
+    """Respond to an HTTP API event (payload format 2.0) with 404 or 405."""
     request = begin(event, context)
-    refusal, allow = _routes.refusal(event["requestContext"]["http"]["path"])
-    log_failure(refusal)
-    request.completed(refusal.http_status)
-    return error_answer(refusal, allow=allow)
+    error, allow = _routes.error_for(event["requestContext"]["http"]["path"])
+    log_failure(error)
+    request.completed(error.http_status)
+    return lambda_error_response(error, allow=allow)

@@ -30,7 +30,7 @@ TABLE = RouteTable(
     ],
 )
 def test_a_known_path_refuses_the_method(path: str, allow: str) -> None:
-    error, value = TABLE.refusal(path)
+    error, value = TABLE.error_for(path)
     assert isinstance(error, MethodNotAllowed)
     assert value == allow
 
@@ -39,6 +39,6 @@ def test_a_known_path_refuses_the_method(path: str, allow: str) -> None:
     "path", ["", "/a/", "/A", "//", "/a/1/2", "/files/", "/files", "/dotxjson", "/a\n", "/any", "/\u2028"]
 )
 def test_any_other_path_is_not_found(path: str) -> None:
-    error, value = TABLE.refusal(path)
+    error, value = TABLE.error_for(path)
     assert isinstance(error, NotFound)
     assert value is None

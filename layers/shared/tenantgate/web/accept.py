@@ -1,17 +1,17 @@
-"""Whether a caller would rather see a page than JSON (RFC 9110 §12.5.1). Standard library only."""
+"""Choose between a page and JSON by `Accept` (RFC 9110 §12.5.1). Standard library only."""
 
 from __future__ import annotations
 
 
 def prefers_html(accept: str | None) -> bool:
-    """True when `text/html` is named and `application/json` isn't preferred to it, as in a browser's navigation."""
+    """Check that `text/html` is named and preferred to `application/json`, as when a browser navigates."""
     if accept is None:
         return False
     return _quality(accept, "text/html") > _quality(accept, "application/json")
 
 
 def _quality(accept: str, wanted: str) -> float:
-    """The weight given to exactly this media type; wildcards don't count, since every script sends them."""
+    """Return the weight of exactly this media type. Wildcards don't count, since every script sends them."""
     for item in accept.split(","):
         media_type, *parameters = (part.strip().lower() for part in item.split(";"))
         if media_type == wanted:

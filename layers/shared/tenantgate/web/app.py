@@ -1,4 +1,4 @@
-"""The one way to make an HTTP application of routers, for a single function, the container and the tests alike."""
+"""Build an HTTP application from routers: the same way for a function, the container and the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tenantgate.observability.logging import configure_logging
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
-from tenantgate.web.clear_requests import ClearRequests
+from tenantgate.web.ambiguous_requests import RejectAmbiguousRequests
 from tenantgate.web.cookies import Cookies
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
 from tenantgate.web.openapi import security_schemes
@@ -25,7 +25,7 @@ from tenantgate.web.route_table import RouteTable
 
 
 class TenantgateApp(FastAPI):
-    """FastAPI with our middleware in place of its own: no route, no failure and no header goes past it."""
+    """FastAPI with the product's middleware instead of its built-in one: no route, error or header bypasses it."""
 
     def __init__(self, *, settings: Settings, cors: bool, route_rules: ApiRules | None, **options: Any) -> None:
         super().__init__(**options)
@@ -42,7 +42,7 @@ class TenantgateApp(FastAPI):
             app = RouteRules(app, rules=self._route_rules, route_of=self._route_of)
         headers = Headers(app, allowed_origins=self.settings.allowed_origins if self._cors else None)
         errors = ErrorRendering(
-            ClearRequests(headers),
+            RejectAmbiguousRequests(headers),
             debug=self.settings.is_development,
             routes=lambda: self.route_table,
             finish=headers.finish,
@@ -50,9 +50,9 @@ class TenantgateApp(FastAPI):
         return RequestLogging(Cookies(errors), is_own=lambda text: text in self._own_texts)
 
     def _route_of(self, scope: Scope) -> str | None:
-        """The pattern of the route that the router will run, None if it will run none.
+        """Return the pattern of the route that the router will run, or None if it will run none.
 
-        The router itself is asked whether there is one, since another reading of the path might differ.
+        The router itself decides that, since a second reading of the path might differ.
         """
         if not any(route.matches(scope)[0] is Match.FULL for route in self.router.routes):
             return None
@@ -73,13 +73,13 @@ class TenantgateApp(FastAPI):
 
     @cached_property
     def _own_texts(self) -> frozenset[str]:
-        """Paths and settings that callers send too: a provider's redirect names its issuer (RFC 9207)."""
+        """Paths and settings that callers also send: a provider's redirect names its issuer (RFC 9207)."""
         paths = {route.path for route in iter_route_contexts(self.routes) if route.path is not None}
         return frozenset(paths | {self.settings.oidc_issuer_url, self.settings.oidc_client_id})
 
     @cached_property
     def route_table(self) -> RouteTable:
-        """Every path with its methods, made once the routes are complete."""
+        """Every path with its methods. Built at first use, when the routes are complete."""
         table: dict[str, set[str]] = {}
         for route in self._flat_routes:
             if route.path is not None:
@@ -96,11 +96,11 @@ def create_app(
     service: str = "tenantgate",
     route_rules: ApiRules | None = None,
 ) -> TenantgateApp:
-    """An ASGI application of these routers.
+    """Build an ASGI application from these routers, and configure the process's logging.
 
-    `route_rules` where no API Gateway asks the authorizer before: every request is held to them. `cors=False` where
-    API Gateway answers cross-origin requests. `settings` defaults to the process's. Configures the process's logging.
-    Bodies over 64 KiB are refused with VAL_003 as soon as a route reads them.
+    `route_rules`: checked for every request, where no API Gateway asks the authorizer first. `cors=False`: API Gateway
+    handles cross-origin requests. `settings` defaults to the process's. A body over 64 KiB is refused with VAL_003 as
+    soon as a route reads it.
     """
     settings = settings or get_settings()
     configure_logging(level=settings.effective_log_level, service=service)
@@ -115,8 +115,8 @@ def create_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        max_body_size=None,  # bounded by our own middleware, in our own shape
-        # It would record bodies and messages as they came, past our redaction.
+        max_body_size=None,  # our own middleware limits it, and responds with our error shape
+        # It would record bodies and messages without our redaction.
         telemetry={
             "tracing": False,
             "metrics": False,

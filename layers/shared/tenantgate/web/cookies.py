@@ -3,8 +3,8 @@
 The `__Host-` prefix binds a cookie to exactly this host, to `Path=/` and to a secure connection, so that neither a
 sibling subdomain nor a plain-text page can plant one.
 
-Routes don't write `Set-Cookie` themselves. They queue it on the request's scope, and `Cookies` sends it with whatever
-response follows: a route's own, or the one that the errors layer makes of what the route raises.
+Routes don't write `Set-Cookie` themselves. They queue cookies on the request's scope, and the middleware `Cookies` adds
+them to the response, including the response to an error that the route raises.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 SESSION_COOKIE = "__Host-tg_session"
 
 _QUEUE_KEY = "tenantgate.cookies"
-# cookie-octet of RFC 6265 §4.1.1: nothing that could end the value and begin an attribute.
+# cookie-octet of RFC 6265 §4.1.1: no character that could end the value and begin an attribute.
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*\Z")
 _LONGEST = 3800
 _ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Lax"
@@ -33,7 +33,7 @@ class HasScope(Protocol):
 def set_cookie(request: HasScope, name: str, value: str, *, max_age: int) -> None:
     """Set a cookie with the response to this request; `max_age` in seconds.
 
-    Raises ValueError for a value that no cookie may hold or that is longer than browsers keep.
+    Raises ValueError for a value that a cookie can't hold or that is longer than browsers accept.
     """
     if not _COOKIE_VALUE.match(value) or len(name) + len(value) > _LONGEST:
         raise ValueError(f"the value of cookie {name} can't be sent")
@@ -41,7 +41,7 @@ def set_cookie(request: HasScope, name: str, value: str, *, max_age: int) -> Non
 
 
 def clear_cookie(request: HasScope, name: str) -> None:
-    """Clear a cookie with the response to this request. A browser clears it only by the attributes it was set with."""
+    """Clear a cookie with the response to this request. It carries the attributes that the cookie was set with."""
     clear_cookies(request.scope, (name,))
 
 

@@ -1,7 +1,7 @@
-"""Who is calling, as parameters of a route.
+"""The caller, as a parameter of a route.
 
-`CurrentPrincipal`: whoever the authorizer let in when API Gateway ran it, else whoever the bearer token names.
-`VerifiedPrincipal`: always from the token itself, for endpoints whose answer is about the token.
+`CurrentPrincipal`: from the authorizer's context when API Gateway ran the authorizer, otherwise from the bearer token.
+`VerifiedPrincipal`: always from the token, for endpoints that report on it.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from tenantgate.identity.principal import Principal
 from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
 
-# Set in a request's scope, which no client can write, by what verified the bearer token before the route runs.
+# Set in a request's scope, which no client can write, when the bearer token was verified before the route runs.
 PRINCIPAL_KEY = "tenantgate.principal"
 
 
 async def get_current_user(request: Request) -> Principal:
-    """The caller; raises AuthenticationRequired or a TokenError.
+    """Identify the caller. Raises AuthenticationRequired or a TokenError.
 
-    The authorizer's context comes with API Gateway's event, never with the HTTP request: no client can write it.
+    The authorizer's context comes with API Gateway's event and never with the HTTP request, so no client can write it.
     """
     event = request.scope.get("aws.event")
-    if event is not None and (granted := (event["requestContext"].get("authorizer") or {}).get("lambda")):
-        return _entered(request, Principal.from_context(granted))
+    if event is not None and (context := (event["requestContext"].get("authorizer") or {}).get("lambda")):
+        return _noted(request, Principal.from_context(context))
     return await get_verified_user(request)
 
 
 async def get_verified_user(request: Request) -> Principal:
-    """The caller, by verifying the bearer token here; a missing key is awaited, see `tokens/waiting.py`."""
+    """Identify the caller by verifying the bearer token here. Waits for a missing key as in `tokens/waiting.py`."""
     if isinstance(verified := request.scope.get(PRINCIPAL_KEY), Principal):
         return verified
     authorization, credentials = request.headers.get("authorization"), _credentials(request)
     principal = await awaited(lambda: credentials.authenticate(authorization, fetch=False))
-    return _entered(request, principal)
+    return _noted(request, principal)
 
 
 def _credentials(request: Request) -> Credentials:
@@ -51,7 +51,8 @@ def _credentials(request: Request) -> Credentials:
     return credentials
 
 
-def _entered(request: Request, principal: Principal) -> Principal:
+def _noted(request: Request, principal: Principal) -> Principal:
+    """Note the caller for the log and for code that has only the request."""
     request.state.tenant_id = principal.tenant_id
     context = current_request()
     context.user_id, context.tenant_id = principal.user_id, principal.tenant_id

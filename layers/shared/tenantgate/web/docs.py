@@ -1,6 +1,6 @@
-"""`/docs`: the API's description in a browser, its assets served from here and from nowhere else.
+"""`/docs`: the API's description in a browser, with all assets served from here.
 
-Swagger UI comes with the package `fastapi-offline`, of which only the files are used; the Lambda layer hasn't got it.
+Swagger UI comes with the package `fastapi-offline`, of which only the files are used. The Lambda layer doesn't have it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 _ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
-# Swagger UI writes style attributes; scripts, though, are our two files alone.
+# Swagger UI writes style attributes. Scripts are only our two files.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -45,9 +45,9 @@ _START = """SwaggerUIBundle({
 
 
 def documentation_routes(openapi_path: Path) -> list[BaseRoute]:
-    """`/docs`, its assets, and the document at `openapi_path` as `/docs/openapi.json`.
+    """Build the routes of `/docs`, its assets, and the document at `openapi_path` as `/docs/openapi.json`.
 
-    Raises RuntimeError, naming what to install, when the assets aren't there.
+    Raises RuntimeError when the assets are missing; the message names the extra to install.
     """
     package = find_spec("fastapi_offline")
     if package is None or not package.submodule_search_locations:

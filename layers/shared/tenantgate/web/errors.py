@@ -1,4 +1,4 @@
-"""Rejected requests: what HTTP, a route or its models refuse."""
+"""Errors of requests that HTTP, a route or its models refuse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VAL_003 = register(
     "VAL_003",
     413,
     "The request body is too large",
-    cause="The body is longer than this API takes.",
+    cause="The body is longer than this API accepts.",
     remedy="Send less than 64 KiB.",
 )
 
@@ -53,7 +53,7 @@ VAL_007 = register(
     "VAL_007",
     400,
     "The request can be read in more than one way",
-    cause="The path has a control character, a header that counts once came twice, or `Host` isn't a host.",
+    cause="The path has a control character, a header that may come once came twice, or `Host` is malformed.",
     remedy="Send one `Host`, `Origin`, `Content-Type` and `Content-Length`, and a path without control characters.",
 )
 
@@ -62,8 +62,8 @@ VAL_008 = register(
     "VAL_008",
     408,
     "The request took too long to arrive",
-    cause="The headers were not complete 10 seconds after the connection or the previous request, or the body not 20 "
-    "seconds after the headers. Only the container says so.",
+    cause="The headers were not complete 10 seconds after the connection or the previous request, or the body was not "
+    "complete 20 seconds after the headers. Only the container returns this.",
     remedy="Send the whole request at once, and again on a new connection.",
 )
 
@@ -72,7 +72,7 @@ VAL_009 = register(
     "VAL_009",
     431,
     "The request's headers are too large",
-    cause="The request line and headers are longer than 32 KiB. API Gateway takes 10,240 bytes, and words its own 431.",
+    cause="The request line and headers are longer than 32 KiB. API Gateway accepts 10,240 bytes, with its own 431.",
     remedy="Send fewer cookies or a shorter token.",
 )
 
@@ -81,8 +81,8 @@ VAL_010 = register(
     "VAL_010",
     400,
     "The request can't be read as HTTP",
-    cause="The request line, a header or the framing of the body breaks RFC 9112. Only the container says so: API "
-    "Gateway rejects such requests itself.",
+    cause="The request line, a header or the framing of the body violates RFC 9112. Only the container returns "
+    "this: API Gateway rejects such requests itself.",
     remedy="Use an HTTP client library; a proxy in between must speak HTTP/1.1.",
 )
 

@@ -1,4 +1,4 @@
-"""From any exception to the failure of the registry that the caller is told."""
+"""Map any exception to the registered error that the response reports."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _MOST_PROBLEMS = 20
 
 
 def failure_of(error: Exception, scope: Scope) -> TenantgateError:
-    """The registered failure behind `error`; what nobody foresaw is `InternalError`, with `error` as its cause."""
+    """Return the registered error for `error`; for an unexpected one `InternalError`, with `error` as its cause."""
     if isinstance(error, TenantgateError):
         return error
     if isinstance(error, RequestValidationError):
         return _validation_failure(error, scope)
     if isinstance(error, HTTPException):
         if isinstance(error.__cause__, TenantgateError):
-            # FastAPI wraps what reading the body raised.
+            # FastAPI wraps an error that was raised while the body was read.
             return error.__cause__
         if (known := _BY_STATUS.get(error.status_code)) is not None:
             return known()
     if isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
         return failure_of(error.exceptions[0], scope)
-    unforeseen = InternalError(f"{type(error).__name__}: {error}")
-    unforeseen.__cause__ = error
-    return unforeseen
+    unexpected = InternalError(f"{type(error).__name__}: {error}")
+    unexpected.__cause__ = error
+    return unexpected
 
 
 def _validation_failure(error: RequestValidationError, scope: Scope) -> TenantgateError:
@@ -47,7 +47,7 @@ def _validation_failure(error: RequestValidationError, scope: Scope) -> Tenantga
     if any(problem.get("type") == "json_invalid" for problem in problems):
         return MalformedBody()
     if isinstance(error.body, bytes) and not _is_json(scope):
-        # FastAPI hands over a body of any other media type as bytes.
+        # FastAPI passes a body of any other media type as bytes.
         return UnsupportedMediaType()
     return ValidationFailed(
         detail=[
@@ -61,7 +61,7 @@ def _validation_failure(error: RequestValidationError, scope: Scope) -> Tenantga
 
 
 def _field(location: Sequence[object]) -> str:
-    # A member's name may be the caller's own text.
+    # A caller chooses the names of members, so they may hold any text.
     return ".".join("".join(c for c in str(part)[:64] if c.isprintable()) for part in location[:8])
 
 

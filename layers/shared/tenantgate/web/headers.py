@@ -1,7 +1,7 @@
 """The headers that every response carries, and those that cross-origin callers need. Standard library only.
 
-On Lambda API Gateway answers preflights and writes the CORS headers itself; in the container `web/middleware.py` does
-the same with the functions below. Fetch standard §3.2 (CORS), RFC 6797 (HSTS), CSP level 3.
+On Lambda, API Gateway responds to preflights and writes the CORS headers itself. In the container `web/middleware.py`
+does the same with the functions below. Fetch standard §3.2 (CORS), RFC 6797 (HSTS), CSP level 3.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ SECURE_HEADERS: dict[str, str] = {
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
-    # What a route says itself wins over these two: pages bring a policy with a nonce, key sets may be cached.
+    # A route may replace these two: pages have a policy with a nonce, and key sets may be cached.
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "cache-control": "no-store",
 }
 
 
 def preflight_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
-    """What API Gateway adds to its 204 answer to a preflight: nothing for a foreign origin."""
+    """Return the headers that API Gateway adds to its 204 for a preflight: none for a foreign origin."""
     if origin not in allowed:
         return {}
     return {
@@ -51,7 +51,7 @@ def preflight_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
 
 
 def response_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
-    """What API Gateway adds to the answer to a request with this `Origin`: nothing for a foreign one."""
+    """Return the headers that API Gateway adds to the response to this `Origin`: none for a foreign one."""
     if origin not in allowed:
         return {}
     return {
@@ -62,7 +62,7 @@ def response_headers(origin: str, allowed: Collection[str]) -> dict[str, str]:
 
 
 def error_headers(error: TenantgateError, *, allow: str | None = None) -> dict[str, str]:
-    """Headers of an error response: never cached; the challenge of a 401; `Allow` of a 405; `Retry-After`."""
+    """Return the headers of an error response: no caching, its challenge, `Allow` of a 405, and `Retry-After`."""
     headers = {"cache-control": "no-store"}
     if error.challenge is not None:
         headers["www-authenticate"] = error.challenge

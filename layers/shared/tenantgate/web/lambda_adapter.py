@@ -1,7 +1,7 @@
-"""A Lambda handler of routers: API Gateway's event in, its answer out, on one event loop for the life of the process.
+"""Serve a function's routes on Lambda, on one event loop for the life of the process.
 
-Pooled connections belong to a loop, so the loop outlives the invocation; and a lifespan that started and stopped with
-every invocation would close them.
+Pooled connections belong to a loop, so the loop outlives the invocation. A lifespan that started and stopped with every
+invocation would close them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tenantgate.errors.base import InternalError, TenantgateError
 from tenantgate.observability.logging import begin_invocation, log_unhandled
 from tenantgate.urls import is_host
 from tenantgate.web.errors import AmbiguousRequest
-from tenantgate.web.plain_lambda import begin, error_answer
+from tenantgate.web.plain_lambda import begin, lambda_error_response
 from tenantgate.web.request_log import log_failure
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def lambda_handler_for(package: str, *, settings: Settings | None = None) -> Lam
 
         from tenantgate.web.app import create_app  # noqa: PLC0415
 
-        # Before the loop: until our logging is in place, the runtime's prints what asyncio says of it.
+        # Before the loop: until our logging is configured, the runtime's logging prints asyncio's line about it.
         app = create_app(router, settings=settings, cors=False)
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
@@ -52,30 +52,30 @@ def lambda_handler_for(package: str, *, settings: Settings | None = None) -> Lam
 
     def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         with starting.pop() if starting else nullcontext():
-            return answer(event, context)
+            return respond(event, context)
 
-    def answer(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    def respond(event: dict[str, Any], context: Any) -> dict[str, Any]:
         asyncio.set_event_loop(loop)
         headers: Mapping[str, str] = event.get("headers") or {}
         begin_invocation(context.aws_request_id, trace_id=headers.get("x-amzn-trace-id"))
         try:
-            # API Gateway is reached by a name, and nothing else is readable to Mangum.
+            # Clients reach API Gateway by a name, and Mangum can't parse anything else.
             if not is_host(host := headers.get("host", "none")) or "[" in host or host[-1] == ":":
-                return _refused(event, context, AmbiguousRequest("Host is no name"))
+                return _reject(event, context, AmbiguousRequest("Host is not a name"))
             return adapter(event, context)
-        except Exception:  # noqa: BLE001  (whatever it is, the caller gets our shape)
-            # Mangum itself failed, before or after our application: still one shape, never its plain text.
+        except Exception:  # noqa: BLE001  (any failure has our error shape)
+            # Mangum itself failed, before or after our application. Its own response would be plain text.
             request = RequestContext(request_id=choose_request_id(context.aws_request_id))
             request.carried = event
             begin_request(request)
             _log.exception("the event could not be served")
-            return error_answer(InternalError())
+            return lambda_error_response(InternalError())
 
     return lambda_handler
 
 
-def _refused(event: Mapping[str, Any], context: Any, refusal: TenantgateError) -> dict[str, Any]:
+def _reject(event: Mapping[str, Any], context: Any, error: TenantgateError) -> dict[str, Any]:
     request = begin(event, context)
-    log_failure(refusal)
-    request.completed(refusal.http_status)
-    return error_answer(refusal)
+    log_failure(error)
+    request.completed(error.http_status)
+    return lambda_error_response(error)

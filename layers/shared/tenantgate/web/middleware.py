@@ -1,6 +1,6 @@
-"""What surrounds every route, as pure ASGI, from the outside in: request id and logging → errors → headers and CORS.
+"""The middleware around every route, as pure ASGI. From the outside in: request id and logging, errors, headers, CORS.
 
-What the errors layer answers by itself gets the same headers as what a route answers.
+The response to an error has the same headers as the response of a route.
 """
 
 from __future__ import annotations
@@ -24,17 +24,21 @@ from tenantgate.web.request_log import RequestLog, log_failure
 from tenantgate.web.responses import error_response
 from tenantgate.web.route_table import RouteTable
 
-# Set in a request's scope by the container's server: the failure to report instead of serving the request.
-REFUSAL_KEY = "tenantgate.refusal"
+# Set in a request's scope by the container's server: the error to respond with instead of serving the request.
+REJECTION_KEY = "tenantgate.rejection"
 
 _SECURE = [(name.encode(), value.encode()) for name, value in SECURE_HEADERS.items()]
 
 
 class RequestLogging:
-    """Gives the request its id and context, logs it, bounds its body, and has its secrets masked in every line."""
+    """Gives the request its id and context, logs it, limits its body, and masks its secrets in every log line."""
 
     def __init__(self, app: ASGIApp, *, is_own: Callable[[str], bool]) -> None:
-        """`is_own`: whether a text is the application's own, such as a path; lines repeat it whatever a caller sent."""
+        """Log requests to `app`.
+
+        `is_own` is True for a text of the application itself, such as a path. Log lines repeat such a text even when a
+        caller sent it, too.
+        """
         self._app = app
         self._is_own = is_own
 
@@ -73,13 +77,13 @@ _LEAVE_THE_BODY_UNREAD = (BodyTooLarge, HeadersTooLarge, Overloaded, RequestTooS
 type Finish = Callable[[Scope, Message], None]
 
 
-def _raise_refusal(scope: Scope) -> None:
-    if (refusal := scope.get(REFUSAL_KEY)) is not None:
-        raise refusal
+def _raise_rejection(scope: Scope) -> None:
+    if (rejection := scope.get(REJECTION_KEY)) is not None:
+        raise rejection
 
 
 class ErrorRendering:
-    """Turns every exception into the one error shape; logs it once, with its private side."""
+    """Turns every exception into the one error shape, and logs it once, with its private details."""
 
     def __init__(self, app: ASGIApp, *, debug: bool, routes: Callable[[], RouteTable], finish: Finish) -> None:
         self._app = app
@@ -91,11 +95,11 @@ class ErrorRendering:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        answering = False
+        started = False
 
         async def watch(message: Message) -> None:
-            nonlocal answering
-            answering = answering or message["type"] == "http.response.start"
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
             await send(message)
 
         async def send_finished(message: Message) -> None:
@@ -108,30 +112,30 @@ class ErrorRendering:
 
         failure: TenantgateError | None = None
         try:
-            _raise_refusal(scope)
+            _raise_rejection(scope)
             await self._app(scope, receive, watch)
         except Exception as error:
             failure, allow = failure_of(error, scope), None
             if failure.http_status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
-                # The router's own 405 names the methods of one route; a path may have several.
-                failure, allow = self._routes().refusal(scope["path"]) if failure is not error else (failure, None)
+                # The router's own 405 names the methods of one route, but a path may have several.
+                failure, allow = self._routes().error_for(scope["path"]) if failure is not error else (failure, None)
             log_failure(failure)
-            if answering:
+            if started:
                 raise
             clear_cookies(scope, failure.clears_cookies)
             if scope.get(PAGES_KEY) and prefers_html(header(scope, b"accept")):
-                from tenantgate.web.pages.rendering import failure_page  # noqa: PLC0415  (Jinja2 is for browsers alone)
+                from tenantgate.web.pages.rendering import error_page  # noqa: PLC0415  (Jinja2 is only for browsers)
 
-                await failure_page(failure, debug=self._debug)(scope, receive, send_finished)
+                await error_page(failure, debug=self._debug)(scope, receive, send_finished)
                 return
             await error_response(failure, debug=self._debug, allow=allow)(scope, receive, send_finished)
 
 
 class Headers:
-    """Puts the secure headers on every response and, where no gateway does it, answers CORS (Fetch standard §3.2)."""
+    """Adds the secure headers to every response and, without a gateway, handles CORS (Fetch standard §3.2)."""
 
     def __init__(self, app: ASGIApp, *, allowed_origins: Collection[str] | None) -> None:
-        """`allowed_origins` None: API Gateway owns CORS."""
+        """Add headers to the responses of `app`. `allowed_origins` None: API Gateway handles CORS."""
         self._app = app
         self._allowed = None if allowed_origins is None else frozenset(allowed_origins)
 
@@ -162,7 +166,7 @@ class Headers:
         present = {bytes(name).lower() for name, _ in headers}
         headers += [item for item in _SECURE if item[0] not in present]
         if self._allowed is not None:
-            # Always, with or without an Origin: a shared cache must not hand one origin's answer to another.
+            # Even without an Origin: a shared cache must not give one origin's response to another.
             headers.append((b"vary", b"Origin"))
             origin = header(scope, b"origin")
             if origin is not None and not preflight:

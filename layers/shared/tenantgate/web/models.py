@@ -1,4 +1,4 @@
-"""The base of every model: strict for bodies and responses, indulgent for the queries of pages."""
+"""The base classes of every model: strict for bodies and responses, lenient for the queries of pages."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ UserId = Annotated[str, Field(description="The user's id, unique only together w
 
 
 class StrictModel(BaseModel):
-    """Refuses unknown members and converts nothing: the string "1" is no number, the number 1 no string or boolean."""
+    """Refuses unknown members and converts no values: the string "1" is not a number, and 1 is not a boolean."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class PageParameters(BaseModel):
-    """The query of a page that people link to: parameters that others add to links (`fbclid`, `utm_…`) are ignored."""
+    """The query of a page that people link to. Ignores the parameters that others add (`fbclid`, `utm_…`)."""
 
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)

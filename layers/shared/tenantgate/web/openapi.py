@@ -1,4 +1,4 @@
-"""How callers prove who they are, as OpenAPI 3.1 says it (§4.8.27): the schemes, and what a route needs of them."""
+"""Security schemes for the OpenAPI document (OpenAPI 3.1 §4.8.27), and the requirements that routes name."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 from tenantgate.settings.model import Settings
 from tenantgate.web.cookies import SESSION_COOKIE
 
-# The `openapi_extra=` of a route. Alternatives: any one of them is enough.
+# For the `openapi_extra=` of a route. Each list holds alternatives: one of them is enough.
 NEEDS_TOKEN: dict[str, Any] = {"security": [{"bearer": []}, {"openIdConnect": []}]}
 NEEDS_TOKEN_OR_SESSION: dict[str, Any] = {"security": [*NEEDS_TOKEN["security"], {"session": []}]}
 
 
 def security_schemes(settings: Settings) -> dict[str, dict[str, str]]:
-    """The document's `components.securitySchemes`."""
+    """Build the document's `components.securitySchemes`."""
     return {
         "bearer": {
             "type": "http",
@@ -24,7 +24,7 @@ def security_schemes(settings: Settings) -> dict[str, dict[str, str]]:
         "openIdConnect": {
             "type": "openIdConnect",
             "openIdConnectUrl": f"{settings.oidc_issuer_url.rstrip('/')}/.well-known/openid-configuration",
-            "description": "Where such a token comes from.",
+            "description": "The provider that issues such tokens.",
         },
         "session": {
             "type": "apiKey",

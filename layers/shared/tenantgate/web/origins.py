@@ -1,4 +1,4 @@
-"""Whether a request that the browser signed with a cookie comes from our own pages (CSRF; OWASP, Fetch Metadata)."""
+"""Protect changes against cross-site requests (OWASP "CSRF Prevention", Fetch Metadata)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tenantgate.settings.model import Settings
 def require_same_site(request: Request, *, settings: Settings | None = None) -> None:
     """Raise `CrossSiteRequest` unless the request comes from our own origin or one of `ALLOWED_ORIGINS`.
 
-    For changes authenticated by a cookie. `Origin` decides when it is there; a browser too old to send it with a POST
-    but new enough for Fetch Metadata is judged by `Sec-Fetch-Site`. Neither: no browser that keeps to `SameSite=Lax`
-    is known to do that, so the request is refused.
+    Use it for changes that are authenticated by a cookie. `Origin` decides when it is present. For a browser that
+    doesn't send it with a POST, but does send Fetch Metadata, `Sec-Fetch-Site` decides. A request with neither is
+    refused: no browser that implements `SameSite=Lax` is known to send one.
     """
     refuse_foreign_site(request, settings=settings)
     if "origin" not in request.headers and "sec-fetch-site" not in request.headers:
@@ -21,9 +21,9 @@ def require_same_site(request: Request, *, settings: Settings | None = None) -> 
 
 
 def refuse_foreign_site(request: Request, *, settings: Settings | None = None) -> None:
-    """Raise `CrossSiteRequest` when the request says that it comes from elsewhere.
+    """Raise `CrossSiteRequest` when the request's headers name another site.
 
-    For changes that something beside the cookie authenticates too, which clients that aren't browsers may make.
+    Use it for changes that need more than the cookie. Clients other than browsers, which send no such header, pass.
     """
     settings = settings or request.app.settings
     origin = request.headers.get("origin")

@@ -1,4 +1,4 @@
-"""What the web framework does for a Lambda function, for functions that do without one. Standard library only."""
+"""Requests and error responses of Lambda functions that use no web framework. Standard library only."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def begin(event: Mapping[str, Any], context: Any) -> RequestLog:
     )
 
 
-def error_answer(error: TenantgateError, *, allow: str | None = None) -> dict[str, Any]:
-    """The error in its one shape, with the headers that every response carries."""
+def lambda_error_response(error: TenantgateError, *, allow: str | None = None) -> dict[str, Any]:
+    """Return the error in the one shape, with the headers that every response carries (payload format 2.0)."""
     request_id = current_request().request_id
     return {
         "statusCode": error.http_status,

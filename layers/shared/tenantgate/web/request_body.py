@@ -1,4 +1,4 @@
-"""A request's body as it may arrive: not too long, not too slowly, and to its end."""
+"""Limits on a request's body: its size, its time to arrive, and that it is complete."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from tenantgate.observability.redaction import CarriedSecrets
 from tenantgate.web.errors import BodyTooLarge, MalformedBody, RequestTooSlow
 
 LONGEST_BODY = 64 * 1024
-# Set in a request's scope by the container's server: when, by the event loop's clock, the body must have arrived.
+# Set in a request's scope by the container's server: the deadline for the body, by the event loop's clock.
 BODY_DEADLINE_KEY = "tenantgate.body_deadline"
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """The first header of this lower-case name."""
+    """Return the first header of this lower-case name."""
     for key, value in scope["headers"]:
         if key == name:
             return bytes(value).decode("latin-1")
@@ -23,8 +23,10 @@ def header(scope: Scope, name: bytes) -> str | None:
 
 
 def bounded(scope: Scope, receive: Receive, carried: CarriedSecrets) -> Receive:
-    """`receive` of a body that is too long, too slow or cut off raises `BodyTooLarge`, `RequestTooSlow`,
-    `MalformedBody`, as soon as that is known."""
+    """Wrap `receive` with the limits.
+
+    It raises `BodyTooLarge`, `RequestTooSlow`, or `MalformedBody` for an incomplete body, as soon as that is known.
+    """
     unread = LONGEST_BODY
     announced = header(scope, b"content-length")
     deadline: float | None = scope.get(BODY_DEADLINE_KEY)
@@ -52,7 +54,7 @@ def bounded(scope: Scope, receive: Receive, carried: CarriedSecrets) -> Receive:
                     raise BodyTooLarge
                 carried.add_body(chunk)
         elif not complete:
-            raise MalformedBody("the client went away before its end")
+            raise MalformedBody("the client disconnected before its end")
         return message
 
     return receive_bounded

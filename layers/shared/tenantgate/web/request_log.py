@@ -1,4 +1,4 @@
-"""The beginning and the end of every request, with or without a web framework around it. Standard library only."""
+"""Log the start and the end of every request, with or without a web framework. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _log = logging.getLogger("tenantgate.requests")
 
 
 class RequestLog:
-    """One request: begins its context, logs its start (DEBUG) and, by `completed`, its end (INFO)."""
+    """One request. Begins its context, and logs its start (DEBUG) and, in `completed`, its end (INFO)."""
 
     __slots__ = ("_gateway_id", "_method", "_path", "_started", "request_id")
 
     def __init__(
         self, *, method: str, path: str, query: str, offered_id: str | None, gateway_request_id: str | None
     ) -> None:
-        """`offered_id`: the caller's `X-Request-ID`. `gateway_request_id`: API Gateway's own, if it was there."""
+        """Begin the request. `offered_id`: the caller's `X-Request-ID`. `gateway_request_id`: API Gateway's."""
         self._started = time.perf_counter_ns()
         self._method = method
         self._path = path
@@ -33,7 +33,7 @@ class RequestLog:
             _log.debug("request started", extra={"context": context})
 
     def completed(self, status: int | None) -> None:
-        """`status` None: no answer was begun."""
+        """Log the end of the request. `status` None: no response was started."""
         if not _log.isEnabledFor(logging.INFO):
             return
         context: dict[str, object] = {
@@ -48,10 +48,10 @@ class RequestLog:
 
 
 def log_failure(failure: TenantgateError) -> None:
-    """One line per refused or failed request: a refusal at INFO, our own trouble at ERROR."""
+    """Log a refused request at INFO, or a failure of the server at ERROR, in one line."""
     context: dict[str, object] = {"error_code": failure.error.code, "kind": type(failure)}
     if failure.reason:
-        # As the exception, which knows which of its words are ours.
+        # The exception itself: the log formatter finds the product's own words in it.
         context["reason"] = failure
     if failure.private:
         context["private"] = {Word(name): value for name, value in failure.private.items()}

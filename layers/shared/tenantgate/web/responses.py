@@ -1,4 +1,4 @@
-"""How failures look over HTTP: the one JSON shape, its headers, and what OpenAPI says of them."""
+"""Errors over HTTP: the one JSON shape, its headers, and their description in OpenAPI."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _RETRY_AFTER = {
 
 
 class ErrorMember(StrictModel):
-    """What went wrong: a code of docs/ERROR_CODES.md, its message, and the request id to quote."""
+    """The error: a code of docs/ERROR_CODES.md, its message, and the request id to quote."""
 
     code: str
     message: str
@@ -70,15 +70,15 @@ def error_responses(*errors: type[TenantgateError]) -> dict[int | str, dict[str,
 
 
 def error_response(error: TenantgateError, *, debug: bool = False, allow: str | None = None) -> JSONResponse:
-    """The error as its JSON answer; `debug` (development alone) tells the private reason, redacted."""
+    """Build the JSON response to an error. `debug`, only in development, adds the private reason, redacted."""
     body = error_body(error, request_id=current_request().request_id)
     if debug and error.detail is None:
-        body["error"] = {**_members(body["error"]), "detail": told_detail(error, debug=True)}
+        body["error"] = {**_members(body["error"]), "detail": shown_detail(error, debug=True)}
     return JSONResponse(body, status_code=error.http_status, headers=error_headers(error, allow=allow))
 
 
-def told_detail(error: TenantgateError, *, debug: bool) -> object:
-    """What `error.detail` says: the error's own, else in development the private side, redacted; never a trace."""
+def shown_detail(error: TenantgateError, *, debug: bool) -> object:
+    """Return the error's `detail`. With `debug`, an error without one shows its private side, redacted."""
     if error.detail is not None or not debug or not (error.reason or error.private):
         return error.detail
     return redact_context({"reason": error if error.reason else "", "kind": type(error), **error.private})

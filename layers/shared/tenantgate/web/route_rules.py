@@ -1,6 +1,7 @@
-"""The route rules where no API Gateway asks an authorizer: in the container, before any route runs.
+"""Check the route rules in the container, where no API Gateway asks the authorizer.
 
-The engine is the authorizer's. What differs is who answers: here the denial is ours, with its code and its challenge.
+The rules engine is the authorizer's. A denial, however, is a response of this application, with its code and its
+challenge.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from tenantgate.web.dependencies import PRINCIPAL_KEY, get_verified_user
 
 
 class RouteRules:
-    """Lets pass what the rules allow. What no route takes passes, too: the response is 404 or 405 for every caller."""
+    """Passes on requests that the rules allow, and those that match no route: they get 404 or 405 from the router."""
 
     def __init__(self, app: ASGIApp, *, rules: ApiRules, route_of: Callable[[Scope], str | None]) -> None:
-        """`route_of`: the pattern of the route that the router will run, None if it will run none."""
+        """Guard `app` with `rules`. `route_of` returns the pattern of the route that will run, or None if none will."""
         self._app = app
         self._rules = rules
         self._route_of = route_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (route := self._route_of(scope)) is not None:
-            # `{path:path}` is how the framework writes `{path+}`.
+            # The framework writes `{path+}` as `{path:path}`.
             pattern = route.replace(":path}", "+}")
             if not self._decide(scope, None, pattern).allowed:
                 principal = await get_verified_user(Request(scope))
@@ -46,7 +47,7 @@ class RouteRules:
 
 
 def failure_of(denial: Decision) -> TenantgateError:
-    """The denial as the error that is raised for it, with the challenge that the rule asks for."""
+    """Return the error for this denial, with the challenge that the rule requires."""
     rule = denial.rule
     private: dict[str, Any] = {
         "check": denial.reason,

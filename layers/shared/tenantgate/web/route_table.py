@@ -1,4 +1,4 @@
-"""Which paths and methods exist: the one answer to 404 or 405, and with which `Allow`, of the container and of Lambda.
+"""The paths and methods of the API, to choose between 404 and 405 with its `Allow`, in the container and on Lambda.
 
 Standard library only: the function behind API Gateway's `$default` route imports this and no web framework.
 """
@@ -12,14 +12,14 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.web.errors import MethodNotAllowed, NotFound
 
 # A path pattern of API Gateway ("/idp/{proxy+}", "/a/{id}") or of FastAPI ("/idp/{path:path}") → its methods.
-# "ANY" among the methods stands for all of them.
+# "ANY" means every method.
 type Routes = Mapping[str, Iterable[str]]
 
 _PARAMETER = re.compile(r"\{[^{}]*?(\+|:path)?\}")
 
 
 class RouteTable:
-    """Answers what a request that no route took deserves. Patterns are matched exactly, a trailing slash included."""
+    """Chooses the error for a request that matches no route. Patterns match exactly, including a trailing slash."""
 
     def __init__(self, routes: Routes) -> None:
         methods: dict[str, set[str]] = {}
@@ -28,11 +28,11 @@ class RouteTable:
         self._routes = [(re.compile(pattern), frozenset(allowed)) for pattern, allowed in methods.items()]
 
     def allowed(self, path: str) -> frozenset[str]:
-        """The methods of every pattern that matches `path`; empty when nothing is there."""
+        """Return the methods of every pattern that matches `path`; empty when none does."""
         return frozenset().union(*(allowed for pattern, allowed in self._routes if pattern.fullmatch(path)))
 
-    def refusal(self, path: str) -> tuple[TenantgateError, str | None]:
-        """The error for a request that no route took, with the value of its `Allow` header (RFC 9110 §15.5.6)."""
+    def error_for(self, path: str) -> tuple[TenantgateError, str | None]:
+        """Return the error for a request that matches no route, and its `Allow` header (RFC 9110 §15.5.6)."""
         allowed = self.allowed(path)
         if not allowed or "ANY" in allowed:
             return NotFound(), None

@@ -1,18 +1,15 @@
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from types import SimpleNamespace
 from typing import Any, override
 
 import pytest
-from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from tenantgate.context import RequestContext, begin_request
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.login.errors import StateMismatch
-from tenantgate.web.pages.rendering import error_page, failure_page, page, wants_html
-from tests.fixtures.web.setup import make_settings
+from tenantgate.web.pages.rendering import error_page, page
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x>"
 SESSION = {
@@ -77,8 +74,8 @@ def html_of(response: HTMLResponse) -> str:
 PAGES = [
     pytest.param(lambda: page("home.html", session=None), id="signed-out"),
     pytest.param(lambda: page("home.html", session=SESSION), id="signed-in"),
-    pytest.param(lambda: failure_page(StateMismatch(), debug=False), id="failure"),
-    pytest.param(lambda: failure_page(StateMismatch("no cookie", state="x"), debug=True), id="failure-in-development"),
+    pytest.param(lambda: error_page(StateMismatch(), debug=False), id="failure"),
+    pytest.param(lambda: error_page(StateMismatch("no cookie", state="x"), debug=True), id="failure-in-development"),
     pytest.param(lambda: sign_in(error="Wrong", hidden={"state": "s"}, username="a@b.example"), id="sign-in"),
 ]
 
@@ -118,8 +115,8 @@ def test_every_rendering_has_a_nonce_of_its_own() -> None:
         pytest.param(
             lambda: page("home.html", session=SESSION | {"user_id": ATTACK, "claims": [(ATTACK, ATTACK)]}), id="home"
         ),
-        pytest.param(lambda: failure_page(DatabaseUnreachable(ATTACK, value=ATTACK), debug=True), id="failure"),
-        pytest.param(lambda: failure_page(DatabaseUnreachable(detail=ATTACK), debug=False), id="detail"),
+        pytest.param(lambda: error_page(DatabaseUnreachable(ATTACK, value=ATTACK), debug=True), id="failure"),
+        pytest.param(lambda: error_page(DatabaseUnreachable(detail=ATTACK), debug=False), id="detail"),
         pytest.param(
             lambda: sign_in(action=ATTACK, client_name=ATTACK, error=ATTACK, hidden={ATTACK: ATTACK}, username=ATTACK),
             id="sign-in",
@@ -146,7 +143,7 @@ def test_signed_in_the_page_tells_who_and_until_when() -> None:
 
 
 def test_a_failure_names_code_cause_request_and_a_way_on() -> None:
-    answer = failure_page(StateMismatch("no cookie"), debug=False)
+    answer = error_page(StateMismatch("no cookie"), debug=False)
     html = html_of(answer)
     assert answer.status_code == 403
     cause = ("could not be matched", "<code>state</code> is missing", "belongs to another browser")
@@ -156,18 +153,10 @@ def test_a_failure_names_code_cause_request_and_a_way_on() -> None:
 
 
 def test_the_private_side_is_shown_in_development_alone() -> None:
-    app = SimpleNamespace(settings=make_settings(ENVIRONMENT="development"))
-    request = Request({"type": "http", "app": app, "headers": []})
-    assert "no cookie" in html_of(error_page(StateMismatch("no cookie"), request))
-    app.settings = make_settings(ENVIRONMENT="test")
-    assert "no cookie" not in html_of(error_page(StateMismatch("no cookie"), request))
+    assert "no cookie" in html_of(error_page(StateMismatch("no cookie"), debug=True))
+    assert "no cookie" not in html_of(error_page(StateMismatch("no cookie"), debug=False))
 
 
 def test_a_forms_answer_may_lead_where_the_page_says() -> None:
     answer = page("home.html", session=None, form_targets=("'self'", "https://app.example.test"))
     assert "form-action 'self' https://app.example.test;" in answer.headers["content-security-policy"]
-
-
-def test_a_browser_is_known_by_what_it_accepts() -> None:
-    assert wants_html(Request({"type": "http", "headers": [(b"accept", b"text/html")]}))
-    assert not wants_html(Request({"type": "http", "headers": []}))

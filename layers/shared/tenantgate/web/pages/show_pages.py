@@ -1,4 +1,4 @@
-"""`ShowPages`: for a route that people open in a browser, failures are pages when the browser asks for HTML."""
+"""`ShowPages`, for routes that people open in a browser: their errors are pages when the browser asks for HTML."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PAGES_KEY = "tenantgate.pages"
 
 
 async def show_pages(request: Request) -> None:
-    """Mark the request; the errors layer does the rest, whatever fails afterwards, validation included."""
+    """Mark the request, so that `ErrorRendering` shows any later error as a page, including a validation error."""
     request.scope[PAGES_KEY] = True
 
 

@@ -1,4 +1,4 @@
-"""Requests that two readers can take for two things: refused before anything acts on one of them."""
+"""Reject requests that two readers could understand in different ways, before anything acts on one of them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from tenantgate.route_rules.matching import has_control_characters
 from tenantgate.urls import is_host
 from tenantgate.web.errors import AmbiguousRequest
 
-# What decides who calls, from where, and what is in the body. Several `Cookie` lines are one list (RFC 9113 §8.2.3).
+# These headers decide the caller, its site, and how the body is read. Several `Cookie` lines, however, are one list
+# (RFC 9113 §8.2.3).
 _ONCE = frozenset({b"authorization", b"content-length", b"content-type", b"host", b"origin", b"sec-fetch-site"})
 
 
-class ClearRequests:
-    """Raises for a control character in the path, a header that counts once and came twice, a `Host` that is none.
+class RejectAmbiguousRequests:
+    """Raises for a control character in the path, a repeated header that may come once, and a malformed `Host`.
 
-    A regular expression's `$` matches before a line feed at the end, so that the router would take `/me%0A` for `/me`.
+    A regular expression's `$` also matches before a final line feed, so the router would take `/me%0A` for `/me`.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -41,4 +42,4 @@ def _check_headers(headers: list[tuple[bytes, bytes]]) -> None:
             raise AmbiguousRequest("a header was sent more than once", header=name.decode())
         seen.add(name)
         if name == b"host" and not is_host(value.decode("latin-1")):
-            raise AmbiguousRequest("Host is no host")
+            raise AmbiguousRequest("malformed Host")
