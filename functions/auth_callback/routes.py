@@ -1,4 +1,4 @@
-"""`POST` and `GET /api/v1/auth/callback`: where signing in ends, with a token for an app or a session for a browser."""
+"""`POST` and `GET /api/v1/auth/callback`: the end of a sign-in, with a token for an app or a session for a browser."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ _SIGN_IN_ERRORS: ErrorClasses = (
 
 
 class CallbackRequest(StrictModel):
-    code: str = Field(max_length=_LONGEST, description="The `code` that the provider handed to the redirect URI.")
-    state: str = Field(max_length=_LONGEST, description="The `state` beside it.")
+    code: str = Field(max_length=_LONGEST, description="The `code` that the provider sent to the redirect URI.")
+    state: str = Field(max_length=_LONGEST, description="The `state` that came with it.")
     iss: str | None = Field(
         default=None,
         max_length=_LONGEST,
-        description="The `iss` beside it (RFC 9207). May be left out, or null; a wrong one is refused.",
+        description="The `iss` that came with it (RFC 9207). Optional or null; a wrong one is refused.",
     )
 
 
 class TokenResponse(StrictModel):
     access_token: str
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  (RFC 6750's name of the kind)
-    expires_in: int = Field(description="Seconds that the token is still good for.")
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  (the type's name in RFC 6750)
+    expires_in: int = Field(description="Seconds until the token expires.")
 
 
 class CallbackParameters(PageParameters):
-    """What the provider adds to the redirect URI; other parameters, the provider's own or a link's, are ignored."""
+    """The parameters that the provider adds to the redirect URI. Others, of the provider or a link, are ignored."""
 
     state: str | None = None
     code: str | None = None
@@ -68,13 +68,14 @@ class CallbackParameters(PageParameters):
 @router.post(
     "/callback",
     operation_id="redeemCode",
-    summary="Trade the code for an access token",
+    summary="Exchange the code for an access token",
     responses=error_responses(*_SIGN_IN_ERRORS, CrossSiteRequest, *BODY_ERRORS),
 )
 async def redeem_code(request: Request, body: CallbackRequest, service: Callback) -> TokenResponse:
-    """For an app that received the code itself: needs the cookie set by `GET /api/v1/auth/login`, and starts a session.
+    """Complete a sign-in for an app that received the code itself, and start a session.
 
-    When the session can't be stored no token is returned: every token handed out here has a session that can end it.
+    Requires the cookie that `GET /api/v1/auth/login` set. If the session can't be stored, no token is returned: every
+    token that is returned here has a session that can be ended.
     """
     refuse_foreign_site(request)
     response = AuthorizationResponse(code=body.code, state=body.state, iss=body.iss)
@@ -85,13 +86,13 @@ async def redeem_code(request: Request, body: CallbackRequest, service: Callback
 @router.get(
     "/callback",
     operation_id="completeLogin",
-    summary="Complete signing in",
+    summary="Complete a sign-in",
     status_code=303,
     response_class=Response,
     dependencies=[ShowPages],
     responses={
         303: {
-            "description": "Signed in: to `return_to`, with the session's cookie.",
+            "description": "Signed in: redirects to `return_to` and sets the session cookie.",
             "headers": {"Location": {"schema": {"type": "string"}}},
         },
         **error_responses(*_SIGN_IN_ERRORS),
@@ -100,7 +101,10 @@ async def redeem_code(request: Request, body: CallbackRequest, service: Callback
 async def complete_login(
     request: Request, parameters: Annotated[CallbackParameters, Query()], service: Callback
 ) -> RedirectResponse:
-    """Where the provider returns the browser: starts a session, goes to `return_to`. A failure is shown as a page."""
+    """Complete a sign-in for the browser that the provider returns, start a session, and redirect to `return_to`.
+
+    A browser gets an error as a page.
+    """
     names = [name for name, _ in request.query_params.multi_items() if name in CallbackParameters.model_fields]
     response = AuthorizationResponse(**parameters.model_dump(), is_ambiguous=len(names) != len(set(names)))
     signed_in = await _complete(request, response, service, by_redirect=True)

@@ -1,4 +1,4 @@
-"""`GET /api/v1/auth/login`: where signing in begins."""
+"""`GET /api/v1/auth/login`: the start of a sign-in."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 class LoginParameters(PageParameters):
     redirect_uri: str | None = Field(
         default=None,
-        description="Where the provider returns to, when a single-page app takes the code itself and posts it: a URL "
-        "of an allowed origin. Default: our own callback, which starts a session.",
+        description="The redirect URI of a single-page app that receives the code itself and posts it: a URL of an "
+        "allowed origin. Default: the product's own callback, which starts a session.",
         examples=["http://localhost:5173/callback"],
     )
     return_to: str | None = Field(
         default=None,
-        description="Where our own callback sends the browser in the end: a path, or a URL of an allowed origin. "
-        "Default: `/`.",
+        description="The page to which the product's own callback redirects after the sign-in: a path, or a URL of an "
+        "allowed origin. Default: `/`.",
         examples=["/"],
     )
 
@@ -46,17 +46,17 @@ class AuthorizationUrl(StrictModel):
 @router.get(
     "/login",
     operation_id="beginLogin",
-    summary="Begin signing in",
+    summary="Begin a sign-in",
     status_code=302,
     response_class=Response,
     dependencies=[ShowPages],
     responses={
         200: {
-            "description": "With `Accept: application/json`: where to send the browser.",
+            "description": "With `Accept: application/json`: the URL of the provider's sign-in page.",
             "model": AuthorizationUrl,
         },
         302: {
-            "description": "To the provider's sign-in page.",
+            "description": "Redirects to the provider's sign-in page.",
             "headers": {"Location": {"schema": {"type": "string"}}},
         },
         **error_responses(RedirectNotAllowed, SecretsUnavailable, *PROVIDER_ERRORS),
@@ -67,9 +67,9 @@ async def login(
     parameters: Annotated[LoginParameters, Query()],
     service: Annotated[LoginService, Depends(login_service)],
 ) -> Response:
-    """Send the browser to the provider, with one sealed cookie that ties the answer to this browser (10 minutes)."""
+    """Send the browser to the provider. A sealed cookie, valid for 10 minutes, binds the response to this browser."""
     accept = request.headers.get("accept", "")
-    if prefers_html(accept) and (elsewhere := _canonical(request, parameters)) is not None:
+    if prefers_html(accept) and (elsewhere := _url_on_callback_host(request, parameters)) is not None:
         return RedirectResponse(elsewhere, status_code=302)
     started = await service.begin(
         redirect_uri=parameters.redirect_uri, return_to=parameters.return_to, cookies=request.cookies
@@ -86,8 +86,8 @@ async def login(
     return response
 
 
-def _canonical(request: Request, parameters: LoginParameters) -> str | None:
-    # `localhost` and `127.0.0.1` share no cookies: the attempt must begin on the host that the provider returns to.
+def _url_on_callback_host(request: Request, parameters: LoginParameters) -> str | None:
+    # `localhost` and `127.0.0.1` don't share cookies, so the attempt must begin on the host of the redirect URI.
     settings: Settings = request.app.settings
     returned_to = urlsplit(settings.oidc_redirect_uri)
     asked = request.url.hostname

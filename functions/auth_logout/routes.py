@@ -1,4 +1,4 @@
-"""`POST /api/v1/auth/logout`: ends the session and tells where the browser ends the provider's."""
+"""`POST /api/v1/auth/logout`: end the session, and return the URL that ends the provider's session."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 class LogoutRequest(StrictModel):
     redirect_uri: str | None = Field(
         default=None,
-        description="Where the browser is sent in the end: a URL of an allowed origin. Default: our own `/`.",
+        description="The page to which the provider returns the browser: a URL of an allowed origin. Default: `/`.",
         examples=["http://localhost:3000/"],
     )
 
@@ -54,17 +54,17 @@ class LogoutResponse(StrictModel):
 async def logout(
     request: Request, body: LogoutRequest, service: Annotated[LogoutService, Depends(logout_service)]
 ) -> LogoutResponse:
-    """Sign out by bearer token (an expired one too) or session cookie; send the browser to `logout_url` afterwards."""
+    """Sign out by bearer token, which may be expired, or by session cookie. Send the browser to `logout_url` next."""
     session_cookie = request.cookies.get(SESSION_COOKIE)
     authorization = request.headers.get("authorization")
     bearer: str | None = None
     if authorization is not None or session_cookie is None:
         bearer = bearer_token(authorization)
     else:
-        # A page of another site can send the cookie along, but no Authorization header.
+        # A page of another site can send the cookie, but no Authorization header.
         require_same_site(request)
     signed_out = await service.sign_out(redirect_uri=body.redirect_uri, bearer=bearer, session_cookie=session_cookie)
     if session_cookie is not None:
-        # Now: it ended even where the provider's part fails.
+        # The session has ended, even if the next line raises.
         clear_cookie(request, SESSION_COOKIE)
     return LogoutResponse(logout_url=signed_out.require_logout_url())

@@ -1,4 +1,4 @@
-"""`GET /api/v1/auth/me`: the caller as the authorizer handed it on."""
+"""`GET /api/v1/auth/me`: the caller, from the authorizer's context."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class MeResponse(StrictModel):
 @router.get(
     "/me",
     operation_id="currentPrincipal",
-    summary="Who am I",
+    summary="Current caller",
     openapi_extra=NEEDS_TOKEN,
     responses=error_responses(*BEARER_ERRORS),
 )
 async def me(principal: CurrentPrincipal) -> MeResponse:
-    """The caller's user, tenant, issuer and scopes. `expires_at` is in whole seconds since the epoch."""
+    """Return the caller's user, tenant, issuer and scopes. `expires_at` is in whole seconds since the epoch."""
     return MeResponse(
         user_id=principal.user_id,
         tenant_id=principal.tenant_id,

@@ -1,4 +1,4 @@
-"""`GET /api/v1/auth/validate`: whether the caller's token is good, and whose it is."""
+"""`GET /api/v1/auth/validate`: validate the caller's token."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ class ValidateResponse(StrictModel):
     responses=error_responses(*BEARER_ERRORS),
 )
 async def validate(principal: VerifiedPrincipal) -> ValidateResponse:
-    """Say whether the caller's token is good, and whose it is. `expires_at` is in whole seconds since the epoch."""
+    """Validate the caller's token; return its user and tenant. `expires_at` is in whole seconds since the epoch."""
     return ValidateResponse(user_id=principal.user_id, tenant_id=principal.tenant_id, expires_at=principal.expires_at)

@@ -1,4 +1,4 @@
-"""The readiness checks: side by side under one deadline, so that a dead dependency can't hold the answer."""
+"""The readiness checks. They run concurrently with one deadline, so a dead dependency can't delay the response."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Literal
 
 from tenantgate.errors.base import Word
 
-# `absent`: something optional that isn't there.
+# `absent`: an optional part is missing.
 type Status = Literal["ok", "warning", "failed", "absent"]
-# Statuses by name where one question settles several checks.
+# A mapping holds several statuses by name, when one check determines them all.
 type Outcome = Status | Mapping[str, Status]
 
-# With what surrounds the checks, the answer stays below 500 ms.
+# So the whole response takes less than 500 ms.
 DEADLINE_SECONDS = 0.35
 
 _log = logging.getLogger(__name__)
@@ -23,15 +23,18 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`run` returns the outcome or raises (failed); `overdue` is the status while `run` is busy at the deadline."""
+    """One check. `run` returns its outcome, or raises (failed). `overdue` is the status if `run` is too slow."""
 
     run: Callable[[], Awaitable[Outcome]]
     overdue: Callable[[], Status] = lambda: "failed"
 
 
 class Readiness:
-    """Runs the checks of one process. One that hangs is left to itself and not started a second time meanwhile:
-    probes that go on coming must not pile up threads and connections behind it."""
+    """Runs the checks of one process.
+
+    A check that hangs keeps running and is not started again until it ends. Otherwise repeated probes would accumulate
+    threads and connections.
+    """
 
     def __init__(self, checks: Mapping[str, Check], *, deadline: float = DEADLINE_SECONDS) -> None:
         self._checks = checks
@@ -39,7 +42,7 @@ class Readiness:
         self._running: dict[str, asyncio.Task[Outcome]] = {}
 
     async def run(self) -> dict[str, Status]:
-        """Each check's status by name, within the deadline (in seconds)."""
+        """Return each check's status by name, within the deadline."""
         tasks = {name: self._task(name, check) for name, check in self._checks.items()}
         await asyncio.wait(tasks.values(), timeout=self._deadline)
         statuses: dict[str, Status] = {}
@@ -51,8 +54,8 @@ class Readiness:
     def _task(self, name: str, check: Check) -> asyncio.Task[Outcome]:
         running = self._running.get(name)
         if running is None or running.done() or running.get_loop() is not asyncio.get_running_loop():
-            running = asyncio.create_task(_called(check), name=f"readiness of {name}")
-            # Asked for its exception even when nobody waits any more, so that asyncio doesn't report it as lost.
+            running = asyncio.create_task(_run(check), name=f"readiness of {name}")
+            # Retrieve the exception even after the deadline, so that asyncio doesn't report it as never retrieved.
             running.add_done_callback(lambda task: task.cancelled() or task.exception())
             self._running[name] = running
         return running
@@ -72,5 +75,5 @@ class Readiness:
         return task.result()
 
 
-async def _called(check: Check) -> Outcome:
+async def _run(check: Check) -> Outcome:
     return await check.run()

@@ -31,7 +31,7 @@ class ReadyResponse(StrictModel):
 
 @router.get("/api/v1/health/live", operation_id="live", summary="Liveness", responses=error_responses())
 async def live() -> LiveResponse:
-    """The process answers; nothing else is asked. `timestamp` is in whole seconds since the epoch."""
+    """Report that the process responds, without checking anything else. `timestamp`: whole seconds since the epoch."""
     return LiveResponse(timestamp=int(time.time()))
 
 
@@ -42,11 +42,11 @@ async def live() -> LiveResponse:
     responses=error_responses(DatabaseUnreachable, SecretsUnavailable),
 )
 async def ready() -> ReadyResponse:
-    """Every dependency responds, in less than 500 ms whatever they do; else 503, with the checks in `error.detail`.
+    """Check every dependency, in less than 500 ms. If one fails, return 503 with all checks in `error.detail`.
 
-    A `warning` of `secrets`: Secrets Manager can't be read, but every required secret is in memory. Of `database`:
-    `DATABASE_TLS` allows connections whose server isn't verified. `vector` is `absent` where the database has no
-    pgvector, which stops nothing.
+    `secrets` is `warning` when Secrets Manager can't be read but every required secret is in memory. `database` is
+    `warning` when `DATABASE_TLS` allows connections to a server that isn't verified. `vector` is `absent` when the
+    database has no pgvector, which is optional.
     """
     statuses = await readiness().run()
     timestamp = int(time.time())
@@ -61,9 +61,9 @@ async def ready() -> ReadyResponse:
 
 @cache
 def readiness() -> Readiness:
-    """This process's checks. What they import and build, they do here: a cold start must not use up their deadline."""
+    """Return this process's checks, with everything imported and built: a cold start must not use up the deadline."""
     from tenantgate.database.wiring import prepare_database  # noqa: PLC0415
-    from tenantgate.secrets.wiring import secret_store  # noqa: PLC0415  (liveness must not pay for it)
+    from tenantgate.secrets.wiring import secret_store  # noqa: PLC0415  (liveness needs neither)
 
     prepare_database()
     secret_store().prepare()
@@ -74,7 +74,7 @@ def readiness() -> Readiness:
 async def _database() -> Mapping[str, Status]:
     from tenantgate.database.wiring import database, database_is_verified  # noqa: PLC0415  (as `readiness` does)
 
-    # Before the common deadline, so that the log says what was wrong.
+    # Earlier than the common deadline, so that the log has the cause.
     found = await database().check(timeout=DEADLINE_SECONDS - 0.05)
     return {
         "database": "ok" if database_is_verified() else "warning",
@@ -83,7 +83,7 @@ async def _database() -> Mapping[str, Status]:
 
 
 class _Secrets:
-    """Once every secret was seen in memory, a store that doesn't answer is a warning: what it has read it keeps."""
+    """Checks the secrets. Once all were in memory, a store that doesn't respond is a warning: it keeps them."""
 
     def __init__(self) -> None:
         self._in_memory = False

@@ -32,20 +32,20 @@ class StatusResponse(StrictModel):
 @router.get(
     "/",
     operation_id="root",
-    summary="Whether the API is there",
+    summary="Home page",
     response_model=StatusResponse,
     dependencies=[ShowPages],
     responses=error_responses(DatabaseUnreachable, SecretsUnavailable),
 )
 async def root(request: Request) -> Response:
-    """`{"status":"ok"}`; a browser gets a page to sign in, or one that says who is signed in."""
+    """Return `{"status":"ok"}`; a browser gets a page to sign in, or one that shows the signed-in user."""
     if not prefers_html(request.headers.get("accept")):
         return JSONResponse({"status": "ok"}, headers={"vary": "Accept"})
-    from tenantgate.web.pages.rendering import page  # noqa: PLC0415  (Jinja2 is for browsers alone)
+    from tenantgate.web.pages.rendering import page  # noqa: PLC0415  (Jinja2 is only for browsers)
 
     cookie = request.cookies.get(SESSION_COOKIE)
     session = await _live_session(cookie) if cookie else None
-    response = page("home.html", session=_shown(session) if session else None)
+    response = page("home.html", session=_displayed(session) if session else None)
     response.headers["vary"] = "Accept, Cookie"
     if cookie and session is None:
         clear_cookie(request, SESSION_COOKIE)
@@ -61,7 +61,7 @@ async def _live_session(cookie: str) -> Session | None:
         return None
 
 
-def _shown(session: Session) -> dict[str, Any]:
+def _displayed(session: Session) -> dict[str, Any]:
     return {
         "user_id": session.user_id,
         "tenant_id": session.tenant_id,

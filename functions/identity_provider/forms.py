@@ -1,4 +1,4 @@
-"""Queries and forms as OAuth reads them: each parameter once, and what came more than once is remembered."""
+"""Parse queries and forms as OAuth requires: one value for each parameter, and the names of repeated ones."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _MOST_PARAMETERS = 50
 
 
 def submitted_query(request: Request) -> Submitted:
-    """The query's parameters."""
+    """Parse the query."""
     return _submitted(request.scope["query_string"])
 
 
 async def submitted_form(request: Request) -> Submitted:
-    """The body's parameters; raises `UnsupportedMediaType` for any body but an urlencoded form."""
+    """Parse the body. Raises `MalformedBody`, and `UnsupportedMediaType` when it isn't a URL-encoded form."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
         raise UnsupportedMediaType(detail=f"send Content-Type: {_FORM}")
     return _submitted(await request.body())
 
 
 async def submitted(request: Request) -> Submitted:
-    """The parameters of a request that may come as GET or as POST (OpenID Connect Core §3.1.2.1)."""
+    """Parse a request that may use GET or POST (OpenID Connect Core §3.1.2.1)."""
     return await submitted_form(request) if request.method == "POST" else submitted_query(request)
 
 
@@ -44,7 +44,7 @@ def _submitted(encoded: bytes) -> Submitted:
 def _first_values(pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
     values: dict[str, str] = {}
     for name, value in pairs:
-        # A parameter without a value counts as left out (RFC 6749 §3.1).
+        # A parameter without a value counts as omitted (RFC 6749 §3.1).
         if value:
             values.setdefault(name, value)
     return values

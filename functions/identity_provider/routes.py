@@ -1,5 +1,7 @@
-"""`/idp`: the built-in OpenID provider, in development only. Its protocol endpoints answer as OAuth and OpenID Connect
-say, errors included; what people see are pages."""
+"""`/idp`: the built-in OpenID provider, only in development.
+
+Its protocol endpoints respond as OAuth and OpenID Connect require, also with errors. People see pages.
+"""
 
 from __future__ import annotations
 
@@ -28,15 +30,15 @@ _SIGN_IN_FAILED = "The email or the password is wrong."
 
 
 async def in_development_only(request: Request) -> None:
-    """Elsewhere nothing is here: the demo user's password is published."""
+    """Respond with 404 in any other environment, because the demo user's password is public."""
     if not request.app.settings.is_development:
         raise NotFound
 
 
 async def from_own_page(request: Request) -> None:
-    """Refuse a form that another site's page sent, which would sign its visitor in as somebody else (login CSRF).
+    """Refuse a form from another site's page, which could sign its visitor in as another user (login CSRF).
 
-    No ambient credential is at stake, so a client that sends neither header, which no browser is, may pass.
+    The form carries its own credentials, so a client that sends neither header passes. Browsers send one of them.
     """
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
@@ -67,26 +69,26 @@ async def jwks(service: Service) -> Response:
 @router.api_route("/authorize", methods=["GET", "POST"], dependencies=[ShowPages])
 async def authorize(request: Request, service: Service) -> Response:
     authorization = await service.authorization()
-    answer = await authorization.authorize(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
-    if isinstance(answer, SignInNeeded):
-        return _sign_in_page(request, answer)
-    return _respond(answer)
+    result = await authorization.authorize(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
+    if isinstance(result, SignInNeeded):
+        return _sign_in_page(request, result)
+    return _respond(result)
 
 
 @router.post("/sign_in", dependencies=[ShowPages, Depends(from_own_page)])
 async def sign_in(request: Request, service: Service) -> Response:
     form = (await submitted_form(request)).values
     authorization = await service.authorization()
-    answer = await authorization.sign_in(
+    result = await authorization.sign_in(
         form_token=form.get("form", ""),
         username=form.get("username", ""),
         password=form.get("password", ""),
         cookie=request.cookies.get(BROWSER_COOKIE),
     )
-    if isinstance(answer, SignInNeeded):
-        return _sign_in_page(request, answer)
-    set_cookie(request, BROWSER_COOKIE, answer.cookie, max_age=BROWSER_SESSION_LIFETIME_SECONDS)
-    return _respond(answer.response)
+    if isinstance(result, SignInNeeded):
+        return _sign_in_page(request, result)
+    set_cookie(request, BROWSER_COOKIE, result.cookie, max_age=BROWSER_SESSION_LIFETIME_SECONDS)
+    return _respond(result.response)
 
 
 @router.post("/token")
@@ -113,11 +115,11 @@ async def userinfo(request: Request, service: Service) -> Response:
 @router.api_route("/end_session", methods=["GET", "POST"], dependencies=[ShowPages])
 async def end_session(request: Request, service: Service) -> Response:
     ending = await service.end_session()
-    answer = await ending.end(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
-    if isinstance(answer, SignOutNeedsConsent):
+    result = await ending.end(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
+    if isinstance(result, SignOutNeedsConsent):
         targets = ("'self'", *request.app.settings.allowed_origins)
-        return page("sign_out.html", action="/idp/sign_out", form_token=answer.form_token, form_targets=targets)
-    return _signed_out(request, answer)
+        return page("sign_out.html", action="/idp/sign_out", form_token=result.form_token, form_targets=targets)
+    return _signed_out(request, result)
 
 
 @router.post("/sign_out", dependencies=[ShowPages, Depends(from_own_page)])
@@ -128,8 +130,8 @@ async def sign_out(request: Request, service: Service) -> Response:
 
 
 def _sign_in_page(request: Request, needed: SignInNeeded) -> Response:
-    # The answer to the form leads through the client's callback to any allowed origin, and browsers apply the policy
-    # of the form to each of these steps.
+    # The response to the form redirects through the client's callback to any allowed origin, and browsers apply the
+    # form's policy to each redirect.
     response = page(
         "sign_in.html",
         status=400 if needed.failed else 200,
@@ -140,24 +142,24 @@ def _sign_in_page(request: Request, needed: SignInNeeded) -> Response:
         hidden={"form": needed.form_token},
         username=needed.username,
     )
-    # With no-referrer the browser would send the form with `Origin: null`.
+    # With `no-referrer` the browser would send the form with `Origin: null`.
     response.headers["referrer-policy"] = "same-origin"
     return response
 
 
-def _signed_out(request: Request, answer: SignedOut) -> Response:
+def _signed_out(request: Request, result: SignedOut) -> Response:
     clear_cookie(request, BROWSER_COOKIE)
-    return page("signed_out.html") if answer.location is None else RedirectResponse(answer.location, 303)
+    return page("signed_out.html") if result.location is None else RedirectResponse(result.location, 303)
 
 
-def _respond(answer: ProtocolResponse) -> Response:
-    headers = {"cache-control": "no-store", **{name.lower(): value for name, value in answer.headers.items()}}
-    if answer.location is not None:
-        # 303 always: the browser must never repeat the sign-in form's body elsewhere (RFC 9700 §4.12).
-        return RedirectResponse(answer.location, 303, headers=headers)
-    if answer.body is None:
-        return Response(status_code=answer.status, headers=headers)
-    return JSONResponse(answer.body, status_code=answer.status, headers=headers)
+def _respond(result: ProtocolResponse) -> Response:
+    headers = {"cache-control": "no-store", **{name.lower(): value for name, value in result.headers.items()}}
+    if result.location is not None:
+        # Always 303: the browser must never send the sign-in form's body to another page (RFC 9700 §4.12).
+        return RedirectResponse(result.location, 303, headers=headers)
+    if result.body is None:
+        return Response(status_code=result.status, headers=headers)
+    return JSONResponse(result.body, status_code=result.status, headers=headers)
 
 
 def _invalid_request(description: str) -> ProtocolResponse:

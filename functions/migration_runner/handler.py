@@ -1,13 +1,13 @@
-"""Migrations, by plain invocation: `{"action": "upgrade", "revision": "head"}`.
+"""Run migrations. Invoked directly with an event such as `{"action": "upgrade", "revision": "head"}`.
 
     upgrade    revision: `head` by default     → {"action", "before", "after"}
     downgrade  revision: required              → {"action", "before", "after"}
     current                                    → {"action", "revision", "head"}
 
-After an upgrade, the user in `DATABASE_URL` gets its login and the application's rights.
+After an upgrade, the user in `DATABASE_URL` gets its login and the application's privileges.
 
-A failure is a failed invocation (`FunctionError`): `RunnerFailed`, whose text is JSON, the one shape of all errors with
-the remedy beside it: `{"error": {"code", "message", "detail", "request_id"}, "remedy"}`.
+A failure is a failed invocation (`FunctionError`) with `RunnerFailed`. Its message is JSON, the one shape of all errors
+with the remedy: `{"error": {"code", "message", "detail", "request_id"}, "remedy"}`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from functions.migration_runner.event import asked
+from functions.migration_runner.event import parse_event
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.database import migrator
 from tenantgate.database.roles import ensure_login
@@ -30,19 +30,19 @@ configure_logging(level=get_settings().effective_log_level, service="migration_r
 
 
 class RunnerFailed(Exception):
-    """What Lambda reports as `errorType` and `errorMessage`."""
+    """The failure that Lambda reports as `errorType` and `errorMessage`."""
 
     def __init__(self, error: TenantgateError, *, request_id: str) -> None:
         super().__init__(json.dumps({**error_body(error, request_id=request_id), "remedy": error.error.remedy}))
 
 
 def lambda_handler(event: object, context: Any) -> dict[str, object]:
-    """Run the event's action; raise `RunnerFailed`, so that a pipeline can't take a failure for a success."""
+    """Run the event's action. Raises `RunnerFailed`, so that a pipeline can't mistake a failure for a success."""
     request_id = choose_request_id(getattr(context, "aws_request_id", None))
     begin_request(RequestContext(request_id=request_id))
     try:
-        action, revision = asked(event)
-        answer = _ACTIONS[action](revision)
+        action, revision = parse_event(event)
+        result = _ACTIONS[action](revision)
     except TenantgateError as error:
         logger.error("refused: %s", error, extra={"context": {"error_code": error.error.code, **error.private}})
         failed = error
@@ -50,9 +50,9 @@ def lambda_handler(event: object, context: Any) -> dict[str, object]:
         logger.exception("the migration runner failed")
         failed = InternalError()
     else:
-        logger.info("%s done", action, extra={"context": answer})
-        return {"action": action, **answer}
-    # Outside of the `except`: the runtime prints the chain, and a driver's error repeats values.
+        logger.info("%s done", action, extra={"context": result})
+        return {"action": action, **result}
+    # Outside the `except`: the runtime prints the chain of causes, and a driver's error repeats values.
     raise RunnerFailed(failed, request_id=request_id)
 
 
