@@ -2,8 +2,8 @@
 
 import re
 
-from tenantgate.route_rules import file as rules_file
 from tenantgate.route_rules.file import load_rules
+from tenantgate.route_rules.file_checks import API_KEYS, ROUTE_KEYS
 from tenantgate_cli.paths import ROOT
 
 PAGE = (ROOT / "docs" / "ROUTE_RULES.md").read_text(encoding="utf-8")
@@ -13,7 +13,7 @@ def test_its_example_is_a_good_file_with_every_key() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", PAGE, flags=re.DOTALL)
 
     assert load_rules(example).for_api("a1b2c3d4e5").name == "orders"
-    for key in (*rules_file._API_KEYS, *rules_file._ROUTE_KEYS):
+    for key in (*API_KEYS, *ROUTE_KEYS):
         assert re.search(rf"^\[?\[?(api\.)?{key}\b", example, flags=re.MULTILINE), key
 
 

@@ -1,32 +1,21 @@
-"""A rule isn't escaped by another spelling of its path, and the route that the API chose counts as well."""
+"""Readings of paths, shapes of patterns, and the trie that finds the rule for a path."""
 
 from __future__ import annotations
 
 import pytest
 
-from tenantgate.authorizer.iam_policy import compile_policy
-from tenantgate.authorizer.method_arn import MethodArn
-from tenantgate.identity.principal import Principal
-from tenantgate.route_rules.engine import ApiRules
-from tenantgate.route_rules.matching import readings
+from tenantgate.route_rules.matching import (
+    RouteTrie,
+    Segments,
+    covers,
+    has_control_characters,
+    is_plain,
+    precedence,
+    readings,
+    segments,
+    walk,
+)
 from tenantgate.route_rules.model import RouteRule
-from tests.fixtures.authorizer.iam import allows
-
-STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
-NOW = 1_800_000_000.0
-ADMIN = frozenset({"admin"})
-
-
-def caller(*scopes: str) -> Principal:
-    return Principal("u", "org-1", "https://issuer.example", frozenset(scopes), int(NOW) + 60)
-
-
-def rule(route: str, *scopes: str, public: bool = False) -> RouteRule:
-    method, _, pattern = route.partition(" ")
-    return RouteRule(method, pattern, scopes=frozenset(scopes), public=public)
-
-
-DOOR = ApiRules("api", [rule("GET /admin", "admin"), rule("GET /{path+}"), rule("GET /")])
 
 
 @pytest.mark.parametrize(
@@ -56,144 +45,164 @@ def test_every_spelling_that_a_router_folds_is_a_reading(path: str, expected: se
 @pytest.mark.parametrize(
     "path",
     [
-        *("", "admin", "//", "//admin", "/admin//", "/a//b", "/.", "/..", "/./admin", "/a/../admin", "/a/.."),
-        *("/a/.; /b", "/a/..;/admin", "/a/..;x=1/admin", "/a/..%3b/admin", "/a/.. ", "/a/..%20", "/a/;x/b"),
-        *("/admin%2F", "/admin%2f", "/x%2F..%2Fadmin", "/%2e/admin", "/a/%2E%2e/admin", "/a/.%2e/admin"),
-        *("/admin%0a", "/admin%0D%0A", "/admin\n", "/ad\tmin", "/admin%00", "/admin\x7f", "/admin%7F", "/a%09"),
-        *("/%2561dmin", "/admin%252F", "/%25%36%31", "/%4%31dmin", "/%u0061dmin", "/%U0061"),
-        *("/ /admin", "/a/%20/admin", "/a%5Cb", "/a\\b"),
+        pytest.param("/a%2Fb", id="encoded-slash"),
+        pytest.param("/%2561", id="decodes-twice"),
+        pytest.param("/%25u0061", id="decodes-to-an-escape-of-another-kind"),
+        pytest.param("/a//b", id="empty-segment"),
+        pytest.param("/a/%2E%2E", id="dot-segment-once-decoded"),
+        pytest.param("/a/;x/b", id="empty-segment-once-folded"),
+        pytest.param("a", id="no-slash-at-the-beginning"),
+        pytest.param("", id="empty"),
     ],
-)  # fmt: skip
-def test_a_path_that_cannot_be_read_one_way_is_refused(path: str) -> None:
+)
+def test_an_ambiguous_path_has_no_reading(path: str) -> None:
     assert readings(path) == ()
-    open_to_all = ApiRules("api", [rule("GET /{path+}", public=True)])
-    decision = open_to_all.decide("GET", path, caller("admin"), now=NOW)
-    assert (decision.allowed, decision.reason) == (False, "ambiguous_path")
+
+
+def test_a_path_of_halves_of_characters_is_still_read() -> None:
+    assert readings("/\ud800") == ("/\ud800",)
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("path", "plain"),
     [
-        *("/admin/", "/admin;", "/admin;a=b;c", "/admin.", "/admin ", "/admin%20%20", "/admin%3F", "/admin%23"),
-        *("/%61dmin", "/%61dmin/", "/admin./", "/admin;x/", "/admin.;x", "/admin%2E", "/admin%2e%3b"),
-    ],
-)  # fmt: skip
-def test_a_folded_spelling_needs_what_the_path_needs(path: str) -> None:
-    denied = DOOR.decide("GET", path, caller(), now=NOW)
-    assert (denied.allowed, denied.reason) == (False, "missing_scope")
-    assert denied.rule is not None
-    assert denied.rule.route == "GET /admin"
-    assert DOOR.decide("GET", path, caller("admin"), now=NOW).allowed
-    assert not DOOR.decide("GET", path, None, now=NOW).allowed
-
-
-def test_a_spelling_that_no_rule_takes_stays_denied() -> None:
-    exact = ApiRules("api", [rule("GET /admin"), rule("GET /orders/{id}")])
-    assert exact.decide("GET", "/admin/", caller(), now=NOW).reason == "no_rule"
-    assert exact.decide("GET", "/orders/1/", caller(), now=NOW).reason == "no_rule"
-    assert exact.decide("GET", "/orders/a%20b.", caller(), now=NOW).allowed
-
-
-@pytest.mark.parametrize(
-    ("rules", "path", "allowed"),
-    [
-        pytest.param([rule("GET /end/")], "/end/", True, id="the-only-rule"),
-        pytest.param([rule("GET /end/")], "/end", False, id="not-as-the-rule-says"),
-        pytest.param([rule("GET /end/"), rule("GET /end", "admin")], "/end/", False, id="folded-into-a-denied-one"),
-        pytest.param([rule("GET /end/", "admin"), rule("GET /{all+}")], "/end", False, id="unfolded-into-a-denied-one"),
-        pytest.param([rule("GET /end/"), rule("GET /{all+}", "admin")], "/end/", False, id="folded-into-a-denied-rest"),
-        pytest.param([rule("GET /{x}/", "admin"), rule("GET /a")], "/a", False, id="a-parameter-before-the-slash"),
-        pytest.param([rule("GET /", "admin"), rule("GET /{all+}")], "/a/", True, id="the-root-is-no-slash-at-the-end"),
+        ("/", True),
+        ("/a/b/", True),
+        ("/a b", True),
+        ("/...", True),
+        ("/a/.", False),
+        ("/../a", False),
+        ("/a//b", False),
+        ("/ /a", False),
+        ("/a\\b", False),
+        ("/a\x00", False),
+        ("a", False),
+        ("", False),
     ],
 )
-def test_a_rule_that_names_a_slash_at_the_end(rules: list[RouteRule], path: str, allowed: bool) -> None:
-    assert ApiRules("api", rules).decide("GET", path, caller(), now=NOW).allowed is allowed
-
-
-PARTS = [rule("GET /orders/{id}", "admin"), rule("GET /orders/open"), rule("GET /{a}/{b}")]
+def test_a_plain_path_has_the_same_segments_for_every_router(path: str, plain: bool) -> None:
+    assert is_plain(path) is plain
 
 
 @pytest.mark.parametrize(
-    ("rules", "path", "route", "allowed"),
-    [
-        pytest.param(PARTS, "/Orders/1", "/orders/{order_id}", False, id="the-route-is-stricter-than-the-path"),
-        pytest.param(PARTS, "/Orders/1", "/orders/{id}", False, id="names-of-parameters-dont-count"),
-        pytest.param(PARTS, "/orders/1", "/{x}/{y}", False, id="in-addition-never-instead"),
-        pytest.param(PARTS, "/orders/open", "/orders/{id}", True, id="a-rule-for-a-part-of-the-route"),
-        pytest.param(
-            [*PARTS, rule("GET /{r+}")], "/orders/open/", "/orders/{id}", False, id="one-of-two-readings-is-no-part"
-        ),
-        pytest.param(PARTS, "/x/1", "/{proxy+}", True, id="a-pattern-that-no-rule-takes"),
-        pytest.param(PARTS, "/x/1", "$default", True, id="default"),
-        pytest.param(PARTS, "/x/1", "", True, id="no-pattern"),
-        pytest.param(PARTS, "/x/1", "/other/{proxy+}/x", True, id="an-odd-pattern"),
-        pytest.param([rule("GET /a/{r+}", "admin"), rule("GET /{r+}")], "/A/b", "/a/b", False, id="taken-by-a-rest"),
-        pytest.param([rule("GET /a/{r+}", "admin"), rule("GET /{r+}")], "/A/b", "/a/{p+}", False, id="both-are-rests"),
-        pytest.param([rule("GET /{x}", "admin"), rule("GET /{r+}")], "/a/b", "/{r+}", True, id="a-rest-is-no-segment"),
-        pytest.param(
-            [rule("GET /a/{x}", "admin"), rule("GET /{r+}")], "/A/b", "/a/{p+}", True, id="nor-behind-a-literal"
-        ),
-        pytest.param([rule("ANY /a", "admin"), rule("GET /{r+}")], "/A", "/a", False, id="any-method"),
-        pytest.param([rule("POST /a", "admin"), rule("GET /{r+}")], "/A", "/a", True, id="another-method"),
-    ],
+    ("text", "found"),
+    [("", False), ("a b", False), ("é€", False), ("\x85", False), ("\xad", False), ("a\n", True), ("\x7f", True)],
 )
-def test_the_matched_route_must_be_allowed_as_well(
-    rules: list[RouteRule], path: str, route: str, allowed: bool
-) -> None:
-    api = ApiRules("api", rules)
-    for _ in range(2):
-        assert api.decide("GET", path, caller(), now=NOW, route=route).allowed is allowed
-        assert api.decide("GET", path, caller("admin"), now=NOW, route=route).allowed
-
-
-GUARDED = [rule("GET /admin", "admin"), rule("GET /{r+}")]
+def test_control_characters_are_those_of_ascii(text: str, found: bool) -> None:
+    assert has_control_characters(text) is found
 
 
 @pytest.mark.parametrize(
-    ("rules", "allowed"),
+    ("pattern", "expected"),
     [
-        pytest.param([*GUARDED, rule("HEAD /{r+}")], False, id="the-rule-for-get-is-more-specific"),
-        pytest.param([*GUARDED, rule("ANY /{r+}")], False, id="any-opens-nothing"),
-        pytest.param([*GUARDED, rule("HEAD /admin"), rule("HEAD /{r+}")], True, id="a-rule-of-its-own"),
-        pytest.param([rule("GET /{r+}", "admin"), rule("HEAD /{r+}")], True, id="a-rule-of-its-own-for-the-rest"),
-        pytest.param(
-            [rule("ANY /{r+}"), rule("GET /{r+}", "admin"), rule("GET /Admin")], False, id="two-rules-of-one-pattern"
-        ),
+        ("", ()),
+        ("/", ("",)),
+        ("/a", ("a",)),
+        ("/a/", ("a", "")),
+        ("/orders/{id}/{rest+}", ("orders", "{}", "{+}")),
     ],
 )
-def test_head_is_held_to_the_rule_for_get_of_the_matched_route(*, rules: list[RouteRule], allowed: bool) -> None:
-    api = ApiRules("api", rules)
-    for _ in range(2):
-        assert api.decide("HEAD", "/Admin", caller(), now=NOW, route="/admin").allowed is allowed
-        assert api.decide("HEAD", "/Admin", caller("admin"), now=NOW, route="/admin").allowed
-
-
-def test_routes_of_events_are_remembered_within_bounds() -> None:
-    for number in range(3000):
-        assert not DOOR.decide("GET", "/Admin", None, now=NOW, route=f"/{number}/{{x}}").allowed
-    assert not DOOR.decide("GET", "/Admin", caller(), now=NOW, route="/admin").allowed
+def test_a_pattern_is_split_into_segments(pattern: str, expected: Segments) -> None:
+    assert segments(pattern) == expected
 
 
 @pytest.mark.parametrize(
-    ("rules", "path", "allowed"),
+    ("shape", "other", "covered"),
     [
-        pytest.param([rule("GET /admin", "admin"), rule("ANY /{r+}")], "/admin", False, id="any-opens-nothing"),
-        pytest.param([rule("GET /admin", "admin"), rule("ANY /admin")], "/admin", False, id="nor-on-the-same-path"),
-        pytest.param([rule("GET /admin", "admin"), rule("ANY /{r+}")], "/admin/", False, id="nor-folded"),
-        pytest.param([rule("GET /admin", "admin"), rule("HEAD /{r+}")], "/admin", False, id="the-more-specific-counts"),
-        pytest.param([rule("GET /admin", "admin"), rule("HEAD /admin")], "/admin", True, id="a-rule-of-its-own"),
-        pytest.param([rule("GET /{r+}", "admin"), rule("HEAD /status")], "/status", True, id="a-part-of-its-own"),
-        pytest.param([rule("GET /{r+}", "admin"), rule("ANY /status")], "/status", True, id="any-takes-get-too"),
-        pytest.param([rule("GET /a/", "admin"), rule("ANY /{r+}")], "/a", False, id="a-slash-at-the-end"),
-        pytest.param([rule("GET /a")], "/a", False, id="get-opens-no-head"),
+        pytest.param("/a", "/a", True, id="equal-literals"),
+        pytest.param("/a", "/b", False, id="different-literals"),
+        pytest.param("/a", "/a/b", False, id="longer"),
+        pytest.param("/a/b", "/a", False, id="shorter"),
+        pytest.param("/{x}", "/a", True, id="parameter-and-literal"),
+        pytest.param("/{x}", "/{y}", True, id="two-parameters"),
+        pytest.param("/a", "/{x}", False, id="literal-and-parameter"),
+        pytest.param("/{x}", "/", False, id="parameter-and-nothing"),
+        pytest.param("/{x}", "/{r+}", False, id="parameter-and-rest"),
+        pytest.param("/a", "/{r+}", False, id="literal-and-rest"),
+        pytest.param("/{r+}", "/{x}/b", True, id="rest-and-segments"),
+        pytest.param("/{r+}", "/{s+}", True, id="two-rests"),
+        pytest.param("/{r+}", "/", False, id="rest-and-the-root"),
+        pytest.param("/a/{r+}", "/a/", False, id="rest-and-nothing-behind-the-slash"),
+        pytest.param("/a/{r+}", "/a", False, id="rest-and-no-slash"),
+        pytest.param("/a/{r+}", "/a/b/c/", True, id="rest-and-a-slash-at-the-end"),
     ],
 )
-def test_head_is_held_to_the_rule_for_get(rules: list[RouteRule], path: str, allowed: bool) -> None:
-    api = ApiRules("api", rules)
-    assert api.decide("HEAD", path, caller(), now=NOW).allowed is allowed
-    for listed in (False, True):
-        compiled = compile_policy(
-            ApiRules("api", rules, every_route_listed=listed), caller(), arn=MethodArn.parse(f"{STAGE}GET/x"), now=NOW
-        )
-        assert compiled.complete
-        assert allows(compiled.document, f"{STAGE}HEAD{path}") is allowed
+def test_a_shape_covers_another_if_it_matches_all_its_paths(shape: str, other: str, covered: bool) -> None:
+    assert covers(segments(shape), segments(other)) is covered
+
+
+def test_precedence_is_that_of_api_gateway() -> None:
+    patterns = ["/a/b", "/a/{x}", "/{x}/b", "/{x}/{y}", "/a/{r+}", "/{x}/{r+}", "/{r+}"]
+
+    assert sorted(set(patterns), key=lambda pattern: precedence(segments(pattern))) == patterns
+
+
+def trie(*routes: str) -> RouteTrie:
+    made = RouteTrie()
+    for route in routes:
+        method, _, pattern = route.partition(" ")
+        made.add(method, segments(pattern), RouteRule(method, pattern))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "found"),
+    [
+        ("GET", "/a", "GET /a"),
+        ("POST", "/a", "ANY /a"),
+        ("GET", "/x", "GET /{x}"),
+        ("POST", "/x", None),
+        ("GET", "/", None),
+        ("GET", "/f/a/b", "GET /f/{r+}"),
+        ("GET", "/f/", None),
+        ("GET", "/f//", "GET /f/{r+}"),
+        ("GET", "/g/x/z/1", "GET /g/{x}/z/{r+}"),
+        ("GET", "/g/y/z/1", "GET /g/y/{r+}"),
+        ("$connect", "", "$connect"),
+        ("$disconnect", "/a", None),
+    ],
+)
+def test_the_trie_finds_the_most_specific_rule(method: str, path: str, found: str | None) -> None:
+    routes = ("GET /a", "ANY /a", "GET /{x}", "GET /f/{r+}", "GET /g/{x}/z/{r+}", "GET /g/y/{r+}", "$connect ")
+    rule = trie(*routes).find(method, path)
+
+    assert (rule.route if rule else None) == found
+
+
+def test_a_rule_for_any_method_is_not_for_connect() -> None:
+    assert trie("ANY ").find("$connect", "") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("/a/b", "GET /a/b"),
+        ("/a/{y}", "GET /{x}/{y}"),
+        ("/{z}/{y}", "GET /{x}/{y}"),
+        ("/a/{r+}", "GET /a/{s+}"),
+        ("/b/{r+}", None),
+        ("/a/b/c", "GET /a/{s+}"),
+        ("/q", None),
+    ],
+)
+def test_the_trie_finds_the_rule_that_covers_a_pattern(pattern: str, found: str | None) -> None:
+    rule = trie("GET /a/b", "GET /{x}/{y}", "GET /a/{s+}").covering("GET", segments(pattern))
+
+    assert (rule.route if rule else None) == found
+
+
+def test_of_two_rules_for_the_same_requests_the_first_stays() -> None:
+    for pattern, path in (("/{a}", "/x"), ("/x/{a+}", "/x/y")):
+        made = trie()
+        first = RouteRule("GET", pattern, public=True)
+        made.add("GET", segments(pattern), first)
+        made.add("GET", segments(pattern), RouteRule("GET", pattern))
+        assert made.find("GET", path) is first
+
+
+def test_walking_yields_every_pattern_once() -> None:
+    routes = ("GET /", "GET /a", "POST /a", "GET /a/{x}", "GET /a/{r+}", "GET /{x}/b", "ANY /{r+}")
+    found = {(shape, method) for shape, rules in walk(trie(*routes).root) for method in rules}
+
+    assert len(found) == len(routes)
+    assert found == {(segments(pattern), method) for method, _, pattern in (route.partition(" ") for route in routes)}

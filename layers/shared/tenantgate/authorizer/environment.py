@@ -61,7 +61,7 @@ def route_rules(shipped: str, environ: Mapping[str, str] | None = None) -> RuleS
         return rules
     if rules is None:
         rules = _read_rules(shipped)
-    return _read_rules(named).over(rules) if named else rules
+    return _read_rules(named).with_fallback(rules) if named else rules
 
 
 def _read_rules(path: str) -> RuleSet:

@@ -1,8 +1,9 @@
-"""Route rules: who may call which route of which API. Denied is what no rule allows.
+"""The decision on a request by the route rules. A request that no rule allows is denied.
 
-A rule names a method and a path pattern; the most specific pattern that takes a request decides, as API Gateway chooses
-a route: patterns without `{name+}` first, then segment by segment a literal before `{name}`, then a method before ANY.
-`file.py` reads the rules file; `authorizer/iam_policy.py` writes the same rules as an IAM policy.
+A rule names a method and a path pattern. The most specific pattern that matches a request decides, in the order in
+which API Gateway chooses a route: patterns without `{name+}` first; then, segment by segment, a literal before
+`{name}`; then a method before ANY. `file.py` reads the rules file; `authorizer/iam_policy.py` writes the same rules as
+an IAM policy.
 """
 
 from __future__ import annotations
@@ -18,46 +19,49 @@ from tenantgate.route_rules.model import ANY, CONNECT, METHODS, OTHER_APIS, Deci
 if TYPE_CHECKING:
     from typing import Any
 
-# Routes of events whose rules are remembered: more than an API has.
+# The number of matched routes whose rules are cached: more than an API has.
 _MOST_ROUTES = 1024
-# Clock skew forgiven when `auth_time` lies in the future.
+# Clock skew allowed for an `auth_time` in the future.
 _LEEWAY_SECONDS = 60
 
 
 def unmet(rule: RouteRule, principal: Principal, now: float) -> Decision | None:
-    """The first thing that `principal` lacks, None when it lacks nothing. `now` is in epoch seconds."""
+    """Return the denial for the first requirement that `principal` doesn't meet; None if it meets all.
+
+    `now` is in epoch seconds.
+    """
     if rule.public:
         return None
     return _missing_permission(rule, principal) or _weak_authentication(rule, principal.claims, now)
 
 
-def _missing_permission(asked: RouteRule, principal: Principal) -> Decision | None:
+def _missing_permission(rule: RouteRule, principal: Principal) -> Decision | None:
     held = principal.scopes
-    if asked.issuers and principal.issuer not in asked.issuers:
-        return Decision(False, "issuer_not_allowed", asked, sorted(asked.issuers), principal.issuer, InsufficientScope)
-    if not asked.scopes <= held:
-        return Decision(False, "missing_scope", asked, sorted(asked.scopes), sorted(held), InsufficientScope)
-    if asked.any_scope and not asked.any_scope & held:
-        return Decision(False, "missing_any_scope", asked, sorted(asked.any_scope), sorted(held), InsufficientScope)
-    if asked.roles and not asked.roles & principal.roles:
-        return Decision(False, "missing_role", asked, sorted(asked.roles), sorted(principal.roles), InsufficientScope)
+    if rule.issuers and principal.issuer not in rule.issuers:
+        return Decision(False, "issuer_not_allowed", rule, sorted(rule.issuers), principal.issuer, InsufficientScope)
+    if not rule.scopes <= held:
+        return Decision(False, "missing_scope", rule, sorted(rule.scopes), sorted(held), InsufficientScope)
+    if rule.any_scope and not rule.any_scope & held:
+        return Decision(False, "missing_any_scope", rule, sorted(rule.any_scope), sorted(held), InsufficientScope)
+    if rule.roles and not rule.roles & principal.roles:
+        return Decision(False, "missing_role", rule, sorted(rule.roles), sorted(principal.roles), InsufficientScope)
     return None
 
 
-def _weak_authentication(asked: RouteRule, claims: Mapping[str, object], now: float) -> Decision | None:
-    if asked.acr is not None:
-        acr = claims.get("acr")
-        if not isinstance(acr, str) or acr not in asked.acr:
-            told = acr if isinstance(acr, str) else None
-            return Decision(False, "acr_too_weak", asked, sorted(asked.acr), told, StepUpRequired)
-    if asked.max_auth_age is not None:
+def _weak_authentication(rule: RouteRule, claims: Mapping[str, object], now: float) -> Decision | None:
+    if rule.acr is not None:
+        claimed = claims.get("acr")
+        acr = claimed if isinstance(claimed, str) else None
+        if acr not in rule.acr:
+            return Decision(False, "acr_too_weak", rule, sorted(rule.acr), acr, StepUpRequired)
+    if rule.max_auth_age is not None:
         since = claims.get("auth_time")
-        # An integer that no float can hold would make the comparison fail instead of the check.
+        # The comparison would raise for an integer that no float can hold.
         if not isinstance(since, int | float) or isinstance(since, bool) or (isinstance(since, int) and since >> 53):
-            return Decision(False, "authentication_time_unknown", asked, asked.max_auth_age, None, StepUpRequired)
-        if not -_LEEWAY_SECONDS <= now - since <= asked.max_auth_age:
+            return Decision(False, "authentication_time_unknown", rule, rule.max_auth_age, None, StepUpRequired)
+        if not -_LEEWAY_SECONDS <= now - since <= rule.max_auth_age:
             age = int(max(-1e9, min(1e12, now - since)))
-            return Decision(False, "authentication_too_old", asked, asked.max_auth_age, age, StepUpRequired)
+            return Decision(False, "authentication_too_old", rule, rule.max_auth_age, age, StepUpRequired)
     return None
 
 
@@ -65,12 +69,15 @@ class ApiRules:
     """The rules of one API, as a trie. Immutable."""
 
     def __init__(self, name: str, rules: Iterable[RouteRule], *, every_route_listed: bool = False) -> None:
-        """`every_route_listed`: the file's owner promises that the API has no route behind the authorizer without a
-        rule, which lets `policies.py` use wildcards where it otherwise must not."""
+        """Take the rules in the order of the file.
+
+        `every_route_listed`: the file's owner promises that every route of the API behind the authorizer has a rule.
+        IAM policies then may contain wildcards that they otherwise must not.
+        """
         self.name = name
         self.rules = tuple(rules)
         self.every_route_listed = every_route_listed
-        # What `policies.py` derives from the rules once.
+        # For values that other modules derive from the rules once.
         self.memo: dict[str, object] = {}
         self.trie = RouteTrie()
         for rule in self.rules:
@@ -79,7 +86,7 @@ class ApiRules:
         self._names_slashes = any(_names_a_slash(rule) for rule in self.rules)
 
     def match(self, method: str, path: str) -> RouteRule | None:
-        """The rule that takes this very spelling of the path, None if there is none."""
+        """Return the rule that matches exactly this spelling of the path, if any."""
         if method == CONNECT:
             return self.trie.find(CONNECT, "")
         return self.trie.find(method, path) if method in METHODS else None
@@ -87,10 +94,10 @@ class ApiRules:
     def decide(
         self, method: str, path: str, principal: Principal | None, *, now: float, route: str | None = None
     ) -> Decision:
-        """Decide on a request; `path` begins with `/`, as it came or decoded.
+        """Decide on a request. `path` begins with `/`, and may be decoded.
 
-        Every way in which a router may read the path must be allowed. `route` is the pattern that a router has chosen
-        for the request, with its parameters in braces, where that is known: its rule must allow the request as well.
+        Every reading of the path must be allowed: routers differ in how they read one. `route` is the pattern that a
+        router matched, with its parameters in braces, if known; its rule must allow the request too.
         """
         found = readings(path) if method != CONNECT else ("",)
         if len(found) == 1 and method != "HEAD" and not self._names_slashes:
@@ -107,7 +114,7 @@ class ApiRules:
                 rules.append(rule)
             elif not self._is_named_with_a_slash(method, reading, found):
                 return _denied("no_rule", principal, "a rule for the route", f"{method} {reading}"[:200])
-            rules += self._beside(method, reading, rule)
+            rules += self._further_rules(method, reading, rule)
         if not rules:
             return _denied("ambiguous_path", principal, "a path with one reading", path[:200])
         if route is not None:
@@ -115,31 +122,34 @@ class ApiRules:
         decisions = [_by_rule(rule, principal, now) for rule in rules]
         return next((decision for decision in decisions if not decision.allowed), decisions[0])
 
-    def _beside(self, method: str, reading: str, rule: RouteRule | None) -> list[RouteRule]:
-        """The rules that must allow a reading in addition to its own."""
-        beside = self._slashed(method, f"{reading}/") if self._names_slashes else []
+    def _further_rules(self, method: str, reading: str, rule: RouteRule | None) -> list[RouteRule]:
+        """Return the rules that must allow a reading in addition to the rule that matches it."""
+        further = self._rules_with_slash(method, f"{reading}/") if self._names_slashes else []
         if method == "HEAD" and (of_get := self._rule_of_get(reading, rule)) is not None:
-            beside.append(of_get)
-        return beside
+            further.append(of_get)
+        return further
 
     def _rule_of_get(self, path: str, of_head: RouteRule | None) -> RouteRule | None:
-        """The rule for GET, where it counts for HEAD as well."""
-        return rule if (rule := self.match("GET", path)) is not None and _counts_for_head(rule, of_head) else None
+        """Return the rule for GET if it also decides on HEAD."""
+        return rule if (rule := self.match("GET", path)) is not None and _applies_to_head(rule, of_head) else None
 
-    def _slashed(self, method: str, path: str) -> list[RouteRule]:
-        """The rules that name this path, with a slash at its end."""
+    def _rules_with_slash(self, method: str, path: str) -> list[RouteRule]:
+        """Return the rules whose patterns name this path, including the slash at its end."""
         own = self.match(method, path)
         of_get = self._rule_of_get(path, own) if method == "HEAD" else None
         return [rule for rule in (own, of_get) if rule is not None and _names_a_slash(rule)]
 
     def _is_named_with_a_slash(self, method: str, reading: str, found: tuple[str, ...]) -> bool:
-        """Whether a rule names this path with a slash at its end, which is how the request spells it."""
+        """Tell whether the request's path has a slash at its end that a rule names, and this reading lacks."""
         if not self._names_slashes or f"{reading}/" not in found:
             return False
         return (rule := self.match(method, f"{reading}/")) is not None and _names_a_slash(rule)
 
     def _rules_of_route(self, method: str, route: str, *found: str) -> list[RouteRule]:
-        """The rules that take every path of the route, unless the patterns found for the path are all parts of it."""
+        """Return the rules that match every path of the matched route.
+
+        `found` are the patterns of the rules for the path. If each covers only a part of the route, return no rule.
+        """
         key = method, route, found
         rules = self._of_routes.get(key)
         if rules is None:
@@ -153,18 +163,18 @@ class ApiRules:
             return []
         rule = self.trie.covering(method, route)
         of_get = self.trie.covering("GET", route) if method == "HEAD" else None
-        if of_get is not None and not _counts_for_head(of_get, rule):
+        if of_get is not None and not _applies_to_head(of_get, rule):
             of_get = None
-        # What takes HEAD may be held to two rules of one pattern.
+        # For HEAD, two rules with the same pattern may both have to allow the request.
         known = () if method == "HEAD" else found
         return [rule for rule in (rule, of_get) if rule is not None and rule.pattern not in known]
 
 
-def _counts_for_head(of_get: RouteRule, of_head: RouteRule | None) -> bool:
-    """Whether a rule for GET must allow HEAD in addition to the rule that takes HEAD.
+def _applies_to_head(of_get: RouteRule, of_head: RouteRule | None) -> bool:
+    """Tell whether a rule for GET must allow HEAD in addition to the rule that matches HEAD.
 
-    Frameworks serve HEAD by what serves GET (RFC 9110 §9.3.2): a rule for ANY must not open what a rule for GET guards.
-    A rule for HEAD itself counts, unless that for GET is the more specific.
+    Frameworks handle HEAD like GET (RFC 9110 §9.3.2): a rule for ANY must not open what a rule for GET protects. A rule
+    for HEAD itself replaces the rule for GET, unless the rule for GET is more specific.
     """
     if of_head is None or of_head.method == ANY:
         return of_get is not of_head
@@ -177,14 +187,10 @@ def _names_a_slash(rule: RouteRule) -> bool:
 
 def _by_rule(rule: RouteRule, principal: Principal | None, now: float) -> Decision:
     if rule.public:
-        return _allowed("public", rule)
+        return Decision(True, "public", rule, None, None, None)
     if principal is None:
         return Decision(False, "authentication_required", rule, error=AuthenticationRequired)
-    return unmet(rule, principal, now) or _allowed("allowed", rule)
-
-
-def _allowed(reason: str, rule: RouteRule) -> Decision:
-    return Decision(True, reason, rule, None, None, None)
+    return unmet(rule, principal, now) or Decision(True, "allowed", rule, None, None, None)
 
 
 def _denied(reason: str, principal: Principal | None, expected: object = None, actual: object = None) -> Decision:
@@ -194,27 +200,28 @@ def _denied(reason: str, principal: Principal | None, expected: object = None, a
 
 
 class RuleSet:
-    """All rules of a file, by API."""
+    """The rules of a file, by API."""
 
     def __init__(self, apis: Mapping[str, ApiRules]) -> None:
-        """`apis`: API Gateway's API id, `container` or `*` → its rules."""
+        """Take the rules by API id: one of API Gateway's, `container` or `*`."""
         self.apis = dict(apis)
 
     def for_api(self, api_id: str) -> ApiRules:
-        """The rules of this API: its own block, else that of `*`, else none at all, which denies everything."""
+        """Return the rules of this API, or of `*`, or rules that deny everything."""
         return self.apis.get(api_id) or self.apis.get(OTHER_APIS) or _NO_RULES
 
     def decide(
         self, api_id: str, method: str, path: str, principal: Principal | None, *, now: float, route: str | None = None
     ) -> Decision:
+        """Decide on a request to an API, see `ApiRules.decide`."""
         return self.for_api(api_id).decide(method, path, principal, now=now, route=route)
 
     def is_public(self, api_id: str, method: str, path: str, *, route: str | None = None) -> bool:
-        """Whether the request needs no credential."""
+        """Tell whether the request needs no credential."""
         return self.for_api(api_id).decide(method, path, None, now=0, route=route).allowed
 
     def checked(self) -> list[object]:
-        """These rules as JSON values, for `from_checked`."""
+        """Return the rules as JSON values for `from_checked`."""
         ids: dict[int, list[str]] = {}
         for api_id, rules in self.apis.items():
             ids.setdefault(id(rules), []).append(api_id)
@@ -225,15 +232,15 @@ class RuleSet:
 
     @classmethod
     def from_checked(cls, checked: Any) -> RuleSet:
-        """What `checked` made of rules. They were checked before, and aren't again: not for what a person wrote."""
+        """Read the JSON values of `checked`. They are not validated again: never pass a file that a person wrote."""
         apis: dict[str, ApiRules] = {}
         for ids, name, every_route_listed, rows in checked:
             rules = ApiRules(name, map(_rule, rows), every_route_listed=every_route_listed)
             apis |= dict.fromkeys(ids, rules)
         return cls(apis)
 
-    def over(self, shipped: RuleSet) -> RuleSet:
-        """These rules, with those of `shipped` for the ids that have none here."""
+    def with_fallback(self, shipped: RuleSet) -> RuleSet:
+        """Return these rules, and those of `shipped` for the ids that only it has."""
         return RuleSet({**shipped.apis, **self.apis})
 
 
@@ -243,9 +250,9 @@ def _json(item: object) -> object:
 
 def _rule(row: list[Any]) -> RouteRule:
     method, pattern, scopes, any_scope, roles, acr, max_auth_age, public, issuers = row
-    asked = frozenset(scopes), frozenset(any_scope), frozenset(roles)
+    permissions = frozenset(scopes), frozenset(any_scope), frozenset(roles)
     acr_values = None if acr is None else frozenset(acr)
-    return RouteRule(method, pattern, *asked, acr_values, max_auth_age, public, frozenset(issuers))
+    return RouteRule(method, pattern, *permissions, acr_values, max_auth_age, public, frozenset(issuers))
 
 
 _NO_RULES = ApiRules("none", ())

@@ -1,15 +1,15 @@
-"""Where in a TOML text its tables and keys stand: the standard library's parser tells lines of syntax errors alone."""
+"""The lines of tables and keys in a TOML text. The standard library's parser reports lines only for syntax errors."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 
-type Place = tuple[str | int, ...]
+from tenantgate.route_rules.file_checks import Place
 
 _HEADER = re.compile(r"[ \t]*(\[\[?)\s*([^\]]+?)\s*\]\]?")
 _KEY = re.compile(r"[ \t]*([A-Za-z0-9_-]+|\"[^\"\n]*\"|'[^'\n]*')\s*=")
-# What ends a value, or hides such characters within: strings of four kinds, comments, brackets.
+# Tokens that end a value, or that may contain such characters: strings of four kinds, comments, brackets.
 _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"""|'
     r"'''.*?'''|"
@@ -20,9 +20,9 @@ _TOKEN = re.compile(
 
 
 def lines_of(text: str) -> dict[Place, int]:
-    """The line (from 1) of each table header and key in a valid TOML document, by its place in the parsed document.
+    """Return the line of each table header and key in a valid TOML document, by its place in the parsed document.
 
-    Tables and keys within inline tables have none of their own.
+    Lines count from 1. Tables and keys within inline tables have no entry.
     """
     lines: dict[Place, int] = {}
     table: Place = ()
@@ -43,7 +43,7 @@ def lines_of(text: str) -> dict[Place, int]:
 
 
 def line_of(lines: Mapping[Place, int], place: Place) -> int | None:
-    """The line of `place`, or of what holds it."""
+    """Return the line of `place`, or of the innermost table around it; None if neither has one."""
     while place:
         if place in lines:
             return lines[place]
@@ -63,7 +63,7 @@ def _entered(names: list[str], *, repeated: bool, counts: dict[Place, int]) -> P
 
 
 def _end_of_line(text: str, position: int) -> int:
-    """Behind the line break that ends the value or header at `position`: one outside brackets and strings."""
+    """The position after the line break that ends the value or header: the first outside brackets and strings."""
     depth = 0
     for token in _TOKEN.finditer(text, position):
         found = token[0]

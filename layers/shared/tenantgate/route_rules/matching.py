@@ -1,4 +1,4 @@
-"""Paths against patterns: how else a path may be read, and a trie that finds the rule for one."""
+"""Paths and patterns: the readings of a path, and a trie that finds the rule for one."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ if TYPE_CHECKING:
 PARAMETER = "{}"
 GREEDY = "{+}"
 
-# Literals, `{}` for one segment of at least one character, `{+}` at the end for one character or more.
+# Literals, `{}` for one segment of at least one character, and `{+}` at the end for at least one character.
 type Segments = tuple[str, ...]
 
-# Of these, no router makes anything else. Not `.`, which ends a segment on Windows and can be a dot segment.
+# Characters that every router reads in the same way. Not `.`, which Windows drops at the end of a segment, and which
+# can be a dot segment.
 _UNFOLDED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-_~:@!$&'()*+,="
 
 
 def segments(pattern: str) -> Segments:
-    """`/orders/{id}` → ("orders", "{}"); the last one may be `{+}`. Empty for the `$connect` route."""
+    """Split a pattern: `/orders/{id}` → ("orders", "{}"). The last segment may be `{+}`; `$connect` has no segments."""
     return tuple(
         (GREEDY if part.endswith("+}") else PARAMETER) if part.startswith("{") else part
         for part in pattern.split("/")[1:]
@@ -27,7 +28,7 @@ def segments(pattern: str) -> Segments:
 
 
 def covers(shape: Segments, other: Segments) -> bool:
-    """Whether `shape` takes every path of `other`."""
+    """Tell whether `shape` matches every path that `other` matches."""
     for index, segment in enumerate(shape):
         if segment == GREEDY:
             return len(other) > index and other[index:] != ("",)
@@ -42,17 +43,17 @@ def covers(shape: Segments, other: Segments) -> bool:
 
 
 def precedence(shape: Segments) -> tuple[bool, list[int]]:
-    """Sorts the shapes that take one and the same path: the first decides on it."""
+    """Return the sort key of shapes that match the same path: the first one decides on it."""
     return shape[-1:] == (GREEDY,), [(PARAMETER, GREEDY).index(s) + 1 if s in (PARAMETER, GREEDY) else 0 for s in shape]
 
 
 def readings(path: str) -> tuple[str, ...]:
-    """Every spelling that a router may take the path for, as it came first; none if there is no telling.
+    """Return every spelling that a router may read the path as, the path itself first; none if it is ambiguous.
 
-    Two readings with other segments leave no telling, and neither does what would decode a second time. Letter case
-    isn't folded: API Gateway doesn't, and no policy could say so. See `foldings` and docs/ROUTE_RULES.md.
+    A path is ambiguous if two readings have different segments, or if it can be decoded a second time. Letter case is
+    not folded: API Gateway doesn't fold it, and a policy can't express it. See `foldings` and docs/ROUTE_RULES.md.
     """
-    # Most paths: nothing in them that any router folds.
+    # Most paths contain nothing that any router folds.
     if not path.encode("utf-8", "surrogatepass").translate(None, _UNFOLDED) and (path[-1:] != "/" or path == "/"):
         return (path,) if path[:1] == "/" and "//" not in path else ()
     texts = [path]
@@ -72,11 +73,11 @@ def readings(path: str) -> tuple[str, ...]:
 
 
 def is_plain(path: str) -> bool:
-    """Whether every reader of the path sees the same segments.
+    """Tell whether every router sees the same segments in the path.
 
-    Not with empty or blank segments, dot segments (RFC 3986 §5.2.4), backslashes, which the URL parser of browsers and
-    of Node.js takes for slashes, or control characters, which it drops and before which the `$` of a regular expression
-    may match.
+    These make a difference: empty and blank segments, dot segments (RFC 3986 §5.2.4), backslashes, which the URL parser
+    of browsers and of Node.js reads as slashes, and control characters, which it drops and before which the `$` of a
+    regular expression may match.
     """
     if path[:1] != "/" or "//" in path or "\\" in path or has_control_characters(path):
         return False
@@ -84,18 +85,18 @@ def is_plain(path: str) -> bool:
 
 
 def has_control_characters(text: str) -> bool:
-    """Whether one of ASCII's is in the text."""
+    """Tell whether the text contains an ASCII control character."""
     return not text.isprintable() and any(character < " " or character == "\x7f" for character in text)
 
 
 def foldings(path: str) -> list[str]:
-    """What single steps of routers make of a plain path. A router may take several, in any order."""
-    # A decoded `?` or `#` ends the path where it is put into a URL again.
+    """Return the results of a router's single steps on a plain path. A router may take several, in any order."""
+    # A decoded `?` or `#` ends the path once the path is put into a URL again.
     found = [path.partition(mark)[0] for mark in "?#" if mark in path]
     # Matrix parameters: `/admin;v=1` is `/admin` to Java's servers.
     if ";" in path:
         found.append("/".join(part.partition(";")[0] for part in path.split("/")))
-    # URL parsers trim blanks at the end; Windows drops dots and blanks at the end of a name.
+    # URL parsers trim spaces at the end; Windows drops dots and spaces at the end of a name.
     if path[-1] == " ":
         found.append(path.rstrip(" "))
     if "./" in path or " /" in path or path[-1] in ". ":
@@ -107,8 +108,8 @@ def foldings(path: str) -> list[str]:
 
 
 def _decoded(path: str) -> str | None:
-    """The path with its escapes decoded once; None if the result has other segments or escapes of its own."""
-    from urllib.parse import unquote_to_bytes  # noqa: PLC0415  (rare, and an import that a cold start needn't pay)
+    """The path with its escapes decoded once; None if the result has different segments, or escapes again."""
+    from urllib.parse import unquote_to_bytes  # noqa: PLC0415  (rare, and a slow import)
 
     octets = unquote_to_bytes(path.encode("utf-8", "surrogatepass"))
     # `%u0061` is an escape to IIS.
@@ -119,7 +120,7 @@ def _decoded(path: str) -> str | None:
 
 
 class Node:
-    """A place in the trie: the rules that end here by method, and what may follow."""
+    """A node of the trie: the rules that end here, by method, and the nodes that follow."""
 
     __slots__ = ("greedy", "literals", "parameter", "rules")
 
@@ -137,7 +138,7 @@ class RouteTrie:
         self.root: Node = Node()
 
     def add(self, method: str, pattern: Segments, rule: RouteRule) -> None:
-        """`method` may be `ANY`. The first of two rules for the same method and shape stays."""
+        """Add a rule; `method` may be `ANY`. Of two rules for the same method and shape, the first stays."""
         node = self.root
         for segment in pattern:
             if segment == GREEDY:
@@ -155,17 +156,17 @@ class RouteTrie:
         node.rules.setdefault(method, rule)
 
     def find(self, method: str, path: str) -> RouteRule | None:
-        """The rule of the most specific pattern for `method` that takes `path`.
+        """Return the rule of the most specific pattern for `method` that matches `path`.
 
-        Each node is at one depth, so that none is visited twice.
+        Each node has one depth, so that no node is visited twice.
         """
         parts = path.split("/")[1:]
         found = _exact(self.root, parts, 0, method)
         return found if found is not None else _greedy(self.root, parts, 0, method)
 
     def covering(self, method: str, pattern: Segments) -> RouteRule | None:
-        """The rule of the most specific pattern for `method` that takes every path of `pattern`."""
-        # No literal is spelled like a parameter, so that only parameters and `{+}` take one.
+        """Return the rule of the most specific pattern for `method` that matches every path of `pattern`."""
+        # No literal is spelled like a parameter, so only parameters and `{+}` match one.
         parts = list(pattern)
         found = _exact(self.root, parts, 0, method) if pattern[-1:] != (GREEDY,) else None
         return found if found is not None else _greedy(self.root, parts, 0, method)
@@ -192,7 +193,7 @@ def _greedy(node: Node, parts: list[str], depth: int, method: str) -> RouteRule 
         return found
     if node.parameter is not None and part and (found := _greedy(node.parameter, parts, depth + 1, method)) is not None:
         return found
-    # `{+}` takes at least one character: `/files/` has an empty last part, and nothing after it.
+    # `{+}` matches at least one character: in `/files/`, nothing follows the last slash.
     if node.greedy and (part or depth + 1 < len(parts)):
         return _for_method(node.greedy, method)
     return None
@@ -204,7 +205,7 @@ def _for_method(rules: dict[str, RouteRule], method: str) -> RouteRule | None:
 
 
 def walk(node: Node, at: Segments = ()) -> Iterator[tuple[Segments, dict[str, RouteRule]]]:
-    """Every pattern below `node` with its values by method."""
+    """Yield every pattern below `node` with its rules by method."""
     if node.rules:
         yield at, node.rules
     if node.greedy:

@@ -1,4 +1,4 @@
-"""What a route rule and a decision by it are."""
+"""Route rules and the decisions that follow from them."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from tenantgate.tokens.records import Record
 if TYPE_CHECKING:
     from tenantgate.errors.base import TenantgateError
 
-# What API Gateway routes, and what ANY stands for. `$connect` is a WebSocket API's route, which has no path.
+# The methods that API Gateway routes; ANY means each of them. `$connect` is a WebSocket API's route and has no path.
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 ANY = "ANY"
 CONNECT = "$connect"
-# The id of the API that the container serves, and the one that stands for every API without a block of its own.
+# The id of the container's API, and the id that means every API without its own block.
 CONTAINER_API = "container"
 OTHER_APIS = "*"
 
-# What a rule asks, to be compared with what another asks.
+# The fields of a rule that say what it requires, for comparing rules.
 type Requirement = tuple[object, ...]
 
 
 class RouteRule(Record):
-    """One rule. `pattern` is its path as written: `/orders/{id}`; empty for `$connect`.
+    """One rule. `pattern` is the path as written in the file, such as `/orders/{id}`; empty for `$connect`.
 
-    It asks for all of `scopes`, and one of `any_scope`, of `roles`, of `acr` and of `issuers`, where these are given;
-    `max_auth_age` is in seconds. `public` asks for nothing.
+    It requires all of `scopes` and one each of `any_scope`, `roles`, `acr` and `issuers`; an empty set or None requires
+    nothing. `max_auth_age` is in seconds. A `public` rule requires nothing, not even a credential.
     """
 
     __slots__ = ()
@@ -50,7 +50,10 @@ class RouteRule(Record):
 
 
 class Decision(Record):
-    """Whether a request may pass, and what a receipt says of it. `reason` is a stable code."""
+    """The result for one request. `reason` is a stable code; `rule` is the rule that decided, if one did.
+
+    For a denial, `expected` and `actual` are for the log, and `error` is the class of the error to raise.
+    """
 
     __slots__ = ()
 

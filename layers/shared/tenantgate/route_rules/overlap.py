@@ -1,6 +1,6 @@
-"""What a route pattern takes once it is written with IAM's wildcards, where `*` crosses `/`.
+"""Route patterns written with IAM's wildcards, and the paths that these match in addition.
 
-`/a/{id}` becomes `/a/?*`, which takes `/a/x` and, beyond what the pattern means, `/a/x/secret`.
+IAM's `*` also matches slashes: `/a/{id}` becomes `/a/?*`, which matches `/a/x` and, beyond the pattern, `/a/x/secret`.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from tenantgate.route_rules.matching import GREEDY, PARAMETER, Node, RouteTrie, 
 if TYPE_CHECKING:
     from tenantgate.route_rules.model import RouteRule
 
-# A character, or a class of them, and whether it repeats: what both kinds of pattern are made of.
+# A character or a class of characters, and whether it repeats. Both kinds of pattern consist of these.
 type _Token = tuple[str, bool]
 _ANY, _NO_SLASH = "any", "no slash"
 
 
 def wildcard(shape: Segments) -> str:
-    """The narrowest IAM pattern that takes every path of the shape."""
+    """Return the narrowest IAM pattern that matches every path of the shape."""
     return "".join("/?*" if segment in (PARAMETER, GREEDY) else f"/{segment}" for segment in shape)
 
 
 def beyond(shape: Segments) -> list[str]:
-    """IAM patterns that together take what `wildcard(shape)` takes and the shape doesn't, paths with `//` aside.
+    """Return IAM patterns for the paths that `wildcard(shape)` matches and the shape doesn't, except paths with `//`.
 
-    One for each run of parameters: the same with a further `/` among them, so that no path of the shape is in it. Not
-    for a run that ends in `{+}`, which is exact; nor is the promise kept for a `{+}` further on, see `is_exact`.
+    There is one for each run of parameters: the same pattern with one more `/` in the run, so that it matches no path
+    of the shape. A run that ends in `{+}` needs no pattern. Before a later `{+}`, a pattern may also match paths of the
+    shape: see `is_exact`.
     """
     patterns: list[str] = []
     start = 0
@@ -42,18 +43,18 @@ def beyond(shape: Segments) -> list[str]:
 
 
 def is_exact(shape: Segments) -> bool:
-    """Whether `beyond` takes no path of the shape: not where a `{+}` may hold what stands between it and a `{}`."""
+    """Tell whether `beyond` matches no path of the shape. If a `{+}` follows a `{}`, it may match some."""
     return shape[-1:] != (GREEDY,) or not beyond(shape)
 
 
 def more_specific(trie: RouteTrie, shape: Segments) -> list[tuple[Segments, dict[str, RouteRule]]]:
-    """The shapes that decide on some of the paths of `shape` in its stead."""
+    """Return the shapes that decide on some of the paths of `shape` because they are more specific."""
     own = precedence(shape)
     return [found for found in sharing(trie, shape) if precedence(found[0]) < own]
 
 
 def sharing(trie: RouteTrie, shape: Segments) -> list[tuple[Segments, dict[str, RouteRule]]]:
-    """The shapes that have a path in common with `shape`, its own among them."""
+    """Return the shapes that have a path in common with `shape`, including its own."""
     return list(_sharing(trie.root, shape, ()))
 
 
@@ -84,14 +85,14 @@ def _following(node: Node, segment: str) -> list[tuple[str, Node]]:
 
 
 def overrun(trie: RouteTrie, shape: Segments) -> list[tuple[Segments, dict[str, RouteRule]]]:
-    """The other shapes with a path in `beyond(shape)`."""
+    """Return the other shapes with a path in `beyond(shape)`."""
     patterns = [_of_wildcards(pattern) for pattern in beyond(shape)]
     if not patterns:
         return []
     last = shape[-1]
     found: list[tuple[Segments, dict[str, RouteRule]]] = []
-    for other, rules in _behind(trie.root, shape):
-        # Quick refusals first: a path beyond has more segments, and the same last one if that is a literal.
+    for other, rules in _with_same_beginning(trie.root, shape):
+        # Quick exclusions first: a path beyond the shape has more segments, and the same last one if it is a literal.
         if other == shape or (other[-1:] != (GREEDY,) and len(other) <= len(shape)):
             continue
         if other[-1] != last and {PARAMETER, GREEDY}.isdisjoint((other[-1], last)):
@@ -102,8 +103,8 @@ def overrun(trie: RouteTrie, shape: Segments) -> list[tuple[Segments, dict[str, 
     return found
 
 
-def _behind(root: Node, shape: Segments) -> Iterator[tuple[Segments, dict[str, RouteRule]]]:
-    """Every shape that can begin like the literals at the beginning of `shape`."""
+def _with_same_beginning(root: Node, shape: Segments) -> Iterator[tuple[Segments, dict[str, RouteRule]]]:
+    """Yield every shape that can begin like the literals at the beginning of `shape`."""
     places: list[tuple[Segments, Node]] = [((), root)]
     for segment in shape:
         if segment in (PARAMETER, GREEDY):
@@ -137,7 +138,7 @@ def _of_shape(shape: Segments) -> list[_Token]:
 
 
 def _meet(one: list[_Token], other: list[_Token]) -> bool:
-    """Whether some path is in both: a walk through the product of the two automata."""
+    """Tell whether both match some path, by walking through the product of the two automata."""
     goal = len(one), len(other)
     pending, seen = [(0, 0)], {(0, 0)}
     while pending:

@@ -370,7 +370,7 @@ def test_broken_rules_are_told_line_by_line(tmp_path: Path) -> None:
     outcome = Outcome(tmp_path, RULES.replace("GET", "GOT").replace("scopes", "scope"), None)
 
     assert (outcome.code, outcome.lines) == (1, [6, 8, 11])
-    assert '✗ rules.toml:11: "scope" is not known here; is scopes meant?' in outcome.text
+    assert '✗ rules.toml:11: "scope" is not a known key; did you mean scopes?' in outcome.text
 
 
 def test_rules_can_be_named_for_an_api_without_an_id_yet(tmp_path: Path) -> None:
