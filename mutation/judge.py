@@ -145,7 +145,9 @@ class _Trial:
         self._running = None
         if code == CRASHED:
             raise RuntimeError(f"the process of a mutant failed: {self._mutant.key}")
-        if code in (_PASSED, _NO_TESTS):
+        if code == _NO_TESTS:
+            raise RuntimeError("the tests have changed since the run on unchanged code")
+        if code == _PASSED:
             return None
         return self._verdict(killed=True, late=code < 0)
 

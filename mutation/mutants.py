@@ -80,12 +80,15 @@ def mutants_of(module: str, path: Path) -> list[Mutant]:
 
 
 def sample(mutants: list[Mutant], size: int, seed: int) -> list[Mutant]:
-    """Choose `size` mutants of a module, always the same ones for a seed; 0 chooses all."""
+    """Choose `size` mutants of a module; 0 chooses all.
+
+    A seed always chooses the same ones, and a larger sample holds the smaller one.
+    """
     if size == 0 or size >= len(mutants):
         return mutants
-    module = mutants[0].key.module
-    chosen = Random(f"{seed} {module}").sample(mutants, size)  # noqa: S311 - repeatable on purpose
-    return sorted(chosen, key=lambda mutant: mutant.number)
+    chosen = mutants.copy()
+    Random(f"{seed} {mutants[0].key.module}").shuffle(chosen)  # noqa: S311 - repeatable on purpose
+    return sorted(chosen[:size], key=lambda mutant: mutant.number)
 
 
 def _changes(tree: ast.Module) -> Iterator[_Change]:

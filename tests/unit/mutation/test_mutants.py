@@ -95,6 +95,7 @@ def test_a_seed_always_chooses_the_same_mutants(tmp_path: Path) -> None:
     assert sample(found, 10, seed=1) == sample(found, 10, seed=1)
     assert sample(found, 10, seed=1) != sample(found, 10, seed=2)
     assert len(set(sample(found, 10, seed=1))) == 10
+    assert set(sample(found, 10, seed=1)) < set(sample(found, 11, seed=1))
     assert sample(found, 0, seed=1) == found
 
 
