@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
     known = learn(paths, TESTS, LEFT_OUT)
     _say(f"{len(known.seconds):,} tests in {time.monotonic() - started:,.0f} s")
     verdicts: list[Verdict] = []
-    for verdict in judge(chosen, known, options.workers):
+    for verdict in judge(chosen, known, equivalent=reasons, workers=options.workers):
         verdicts.append(verdict)
         if not verdict.killed and verdict.mutant.key not in reasons:
             _say(f"[{len(verdicts)}] SURVIVED line {verdict.mutant.lines.start}: {verdict.mutant.key}")

@@ -7,7 +7,7 @@ import pickle
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import hypothesis
 import pytest
 
-from mutation.mutants import Mutant
+from mutation.mutants import Key, Mutant
 from mutation.reach import Chosen, Reach
 from mutation.sandbox import CRASHED, Limits, Running, Substitutes, hold_libraries, start, wait
 from mutation.targets import ROOT
@@ -84,12 +84,18 @@ def learn(modules: dict[str, Path], tests: tuple[str, ...], left_out: tuple[str,
 
 
 def judge(
-    mutants: list[Mutant], known: Known, workers: int = 2, patience: int = 10, root: Path = ROOT
+    mutants: list[Mutant],
+    known: Known,
+    *,
+    equivalent: Collection[Key] = (),
+    workers: int = 2,
+    patience: int = 10,
+    root: Path = ROOT,
 ) -> Iterator[Verdict]:
     """Run the tests against each mutant, `workers` at a time, and yield each verdict at once.
 
     `patience` is the processor time, in seconds, that a run may take beyond what its tests need; by the clock it may
-    take six times as long.
+    take six times as long. Of the tests for a mutant that is known as `equivalent`, only the quickest run.
     Raises RuntimeError when the verdicts would be wrong: unchanged code fails, or a module is loaded already.
     """
     hold_libraries(known.libraries)
@@ -107,7 +113,7 @@ def judge(
     try:
         while True:
             while len(trials) < workers and (mutant := next(waiting, None)) is not None:
-                trials.append(_Trial(mutant, known, patience, root))
+                trials.append(_Trial(mutant, known, patience, root, brief=mutant.key in equivalent))
             if not trials:
                 return
             for trial in trials.copy():
@@ -123,7 +129,8 @@ def judge(
 class _Trial:
     """The runs of one mutant."""
 
-    def __init__(self, mutant: Mutant, known: Known, patience: int, root: Path) -> None:
+    def __init__(self, mutant: Mutant, known: Known, patience: int, root: Path, *, brief: bool) -> None:
+        self._brief = brief
         self._patience = patience
         self._root = root
         self._mutant = mutant
@@ -168,7 +175,8 @@ class _Trial:
         files = {test.partition("::")[0] for test in line}
         beside = {test for test in module if test.partition("::")[0] in files}
         done: set[str] = set()
-        for tests in (set(sorted(line, key=seconds.__getitem__)[:_FIRST_TESTS]), line, beside):
+        quickest = set(sorted(line, key=seconds.__getitem__)[:_FIRST_TESTS])
+        for tests in (quickest,) if self._brief else (quickest, line, beside):
             if not tests <= done:
                 yield tests - done
                 done |= tests
