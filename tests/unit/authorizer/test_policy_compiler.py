@@ -1,0 +1,135 @@
+"""The Allows and Denies of a policy: no more of them than needed, since API Gateway takes few, and none missing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenantgate.authorizer.iam_policy import compile_policy
+from tenantgate.authorizer.method_arn import MethodArn
+from tenantgate.authorizer.policy_compiler import NOT_EXPRESSIBLE, TOO_LARGE, PolicyCompiler, Resources
+from tenantgate.route_rules.engine import ApiRules
+from tenantgate.route_rules.model import METHODS, RouteRule
+from tests.fixtures.authorizer.iam import allows
+
+STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
+
+
+def rules_of(*routes: str, listed: bool = False) -> ApiRules:
+    """Public routes; a method may stand in front, and `!` for a route that needs a scope."""
+    rules = []
+    for route in routes:
+        method, _, pattern = route.removeprefix("!").rpartition(" ")
+        scopes = frozenset({"admin"} if route.startswith("!") else ())
+        rules.append(RouteRule(method or "GET", pattern, scopes=scopes, public=not scopes))
+    return ApiRules("api", rules, every_route_listed=listed)
+
+
+def compiled(*routes: str, listed: bool = False) -> Resources:
+    compiler = PolicyCompiler(rules_of(*routes, listed=listed))
+    return compiler.resources(compiler.met(None, 0))
+
+
+@pytest.mark.parametrize(
+    ("routes", "listed", "allow", "deny"),
+    [
+        pytest.param(["/a"], False, {"GET/a"}, set(), id="one"),
+        pytest.param(["/", "/a"], False, {"GET/", "GET/a"}, set(), id="the-root-too"),
+        pytest.param(["/{x}", "/a"], False, {"GET/?*"}, {"GET/*/*"}, id="in-a-parameter"),
+        pytest.param(["/{x}", "/a", "/a/b"], True, {"GET/?*"}, set(), id="listed-below-a-parameter"),
+        pytest.param(["/{x}", "/{x}/{y}"], True, {"GET/?*"}, set(), id="listed-parameters"),
+        pytest.param(["/{x}", "/a/{r+}"], True, {"GET/?*"}, set(), id="listed-rest-below-a-parameter"),
+        pytest.param(["/{r+}", "/a/b", "/{x}", "/"], False, {"GET/", "GET/?*"}, set(), id="in-a-rest"),
+        pytest.param(["/a/{r+}", "/a/{x}", "/a"], False, {"GET/a", "GET/a/?*"}, set(), id="in-a-rest-below"),
+        pytest.param(
+            ["/{x}/{y}", "/a/{y}"],
+            False,
+            {"GET/?*/?*", "GET/a/?*"},
+            {"GET/*/*/*", "GET/a/*/*"},
+            id="a-parameter-behind-a-literal",
+        ),
+        pytest.param(["/{r+}", "!/a"], False, {"GET/?*"}, {"GET/a", "GET/a/"}, id="denied-in-a-rest"),
+        pytest.param(["ANY /a", "GET /a"], False, {f"{method}/a" for method in METHODS}, set(), id="each-method"),
+        pytest.param(
+            [f"{method} /{{r+}}" for method in METHODS], False, {"*/?*"}, set(), id="seven-methods-are-every-method"
+        ),
+        pytest.param(
+            [f"{method} /{{r+}}" for method in METHODS[1:]],
+            False,
+            {f"{method}/?*" for method in METHODS[1:]},
+            set(),
+            id="six-methods-are-not-every-method",
+        ),
+        pytest.param(["ANY /{r+}", "GET /a"], False, {"*/?*"}, set(), id="every-method-and-path"),
+        pytest.param(["ANY /{r+}", "/"], False, {"*/?*", "GET/"}, set(), id="every-method-and-path-and-the-root"),
+    ],
+)
+def test_a_policy_has_the_resources_that_it_needs(
+    routes: list[str], listed: bool, allow: set[str], deny: set[str]
+) -> None:
+    found = compiled(*routes, listed=listed)
+    assert found.problem == ""
+    assert sorted(found.allow) == sorted(allow)
+    assert sorted(found.deny) == sorted(deny)
+
+
+@pytest.mark.parametrize(
+    ("routes", "named"),
+    [
+        (["/{r+}", "!/{x}"], {"GET /{x}", "GET /{r+}"}),
+        (["/{x}", "/a/b"], {"GET /{x}", "GET /a/b"}),
+        (["/{x}/b/{r+}"], {"GET /{x}/b/{r+}"}),
+    ],
+)
+def test_routes_that_no_policy_can_separate_are_named(routes: list[str], named: set[str]) -> None:
+    found = compiled(*routes)
+    assert (found.allow, found.deny, found.problem) == ((), (), NOT_EXPRESSIBLE)
+    assert set(found.routes) == named
+
+
+def test_a_policy_of_140_resources_is_tried_and_of_one_more_is_too_large() -> None:
+    assert len(compiled(*(f"/{number}" for number in range(140))).allow) == 140
+    assert compiled(*(f"/{number}" for number in range(141))).problem == TOO_LARGE
+    # A Deny takes as much room as an Allow.
+    assert compiled(*(f"/{number}" for number in range(138)), "/a/{x}").problem == ""
+    assert compiled(*(f"/{number}" for number in range(139)), "/a/{x}").problem == TOO_LARGE
+
+
+def test_callers_who_meet_the_same_requirements_share_a_policy() -> None:
+    compiler = PolicyCompiler(rules_of("/a", "!/b"))
+    met = compiler.met(None, 0)
+    assert compiler.resources(met) is compiler.resources(met)
+    assert compiler.resources(frozenset()) is not compiler.resources(met)
+
+
+ODD = [
+    "/a//b", "//", "/a/.", "/a/./b", "/./a", "/a/..", "/../a", "/a/../b", "/ a", "/a/ b", "/a/. b", "/a;b", "/a;",
+    "/a\\b", "/a#b",
+]  # fmt: skip
+DISGUISED = [
+    "/a%2Fb", "/a%2fb", "/a%2Eb", "/a%2eb", "/a%252F", "/a%25", "/a%%41", "/a%4%31", "/a%u002F", "/a%U002F", "/a%5Cb",
+    "/a%5cb", "/a%3Bb", "/a%3bb", "/a%3Fb", "/a%3fb", "/a%23b", "/a%00", "/a%0A", "/a%1F", "/a%7Fb", "/a%7fb", "/%20a",
+    "/b/%20a", "/a/.%20",
+]  # fmt: skip
+SPELLINGS = ["/c%41", "/%63", "/a.", "/b./c", "/a ", "/b /c"]
+
+
+@pytest.mark.parametrize("path", [*ODD, *DISGUISED])
+def test_a_wildcard_never_takes_a_path_that_routers_read_in_several_ways(path: str) -> None:
+    assert not is_allowed(rules_of("/{r+}"), path)
+
+
+@pytest.mark.parametrize("path", SPELLINGS)
+def test_another_spelling_does_not_escape_an_exception(path: str) -> None:
+    assert not is_allowed(rules_of("/{r+}", "!/secret"), path)
+    assert is_allowed(rules_of("/{r+}"), path)
+
+
+@pytest.mark.parametrize("path", ["/a", "/a.b", "/a%20b", "/%41", "/a/b.c", "/~a", "/.well-known/a"])
+def test_plain_paths_are_allowed(path: str) -> None:
+    assert is_allowed(rules_of("/{r+}"), path)
+
+
+def is_allowed(rules: ApiRules, path: str) -> bool:
+    policy = compile_policy(rules, None, arn=MethodArn.parse(f"{STAGE}GET/nothing"), now=0)
+    assert policy.complete
+    return allows(policy.document, f"{STAGE}GET{path}")
