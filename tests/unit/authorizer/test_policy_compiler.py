@@ -15,7 +15,7 @@ STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
 
 
 def rules_of(*routes: str, listed: bool = False) -> ApiRules:
-    """Public routes; a method may stand in front, and `!` for a route that needs a scope."""
+    """Public routes; a method may come first, and `!` marks a route that needs a scope."""
     rules = []
     for route in routes:
         method, _, pattern = route.removeprefix("!").rpartition(" ")
