@@ -7,7 +7,6 @@ import pytest
 from mutation import equivalents, table
 from mutation.judge import Verdict
 from mutation.mutants import Key, Mutant, mutants_of
-from mutation.targets import modules
 
 KNOWN = Key("sample", "f", "return a < b", "return a <= b")
 ENTRY = """
@@ -47,13 +46,6 @@ def test_an_entry_that_names_no_mutant_any_longer_is_reported(tmp_path: Path) ->
     assert equivalents.stale(reasons, (mutant.key for mutant in mutants_of("sample", path)), ["sample"]) == [KNOWN]
     # A run of other modules says nothing about it.
     assert equivalents.stale(reasons, [], ["other"]) == []
-
-
-def test_every_entry_of_the_project_names_a_mutant() -> None:
-    reasons, paths = equivalents.read(), modules()
-    named = sorted({key.module for key in reasons})
-    keys = [mutant.key for module in named for mutant in mutants_of(module, paths[module])]
-    assert equivalents.stale(reasons, keys, named) == []
 
 
 def test_equivalent_mutants_count_neither_for_nor_against_the_score() -> None:
