@@ -49,13 +49,6 @@ class Client:
     allows_post_logout_redirect: Callable[[str], bool]
     id_token_signed_response_alg: SigningAlgorithm = "RS256"  # noqa: S105  (an algorithm)
 
-    def get_client_id(self) -> str:
-        return self.client_id
-
-    def get_default_redirect_uri(self) -> str | None:
-        # OpenID Connect Core §3.1.2.1 requires redirect_uri, so there is no default.
-        return None
-
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """Return the requested scopes that are supported, in their own order; None if none is (§3.1.2.1)."""
         requested = (scope or "").split()
@@ -66,9 +59,6 @@ class Client:
 
     def check_client_secret(self, client_secret: str) -> bool:
         return same_text(client_secret, self.client_secret)
-
-    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
-        return endpoint == "token" and method in ("client_secret_basic", "client_secret_post")
 
     def check_response_type(self, response_type: str) -> bool:
         return response_type == "code"
@@ -104,10 +94,6 @@ class AuthorizationCode:
     code_challenge: str
     nonce: str | None
     expires_at: int
-
-    @property
-    def code_challenge_method(self) -> str:
-        return "S256"
 
     def get_redirect_uri(self) -> str:
         return self.redirect_uri

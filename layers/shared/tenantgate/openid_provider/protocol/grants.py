@@ -28,7 +28,6 @@ from tenantgate.openid_provider.models import (
     BrowserSession,
     Client,
     Parameters,
-    SigningAlgorithm,
     User,
 )
 from tenantgate.openid_provider.protocol.keys import KeyRing
@@ -145,9 +144,6 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
 
     def resolve_client_private_key(self, client: Client) -> object:
         return self._ring.key_for(client.id_token_signed_response_alg)
-
-    def get_client_algorithm(self, client: Client) -> SigningAlgorithm:
-        return client.id_token_signed_response_alg
 
     def get_encode_header(self, client: Client) -> dict[str, str]:
         return self._ring.header_for(client.id_token_signed_response_alg, "JWT")
