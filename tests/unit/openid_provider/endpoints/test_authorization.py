@@ -72,6 +72,7 @@ async def test_redirects_nowhere_before_the_redirect_uri_is_trusted(
     ("changes", "error"),
     [
         pytest.param({"prompt": "none"}, "login_required", id="not-signed-in"),
+        pytest.param({"prompt": "none", "scope": "profile"}, "login_required", id="not-signed-in-without-openid"),
         pytest.param({"response_type": None}, "invalid_request", id="no-response-type"),
         pytest.param({"response_type": "token"}, "unsupported_response_type", id="implicit"),
         pytest.param({"code_challenge": None}, "invalid_request", id="no-challenge"),

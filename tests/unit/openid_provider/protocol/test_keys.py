@@ -7,7 +7,7 @@ import jwt
 import pytest
 
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SigningAlgorithm
+from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SigningAlgorithm, StoredKey
 from tenantgate.openid_provider.protocol.keys import KeyRing, SigningKeys, TokenRefused
 from tests.fixtures.providers.built_in import Clock, MemoryKeys, sealing_key
 
@@ -109,3 +109,12 @@ async def test_the_ring_refuses_what_it_did_not_sign_for_this_use(ring: KeyRing)
     ):
         with pytest.raises(TokenRefused):
             ring.verify(refused, typ="at+jwt")
+
+
+async def test_a_store_that_loses_keys_is_reported() -> None:
+    class Forgetful(MemoryKeys):
+        async def add(self, key: StoredKey) -> None:
+            pass
+
+    with pytest.raises(RuntimeError, match="no signing key for RS256, ES256"):
+        await signing_keys(Forgetful(), Sealer([sealing_key()])).ring()
