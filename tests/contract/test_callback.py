@@ -31,8 +31,8 @@ def browser() -> Iterator[Browser]:
         yield made
 
 
-def answer_to(browser: Browser, base: str, **query: str) -> dict[str, str]:
-    """The built-in provider's response to an attempt begun with `query`."""
+def response_to(browser: Browser, base: str, **query: str) -> dict[str, str]:
+    """Return the built-in provider's response to an attempt that began with `query`."""
     begun = browser.get(f"{base}{LOGIN}?{urlencode(query)}")
     returned = submit_demo_sign_in(browser, location(begun))
     return {name: values[0] for name, values in parse_qs(urlsplit(returned).query).items()}
@@ -40,9 +40,9 @@ def answer_to(browser: Browser, base: str, **query: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("query", [{"redirect_uri": SPA_CALLBACK}, {}], ids=["begun-by-an-app", "begun-without"])
 def test_exactly_code_and_state_are_enough(query: dict[str, str], base: str, browser: Browser) -> None:
-    answer = answer_to(browser, base, **query)
-    assert answer["iss"] == f"{base}/idp", "the provider announces it"
-    body = {"code": answer["code"], "state": answer["state"]}
+    response = response_to(browser, base, **query)
+    assert response["iss"] == f"{base}/idp", "the provider announces it"
+    body = {"code": response["code"], "state": response["state"]}
 
     signed_in = browser.post_json(base + CALLBACK, body, headers={"origin": SPA_ORIGIN})
 
@@ -56,20 +56,20 @@ def test_exactly_code_and_state_are_enough(query: dict[str, str], base: str, bro
 
 def test_a_wrong_iss_is_refused_in_both_forms_and_a_missing_one_by_redirect(base: str, browser: Browser) -> None:
     for iss in ("https://evil.example", ""):
-        answer = answer_to(browser, base)
-        posted = browser.post_json(base + CALLBACK, {"code": answer["code"], "state": answer["state"], "iss": iss})
+        response = response_to(browser, base)
+        posted = browser.post_json(base + CALLBACK, {"code": response["code"], "state": response["state"], "iss": iss})
         assert (posted.status_code, posted.json()["error"]["code"]) == (403, "AUTH_002")
-        answer = answer_to(browser, base) | {"iss": iss}
-        assert browser.get(f"{base}{CALLBACK}?{urlencode(answer)}").status_code == 403
-    answer = answer_to(browser, base)
-    del answer["iss"]
-    refused = browser.get(f"{base}{CALLBACK}?{urlencode(answer)}", accept=JSON)
+        response = response_to(browser, base) | {"iss": iss}
+        assert browser.get(f"{base}{CALLBACK}?{urlencode(response)}").status_code == 403
+    response = response_to(browser, base)
+    del response["iss"]
+    refused = browser.get(f"{base}{CALLBACK}?{urlencode(response)}", accept=JSON)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "AUTH_002")
 
 
 def test_an_apps_attempt_is_not_completed_by_redirect(base: str, browser: Browser) -> None:
-    answer = answer_to(browser, base, redirect_uri=SPA_CALLBACK)
-    refused = browser.get(f"{base}{CALLBACK}?{urlencode(answer)}", accept=JSON)
+    response = response_to(browser, base, redirect_uri=SPA_CALLBACK)
+    refused = browser.get(f"{base}{CALLBACK}?{urlencode(response)}", accept=JSON)
     assert (refused.status_code, refused.json()["error"]["code"]) == (403, "AUTH_002")
     assert not browser.named("__Host-tg_session") | browser.named(COOKIE_PREFIX)
 
@@ -80,15 +80,15 @@ def test_hundreds_of_junk_cookies_get_a_short_response(name: str, base: str) -> 
     while len("; ".join(junk)) < LONGEST_HEADERS - 1600:
         junk.append(f"{COOKIE_PREFIX}{name.format(len(junk))}=x")
     long_target = "/" + "a" * 1023
-    answer = httpx2.get(
+    response = httpx2.get(
         f"{base}{LOGIN}?{urlencode({'return_to': long_target})}",
         headers={"cookie": "; ".join(junk), "accept": "text/html"},
         trust_env=False,
         timeout=30,
     )
     assert len(junk) > 100
-    assert answer.status_code == 302
-    cleared = [line for line in answer.headers.get_list("set-cookie") if "Max-Age=0" in line]
+    assert response.status_code == 302
+    cleared = [line for line in response.headers.get_list("set-cookie") if "Max-Age=0" in line]
     assert len(cleared) == MAX_DROPPED
     assert all(re.match(rf"{COOKIE_PREFIX}[\w-]+=;", line) for line in cleared)
-    assert sum(len(name) + len(value) + 4 for name, value in answer.headers.multi_items()) < LONGEST_HEADERS
+    assert sum(len(name) + len(value) + 4 for name, value in response.headers.multi_items()) < LONGEST_HEADERS

@@ -1,7 +1,7 @@
-"""One suite, two targets: the gateway over the Lambda handlers, and the container, answer alike (S2).
+"""The gateway over the Lambda handlers and the container return the same responses.
 
-Each request goes to both. Status, headers and body must be the same once what differs by nature (addresses, ids, times,
-tokens) is named instead of shown; and they must be what the case expects.
+Each request goes to both. Status, headers and body must be equal after placeholders replace the values that always
+differ (addresses, ids, times, tokens), and they must match the expectation of the case.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.fixtures.browsers.scripted import HTML, Browser
 from tests.fixtures.stack.commands import RunningStack
 from tests.fixtures.stack.flow import access_token, sign_in_by_redirect
 
-# What the front owns: the gateway's own request id, and what each server says of the connection.
+# Headers that the server adds: the gateway's request id, and the headers of the connection.
 OWNED_BY_THE_FRONT = {"apigw-requestid", "connection", "date", "server", "transfer-encoding", "content-length"}
 JSON = {"accept": "application/json"}
 TYPED = {**JSON, "content-type": "application/json"}
@@ -32,7 +32,7 @@ ORIGIN = "http://localhost:5173"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A request and what must come of it. `{base}`, `{token}` and `{session}` are filled in for each target."""
+    """A request and the expected result. `{base}`, `{token}` and `{session}` are filled in for each target."""
 
     method: str
     path: str
@@ -146,7 +146,7 @@ class Target:
             return client.request(asked.method, self.base + asked.path, headers=headers, content=asked.body)
 
     def named(self, text: str) -> str:
-        """The text with what differs by nature named."""
+        """Replace the values that always differ by placeholders."""
         text = text.replace(self.base, "<base>").replace(self.base.replace("://", "%3A%2F%2F"), "<base>")
         text = text.replace(self.base.replace(":", "%3A").replace("/", "%2F"), "<base>").replace(self.token, "<token>")
         for pattern, name in VARYING:
@@ -182,7 +182,7 @@ def targets(gateway: RunningStack, container: RunningStack) -> tuple[Target, Tar
 
 
 @pytest.mark.parametrize("asked", CASES)
-def test_both_targets_answer_alike(asked: Case, targets: tuple[Target, Target]) -> None:
+def test_both_targets_respond_equally(asked: Case, targets: tuple[Target, Target]) -> None:
     by_gateway, by_container = (target.send(asked) for target in targets)
 
     assert by_gateway.status_code == asked.status, by_gateway.text
@@ -195,17 +195,17 @@ def test_both_targets_answer_alike(asked: Case, targets: tuple[Target, Target]) 
     assert not difference, difference
 
 
-def _seen(target: Target, answer: httpx2.Response) -> list[str]:
-    """Status, headers and body as lines."""
+def _seen(target: Target, response: httpx2.Response) -> list[str]:
+    """Return status, headers and body as lines."""
     headers = sorted(
         f"{name.lower()}: {target.named(value)}"
-        for name, value in answer.headers.multi_items()
+        for name, value in response.headers.multi_items()
         if name.lower() not in OWNED_BY_THE_FRONT
-        # Beside its CORS headers, which only the container's own need; and the type that it gives to no content.
+        # Only the container's CORS headers need `Vary`; API Gateway adds a content type to empty bodies.
         and (name.lower(), value) != ("vary", "Origin")
-        and (answer.content or name.lower() != "content-type")
+        and (response.content or name.lower() != "content-type")
     )
-    return [str(answer.status_code), *headers, *target.named(answer.text).splitlines()]
+    return [str(response.status_code), *headers, *target.named(response.text).splitlines()]
 
 
 def test_every_route_of_one_target_exists_in_the_other(targets: tuple[Target, Target]) -> None:
@@ -224,21 +224,23 @@ def test_every_route_of_one_target_exists_in_the_other(targets: tuple[Target, Ta
     ("origin", "allowed"),
     [(ORIGIN, True), ("https://evil.example", False), ("http://localhost:5173.evil.example", False)],
 )
-def test_a_preflight_is_answered_alike(path: str, origin: str, allowed: bool, targets: tuple[Target, Target]) -> None:
+def test_both_targets_respond_equally_to_a_preflight(
+    path: str, origin: str, allowed: bool, targets: tuple[Target, Target]
+) -> None:
     asked = {
         "origin": origin,
         "access-control-request-method": "POST",
         "access-control-request-headers": "authorization,content-type",
     }
-    answers = [
+    responses = [
         httpx2.request("OPTIONS", target.base + path, headers=asked, trust_env=False, timeout=30) for target in targets
     ]
 
-    for answer in answers:
-        given = answer.headers
+    for response in responses:
+        given = response.headers
         assert (given.get("access-control-allow-origin") == origin) is allowed
         if allowed:
-            assert answer.status_code == 204
+            assert response.status_code == 204
             assert given["access-control-allow-credentials"] == "true"
             assert given["access-control-max-age"] == "86400"
             assert {"GET", "POST", "PUT", "DELETE", "OPTIONS"} == set(
@@ -248,14 +250,18 @@ def test_a_preflight_is_answered_alike(path: str, origin: str, allowed: bool, ta
                 given["access-control-allow-headers"].lower().replace(" ", "").split(",")
             )
     cors = [
-        {name: sorted(value.split(",")) for name, value in answer.headers.items() if name.startswith("access-control-")}
-        for answer in answers
+        {
+            name: sorted(value.split(","))
+            for name, value in response.headers.items()
+            if name.startswith("access-control-")
+        }
+        for response in responses
     ]
     assert cors[0] == cors[1]
 
 
-class TestWhatTheGatewayWordsItself:
-    """An HTTP API answers for its authorizer before any function runs; the container's own answer is ours (F2)."""
+class TestTheGatewaysOwnResponses:
+    """An HTTP API returns its own 401 before any function runs; the container returns our error."""
 
     @pytest.mark.parametrize(
         "authorization", [None, "Bearer a.b.c", "Basic dTpw"], ids=["missing", "forged", "another-scheme"]

@@ -1,4 +1,4 @@
-"""The pages in a real browser: in, who one is, out; a wrong password, a failed sign-in, the API browser."""
+"""The pages in a real browser: sign-in, home page, sign-out, a wrong password, a failed sign-in, the API browser."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tests.fixtures.stack.flow import SPA_CALLBACK, SPA_ORIGIN
 
 pytestmark = requires_chromium
 
-# No look-ups of its own; no sandbox only where Chromium refuses to have one.
+# Disable background requests. The sandbox is off only for root, because Chromium refuses to start with it.
 ARGUMENTS = ["--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-component-update"]
-# A page that a test serves itself has no address, so Chromium takes it for one of the internet.
+# Chromium treats a page that a test serves as a page from the internet, because it has no address.
 ARGUMENTS += ["--disable-features=LocalNetworkAccessChecks"]
 
 
@@ -41,7 +41,7 @@ def base(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What the browser's console said; a blocked script or style would be here."""
+    """Return the browser's console messages, which include blocked scripts and styles."""
     return []
 
 
@@ -70,7 +70,7 @@ def submit(page: Page, *, password: str = DEMO_PASSWORD) -> None:
 
 
 def the_app(route: Route) -> None:
-    """Another team's app, as far as the browser can tell."""
+    """Serve another team's app to the browser."""
     route.fulfill(status=200, content_type="text/html", body="<title>the app</title>")
 
 
@@ -82,7 +82,7 @@ def test_a_person_signs_in_sees_who_they_are_and_signs_out(page: Page, base: str
     expect(page.get_by_text(DEMO_TENANT_ID).first).to_be_visible()
     expect(page.get_by_text(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"))).to_be_visible()
     expect(page.get_by_text("tenantgate-api")).to_be_visible()
-    # The session's cookie is out of any script's reach.
+    # Scripts can't read the session's cookie.
     assert page.evaluate("document.cookie") == ""
 
     page.get_by_role("button", name="Sign out").click()
@@ -92,14 +92,14 @@ def test_a_person_signs_in_sees_who_they_are_and_signs_out(page: Page, base: str
     assert complaints == []
 
 
-def test_a_person_who_arrives_at_localhost_is_signed_in_all_the_same(page: Page, base: str) -> None:
+def test_a_person_who_arrives_at_localhost_can_sign_in(page: Page, base: str) -> None:
     page.goto(base.replace("127.0.0.1", "localhost") + "/")
     sign_in(page)
 
     expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
 
 
-def test_a_wrong_password_is_told_and_can_be_mended(page: Page, base: str) -> None:
+def test_a_wrong_password_shows_an_error_and_can_be_corrected(page: Page, base: str) -> None:
     page.goto(f"{base}/")
     sign_in(page, password="wrong")
     expect(page.get_by_role("alert")).to_be_visible()
@@ -111,17 +111,17 @@ def test_a_wrong_password_is_told_and_can_be_mended(page: Page, base: str) -> No
 
 
 def test_a_failed_sign_in_shows_code_and_cause_and_another_try_succeeds(page: Page, base: str) -> None:
-    answer = page.goto(f"{base}/api/v1/auth/callback?code=stolen&state=foreign")
+    response = page.goto(f"{base}/api/v1/auth/callback?code=stolen&state=foreign")
 
-    assert answer is not None
-    assert answer.status == 403
+    assert response is not None
+    assert response.status == 403
     expect(page.get_by_text("AUTH_002")).to_be_visible()
     expect(page.get_by_text("belongs to another browser")).to_be_visible()
     page.get_by_role("link", name="Try again").click()
     expect(page.get_by_label("Email")).to_be_visible()
 
 
-def test_a_link_that_others_have_added_to_signs_in_all_the_same(page: Page, base: str, complaints: list[str]) -> None:
+def test_a_link_with_added_parameters_still_signs_in(page: Page, base: str, complaints: list[str]) -> None:
     for link in ("/?fbclid=IwAR0", "/api/v1/auth/login?utm_source=mail&fbclid=IwAR0&return_to=/%3Ffrom=mail"):
         page.context.clear_cookies()
         page.goto(base + link)
@@ -143,11 +143,11 @@ def test_an_apps_sign_in_that_comes_back_by_redirect_shows_a_page_and_starts_no_
     submit(page)
     expect(page).to_have_title("the app")
 
-    answer = page.goto(f"{base}/api/v1/auth/callback?{urlsplit(page.url).query}")
+    response = page.goto(f"{base}/api/v1/auth/callback?{urlsplit(page.url).query}")
 
-    assert answer is not None
-    assert answer.status == 403
-    assert answer.headers["content-type"].startswith("text/html")
+    assert response is not None
+    assert response.status == 403
+    assert response.headers["content-type"].startswith("text/html")
     expect(page.get_by_text("AUTH_002")).to_be_visible()
     expect(page.get_by_role("link", name="Try again")).to_be_visible()
     page.goto(f"{base}/")
@@ -167,7 +167,7 @@ POST = """async ([url, body]) => {
 
 
 def test_an_app_of_the_same_site_posts_the_code_and_has_a_session(page: Page, base: str) -> None:
-    # As `localhost`: with 127.0.0.1 the app would be on another site, which gets no cookie of ours.
+    # Use `localhost`: with 127.0.0.1 the app would be on another site and get no session cookie.
     api = base.replace("127.0.0.1", "localhost")
     page.route(f"{SPA_ORIGIN}/**", the_app)
     page.goto(f"{SPA_ORIGIN}/")
@@ -181,7 +181,7 @@ def test_an_app_of_the_same_site_posts_the_code_and_has_a_session(page: Page, ba
 
     assert (status, set(body)) == (200, {"access_token", "token_type", "expires_in"})
     assert page.evaluate("document.cookie") == ""
-    # By the session's cookie, which holds the ID token that the provider gets as a hint.
+    # Sign out by the session's cookie; the session holds the ID token that the provider gets as a hint.
     status, body = page.evaluate(POST, [f"{api}/api/v1/auth/logout", {}])
     assert status == 200
     assert "id_token_hint" in body["logout_url"]

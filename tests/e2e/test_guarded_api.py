@@ -1,4 +1,4 @@
-"""The example stack of another team, guarded by our authorizer, run as its README says."""
+"""Another team's example stack behind the authorizer, run as its README describes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ROUTES = {"GET /orders": 200, "GET /orders/7": 200, "POST /orders": 403, "GET /s
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the example, which a test may change."""
+    """Copy the example, so that a test may change it."""
     return shutil.copytree(EXAMPLE, tmp_path_factory.mktemp("team") / "guarded_api")
 
 
@@ -74,13 +74,13 @@ def test_the_backend_knows_user_and_tenant_without_reading_a_token(api: str, tok
 
 
 @pytest.mark.parametrize("wrong", [None, "x.y.z"], ids=["without", "forged"])
-def test_nobody_passes_without_a_good_token_except_where_it_is_open(api: str, wrong: str | None) -> None:
+def test_only_open_routes_pass_without_a_valid_token(api: str, wrong: str | None) -> None:
     for request in ROUTES:
-        answer = ask(api, request, wrong)
-        assert answer.status_code == (200 if request == "GET /status" else 401)
+        response = ask(api, request, wrong)
+        assert response.status_code == (200 if request == "GET /status" else 401)
 
 
-def test_what_a_client_is_told(stack: RunningStack, token: str) -> None:
+def test_the_bodies_that_a_client_receives(stack: RunningStack, token: str) -> None:
     rest, http = address(stack, "OrdersRestApi"), address(stack, "OrdersHttpApi")
     refused = ask(rest, "GET /orders")
     assert refused.json() == {"message": "Unauthorized", "request_id": refused.headers["x-amzn-requestid"]}
@@ -95,26 +95,26 @@ def test_what_a_client_is_told(stack: RunningStack, token: str) -> None:
 
 @pytest.mark.parametrize("name", ["OrdersRestApi", "OrdersHttpApi"])
 def test_a_denial_has_its_receipt_under_the_id_that_the_client_sees(stack: RunningStack, token: str, name: str) -> None:
-    # Another spelling of the same credential: no answer to it is cached, whose receipt would be under an earlier id.
+    # Another spelling of the same credential, so that no cached response with an earlier request id exists.
     headers = {"authorization": f"BEARER {token}"}
-    answer = httpx2.post(f"{address(stack, name)}/orders", headers=headers, timeout=30, trust_env=False)
-    request_id = answer.headers["x-amzn-requestid" if name == "OrdersRestApi" else "apigw-requestid"]
+    response = httpx2.post(f"{address(stack, name)}/orders", headers=headers, timeout=30, trust_env=False)
+    request_id = response.headers["x-amzn-requestid" if name == "OrdersRestApi" else "apigw-requestid"]
     log = (stack.data_dir / "logs" / "AuthorizerFunction.log").read_text()
     (line,) = (line for line in log.splitlines() if request_id in line and '"denied"' in line)
     assert "orders:write" in line
     assert token not in log
 
 
-def test_our_own_api_is_served_as_before(stack: RunningStack, token: str) -> None:
+def test_our_own_api_still_works(stack: RunningStack, token: str) -> None:
     assert ask(stack.url, "GET /api/v1/auth/me", token).status_code == 200
     assert ask(stack.url, "GET /orders", token).status_code == 404
 
 
-def test_a_change_of_the_rules_is_taken_at_once(stack: RunningStack, example: Path, token: str) -> None:
+def test_changed_rules_apply_at_once(stack: RunningStack, example: Path, token: str) -> None:
     rest = address(stack, "OrdersRestApi")
     rules = example / "rules.toml"
     rules.write_text(rules.read_text().replace('scopes = ["orders:write"]', 'scopes = ["openid"]'))
     stack.wait_for_line(lambda line: line.startswith("changed: rules.toml; starting anew: AuthorizerFunction"))
-    # Another spelling of the same credential has no cached answer.
-    answer = httpx2.post(f"{rest}/orders", headers={"authorization": f"bearer {token}"}, timeout=30, trust_env=False)
-    assert answer.status_code == 201
+    # Another spelling of the same credential has no cached response.
+    response = httpx2.post(f"{rest}/orders", headers={"authorization": f"bearer {token}"}, timeout=30, trust_env=False)
+    assert response.status_code == 201

@@ -1,4 +1,4 @@
-"""The main job by script, on both targets: login → callback → validate → me → logout."""
+"""The main flow by script on both targets: login → callback → validate → me → logout."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-def test_an_app_signs_in_validates_asks_who_it_is_and_signs_out(base: str, browser: Browser) -> None:
-    answer = sign_in_as_app(browser, base)
-    assert answer.status_code == 200
-    assert set(answer.json()) == {"access_token", "token_type", "expires_in"}
-    assert answer.json()["token_type"] == "Bearer"
-    token = bearer(answer.json()["access_token"])
+def test_an_app_signs_in_validates_reads_the_caller_and_signs_out(base: str, browser: Browser) -> None:
+    response = sign_in_as_app(browser, base)
+    assert response.status_code == 200
+    assert set(response.json()) == {"access_token", "token_type", "expires_in"}
+    assert response.json()["token_type"] == "Bearer"
+    token = bearer(response.json()["access_token"])
 
     valid = browser.get(f"{base}/api/v1/auth/validate", headers=token, accept="application/json")
     assert valid.status_code == 200
@@ -51,8 +51,8 @@ def test_an_app_signs_in_validates_asks_who_it_is_and_signs_out(base: str, brows
 
 
 def test_a_browser_gets_a_session_that_a_sign_out_ends(base: str, browser: Browser) -> None:
-    answer = sign_in_by_redirect(browser, base, return_to="/?from=here")
-    assert (answer.status_code, answer.headers["location"]) == (303, "/?from=here")
+    response = sign_in_by_redirect(browser, base, return_to="/?from=here")
+    assert (response.status_code, response.headers["location"]) == (303, "/?from=here")
     assert len(browser.named("__Host-tg_session")) == 1
     assert browser.named("__Host-tg_login") == {}
     assert "You are signed in" in browser.get(f"{base}/").text
@@ -62,7 +62,7 @@ def test_a_browser_gets_a_session_that_a_sign_out_ends(base: str, browser: Brows
     assert logout.status_code == 200
     assert browser.named("__Host-tg_session") == {}
 
-    # A copy of the cookie that outlived the sign-out opens nothing.
+    # A copy of the cookie has no effect after the sign-out.
     browser.cookies = kept
     assert "You are signed in" not in browser.get(f"{base}/").text
 
@@ -70,13 +70,13 @@ def test_a_browser_gets_a_session_that_a_sign_out_ends(base: str, browser: Brows
 def test_another_site_cannot_sign_a_browser_out(base: str, browser: Browser) -> None:
     sign_in_by_redirect(browser, base)
 
-    answer = browser.post_json(f"{base}/api/v1/auth/logout", {}, headers={"origin": "https://evil.example"})
+    response = browser.post_json(f"{base}/api/v1/auth/logout", {}, headers={"origin": "https://evil.example"})
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "AUTH_021")
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "AUTH_021")
     assert "You are signed in" in browser.get(f"{base}/").text
 
 
-def test_the_same_answer_of_the_provider_opens_the_door_once(base: str, browser: Browser) -> None:
+def test_an_authorization_response_works_only_once(base: str, browser: Browser) -> None:
     sign_in_by_redirect(browser, base)
     callback = str(sign_in_by_redirect(browser, base).request.url)
 
@@ -94,11 +94,11 @@ def test_two_tabs_sign_in_side_by_side(base: str, browser: Browser) -> None:
         assert browser.get(submit_demo_sign_in(browser, url)).status_code == 303
 
 
-def test_a_token_of_one_stack_is_nothing_to_another(
+def test_a_token_of_one_stack_is_invalid_on_another(
     gateway: RunningStack, container: RunningStack, browser: Browser
 ) -> None:
     token = bearer(access_token(browser, gateway.url))
 
-    answer = browser.get(f"{container.url}/api/v1/auth/validate", headers=token, accept="application/json")
+    response = browser.get(f"{container.url}/api/v1/auth/validate", headers=token, accept="application/json")
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_004")
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "AUTH_004")

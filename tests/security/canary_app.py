@@ -1,4 +1,4 @@
-"""An application that says too much, for the canary test: it logs and raises what its callers sent."""
+"""An application that leaks, for the canary test: it logs and raises the contents of requests."""
 
 from __future__ import annotations
 
@@ -42,21 +42,21 @@ def _values(body: str) -> list[str]:
 
 @router.post("/log")
 async def log(request: Request) -> None:
-    told = await _everything(request)
-    _log.info("as context", extra={"context": told})
-    _log.info("as text %s", told)
-    _log.warning("as JSON %s", json.dumps({name: str(value) for name, value in told.items()}))
-    for part in told.values():
+    sent = await _everything(request)
+    _log.info("as context", extra={"context": sent})
+    _log.info("as text %s", sent)
+    _log.warning("as JSON %s", json.dumps({name: str(value) for name, value in sent.items()}))
+    for part in sent.values():
         _log.info(f"as itself {part}")
-    for value in [*request.query_params.values(), *request.cookies.values(), *_values(told["body"])]:
+    for value in [*request.query_params.values(), *request.cookies.values(), *_values(sent["body"])]:
         _log.info("one value: %s", value)
-    logging.getLogger("some.library").warning("as a library does: %r", told)
-    logging.getLogger("uvicorn.error").error("GET %s failed: %s", request.url, told)
+    logging.getLogger("some.library").warning("as a library does: %r", sent)
+    logging.getLogger("uvicorn.error").error("GET %s failed: %s", request.url, sent)
 
 
 @dataclass
 class Attempt:
-    """What an application keeps of a request, with a `repr` that tells all of it."""
+    """Values of a request in an object whose `repr` shows all of them."""
 
     header: bytes
     values: list[str]
@@ -64,8 +64,8 @@ class Attempt:
 
 @router.post("/encoded")
 async def encoded(request: Request) -> None:
-    told = await _everything(request)
-    for value in [*request.query_params.values(), *request.cookies.values(), *_values(told["body"])]:
+    sent = await _everything(request)
+    for value in [*request.query_params.values(), *request.cookies.values(), *_values(sent["body"])]:
         _log.info("url %s, twice %s, form %s", quote(value, safe=""), quote(quote(value)), quote_plus(value))
         _log.info("json %s, in json %s, bytes %r", json.dumps(value), json.dumps(json.dumps(value)), value.encode())
         for scheme in (base64.b64encode, base64.urlsafe_b64encode):
@@ -79,37 +79,37 @@ async def encoded(request: Request) -> None:
         _log.info("cut", extra={"context": {"short": f"{value[: len(value) - 2]}...", "long": "." * 4090 + value * 3}})
     _log.info("%s", Attempt(request.headers["authorization"].encode(), list(request.query_params.values())))
     for line in (
-        f"Authorization:\r\n {told['headers']['authorization']}",
-        f"cookie: a;\n\t{told['headers']['cookie']}",
+        f"Authorization:\r\n {sent['headers']['authorization']}",
+        f"cookie: a;\n\t{sent['headers']['cookie']}",
     ):
         _log.warning("continued: %s", line)
-    warnings.warn(f"an odd request {told}", stacklevel=1)
+    warnings.warn(f"an odd request {sent}", stacklevel=1)
 
 
 @router.post("/noted")
 async def noted(request: Request) -> None:
-    told = await _everything(request)
-    error = ValueError(told["body"])
-    error.add_note(f"while serving {told}")
+    sent = await _everything(request)
+    error = ValueError(sent["body"])
+    error.add_note(f"while serving {sent}")
     try:
         raise error
     except ValueError as cause:
-        raise ExceptionGroup(told["url"], [error, KeyError(*request.query_params.values())]) from cause
+        raise ExceptionGroup(sent["url"], [error, KeyError(*request.query_params.values())]) from cause
 
 
 @router.post("/fail")
 async def fail(request: Request) -> None:
-    told = await _everything(request)
+    sent = await _everything(request)
     try:
-        raise KeyError(told["body"])
+        raise KeyError(sent["body"])
     except KeyError as cause:
-        raise ValueError(f"could not handle {told}") from cause
+        raise ValueError(f"could not handle {sent}") from cause
 
 
 @router.post("/refuse")
 async def refuse(request: Request) -> None:
-    told = await _everything(request)
-    raise InvalidSignature(f"refused {told['headers']}", **told)
+    sent = await _everything(request)
+    raise InvalidSignature(f"refused {sent['headers']}", **sent)
 
 
 @router.post("/unreachable")
@@ -119,13 +119,13 @@ async def unreachable(request: Request) -> None:
 
 @router.post("/group")
 async def group(request: Request) -> None:
-    told = await _everything(request)
-    raise ExceptionGroup("several", [ValueError(str(told)), TypeError(told["body"])])
+    sent = await _everything(request)
+    raise ExceptionGroup("several", [ValueError(str(sent)), TypeError(sent["body"])])
 
 
 @router.post("/thread")
 async def thread(request: Request) -> None:
-    # A thread knows of no request: only the form of what it says gives it away.
+    # A thread has no request context, so only the format of the text identifies the secret.
     headers = dict(request.headers)
 
     def run() -> None:

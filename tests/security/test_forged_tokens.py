@@ -17,7 +17,7 @@ def test_there_are_at_least_150_different_forgeries() -> None:
 
 
 @pytest.mark.parametrize("alg", ALGORITHM_KEYS)
-def test_the_good_token_that_they_are_made_from_passes(alg: str) -> None:
+def test_the_valid_token_that_they_derive_from_passes(alg: str) -> None:
     verified = static_verifier(PUBLISHED_JWKS).verify(sign(good_claims(), alg))
     assert verified.subject == "user-1"
 
@@ -32,11 +32,11 @@ def test_refuses_a_forged_token_with_its_own_error(forged: Forged) -> None:
 
     assert type(refusal.value) is forged.error
     assert refusal.value.error.code == ("AUTH_003" if forged.error is TokenExpired else "AUTH_004")
-    assert refusal.value.detail is None, "nothing of the token is told to the caller"
+    assert refusal.value.detail is None, "the caller receives no part of the token"
 
 
 @pytest.mark.parametrize("forged", [pytest.param(forged, id=forged.name) for forged in FORGED])
-def test_a_refusal_logs_no_token_material(forged: Forged) -> None:
+def test_a_rejection_logs_no_token_material(forged: Forged) -> None:
     token = forged.build()
 
     with pytest.raises(TokenError) as refusal:
@@ -48,7 +48,7 @@ def test_a_refusal_logs_no_token_material(forged: Forged) -> None:
     assert len(told) < 2000
 
 
-def test_a_refused_token_is_refused_again_and_for_the_same_reason() -> None:
+def test_a_rejected_token_is_rejected_again_for_the_same_reason() -> None:
     verifier = static_verifier(PUBLISHED_JWKS)
     for forged in FORGED:
         token = forged.build()
@@ -67,7 +67,7 @@ def test_any_token_of_64_kb_is_refused_within_milliseconds() -> None:
         f"{'e' * 65000}.{payload}.{signature}",
         f"{header}.{'W1tb' * 16000}.{signature}",
         f"{header}.{payload}.{'A' * 65000}",
-        # The largest that are looked into at all.
+        # The largest that the verifier parses at all.
         f"{header}.{'W1tb' * 3900}.{signature}",
         f"{header}.{'eyJhIjp7' * 1900}.{signature}",
         f"{'W1tb' * 1000}.{payload}.{signature}",
@@ -83,5 +83,5 @@ def test_any_token_of_64_kb_is_refused_within_milliseconds() -> None:
                 verifier.verify(token)
             fastest = min(fastest, time.perf_counter() - started)
         slowest = max(slowest, fastest)
-    # The goal is 5 ms; a machine that does something else, too, gets five times as much.
+    # The goal is 5 ms; the limit is five times that, for machines with other load.
     assert slowest < 0.025

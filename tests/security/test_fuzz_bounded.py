@@ -1,4 +1,4 @@
-"""A small, repeatable part of what `make fuzz` does for longer; and that it would notice what it looks for."""
+"""A small, repeatable part of `make fuzz`, and proof that it detects faults."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _HEADER: dict[str, object] = {"alg": "EdDSA", "kid": "ed25519-1", "typ": "at+jwt
 
 
 @pytest.fixture(autouse=True)
-def _authorizers_logger_as_it_was() -> Iterator[None]:
-    """The authorizer's target listens to what is logged."""
+def _restored_authorizer_logger() -> Iterator[None]:
+    """Restore the logger that the authorizer's target changes."""
     logger = logging.getLogger("tenantgate.authorizer")
     before = logger.handlers[:], logger.propagate, logger.level
     yield
@@ -46,7 +46,7 @@ def run() -> Differential:
     return differential
 
 
-def test_no_mutated_token_passes_that_pyjwt_or_joserfc_refuses_and_none_crashes(run: Differential) -> None:
+def test_every_accepted_mutation_passes_pyjwt_and_joserfc_and_none_crashes(run: Differential) -> None:
     assert run.tally.found == []
 
 
@@ -61,7 +61,7 @@ def test_valid_tokens_pass_with_all_three(run: Differential) -> None:
     assert len(harmless) == 3
     for name in harmless:
         assert run.tally.accepted_by_mutator[name] == run.tally.by_mutator[name]
-    # Everything that is accepted was asked about, so this many passed PyJWT and joserfc as well.
+    # The other libraries check every accepted token, so this many also passed PyJWT and joserfc.
     assert run.judge.with_tenant > 150
 
 
@@ -72,7 +72,7 @@ def test_a_kid_of_several_keys_is_tried_with_all_three(run: Differential) -> Non
 _KEY_SET = json.dumps({"keys": [jwk("ed25519-1")]}).encode()
 
 
-def test_a_reader_that_takes_null_for_a_value_is_found_by_the_key_set_target(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_set_target_detects_a_reader_that_treats_null_as_a_value(monkeypatch: pytest.MonkeyPatch) -> None:
     try_bytes, read = all_targets()["jwks"].prepare(), keys._read
     try_bytes(_KEY_SET)
     monkeypatch.setattr(keys, "_read", lambda entry: None if None in entry.values() else read(entry))
@@ -80,7 +80,7 @@ def test_a_reader_that_takes_null_for_a_value_is_found_by_the_key_set_target(mon
         try_bytes(_KEY_SET)
 
 
-def test_a_reader_that_knows_one_name_of_ed25519_is_found_by_the_key_set_target(
+def test_the_key_set_target_detects_a_reader_with_one_name_of_ed25519(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     try_bytes = all_targets()["jwks"].prepare()
@@ -89,7 +89,7 @@ def test_a_reader_that_knows_one_name_of_ed25519_is_found_by_the_key_set_target(
         try_bytes(_KEY_SET)
 
 
-def test_the_other_libraries_take_some_of_what_is_refused_here(run: Differential) -> None:
+def test_the_other_libraries_accept_some_rejected_tokens(run: Differential) -> None:
     assert {library for library, _ in run.judge.only_others} == {"PyJWT", "joserfc"}
 
 
@@ -160,13 +160,15 @@ def _sabotaged(kind: type[TokenVerifier]) -> TokenVerifier:
         pytest.param(lambda: _sabotaged(_Crashes), _signed, "crashed: KeyError", id="crashes"),
     ],
 )
-def test_a_broken_verifier_is_found(broken: Callable[[], TokenVerifier], case: Callable[[], Case], what: str) -> None:
+def test_a_broken_verifier_is_detected(
+    broken: Callable[[], TokenVerifier], case: Callable[[], Case], what: str
+) -> None:
     base = Differential(1, Judge()).mutation().draw()[1]
     with pytest.raises(Finding, match=what):
         Judge(broken()).try_token(case(), base)
 
 
-def test_what_is_found_is_kept_with_its_token_and_goes_on() -> None:
+def test_findings_are_kept_with_their_tokens_and_the_run_continues() -> None:
     run = Differential(1, Judge(_sabotaged(_Crashes)))
     run.run(runs=50)
     assert len(run.tally.found) == 50
@@ -186,7 +188,7 @@ def test_the_targets_are_all_named() -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_nothing_is_found_in_a_target(name: str) -> None:
+def test_a_target_has_no_findings(name: str) -> None:
     assert run_plain(name, runs=600, seed=20261101) == []
 
 
@@ -225,11 +227,11 @@ _BLANK = '[{"issuer": " https://login.example.test", "audiences": ["api"], "tena
         pytest.param(
             "verifier",
             f"S{json.dumps({**_HEADER, 'x5t': [1]})}\u00ff{json.dumps(good_claims(FIRST))}",
-            id="thumbprint-is-no-text",
+            id="thumbprint-is-not-a-string",
         ),
     ],
 )
-def test_what_was_found_once_stays_fixed(name: str, data: str) -> None:
+def test_an_earlier_finding_stays_fixed(name: str, data: str) -> None:
     all_targets()[name].prepare()(data.encode("latin-1"))
 
 
@@ -246,7 +248,7 @@ def test_the_log_adds_up(tmp_path: Path) -> None:
     assert "| 7 | 0 | fine / good |" in text
 
 
-def test_the_log_refuses_a_row_of_somebody_else(tmp_path: Path) -> None:
+def test_the_log_rejects_a_malformed_row(tmp_path: Path) -> None:
     path = tmp_path / "LOG.md"
     log.append(log.Row("jwks", 500, 1800, 8, 0), path)
     path.write_text(path.read_text() + "| last week | jwks | many | some | 1 | 0 | |\n")

@@ -1,4 +1,4 @@
-"""Every JOSE bug class that is known by CVE, fifty mutations and more of each, at every door that takes a token."""
+"""Every JOSE bug class with a CVE, at least fifty mutations of each, at every entry point that accepts a token."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ CLASSES: dict[str, set[type[TokenError]]] = {
 }
 EVERY_CLASS = pytest.mark.parametrize("name", CLASSES)
 
-type Door = Callable[[str], int]
-"""The status that a bearer of this token is told."""
+type EntryPoint = Callable[[str], int]
+"""Returns the status of the response to this token."""
 
 
 @pytest.fixture(scope="module")
@@ -85,15 +85,15 @@ def authorizer(settings: Settings) -> Authorizer:
 
 
 @pytest.fixture
-def validate(settings: Settings) -> Iterator[Door]:
+def validate(settings: Settings) -> Iterator[EntryPoint]:
     with TestClient(create_app(validate_router, settings=settings)) as client:
         yield _asked(client, "GET", "/api/v1/auth/validate")
 
 
 @pytest.fixture
-def logout(settings: Settings) -> Iterator[Door]:
+def logout(settings: Settings) -> Iterator[EntryPoint]:
     async def no_sessions() -> Any:
-        raise AssertionError("nobody signs out with a forged token")
+        raise AssertionError("a forged token reached the sign-out")
 
     service = make_logout_service(settings, token_verifier(settings.token_policy), sessions=no_sessions)
     app = create_app(logout_router, settings=settings)
@@ -103,15 +103,15 @@ def logout(settings: Settings) -> Iterator[Door]:
 
 
 @pytest.fixture
-def container(settings: Settings) -> Iterator[Door]:
+def container(settings: Settings) -> Iterator[EntryPoint]:
     with TestClient(container_app(settings)) as client:
         yield _asked(client, "GET", "/api/v1/auth/me")
 
 
-def _asked(client: TestClient, method: str, path: str) -> Door:
+def _asked(client: TestClient, method: str, path: str) -> EntryPoint:
     def ask(token: str) -> int:
         headers = [(b"authorization", b"Bearer " + token.encode("utf-8", "surrogatepass"))]
-        # A body that logout would take.
+        # A body that logout accepts.
         return client.request(method, path, headers=headers, json={}).status_code
 
     return ask
@@ -124,12 +124,12 @@ def test_there_are_fifty_different_mutations_of_every_class() -> None:
 
 
 @EVERY_CLASS
-def test_the_class_is_refused_for_what_it_is(name: str, settings: Settings) -> None:
+def test_the_class_is_rejected_with_its_own_error(name: str, settings: Settings) -> None:
     verifier = token_verifier(settings.token_policy)
     for mutation in jose_classes()[name]:
-        with pytest.raises(TokenError) as refusal:
+        with pytest.raises(TokenError) as error:
             verifier.verify(mutation.token)
-        assert type(refusal.value) in CLASSES[name], mutation.name
+        assert type(error.value) in CLASSES[name], mutation.name
 
 
 @EVERY_CLASS
@@ -144,23 +144,25 @@ def test_the_authorizer_refuses_the_class(name: str, shape: str, authorizer: Aut
 
 
 @EVERY_CLASS
-def test_validate_refuses_the_class(name: str, validate: Door) -> None:
-    assert {m.name: told for m in jose_classes()[name] if (told := validate(m.token)) != 401} == {}
+def test_validate_refuses_the_class(name: str, validate: EntryPoint) -> None:
+    assert {m.name: status for m in jose_classes()[name] if (status := validate(m.token)) != 401} == {}
 
 
 @EVERY_CLASS
-def test_logout_refuses_the_class(name: str, logout: Door) -> None:
-    assert {m.name: told for m in jose_classes()[name] if (told := logout(m.token)) != 401} == {}
+def test_logout_refuses_the_class(name: str, logout: EntryPoint) -> None:
+    assert {m.name: status for m in jose_classes()[name] if (status := logout(m.token)) != 401} == {}
 
 
 @EVERY_CLASS
-def test_the_container_refuses_the_class(name: str, container: Door) -> None:
-    assert {m.name: told for m in jose_classes()[name] if (told := container(m.token)) != 401} == {}
+def test_the_container_refuses_the_class(name: str, container: EntryPoint) -> None:
+    assert {m.name: status for m in jose_classes()[name] if (status := container(m.token)) != 401} == {}
 
 
 @pytest.mark.parametrize("alg", ALGORITHM_KEYS)
-def test_the_good_token_passes_every_door(alg: str, authorizer: Authorizer, validate: Door, container: Door) -> None:
-    """Else the refusals above would prove nothing."""
+def test_a_valid_token_passes_every_entry_point(
+    alg: str, authorizer: Authorizer, validate: EntryPoint, container: EntryPoint
+) -> None:
+    """Check that the other tests prove something."""
     token = good_token(alg)
     for shape in SHAPES:
         event = authorizer_event(shape, token)
@@ -168,12 +170,12 @@ def test_the_good_token_passes_every_door(alg: str, authorizer: Authorizer, vali
     assert validate(token) == container(token) == 200
 
 
-def test_the_strict_issuers_own_algorithm_passes(validate: Door) -> None:
+def test_the_strict_issuers_own_algorithm_passes(validate: EntryPoint) -> None:
     assert validate(good_token(issuer=STRICT_ISSUER)) == 200
 
 
 def _monsters() -> list[str]:
-    """The costliest that 64 KB can hold, and the largest that are looked into at all."""
+    """Return the most expensive tokens of 64 KB, and the largest that the verifier parses at all."""
     header, payload, signature = sign(good_claims(int(time.time()))).split(".")
     return [
         *("A" * 65536, "." * 65536, "a." * 32768, "é" * 32768, "e30." * 16384),
@@ -189,7 +191,7 @@ def _monsters() -> list[str]:
 def test_any_token_of_64_kb_is_refused_within_5_ms_and_10_mb(
     authorizer: Authorizer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Receipt, log line and all. CPU time, so that whatever else the machine does isn't counted."""
+    """Measure the CPU time with receipt and log line, so that other load on the machine doesn't count."""
     configure_logging(level="INFO", service="authorizer")
     events = [authorizer_event("rest-token", token) for token in _monsters()]
 

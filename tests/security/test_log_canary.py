@@ -1,4 +1,4 @@
-"""Secrets planted in every place that a caller reaches: none of them may show up in anything that is written."""
+"""Canary secrets in every place that a caller controls: none of them may appear in any output."""
 
 import base64
 import json
@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Canaries:
-    """Makes secrets, each unlike any other, and finds them again in whatever form they may have been written."""
+    """Creates unique secrets and finds them in any form in which they may have been written."""
 
     made: dict[str, str] = field(default_factory=dict)
 
@@ -42,7 +42,7 @@ class Canaries:
         return self.made[place]
 
     def odd(self, place: str) -> str:
-        """One that no encoding leaves as it is."""
+        """Create a secret that every encoding changes."""
         self.made[place] = f'{secrets.token_hex(3)} "/+?&=%\\é{secrets.token_hex(3)}'
         return self.made[place]
 
@@ -56,7 +56,7 @@ class Canaries:
         return self.made[place]
 
     def escaped_in(self, text: str) -> list[str]:
-        """The places whose secret is in `text`, as it is, escaped, or encoded."""
+        """Return the places whose secret is in `text`, unchanged, escaped or encoded."""
         found = []
         for place, value in self.made.items():
             forms = {value, quote(value), quote_plus(value), json.dumps(value)[1:-1], value[::-1]}
@@ -67,7 +67,7 @@ class Canaries:
 
 
 def base64_forms(value: str) -> Iterator[str]:
-    """The characters of base64 and base64url that the value has for itself, wherever in a text it begins."""
+    """Yield the base64 and base64url characters of the value that don't depend on the text around it."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for shift, first in enumerate((0, 2, 3)):
             yield encode(b"." * shift + value.encode())[first:-4].decode()
@@ -128,7 +128,7 @@ def plant(canaries: Canaries, *, bearer: str | None = None) -> Planted:
     )  # fmt: skip
 
 
-def test_the_search_itself_finds_what_was_written() -> None:
+def test_the_search_finds_a_written_secret() -> None:
     canaries = Canaries()
     secret = canaries.secret("here")
     assert canaries.escaped_in(f"...{secret}...") == ["here"]
@@ -139,7 +139,7 @@ def test_the_search_itself_finds_what_was_written() -> None:
 def run_server(
     arguments: list[str], variables: dict[str, str], use: Callable[[httpx2.Client], None]
 ) -> tuple[str, str]:
-    """Serve in a process of its own, `use` it, stop it; returns its whole standard output and error."""
+    """Serve in a separate process, `use` it and stop it; return its standard output and error."""
     process = subprocess.Popen(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -207,7 +207,7 @@ def paths(canaries: Canaries) -> Iterator[tuple[str, str]]:
     yield "DELETE", f"/api/v1/auth/sessions/org-00000000-0000-4000-8000-00000000000a.{canaries.opaque('path session')}"
 
 
-def test_nothing_that_the_container_is_sent_is_written(tmp_path: Path) -> None:
+def test_the_container_writes_no_secret_of_a_request(tmp_path: Path) -> None:
     canaries = Canaries()
     issuer = Issuer.in_folder(tmp_path)
     genuine = issuer.token()
@@ -224,18 +224,18 @@ def test_nothing_that_the_container_is_sent_is_written(tmp_path: Path) -> None:
                         headers = {**planted.headers, "cookie": "; ".join(planted.cookies), "accept": accept}
                         if body:
                             headers["content-type"] = media_type
-                        answer = client.request(method, f"{path}?{planted.query}", headers=headers, content=body)
-                        statuses.add(answer.status_code)
+                        response = client.request(method, f"{path}?{planted.query}", headers=headers, content=body)
+                        statuses.add(response.status_code)
 
     variables = VARIABLES | {
-        # Nobody is there: what the driver says of that is logged, too.
+        # Nothing listens there, so the driver's error is logged too.
         "DATABASE_URL": f"postgresql://app:{database_password}@127.0.0.1:9/none",
         "OIDC_CLIENT_SECRET": canaries.opaque("client secret"),
         "COOKIE_SEALING_KEYS": canaries.opaque("sealing key") + "=",
         "OIDC_JWKS_FILE": str(issuer.jwks_file),
         "OIDC_ISSUER_URL": ISSUER,
     }
-    # With uvicorn's own logging as it comes, access lines included: importing the application must take it over.
+    # With uvicorn's default logging, including access lines: importing the application must replace it.
     out, err = run_server(["-m", "uvicorn", "container.main:app", "--port", "0"], variables, use)
     assert canaries.escaped_in(out + err) == []
     lines = log_lines("".join(line for line in out.splitlines(keepends=True)))
@@ -244,7 +244,7 @@ def test_nothing_that_the_container_is_sent_is_written(tmp_path: Path) -> None:
     assert err == ""
 
 
-def test_nothing_that_an_application_repeats_is_written() -> None:
+def test_a_leaking_application_writes_no_secret() -> None:
     canaries = Canaries()
 
     def use(client: httpx2.Client) -> None:
@@ -266,7 +266,7 @@ def test_nothing_that_an_application_repeats_is_written() -> None:
     assert err == ""
 
 
-def test_nothing_that_a_function_is_sent_is_written(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_function_writes_no_secret_of_a_request(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     canaries = Canaries()
     settings = Issuer.in_folder(tmp_path).settings()
     configure_logging(level="DEBUG", service="tenantgate")

@@ -1,7 +1,7 @@
-"""A compiled policy allows what the rules allow, and nothing else: for random rules, principals and paths.
+"""A compiled policy allows exactly the requests that the rules allow, for random rules, principals and paths.
 
-IAM's side is an evaluator of its own (tests/fixtures/authorizer/iam.py); the rules' side is a third reading of them,
-written here as plainly as can be: regular expressions in order of precedence.
+The policy is evaluated by an independent evaluator (tests/fixtures/authorizer/iam.py), and the rules by a third
+implementation, which is as simple as possible: regular expressions in order of precedence.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def principal(*scopes: str, **claims: object) -> Principal:
     return Principal("u", "org-1", "https://issuer.example", frozenset(scopes), int(NOW) + 60, "bearer", claims)
 
 
-# Few words, so that patterns overlap, and one that no pattern has.
+# Few words, so that patterns overlap, and one word that no pattern has.
 SEGMENT = st.sampled_from(["a", "b", "ab", "{x}", "{y}"])
 PATTERN = st.builds(
     lambda inner, last: "/" + "/".join([*inner, *last]),
@@ -53,7 +53,7 @@ WORDS = ("a", "b", "ab", "c", "")
 PATHS = ["/" + "/".join(parts) for count in (1, 2, 3) for parts in product(WORDS, repeat=count)] + [
     "/" + "/".join(parts) for count in (4, 5) for parts in product(("a", "ab", "c"), repeat=count)
 ]
-# What a request can look like beyond that: dots, escapes, wildcards, whatever else.
+# Other segments that a request may contain: dots, escapes, wildcards and so on.
 ODD_SEGMENT = st.sampled_from([
     *WORDS,
     *(".", "..", "...", "%61", "%2e", "%2F", "a%2fb", "%25", "%", "%%41", "%4%31", "%zz", "*", "a:b", "é", "%C3"),
@@ -64,7 +64,7 @@ ODD_PATH = st.lists(ODD_SEGMENT, min_size=1, max_size=4).map(lambda parts: "/" +
 
 
 def reference(rules: list[RouteRule], method: str, path: str) -> RouteRule | None:
-    """The rule that decides on a plain path: of all that take it, the most specific."""
+    """Return the rule that decides on a plain path: the most specific one that matches."""
 
     def order(rule: RouteRule) -> tuple[bool, list[int], bool]:
         kinds = [2 if part.endswith("+}") else 1 if part.startswith("{") else 0 for part in rule.pattern.split("/")]
@@ -86,13 +86,13 @@ def names_a_slash(rule: RouteRule | None) -> bool:
 
 
 def deciding(rules: list[RouteRule], method: str, path: str) -> list[RouteRule]:
-    """The rule for this spelling and, since frameworks serve HEAD as GET, that for GET."""
+    """Return the rule for this spelling and, because frameworks handle HEAD like GET, the rule for GET."""
     found = [reference(rules, method, path), reference(rules, "GET", path) if method == "HEAD" else None]
     return [rule for rule in found if rule is not None]
 
 
 def allowed_by(rules: list[RouteRule], method: str, path: str, scopes: set[str]) -> bool:
-    """Whether a path with nothing odd but a slash at its end is allowed in every way that it may be read."""
+    """Return whether every reading of a path is allowed; only a trailing slash may be unusual."""
     own = reference(rules, method, path)
     must = deciding(rules, method, path) + [rule for rule in deciding(rules, method, f"{path}/") if names_a_slash(rule)]
     if path != "/" and path.endswith("/"):
@@ -104,7 +104,7 @@ def allowed_by(rules: list[RouteRule], method: str, path: str, scopes: set[str])
 
 
 def denied_somewhere(rules: list[RouteRule], method: str, path: str, scopes: set[str]) -> str | None:
-    """A reading of the path that a rule takes and doesn't allow."""
+    """Describe a reading of the path that a rule matches and denies."""
     for read in sorted(spellings_read(path)):
         for rule in deciding(rules, method, read):
             if not may(rule, scopes):
@@ -122,7 +122,7 @@ def ask(method: str, path: str) -> str:
 
 @settings(max_examples=400, deadline=None)
 @given(RULES, HELD, st.sampled_from(METHODS), st.sampled_from(PATHS))
-def test_engine_decides_as_a_plain_reading_of_the_rules(
+def test_engine_decides_like_the_simple_implementation(
     rules: list[RouteRule], scopes: set[str], method: str, path: str
 ) -> None:
     decision = ApiRules("api", rules).decide(method, path, principal(*scopes), now=NOW)
@@ -145,15 +145,15 @@ def test_no_spelling_of_a_denied_path_is_allowed(
             assert denied_somewhere(rules, method, path, scopes) is None
 
 
-# Beside what the rules say, a policy denies these: IAM has no words for what they may be folded into.
+# A policy denies these in addition to the rules, because IAM can't express their other readings.
 STRICTER = re.compile(r"[%;#\\]|/\.\.|/ |[. ](/|$)")
-# IAM's grammar has no other control characters than tab, line feed and carriage return: of these only the rules know.
+# IAM's grammar has only the control characters tab, line feed and carriage return; only the rules deny others.
 INEXPRESSIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 @settings(max_examples=400, deadline=None)
 @given(RULES, HELD, st.sampled_from(["GET", "POST", "HEAD"]), st.lists(ODD_PATH, max_size=30), st.booleans())
-def test_policy_allows_exactly_what_the_rules_allow(
+def test_policy_matches_the_rules_exactly(
     rules: list[RouteRule], scopes: set[str], method: str, odd_paths: list[str], listed: bool
 ) -> None:
     api, caller = ApiRules("api", rules, every_route_listed=listed), principal(*scopes)
@@ -166,7 +166,7 @@ def test_policy_allows_exactly_what_the_rules_allow(
         if INEXPRESSIBLE.search(path):
             assert not decision.allowed, path
         elif by_policy:
-            # Also where the rules list every route, and API Gateway has none for the path as it is spelled.
+            # Also if the rules list every route and API Gateway has no route for this spelling of the path.
             assert denied_somewhere(rules, method, path, scopes) is None
             assert decision.allowed or (listed and decision.rule is None), path
         elif decision.allowed and policy.complete:

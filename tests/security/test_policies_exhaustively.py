@@ -1,6 +1,6 @@
-"""Every small set of rules, compiled and asked through the gateway's own evaluator of policies.
+"""Every small set of rules, compiled and evaluated by the gateway's own policy evaluator.
 
-Random rules seldom reach a complete policy with a Deny of its own; all pairs of these patterns do.
+Random rules seldom result in a complete policy with a Deny; all pairs of these patterns do.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def rule(pattern: str, *, public: bool) -> RouteRule:
 
 
 def sets_of_rules() -> Iterator[list[RouteRule]]:
-    """All singles and pairs, and a sample of three and five, public or not in every way."""
+    """Yield all single rules and pairs, and a sample of three and five rules, public or not in all combinations."""
     chosen = random.Random(7)
     by_size = {size: list(combinations(PATTERNS, size)) for size in (1, 2, 3, 5)}
     groups = [*by_size[1], *by_size[2], *chosen.sample(by_size[3], 60), *chosen.sample(by_size[5], 30)]
@@ -66,7 +66,7 @@ SETS = list(sets_of_rules())
 
 
 @pytest.mark.parametrize("listed", [False, True], ids=["not-listed", "listed"])
-def test_a_policy_allows_what_the_rules_allow(listed: bool) -> None:
+def test_a_policy_matches_the_rules(listed: bool) -> None:
     complete_with_denials = 0
     for rules in SETS:
         api = ApiRules("api", rules, every_route_listed=listed)
@@ -78,7 +78,7 @@ def test_a_policy_allows_what_the_rules_allow(listed: bool) -> None:
             by_policy = document.effect_on(f"{STAGE}GET{path}") is Effect.ALLOW
             decision = api.decide("GET", path, CALLER, now=NOW)
             if by_policy:
-                # With every route listed, API Gateway has no route for a path that no rule takes in any way.
+                # With every route listed, API Gateway has no route for a path that no rule matches under any reading.
                 denied = [read for read in READ_AS[path] if (found := api.match("GET", read)) and not found.public]
                 assert denied == [], (said, path)
                 assert decision.allowed or (listed and decision.rule is None), (said, path)
@@ -149,7 +149,7 @@ def test_what_cannot_be_expressed_is_named() -> None:
     assert set(policy.routes) == {"GET /{x}/b/{y}", "GET /a/b/c/d"}
 
 
-def test_a_policy_without_wildcards_denies_nothing_it_need_not() -> None:
+def test_a_policy_without_wildcards_denies_only_what_it_must() -> None:
     policy = compile_policy(
         ApiRules("api", [rule("/a", public=True), rule("/b", public=False)]),
         None,
@@ -164,7 +164,7 @@ def test_a_policy_without_wildcards_denies_nothing_it_need_not() -> None:
 def test_an_incomplete_combination_is_found_among_many_requirements() -> None:
     scoped = [RouteRule("GET", f"/p{number}", scopes=frozenset({f"s{number}"})) for number in range(9)]
     assert first_incomplete(ApiRules("api", scoped), decoded=True) is None
-    # Only who meets the last requirement has a policy that can't be written.
+    # Only a caller that meets the last requirement has a policy that can't be written.
     scoped[-1] = RouteRule("GET", "/{x}/b/{r+}", scopes=frozenset({"s8"}))
     weak = first_incomplete(ApiRules("api", scoped), decoded=True)
     assert weak is not None

@@ -1,4 +1,4 @@
-"""Whatever a request holds: its secrets are in no line, in no encoding, and what a line is made of survives it."""
+"""Redaction of any request: no log line has its secrets in any encoding, and the line's own members stay readable."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ENCODINGS: list[Encode] = [
     lambda value: base64.b64encode(value.encode()).decode(),
     lambda value: base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
 ]
-# Neither blanks at its ends, which a server takes off, nor a text that our own words or the mask are made of.
+# No leading or trailing blanks, which a server removes, and no text that is part of our own words or of the mask.
 SECRETS = (
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=6, max_size=60)
     .filter(lambda text: text == text.strip(" \"'") and len(set(text)) > 3)
@@ -116,7 +116,7 @@ def test_a_carried_secret_is_in_no_line(secret: str, place: str, encode: Encode,
     body=st.binary(max_size=200),
     own=st.sampled_from(["2026-", "tenantgate", "INFO", "service-name", "request-12345", "user-12345", "tenant-12345"]),
 )
-def test_what_a_line_is_made_of_survives_any_request(
+def test_a_lines_own_members_survive_any_request(
     query: bytes, headers: list[tuple[bytes, bytes]], body: bytes, own: str
 ) -> None:
     carried = CarriedSecrets([*headers, (b"cookie", b"a=" + own.encode())], query + b"&a=" + own.encode())
@@ -142,7 +142,7 @@ def test_what_a_line_is_made_of_survives_any_request(
     assert (read["context"]["status"], read["context"]["duration_ms"]) == (204204, 12345.678)
 
 
-# Different in each request; the query itself; what was expected and found instead, such as times.
+# Members that differ in each request, the query, and expected and actual values such as times.
 VARYING = {"timestamp", "request_id", "duration_ms", "query", "cold_start", "private", "expected", "actual"}
 
 
@@ -165,7 +165,7 @@ def texts(value: object) -> Iterator[str]:
 
 
 def repeated(lines: list[dict[str, Any]]) -> str:
-    """A query that sends every text of these lines."""
+    """Return a query with every string of these lines."""
     said = sorted({text for item in lines for text in texts(item)})
     return "&".join(f"a{number}={quote_plus(text)}" for number, text in enumerate(said))
 
@@ -204,7 +204,7 @@ def test_a_caller_that_repeats_the_lines_of_its_request_changes_none_of_them(
         handler(api_event(method, path, headers=headers, query=query), lambda_context())
         return log_lines(capsys.readouterr().out)
 
-    lines("")  # reads the keys, and warns of what is warned of once
+    lines("")  # reads the keys and logs the warnings that are logged once
     before = lines("")
     after = lines(repeated(before))
     assert stable(after) == stable(before)

@@ -1,6 +1,6 @@
-"""Several trusted issuers at once (C3): each may say what its own entry lets it say, and nothing of another's.
+"""Several trusted issuers at once: each is limited to its own entry.
 
-Cognito's access tokens are the odd ones: no `aud` but `client_id`, and `token_use`.
+Cognito's access tokens are special: they have `client_id` instead of `aud`, and `token_use`.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _credential(folder: Path, *entries: dict[str, object]) -> BearerCredential:
 
 @pytest.fixture
 def credential(tmp_path: Path) -> BearerCredential:
-    """Our own provider for all tenants, two customers' for one tenant each, and a Cognito user pool.
+    """Build a credential for our provider (all tenants), two customers' providers (one tenant each) and a user pool.
 
     Each publishes a key under the same `kid`.
     """
@@ -107,7 +107,7 @@ def authorizer(credential: BearerCredential) -> Authorizer:
 
 
 def _sent(signer: str, alg: str = "RS256", /, **claims: object) -> str:
-    """Signed by this key under the `kid` that every issuer uses."""
+    """Sign with this key under the `kid` that every issuer uses."""
     whole = good_claims(int(time.time()), **claims)
     head = json.dumps({"alg": alg, "kid": "k1", "typ": "at+jwt"})
     return sign_raw(head, json.dumps(whole), alg, signer)
@@ -124,7 +124,7 @@ def globex(**claims: object) -> str:
 
 
 def cognito(**claims: object) -> str:
-    """An access token of the documented form, with the tenant that a pre-token-generation trigger (V2) puts in."""
+    """Sign an access token in the documented format, with the tenant from a pre-token-generation trigger (V2)."""
     now = int(time.time())
     own: dict[str, object] = {
         "iss": POOL,
@@ -159,9 +159,9 @@ def test_each_issuers_own_token_passes_everywhere(
     shape: str, token: Any, user: str, tenant: str, *, authorizer: Authorizer
 ) -> None:
     event = authorizer_event(shape, token())
-    answer: Any = authorizer.decide(event)
-    assert status_told(shape, event, lambda: answer) == 200
-    principal = Principal.from_context(answer["resolverContext" if shape == "appsync" else "context"])
+    response: Any = authorizer.decide(event)
+    assert status_told(shape, event, lambda: response) == 200
+    principal = Principal.from_context(response["resolverContext" if shape == "appsync" else "context"])
     assert (principal.user_id, principal.tenant_id) == (user, tenant)
     assert "orders:read" in principal.scopes
 
@@ -170,7 +170,7 @@ def test_each_issuers_own_token_passes_everywhere(
     ("token", "error"),
     [
         pytest.param(lambda: acme(tenant_id=GLOBEX_TENANT), TenantNotAllowed, id="another-issuers-tenant"),
-        pytest.param(lambda: acme(tenant_id=TENANT), TenantNotAllowed, id="a-tenant-of-our-own"),
+        pytest.param(lambda: acme(tenant_id=TENANT), TenantNotAllowed, id="our-own-tenant"),
         pytest.param(
             lambda: acme(tenant_id=None, organization_id=GLOBEX_TENANT), TenantNotAllowed, id="by-another-claim"
         ),
@@ -179,10 +179,12 @@ def test_each_issuers_own_token_passes_everywhere(
             TenantMissing,
             id="not-by-its-own-claim",
         ),
-        pytest.param(lambda: acme(iss=GLOBEX), AlgorithmNotAllowed, id="says-it-is-another"),
-        pytest.param(lambda: _sent("p256-acme", "ES256", iss=GLOBEX), InvalidSignature, id="by-the-others-algorithm"),
+        pytest.param(lambda: acme(iss=GLOBEX), AlgorithmNotAllowed, id="claims-another-issuer"),
+        pytest.param(
+            lambda: _sent("p256-acme", "ES256", iss=GLOBEX), InvalidSignature, id="with-the-other-issuers-algorithm"
+        ),
         pytest.param(lambda: acme(iss=POOL, client_id=APP_CLIENT, token_use="access"), InvalidSignature, id="same-kid"),
-        pytest.param(lambda: acme(iss=ISSUER, aud=AUDIENCE), UnknownKey, id="says-it-is-ours"),
+        pytest.param(lambda: acme(iss=ISSUER, aud=AUDIENCE), UnknownKey, id="claims-our-issuer"),
         pytest.param(lambda: acme(aud="globex-api"), WrongAudience, id="another-issuers-audience"),
         pytest.param(lambda: acme(aud=AUDIENCE), WrongAudience, id="our-own-audience"),
         pytest.param(lambda: _sent("p256-globex", "ES256", iss=ACME), AlgorithmNotAllowed, id="its-algorithm"),
@@ -194,21 +196,21 @@ def test_each_issuers_own_token_passes_everywhere(
     ],
 )
 @pytest.mark.parametrize("shape", ["rest-token", "http-2.0"])
-def test_no_issuer_speaks_for_another(
+def test_no_issuer_acts_for_another(
     shape: str, token: Any, error: type[TokenError], *, credential: BearerCredential, authorizer: Authorizer
 ) -> None:
     sent = token()
-    with pytest.raises(error) as refusal:
+    with pytest.raises(error) as failure:
         credential.principal(sent)
-    assert type(refusal.value) is error
+    assert type(failure.value) is error
     event = authorizer_event(shape, sent)
-    told = status_told(shape, event, lambda: authorizer.decide(event))
-    assert told == (403 if refusal.value.error.code == "AUTH_005" else 401)
+    status = status_told(shape, event, lambda: authorizer.decide(event))
+    assert status == (403 if failure.value.error.code == "AUTH_005" else 401)
 
 
 @pytest.fixture
 def user_pool(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """A user pool of moto's, which signs real tokens: issuer, client, tokens and key set."""
+    """Create a user pool of moto, which signs real tokens; return issuer, client, tokens and key set."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
@@ -242,7 +244,7 @@ def test_tokens_that_a_user_pool_signed(user_pool: dict[str, str], tmp_path: Pat
     entry = _cognito_entry(str(file), issuer=user_pool["issuer"], client=user_pool["client"])
     credential = _credential(tmp_path, entry)
 
-    # Everything but the tenant, which takes a trigger of a paid tier: the signature and all checks before it passed.
+    # Only the tenant is missing, which needs a trigger of a paid tier: the signature and all earlier checks pass.
     with pytest.raises(TenantMissing):
         credential.principal(user_pool["access"])
     with pytest.raises(WrongTokenType):
@@ -250,7 +252,7 @@ def test_tokens_that_a_user_pool_signed(user_pool: dict[str, str], tmp_path: Pat
     header, payload, signature = user_pool["access"].split(".")
     with pytest.raises(InvalidSignature):
         credential.principal(f"{header}.{payload}.{signature[:-6]}AAAAAA"[: len(user_pool["access"])])
-    # A pool for one tenant needs no trigger: the user's name under a pattern of its own stands for it here.
+    # A pool for one tenant needs no trigger: here the user's name serves as the tenant, with its own pattern.
     entry |= {"claims": {"tenant": ["username"]}, "tenants": ["maria"], "scopes": "*"}
     policy = token_policy({"TRUSTED_ISSUERS": json.dumps([entry]), "TENANT_ID_PATTERN": "{slug}"})
     principal = BearerCredential(token_verifier(policy), policy).principal(user_pool["access"])

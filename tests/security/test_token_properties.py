@@ -1,4 +1,4 @@
-"""What holds for every token: we accept only what PyJWT and joserfc accept, too, and refuse with a `TokenError`."""
+"""Properties of every token: we accept only tokens that PyJWT and joserfc accept, and reject with `TokenError`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _accepts(token: str) -> bool:
 
 
 def _plainly(token: str) -> str:
-    """The token in the form that the oracles know, signed again, once PyJWT's algorithm has verified it as it came."""
+    """Sign the token again in the form that the oracles accept, after PyJWT's algorithm verified the original."""
     (head, claims), (signing_input, _, signature) = _parts(token), token.rpartition(".")
     members, plain = plain_header(head), plain_claims(claims)
     if (members, plain) == (head, claims):
@@ -136,7 +136,7 @@ def test_signed_with_any_header_ours_accepts_no_more_than_the_oracles(header: di
     text=st.text(max_size=300) | st.from_regex(r"[A-Za-z0-9_\-]{0,80}(\.[A-Za-z0-9_\-=+/ ]{0,80}){0,5}", fullmatch=True)
 )
 @settings(max_examples=500, deadline=None)
-def test_any_text_is_refused_with_a_token_error_and_nothing_else(text: str) -> None:
+def test_any_text_raises_only_a_token_error(text: str) -> None:
     with pytest.raises(TokenError):
         VERIFIER.verify(text)
 
@@ -150,7 +150,7 @@ def test_any_three_segments_are_refused(header: bytes, payload: bytes, signature
 
 @given(names=st.lists(st.text(max_size=12), max_size=4), claims=st.dictionaries(st.text(max_size=12), JSON, max_size=5))
 @settings(max_examples=300, deadline=None)
-def test_a_tenant_is_of_the_pattern_or_none_at_all(names: list[str], claims: dict[str, object]) -> None:
+def test_a_tenant_matches_the_pattern_or_is_rejected(names: list[str], claims: dict[str, object]) -> None:
     pattern = parse_tenant_id_pattern("org-{uuid}")
     try:
         tenant = TenantExtractor(tuple(names), pattern).tenant_of(claims)
@@ -176,13 +176,13 @@ def test_any_claims_give_roles_within_the_allow_list_and_hide_the_others(
     )
     assert roles == everything & allowed
     assert all(role and role.isprintable() for role in everything)
-    # Read by the same names, what is left of the claims gives nothing.
+    # Reading the remaining claims by the same names returns nothing.
     assert [find(visible, name) for name in names] == [None] * len(names)
 
 
 @given(value=JSON | st.dictionaries(st.text(max_size=3), JSON, max_size=2))
 @settings(max_examples=500, deadline=None)
-def test_a_value_of_any_form_is_one_tenant_or_none(value: object) -> None:
+def test_a_value_is_exactly_one_tenant_or_is_rejected(value: object) -> None:
     extractor = TenantExtractor(("t",), parse_tenant_id_pattern("^.*$"))
     try:
         tenant = extractor.tenant_of({"t": value})
@@ -195,7 +195,7 @@ def test_a_value_of_any_form_is_one_tenant_or_none(value: object) -> None:
 
 
 def _mutated(token: str, chance: random.Random) -> str:  # noqa: C901 - a table of nine edits
-    """One to three random changes of a kind that a forger or a bad line makes."""
+    """Make one to three random changes such as an attacker or a bad connection makes."""
     for _ in range(chance.randint(1, 3)):
         position = chance.randrange(len(token))
         kind = chance.randrange(9)
@@ -254,7 +254,7 @@ def _edited_json(token: str, chance: random.Random) -> str:
 
 
 @pytest.mark.parametrize("alg", ["RS256", "PS384", "ES256", "ES512", "EdDSA"])
-def test_no_mutation_is_accepted_that_an_oracle_refuses(alg: str) -> None:
+def test_an_accepted_mutation_passes_the_oracles(alg: str) -> None:
     chance = random.Random(f"mutations of {alg}")
     token = sign(good_claims(), alg)
     accepted = 0
@@ -266,7 +266,7 @@ def test_no_mutation_is_accepted_that_an_oracle_refuses(alg: str) -> None:
 
 
 @pytest.mark.parametrize("alg", ["ES256", "EdDSA"])
-def test_no_mutation_of_a_payload_signed_anew_is_accepted_that_an_oracle_refuses(alg: str) -> None:
+def test_an_accepted_resigned_payload_passes_the_oracles(alg: str) -> None:
     chance = random.Random(f"payloads of {alg}")
     values: list[object] = [
         None,
@@ -294,7 +294,7 @@ def test_no_mutation_of_a_payload_signed_anew_is_accepted_that_an_oracle_refuses
         token = sign(claims, alg)
         _agree(token)
         accepted += _accepts(token)
-    assert accepted > 50, "some of them are good, or this would show nothing"
+    assert accepted > 50, "some of them are valid, otherwise this test would prove nothing"
 
 
 def test_the_whole_corpus_is_refused_where_an_oracle_accepts_it_too() -> None:

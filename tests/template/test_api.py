@@ -1,4 +1,4 @@
-"""The HTTP API: which route leads where, and who guards it."""
+"""The HTTP API: the function and the authorizer of each route."""
 
 import importlib
 import json
@@ -12,7 +12,7 @@ from tenantgate.web import headers
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import Stack, function_folder
 
-# Every route stands on exactly one of these lists; whoever adds one decides here who guards it.
+# Every route is in exactly one of these lists, so that adding a route includes a decision on its authorizer.
 PUBLIC = {
     "GET /": "HomeFunction",
     "GET /api/v1/health/live": "HealthFunction",
@@ -23,7 +23,7 @@ PUBLIC = {
     "ANY /idp/{proxy+}": "IdentityProviderFunction",
     "$default": "UnknownRouteFunction",
 }
-# Their answer is about the token itself, so their own error codes must be exact.
+# Their responses are about the token itself, so they return exact error codes.
 SELF_VERIFYING = {
     "GET /api/v1/auth/validate": "AuthValidateFunction",
     "POST /api/v1/auth/logout": "AuthLogoutFunction",
@@ -50,7 +50,7 @@ def test_the_authorizer_guards_its_list_and_nothing_else(stack: Stack) -> None:
     assert {route.authorizers for route in stack.routes if route.authorizers} == {("TenantgateAuthorizer",)}
 
 
-def test_every_route_of_the_code_is_in_the_template_and_the_other_way_round(stack: Stack) -> None:
+def test_code_and_template_have_the_same_routes(stack: Stack) -> None:
     in_code: set[tuple[str, str]] = set()
     for module in sorted(ROOT.glob("functions/*/routes.py")):
         folder = module.parent.name
@@ -67,29 +67,29 @@ def test_every_route_of_the_code_is_in_the_template_and_the_other_way_round(stac
 
 
 def _template_key(key: str) -> str:
-    # The built-in provider has all of /idp; its own routes decide.
+    # The built-in provider has one route for /idp, and routes requests itself.
     return re.sub(r"^\w+ /idp/.*", "ANY /idp/{proxy+}", key)
 
 
-def test_integrations_speak_payload_2(stack: Stack) -> None:
+def test_integrations_use_payload_2(stack: Stack) -> None:
     versions = set(re.findall(r'"payloadFormatVersion": "([^"]*)"', json.dumps(stack.api["paths"])))
 
     assert versions == {"2.0"}
 
 
-def test_the_authorizer_answers_simply_and_is_never_cached(stack: Stack) -> None:
+def test_the_authorizer_uses_simple_responses_and_is_never_cached(stack: Stack) -> None:
     authorizer = stack.api["components"]["securitySchemes"]["TenantgateAuthorizer"]["x-amazon-apigateway-authorizer"]
 
     assert authorizer["enableSimpleResponses"] is True
     assert authorizer["authorizerPayloadFormatVersion"] == "2.0"
-    # Cached by identity source, an answer for one route would be reused on another, and outlive a revocation.
+    # A response that is cached by identity source would be reused on other routes, and outlive a revocation.
     assert authorizer["authorizerResultTtlInSeconds"] == 0
-    # With one, API Gateway itself would answer 401 to a request without it.
+    # With an identity source, API Gateway would return its own 401 to requests without it.
     assert not authorizer["identitySource"]
     assert "AuthorizerFunction" in json.dumps(authorizer["authorizerUri"])
 
 
-def test_cors_is_the_allowed_origins_and_what_the_container_allows(stack: Stack) -> None:
+def test_cors_matches_the_allowed_origins_and_the_container(stack: Stack) -> None:
     condition, cors, otherwise = stack.api["x-amazon-apigateway-cors"]["Fn::If"]
 
     assert condition == "HasOrigins"
@@ -111,7 +111,7 @@ def test_the_access_log_is_json_without_query_strings_or_header_values(stack: St
 
 
 @pytest.mark.parametrize("route", sorted(PUBLIC | SELF_VERIFYING | BEHIND_THE_AUTHORIZER))
-def test_api_gateway_may_invoke_each_function_for_this_api_alone(stack: Stack, route: str) -> None:
+def test_api_gateway_may_invoke_each_function_only_for_this_api(stack: Stack, route: str) -> None:
     function = (PUBLIC | SELF_VERIFYING | BEHIND_THE_AUTHORIZER)[route]
     permissions = [
         body["Properties"]

@@ -1,4 +1,4 @@
-"""The architecture of functions and layer is the one that was built, whatever is deployed with what parameters."""
+"""Functions and layer have the architecture of the build, regardless of the parameters of the deployment."""
 
 from pathlib import Path
 from typing import get_args
@@ -21,7 +21,7 @@ def arch(request: pytest.FixtureRequest) -> Architecture:
 
 @pytest.fixture(scope="module")
 def built(arch: Architecture, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """The template of `make build ARCH=…`, translated; its folders of code stand in for uploaded ones."""
+    """Build and translate the template of `make build ARCH=…`; code folders replace the uploaded bundles."""
     require_uv()
     folder = tmp_path_factory.mktemp("build")
     done = build(arch, folder)
@@ -29,7 +29,7 @@ def built(arch: Architecture, tmp_path_factory: pytest.TempPathFactory) -> Stack
     return deployed_stack(folder / "template.yaml")
 
 
-def test_functions_and_layer_are_what_was_built(built: Stack, arch: Architecture) -> None:
+def test_functions_and_layer_have_the_built_architecture(built: Stack, arch: Architecture) -> None:
     (layer,) = built.resources("AWS::Lambda::LayerVersion").values()
 
     assert built.functions
@@ -44,9 +44,9 @@ def test_no_parameter_can_choose_another(built: Stack) -> None:
     assert "Architecture" not in {*built.document["Parameters"], *grouped, *interface["ParameterLabels"]}
 
 
-def test_the_rest_of_the_template_is_as_written(built: Stack, stack: Stack) -> None:
+def test_the_rest_of_the_template_is_unchanged(built: Stack, stack: Stack) -> None:
     def named(document: Stack) -> set[str]:
-        # The layer's logical id ends with a hash of what it says.
+        # The layer's logical id ends with a hash of its properties.
         return {name[:11] if name.startswith("SharedLayer") else name for name in document.document["Resources"]}
 
     assert named(built) == named(stack)

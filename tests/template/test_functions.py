@@ -1,4 +1,4 @@
-"""The functions: where their code is, what they are told, and what they may do."""
+"""The functions: their code, their variables and their permissions."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ NEEDS_THE_DATABASE = {
 }
 NEEDS_THE_SECRET = NEEDS_THE_DATABASE | {"AuthLoginFunction"}
 
-# What the host says, or nothing on AWS needs.
+# Set by the host, or not needed on AWS.
 NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "PORT", "REDIS_URL"}
 NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYDANTIC_DISABLE_PLUGINS"}
 
@@ -38,13 +38,13 @@ DEPLOYMENT = {
 }
 
 
-def test_every_folder_of_functions_is_a_function_and_the_other_way_round(stack: Stack) -> None:
+def test_folders_and_template_have_the_same_functions(stack: Stack) -> None:
     folders = {handler.parent.name for handler in ROOT.glob("functions/*/handler.py")}
 
     assert {function_folder(name) for name in stack.functions} == folders
 
 
-def test_handlers_have_the_name_that_they_have_everywhere(stack: Stack) -> None:
+def test_handlers_have_the_same_name_everywhere(stack: Stack) -> None:
     for name, function in stack.functions.items():
         folder = function_folder(name)
         assert function["Handler"] == f"functions.{folder}.handler.lambda_handler"
@@ -53,7 +53,7 @@ def test_handlers_have_the_name_that_they_have_everywhere(stack: Stack) -> None:
 
 def test_every_function_runs_the_pinned_python_on_the_chosen_architecture_with_the_layer(stack: Stack) -> None:
     (layer_name,) = stack.resources("AWS::Lambda::LayerVersion")
-    # The project asks for one minor version, so this is it.
+    # The project requires exactly one minor version, the one that runs this test.
     python = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for function in stack.functions.values():
         assert function["Runtime"] == python
@@ -80,25 +80,25 @@ def test_every_variable_is_a_setting_and_comes_from_the_parameter_of_its_name(st
                 assert variable_name(value["Ref"]) == variable
 
 
-def test_whoever_has_a_database_url_is_told_how_to_protect_it(stack: Stack) -> None:
+def test_every_function_with_a_database_url_has_database_tls(stack: Stack) -> None:
     for name in stack.functions:
         variables = stack.environment(name)
         assert ("DATABASE_URL" in variables) == ("DATABASE_TLS" in variables)
 
 
 def test_every_setting_can_be_set_by_the_template(stack: Stack) -> None:
-    told = {variable for name in stack.functions for variable in stack.environment(name)}
+    given = {variable for name in stack.functions for variable in stack.environment(name)}
 
-    assert {name.upper() for name in Settings.model_fields} - told == NOT_FROM_THE_TEMPLATE
+    assert {name.upper() for name in Settings.model_fields} - given == NOT_FROM_THE_TEMPLATE
 
 
-def test_secret_things_are_told_to_those_who_need_them_alone(stack: Stack) -> None:
-    told = {
+def test_secret_variables_are_only_in_functions_that_need_them(stack: Stack) -> None:
+    given = {
         variable: {name for name in stack.functions if variable in stack.environment(name)}
         for variable in {*SECRET_VARIABLES, *SECRET_NAMES, "AWS_SECRETS_MANAGER_SECRET_ID"}
     }
 
-    assert {variable: functions for variable, functions in told.items() if functions} == {
+    assert {variable: functions for variable, functions in given.items() if functions} == {
         "DATABASE_URL": NEEDS_THE_DATABASE | {"MigrationRunnerFunction"},
         "DATABASE_OWNER_URL": {"MigrationRunnerFunction"},
         "AWS_SECRETS_MANAGER_SECRET_ID": NEEDS_THE_SECRET,
@@ -106,7 +106,7 @@ def test_secret_things_are_told_to_those_who_need_them_alone(stack: Stack) -> No
 
 
 @pytest.mark.parametrize("environment", ["development", "staging", "production"])
-def test_each_function_starts_on_what_the_template_tells_it(environment: str) -> None:
+def test_each_function_starts_with_the_templates_variables(environment: str) -> None:
     functions = read_template(TEMPLATE, DEPLOYMENT | {"ENVIRONMENT": environment}).functions
 
     assert ("IdentityProviderFunction" in functions) == (environment == "development")
@@ -118,7 +118,7 @@ def test_each_function_starts_on_what_the_template_tells_it(environment: str) ->
         assert token_policy(function.env) == settings.token_policy
 
 
-def test_the_built_in_provider_exists_in_development_alone(stack: Stack) -> None:
+def test_the_built_in_provider_exists_only_in_development(stack: Stack) -> None:
     conditional = {name: body["Condition"] for name, body in stack.document["Resources"].items() if "Condition" in body}
 
     assert stack.document["Conditions"]["IsDevelopment"] == {"Fn::Equals": [{"Ref": "Environment"}, "development"]}
@@ -127,7 +127,7 @@ def test_the_built_in_provider_exists_in_development_alone(stack: Stack) -> None
     assert stack.api["paths"]["/idp/{proxy+}"]["Fn::If"][0] == "IsDevelopment"
 
 
-def test_the_secret_is_read_by_those_who_are_told_of_it_and_nothing_else_is_granted(stack: Stack) -> None:
+def test_only_functions_that_need_the_secret_may_read_it(stack: Stack) -> None:
     granted: dict[str, list[tuple[object, object]]] = {}
     for name, role in stack.resources("AWS::IAM::Role").items():
         statements = [
@@ -144,7 +144,7 @@ def test_the_secret_is_read_by_those_who_are_told_of_it_and_nothing_else_is_gran
     assert all(statements in ([], reads_the_secret) for statements in granted.values())
 
 
-def test_each_function_has_a_role_of_its_own_that_else_only_writes_logs(stack: Stack) -> None:
+def test_each_function_has_its_own_role_which_otherwise_only_writes_logs(stack: Stack) -> None:
     roles = {name: function["Role"]["Fn::GetAtt"][0] for name, function in stack.functions.items()}
 
     assert len(set(roles.values())) == len(roles)
@@ -158,17 +158,17 @@ def test_all_logs_are_json_in_one_group_with_a_retention(stack: Stack) -> None:
     for function in stack.functions.values():
         assert function["LoggingConfig"]["LogGroup"] == {"Ref": "FunctionLogs"}
         assert function["LoggingConfig"]["LogFormat"] == "JSON"
-        # Lambda's own filter lets everything through: LOG_LEVEL decides.
+        # Lambda's own filter passes everything: LOG_LEVEL decides.
         assert function["LoggingConfig"]["ApplicationLogLevel"] == "TRACE"
     assert set(groups) == {"FunctionLogs", "ApiAccessLogs"}
     for group in groups.values():
         assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
-        # Kept with the stack's end, but not when its first deployment fails: the next would find the name taken.
+        # Retained when the stack is deleted, but not if the first deployment fails, which would block the name.
         assert group["DeletionPolicy"] == "RetainExceptOnCreate"
         assert group["UpdateReplacePolicy"] == "Retain"
 
 
-def test_functions_end_before_api_gateway_gives_up(stack: Stack) -> None:
+def test_functions_time_out_before_api_gateway(stack: Stack) -> None:
     limits = {"AuthorizerFunction": 10, "MigrationRunnerFunction": 900.1}
     for name, function in stack.functions.items():
         assert function["Timeout"] < limits.get(name, 30)

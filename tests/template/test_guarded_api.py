@@ -1,4 +1,4 @@
-"""A guarded stack as SAM would deploy it: what our gateway reads of the same template is what API Gateway is told."""
+"""A guarded stack as SAM deploys it: our gateway reads the same configuration that API Gateway gets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def definition(deployed: Stack, api: Api) -> dict[str, Any]:
     return body
 
 
-def told(deployed: Stack, api: Api, name: str) -> dict[str, Any]:
+def scheme_of(deployed: Stack, api: Api, name: str) -> dict[str, Any]:
     body = definition(deployed, api)
     schemes = body["securityDefinitions"] if api.kind is Kind.REST else body["components"]["securitySchemes"]
     scheme: dict[str, Any] = schemes[name]
@@ -66,9 +66,9 @@ def test_authorizers(deployed: Stack, read: Template) -> None:
     assert read.apis
     for api in read.apis:
         for name, gate in api.authorizers.items():
-            scheme = told(deployed, api, name)
+            scheme = scheme_of(deployed, api, name)
             given = scheme["x-amazon-apigateway-authorizer"]
-            # What a template leaves out is the service's own default.
+            # A property that the template omits has the service's default.
             default = 300 if gate.identity_sources else 0
             assert given.get("authorizerResultTtlInSeconds", default) == gate.ttl
             if api.kind is Kind.REST:
@@ -87,7 +87,7 @@ def _compare_rest(scheme: dict[str, Any], given: dict[str, Any], gate: Authorize
         assert gate.identity_sources == (f"method.request.header.{scheme['name']}",)
 
 
-def test_routes_and_who_guards_them(deployed: Stack, read: Template) -> None:
+def test_routes_and_their_authorizers(deployed: Stack, read: Template) -> None:
     for api in read.apis:
         deployed_routes = {
             (method.upper(), path): [name for need in operation.get("security", []) for name in need]
@@ -112,7 +112,7 @@ def test_gateway_responses(deployed: Stack, read: Template) -> None:
             assert given[kind].get("responseTemplates", {}) == ours.templates
 
 
-def test_nothing_asks_for_a_permission_on_our_stacks_function(deployed: Stack) -> None:
+def test_no_stack_adds_a_permission_to_our_function(deployed: Stack) -> None:
     for body in deployed.resources("AWS::Lambda::Permission").values():
         assert "ImportValue" not in json.dumps(body["Properties"]["FunctionName"])
         assert "AuthorizerArn" not in json.dumps(body["Properties"]["FunctionName"])

@@ -36,7 +36,7 @@ def test_parameters_that_hold_passwords_are_not_echoed(stack: Stack) -> None:
     assert hidden == {"DatabaseUrl", "DatabaseOwnerUrl"}
 
 
-def test_nothing_that_weakens_security_is_a_default(stack: Stack) -> None:
+def test_no_default_weakens_security(stack: Stack) -> None:
     parameters = stack.document["Parameters"]
 
     assert parameters["Environment"]["Default"] == "production"
@@ -63,7 +63,9 @@ def test_nothing_that_weakens_security_is_a_default(stack: Stack) -> None:
         pytest.param("JwtLeewaySeconds", "-1", False, id="negative-leeway"),
     ],
 )
-def test_parameters_refuse_what_could_only_fail_later(stack: Stack, parameter: str, value: str, accepted: bool) -> None:
+def test_parameters_reject_values_that_would_fail_later(
+    stack: Stack, parameter: str, value: str, accepted: bool
+) -> None:
     pattern = stack.document["Parameters"][parameter]["AllowedPattern"]
 
     assert bool(re.fullmatch(pattern, value)) == accepted
@@ -85,7 +87,7 @@ def test_other_stacks_find_the_authorizer(stack: Stack) -> None:
     )
 
 
-def test_any_api_of_this_account_and_region_may_ask_the_authorizer_and_no_other(stack: Stack) -> None:
+def test_only_apis_of_this_account_and_region_may_invoke_the_authorizer(stack: Stack) -> None:
     (permission,) = (
         body["Properties"]
         for name, body in stack.resources("AWS::Lambda::Permission").items()
