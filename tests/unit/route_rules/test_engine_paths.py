@@ -38,6 +38,7 @@ DOOR = ApiRules("api", [rule("GET /admin", "admin"), rule("GET /{path+}"), rule(
         *("/admin%0a", "/admin%0D%0A", "/admin\n", "/ad\tmin", "/admin%00", "/admin\x7f", "/admin%7F", "/a%09"),
         *("/%2561dmin", "/admin%252F", "/%25%36%31", "/%4%31dmin", "/%u0061dmin", "/%U0061"),
         *("/ /admin", "/a/%20/admin", "/a%5Cb", "/a\\b"),
+        *("/. /admin", "/.%20/admin", "/a/.. /b", "/a/%20%2E/b", "/a/... /b"),
     ],
 )  # fmt: skip
 def test_an_ambiguous_path_is_denied(path: str) -> None:

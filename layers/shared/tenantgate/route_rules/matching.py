@@ -75,13 +75,13 @@ def readings(path: str) -> tuple[str, ...]:
 def is_plain(path: str) -> bool:
     """Tell whether every router sees the same segments in the path.
 
-    These make a difference: empty and blank segments, dot segments (RFC 3986 §5.2.4), backslashes, which the URL parser
-    of browsers and of Node.js reads as slashes, and control characters, which it drops and before which the `$` of a
-    regular expression may match.
+    These make a difference: empty and blank segments, dot segments (RFC 3986 §5.2.4), also with blanks, which Windows
+    drops at the end of a name, backslashes, which the URL parser of browsers and of Node.js reads as slashes, and
+    control characters, which it drops and before which the `$` of a regular expression may match.
     """
     if path[:1] != "/" or "//" in path or "\\" in path or has_control_characters(path):
         return False
-    return not any(part in (".", "..") or (part and not part.strip(" ")) for part in path.split("/"))
+    return not any(not part.strip(". ") and (" " in part or part in (".", "..")) for part in path.split("/"))
 
 
 def has_control_characters(text: str) -> bool:
