@@ -85,7 +85,7 @@ def _measure(count: int, rounds: int) -> Figure:
         def compile_once() -> object:
             compiler = PolicyCompiler(rules)
             began = time.perf_counter()
-            compiler.resources(compiler.met(principal, _NOW))
+            compiler.resources(compiler.requirements.met(principal, _NOW))
             return time.perf_counter() - began
 
         return compile_once

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from tenantgate.authorizer.environment import EnvironmentRefused, verification_policy
+from tenantgate.authorizer.environment import InvalidEnvironment, verification_policy
 from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.keys import KeySet
@@ -46,7 +46,7 @@ def bundle(variables: Mapping[str, str], *, layer: Path = LAYER) -> list[Bundled
     """
     try:
         issuers = verification_policy(variables).issuers
-    except EnvironmentRefused as problem:
+    except InvalidEnvironment as problem:
         raise Failure(str(problem), "set these variables to the values that the deployed functions have") from problem
     files = _files(issuers, layer)
     fetched = {

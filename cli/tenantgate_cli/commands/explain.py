@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from tenantgate.authorizer.environment import EnvironmentRefused, route_rules, verification_policy
+from tenantgate.authorizer.environment import InvalidEnvironment, route_rules, verification_policy
 from tenantgate.route_rules.engine import RuleSet
 from tenantgate.tokens.fetch import fetch_json
 from tenantgate.tokens.jwks import Bundle
@@ -74,7 +74,7 @@ def _rules(file: Path | None, variables: Mapping[str, str]) -> RuleSet:
     named = {**variables, "ROUTE_RULES_FILE": str(file)} if file is not None else variables
     try:
         return route_rules(str(RULES), named)
-    except EnvironmentRefused as problem:
+    except InvalidEnvironment as problem:
         raise Failure(str(problem), "tenantgate rules check FILE") from None
 
 
@@ -94,7 +94,7 @@ def _verification(variables: Mapping[str, str], jwks: Path | None, data_dir: Pat
             keys = _running_keys(f"{running}/idp/jwks")
     try:
         return verification_policy(variables), keys
-    except EnvironmentRefused as problem:
+    except InvalidEnvironment as problem:
         raise Failure(str(problem), "set these variables as the authorizer has them") from None
 
 

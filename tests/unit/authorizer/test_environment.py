@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantgate.authorizer.environment import EnvironmentRefused, bearer_credential, log_level, service_name
+from tenantgate.authorizer.environment import InvalidEnvironment, bearer_credential, log_level, service_name
 from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER
 
 
@@ -13,7 +13,7 @@ def test_makes_a_credential_without_reading_or_fetching_a_key() -> None:
 
 
 def test_names_every_bad_variable_its_value_and_the_allowed_form() -> None:
-    with pytest.raises(EnvironmentRefused) as refusal:
+    with pytest.raises(InvalidEnvironment) as refusal:
         bearer_credential({"OIDC_ISSUER_URL": "http://issuer.example.test", "JWT_LEEWAY_SECONDS": "soon"})
     text = str(refusal.value)
     assert "OIDC_ISSUER_URL='http://issuer.example.test': must be an https:// URL" in text
@@ -21,7 +21,7 @@ def test_names_every_bad_variable_its_value_and_the_allowed_form() -> None:
 
 
 def test_tells_no_variable_that_it_does_not_read() -> None:
-    with pytest.raises(EnvironmentRefused) as refusal:
+    with pytest.raises(InvalidEnvironment) as refusal:
         bearer_credential({"OIDC_CLIENT_SECRET": "s3cr3t", "AWS_SESSION_TOKEN": "t0k3n"})
     assert "s3cr3t" not in str(refusal.value)
     assert "t0k3n" not in str(refusal.value)

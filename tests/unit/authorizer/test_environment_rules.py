@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.authorizer.environment import EnvironmentRefused, route_rules
+from tenantgate.authorizer.environment import InvalidEnvironment, route_rules
 from tenantgate.route_rules.file import load_rules
 from tests.fixtures.authorizer.guarded import RULES
 
@@ -48,7 +48,7 @@ def test_without_usable_rules_nothing_starts(text: str | None, *, shipped: str, 
     named = tmp_path / "broken.toml"
     if text is not None:
         named.write_text(text)
-    with pytest.raises(EnvironmentRefused, match="ROUTE_RULES_FILE"):
+    with pytest.raises(InvalidEnvironment, match="ROUTE_RULES_FILE"):
         route_rules(shipped, {"ROUTE_RULES_FILE": str(named)})
-    with pytest.raises(EnvironmentRefused, match="ROUTE_RULES_FILE"):
+    with pytest.raises(InvalidEnvironment, match="ROUTE_RULES_FILE"):
         route_rules(str(named), {})

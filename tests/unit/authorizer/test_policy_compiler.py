@@ -26,7 +26,7 @@ def rules_of(*routes: str, listed: bool = False) -> ApiRules:
 
 def compiled(*routes: str, listed: bool = False) -> Resources:
     compiler = PolicyCompiler(rules_of(*routes, listed=listed))
-    return compiler.resources(compiler.met(None, 0))
+    return compiler.resources(compiler.requirements.met(None, 0))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_policy_of_140_resources_is_tried_and_of_one_more_is_too_large() -> No
 
 def test_callers_who_meet_the_same_requirements_share_a_policy() -> None:
     compiler = PolicyCompiler(rules_of("/a", "!/b"))
-    met = compiler.met(None, 0)
+    met = compiler.requirements.met(None, 0)
     assert compiler.resources(met) is compiler.resources(met)
     assert compiler.resources(frozenset()) is not compiler.resources(met)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from container.app import container_rules
-from tenantgate.authorizer.environment import EnvironmentRefused, bearer_credential, route_rules
+from tenantgate.authorizer.environment import InvalidEnvironment, bearer_credential, route_rules
 from tenantgate.login.provider import ClientRegistration
 from tenantgate.observability.redaction import MASK
 from tenantgate.observability.setting_text import shown_setting, shown_text
@@ -60,7 +60,7 @@ def refused(variables: dict[str, str]) -> Iterator[str]:
         yield "".join(traceback.format_exception(error))
     try:
         bearer_credential(GOOD | variables)
-    except EnvironmentRefused as error:
+    except InvalidEnvironment as error:
         yield "".join(traceback.format_exception(error))
 
 
@@ -131,7 +131,7 @@ def test_a_secret_that_was_set_as_another_variable_is_not_shown() -> None:
 
 @pytest.mark.parametrize("path", [f"https://user:{CANARY}@host/rules.toml", f"/rules.toml?token={CANARY}@x"])
 def test_a_rules_files_name_repeats_no_secret(path: str) -> None:
-    with pytest.raises(EnvironmentRefused) as refusal:
+    with pytest.raises(InvalidEnvironment) as refusal:
         route_rules("/nowhere/rules.toml", {"ROUTE_RULES_FILE": path})
     assert CANARY not in "".join(traceback.format_exception(refusal.value))
     with pytest.raises(SettingsError) as caught:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tenantgate.authorizer.environment import EnvironmentRefused, verification_policy
+from tenantgate.authorizer.environment import InvalidEnvironment, verification_policy
 from tenantgate.settings.errors import SettingsError
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.pattern_cost import MOST_WAYS, ways
@@ -96,7 +96,7 @@ def test_what_is_no_regular_expression_is_refused(pattern: str) -> None:
 
 def test_the_settings_and_the_authorizer_both_refuse_it() -> None:
     variables = {"TENANT_ID_PATTERN": "^(a+)+$", "OIDC_ISSUER_URL": ISSUER, "OIDC_AUDIENCE": AUDIENCE}
-    with pytest.raises(EnvironmentRefused, match="TENANT_ID_PATTERN"):
+    with pytest.raises(InvalidEnvironment, match="TENANT_ID_PATTERN"):
         verification_policy(variables)
     with pytest.raises(SettingsError) as refusal:
         Settings.from_mapping({**variables, "ENVIRONMENT": "test"})

@@ -81,7 +81,7 @@ def of_malformed_event(malformed: MalformedEvent) -> LogContext:
 
 
 def of_rejected_credential(call: AuthorizerCall, error: TenantgateError, status: int) -> LogContext:
-    """Code, reason and check of a credential that was rejected; expected and actual values where the error has them."""
+    """Code, reason and check of a rejected credential, with the error's expected and actual values."""
     return {
         **_of_call(call, status),
         "error_code": error.error.code,

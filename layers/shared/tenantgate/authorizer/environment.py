@@ -1,59 +1,59 @@
-"""The environment as the authorizer reads it: plain functions instead of the settings model, which costs a cold start.
+"""The authorizer's environment, read by plain functions: importing the settings model would slow a cold start.
 
-The variables and their forms are those of the settings model: both call `token_policy`.
+The settings model reads the same variables in the same form: both call `token_policy`.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
 from collections.abc import Mapping
 
 from tenantgate.identity.bearer import BearerCredential
 from tenantgate.identity.credential import Credentials
 from tenantgate.route_rules.engine import RuleSet
-from tenantgate.tokens.policy import VARIABLES, PolicyError, TokenPolicy, token_policy
+from tenantgate.tokens.policy import PolicyError, TokenPolicy, token_policy
 from tenantgate.tokens.wiring import token_verifier
 
-LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
-class EnvironmentRefused(Exception):
-    """The environment can't be used; the text names every bad variable, its value and the allowed form."""
+class InvalidEnvironment(Exception):
+    """An environment that can't be used. The text names every invalid variable, its value and the allowed form."""
 
 
 def verification_policy(environ: Mapping[str, str] | None = None) -> TokenPolicy:
-    """What the environment demands of tokens; raises `EnvironmentRefused`."""
+    """Return the environment's requirements for tokens. Raises `InvalidEnvironment`."""
     values = os.environ if environ is None else environ
     try:
-        return token_policy({name: values[name] for name in VARIABLES if name in values})
+        return token_policy(values)
     except PolicyError as error:
-        from tenantgate.observability.setting_text import shown_setting  # noqa: PLC0415  (a start that fails)
+        from tenantgate.observability.setting_text import shown_setting  # noqa: PLC0415  (a failed start)
 
         lines = [
             f"{name}={shown_setting(name, values.get(name, ''), longest=200)}: must be {form}"
             for name, form in error.problems
         ]
-        raise EnvironmentRefused("; ".join(lines)) from None
+        raise InvalidEnvironment("; ".join(lines)) from None
 
 
 def credentials(environ: Mapping[str, str] | None = None) -> Credentials:
-    """The credentials that the authorizer accepts; raises `EnvironmentRefused`."""
+    """Return the credentials that the authorizer accepts. Raises `InvalidEnvironment`."""
     return Credentials(bearer_credential(environ))
 
 
 def bearer_credential(environ: Mapping[str, str] | None = None) -> BearerCredential:
-    """The credential that the environment's trusted issuers make; raises `EnvironmentRefused`."""
+    """Return the credential for bearer tokens of the trusted issuers. Raises `InvalidEnvironment`."""
     policy = verification_policy(environ)
     return BearerCredential(token_verifier(policy), policy)
 
 
 def route_rules(shipped: str, environ: Mapping[str, str] | None = None) -> RuleSet:
-    """The rules of the file that `ROUTE_RULES_FILE` names, over those of the file `shipped`.
+    """Return the rules of the file that `ROUTE_RULES_FILE` names, with those of the file `shipped` as the fallback.
 
-    Of `shipped`, `x.toml`, the build checks the rules and leaves them in `x.checked.json`, which is read in its stead.
-    Raises `EnvironmentRefused`: without rules nothing could pass, and nobody would know why.
+    The build checks `shipped`, a path such as `x.toml`, and writes its rules to `x.checked.json`. If that file exists,
+    it is read instead. Raises `InvalidEnvironment` for a file with mistakes: a start without rules would deny every
+    request without an explanation.
     """
     named = (os.environ if environ is None else environ).get("ROUTE_RULES_FILE", "").strip()
     rules = _checked_rules(shipped)
@@ -74,7 +74,7 @@ def _read_rules(path: str) -> RuleSet:
 
         shown = shown_setting("ROUTE_RULES_FILE", path, longest=200)
         problems = error.located(shown_text(path))
-        raise EnvironmentRefused(f"ROUTE_RULES_FILE={shown}: must be a rules file\n{problems}") from None
+        raise InvalidEnvironment(f"ROUTE_RULES_FILE={shown}: must be a rules file\n{problems}") from None
 
 
 def _checked_rules(shipped: str) -> RuleSet | None:
@@ -86,16 +86,16 @@ def _checked_rules(shipped: str) -> RuleSet | None:
 
 
 def log_level(environ: Mapping[str, str] | None = None) -> str:
-    """`LOG_LEVEL`, INFO when it is unset or none of the five levels."""
+    """Return `LOG_LEVEL`, or INFO when it is not one of the five levels."""
     level = (os.environ if environ is None else environ).get("LOG_LEVEL", "").strip().upper()
-    return level if level in logging.getLevelNamesMapping() and level in LOG_LEVELS else "INFO"
+    return level if level in _LOG_LEVELS else "INFO"
 
 
 def service_name(environ: Mapping[str, str] | None = None) -> str:
-    """`POWERTOOLS_SERVICE_NAME`, by default `authorizer`."""
+    """Return `POWERTOOLS_SERVICE_NAME`, by default `authorizer`."""
     return (os.environ if environ is None else environ).get("POWERTOOLS_SERVICE_NAME", "").strip() or "authorizer"
 
 
 def trace_id() -> str | None:
-    """`Root=…` of the current invocation's trace, which a REST API tells its client in `X-Amzn-Trace-Id`."""
+    """Return `Root=…` of the invocation's trace, which a REST API sends to its client in `X-Amzn-Trace-Id`."""
     return next((part for part in os.environ.get("_X_AMZN_TRACE_ID", "").split(";") if part.startswith("Root=")), None)

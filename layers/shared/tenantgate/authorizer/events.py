@@ -44,7 +44,7 @@ UNKNOWN: Final = "unknown"
 
 ANSWER_VARIABLE = "tenantgate_answer"
 
-# How the route rules name the two shapes that have no HTTP route.
+# The names in the route rules of the two shapes that have no HTTP route.
 WEBSOCKET_ROUTE = ("$connect", "")
 APPSYNC_ROUTE = ("POST", "/graphql")
 
@@ -67,9 +67,9 @@ class AuthorizerCall(Record):
     """A request to decide on.
 
     `path` begins with a slash, except for `$connect`, which has no path. `arn` is the source of API, method and path,
-    since policies are compared with it; AppSync has none. `route` is the pattern of the API's route that took the
-    request; None where the event names none. `gateway_request_id` is the one that the client sees; a TOKEN event has
-    none.
+    because API Gateway compares policies with it; it is None for AppSync. `route` is the pattern of the API's route
+    that matched the request, if the event names one. `gateway_request_id` is the id that the client sees; it is None
+    for a TOKEN event.
     """
 
     __slots__ = ()
@@ -173,17 +173,17 @@ def _rest_token(event: Mapping[str, object]) -> AuthorizerCall:
 
 
 def _call(kind: Kind, event: Mapping[str, object], context: Mapping[str, object], own_method: object) -> AuthorizerCall:
-    """Read what the REQUEST events of REST and HTTP APIs have in common. `own_method`: the event's beside the ARN."""
+    """Read a REQUEST event of a REST or HTTP API. `own_method` is the method that the event names outside the ARN."""
     version_2 = kind in (HTTP_2, HTTP_2_POLICY)
     arn_member = "routeArn" if version_2 else "methodArn"
     arn = _arn(kind, event, arn_member)
     method = _method(kind, own_method)
     if method != arn.method:
         raise MalformedEvent(kind, f"{arn_member} is for another method than the request's")
-    # The ARN's path, not `rawPath`, which begins with the stage where that isn't $default.
+    # The ARN's path counts: `rawPath` begins with the stage's name, except for $default.
     path = _agreed_path(kind, arn, event.get("rawPath" if version_2 else "path"), context)
     named = event.get("routeKey" if version_2 else "resource")
-    # `GET /orders/{id}` of an HTTP API; `$default` is no pattern.
+    # `GET /orders/{id}` of an HTTP API, or `$default`, which matches no pattern.
     route = named.rpartition(" ")[2] if isinstance(named, str) else None
     return AuthorizerCall(kind, arn.api_id, method, path, arn, *_id_and_headers(event, context), event, route)
 
@@ -197,8 +197,8 @@ def _method(kind: Kind, method: object) -> str:
 def _agreed_path(kind: Kind, arn: MethodArn, own: object, context: Mapping[str, object]) -> str:
     """The path of the ARN, once the request's own path agrees. Raises `MalformedEvent`.
 
-    Before the path, the stage's name or a custom domain's base path is no contradiction; neither are escapes that only
-    one of the two has decoded. A slash at the end counts when either has it.
+    The request's own path may begin with the stage's name or a custom domain's base path, and may be decoded if the
+    ARN's is not, or the other way round. A slash at the end counts when either has it.
     """
     path = arn.path or "/"
     if own is None or own in (path, f"/{arn.stage}{path}"):

@@ -1,12 +1,14 @@
-"""A principal's rules as an IAM policy, for the integrations of API Gateway that want one as the answer.
+"""The route rules for one principal as an IAM policy, for the integrations that require one as the response.
 
-API Gateway may cache the answer and use it for the API's other routes, so it is the principal's complete policy for the
-API: Allow for what the rules allow, with explicit Denies (which win) for what the wildcards would take beyond that.
-IAM's `*` crosses `/`: `/orders/{id}` is Allow `/orders/?*` without Deny `/orders/*/*`.
+API Gateway may cache the response and reuse it for the API's other routes. It is therefore the principal's complete
+policy for the API: it allows the routes that the rules allow, and denies explicitly (a Deny overrides every Allow) the
+other paths that the wildcards match. IAM's `*` also matches slashes: `/orders/{id}` becomes Allow `/orders/?*` and Deny
+`/orders/*/*`.
 
-What can't be written (`policy_compiler.py` says what), or is too large for API Gateway, becomes a policy for the
-request's own path, marked as not complete: right where nothing is cached or the path is in the cache's key, and never
-opening anything elsewhere. `tenantgate rules check --template` finds such APIs before they are deployed.
+Some rules can't be written as a policy (see `policy_compiler.py`), or only as one that is too large for API Gateway.
+They become a policy for the path of the request, marked as not complete. That policy is correct if responses are not
+cached or the path is in the cache key, and it allows no other path. `tenantgate rules check --template` finds such APIs
+before they are deployed.
 """
 
 from __future__ import annotations
@@ -26,19 +28,21 @@ from tenantgate.tokens.records import Record
 if TYPE_CHECKING:
     from tenantgate.authorizer.responses import Policy
 
-# Characters of the document without white space: API Gateway takes 8 KB of answer, of which 2 KB are left to principal
-# and context. And of one resource (API Gateway's developer guide, "Output from an API Gateway Lambda authorizer").
+# Characters of the document without white space: API Gateway accepts responses of 8 KB, of which principal and context
+# get 2 KB. Characters of one resource: the developer guide, "Output from an API Gateway Lambda authorizer".
 LARGEST_POLICY = 6144
 LONGEST_RESOURCE = 512
-# HTTP APIs decode the paths of their ARNs. These are the only characters below U+0020 that IAM documents for a policy
-# (https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html); what URL parsers drop anywhere.
+# HTTP APIs decode the paths of their ARNs. URL parsers drop these characters anywhere, and IAM allows no others below
+# U+0020 in a policy (https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html).
 _LINE_BREAKS_AND_TABS = ("*\t*", "*\n*", "*\r*")
 _MOST_COMBINED = 8
 
 
 class CompiledPolicy(Record):
-    """`complete`: good for every route of the API, so that it may be cached; else for the request's own path alone,
-    and `reason` and `routes` say why."""
+    """A policy, and whether it covers every route of the API (`complete`), so that it may be cached.
+
+    A policy that isn't complete covers only the path of the request; `reason` and `routes` explain it.
+    """
 
     __slots__ = ()
 
@@ -57,15 +61,15 @@ def compile_policy(
     decoded: bool = False,
     route: str | None = None,
 ) -> CompiledPolicy:
-    """The policy of `principal` (None: what is public) for the API and stage of `arn`. `now` is in epoch seconds.
+    """Return the policy of `principal` for the API and stage of `arn`; without a principal, for the public routes.
 
-    `decoded`: the API's ARNs have decoded paths, as those of HTTP APIs. `route` is the pattern that the API has chosen
-    for the request, which counts where the policy is for the request's own path only.
+    `now` is in epoch seconds. `decoded`: the API's ARNs contain decoded paths, like those of HTTP APIs. `route` is the
+    pattern that the API matched, which counts if the policy covers only the path of the request.
     """
     compiler = rules.memo.get("compiler")
     if not isinstance(compiler, PolicyCompiler):
         compiler = rules.memo["compiler"] = PolicyCompiler(rules)
-    resources = compiler.resources(compiler.met(principal, now))
+    resources = compiler.resources(compiler.requirements.met(principal, now))
     if not resources.problem:
         policy = _document(arn.stage_arn, resources, decoded=decoded)
         if policy is not None:
@@ -76,10 +80,10 @@ def compile_policy(
 
 
 def without_own_path(policy: Policy, arn: MethodArn) -> Policy | None:
-    """The policy with a Deny for the path of the request, which was denied for what no policy can say.
+    """Add a Deny for the path of the request, which was denied for a reason that the policy can't express.
 
-    None where no resource can name the path: not one with IAM's wildcards, because the policy may be cached and must
-    close no other route, nor one with control characters or one that is too long, which API Gateway wouldn't take.
+    Return None if no resource can name the path. A path with IAM's wildcards would deny other paths too, and the policy
+    may be cached; API Gateway accepts no control characters and no resource that is too long.
     """
     own = str(arn)
     if len(own) > LONGEST_RESOURCE or has_wildcard(arn.path) or has_control_characters(arn.path):
@@ -99,11 +103,11 @@ def _for_this_path(
 
 
 def _document(stage_arn: str, resources: Resources, *, decoded: bool) -> Policy | None:
-    """The policy, None if API Gateway wouldn't take it."""
+    """The policy, or None if API Gateway wouldn't accept it."""
     allow, deny, spellings = resources.allow, resources.deny, resources.spellings
     if not allow:
         return deny_all(stage_arn)
-    # A policy's resources are short of space, and these hold for any API.
+    # Shorter than the stage's ARN, and policies have little space. No API needs these spellings.
     any_stage = stage_arn.partition(":execute-api:")[0] + ":execute-api:*:*:"
     controls = _LINE_BREAKS_AND_TABS if decoded and spellings else ()
     statements = [statement("Allow", [stage_arn + resource for resource in allow])]
@@ -112,8 +116,8 @@ def _document(stage_arn: str, resources: Resources, *, decoded: bool) -> Policy 
         denied += [any_stage + spelling for spelling in spellings + controls]
         statements.append(statement("Deny", denied))
     longest = max(map(len, allow + deny)) + len(stage_arn)
-    # Each resource has quotes and a comma; JSON writes a backslash, and each of `controls`, as two characters. The rest
-    # of the document is under 200 characters.
+    # Each resource adds quotes and a comma. In JSON a backslash and each of `controls` are two characters. The rest of
+    # the document has less than 200 characters.
     size = 200 + sum(map(len, allow + deny)) + (len(allow) + len(deny)) * (len(stage_arn) + 3)
     size += sum(map(len, spellings)) + len(spellings) * (len(any_stage) + 3) + 1
     size += len(controls) * (len(any_stage) + 3 + 4)
@@ -123,16 +127,15 @@ def _document(stage_arn: str, resources: Resources, *, decoded: bool) -> Policy 
 
 
 def first_incomplete(rules: ApiRules, *, decoded: bool, stage_arn_length: int = 100) -> Resources | None:
-    """The problem of a caller's policy that isn't complete, None if all are: what is checked before a cache is trusted.
+    """Return the problem of a caller's policy that isn't complete; None if every caller's is, so that it may be cached.
 
-    Tries every combination of met requirements up to eight; of more, all, none, each alone and each missing. `decoded`
-    as for `compile_policy`.
+    With at most eight requirements, try every combination that a caller may meet. With more, try all of them, no
+    requirement, each single one, and all except each one. `decoded` as for `compile_policy`.
     """
     compiler = PolicyCompiler(rules)
-    public = [asked for asked, rule in compiler.requirements.items() if rule.public]
-    others = [asked for asked in compiler.requirements if asked not in public]
+    public = compiler.requirements.public()
     stage_arn = "arn:aws:execute-api:".ljust(stage_arn_length, "/")
-    for met in _combinations(others):
+    for met in _combinations(compiler.requirements.not_public()):
         found = compiler.resources(frozenset((*public, *met)))
         if found.problem:
             return found

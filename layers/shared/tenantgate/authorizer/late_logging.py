@@ -1,4 +1,4 @@
-"""JSON logging, set up by the first line: an allowed request writes none and needn't import it."""
+"""JSON logging that is imported with the first line: an allowed request logs nothing."""
 
 from __future__ import annotations
 

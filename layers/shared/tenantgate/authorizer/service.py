@@ -1,9 +1,9 @@
 """The decision on one request: event → credential → route rules → response, for every integration.
 
-API Gateway allows three refusals. A missing or rejected credential is a 401: the exception with exactly the text
-`Unauthorized`. A verified caller who may not call the route is a 403. A failure on our side is a 500: any other
-exception. API Gateway words those responses; the log line under the same request id has the error code and the check
-that failed.
+API Gateway knows three negative results. A missing or rejected credential is a 401: the exception with exactly the
+text `Unauthorized`. A verified caller that may not use the route is a 403. A failure of the authorizer is a 500: any
+other exception. API Gateway writes those responses; the log line with the same request id has the error code and the
+check that failed.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Authorizer:
         if not decision.allowed:
             _log.info("denied", extra={"context": decision_log.of_denial(call, decision)})
             if call.kind in _RESPONSES_FOR_ONE_ROUTE:
-                # A policy may be reused for routes that are allowed, so it mustn't carry the reason of this denial.
+                # A policy may be reused for routes that are allowed, so it must not carry the reason for this denial.
                 context |= {"error_code": decision_log.error_code_of(decision), "reason": decision.reason}
         elif _log.isEnabledFor(logging.DEBUG):
             _log.debug("allowed", extra={"context": decision_log.of_allowed(call, principal)})
@@ -118,7 +118,7 @@ class Authorizer:
         if arn is None or call.kind == HTTP_2:
             return None
         if call.kind == WEBSOCKET:
-            # An API of this kind has one guarded route.
+            # A WebSocket API has only this one route behind the authorizer.
             return policy_document(statement("Allow" if allowed else "Deny", str(arn)))
         return self._complete_policy(call, arn, principal, now, allowed=allowed)
 

@@ -43,19 +43,19 @@ class BearerCredential:
     scheme = _SCHEME
 
     def __init__(self, verifier: TokenVerifier, policy: TokenPolicy) -> None:
-        """`policy` is the one that `verifier` was built from."""
+        """Take a verifier, and the policy from which it was built."""
         self._verifier = verifier
         self._tenants = tenant_extractor(policy)
         self._roles = RoleReader(policy.role_claim_names, policy.issuers)
 
     def authenticate(self, value: str, *, fetch: bool = True) -> Principal:
-        """Return the token's principal; raises `AuthenticationRequired`, and what `principal` raises."""
+        """Return the token's principal. Raises `AuthenticationRequired`, and the errors of `principal`."""
         return self.principal(_token_in(value), fetch=fetch)
 
     def principal(self, token: str, *, fetch: bool = True) -> Principal:
         """Verify the token and return its principal.
 
-        Raises what `TokenVerifier.verify` and `TenantExtractor.tenant_of` raise.
+        Raises the errors of `TokenVerifier.verify` and `TenantExtractor.tenant_of`.
         """
         verified = self._verifier.verify(token, fetch=fetch)
         issuer, claims = verified.issuer, verified.claims

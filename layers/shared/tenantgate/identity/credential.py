@@ -1,8 +1,7 @@
-"""Credentials by authorization scheme: from what a request presents to the principal that it proves.
+"""Credentials by authorization scheme: each kind turns a credential into the principal that it proves.
 
-A function's wiring names the kinds that it accepts. The bearer token's is in `bearer.py`; other kinds live in their
-domains and implement `Credential`. A credential that arrives elsewhere (a cookie, a header of its own) is written as
-`<scheme> <value>` first.
+A function's wiring names the kinds that it accepts. `bearer.py` implements bearer tokens; other kinds implement
+`Credential` in their domains. A credential in a cookie or another header is written as `<scheme> <value>` first.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Credentials:
     """The kinds of credential that a function accepts, one for each scheme."""
 
     def __init__(self, *accepted: Credential) -> None:
-        """Raises `ValueError` for two credentials of one scheme: which of them decides would be a guess."""
+        """Accept these kinds. Raises `ValueError` for two of one scheme: which of them decides would be a guess."""
         self._by_scheme = {credential.scheme: credential for credential in accepted}
         if len(self._by_scheme) != len(accepted):
             raise ValueError("two credentials of one authorization scheme")
@@ -46,8 +45,8 @@ class Credentials:
     def authenticate(self, authorization: str | None, *, fetch: bool = True) -> Principal:
         """Return the principal behind an `Authorization` header, by the credential of its scheme.
 
-        Raises `AuthenticationRequired` for a missing header or a scheme that isn't accepted, and what the credential
-        raises.
+        Raises `AuthenticationRequired` for a missing header or a scheme that isn't accepted, and the credential's own
+        errors.
         """
         scheme, value = split_authorization(authorization)
         credential = self._by_scheme.get(scheme)
@@ -57,7 +56,7 @@ class Credentials:
 
 
 def split_authorization(authorization: str | None) -> tuple[str, str]:
-    """The scheme in lower case, and what follows it (RFC 9110 §11.4). Raises `AuthenticationRequired` without any."""
+    """Return the scheme in lower case and the value (RFC 9110 §11.4). Raises `AuthenticationRequired` for None."""
     if authorization is None:
         raise AuthenticationRequired("Authorization is missing")
     scheme, _, value = authorization.partition(" ")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from tenantgate.errors.access import AuthenticationRequired, InsufficientScope, StepUpRequired
 from tenantgate.identity.principal import Principal
-from tenantgate.route_rules.matching import RouteTrie, Segments, covers, precedence, readings, segments
+from tenantgate.route_rules.matching import RouteTrie, Segments, covers, names_a_slash, precedence, readings, segments
 from tenantgate.route_rules.model import ANY, CONNECT, METHODS, OTHER_APIS, Decision, RouteRule
 
 if TYPE_CHECKING:
@@ -80,10 +80,12 @@ class ApiRules:
         # For values that other modules derive from the rules once.
         self.memo: dict[str, object] = {}
         self.trie = RouteTrie()
+        self._names_slashes = False
         for rule in self.rules:
-            self.trie.add(rule.method, segments(rule.pattern), rule)
+            shape = segments(rule.pattern)
+            self.trie.add(rule.method, shape, rule)
+            self._names_slashes |= names_a_slash(shape)
         self._of_routes: dict[tuple[str, str, tuple[str, ...]], list[RouteRule]] = {}
-        self._names_slashes = any(_names_a_slash(rule) for rule in self.rules)
 
     def match(self, method: str, path: str) -> RouteRule | None:
         """Return the rule that matches exactly this spelling of the path, if any."""
@@ -137,13 +139,14 @@ class ApiRules:
         """Return the rules whose patterns name this path, including the slash at its end."""
         own = self.match(method, path)
         of_get = self._rule_of_get(path, own) if method == "HEAD" else None
-        return [rule for rule in (own, of_get) if rule is not None and _names_a_slash(rule)]
+        return [rule for rule in (own, of_get) if rule is not None and names_a_slash(segments(rule.pattern))]
 
     def _is_named_with_a_slash(self, method: str, reading: str, found: tuple[str, ...]) -> bool:
         """Tell whether the request's path has a slash at its end that a rule names, and this reading lacks."""
         if not self._names_slashes or f"{reading}/" not in found:
             return False
-        return (rule := self.match(method, f"{reading}/")) is not None and _names_a_slash(rule)
+        rule = self.match(method, f"{reading}/")
+        return rule is not None and names_a_slash(segments(rule.pattern))
 
     def _rules_of_route(self, method: str, route: str, *found: str) -> list[RouteRule]:
         """Return the rules that match every path of the matched route.
@@ -179,10 +182,6 @@ def _applies_to_head(of_get: RouteRule, of_head: RouteRule | None) -> bool:
     if of_head is None or of_head.method == ANY:
         return of_get is not of_head
     return precedence(segments(of_get.pattern)) < precedence(segments(of_head.pattern))
-
-
-def _names_a_slash(rule: RouteRule) -> bool:
-    return rule.pattern[-1:] == "/" and rule.pattern != "/"
 
 
 def _by_rule(rule: RouteRule, principal: Principal | None, now: float) -> Decision:

@@ -27,6 +27,11 @@ def segments(pattern: str) -> Segments:
     )
 
 
+def names_a_slash(shape: Segments) -> bool:
+    """Tell whether the pattern has a slash at its end. The root has none."""
+    return shape[-1:] == ("",) and len(shape) > 1
+
+
 def covers(shape: Segments, other: Segments) -> bool:
     """Tell whether `shape` matches every path that `other` matches."""
     for index, segment in enumerate(shape):
