@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tenantgate.errors.tokens import ProviderUnreachable
-from tenantgate.login.client import MAX_ANSWER_BYTES, ProviderClient, Timeouts
+from tenantgate.login.client import MAX_RESPONSE_BYTES, ProviderClient, Timeouts
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
 from tests.fixtures.browsers.scripted import Browser
@@ -36,7 +36,7 @@ def good_enough(**changes: object) -> bytes:
         pytest.param(Answer(body=b"null"), 502, "SYS_004", id="null"),
         pytest.param(Answer(body=b"\xff\xfe{"), 502, "SYS_004", id="not-utf-8"),
         pytest.param(Answer(body=b"[" * 100_000), 502, "SYS_004", id="deeply-nested"),
-        pytest.param(Answer(body=good_enough(pad="x" * MAX_ANSWER_BYTES)), 502, "SYS_004", id="too-large"),
+        pytest.param(Answer(body=good_enough(pad="x" * MAX_RESPONSE_BYTES)), 502, "SYS_004", id="too-large"),
         pytest.param(Answer(body=good_enough(access_token=None)), 502, "SYS_004", id="no-access-token"),
         pytest.param(Answer(body=good_enough(access_token=["a"])), 502, "SYS_004", id="list-for-access-token"),
         pytest.param(Answer(body=good_enough(token_type="mac")), 502, "SYS_004", id="another-token-type"),

@@ -390,7 +390,7 @@ class TestAccessToken:
 
     def test_that_is_the_id_token(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
         claims = provider.id_token_claims("nonce", "token") | {"aud": provider.audience, "tenant_id": TENANT}
-        assert "another kind" in self.refused(browser, app, provider, signed(claims, provider.key))
+        assert "another type" in self.refused(browser, app, provider, signed(claims, provider.key))
 
     def test_expired(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
         provider.edit_access_token = lambda claims: claims | {"iat": claims["iat"] - 3000, "exp": claims["iat"] - 1200}

@@ -99,7 +99,7 @@ def test_nothing_else_is_taken_for_it(
 def test_another_states_cookie_under_this_name_is_refused() -> None:
     _, _, value = begin()
     other = "x" * 43
-    with pytest.raises(StateMismatch, match="not sealed by us"):
+    with pytest.raises(StateMismatch, match="not sealed here"):
         transactions().find(other, {transaction_cookie_name(other): value})
 
 

@@ -25,7 +25,7 @@ class NewSession(Protocol):
 
 
 class Sessions(Protocol):
-    """What the end of a sign-in needs of sessions."""
+    """The part of sessions that the end of a sign-in uses."""
 
     async def start(self, *, principal: Principal, tokens: ProviderTokens) -> NewSession: ...
 
@@ -35,7 +35,7 @@ class Sessions(Protocol):
 
 
 class Login(Protocol):
-    """What the end of a sign-in needs of `service.LoginService`."""
+    """The part of `service.LoginService` that the end of a sign-in uses."""
 
     async def complete(
         self, response: AuthorizationResponse, *, by_redirect: bool, cookies: Mapping[str, str]
@@ -60,9 +60,9 @@ class CallbackService:
     ) -> SignedIn:
         """Complete the attempt that `response` belongs to, and replace the browser's session.
 
-        `by_redirect`, `cookies` and errors are those of `LoginService.complete`; further `DatabaseUnreachable`, when
-        the session can't be stored. `session_cookie`: the value of the session cookie that the browser sent. An error
-        clears the attempt's cookie, unless the provider was out of reach.
+        `by_redirect`, `cookies` and the errors are those of `LoginService.complete`, and `DatabaseUnreachable` when the
+        session can't be stored. `session_cookie`: the value of the session cookie that the browser sent. An error
+        clears the attempt's cookie, unless the provider was unreachable.
         """
         try:
             return await self._complete(
@@ -81,7 +81,7 @@ class CallbackService:
         session_cookie: str | None,
     ) -> SignedIn:
         if response.is_ambiguous:
-            raise StateMismatch("a parameter of the response is there twice")
+            raise StateMismatch("a parameter of the response is repeated")
         verified = await self._login.complete(response, by_redirect=by_redirect, cookies=cookies)
         if session_cookie is not None:
             # The new session replaces this cookie; end the old session so that a stolen copy stops working.
@@ -99,8 +99,8 @@ class CallbackService:
 
 def _ended_attempt(error: TenantgateError, state: str | None, cookies: Mapping[str, str]) -> tuple[str, ...]:
     """Name the attempt's cookie, if the browser sent it and must not use it again."""
-    # Kept when the provider was out of reach, or when there was no room to ask it: the code may not have been redeemed,
-    # and a reload can still succeed.
+    # Keep it when the provider was unreachable, or too many requests waited for it: the code may not have been
+    # redeemed, so reloading the page can still succeed.
     if state is None or isinstance(error, ProviderUnreachable | Overloaded):
         return ()
     name = transaction_cookie_name(state)

@@ -1,9 +1,9 @@
 """Calls to the provider's token and userinfo endpoints.
 
-Limits: 3 s to connect, 5 s for each read or write, 8 s and 256 KiB for the whole answer; no redirect is followed (it
-would carry the code and the client's secret elsewhere). What breaks them is `ProviderTimeout` or `ProviderUnreachable`.
-At most 64 calls are under way at once, so that a silent provider holds no more requests; the next one is `Overloaded`.
-httpx2 is imported with the first call: only the callback makes one.
+Limits: 3 s to connect, 5 s for each read or write, 8 s and 256 KiB for the whole response. A call beyond them raises
+`ProviderTimeout` or `ProviderUnreachable`. Redirects are not followed: they would send the code and the client's secret
+to another URL. At most 64 calls run at the same time, so that a silent provider blocks no more requests; further calls
+raise `Overloaded`. httpx2 is imported at the first call, since only the callback makes one.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-MAX_ANSWER_BYTES = 256 * 1024
+MAX_RESPONSE_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """In seconds. `total` bounds the whole exchange, however slowly the answer drips."""
+    """Time-outs in seconds. `total` limits the whole exchange, even when data keeps arriving."""
 
     connect: float = 3.0
     read: float = 5.0
@@ -48,7 +48,7 @@ class Timeouts:
 
 
 class ClientSecret(Protocol):
-    """The client's secret, read at each use since it may rotate."""
+    """The client's secret. Read it for each use, since it may be rotated."""
 
     async def get(self, name: str) -> str: ...
 
@@ -56,7 +56,7 @@ class ClientSecret(Protocol):
 
 
 class ProviderClient:
-    """Talks to the provider as the registered client."""
+    """Calls the provider as the registered client."""
 
     def __init__(
         self,
@@ -76,7 +76,8 @@ class ProviderClient:
         """Redeem the code (RFC 6749 §4.1.3 with RFC 7636 §4.5 and RFC 8707 §2.2).
 
         Raises `InvalidAuthorizationCode` when the provider refuses the code, `IdTokenRefused` when it issues no ID
-        token, `ProviderUnreachable` when it refuses us or makes no sense, `ProviderTimeout` when it is too slow.
+        token, `ProviderUnreachable` when it refuses the client or its response is invalid, `ProviderTimeout` when it
+        is too slow, `Overloaded` when too many calls are running.
         """
         form = {
             "grant_type": "authorization_code",
@@ -89,26 +90,27 @@ class ProviderClient:
         secret = renewed = await self._secrets.get("OIDC_CLIENT_SECRET")
         status, body = await self._post_form(provider, form, secret)
         if _error_code(body) == "invalid_client":
-            # The secret may have been rotated since we read it; the provider has not looked at the code yet.
+            # The secret may have been rotated since it was read. The provider has not used the code yet.
             self._secrets.invalidate()
             if (renewed := await self._secrets.get("OIDC_CLIENT_SECRET")) != secret:
                 status, body = await self._post_form(provider, form, renewed)
         if status != 200 or (_error_code(body) is not None and "access_token" not in (body or {})):
-            # Some providers report errors under 200.
-            _refused(status, body, sent=(code, secret, renewed, transaction.code_verifier))
+            # Some providers report errors with status 200.
+            _raise_error(status, body, sent=(code, secret, renewed, transaction.code_verifier))
         return _tokens(body)
 
     async def userinfo(self, provider: ProviderMetadata, *, access_token: str, subject: str) -> Mapping[str, object]:
-        """The claims of the userinfo endpoint (OpenID Connect Core §5.3).
+        """Return the claims of the userinfo endpoint (OpenID Connect Core §5.3).
 
-        `subject` is the verified ID token's `sub`: an answer about anyone else is refused, as §5.3.2 demands, since an
-        access token could have been swapped. Signing in does not need this call: identity comes from verified tokens.
+        `subject` is the verified ID token's `sub`. A response about another subject is refused, as §5.3.2 requires,
+        since the access token could have been swapped. A sign-in doesn't need this call: identity comes from verified
+        tokens.
         """
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
-        with self._place():
+        with self._counted():
             status, body = await self._send("GET", provider.userinfo_endpoint, headers=headers)
         if status != 200 or body is None:
-            raise ProviderUnreachable("the userinfo endpoint made no sense", status=status)
+            raise ProviderUnreachable("the userinfo endpoint's response is invalid", status=status)
         if body.get("sub") != subject:
             raise IdTokenRefused("userinfo is about another subject", expected=subject, actual=body.get("sub"))
         return body
@@ -119,16 +121,16 @@ class ProviderClient:
         client_id = self._registration.client_id
         headers = {"Accept": "application/json"}
         if provider.client_authentication == "client_secret_basic":
-            # Both halves are form-encoded first (RFC 6749 §2.3.1).
+            # Both parts are form-encoded first (RFC 6749 §2.3.1).
             pair = f"{quote_plus(client_id)}:{quote_plus(secret)}"
             headers["Authorization"] = "Basic " + base64.b64encode(pair.encode()).decode()
         else:
             form = {**form, "client_id": client_id, "client_secret": secret}
-        with self._place():
+        with self._counted():
             return await self._send("POST", provider.token_endpoint, headers=headers, form=form)
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def _counted(self) -> Iterator[None]:
         if self._calls >= MOST_WAITING:
             retry_after = math.ceil(self._timeouts.total)
             raise Overloaded("too many requests wait for the provider's endpoints", retry_after=retry_after)
@@ -141,12 +143,12 @@ class ProviderClient:
     async def _send(
         self, method: str, url: str, *, headers: Mapping[str, str], form: Mapping[str, str] | None = None
     ) -> tuple[int, Mapping[str, object] | None]:
-        """Status and JSON object (None when the body is none)."""
+        """Return the status and the JSON object, or None for any other body."""
         import ssl  # noqa: PLC0415
 
         import httpx2  # noqa: PLC0415
 
-        # The roots that discovery and key sets are checked by, too.
+        # The same roots as for discovery and key sets.
         self._tls = self._tls or ssl.create_default_context()
         limits = httpx2.Timeout(self._timeouts.read, connect=self._timeouts.connect)
         proxy = _proxy(url)
@@ -155,29 +157,29 @@ class ProviderClient:
         try:
             async with asyncio.timeout(self._timeouts.total):
                 await self._lookups.require(host or "", seconds=self._timeouts.connect)
-                # A connection of its own each time: one that was kept may have died while Lambda froze the process, and
-                # a code can't be sent twice.
+                # A new connection each time: an idle one may have closed while Lambda froze the process, and a code
+                # can't be sent twice.
                 async with (
                     httpx2.AsyncClient(
                         verify=self._tls, timeout=limits, follow_redirects=False, trust_env=False, proxy=proxy
                     ) as http,
                     http.stream(
                         method, url, headers=dict(headers), data=dict(form) if form is not None else None
-                    ) as answer,
+                    ) as response,
                 ):
-                    async for chunk in answer.aiter_bytes():
+                    async for chunk in response.aiter_bytes():
                         raw += chunk
-                        if len(raw) > MAX_ANSWER_BYTES:
-                            raise ProviderUnreachable("the provider's answer is too large", limit=MAX_ANSWER_BYTES)
+                        if len(raw) > MAX_RESPONSE_BYTES:
+                            raise ProviderUnreachable("the provider's response is too large", limit=MAX_RESPONSE_BYTES)
         except (TimeoutError, httpx2.TimeoutException) as error:
             raise ProviderTimeout("the provider took too long", failure=type(error).__name__) from None
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise ProviderUnreachable("the provider can't be reached", failure=type(error).__name__) from None
-        return answer.status_code, _json_object(bytes(raw))
+        return response.status_code, _json_object(bytes(raw))
 
 
 def _proxy(url: str) -> httpx2.Proxy | None:
-    """The one that discovery and key sets are fetched through, too; httpx2 would read the variables in its own way."""
+    """Return the proxy that discovery and key sets use, too; httpx2 would read the variables differently."""
     import httpx2  # noqa: PLC0415
 
     from tenantgate.tokens.proxy import MalformedProxy, proxy_for  # noqa: PLC0415
@@ -201,11 +203,11 @@ def _json_object(raw: bytes) -> Mapping[str, object] | None:
 
 
 def _error_code(body: Mapping[str, object] | None) -> str | None:
-    """RFC 6749 §5.2's `error`, if it is one that can be repeated."""
+    """Return `error` of RFC 6749 §5.2, if it is printable."""
     return printable_error_code(body.get("error")) if body is not None else None
 
 
-def _refused(status: int, body: Mapping[str, object] | None, *, sent: Iterable[str]) -> NoReturn:
+def _raise_error(status: int, body: Mapping[str, object] | None, *, sent: Iterable[str]) -> NoReturn:
     code = _error_code(body)
     description = provider_text((body or {}).get("error_description"), secrets=sent)
     if code == "invalid_grant":
@@ -213,27 +215,27 @@ def _refused(status: int, body: Mapping[str, object] | None, *, sent: Iterable[s
             "the provider refused the code", detail={"provider_error": code}, description=description
         )
     context = {"status": status, "provider_error": code, "description": description}
-    logger.error("the token endpoint refused us", extra={"context": context})
+    logger.error("the token endpoint refused the client", extra={"context": context})
     if code is None:
-        raise ProviderUnreachable("the token endpoint made no sense", status=status)
-    remedy = _REMEDIES.get(code, "See the provider's log for its reason.")
-    raise ProviderUnreachable(f"the token endpoint answered {code}", detail={"provider_error": code, "remedy": remedy})
+        raise ProviderUnreachable("the token endpoint's response is invalid", status=status)
+    remedy = _REMEDIES.get(code, "See the provider's log for the reason.")
+    raise ProviderUnreachable(f"the token endpoint returned {code}", detail={"provider_error": code, "remedy": remedy})
 
 
 _REMEDIES = {
     "invalid_client": "Compare OIDC_CLIENT_ID and OIDC_CLIENT_SECRET with the client registered at the provider.",
     "unauthorized_client": "Allow the authorization code grant for the client OIDC_CLIENT_ID at the provider.",
-    "invalid_target": "Register OIDC_RESOURCE at the provider as a resource that this client may ask for.",
+    "invalid_target": "Register OIDC_RESOURCE at the provider as a resource that this client may request.",
     "invalid_scope": "Compare OIDC_SCOPES with the scopes that the provider grants this client.",
 }
 
 
 def _tokens(body: Mapping[str, object] | None) -> ProviderTokens:
     if body is None:
-        raise ProviderUnreachable("the token endpoint's answer is not a JSON object")
+        raise ProviderUnreachable("the token endpoint's response is not a JSON object")
     access_token, token_type = body.get("access_token"), body.get("token_type")
     if not isinstance(access_token, str) or not access_token:
-        raise ProviderUnreachable("the token endpoint's answer has no access token")
+        raise ProviderUnreachable("the token endpoint's response has no access token")
     if not isinstance(token_type, str) or token_type.lower() != "bearer":
         raise ProviderUnreachable("the access token is not a bearer token", token_type=token_type)
     id_token = body.get("id_token")

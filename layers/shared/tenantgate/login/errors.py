@@ -1,4 +1,4 @@
-"""Failures of signing in."""
+"""Errors of a sign-in."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ AUTH_001 = register(
     "AUTH_001",
     400,
     "The authorization code is invalid, expired or already used",
-    cause="The provider refused the code, or answered the sign-in with an error of its own.",
-    remedy="Start again at `GET /api/v1/auth/login`; a code is good once and for about a minute.",
+    cause="The provider refused the code, or returned an error to the sign-in.",
+    remedy="Start again at `GET /api/v1/auth/login`. A code can be used once, within about a minute.",
 )
 
 
@@ -17,9 +17,9 @@ AUTH_002 = register(
     "AUTH_002",
     403,
     "The sign-in could not be matched to this browser",
-    cause="`state` is missing, expired, was used before, or belongs to another browser; or the answer's `iss` names "
-    "another provider than the one that was asked (RFC 9207), or is missing from a redirect although that provider "
-    "announces it; or the answer to an app's attempt came by redirect instead of `POST`.",
+    cause="`state` is missing, expired, was used before, or belongs to another browser; or the response's `iss` names "
+    "a provider other than the configured one (RFC 9207), or is missing from a redirect although the provider "
+    "announces it; or the response to an app's attempt came by redirect instead of `POST`.",
     remedy="Start again at `GET /api/v1/auth/login` in the same browser, with cookies allowed, within 10 minutes.",
 )
 
@@ -28,11 +28,11 @@ AUTH_009 = register(
     "AUTH_009",
     502,
     "The provider's access token can't be used here",
-    cause="The sign-in went well, but the access token failed a check of ours: it is opaque, lives too long, is "
-    "meant for another API, comes from another issuer than the ID token, or the like.",
-    remedy="`detail` names the setting of the check that failed. Most often: set `OIDC_RESOURCE` (or `audience` in "
-    "`OIDC_AUTHORIZE_PARAMS`) so that the provider issues a JWT for this API, and `OIDC_AUDIENCE` to the audience "
-    "that it puts there.",
+    cause="The sign-in succeeded, but the access token failed a check: it is opaque, its lifetime is too long, it is "
+    "for another API, it comes from another issuer than the ID token, or the like.",
+    remedy="`detail` names the setting of the check that failed. Usually: set `OIDC_RESOURCE` (or `audience` in "
+    "`OIDC_AUTHORIZE_PARAMS`) so that the provider issues a JWT for this API, and `OIDC_AUDIENCE` to the audience in "
+    "that JWT.",
 )
 
 

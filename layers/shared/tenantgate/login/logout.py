@@ -1,4 +1,4 @@
-"""Signing out: end what we hold, then say where the browser ends the provider's session (RP-Initiated Logout §2)."""
+"""Sign out: end the session, and return the URL that ends the provider's session (RP-Initiated Logout §2)."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ class EndedSession(Protocol):
 
 
 class SessionEnder(Protocol):
-    """The part of `sessions.service.SessionService` that a sign-out needs."""
+    """The part of `sessions.service.SessionService` that a sign-out uses."""
 
     async def end(self, secret: str) -> EndedSession | None: ...
 
 
 class Verifier(Protocol):
-    """The part of `tokens.verifier.TokenVerifier` that a sign-out needs."""
+    """The part of `tokens.verifier.TokenVerifier` that a sign-out uses."""
 
     def verify(self, token: str, *, fetch: bool, allow_expired: bool = False) -> VerifiedToken: ...
 
 
 @dataclass(frozen=True, slots=True)
 class SignedOut:
-    """The session has ended, if there was one. `outcome`: where the browser goes now, or why that is unknown."""
+    """A completed sign-out here. `outcome`: the URL to send the browser to, or the reason why it is unknown."""
 
     outcome: str | ProviderUnreachable | Overloaded = field(repr=False)
 
     def require_logout_url(self) -> str:
-        """Where the browser ends the provider's session; raises `ProviderUnreachable`, `Overloaded`."""
+        """Return the URL that ends the provider's session. Raises `ProviderUnreachable`, `Overloaded`."""
         if isinstance(self.outcome, str):
             return self.outcome
         raise self.outcome
 
 
 class LogoutService:
-    """Ends sessions. `sessions` is asked for only when there is a session to end: it brings the database."""
+    """Ends sessions. Calls `sessions`, which needs the database, only when there is a session to end."""
 
     def __init__(
         self,
@@ -69,11 +69,12 @@ class LogoutService:
     async def sign_out(self, *, redirect_uri: str | None, bearer: str | None, session_cookie: str | None) -> SignedOut:
         """Check everything, then end the session.
 
-        `bearer`: an access token, checked but for its expiry: one that is genuine signs out however old it is.
-        `session_cookie`: ended if it is live; one that ended before signs out all the same. The caller has seen that
-        there is at least one of them, and that a request with the cookie alone came from our own site.
-        Raises `TokenError`s, `RedirectNotAllowed`, `DatabaseUnreachable`, `ProviderUnreachable` for the keys to check
-        `bearer` with: nothing has ended then.
+        `bearer`: an access token, which may be expired but must pass every other check. `session_cookie`: the value of
+        the session cookie; its session may have ended before. The caller makes sure that at least one of them is given,
+        and that a request with only the cookie came from the same site.
+
+        Raises `TokenError`, `RedirectNotAllowed`, `DatabaseUnreachable`, and `ProviderUnreachable` when the keys to
+        verify `bearer` can't be fetched. No session has ended then.
         """
         if bearer is not None:
             await awaited(lambda: self._verifier.verify(bearer, fetch=False, allow_expired=True))

@@ -1,8 +1,8 @@
-"""Looks up a provider's host in a thread of its own, one at a time for each host.
+"""Look up a provider's host in a separate thread, once at a time for each host.
 
-On an event loop every look-up (the database's, too) goes through the loop's few default threads, and a name whose
-servers are silent keeps one of them for half a minute, whatever its caller's time-out says. So a host is first looked
-up here; only one that was found is left to the HTTP client.
+On an event loop all look-ups, including the database's, share the loop's few default threads. A name whose servers are
+silent blocks one of them for half a minute, even after its caller has timed out. So a host is looked up here first, and
+the HTTP client only gets hosts that were found.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from tenantgate.tokens.waiting import landing
 
 
 class HostLookups:
-    """The look-ups of one process. A silent name costs one thread, however many callers ask for it."""
+    """The look-ups of one process. A silent name occupies one thread, for any number of callers."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._flights: dict[str, Flight] = {}
 
     async def require(self, host: str, *, seconds: float) -> None:
-        """Return once the host was found.
+        """Return when the host is found.
 
-        Raises `ProviderUnreachable` for an unknown one, and `ProviderTimeout` after `seconds`: at once for a host whose
-        last look-up still hasn't come back.
+        Raises `ProviderUnreachable` for an unknown host, and `ProviderTimeout` after `seconds`, or at once while an
+        earlier look-up of the host is overdue.
         """
         with self._lock:
             flight = self._flights.get(host)
@@ -42,7 +42,7 @@ class HostLookups:
 
 
 def _begin(host: str, flight: Flight) -> None:
-    # Not a thread of an executor: those are waited for when the process ends.
+    # Not an executor's thread: the end of the process waits for those.
     thread = threading.Thread(target=_look_up, args=(host, flight), name="tenantgate-host-lookup", daemon=True)
     try:
         thread.start()

@@ -1,4 +1,4 @@
-"""What the login package hands in and out: plain values, no HTTP and no secrets in their text form."""
+"""The values of the login package: without HTTP, and without secrets in their repr."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from tenantgate.identity.principal import Principal
 
 @dataclass(frozen=True, slots=True)
 class TransactionCookie:
-    """One sign-in attempt, sealed, to be kept by the browser for `max_age` seconds."""
+    """One sealed sign-in attempt, which the browser keeps for `max_age` seconds."""
 
     name: str
     value: str = field(repr=False)
@@ -27,7 +27,7 @@ class LoginStarted:
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationResponse:
-    """The provider's authorization response (RFC 6749 §4.1.2, RFC 9207 §2), as it came; nothing in it is trusted.
+    """The provider's authorization response (RFC 6749 §4.1.2, RFC 9207 §2), unchanged. Nothing in it is trusted.
 
     `is_ambiguous`: a parameter came more than once, which RFC 6749 §3.1 forbids. Two readers of such a URL may use
     different values.
@@ -43,7 +43,7 @@ class AuthorizationResponse:
 
 @dataclass(frozen=True, slots=True)
 class ProviderTokens:
-    """The token endpoint's answer (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3), its form checked, nothing verified."""
+    """The token endpoint's response (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3). Parsed, but not verified."""
 
     access_token: str = field(repr=False)
     id_token: str = field(repr=False)
@@ -53,7 +53,7 @@ class ProviderTokens:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSignIn:
-    """A sign-in that passed every check. `expires_in`: seconds that the access token is still good for."""
+    """A sign-in that passed every check. `expires_in`: seconds until the access token expires."""
 
     principal: Principal
     tokens: ProviderTokens
@@ -65,8 +65,8 @@ class VerifiedSignIn:
 class SignedIn:
     """A completed sign-in, with its session started.
 
-    `expires_in`: seconds that the access token is still good for. `session_secret`: the value of the session's cookie,
-    good for `session_lifetime` seconds. `attempt_cookie`: the name of the attempt's cookie, no longer needed.
+    `expires_in`: seconds until the access token expires. `session_secret`: the value of the session cookie, valid for
+    `session_lifetime` seconds. `attempt_cookie`: the name of the attempt's cookie, which is no longer needed.
     """
 
     access_token: str = field(repr=False)

@@ -1,6 +1,6 @@
-"""The OpenID provider as its discovery document describes it, and the URLs that a browser is sent to.
+"""The OpenID provider's metadata from its discovery document, and the URLs to send a browser to.
 
-No request is made here: see `client.py` for the endpoints that we call ourselves.
+This module makes no requests; `client.py` calls the provider's endpoints.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from tenantgate.tokens.discovery import endpoint
 
 type ClientAuthentication = Literal["client_secret_basic", "client_secret_post"]
 
-# RFC 6749 §5.2 allows far more; what the codes in use look like is all that is repeated to anyone.
+# RFC 6749 §5.2 allows far more. Only codes of the usual form are repeated in responses and logs.
 _ERROR_CODE = re.compile(r"[A-Za-z0-9_.\-]{1,64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class ClientRegistration:
-    """What this relying party is at the provider, and what it asks for.
+    """The registration of this relying party at the provider, and the parameters of its requests.
 
-    `logout_url` stands in for the provider's end-session endpoint, and takes the URL to return to in
+    `logout_url` replaces the provider's end-session endpoint, and takes the URL to return to in the parameter
     `logout_redirect_param`.
     """
 
@@ -41,8 +41,8 @@ class ClientRegistration:
 class ProviderMetadata:
     """The members of the discovery document that a sign-in needs (OpenID Connect Discovery §3, RFC 9207 §3).
 
-    Each is checked when it is used, and raises `ProviderUnreachable` then: an odd value under a name that this sign-in
-    or sign-out doesn't use must not stop it.
+    Each is checked at use, and raises `ProviderUnreachable` if it is invalid. So an invalid member that a sign-in or
+    sign-out doesn't use can't stop it.
     """
 
     issuer: str
@@ -51,14 +51,14 @@ class ProviderMetadata:
 
     @classmethod
     def from_document(cls, document: Mapping[str, object], *, source: str | None = None) -> Self:
-        """Wrap a discovery document, fetched from `source`, whose `issuer` was compared already."""
+        """Wrap a discovery document, fetched from `source`, whose `issuer` has been compared."""
         issuer = document.get("issuer")
         if not isinstance(issuer, str):
             raise ProviderUnreachable("the discovery document names no issuer")
         return cls(issuer, document, source or issuer)
 
     def require_sign_in(self) -> None:
-        """Check what a whole sign-in needs before it begins; raises `ProviderUnreachable`."""
+        """Check the members that a sign-in needs. Raises `ProviderUnreachable`."""
         _ = self.authorization_endpoint, self.token_endpoint, self.client_authentication
 
     @property
@@ -84,13 +84,13 @@ class ProviderMetadata:
     @property
     def client_authentication(self) -> ClientAuthentication:
         methods = self._document.get("token_endpoint_auth_methods_supported")
-        # Left out means client_secret_basic (OpenID Connect Discovery §3).
+        # The default is client_secret_basic (OpenID Connect Discovery §3).
         if not isinstance(methods, list) or not methods or "client_secret_basic" in methods:
             return "client_secret_basic"
         if "client_secret_post" in methods:
             return "client_secret_post"
         raise ProviderUnreachable(
-            "the provider's token endpoint takes no client secret",
+            "the provider's token endpoint accepts no client secret",
             detail="The provider supports neither client_secret_basic nor client_secret_post at its token endpoint.",
         )
 
@@ -102,10 +102,10 @@ class ProviderMetadata:
 
 
 def authorization_url(provider: ProviderMetadata, client: ClientRegistration, transaction: LoginTransaction) -> str:
-    """The authentication request (OpenID Connect Core §3.1.2.1) with PKCE (RFC 7636 §4.3), `resource` (RFC 8707)."""
+    """Build the authentication request (OpenID Connect Core §3.1.2.1, RFC 7636 §4.3, RFC 8707)."""
     parameters = {
         **client.authorize_params,
-        # After the configured ones: what a check of ours relies on can't be replaced.
+        # After the configured ones, which must not replace a parameter that a check relies on.
         "response_type": "code",
         "client_id": client.client_id,
         "redirect_uri": transaction.redirect_uri,
@@ -121,9 +121,9 @@ def authorization_url(provider: ProviderMetadata, client: ClientRegistration, tr
 
 
 def stated_logout_url(client: ClientRegistration, *, redirect_uri: str) -> str | None:
-    """The configured page that ends the provider's session, if there is one.
+    """Build the URL of the configured page that ends the provider's session; None without one.
 
-    Only the client id and the URL to return to are sent: an ID token is for the endpoint that the specification names.
+    It gets only the client id and the URL to return to. An ID token is sent only to a specified end-session endpoint.
     """
     if client.logout_url is None:
         return None
@@ -133,9 +133,9 @@ def stated_logout_url(client: ClientRegistration, *, redirect_uri: str) -> str |
 def end_session_url(
     provider: ProviderMetadata, client: ClientRegistration, *, redirect_uri: str, id_token_hint: str | None
 ) -> str:
-    """Where the browser goes to end the provider's session too (OpenID Connect RP-Initiated Logout §2).
+    """Build the URL that ends the provider's session (OpenID Connect RP-Initiated Logout §2).
 
-    A provider without an end-session endpoint leaves nothing to visit: the redirect URI itself.
+    For a provider without an end-session endpoint it is `redirect_uri` itself.
     """
     url = provider.end_session_endpoint
     if url is None:
@@ -147,13 +147,13 @@ def end_session_url(
 
 
 def with_query(url: str, parameters: Mapping[str, str]) -> str:
-    """`url` with these parameters, keeping others of its own (RFC 6749 §3.1)."""
+    """Add parameters to `url`, keeping its other ones (RFC 6749 §3.1)."""
     parts = urlsplit(url)
-    # As they are written: a provider may tell `%20` from `+`, and `?x` from `?x=`.
+    # Unchanged: a provider may distinguish `%20` from `+`, and `?x` from `?x=`.
     own = [pair for pair in parts.query.split("&") if pair and unquote_plus(pair.partition("=")[0]) not in parameters]
     return urlunsplit((parts.scheme, parts.netloc, parts.path, "&".join([*own, urlencode(parameters)]), ""))
 
 
 def printable_error_code(value: object) -> str | None:
-    """A provider's error code in a form fit for answers and logs, else None."""
+    """Return a provider's error code if a response and a log can repeat it, otherwise None."""
     return value if isinstance(value, str) and _ERROR_CODE.match(value) else None

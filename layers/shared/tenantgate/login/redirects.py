@@ -1,4 +1,4 @@
-"""Where a browser may be sent: parsed origins, compared exactly (RFC 6454 §5, OWASP "Unvalidated Redirects")."""
+"""Check redirect targets by their parsed origins (RFC 6454 §5, OWASP "Unvalidated Redirects")."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from urllib.parse import unquote
 from tenantgate.errors.access import RedirectNotAllowed
 from tenantgate.urls import is_plain, parse_http_url
 
-# Transactions travel in cookies of 4096 bytes at most, several of them in one request.
+# A target is part of the attempt's cookie, of which a request may carry several.
 MAX_TARGET_LENGTH = 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _DECODING_ROUNDS = 4
 
 
 class RedirectPolicy:
-    """Decides on targets by the allowed origins and our own.
+    """Allows targets of the allowed origins and of this API.
 
-    `public_base_url`: where this API is reached; its origin is always allowed. `allowed_origins`: validated by the
+    `public_base_url`: this API's URL, whose origin is always allowed. `allowed_origins`: already validated by the
     settings.
     """
 
@@ -31,33 +31,36 @@ class RedirectPolicy:
         self.default_logout_target = f"{public_base_url}/"
 
     def require_redirect_uri(self, url: str) -> str:
-        """A `redirect_uri` of an allowed origin, without a fragment (RFC 6749 §3.1.2); raises `RedirectNotAllowed`."""
+        """Require a `redirect_uri` of an allowed origin, without a fragment (RFC 6749 §3.1.2).
+
+        Raises `RedirectNotAllowed`.
+        """
         return self._require_url(url, parameter="redirect_uri")
 
     def require_return_to(self, target: str) -> str:
-        """A path on our own origin, or a URL of an allowed origin; raises `RedirectNotAllowed`."""
+        """Require a path on this API's origin, or a URL of an allowed origin. Raises `RedirectNotAllowed`."""
         if not target.startswith("/"):
             return self._require_url(target, parameter="return_to", fragment=True)
         if not _is_safe_path(target):
-            raise _refused("return_to", "it is not a plain path")
+            raise _not_allowed("return_to", "it is not a plain path")
         return target
 
     def _require_url(self, url: str, *, parameter: str, fragment: bool = False) -> str:
         parsed = parse_http_url(url, longest=MAX_TARGET_LENGTH)
         if parsed is None:
-            raise _refused(parameter, "it is not a plain http or https URL")
+            raise _not_allowed(parameter, "it is not a plain http or https URL")
         if parsed.origin not in self._origins:
-            raise _refused(parameter, "its origin is not allowed")
+            raise _not_allowed(parameter, "its origin is not allowed")
         if parsed.has_fragment and not fragment:
-            raise _refused(parameter, "it has a fragment")
+            raise _not_allowed(parameter, "it has a fragment")
         if parsed.rest.startswith("/") and not _is_safe_path(parsed.rest):
-            raise _refused(parameter, "its path is not plain")
+            raise _not_allowed(parameter, "its path is not plain")
         return url
 
 
 def _is_safe_path(target: str) -> bool:
-    # `//host` and `/\host` leave the origin; written in percent-encodings they do so behind whatever decodes the path
-    # once more, so every decoding of the path is held to the same form.
+    # `//host` and `/\host` leave the origin. If they are percent-encoded, they do so after a server decodes the path
+    # again, so every decoding of the path must have the same form.
     if not is_plain(target, longest=MAX_TARGET_LENGTH):
         return False
     path = re.split(r"[?#]", target, maxsplit=1)[0]
@@ -71,5 +74,5 @@ def _is_safe_path(target: str) -> bool:
     return False
 
 
-def _refused(parameter: str, reason: str) -> RedirectNotAllowed:
+def _not_allowed(parameter: str, reason: str) -> RedirectNotAllowed:
     return RedirectNotAllowed(f"{parameter}: {reason}", detail=f"{parameter}: {reason}")

@@ -1,4 +1,4 @@
-"""Signing in through an OpenID provider: authorization code with PKCE (OpenID Connect Core §3.1, RFC 9700 §2.1.1)."""
+"""Sign in at an OpenID provider by authorization code with PKCE (OpenID Connect Core §3.1, RFC 9700 §2.1.1)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class TokenEndpoint(Protocol):
 
 
 class Verifier(Protocol):
-    """The part of `tokens.verifier.TokenVerifier` that a sign-in needs."""
+    """The part of `tokens.verifier.TokenVerifier` that a sign-in uses."""
 
     def verify_id_token(
         self, token: str, *, client_id: str, nonce: str | None, access_token: str | None, fetch: bool
@@ -40,15 +40,16 @@ class Verifier(Protocol):
 
 
 class Credential(Protocol):
-    """An access token's way to a principal; see `access.bearer.BearerCredential`."""
+    """Verifies an access token and returns its principal; see `identity.bearer.BearerCredential`."""
 
     def principal(self, token: str, *, fetch: bool) -> Principal: ...
 
 
 class LoginService:
-    """Begins sign-ins and completes them. `clock` gives epoch seconds; `own_callback` is our GET callback's URL.
+    """Begins and completes sign-ins. `clock` gives epoch seconds. `own_callback` is the URL of this API's callback.
 
-    `access_token_issuer`: the issuer whose access tokens come with the provider's ID tokens; None is the provider.
+    `access_token_issuer`: the issuer of the access tokens that come with the provider's ID tokens, or None if it is the
+    provider itself.
     """
 
     def __init__(
@@ -79,10 +80,10 @@ class LoginService:
     async def begin(
         self, *, redirect_uri: str | None, return_to: str | None, cookies: Mapping[str, str]
     ) -> LoginStarted:
-        """Start one attempt.
+        """Start an attempt.
 
-        `redirect_uri`: where a single-page app takes the code itself (default: our own callback). `return_to`: where
-        our own callback sends the browser in the end (default `/`). Raises `RedirectNotAllowed`,
+        `redirect_uri`: the redirect URI of an app that receives the code itself (default: this API's callback).
+        `return_to`: the target to which this API's callback redirects (default `/`). Raises `RedirectNotAllowed`,
         `ProviderUnreachable`, `SecretsUnavailable`.
         """
         target = self._own_callback
@@ -102,30 +103,30 @@ class LoginService:
     async def complete(
         self, response: AuthorizationResponse, *, by_redirect: bool, cookies: Mapping[str, str]
     ) -> VerifiedSignIn:
-        """Finish the attempt that `response` belongs to.
+        """Complete the attempt that `response` belongs to.
 
-        `by_redirect`: the provider sent the browser here with it; otherwise an app posted it. An attempt begun with an
-        app's `redirect_uri` is completed only by a post, any other by either.
+        `by_redirect`: the provider redirected the browser here with the response; otherwise an app posted it. An
+        attempt that was begun with an app's `redirect_uri` can only be completed by a post, any other by either.
 
         Raises `StateMismatch` (AUTH_002), `InvalidAuthorizationCode` (AUTH_001), `IdTokenRefused` (AUTH_008),
-        `AccessTokenUnusable` (AUTH_009), what the tenant extractor raises (AUTH_005), `ProviderUnreachable`,
+        `AccessTokenUnusable` (AUTH_009), the tenant extractor's errors (AUTH_005), `ProviderUnreachable`,
         `ProviderTimeout`, `SecretsUnavailable`.
         """
-        # The state comes first: until it matches, nothing else in the answer is known to be from the provider.
+        # The state comes first: before it matches, the rest of the response may come from anyone.
         transaction = (await self._transactions()).find(response.state, cookies)
         if by_redirect and transaction.redirect_uri != self._own_callback:
-            # The provider sent this answer to an app. Anyone who has it from there (a log, a referrer, a history) must
-            # not turn it into a session of this browser by a link.
-            raise StateMismatch("the answer to an app's attempt came by redirect", sent_to=transaction.redirect_uri)
+            # The provider sent this response to an app. Someone who finds it there (in a log, a referrer, a history)
+            # must not be able to turn it into a session of this browser by a link.
+            raise StateMismatch("the response to an app's attempt came by redirect", sent_to=transaction.redirect_uri)
         provider = await self._provider()
         self._require_issuer(response.iss, transaction, provider, by_redirect=by_redirect)
         code = _require_code(response, transaction)
         tokens = await self._token_endpoint.exchange(provider, code=code, transaction=transaction)
         id_token = await self._id_token(tokens, transaction)
-        # Their `sub` is not compared: a provider with pairwise subjects (Entra ID) names one person differently to the
-        # client and to the API. `at_hash`, when present, ties the two tokens together.
+        # The `sub` of the two tokens is not compared: with pairwise subjects (Entra ID), one user has different ones at
+        # the client and at the API. `at_hash`, when present, binds the tokens to each other.
         principal = await self._principal(tokens.access_token)
-        # Another trusted issuer's access token must not ride on this sign-in: only the very pair that a setting states.
+        # An access token of another trusted issuer must not complete this sign-in. Only the configured pair may.
         if principal.issuer != (self._access_token_issuer or id_token.issuer):
             raise AccessTokenUnusable(
                 "the tokens come from two issuers",
@@ -148,13 +149,13 @@ class LoginService:
     def _require_issuer(
         iss: str | None, transaction: LoginTransaction, provider: ProviderMetadata, *, by_redirect: bool
     ) -> None:
-        # RFC 9207 §2.4. The provider may have been reconfigured since the attempt began: then nothing matches any more.
+        # RFC 9207 §2.4. If the provider was reconfigured after the attempt began, no response matches.
         if transaction.issuer != provider.issuer:
             raise StateMismatch("the attempt was begun at another provider", begun_at=transaction.issuer)
-        # An app may post only the code and the state: this service has one provider, and where there is one, no answer
-        # of another can be mixed up with it (RFC 9700 §4.4.2).
+        # An app may post only the code and the state. This service has one provider, so the response of another can't
+        # be mixed up with its response (RFC 9700 §4.4.2).
         if iss is None and provider.announces_iss and by_redirect:
-            raise StateMismatch("the provider announces iss, but the answer has none")
+            raise StateMismatch("the provider announces iss, but the response lacks it")
         if iss is not None and iss != provider.issuer:
             raise StateMismatch("iss names another provider", expected=provider.issuer, actual=iss)
 
@@ -192,15 +193,15 @@ def _require_code(response: AuthorizationResponse, transaction: LoginTransaction
         code = printable_error_code(response.error) or "unknown"
         secrets = [transaction.state, transaction.nonce, transaction.code_verifier, response.code or ""]
         description = provider_text(response.error_description, secrets=secrets)
-        for said in filter(None, (code, description)):
-            # The request carried them, so they would be masked; the state has shown that the provider was asked.
-            disclose(said)
+        for text in filter(None, (code, description)):
+            # The log would mask them, since the request carried them. The state shows that the provider sent them.
+            disclose(text)
         raise InvalidAuthorizationCode(
-            "the provider answered with an error",
+            "the provider returned an error",
             detail={"provider_error": code},
             provider_error=code,
             description=description,
         )
     if not response.code or len(response.code) > _MAX_CODE_LENGTH or not response.code.isprintable():
-        raise InvalidAuthorizationCode("the answer has no usable code")
+        raise InvalidAuthorizationCode("the response has no usable code")
     return response.code

@@ -1,8 +1,8 @@
-"""One sign-in attempt: what must be remembered between sending the browser away and its coming back.
+"""One sign-in attempt: its state from the redirect to the provider until the provider's response.
 
-It lives sealed in a cookie of the browser that began it, one cookie per attempt, so that several tabs work and nothing
-is stored here. The cookie binds the answer to that browser: an attacker's `state` and `code` find no cookie to match
-(RFC 6749 §10.12, RFC 9700 §4.7). A completed attempt's cookie is cleared; the code is good once at the provider.
+A sealed cookie of the browser that began the attempt holds it, one cookie per attempt. So several tabs work, and the
+server stores nothing. The cookie binds the response to that browser: an attacker's `state` and `code` match no cookie
+(RFC 6749 §10.12, RFC 9700 §4.7). A completed attempt's cookie is cleared, and the provider accepts a code once.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.login.errors import StateMismatch
 from tenantgate.login.models import TransactionCookie
 
-# `__Host-`: only our own origin, over TLS, for the whole host can have set it (RFC 6265bis §4.1.3.2).
+# `__Host-`: only this host can have set the cookie, over TLS and for all paths (RFC 6265bis §4.1.3.2).
 COOKIE_PREFIX = "__Host-tg_login_"
 LIFETIME_SECONDS = 600
 MAX_PENDING = 5
-# API Gateway takes 10,240 bytes of request line and headers in all.
+# API Gateway accepts 10,240 bytes for the request line and all headers.
 MAX_PENDING_BYTES = 6000
-# 32 random bytes: 43 characters, as RFC 7636 §4.1 advises for the PKCE verifier.
+# 32 random bytes are 43 characters, as RFC 7636 §4.1 recommends for the PKCE verifier.
 _RANDOM_BYTES = 32
 _MAX_STATE_LENGTH = 128
 _PURPOSE = "login"
-# A name that `clear_cookie` may repeat into the response; those that we set are shorter.
+# The names that `clear_cookie` may repeat in a response. Those that the product sets are shorter.
 _NAME = re.compile(COOKIE_PREFIX + r"[A-Za-z0-9_-]{1,40}")
-# Bounds on what one request can cost, however many cookies of this prefix it carries: attempts opened, and
-# `Set-Cookie` headers, which share 10,240 bytes with the rest of the response.
+# Limits for a request with any number of cookies of this prefix: attempts to open, and `Set-Cookie` headers, which
+# share 10,240 bytes with the rest of the response.
 MAX_OPENED = 16
 MAX_DROPPED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class LoginTransaction:
-    """`expires_at` in epoch seconds; `issuer` is the provider that was asked (mix-up defence, RFC 9700 §4.4)."""
+    """An attempt. `expires_at`: epoch seconds. `issuer`: its provider (mix-up defense, RFC 9700 §4.4)."""
 
     state: str = field(repr=False)
     nonce: str = field(repr=False)
@@ -58,19 +58,19 @@ class LoginTransaction:
 
 
 def transaction_cookie_name(state: str) -> str:
-    """The name of the cookie that holds the attempt with this `state`."""
+    """Return the name of the cookie that holds the attempt with this `state`."""
     return COOKIE_PREFIX + hashlib.sha256(state.encode()).hexdigest()[:16]
 
 
 class Transactions:
-    """Begins attempts and finds them again in a request's cookies. `clock` gives epoch seconds."""
+    """Begins attempts, and finds them in a request's cookies. `clock` gives epoch seconds."""
 
     def __init__(self, sealer: Sealer, *, clock: Callable[[], float]) -> None:
         self._sealer = sealer
         self._clock = clock
 
     def begin(self, *, issuer: str, redirect_uri: str, return_to: str) -> LoginTransaction:
-        """A new attempt with fresh random `state`, `nonce` and PKCE verifier."""
+        """Create an attempt with a new random `state`, `nonce` and PKCE verifier."""
         return LoginTransaction(
             state=secrets.token_urlsafe(_RANDOM_BYTES),
             nonce=secrets.token_urlsafe(_RANDOM_BYTES),
@@ -82,15 +82,15 @@ class Transactions:
         )
 
     def cookie(self, transaction: LoginTransaction) -> TransactionCookie:
-        """The attempt as the browser keeps it."""
+        """Seal the attempt into a cookie."""
         name = transaction_cookie_name(transaction.state)
         plaintext = json.dumps(asdict(transaction), separators=(",", ":")).encode()
-        # Sealed for its name: one attempt's value can't be offered under another's.
+        # Sealed for the cookie's name, so that the value of one attempt can't be sent as another's.
         sealed = self._sealer.seal(plaintext, purpose=_PURPOSE, context=name.encode())
         return TransactionCookie(name=name, value=sealed, max_age=LIFETIME_SECONDS)
 
     def find(self, state: str | None, cookies: Mapping[str, str]) -> LoginTransaction:
-        """The live attempt with this `state`; raises `StateMismatch`."""
+        """Return the valid attempt with this `state`. Raises `StateMismatch`."""
         if not state or len(state) > _MAX_STATE_LENGTH or not state.isascii():
             raise StateMismatch("state is missing or malformed")
         name = transaction_cookie_name(state)
@@ -98,7 +98,7 @@ class Transactions:
             raise StateMismatch("no cookie of this browser has this state (foreign, used or expired)")
         transaction = self._open(name, cookies[name])
         if transaction is None:
-            raise StateMismatch("the cookie of this state was not sealed by us, or was changed")
+            raise StateMismatch("the cookie of this state was not sealed here, or was changed")
         if not hmac.compare_digest(transaction.state.encode(), state.encode()):
             raise StateMismatch("the cookie holds another state")
         if transaction.expires_at <= self._clock():
@@ -106,14 +106,14 @@ class Transactions:
         return transaction
 
     def to_drop(self, cookies: Mapping[str, str], *, making_room_for: TransactionCookie) -> tuple[str, ...]:
-        """Names of at most `MAX_DROPPED` cookies to clear: the dead ones, then the oldest beyond the limits.
+        """Return the names of at most `MAX_DROPPED` cookies to clear: invalid ones, then the oldest beyond the limits.
 
-        What is left over goes with the next sign-in.
+        The next sign-in clears the rest.
         """
         now = self._clock()
-        living: list[tuple[int, str]] = []
+        valid: list[tuple[int, str]] = []
         dropped: list[str] = []
-        # Browsers send the oldest cookies first (RFC 6265bis §5.8.3): the newest are those worth opening.
+        # Browsers send the oldest cookies first (RFC 6265bis §5.8.3). So open only the newest.
         names = [name for name in cookies if _NAME.fullmatch(name)]
         unopened, newest = names[:-MAX_OPENED], names[-MAX_OPENED:]
         for name in newest:
@@ -121,10 +121,10 @@ class Transactions:
             if transaction is None or transaction.expires_at <= now:
                 dropped.append(name)
             else:
-                living.append((transaction.expires_at, name))
+                valid.append((transaction.expires_at, name))
         kept_bytes = len(making_room_for.name) + len(making_room_for.value)
         kept = 1
-        for _, name in sorted(living, reverse=True):
+        for _, name in sorted(valid, reverse=True):
             kept_bytes += len(name) + len(cookies[name])
             kept += 1
             if kept > MAX_PENDING or kept_bytes > MAX_PENDING_BYTES:
@@ -134,5 +134,5 @@ class Transactions:
     def _open(self, name: str, value: str) -> LoginTransaction | None:
         try:
             return LoginTransaction(**json.loads(self._sealer.open(value, purpose=_PURPOSE, context=name.encode())))
-        except (SealBroken, ValueError, TypeError):  # the latter two: sealed by an older version of ours
+        except (SealBroken, ValueError, TypeError):  # the latter two: sealed by an older version
             return None

@@ -1,4 +1,4 @@
-"""Builds the login services from settings, once per process."""
+"""Build the login services from the settings, once per process."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from tenantgate.tokens.wiring import token_verifier
 
 
 async def login_service() -> LoginService:
-    """This process's `LoginService`."""
+    """Return this process's `LoginService`."""
     return _login_service()
 
 
 async def callback_service() -> CallbackService:
-    """A `CallbackService` for one request: so rotated sealing keys are picked up. Raises `SecretsUnavailable`."""
+    """Build a `CallbackService` for one request, with the current sealing keys. Raises `SecretsUnavailable`."""
     return make_callback_service(_login_service(), await session_service())
 
 
 async def logout_service() -> LogoutService:
-    """This process's `LogoutService`."""
+    """Return this process's `LogoutService`."""
     return _logout_service()
 
 
@@ -65,7 +65,7 @@ def make_login_service(
     timeouts: Timeouts | None = None,
     clock: Callable[[], float] = time.time,
 ) -> LoginService:
-    """A `LoginService` of these settings."""
+    """Build a `LoginService` from settings."""
     policy = settings.token_policy
     registration = _registration(settings)
     return LoginService(
@@ -83,14 +83,14 @@ def make_login_service(
 
 
 def make_callback_service(login: LoginService, sessions: SessionService) -> CallbackService:
-    """A `CallbackService` of these services."""
+    """Build a `CallbackService` from services."""
     return CallbackService(login, _Sessions(sessions))
 
 
 def make_logout_service(
     settings: Settings, verifier: TokenVerifier, *, sessions: Callable[[], Awaitable[SessionEnder]]
 ) -> LogoutService:
-    """A `LogoutService` of these settings; `sessions` is asked for only when there is a session to end."""
+    """Build a `LogoutService` from settings. `sessions` is called only when there is a session to end."""
     return LogoutService(
         registration=_registration(settings),
         redirects=_redirects(settings),
@@ -101,7 +101,7 @@ def make_logout_service(
 
 
 class _Sessions:
-    """`SessionService` in the terms of `callback.Sessions`."""
+    """Adapts `SessionService` to `callback.Sessions`."""
 
     def __init__(self, service: SessionService) -> None:
         self._service = service
@@ -140,7 +140,7 @@ def _sign_in_provider(settings: Settings) -> Callable[[], Awaitable[ProviderMeta
         try:
             metadata.require_sign_in()
         except ProviderUnreachable:
-            # A document that was published by mistake must not stand for its whole hour.
+            # Don't keep an incomplete document for its whole hour: it may have been published by mistake.
             provider_directory().forget(issuer.issuer, issuer.discovery_url)
             raise
         return metadata
