@@ -1,4 +1,4 @@
-"""What the commands print: timed steps, and failures that say what to do."""
+"""Print timed steps, and failures with their remedies."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
-# `soft_wrap` where it prints: lines that are meant for copying or for other programs are never broken.
+# Printed with `soft_wrap`: lines that users copy or programs read are never broken.
 out = Console(highlight=False, markup=False)
 err = Console(highlight=False, markup=False, stderr=True)
 
 
 class Failure(Exception):
-    """The command can't go on. The text says why; `remedy` is the exact command or setting that mends it."""
+    """The command fails. The text gives the reason; `remedy` is the exact command or setting that fixes it."""
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem)
@@ -26,7 +26,7 @@ def say(text: str | Text = "", style: str | None = None) -> None:
     out.print(text, style=style, soft_wrap=True)
 
 
-def complain(failure: Failure) -> None:
+def show_failure(failure: Failure) -> None:
     err.print(Text("✗ ", style="red") + Text(str(failure)), soft_wrap=True)
     if failure.remedy:
         err.print(Text("  → ", style="green") + Text(failure.remedy), soft_wrap=True)
@@ -34,7 +34,7 @@ def complain(failure: Failure) -> None:
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Print `name 0.8 s ✓` when the block is done, with ✗ when it failed; on a terminal show that it goes on."""
+    """Print `name 0.8 s ✓` when the block has ended, or ✗ if it failed. Show a spinner until then on a terminal."""
     began = time.perf_counter()
     mark, style = "✗", "red"
     status = out.status(f"{name} …") if out.is_terminal else None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from tenantgate_cli.console import Failure, complain
+from tenantgate_cli.console import Failure, show_failure
 from tenantgate_cli.paths import DEFAULT_DATA_DIR, LAYER, TEMPLATE
 
 app = typer.Typer(
@@ -203,7 +203,7 @@ class _failures:  # noqa: N801 - used as a function
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if isinstance(error, Failure):
-            complain(error)
+            show_failure(error)
             raise typer.Exit(self._exit_code) from None
 
 

@@ -114,7 +114,7 @@ def test_changed_rules_apply_at_once(stack: RunningStack, example: Path, token: 
     rest = address(stack, "OrdersRestApi")
     rules = example / "rules.toml"
     rules.write_text(rules.read_text().replace('scopes = ["orders:write"]', 'scopes = ["openid"]'))
-    stack.wait_for_line(lambda line: line.startswith("changed: rules.toml; starting anew: AuthorizerFunction"))
+    stack.wait_for_line(lambda line: line.startswith("changed: rules.toml; restarting: AuthorizerFunction"))
     # Another spelling of the same credential has no cached response.
     response = httpx2.post(f"{rest}/orders", headers={"authorization": f"bearer {token}"}, timeout=30, trust_env=False)
     assert response.status_code == 201

@@ -1,4 +1,4 @@
-"""What makes an integration of the authorizer unsafe, or contradict the rules: found before it is deployed."""
+"""Find unsafe integrations of the authorizer, and contradictions to the rules, before a deployment."""
 
 from __future__ import annotations
 
@@ -15,82 +15,82 @@ from tenantgate_cli.checks.rules_template import Guard, GuardedRoute
 
 
 class Finding(NamedTuple):
-    """Something to mend, in the template's line. `mend` is what to write."""
+    """A problem in a line of the template. `remedy` is the text to write."""
 
     line: int
     problem: str
-    mend: str
+    remedy: str
 
 
-# Where a rule stands: "rules.toml:12".
-type WhereIs = Callable[[str], str]
+# Returns the route of a rule with its place: "GET /a" (rules.toml:12).
+type Place = Callable[[str], str]
 
 _NO_CACHE = "don't cache: ReauthorizeEvery: 0 (AuthorizerResultTtlInSeconds: 0)"
 
 
-def findings(guard: Guard, rules: ApiRules, where: WhereIs) -> Iterator[Finding]:
-    """Everything that must be mended in this authorizer's template or rules."""
-    who = f"authorizer {guard.name} of {guard.api}"
+def findings(guard: Guard, rules: ApiRules, place: Place) -> Iterator[Finding]:
+    """Yield every problem with this authorizer in the template or the rules."""
+    authorizer = f"authorizer {guard.name} of {guard.api}"
     line = guard.ttl_line or guard.line
     if guard.ttl is None:
-        yield Finding(line, f"{who}: how long its answers are cached can't be told from here", _NO_CACHE)
+        yield Finding(line, f"{authorizer}: its TTL is unknown here", _NO_CACHE)
     elif guard.ttl > 0:
-        for problem, mend in _caching(guard, rules, where):
-            yield Finding(line, f"{who} caches answers for {guard.ttl} s{problem}", mend)
+        for problem, remedy in _caching(guard, rules, place):
+            yield Finding(line, f"{authorizer} caches results for {guard.ttl} s{problem}", remedy)
     for route in guard.routes or ():
         if uncovered := _uncovered(route, rules):
             yield Finding(
                 route.line,
-                f"{_told(route)} stands behind {who}, and {uncovered}",
-                f'add [[api.route]] route = "{_told(route)}" to the rules of "{rules.name}"',
+                f"{_name(route)} is behind {authorizer}, and {uncovered}",
+                f'add [[api.route]] route = "{_name(route)}" to the rules of "{rules.name}"',
             )
     public = [rule.route for rule in rules.rules if rule.public and _guards(guard, rule)]
     if public and (guard.sources or guard.token):
         yield Finding(
             guard.line,
-            f"{who} has an identity source, without which API Gateway itself answers 401: "
-            f"{where(public[0])} can't be public",
-            "take the route from behind the authorizer (Auth: { Authorizer: NONE }), or take away the identity source",
+            f"{authorizer} has an identity source, and API Gateway itself returns 401 without its value: "
+            f"{place(public[0])} can't be public",
+            "remove the authorizer from the route (Auth: { Authorizer: NONE }), or remove the identity source",
         )
 
 
-def _caching(guard: Guard, rules: ApiRules, where: WhereIs) -> Iterator[tuple[str, str]]:
+def _caching(guard: Guard, rules: ApiRules, place: Place) -> Iterator[tuple[str, str]]:
     sources = set(guard.sources)
     if not guard.token and "header.authorization" not in sources:
         yield (
-            " without the credential in the cache's key: one caller's answer would be another's",
+            " without the credential in the cache key: a caller would get another caller's result",
             "add the header Authorization to the identity source, or " + _NO_CACHE,
         )
     timed = next((rule for rule in rules.rules if rule.max_auth_age is not None), None)
     if timed is not None:
-        yield f", past the max_auth_age_seconds of {where(timed.route)}", _NO_CACHE
+        yield f", past the max_auth_age_seconds of {place(timed.route)}", _NO_CACHE
     by_path = "context.path" in sources and sources & {"context.httpmethod", "context.routekey"}
     if by_path:
         return
     if guard.simple:
         if "context.routekey" not in sources:
             yield (
-                ", each a yes or no to one route, and would use them for all other routes",
+                ", each of which is for one route, and API Gateway would use it for all other routes",
                 "add $context.routeKey to the identity source (Context: [routeKey]), or " + _NO_CACHE,
             )
             return
         mixed = next((route for route in guard.routes or () if not _one_requirement(route, rules)), None)
         if mixed is not None:
             yield (
-                f" by route, but requests to its route {_told(mixed)} come under several rules",
-                "put $context.path into the identity source, too (Context: [path, httpMethod]), or " + _NO_CACHE,
+                f" by route, but several rules apply to requests for its route {_name(mixed)}",
+                "add $context.path to the identity source (Context: [path, httpMethod]), or " + _NO_CACHE,
             )
         return
     weak = first_incomplete(rules, decoded=not guard.rest)
     if weak is None:
         return
-    key = "" if guard.token else ", put context.path and context.httpMethod into the identity source"
+    key = "" if guard.token else ", or add context.path and context.httpMethod to the identity source"
     if weak.problem == TOO_LARGE:
-        yield ", but a caller's policy for the whole API is larger than API Gateway takes", f"{_NO_CACHE}{key}"
+        yield ", but a caller's policy for the whole API exceeds API Gateway's limit", f"{_NO_CACHE}{key}"
         return
-    listed = "" if rules.every_route_listed else ", or promise every_route_listed = true in the rules of this API"
-    routes = " and ".join(where(route) for route in weak.routes)
-    yield f", but no policy can allow {routes} without allowing more", f"{_NO_CACHE}{key}{listed}"
+    listed = "" if rules.every_route_listed else ", or set every_route_listed = true in the rules of this API"
+    routes = " and ".join(place(route) for route in weak.routes)
+    yield f", but no policy allows {routes} without allowing more", f"{_NO_CACHE}{key}{listed}"
 
 
 def _guards(guard: Guard, rule: RouteRule) -> bool:
@@ -104,7 +104,7 @@ def _guards(guard: Guard, rule: RouteRule) -> bool:
 
 
 def _uncovered(route: GuardedRoute, rules: ApiRules) -> str | None:
-    """What is wrong with the rules for a route of the API, if anything."""
+    """Return the problem with the rules for a route of the API, if any."""
     if route.path is None:
         return None
     own = _shape(route)
@@ -112,24 +112,24 @@ def _uncovered(route: GuardedRoute, rules: ApiRules) -> str | None:
     if rules.every_route_listed:
         for method in methods:
             if not any(covers(shape, own) and (method in by or ANY in by) for shape, by in walk(rules.trie.root)):
-                return f"no rule takes all its {method} requests, though the rules promise every_route_listed"
+                return f"no rule matches all its {method} requests, although the rules set every_route_listed"
         return None
-    if any(method in by or ANY in by for method in methods for by in _taking(own, rules)):
+    if any(method in by or ANY in by for method in methods for by in _matching(own, rules)):
         return None
-    return "no rule takes it: all its requests would be denied"
+    return "no rule matches it: all its requests would be denied"
 
 
 def _one_requirement(route: GuardedRoute, rules: ApiRules) -> bool:
-    """Whether the same is asked of all requests that API Gateway gives to the route, however their paths are spelled.
+    """Return True if all requests that API Gateway sends to the route have the same requirement.
 
-    A narrower route of the template is no help: an HTTP API gives `/orders/` to `/{proxy+}`, not to `/orders`,
-    and a cached yes of the former would open it.
+    All spellings of paths count. A more specific route of the template doesn't help: an HTTP API sends `/orders/` to
+    `/{proxy+}`, not to `/orders`, and a cached result for the former would allow it.
     """
     if route.path is None:
         return False
     own = _shape(route)
     found: set[Requirement | None] = set()
-    # A rule that names a slash at the end counts for the path without it, too.
+    # A rule with a slash at the end also applies to the path without it.
     slashed = more_specific(rules.trie, (*own, "")) if own[-1:] not in ((GREEDY,), ("",)) else []
     narrower = [by for _, by in (*more_specific(rules.trie, own), *slashed)]
     for method in METHODS if route.method == ANY else (route.method,):
@@ -139,13 +139,13 @@ def _one_requirement(route: GuardedRoute, rules: ApiRules) -> bool:
     return len(found) == 1
 
 
-def _taking(own: Segments, rules: ApiRules) -> list[dict[str, RouteRule]]:
+def _matching(own: Segments, rules: ApiRules) -> list[dict[str, RouteRule]]:
     return [by for shape, by in walk(rules.trie.root) if covers(shape, own)] + [
         by for _, by in more_specific(rules.trie, own)
     ]
 
 
-# Stands for every value that no rule has as a literal.
+# Values that no rule has as a literal, in the place of parameters.
 _SAMPLE = {PARAMETER: "\x00", GREEDY: "\x00/\x00/\x00"}
 
 
@@ -153,5 +153,5 @@ def _shape(route: GuardedRoute) -> Segments:
     return segments(route.path or "")
 
 
-def _told(route: GuardedRoute) -> str:
+def _name(route: GuardedRoute) -> str:
     return "$default" if route.path is None else f"{route.method} {route.path}"

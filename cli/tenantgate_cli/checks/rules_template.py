@@ -1,4 +1,4 @@
-"""The Lambda authorizers of a SAM or CloudFormation template, with the lines that they stand on."""
+"""Read the Lambda authorizers of a SAM or CloudFormation template, with their lines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lambda_gateway.template.document import load_template
 from lambda_gateway.template.intrinsics import Resolver
 from tenantgate_cli.console import Failure
 
-# API Gateway's own, for a REST API's authorizer that says nothing of it.
+# Seconds: API Gateway's default for authorizers of REST APIs.
 REST_DEFAULT_TTL = 300
 _IMPLICIT = {"Api": "ServerlessRestApi", "HttpApi": "ServerlessHttpApi"}
 _EXTENSION = "x-amazon-apigateway-authorizer"
@@ -23,7 +23,7 @@ type Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class GuardedRoute:
-    """A route behind an authorizer; `path` None: `$default`."""
+    """A route behind an authorizer. The path of `$default` is None."""
 
     method: str
     path: str | None
@@ -32,8 +32,12 @@ class GuardedRoute:
 
 @dataclass(slots=True)
 class Guard:
-    """One authorizer of one API. `ttl` None: not said, or not to be told here. `sources` are in one spelling for all
-    kinds: `header.authorization`, `context.routekey`. `routes` None: not to be read from such a template."""
+    """One authorizer of one API.
+
+    ttl      seconds; None if the template doesn't give it, or only a deployment knows it
+    sources  in one spelling for all kinds of API: `header.authorization`, `context.routekey`
+    routes   None if such a template doesn't list them
+    """
 
     api: str
     name: str
@@ -48,7 +52,7 @@ class Guard:
 
 
 def read_guards(path: Path) -> list[Guard]:
-    """Raises Failure when the template can't be read."""
+    """Return the template's authorizers. Raises Failure if it can't be read."""
     try:
         document = load_template(path)
         return _Reader(document, _lines(path.read_text("utf-8"))).guards()
@@ -160,7 +164,7 @@ class _Reader:
             kind = str(self._value(given.get("type"))).lower()
             if kind not in ("token", "request"):
                 continue
-            # Only an HTTP API's authorizer has a payload format.
+            # Only authorizers of HTTP APIs have a payload format.
             rest = "authorizerPayloadFormatVersion" not in given
             guard = Guard(api, str(at[-2]), self._line(at), rest=rest, token=kind == "token", routes=None)
             guard.simple = str(self._value(given.get("enableSimpleResponses"))).lower() == "true"
@@ -172,7 +176,7 @@ class _Reader:
         if unset and guard.rest:
             guard.ttl = REST_DEFAULT_TTL
         elif unset and not guard.sources:
-            # An HTTP API has no key to cache by.
+            # Without a cache key, an HTTP API caches nothing.
             guard.ttl = 0
         return guard
 
@@ -184,7 +188,7 @@ class _Reader:
             return None, line
 
     def _value(self, value: object) -> object:
-        """Without intrinsic functions; None for what only a deployed stack knows."""
+        """Evaluate intrinsic functions. Return None for a value that only a deployment knows."""
         try:
             return self._resolver.resolve(value, "")
         except TemplateError:
@@ -209,7 +213,7 @@ def _found(value: object, place: Place) -> Iterator[tuple[Place, Mapping[str, ob
 
 
 def _sources(value: object) -> tuple[str, ...]:
-    """`method.request.header.X`, `$request.header.X`, `context.x`, `$context.x` → `header.x`, `context.x`."""
+    """Return one spelling for both kinds of API: `header.x` for `method.request.header.X` and `$request.header.X`."""
     given = value if isinstance(value, list) else str(value or "").split(",")
     parts = (str(item).strip().lower().lstrip("$") for item in given)
     return tuple(part.rpartition("request.")[2] for part in parts if part)
@@ -224,7 +228,7 @@ def _map(value: object) -> dict[str, object]:
 
 
 def _lines(text: str) -> dict[Place, int]:
-    """Every key's line, by its place in the document."""
+    """Return the line of each key by its place in the document."""
     lines: dict[Place, int] = {}
 
     def walk(node: yaml.Node, place: Place) -> None:

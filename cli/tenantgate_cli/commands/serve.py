@@ -1,4 +1,4 @@
-"""`tenantgate serve`: the container's application on this machine, with the same database and provider as `dev`."""
+"""`tenantgate serve`: the container's application on this machine, with the database and provider of `dev`."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import uvicorn
 
 from tenantgate_cli.console import say, step
 from tenantgate_cli.stack import ready
-from tenantgate_cli.stack.local_stack import Stack, ignore_signals, local_stack
+from tenantgate_cli.stack.local_stack import Stack, local_stack
 from tenantgate_cli.stack.ports import HOST
+from tenantgate_cli.stack.signals import ignore_signals
 from tenantgate_cli.stack.variables import environment
 
 
 def run(port: int, data_dir: Path, *, reset: bool) -> None:
-    """Serve until a signal; the application's log goes to standard output, as in the container. Raises Failure."""
+    """Serve until a signal. The application logs to standard output, as in the container. Raises Failure."""
     try:
         with local_stack("serve", port, data_dir, reset=reset) as stack:
             _serve(stack)
@@ -29,11 +30,11 @@ def run(port: int, data_dir: Path, *, reset: bool) -> None:
 
 def _serve(stack: Stack) -> None:
     variables = stack.variables
-    # The application reads its environment, as everywhere; this process is that container now.
+    # The application reads the environment of this process, as it reads the container's.
     os.environ.update({**variables.settings, **variables.secrets})
     os.environ.pop("DATABASE_OWNER_URL", None)
     os.environ.pop("AWS_SECRETS_MANAGER_SECRET_ID", None)
-    # The built-in provider is this very process.
+    # The built-in provider runs in this process.
     os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), HOST]))
     os.environ["LOG_LEVEL"] = environment().get("LOG_LEVEL") or "INFO"
     with step("application"):
@@ -42,7 +43,7 @@ def _serve(stack: Stack) -> None:
         from tenantgate.observability.logging import configure_logging  # noqa: PLC0415
 
         configure_logging(level=os.environ["LOG_LEVEL"], service="tenantgate")
-        # The steps and the ready line say it already.
+        # The steps and the ready line report the start already.
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         app = container_app()
@@ -55,7 +56,7 @@ def _serve(stack: Stack) -> None:
 
 
 class _Server(uvicorn.Server):
-    """Tells when it serves."""
+    """A server that prints the ready lines when it serves."""
 
     def __init__(self, config: uvicorn.Config, stack: Stack) -> None:
         super().__init__(config)
@@ -65,4 +66,4 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            ready.show_serve(self._stack, "")
+            ready.show_serve(self._stack)

@@ -1,4 +1,4 @@
-"""What stands in front of the gateway on a developer's machine only: one host name, and the API's documentation."""
+"""The front of the gateway on a developer's machine: one canonical host name, and the API's documentation."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from lambda_gateway.asgi import AsgiApp, Receive, Scope, Send
 
 
 class Front:
-    """An ASGI application that hands everything else to `app`.
+    """An ASGI application that passes all other requests to `app`.
 
-    A browser that opens a page at `localhost` is sent to the canonical host: cookies aren't shared between the two,
-    so a sign-in begun at one would fail at the other.
+    A browser that opens a page at `localhost` is redirected to the canonical host: the two don't share cookies, so that
+    a sign-in that begins at one would fail at the other.
     """
 
     def __init__(self, app: AsgiApp, url: str, openapi: Path) -> None:
@@ -42,7 +42,7 @@ class Front:
     async def _redirect(self, scope: Scope, send: Send) -> None:
         path = scope.get("raw_path") or quote(scope["path"]).encode()
         query = scope["query_string"]
-        # The base URL's authority comes first, so no path can make this lead elsewhere.
+        # The location begins with the base URL's authority, so that no path can redirect to another host.
         location = self._url.encode() + path + (b"?" + query if query else b"")
         headers = [(b"location", location), (b"content-length", b"0"), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 307, "headers": headers})
@@ -50,7 +50,7 @@ class Front:
 
     def _docs(self) -> AsgiApp:
         if self._documentation is None:
-            from starlette.applications import Starlette  # noqa: PLC0415 - few starts ever show the documentation
+            from starlette.applications import Starlette  # noqa: PLC0415 - few runs show the documentation
 
             from tenantgate.web.docs import documentation_routes  # noqa: PLC0415
 

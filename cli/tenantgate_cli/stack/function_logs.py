@@ -1,4 +1,4 @@
-"""What functions write: whole into a file per function, and what a person should see at once into the terminal."""
+"""The output of functions: all of it goes to one file per function, warnings and errors also to the terminal."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TextIO
 
 _SHOWN_LEVELS = {"WARNING", "ERROR", "CRITICAL"}
-# That secrets come from the environment here is by design, however unusual elsewhere.
+# Warns that secrets come from the environment, which is normal on a developer's machine.
 _EXPECTED = {"tenantgate.secrets.store"}
-# The runtime client's own words about what the gateway reports in better ones.
+# Messages of the runtime client about failures that the gateway reports better.
 _RUNTIME_NOISE = ("LAMBDA_WARNING: Unhandled exception",)
 
 
 class FunctionLogs:
-    """`<folder>/<function>.log`, exactly as the function wrote it; each start of the stack begins anew.
+    """The files `<folder>/<function>.log`, which each start of the stack overwrites.
 
-    `show(function, level, text)` is called for warnings and worse, and for what isn't a log line, such as a `print`
-    (level ""). A warning is shown once however many functions give it.
+    `show(function, level, text)` is called for warnings and errors, and with an empty level for lines that aren't log
+    lines, such as those of a `print`. A warning is shown once, even if several functions write it.
     """
 
     def __init__(self, folder: Path, show: Callable[[str, str, str], None]) -> None:
@@ -52,21 +52,24 @@ class FunctionLogs:
 
 
 def shown_line(line: str) -> tuple[str, str] | None:
-    """Level and text of a line for the terminal; None if it is for the file alone. Level "" if it is no log line."""
+    """Return the level and text of a line for the terminal. The level is empty if it isn't a log line.
+
+    Return None for a line that goes only to the file.
+    """
     try:
-        said = json.loads(line)
+        record = json.loads(line)
     except ValueError:
-        said = None
-    if not isinstance(said, dict):
+        record = None
+    if not isinstance(record, dict):
         return ("", line) if line.strip() and not _runtime_error(line) else None
-    level = str(said.get("level", ""))
-    # A line with an errorType is the runtime client's report of a failed invocation, which the gateway words itself.
-    if level not in _SHOWN_LEVELS or "errorType" in said or said.get("logger") in _EXPECTED:
+    level = str(record.get("level", ""))
+    # The runtime client's report of a failed invocation has an errorType. The gateway reports the failure itself.
+    if level not in _SHOWN_LEVELS or "errorType" in record or record.get("logger") in _EXPECTED:
         return None
-    message = str(said.get("message", ""))
+    message = str(record.get("message", ""))
     if message.startswith(_RUNTIME_NOISE):
         return None
-    context = said.get("context")
+    context = record.get("context")
     exception = context.get("exception") if isinstance(context, dict) else None
     if isinstance(exception, dict):
         message += f": {exception.get('kind')}: {exception.get('message')}"
@@ -74,5 +77,5 @@ def shown_line(line: str) -> tuple[str, str] | None:
 
 
 def _runtime_error(line: str) -> bool:
-    """The runtime client's report in its plain-text form, all in one line with carriage returns."""
+    """Return True for the runtime client's plain-text report: one line, with carriage returns inside."""
     return line.startswith("[ERROR] ") and "\rTraceback (most recent call last):" in line

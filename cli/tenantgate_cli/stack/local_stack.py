@@ -1,27 +1,24 @@
-"""What `dev` and `serve` start the same way: the data folder, the port, PostgreSQL with its migrations."""
+"""Start the parts that `dev` and `serve` share: data folder, port, PostgreSQL and its migrations."""
 
 from __future__ import annotations
 
-import signal
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from types import FrameType
 
 from tenantgate_cli.console import Failure, step
 from tenantgate_cli.stack.data_folder import RESET_REMEDY, DataFolder
 from tenantgate_cli.stack.ports import PortForbidden, PortTaken, bind, next_free, port_of
+from tenantgate_cli.stack.signals import ignore_signals, stopped_by_signals
 from tenantgate_cli.stack.variables import Variables, base_url, environment, variables_for
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running database, a taken port, and the variables that whatever serves there needs."""
+    """A running database, a bound port, and the variables of the functions."""
 
     folder: DataFolder
     sock: socket.socket
@@ -31,12 +28,12 @@ class Stack:
 
 @contextmanager
 def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iterator[Stack]:
-    """Everything but what serves; stopped at the end of the block. Raises Failure, which says what to do."""
+    """Start everything except a server on the port, and stop it at the end of the block. Raises Failure."""
     given = environment()
     folder = DataFolder(data_dir)
     with ExitStack() as stack:
-        stack.enter_context(_stopped_by_signals())
-        sock = stack.enter_context(_take(command, port))
+        stack.enter_context(stopped_by_signals())
+        sock = stack.enter_context(_bound(command, port))
         stack.enter_context(folder.held())
         if reset:
             folder.reset()
@@ -50,28 +47,7 @@ def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iter
 
 
 @contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the block as Ctrl-C does; while it is cleaned up, a second one doesn't interrupt."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def ignore_signals() -> None:
-    """From here on only the end matters: nothing may be left running."""
-    for number in _SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-
-
-@contextmanager
-def _take(command: str, port: int) -> Iterator[socket.socket]:
+def _bound(command: str, port: int) -> Iterator[socket.socket]:
     try:
         sock = bind(port)
     except PortTaken as taken:
@@ -88,10 +64,10 @@ def _take(command: str, port: int) -> Iterator[socket.socket]:
 
 @contextmanager
 def _database(folder: DataFolder) -> Iterator[tuple[str, str]]:
-    """PostgreSQL with all migrations applied: the URLs of the application's role and of the owner."""
+    """Run PostgreSQL with all migrations applied. Yield the URLs of the application's role and of the owner."""
     from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresBroken  # noqa: PLC0415
 
-    # SQLAlchemy takes half a second to import, in which PostgreSQL can start.
+    # SQLAlchemy takes half a second to import; meanwhile PostgreSQL starts.
     warm = Thread(target=_import_migrator, daemon=True)
     warm.start()
     server = EmbeddedPostgres(folder.postgres)

@@ -1,4 +1,4 @@
-"""Loopback ports: taking one, and saying who has it already."""
+"""Bind loopback ports, and find the process that holds one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ HOST = "127.0.0.1"
 
 
 class PortTaken(Exception):
-    """`holder` says which program has the port, as far as this user may know."""
+    """Another process holds the port. `holder` describes it, if this user may see it."""
 
     def __init__(self, port: int, holder: str) -> None:
         super().__init__(f"port {port} is taken by {holder}")
@@ -20,13 +20,13 @@ class PortTaken(Exception):
 
 
 class PortForbidden(Exception):
-    """This user may not listen on the port."""
+    """This user isn't allowed to listen on the port."""
 
 
 def bind(port: int) -> socket.socket:
-    """A socket on 127.0.0.1:`port`, 0 for any free one. Raises PortTaken or PortForbidden."""
+    """Return a listening socket on 127.0.0.1:`port`, 0 for any free port. Raises PortTaken or PortForbidden."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # So that a restart needn't wait for the last run's connections; it doesn't let two programs share a port.
+    # A restart needn't wait for the connections of the last run. Two programs still can't share a port.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))
@@ -36,7 +36,7 @@ def bind(port: int) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             raise PortTaken(port, holder_of(port)) from error
         if error.errno == errno.EACCES:
-            raise PortForbidden(f"port {port} needs administrator's rights") from error
+            raise PortForbidden(f"port {port} needs administrator rights") from error
         raise
     return sock
 
@@ -46,7 +46,7 @@ def port_of(sock: socket.socket) -> int:
 
 
 def next_free(port: int) -> int:
-    """The first port above `port` that could be taken now."""
+    """Return the first free port above `port`, or 0 if there is none nearby."""
     for candidate in range(port + 1, min(port + 100, 65536)):
         try:
             bind(candidate).close()
@@ -57,7 +57,7 @@ def next_free(port: int) -> int:
 
 
 def holder_of(port: int) -> str:
-    """`name (process 123)` of who listens on the port."""
+    """Return `name (process 123)` for the process that listens on the port."""
     for process in psutil.process_iter(["name"]):
         try:
             listens = any(

@@ -1,4 +1,4 @@
-"""The lines that tell a developer that everything runs, and what to do with it. At most 15 of them."""
+"""The lines that show a developer that everything runs, and how to use it: at most 15 of them."""
 
 from __future__ import annotations
 
@@ -11,36 +11,39 @@ from tenantgate_cli.console import say
 from tenantgate_cli.paths import DEFAULT_DATA_DIR
 from tenantgate_cli.stack.local_stack import Stack
 
-# How many APIs of a second stack get a line each.
-_MOST_APIS = 3
+# The number of lines for the APIs of a second stack.
+_MAX_GUARDED = 3
 
 
 def show_dev(stack: Stack, provider_problem: str, guarded: Sequence[tuple[str, str]] = (), note: str = "") -> None:
-    """`guarded` are the addresses and titles of a second stack's APIs."""
+    """Print the lines of `dev`. `guarded` has the addresses and titles of a second stack's APIs."""
     logs = ("logs", f"{stack.folder.shown()}/logs/<function>.log")
     lines = [("guarded", f"{url}  ({title})") for url, title in guarded]
-    if len(lines) > _MOST_APIS:
-        rest = ", ".join(url for url, _ in guarded[_MOST_APIS - 1 :])
-        lines[_MOST_APIS - 1 :] = [("guarded", rest)]
-    _show(stack, "dev", provider_problem, [logs, *lines], note)
+    if len(lines) > _MAX_GUARDED:
+        rest = ", ".join(url for url, _ in guarded[_MAX_GUARDED - 1 :])
+        lines[_MAX_GUARDED - 1 :] = [("guarded", rest)]
+    _show(stack, "dev", [logs, *lines], provider_problem=provider_problem, note=note)
 
 
-def show_serve(stack: Stack, provider_problem: str) -> None:
-    _show(stack, "serve", provider_problem, [])
+def show_serve(stack: Stack) -> None:
+    """Print the lines of `serve`."""
+    _show(stack, "serve", [])
 
 
-def _show(stack: Stack, command: str, provider_problem: str, more: list[tuple[str, str]], note: str = "") -> None:
+def _show(
+    stack: Stack, command: str, more: list[tuple[str, str]], *, provider_problem: str = "", note: str = ""
+) -> None:
     url, provider = stack.url, stack.variables.provider
     data = stack.folder.shown()
-    # The other commands look for the stack in the default folder.
-    where = "" if data == str(DEFAULT_DATA_DIR) else f" --data-dir {data}"
+    # Without the option, the other commands look for the stack in the default folder.
+    option = "" if data == str(DEFAULT_DATA_DIR) else f" --data-dir {data}"
     lines = [("sign in", f"{url}/api/v1/auth/login"), ("API docs", f"{url}/docs")]
     if provider.built_in:
         lines += [
             ("demo user", f"{DEMO_USERNAME} / {DEMO_PASSWORD}"),
             ("demo tenant", DEMO_TENANT_ID),
             ("provider", f"built in, {provider.issuer}"),
-            ("try", f'curl -H "Authorization: Bearer $(.venv/bin/tenantgate token{where})" {url}/api/v1/auth/me'),
+            ("try", f'curl -H "Authorization: Bearer $(.venv/bin/tenantgate token{option})" {url}/api/v1/auth/me'),
         ]
     else:
         lines += [

@@ -1,7 +1,7 @@
-"""`tenantgate dev --with`: another team's stack beside ours, its APIs guarded by our authorizer.
+"""`tenantgate dev --with`: another team's stack whose APIs our authorizer guards.
 
-It gets none of our variables and secrets: what it may know of our stack is what our template exports. Each API but ours
-has a loopback port of its own, as it would have a host name on AWS.
+It gets none of our variables and secrets, only the exports of our template. Each of its APIs has its own loopback port,
+as it has its own host name on AWS.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from tenantgate_cli.stack.ports import HOST, PortForbidden, PortTaken, bind, por
 
 RULES_FILE = "rules.toml"
 RULES_VARIABLE = "ROUTE_RULES_FILE"
-_MOST_PORTS = 100
+_MAX_PORTS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class ApiAddress:
-    """Where one API is served. `url` is what stands before its paths, its stage included."""
+    """The address of one API. `url` includes its stage."""
 
     api: Api
     sock: socket.socket
@@ -39,7 +39,7 @@ class ApiAddress:
 
 
 class SecondStack:
-    """The stack of the template at `path`. The rules of its routes are those of `rules.toml` beside the template."""
+    """The stack of the template at `path`. Its route rules are in `rules.toml` in the same folder."""
 
     def __init__(self, path: Path) -> None:
         self._path = path.resolve()
@@ -47,17 +47,17 @@ class SecondStack:
         self.note = ""
 
     def settings(self, ours: Mapping[str, str]) -> dict[str, str]:
-        """What our authorizer must be told of this stack. A rules file that the caller names comes first."""
+        """Return the settings that our authorizer needs for this stack. A rules file in `ours` wins."""
         if ours.get(RULES_VARIABLE):
             return {}
         if not self._rules.is_file():
-            self.note = f"{self._rules} is missing: no rule allows any of that stack's guarded routes"
+            self.note = f"{self._rules} is missing: no rule allows any guarded route of that stack"
             return {}
         self.note = ""
         return {RULES_VARIABLE: str(self._rules)}
 
     def joined(self, ours: Template) -> Template:
-        """Both templates. Raises TemplateError."""
+        """Return both templates as one. Raises TemplateError."""
         theirs = read_template(self._path, after=ours)
         if not theirs.apis:
             raise TemplateError(f"{self._path}: has neither an AWS::Serverless::Api nor an AWS::Serverless::HttpApi")
@@ -66,7 +66,7 @@ class SecondStack:
 
 @contextmanager
 def addresses(template: Template, ours: str) -> Iterator[list[ApiAddress]]:
-    """A port for each API but the first: those after the one of `ours`, the first one's URL."""
+    """Bind a port for each API except the first, whose URL is `ours`. Ports after its port are tried first."""
     port = urlsplit(ours).port or 0
     with ExitStack() as sockets:
         found: list[ApiAddress] = []
@@ -78,7 +78,7 @@ def addresses(template: Template, ours: str) -> Iterator[list[ApiAddress]]:
 
 
 def _bind_after(port: int) -> socket.socket:
-    for candidate in range(port + 1, min(port + _MOST_PORTS, 65536)):
+    for candidate in range(port + 1, min(port + _MAX_PORTS, 65536)):
         try:
             return bind(candidate)
         except (PortTaken, PortForbidden):

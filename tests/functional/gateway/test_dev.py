@@ -267,7 +267,7 @@ def test_what_goes_wrong_in_a_function_is_told_in_the_terminal_until_it_is_mende
         running.wait_for_line(lambda line: line == "✗ Prints failed: ValueError: the cause")
         running.wait_for_line(lambda line: line.endswith("logs/Prints.log"))
         write_handler(project, "prints", "def lambda_handler(event, context):\n    return {'mended': True}")
-        running.wait_for_line(lambda line: line == "changed: handler.py; starting anew: Prints")
+        running.wait_for_line(lambda line: line == "changed: handler.py; restarting: Prints")
         assert get(running, "/prints").json() == {"mended": True}
 
 

@@ -149,5 +149,5 @@ def test_a_cache_that_would_be_opened_by_a_spelling_is_refused_before_it_is_depl
     assert result.exit_code == 1
     # Nothing else is wrong, and nothing with the other integrations.
     assert result.output.count("✗") == 1
-    assert f"of {CACHED_BY_ROUTE} caches answers" in result.output
-    assert "requests to its route GET /{proxy+} come under several rules" in result.output
+    assert f"of {CACHED_BY_ROUTE} caches results" in result.output
+    assert "several rules apply to requests for its route GET /{proxy+}" in result.output

@@ -1,1 +1,1 @@
-"""Servers that run on a developer's machine beside the functions."""
+"""PostgreSQL on a developer's machine."""

