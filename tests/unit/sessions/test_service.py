@@ -68,7 +68,7 @@ async def test_the_cookie_begins_with_the_tenant_and_differs_each_time(store: Me
     assert all(cookie.startswith(f"{TENANT}.") for cookie in cookies)
 
 
-@pytest.mark.parametrize("tenant_id", ["acme; Path=/", "a.b.c", "münchen", "100%", "~_-"])
+@pytest.mark.parametrize("tenant_id", ["acme; Path=/", "a.b.c", "münchen", "100%", "~_-", "\U0001f5dd" * 128])
 async def test_any_tenant_id_makes_a_cookie_that_a_header_can_carry(store: MemorySessionStore, tenant_id: str) -> None:
     started = await service_of(store).start(principal=principal(tenant_id), tokens=TOKENS)
     assert started.secret.isascii()
