@@ -19,14 +19,18 @@ PYENV := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
 PYTHON3 := $(shell for p in python3.13 python3 $(wildcard $(PYENV)/3.13*/bin/python3.13); do "$$p" -c 'import sys; sys.version_info[:2] != (3, 13) and sys.exit(1); print(sys._base_executable)' 2>/dev/null && break; done)
 UV := $(or $(shell for u in uv $(wildcard $(PYENV)/*/bin/uv); do "$$u" run --quiet --no-project --no-config --offline $(if $(PYTHON3),--python "$(PYTHON3)") -- printenv UV 2>/dev/null && break; done),.uv/bin/uv)
 RUN := .venv/bin
+# One worker of pytest-xdist for each core. In T, `-n 0` runs the tests in one process.
+PYTEST := $(RUN)/pytest -n logical --maxprocesses 8 --dist loadgroup -p tests.plugins.distribution
 export UV
 export UV_PYTHON := $(PYTHON3)
+# Tests start many processes: without bytecode, each of them compiles everything it imports.
+export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
-.PHONY: help dev serve test check build bench fuzz mutate docs fmt clean
+.PHONY: help dev serve test test-unit check build bench fuzz mutate docs fmt clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .uv/bin/uv:
 	@test -n "$(PYTHON3)" || { echo "Python 3.13 is needed: install it, or put its python3.13 on PATH" >&2; exit 1; }
@@ -37,9 +41,9 @@ help: ## List the targets
 # Install the packages that run the product. `--inexact` keeps the packages of `tools`.
 stack: $(filter .uv/bin/uv,$(UV))
 	@$(UV) sync --quiet --frozen --inexact --no-default-groups --extra cli --extra container
-# Install the packages for checks and tests too.
+# Install the packages for checks and tests too. `--inexact` keeps the packages of `fuzz`.
 tools: $(filter .uv/bin/uv,$(UV))
-	@$(UV) sync --quiet --frozen --all-extras
+	@$(UV) sync --quiet --frozen --inexact --all-extras
 
 dev: stack ## Run everything locally (PORT=3000, RESET=1 to start over, WITH=template.yaml of a guarded stack)
 	@exec $(RUN)/tenantgate dev --port $(PORT) $(if $(RESET),--reset) $(if $(WITH),--with $(WITH))
@@ -47,8 +51,11 @@ dev: stack ## Run everything locally (PORT=3000, RESET=1 to start over, WITH=tem
 serve: stack ## Run the container's application locally, without an image (PORT=3000)
 	@exec $(RUN)/tenantgate serve --port $(PORT)
 
-test: tools ## Run all tests (T='-k name' for some)
-	@$(RUN)/pytest $(T)
+test: tools ## Run all tests, and measure branch coverage (T='-k name' for some tests, without coverage)
+	@$(PYTEST) $(if $(T),$(T),-p tests.plugins.measured)
+
+test-unit: tools ## Run the unit tests (T='-k name' for some)
+	@$(PYTEST) tests/unit $(T)
 
 check: tools ## Check style, types, imports, generated docs, prose and template
 	$(RUN)/ruff check .
@@ -66,7 +73,7 @@ bench: tools ## Run the benchmarks and write the figures into docs/PERFORMANCE.m
 	@$(RUN)/python -m benchmarks
 
 fuzz: tools ## Fuzz everything that reads untrusted input, and log the run in docs/fuzzing/LOG.md (MINUTES=10)
-	@$(UV) sync --quiet --frozen --all-extras --group fuzz || echo "atheris is not available here: only the differential run"
+	@$(UV) sync --quiet --frozen --inexact --all-extras --group fuzz || echo "atheris is not available here: only the differential run"
 	@$(RUN)/python -m fuzz all --minutes $(MINUTES)
 
 mutate: tools ## Run mutation tests of the security core, and write the table in docs/mutation/ (SEED=1, MUTANTS=20 per module)
@@ -80,5 +87,5 @@ fmt: tools ## Format the code and fix what ruff can fix
 	$(RUN)/ruff format .
 
 clean: ## Remove everything that was installed or created here, including the data in .local/
-	rm -rf .venv .uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv .uv .local .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage .coverage.*
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,11 +1,12 @@
 """What every test shares."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.fixtures.databases.postgres import database_urls, postgres_server
-from tests.fixtures.process.logs import logging_put_back
+from tests.fixtures.process.logs import logging_restored
 from tests.fixtures.programs.requires import MISSING, SYSTEM_PACKAGES
 from tests.fixtures.stack.running import container, gateway
 
@@ -13,14 +14,21 @@ __all__ = ["container", "database_urls", "gateway", "postgres_server"]  # fixtur
 
 
 @pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    with logging_put_back():
+def _logging_restored() -> Iterator[None]:
+    with logging_restored():
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
+    """The event loop of `@pytest.mark.anyio`, for tests and for fixtures of every scope."""
     return "asyncio"
+
+
+def pytest_configure() -> None:
+    # They fix the width of what the command line prints; xdist sets them for its workers.
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
 
 
 def pytest_unconfigure() -> None:

@@ -16,6 +16,8 @@ from tests.fixtures.stack.flow import SPA_CALLBACK, SPA_ORIGIN, submit_demo_sign
 
 LONGEST_HEADERS = 10_240  # API Gateway's quota for the request line and all header values
 CALLBACK, LOGIN = "/api/v1/auth/callback", "/api/v1/auth/login"
+pytestmark = pytest.mark.xdist_group("stacks")
+
 JSON = "application/json"
 
 

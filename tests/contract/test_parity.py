@@ -23,6 +23,8 @@ from tests.fixtures.browsers.scripted import HTML, Browser
 from tests.fixtures.stack.commands import RunningStack
 from tests.fixtures.stack.flow import access_token, sign_in_by_redirect
 
+pytestmark = pytest.mark.xdist_group("stacks")
+
 # Headers that the server adds: the gateway's request id, and the headers of the connection.
 OWNED_BY_THE_FRONT = {"apigw-requestid", "connection", "date", "server", "transfer-encoding", "content-length"}
 JSON = {"accept": "application/json"}

@@ -16,7 +16,7 @@ from tests.fixtures.programs.requires import requires_chromium
 from tests.fixtures.stack.commands import RunningStack
 from tests.fixtures.stack.flow import SPA_CALLBACK, SPA_ORIGIN
 
-pytestmark = requires_chromium
+pytestmark = [requires_chromium, pytest.mark.xdist_group("stacks")]
 
 # Disable background requests. The sandbox is off only for root, because Chromium refuses to start with it.
 ARGUMENTS = ["--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-component-update"]

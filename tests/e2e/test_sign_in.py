@@ -11,6 +11,8 @@ from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.stack.commands import RunningStack
 from tests.fixtures.stack.flow import access_token, sign_in_as_app, sign_in_by_redirect, submit_demo_sign_in
 
+pytestmark = pytest.mark.xdist_group("stacks")
+
 
 @pytest.fixture(params=["gateway", "container"])
 def base(request: pytest.FixtureRequest) -> str:

@@ -5,7 +5,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from tenantgate.database import migrator
 from tenantgate_cli.paths import ROOT
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
 from tests.fixtures.databases.postgres import execute
+from tests.fixtures.servers.ports import reserved_port
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +32,10 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresAddre
         server.stop()
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@pytest.fixture
+def port() -> Iterator[int]:
+    with reserved_port() as chosen:
+        yield chosen
 
 
 def variables(database_url: str, owner_url: str, port: int) -> dict[str, str]:
@@ -74,8 +73,7 @@ def started(environment: dict[str, str], folder: Path) -> Iterator[subprocess.Po
         process.communicate()
 
 
-def test_migrates_and_serves_and_ends_when_asked(postgres: PostgresAddresses, tmp_path: Path) -> None:
-    port = free_port()
+def test_migrates_and_serves_and_ends_when_asked(postgres: PostgresAddresses, tmp_path: Path, port: int) -> None:
     lines = []
     # A user that doesn't exist yet: the start makes its login.
     host = postgres.app_url.rpartition("@")[2]
@@ -111,11 +109,10 @@ def test_migrates_and_serves_and_ends_when_asked(postgres: PostgresAddresses, tm
 @pytest.mark.parametrize("given_as", ["DATABASE_URL", "both"])
 @pytest.mark.parametrize("role", ["owner_url", "admin_url"])
 def test_the_owners_url_by_itself_is_enough_and_does_not_reach_the_server(
-    postgres: PostgresAddresses, tmp_path: Path, role: str, given_as: str
+    postgres: PostgresAddresses, tmp_path: Path, port: int, role: str, given_as: str
 ) -> None:
     owner: str = getattr(postgres, role)
     password = str(urlsplit(owner).password)
-    port = free_port()
     environment = variables(owner, owner if given_as == "both" else "", port) | {
         "PGPASSWORD": password,
         "DATABASE_PRIVATE_URL": owner,
@@ -138,9 +135,11 @@ def test_the_owners_url_by_itself_is_enough_and_does_not_reach_the_server(
         assert url.startswith("DATABASE_URL=postgresql://tenantgate_tenantgate_")
 
 
-def test_a_role_that_may_not_migrate_stops_it_with_what_to_set(postgres: PostgresAddresses, tmp_path: Path) -> None:
+def test_a_role_that_may_not_migrate_stops_it_with_what_to_set(
+    postgres: PostgresAddresses, tmp_path: Path, port: int
+) -> None:
     migrator.upgrade(postgres.owner_url)
-    with started(variables(postgres.app_url, "", free_port()), tmp_path) as process:
+    with started(variables(postgres.app_url, "", port), tmp_path) as process:
         said, _ = process.communicate(timeout=60)
 
     assert process.returncode == 1
@@ -150,7 +149,7 @@ def test_a_role_that_may_not_migrate_stops_it_with_what_to_set(postgres: Postgre
     assert "DATABASE_OWNER_URL" in context["remedy"]
 
 
-def test_an_owner_that_has_no_password_stops_it_with_what_to_set(tmp_path: Path) -> None:
+def test_an_owner_that_has_no_password_stops_it_with_what_to_set(tmp_path: Path, port: int) -> None:
     server = EmbeddedPostgres(tmp_path / "postgres")
     addresses = server.start()
     rules = server.data_dir / "cluster" / "pg_hba.conf"
@@ -159,7 +158,7 @@ def test_an_owner_that_has_no_password_stops_it_with_what_to_set(tmp_path: Path)
     url = urlunsplit(parts._replace(netloc=f"postgres@{parts.hostname}:{parts.port}"))
     try:
         execute(addresses.admin_url, "SELECT pg_reload_conf()")
-        with started(variables(url, "", free_port()), tmp_path) as process:
+        with started(variables(url, "", port), tmp_path) as process:
             said, _ = process.communicate(timeout=60)
     finally:
         server.stop()
@@ -170,8 +169,8 @@ def test_an_owner_that_has_no_password_stops_it_with_what_to_set(tmp_path: Path)
     assert "DATABASE_OWNER_URL" in detail["remedy"]
 
 
-def test_a_bad_setting_stops_it_with_one_message(tmp_path: Path) -> None:
-    environment = variables("mysql://host/name", "postgresql://owner:pw@127.0.0.1:9/name", free_port())
+def test_a_bad_setting_stops_it_with_one_message(tmp_path: Path, port: int) -> None:
+    environment = variables("mysql://host/name", "postgresql://owner:pw@127.0.0.1:9/name", port)
     with started(environment | {"ALLOWED_ORIGINS": "*"}, tmp_path) as process:
         said, _ = process.communicate(timeout=30)
 
@@ -181,9 +180,9 @@ def test_a_bad_setting_stops_it_with_one_message(tmp_path: Path) -> None:
     assert "ALLOWED_ORIGINS" in said
 
 
-def test_a_database_that_is_away_stops_it_before_it_serves(tmp_path: Path) -> None:
-    url = f"postgresql://owner:pw@127.0.0.1:{free_port()}/name"
-    with started(variables(url, url, free_port()), tmp_path) as process:
+def test_a_database_that_is_away_stops_it_before_it_serves(tmp_path: Path, port: int) -> None:
+    url = "postgresql://owner:pw@127.0.0.1:9/name"
+    with started(variables(url, url, port), tmp_path) as process:
         said, _ = process.communicate(timeout=60)
 
     assert process.returncode == 1

@@ -57,6 +57,7 @@ def test_a_rejected_token_is_rejected_again_for_the_same_reason() -> None:
                 verifier.verify(token)
 
 
+@pytest.mark.timed
 def test_any_token_of_64_kb_is_refused_within_milliseconds() -> None:
     verifier = static_verifier(PUBLISHED_JWKS)
     header, payload, signature = sign(good_claims()).split(".")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,16 +26,6 @@ from tenantgate.tokens.keys import Found, HeldKeys, KeySet
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
 
 _HEADER: dict[str, object] = {"alg": "EdDSA", "kid": "ed25519-1", "typ": "at+jwt"}
-
-
-@pytest.fixture(autouse=True)
-def _restored_authorizer_logger() -> Iterator[None]:
-    """Restore the logger that the authorizer's target changes."""
-    logger = logging.getLogger("tenantgate.authorizer")
-    before = logger.handlers[:], logger.propagate, logger.level
-    yield
-    logger.handlers[:], logger.propagate = before[:2]
-    logger.setLevel(before[2])
 
 
 @pytest.fixture(scope="module")

@@ -188,6 +188,7 @@ def _monsters() -> list[str]:
     ]
 
 
+@pytest.mark.timed
 def test_any_token_of_64_kb_is_refused_within_5_ms_and_10_mb(
     authorizer: Authorizer, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -25,7 +25,6 @@ from tenantgate.observability.redaction import MASK, CarriedSecrets, carry_secre
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.lambda_adapter import lambda_handler_for
 from tests.fixtures.authorizer.guarded import rules
-from tests.fixtures.process.logs import logging_put_back
 from tests.fixtures.web.setup import LOG_MEMBERS, Issuer, api_event, lambda_context, log_lines
 
 type Encode = Callable[[str], str]
@@ -171,10 +170,8 @@ def repeated(lines: list[dict[str, Any]]) -> str:
 
 
 @pytest.fixture
-def _logging() -> Iterator[None]:
-    with logging_put_back():
-        configure_logging(level="DEBUG", service="tenantgate")
-        yield
+def _logging() -> None:
+    configure_logging(level="DEBUG", service="tenantgate")
 
 
 @pytest.mark.parametrize(

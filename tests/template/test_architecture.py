@@ -8,6 +8,7 @@ import pytest
 from tenantgate_cli.build import sam
 from tenantgate_cli.build.sam import Architecture, build
 from tenantgate_cli.paths import ROOT
+from tests.fixtures.template.built import built_bundles
 from tests.fixtures.template.deployed import Stack, deployed_stack, require_uv
 
 ARCHITECTURES = get_args(Architecture.__value__)
@@ -22,11 +23,7 @@ def arch(request: pytest.FixtureRequest) -> Architecture:
 @pytest.fixture(scope="module")
 def built(arch: Architecture, tmp_path_factory: pytest.TempPathFactory) -> Stack:
     """Build and translate the template of `make build ARCH=…`; code folders replace the uploaded bundles."""
-    require_uv()
-    folder = tmp_path_factory.mktemp("build")
-    done = build(arch, folder)
-    assert done.returncode == 0, done.stdout
-    return deployed_stack(folder / "template.yaml")
+    return deployed_stack(built_bundles(tmp_path_factory, arch) / "template.yaml")
 
 
 def test_functions_and_layer_have_the_built_architecture(built: Stack, arch: Architecture) -> None:

@@ -5,18 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate_cli.build.sam import build, native_architecture
+from tenantgate_cli.build.sam import native_architecture
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
-from tests.fixtures.template.deployed import require_uv
+from tests.fixtures.template.built import built_bundles
 
 
 @pytest.fixture(scope="session")
 def build_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    require_uv()
-    folder = tmp_path_factory.mktemp("sam-build")
-    done = build(native_architecture(), folder)
-    assert done.returncode == 0, done.stdout
-    return folder
+    return built_bundles(tmp_path_factory, native_architecture())
 
 
 @pytest.fixture(scope="session")

@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from tenantgate.cold_start.image import FILE, Image
-from tenantgate_cli.build.sam import Architecture, native_architecture, sam
+from tenantgate_cli.build.sam import Architecture
 from tenantgate_cli.build.uv import find_uv
 from tenantgate_cli.paths import ROOT
+from tests.fixtures.template.built import built_bundles
 from tests.fixtures.template.deployed import function_folder, require_uv
 
 LARGEST_LAYER = 30_000_000
@@ -201,16 +202,9 @@ def machine_of(shared_object: Path) -> int:
 
 @pytest.mark.parametrize("arch", ["arm64", "x86_64"])
 def test_compiled_modules_are_of_the_chosen_architecture_and_stripped(
-    arch: Architecture, request: pytest.FixtureRequest, tmp_path: Path
+    arch: Architecture, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    if arch == native_architecture():
-        folder: Path = request.getfixturevalue("build_dir")
-    else:
-        require_uv()
-        folder = tmp_path
-        arguments = ("build", "SharedLayer", "--build-dir", str(folder))
-        done = sam(*arguments, "--parameter-overrides", f"Architecture={arch}", arch=arch)
-        assert done.returncode == 0, done.stdout
+    folder = built_bundles(tmp_path_factory, arch)
 
     compiled = [path for path in (folder / "SharedLayer").rglob("*.so*") if path.is_file()]
 

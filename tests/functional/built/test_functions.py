@@ -208,11 +208,6 @@ async def migrated(build_dir: Path, postgres: PostgresAddresses, anyio_backend: 
     return postgres
 
 
-@pytest.fixture(scope="session")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize("case", CASES)
 async def test_a_built_function_serves_an_api_gateway_event(
     build_dir: Path, migrated: PostgresAddresses, case: Case

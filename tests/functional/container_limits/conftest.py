@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from container.connections import ConnectionLimits
 from tenantgate_cli.paths import ROOT
+from tests.fixtures.servers.ports import reserved_port
 
 LIMITS = ConnectionLimits(
     connections=8,
@@ -62,14 +62,16 @@ def patient_idle_port(tmp_path: Path) -> Iterator[int]:
 @contextmanager
 def running(limits: ConnectionLimits, folder: Path) -> Iterator[int]:
     """The container's server in a process of its own; its port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        chosen: int = probe.getsockname()[1]
+    with reserved_port() as port:
+        yield from _serving(port, limits, folder)
+
+
+def _serving(port: int, limits: ConnectionLimits, folder: Path) -> Iterator[int]:
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": f"{ROOT}:{ROOT / 'layers' / 'shared'}",
         "ENVIRONMENT": "production",
-        "PORT": str(chosen),
+        "PORT": str(port),
         "PUBLIC_BASE_URL": "https://auth.example.com",
         "ALLOWED_ORIGINS": "https://app.example.com",
         "DATABASE_URL": "postgresql://user:password@127.0.0.1:9/none?sslmode=verify-full",
@@ -91,7 +93,7 @@ def running(limits: ConnectionLimits, folder: Path) -> Iterator[int]:
         )
     try:
         _wait_until_ready(log, process)
-        yield chosen
+        yield port
         assert process.poll() is None
         errors = [line for line in log.read_text().splitlines() if '"level":"ERROR"' in line and "SYS_010" not in line]
         assert not errors, "no client makes an error of ours"

@@ -73,11 +73,6 @@ async def ask(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ask]:
         yield send
 
 
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def bearer(**changes: object) -> str:
     return f"Bearer {token_of('nobody', **changes)}"
 

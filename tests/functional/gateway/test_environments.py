@@ -134,6 +134,7 @@ class Watched:
         await self._task
 
 
+@pytest.mark.timed
 async def test_changed_code_serves_the_next_request_within_a_second(serve: Serve) -> None:
     async with serve(TEMPLATE, who=WHO) as running, Watched(running) as watched:
         before = (await running.client.get("/")).json()

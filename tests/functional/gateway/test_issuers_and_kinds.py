@@ -49,11 +49,6 @@ type Ask = Callable[..., Awaitable[int]]
 
 
 @pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
 async def ask(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ask]:
     """`await ask(door, "GET /orders", token)`, the response's status."""
     folder = Path(tmp_path_factory.mktemp("kinds"))

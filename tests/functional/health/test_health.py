@@ -141,6 +141,7 @@ def frozen(pid: int) -> list[psutil.Process]:
     return processes
 
 
+@pytest.mark.timed
 def test_liveness_asks_nobody_and_is_quick(api: httpx2.Client, manager: SecretsManager) -> None:
     asked = manager.asked
     timed(api, "/api/v1/health/live")
@@ -154,6 +155,7 @@ def test_liveness_asks_nobody_and_is_quick(api: httpx2.Client, manager: SecretsM
     assert manager.asked == asked
 
 
+@pytest.mark.timed
 def test_ready_when_every_dependency_answers(api: httpx2.Client) -> None:
     answer, _ = timed(api)
     for _ in range(2):  # the first one imports what it needs
@@ -190,6 +192,7 @@ def test_a_database_that_is_not_verified_is_a_warning_whose_reason_is_logged_onc
     ]
 
 
+@pytest.mark.timed
 def test_a_frozen_database_is_told_in_time_and_forgotten_when_it_is_back(
     api: httpx2.Client, postgres_pids: tuple[str, int, str]
 ) -> None:
@@ -214,6 +217,7 @@ def test_a_frozen_database_is_told_in_time_and_forgotten_when_it_is_back(
         assert time.monotonic() < deadline, "readiness did not recover"
 
 
+@pytest.mark.timed
 def test_a_frozen_secrets_manager_counts_when_no_secret_is_in_memory(
     api: httpx2.Client, manager: SecretsManager
 ) -> None:
@@ -226,6 +230,7 @@ def test_a_frozen_secrets_manager_counts_when_no_secret_is_in_memory(
     assert seconds < LIMIT_SECONDS
 
 
+@pytest.mark.timed
 def test_a_frozen_secrets_manager_is_a_warning_when_every_secret_is_in_memory(
     api: httpx2.Client, manager: SecretsManager
 ) -> None:

@@ -133,6 +133,7 @@ async def test_killed_under_load_and_restarted_requests_fail_and_recover_and_not
     assert [hash_ for hash_ in load.acknowledged if hash_ not in kept] == []
 
 
+@pytest.mark.timed
 async def test_the_check_keeps_its_time_while_the_server_is_frozen(
     server: EmbeddedPostgres, database: Database
 ) -> None:
@@ -146,6 +147,7 @@ async def test_the_check_keeps_its_time_while_the_server_is_frozen(
     await database.check(5)
 
 
+@pytest.mark.timed
 async def test_a_first_check_keeps_its_time_too(server: EmbeddedPostgres, database: Database) -> None:
     with frozen(server):
         began = time.monotonic()
@@ -154,6 +156,7 @@ async def test_a_first_check_keeps_its_time_too(server: EmbeddedPostgres, databa
         assert time.monotonic() - began < 0.3 + 0.15
 
 
+@pytest.mark.timed
 async def test_the_check_fails_when_no_new_connection_can_be_made(server: EmbeddedPostgres, database: Database) -> None:
     async with database.tenant(TENANT):
         await database.check(5)

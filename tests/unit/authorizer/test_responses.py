@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -25,7 +25,6 @@ from tests.fixtures.authorizer.events import authorizer_event, request_id_of
 from tests.fixtures.authorizer.guarded import authorizer, rules, token
 from tests.fixtures.authorizer.iam import allows
 from tests.fixtures.authorizer.integrations import schema_problem, status_told
-from tests.fixtures.process.logs import logging_put_back
 from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT, b64
 from tests.fixtures.web.setup import log_lines
 
@@ -56,10 +55,8 @@ REASONS = {
 
 
 @pytest.fixture(autouse=True)
-def _json_log() -> Iterator[None]:
-    with logging_put_back():
-        configure_logging(level="INFO", service="authorizer")
-        yield
+def _json_log() -> None:
+    configure_logging(level="INFO", service="authorizer")
 
 
 def denials(out: str) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,15 +14,12 @@ from tenantgate.observability.logging import configure_logging
 from tests.fixtures.authorizer.events import SHAPES, authorizer_event
 from tests.fixtures.authorizer.guarded import authorizer, token
 from tests.fixtures.authorizer.integrations import status_told
-from tests.fixtures.process.logs import logging_put_back
 from tests.fixtures.web.setup import log_lines
 
 
 @pytest.fixture(autouse=True)
-def _json_log() -> Iterator[None]:
-    with logging_put_back():
-        configure_logging(level="INFO", service="authorizer")
-        yield
+def _json_log() -> None:
+    configure_logging(level="INFO", service="authorizer")
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,7 @@ class _Secret:
     def invalidate(self) -> None: ...
 
 
+@pytest.mark.timed
 async def test_calls_to_a_silent_name_leave_the_loops_threads_to_others(resolver: Resolver) -> None:
     client = ProviderClient(ClientRegistration("app", ("openid",)), _Secret(), timeouts=Timeouts(connect=0.5))
     provider = ProviderMetadata.from_document({"issuer": f"https://{DEAD}", "userinfo_endpoint": f"https://{DEAD}/me"})

@@ -17,6 +17,8 @@ from tenantgate.observability.names import is_sensitive, sanitize_query
 from tenantgate.observability.redaction import carry_secrets, redact, redact_context, redact_text
 from tenantgate.observability.speakers import Speaker
 
+pytestmark = pytest.mark.timed
+
 # Repeated, each is the worst that is known for one pattern: what begins a match and never ends it.
 PIECES = [
     "?", "?=", "?a=", "?a=&", "%3F", "%253F", "#", "&", "=", "a", "a.", "a:", "a=", "a,", "'a',", '"a":', "'", '"',

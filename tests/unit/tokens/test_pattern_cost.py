@@ -149,6 +149,7 @@ def test_no_accepted_pattern_is_slow_on_the_texts_that_slow_patterns_down(expres
             pattern.fullmatch(text)
 
 
+@pytest.mark.timed
 def test_the_longest_way_that_is_accepted_takes_milliseconds() -> None:
     pattern = parse_tenant_id_pattern("^a*a*a*$")
     started = time.process_time()

@@ -35,6 +35,7 @@ async def test_each_check_has_its_status() -> None:
     assert await Readiness({"a": Check(fine), "b": Check(broken)}).run() == {"a": "ok", "b": "failed"}
 
 
+@pytest.mark.timed
 async def test_checks_run_side_by_side_and_those_that_hang_are_left_behind() -> None:
     stopping.clear()
     readiness = Readiness(

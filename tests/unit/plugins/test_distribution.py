@@ -1,0 +1,84 @@
+"""The order in which workers get the tests: modules whole, and what measures time last and alone."""
+
+from __future__ import annotations
+
+from collections import deque
+from types import SimpleNamespace
+
+import pytest
+
+from tests.plugins.distribution import TimedLastScheduling
+
+TESTS = [
+    "tests/a.py::test_1",
+    "tests/a.py::test_2[x@y]",
+    "tests/b.py::test_3@stacks",
+    "tests/c.py::test_4",
+    "tests/d.py::test_5@timed",
+    "tests/e.py::TestE::test_6",
+    "tests/e.py::TestF::test_7",
+    "tests/f.py::test_8@stacks",
+    "tests/f.py::test_9[1]@timed",
+]
+
+
+class Worker:
+    """Runs a test when it knows the next one, or that there is none: as xdist's workers do."""
+
+    def __init__(self) -> None:
+        self.gateway = SimpleNamespace(id="gw")
+        self.queue: deque[int] = deque()
+        self.shutting_down = False
+
+    def send_runtest_some(self, indices: list[int]) -> None:
+        assert not self.shutting_down
+        self.queue.extend(indices)
+
+    def shutdown(self) -> None:
+        self.shutting_down = True
+
+
+def run(workers: int) -> list[tuple[int, str, int]]:
+    """Each test as it ran: its worker, its id, and how many workers had not ended."""
+    config = SimpleNamespace(getvalue=lambda name: ["popen"] * workers, option=SimpleNamespace(loadscopereorder=False))
+    scheduling, nodes = TimedLastScheduling(config), [Worker() for _ in range(workers)]
+    for node in nodes:
+        scheduling.add_node(node)
+        scheduling.add_node_collection(node, TESTS)
+    scheduling.schedule()
+    ran, active = [], list(nodes)
+    for _ in range(100):
+        for node in list(active):
+            if len(node.queue) > 1 or (node.queue and node.shutting_down):
+                index = node.queue.popleft()
+                ran.append((nodes.index(node), TESTS[index], len(active)))
+                scheduling.mark_test_complete(node, index)
+            elif node.shutting_down:
+                active.remove(node)
+                assert scheduling.remove_node(node) is None
+        if scheduling.tests_finished:
+            for node in active:
+                node.shutdown()
+    assert active == []
+    return ran
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+def test_every_test_runs_once(workers: int) -> None:
+    assert sorted(test for _, test, _ in run(workers)) == sorted(TESTS)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("together", ["tests/a.py", "tests/e.py", "@stacks", "@timed"])
+def test_a_module_and_a_group_stay_on_one_worker(workers: int, together: str) -> None:
+    assert (
+        len({worker for worker, test, _ in run(workers) if test.startswith(together) or test.endswith(together)}) == 1
+    )
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_the_timed_tests_run_when_every_other_worker_has_ended(workers: int) -> None:
+    *others, first, second = run(workers)
+
+    assert [first[1:], second[1:]] == [("tests/d.py::test_5@timed", 1), ("tests/f.py::test_9[1]@timed", 1)]
+    assert not any(test.endswith("@timed") for _, test, _ in others)
