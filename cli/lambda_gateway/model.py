@@ -10,7 +10,7 @@ from pathlib import Path
 
 ANY_METHOD = "ANY"
 DEFAULT_ROUTE = "$default"
-# The name of an HTTP API's stage if the template gives none.
+# The default name of an HTTP API's stage.
 DEFAULT_STAGE = "$default"
 # Seconds: the longest time for which API Gateway caches an authorizer's result.
 MAX_TTL = 3600
@@ -52,7 +52,7 @@ class Payload(StrEnum):
     TOKEN = "TOKEN"  # noqa: S105 - REST API: the token and the method's ARN; the result is an IAM policy
     REQUEST = "REQUEST"  # REST API: the whole request; the result is an IAM policy
     V1 = "1.0"  # HTTP API: nearly REST's REQUEST; the result is an IAM policy
-    V2 = "2.0"  # HTTP API: a form of its own; the result is a simple one or an IAM policy
+    V2 = "2.0"  # HTTP API: its own form; the result is a simple one or an IAM policy
 
 
 @dataclass(frozen=True, slots=True)

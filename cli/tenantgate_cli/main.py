@@ -42,13 +42,13 @@ def dev(
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
     reset: ResetOption = False,
     template: Annotated[Path, typer.Option(help="The SAM template to serve.", show_default="template.yaml")] = TEMPLATE,
-    beside: Annotated[
+    second: Annotated[
         Path | None,
         typer.Option(
             "--with",
             exists=True,
             dir_okay=False,
-            help="The SAM template of a second stack that our authorizer guards, with its rules.toml beside it.",
+            help="The SAM template of a second stack that our authorizer guards, with rules.toml in its folder.",
         ),
     ] = None,
 ) -> None:
@@ -56,7 +56,7 @@ def dev(
     with _failures():
         from tenantgate_cli.commands import dev as command
 
-        command.run(port, data_dir, reset=reset, template=template, beside=beside)
+        command.run(port, data_dir, reset=reset, template=template, second=second)
 
 
 @app.command()
@@ -176,7 +176,7 @@ def down(
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
     database_url: DatabaseOption = None,
 ) -> None:
-    """Undo migrations. Deletes the data in what they created."""
+    """Undo migrations. Deletes the data in the tables that they created."""
     with _failures():
         from tenantgate_cli.commands.migrate import move
 

@@ -1,4 +1,4 @@
-"""Path → methods of every route in template.yaml. Written by `make docs`."""
+"""The paths of template.yaml with their methods. Written by `make docs`."""
 
 ROUTES: dict[str, tuple[str, ...]] = {
     "/": ("GET",),

@@ -29,7 +29,7 @@ class AuthorizerGate:
     invoke     called with function, payload and trace id; returns the function's result
     on_invalid called with the function and the problem when a result is invalid
 
-    Results are cached by the values of the identity sources, whatever the route, as on AWS.
+    Results are cached by the values of the identity sources, for all routes, as on AWS.
     """
 
     def __init__(

@@ -79,7 +79,7 @@ def _strings(value: object, element: str) -> tuple[str, ...]:
 
 
 def _matches(pattern: str, arn: str) -> bool:
-    """Match an ARN. Wildcards match `/`, but not the colons between the parts of an ARN; `*` by itself matches all."""
+    """Match an ARN. Wildcards match `/`, but not the colons between the parts of an ARN. Only a single `*` does."""
     if pattern == "*":
         return True
     wanted, given = pattern.split(":", _ARN_PARTS - 1), arn.split(":", _ARN_PARTS - 1)

@@ -58,7 +58,7 @@ class Request:
 
     @property
     def has_valid_host(self) -> bool:
-        """True if `Host` is a single host name or IPv4 address, as an API's address is."""
+        """The validity of `Host`: it must be a single host name or IPv4 address, as an API's address is."""
         return _HOST.fullmatch(self.host) is not None
 
     @property

@@ -89,7 +89,7 @@ def respond(
 
 
 def _customized(kind: Type, api: Api) -> GatewayResponse | None:
-    """Return the customization of the type, else that of its status class."""
+    """Return the customization of the type, or otherwise of its status class."""
     family = "DEFAULT_4XX" if kind.status < 500 else "DEFAULT_5XX"
     return (api.gateway_responses.get(kind.name) or api.gateway_responses.get(family)) if kind.name else None
 

@@ -1,4 +1,4 @@
-"""Run a function in a process of its own, under Lambda's runtime client `awslambdaric`.
+"""Run a function in its own process, under Lambda's runtime client `awslambdaric`.
 
     async with FunctionProcess("app.lambda_handler", env={...}, pythonpath=[root, layer]) as process:
         response = await process.invoke(event)
@@ -262,7 +262,7 @@ class FunctionProcess:
             self._at_ready.set_exception(InitFailed.from_report(report))
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
-        """Report it to the waiting caller when the process ends by itself."""
+        """Report it to the waiting caller when the process ends on its own."""
         status = await process.wait()
         how = f"exit status {status}" if status >= 0 else f"signal: {-status}"
         if self._at_ready is not None and not self._at_ready.done():

@@ -114,7 +114,7 @@ class _Reader:
         return tuple(replace(api, name=self._qualified(api.name), id="local" if single else api.name) for api in apis)
 
     def _events_by_api(self, event: str, kind: str, reference: str, implicit: str) -> dict[str, list[ApiEvent]]:
-        """Return the events of each API of a kind, by the API's logical id."""
+        """Return the events of each API with the resource type `kind`, by the API's logical id."""
         found: dict[str, list[ApiEvent]] = {name: [] for name in self._resources.of_kind(kind)}
         for api_event in api_events(self._resources, self._names, event):
             name = str(api_event.given.get(reference, implicit))

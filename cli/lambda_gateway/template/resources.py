@@ -75,7 +75,7 @@ class ApiEvent:
 
 
 def api_events(resources: Resources, names: Mapping[str, str], kind: str) -> Iterator[ApiEvent]:
-    """Yield every event of this kind. `names` has the functions' names by logical id."""
+    """Yield every event of the type `kind`. `names` has the functions' names by logical id."""
     for logical_id in resources.of_kind("AWS::Serverless::Function"):
         place = f"Resources.{logical_id}.Properties.Events"
         for event_name, event in mapping(resources.properties(logical_id).get("Events"), place).items():

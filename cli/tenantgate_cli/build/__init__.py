@@ -1,1 +1,1 @@
-"""What `make build` runs: SAM CLI, and the key sets that go into the bundle."""
+"""Build the deployment: SAM CLI, and the key sets of the bundle."""

@@ -78,7 +78,7 @@ def _files(issuers: tuple[IssuerPolicy, ...], layer: Path) -> dict[str, Path]:
         file = layer / named.relative_to(_AT_RUN_TIME) if named.is_relative_to(_AT_RUN_TIME) else named
         # With a shared file, each of the two issuers could sign the other's tokens.
         if file in files.values():
-            raise Failure(f"{named} is the key set of two issuers", 'give each entry a "jwks_file" of its own')
+            raise Failure(f"{named} is the key set of two issuers", 'give each entry its own "jwks_file"')
         files[issuer.issuer] = file
     if not files:
         raise Failure(

@@ -55,8 +55,8 @@ def guard_findings(guard: Guard, file: RulesFile, api: str | None) -> Iterator[F
 def _block(guard: Guard, rules: RuleSet, api: str | None) -> ApiRules | None:
     """Find the rules for an API of a template, which doesn't contain the API's id yet.
 
-    They are the rules with the name `api`; else those with the API's logical id as an id or as the name; else those of
-    `*`; else the only ones.
+    The first match wins: the rules with the name `api`, the rules with the API's logical id as an id or as the name,
+    the rules of `*`, the only rules.
     """
     named = {block.name: block for block in rules.apis.values()}
     if api is not None:

@@ -145,7 +145,7 @@ def _matching(own: Segments, rules: ApiRules) -> list[dict[str, RouteRule]]:
     ]
 
 
-# Values that no rule has as a literal, in the place of parameters.
+# Values for parameters that no rule has as a literal.
 _SAMPLE = {PARAMETER: "\x00", GREEDY: "\x00/\x00/\x00"}
 
 

@@ -24,14 +24,14 @@ from tenantgate_cli.stack.signals import handle_signals_in, ignore_signals_in
 from tenantgate_cli.stack.templates import read_product_template
 
 
-def run(port: int, data_dir: Path, *, reset: bool, template: Path, beside: Path | None = None) -> None:
-    """Serve until a signal. The APIs of `beside`, a second stack, get their own ports. Raises Failure."""
+def run(port: int, data_dir: Path, *, reset: bool, template: Path, second: Path | None = None) -> None:
+    """Serve until a signal. `second` is the template of a second stack. Raises Failure."""
     try:
         with (
             local_stack("dev", port, data_dir, reset=reset) as stack,
             asyncio.Runner(loop_factory=_loop_factory()) as runner,
         ):
-            runner.run(_Dev(stack, template, beside).run())
+            runner.run(_Dev(stack, template, second).run())
     except KeyboardInterrupt:
         pass
     say("stopped")
@@ -46,10 +46,10 @@ def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
 
 
 class _Dev:
-    def __init__(self, stack: Stack, template: Path, beside: Path | None) -> None:
+    def __init__(self, stack: Stack, template: Path, second: Path | None) -> None:
         self._stack = stack
         self._path = template
-        self._beside = None if beside is None else SecondStack(beside)
+        self._second = None if second is None else SecondStack(second)
         self._logs = FunctionLogs(stack.folder.logs, dev_output.show_output)
         self._shown_logs = f"{stack.folder.shown()}/logs"
         self._stop = asyncio.Event()
@@ -73,7 +73,7 @@ class _Dev:
             if self._stop.is_set():
                 return
             guarded = [(address.url, address.title) for address in others]
-            ready.show_dev(self._stack, problem or "", guarded, self._beside.note if self._beside else "")
+            ready.show_dev(self._stack, problem or "", guarded, self._second.note if self._second else "")
             self._is_ready = True
             retiring = asyncio.create_task(gateway.retire_idle())
             await reload_on_change(
@@ -97,10 +97,10 @@ class _Dev:
 
     def _template(self) -> Template:
         variables = self._stack.variables
-        settings = {**variables.settings, **(self._beside.settings(variables.settings) if self._beside else {})}
+        settings = {**variables.settings, **(self._second.settings(variables.settings) if self._second else {})}
         read = read_product_template(self._path, settings, variables.secrets)
-        if self._beside is not None:
-            read = self._beside.joined(read)
+        if self._second is not None:
+            read = self._second.joined(read)
         return read.with_variables(variables.machine)
 
     def _first_template(self) -> Template:

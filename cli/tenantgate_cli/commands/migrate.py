@@ -1,4 +1,4 @@
-"""`tenantgate migrate`: the database is the given URL's, else the running stack's, else the data folder's."""
+"""`tenantgate migrate`: migrate the database of a URL, of a running stack, or of a data folder."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from tenantgate_cli.paths import RULES, shown
 
 
 def check(file: Path | None, template: Path | None, api: str | None) -> bool:
-    """Print every finding with its line. Return True if there is none. Raises Failure if a file can't be read."""
+    """Print every finding with its line. Return True if nothing was found. Raises Failure if a file can't be read."""
     source = shown(file or Path(os.environ.get("ROUTE_RULES_FILE") or RULES))
     try:
         text = Path(source).read_text("utf-8")

@@ -1,4 +1,4 @@
-"""`docs/CONFIGURATION.md` and `.env.example`, from the settings model."""
+"""Write `docs/CONFIGURATION.md` and `.env.example` from the settings model."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from tenantgate.tokens.trusted_issuers import MEMBERS
 _HEAD = """\
 # Configuration
 
-Every setting is an environment variable. A bad value stops start-up with one message that names every bad variable, its
-value (never a secret's) and what to set instead. In development and test a `.env` file in the working directory is read
-too; `.env.example` lists everything. [AUTH_CONFIGURATION.md](AUTH_CONFIGURATION.md) has the settings for each provider.
+Every setting is an environment variable. An invalid value prevents the start, with one message that lists every invalid
+variable, its value (never a secret's) and the fix. In development and test, a `.env` file in the working directory is
+read too; `.env.example` lists all settings. [AUTH_CONFIGURATION.md](AUTH_CONFIGURATION.md) has the settings for each
+provider.
 
-An unset `ENVIRONMENT` means production. "Required" means: in staging and production. Secrets come from AWS Secrets
-Manager where `AWS_SECRETS_MANAGER_SECRET_ID` is set, read again every five minutes.
+An unset `ENVIRONMENT` means production. "Required" means required in staging and production. If
+`AWS_SECRETS_MANAGER_SECRET_ID` is set, secrets come from AWS Secrets Manager and are read again every five minutes.
 
 <!-- Written by `make docs` from layers/shared/tenantgate/settings/model.py -->
 
@@ -32,7 +33,7 @@ _TRUSTED_ISSUERS = """\
 ## Members of `TRUSTED_ISSUERS`
 
 A JSON list with one object for each issuer whose tokens are accepted. `claims.x` is the member `x` of the nested object
-`claims`. Another member, or one of another form, stops start-up.
+`claims`. An unknown member, or one of another form, prevents the start.
 
 ```json
 [{"issuer": "https://login.example.com", "audiences": ["https://api.example.com"], "tenants": "*",
@@ -49,40 +50,40 @@ _PROXIES = """\
 
 ## Outward calls and proxies
 
-Discovery documents, key sets, the token endpoint and AWS are all reached the same way. Where `HTTPS_PROXY` (or
-`https_proxy`, which wins) is set, each call tunnels through that proxy (`CONNECT`), so the proxy sees host and port
-only. The form is `http://[user:password@]host[:port]`; the port is 80 unless it is written, and a reserved character
-in user or password is percent-encoded. A proxy that is itself reached over TLS, or by SOCKS, is not supported: its
-URL stops start-up, and where nothing checks at start-up (the authorizer), the first fetch reports the variable's
-name.
+All calls to providers (discovery documents, key sets, the token endpoint) and to AWS use the same proxy. If
+`HTTPS_PROXY` (or `https_proxy`, which wins) is set, each call goes through a tunnel of that proxy (`CONNECT`), so that
+the proxy sees only host and port. The form is `http://[user:password@]host[:port]`. The default port is 80; reserved
+characters in user and password are percent-encoded. Proxies over TLS or SOCKS are not supported: such a URL prevents
+the start. The authorizer checks nothing at its start; there, the first fetch reports the variable's name.
 
-`NO_PROXY` (or `no_proxy`, which wins) lists the exceptions, comma-separated: a host name stands for itself and all
-names below it, `host:port` only for that port, `*` for everything. Address ranges are not understood. Loopback
-addresses are never proxied. `HTTP_PROXY` and `ALL_PROXY` have no effect: plain http is only for loopback. boto3
-(Secrets Manager, KMS, RDS) reads the same two variables in the same way. The database is not reached through a proxy.
-Certificates are checked by the system's roots, or those that `SSL_CERT_FILE` names, for providers; boto3 has its own
-(`AWS_CA_BUNDLE`).
+`NO_PROXY` (or `no_proxy`, which wins) lists the exceptions, separated by commas: a host name matches itself and all
+names below it, `host:port` only that port, `*` everything. Address ranges are not supported. Calls to loopback
+addresses never use the proxy. `HTTP_PROXY` and `ALL_PROXY` have no effect: plain http is only for loopback. boto3
+(Secrets Manager, KMS, RDS) reads the same two variables in the same way. The database connection doesn't use the
+proxy. Certificates of providers are checked against the system's roots, or those in `SSL_CERT_FILE`; boto3 has its
+own variable (`AWS_CA_BUNDLE`).
 """
 
 _SECRETS = """\
 
 ## Secrets
 
-Members of the JSON object in Secrets Manager; outside AWS, environment variables of the same names.
+Members of the JSON object in Secrets Manager. Outside AWS, environment variables with the same names.
 
 | name | purpose |
 |---|---|
 | `OIDC_CLIENT_SECRET` | The relying party's client secret at the provider. |
 | `COOKIE_SEALING_KEYS` | Keys that seal cookies and stored tokens: 32 random bytes each as base64url, \
-comma-separated, newest first. A new key is put in front; an old one is taken out when what it sealed has expired. |
+comma-separated, newest first. To rotate, add a new key at the front, and remove an old one when the values that it \
+sealed have expired. |
 
-A key: `python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'`
+To create a key: `python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'`
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One row: what the settings model says of a variable."""
+    """One row of the table: a variable of the settings model."""
 
     name: str
     purpose: str
@@ -92,14 +93,14 @@ class Variable:
 
 
 def variables() -> list[Variable]:
-    """All variables in the model's order."""
+    """Return all variables in the model's order."""
     required = _required_variables()
     return [_variable(name, field, always=name.upper() in required) for name, field in Settings.model_fields.items()]
 
 
 def _variable(name: str, field: FieldInfo, *, always: bool) -> Variable:
     extra = field.json_schema_extra
-    assert isinstance(extra, dict)  # noqa: S101  (every field is made by `_setting`)
+    assert isinstance(extra, dict)  # noqa: S101  (`_setting` creates every field)
     return Variable(
         name=name.upper(),
         purpose=field.description or "",
@@ -110,7 +111,7 @@ def _variable(name: str, field: FieldInfo, *, always: bool) -> Variable:
 
 
 def _required_variables() -> frozenset[str]:
-    # What production refuses to start without is asked of the model itself, so that this can't drift.
+    # The model itself reports the variables that production requires, so that the page can't differ from it.
     try:
         Settings.from_mapping({"ENVIRONMENT": "production"})
     except SettingsError as error:
@@ -119,7 +120,7 @@ def _required_variables() -> frozenset[str]:
 
 
 def configuration_page() -> str:
-    """The Markdown of `docs/CONFIGURATION.md`."""
+    """Return `docs/CONFIGURATION.md`."""
     rows = [
         f"| `{v.name}` | {v.required} | {v.purpose.replace('|', chr(92) + '|')} | {v.injected_by} |"
         for v in variables()
@@ -129,10 +130,10 @@ def configuration_page() -> str:
 
 
 def env_example() -> str:
-    """The text of `.env.example`."""
+    """Return `.env.example`."""
     lines = [
-        "# Every setting, for development: copy to .env and change what you need. `tenantgate dev` needs none of them.",
-        "# Written by `make docs` from the settings model; explained in docs/CONFIGURATION.md.",
+        "# All settings, with values for development: copy this to .env and change it. `tenantgate dev` requires none.",
+        "# Written by `make docs` from the settings model. docs/CONFIGURATION.md explains the settings.",
     ]
     for v in variables():
         state = "optional" if v.required == "no" else f"required in staging and production: {v.required}"
@@ -144,5 +145,5 @@ def env_example() -> str:
         ]
         lines.append(f"{v.name}={v.example}" if v.example else f"# {v.name}=")
     for name in sorted(SECRET_VARIABLES - {v.name for v in variables()}):
-        lines += ["", "# A secret: in AWS it comes from Secrets Manager.", f"# {name}="]
+        lines += ["", "# A secret. In AWS, it comes from Secrets Manager.", f"# {name}="]
     return "\n".join(lines) + "\n"

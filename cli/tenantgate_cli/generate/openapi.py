@@ -1,4 +1,4 @@
-"""`docs/openapi.json`: the OpenAPI 3.1 document of all routes, from the container's application."""
+"""Write `docs/openapi.json`, the OpenAPI 3.1 document of all routes, from the container's application."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tenantgate.settings.model import Settings
 
 
 def openapi_document() -> str:
-    """The document as indented JSON, as a development server describes itself."""
+    """Return the document of a development server as indented JSON."""
     from container.app import function_routers  # noqa: PLC0415  (imports every function)
     from tenantgate.web.app import create_app  # noqa: PLC0415
 

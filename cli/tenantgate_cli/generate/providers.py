@@ -1,7 +1,7 @@
-"""`docs/AUTH_CONFIGURATION.md` and the README's table, from the recipes in `docs/providers/`.
+"""Write `docs/AUTH_CONFIGURATION.md` and the README's table from the recipes in `docs/providers/`.
 
-A recipe is one TOML file: what to set here and at the provider, and the provider's discovery document, key sets and
-tokens in their true shape. `tests/integration/providers` runs each recipe by the very settings that the page shows.
+A recipe is one TOML file: the settings here and at the provider, and the provider's discovery document, key sets and
+tokens in their real form. `tests/integration/providers` runs each recipe with the settings that the page shows.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path("docs/providers")
-# Those that work without reservations first, then by name.
+# Providers that work without restrictions come first.
 ORDER = (
     "auth0",
     "cognito",
@@ -37,7 +37,11 @@ _BEGIN, _END = "<!-- providers: written by `make docs` -->", "<!-- /providers --
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """`works`: `sign-in` (bearer tokens too), `bearer`, `id-tokens` or `nothing`. `data`: the file as it is."""
+    """The recipe of one provider.
+
+    works  `sign-in` (bearer tokens too), `bearer`, `id-tokens` or `nothing`
+    data   the contents of the file
+    """
 
     name: str
     works: str
@@ -49,7 +53,7 @@ class Recipe:
 
     @property
     def settings(self) -> str:
-        """Environment variables in the form of a `.env` file."""
+        """The environment variables, in the form of a `.env` file."""
         return str(self.data["settings"]).strip()
 
     @property
@@ -59,7 +63,7 @@ class Recipe:
 
 
 def read_recipes(folder: Path = FOLDER) -> list[Recipe]:
-    """Every recipe, in the order of the page. Raises `KeyError` where the files and `ORDER` differ."""
+    """Return every recipe in the order of the page. Raises KeyError if the files and `ORDER` differ."""
     files = {file.stem: tomllib.loads(file.read_text(encoding="utf-8")) for file in folder.glob("*.toml")}
     if files.keys() != set(ORDER):
         raise KeyError(f"docs/providers and ORDER differ: {sorted(files.keys() ^ set(ORDER))}")
@@ -72,30 +76,30 @@ def read_recipes(folder: Path = FOLDER) -> list[Recipe]:
 _HEAD = """\
 # Providers
 
-One recipe for each provider: what to set here, what to set there, how its access token looks, and what doesn't work.
-The tests run every recipe: they serve the provider's discovery document and key sets under its real host names, sign
-tokens of its shape with keys of their own, and take them through the settings below. They are not run against the
-providers themselves.
+Each provider has a recipe: the settings here and at the provider, the form of its access token, and the limits. The
+tests run every recipe with the settings below: they serve the provider's discovery document and key sets under its real
+host names, and sign tokens in its form with their own keys. They don't contact the providers.
 
 <!-- Written by `make docs` from docs/providers -->
 
 {table}
 
-## What all of them have in common
+## Common to all providers
 
-- `PUBLIC_BASE_URL` and `ALLOWED_ORIGINS` are set as [CONFIGURATION.md](CONFIGURATION.md) says, which lists every
-  variable and every member of `TRUSTED_ISSUERS`. The blocks below have the form of a `.env` file.
+- [CONFIGURATION.md](CONFIGURATION.md) describes `PUBLIC_BASE_URL`, `ALLOWED_ORIGINS`, every other variable, and every
+  member of `TRUSTED_ISSUERS`. The blocks below have the form of a `.env` file.
 - Register `<PUBLIC_BASE_URL>/api/v1/auth/callback` at the provider as a redirect URI of a confidential client that
   uses the authorization code grant. Its secret is `OIDC_CLIENT_SECRET`, in Secrets Manager.
-- Access tokens must be JWTs with an asymmetric signature that name their audience and one tenant. The tenant must
-  come from what administrators control: a claim that users can edit lets them choose their tenant.
-- A token lives at most `JWT_MAX_LIFETIME_MINUTES` (60). Shorten it at the provider rather than raise the limit.
+- Access tokens must be JWTs with an asymmetric signature, an audience and one tenant. Only administrators may control
+  the tenant claim: if users can edit it, they can choose their tenant.
+- A token may be valid for at most `JWT_MAX_LIFETIME_MINUTES` (60). Shorten the lifetime at the provider rather than
+  raise the limit.
 - Tenant ids have the form of `TENANT_ID_PATTERN` (`org-{{uuid}}` unless set).
-- ID tokens are refused as bearer tokens, unless an entry says `allow_id_tokens`.
-- Several providers at once: one of them signs people in; the others get an entry in `TRUSTED_ISSUERS` each. Bind an
-  issuer that one customer runs to that customer by `tenants`.
-- `tenantgate explain --token-file F` says which check a token fails; a sign-in that ends with `AUTH_009` or
-  `AUTH_005` names the setting in `detail`.
+- ID tokens are rejected as bearer tokens, unless the issuer's entry has `allow_id_tokens`.
+- With several providers, one of them signs people in; each of the others has an entry in `TRUSTED_ISSUERS`. If a
+  customer runs an issuer, bind the issuer to that customer with `tenants`.
+- `tenantgate explain --token-file F` shows which check a token fails. If a sign-in fails with `AUTH_009` or `AUTH_005`,
+  `detail` names the setting.
 """
 
 
@@ -106,7 +110,7 @@ def auth_configuration_page() -> str:
 
 
 def readme() -> str:
-    """The README with its table of providers renewed; everything else as it is."""
+    """Return the README with its table of providers updated."""
     text = Path("README.md").read_text(encoding="utf-8")
     before, _, rest = text.partition(_BEGIN)
     after = rest.partition(_END)[2]
@@ -123,7 +127,7 @@ def _table(recipes: list[Recipe], *, link: str) -> str:
 
 
 def _anchor(title: str) -> str:
-    # As GitHub makes it from a heading.
+    # GitHub's anchor for a heading.
     return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
 
 
@@ -149,6 +153,6 @@ def _wrapped(text: str, *, mark: str = "") -> str:
 
 
 def _sample(token: Mapping[str, str]) -> str:
-    """Header and claims as a reader would decode them, with times of one day."""
+    """Return the decoded header and claims, with the times of one day."""
     text = f"{token['header'].strip()}\n.\n{token['claims'].strip()}"
     return re.sub(r'"\{now([+-]\d+)?\}"', lambda found: str(1795600800 + int(found[1] or 0)), text)

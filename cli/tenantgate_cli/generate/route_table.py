@@ -1,4 +1,4 @@
-"""`functions/unknown_route/route_table.py`: every path of template.yaml with its methods, for 404 and 405."""
+"""Write `functions/unknown_route/route_table.py`: every path of template.yaml with its methods, for 404 and 405."""
 
 from __future__ import annotations
 
@@ -7,18 +7,21 @@ from pathlib import Path
 from lambda_gateway.model import ANY_METHOD
 from lambda_gateway.template.reader import read_template
 
-# The routes are the same for all values; these have no default.
+# Parameters without a default. The routes don't depend on them.
 _PARAMETERS = {"ENVIRONMENT": "production", "ALLOWED_ORIGINS": "https://app.example.com"}
 
 _HEAD = '''\
-"""Path → methods of every route in template.yaml. Written by `make docs`."""
+"""The paths of template.yaml with their methods. Written by `make docs`."""
 
 ROUTES: dict[str, tuple[str, ...]] = {
 '''
 
 
 def route_table_module() -> str:
-    """The module's source. Routes for any method are left out: what they don't take never reaches `$default`."""
+    """Return the module's source.
+
+    Routes for any method are left out: a request that they match never reaches `$default`.
+    """
     methods: dict[str, list[str]] = {}
     for route in read_template(Path("template.yaml"), _PARAMETERS).api.routes:
         if route.path is not None and route.method != ANY_METHOD:

@@ -1,4 +1,4 @@
-"""The output of functions: all of it goes to one file per function, warnings and errors also to the terminal."""
+"""The output of functions: one file per function has everything, the terminal only warnings and errors."""
 
 from __future__ import annotations
 

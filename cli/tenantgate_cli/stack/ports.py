@@ -26,7 +26,7 @@ class PortForbidden(Exception):
 def bind(port: int) -> socket.socket:
     """Return a listening socket on 127.0.0.1:`port`, 0 for any free port. Raises PortTaken or PortForbidden."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # A restart needn't wait for the connections of the last run. Two programs still can't share a port.
+    # Allows a restart while connections of the last run are closing. Two programs still can't share a port.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((HOST, port))
@@ -46,7 +46,7 @@ def port_of(sock: socket.socket) -> int:
 
 
 def next_free(port: int) -> int:
-    """Return the first free port above `port`, or 0 if there is none nearby."""
+    """Return the first free port above `port`, or 0 if the next 100 are taken."""
     for candidate in range(port + 1, min(port + 100, 65536)):
         try:
             bind(candidate).close()

@@ -33,7 +33,7 @@ def ignore_signals() -> None:
 
 
 def handle_signals_in(loop: asyncio.AbstractEventLoop, stop: Callable[[], None]) -> None:
-    """Call `stop` on a signal, in place of a KeyboardInterrupt."""
+    """Call `stop` on a signal, instead of raising a KeyboardInterrupt."""
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop)
 

@@ -50,7 +50,7 @@ class Variables:
 
 
 def environment(folder: Path = ROOT) -> dict[str, str]:
-    """Return the variables of this process, and those of `.env` where this process has none or an empty one."""
+    """Return the variables of this process and of `.env`. Values of this process win, except empty ones."""
     variables = dict(os.environ)
     file = folder / ".env"
     if not file.is_file():
@@ -66,7 +66,7 @@ def base_url(port: int) -> str:
 
 
 def choose_provider(given: Mapping[str, str], base: str) -> Provider:
-    """Choose the caller's provider if its issuer, client id and client secret are all set, else the built-in one."""
+    """Choose the caller's provider if its issuer, client id and client secret are set, otherwise the built-in one."""
     present = [name for name in _PROVIDER_VARIABLES if given.get(name)]
     own = f"{base}/idp"
     if len(present) == len(_PROVIDER_VARIABLES) and given["OIDC_ISSUER_URL"] != own:

@@ -19,7 +19,7 @@ from tenantgate.authorizer.service import Authorizer
 from tenantgate.identity.credential import Credentials
 from tenantgate.identity.principal import Principal
 from tenantgate.observability.logging import configure_logging
-from tenantgate_cli.generate.authorizer import CASES, MATRIX, SHAPES, Told
+from tenantgate_cli.generate.authorizer import CASES, MATRIX, SHAPES, Outcome
 from tests.fixtures.authorizer.events import SHAPES as RECORDED
 from tests.fixtures.authorizer.events import authorizer_event, request_id_of
 from tests.fixtures.authorizer.guarded import authorizer, rules, token
@@ -73,7 +73,7 @@ def test_the_matrix_speaks_of_every_shape_and_case() -> None:
     [pytest.param(shape, case, MATRIX[shape][case], id=f"{shape}-{case}") for shape in RECORDED for case in CASES],
 )
 def test_each_integration_tells_its_client(
-    shape: str, case: str, told: Told, capsys: pytest.CaptureFixture[str]
+    shape: str, case: str, told: Outcome, capsys: pytest.CaptureFixture[str]
 ) -> None:
     event = authorizer_event(shape, CREDENTIALS[case]())
 

@@ -48,7 +48,7 @@ class Passage(NamedTuple):
 
 def passages(path: PurePath, source: str) -> list[Passage]:
     """Return the passages of a file; the reader is chosen by its name."""
-    if _GENERATED_PAGE in source:
+    if path.suffix != ".py" and _GENERATED_PAGE in source:
         return []
     found = list(_reader(path)(source))
     if path.suffix in {".py", ".md"}:

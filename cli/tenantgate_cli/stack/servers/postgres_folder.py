@@ -113,7 +113,7 @@ class PostgresFolder:
             if time.monotonic() > deadline:
                 raise PostgresBroken(
                     f"another PostgreSQL (process {pid}) is using the data folder {self.path}. "
-                    f"Stop whatever started it, or run: kill -INT {pid}"
+                    f"Stop the program that started it, or run: kill -INT {pid}"
                 )
             time.sleep(0.05)
         # Stale: the process has ended, or its id belongs to another program by now, which PostgreSQL can't detect.

@@ -1,4 +1,4 @@
-"""Run a server that can't run as root: choose its user, and copy its programs to where this user can enter."""
+"""Run a server that can't run as root: choose its user, and copy its programs to a folder that this user can enter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def unprivileged_user(existing_data: Path) -> tuple[int, int] | None:
-    """Return the user and group id to run as if this process is root, else None.
+    """Return the user and group id to run as if this process is root, otherwise None.
 
     It is the owner of `existing_data`, so that the server can read it, or else the user `nobody`.
     """
@@ -45,7 +45,7 @@ def reachable(path: Path, user: tuple[int, int] | None) -> bool:
 
 
 def reachable_copy(source: Path, user: tuple[int, int] | None, *, name: str, parts: tuple[str, ...]) -> Path:
-    """Return `source` if `user` can enter it, else a copy of its `parts` in a temporary folder, one per `name`.
+    """Return `source` if `user` can enter it, otherwise a copy of its `parts` in a temporary folder, one per `name`.
 
     Copying leaves the permissions of a private folder, such as `/root`, unchanged.
     """

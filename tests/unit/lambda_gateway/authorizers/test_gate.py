@@ -146,7 +146,7 @@ async def test_without_a_ttl_nothing_is_cached() -> None:
     assert len(guard.events) == 2
 
 
-async def test_results_are_cached_by_identity_whatever_the_route() -> None:
+async def test_results_are_cached_by_identity_for_all_routes() -> None:
     guard, clock = Guard(ALLOW), Clock()
     guarded = gate(guard, "$request.header.Authorization", ttl=60, clock=clock)
     await decide(guarded, request(authorization="x"))

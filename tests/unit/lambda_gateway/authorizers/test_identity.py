@@ -15,7 +15,7 @@ SENT = Request("GET", "/a/1", "key=1&key=2&empty=", [("authorization", "x"), ("x
 @pytest.mark.parametrize(
     ("api", "source", "value"),
     [
-        pytest.param(HTTP, "$request.header.Authorization", "x", id="header-whatever-its-case"),
+        pytest.param(HTTP, "$request.header.Authorization", "x", id="header-in-any-case"),
         pytest.param(HTTP, "$request.header.X-A", "1,2", id="header-of-several-values"),
         pytest.param(HTTP, "$request.querystring.key", "1,2", id="query"),
         pytest.param(HTTP, "$context.routeKey", "GET /a/{b}", id="route-key"),

@@ -66,7 +66,7 @@ def test_actions(action: object, counts: bool) -> None:
     assert effect(statement("*", action=action)) is (Effect.ALLOW if counts else Effect.NONE)
 
 
-def test_an_explicit_deny_wins_whatever_the_order() -> None:
+def test_an_explicit_deny_wins_in_any_order() -> None:
     allow, deny = statement("*"), statement(f"{API}/prod/GET/orders/*", "Deny")
     assert effect(allow, deny) is effect(deny, allow) is Effect.DENY
     assert effect(allow, deny, on="prod/GET/other") is Effect.ALLOW

@@ -56,7 +56,7 @@ def test_a_variable_that_only_a_deployment_knows_is_unset(tmp_path: Path) -> Non
     assert functions["Hello"].env == {"A": "b"}
 
 
-def test_the_log_format_is_what_lambda_would_set(tmp_path: Path) -> None:
+def test_the_log_format_is_set_as_lambda_sets_it(tmp_path: Path) -> None:
     logging = "LoggingConfig: { LogFormat: JSON, ApplicationLogLevel: TRACE }\n"
     function = read_template(write(tmp_path, HEAD + function_resource("Hello", "hello", logging))).functions["Hello"]
     assert function.env == {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "TRACE"}

@@ -71,7 +71,7 @@ def test_evaluates(value: object, expected: object) -> None:
         pytest.param({"a": [{"b": {"Ref": "Nothing"}}]}, "here.a.b: Ref names", id="the-place-is-named"),
     ],
 )
-def test_reports_the_place_of_what_it_cannot_evaluate(value: object, message: str) -> None:
+def test_reports_the_place_of_an_error(value: object, message: str) -> None:
     with pytest.raises(TemplateError, match=message):
         Resolver(DOCUMENT, {}).resolve(value, "here")
 

@@ -1,4 +1,4 @@
-"""Behind a version manager's shims, in folders where those work and where they fail, the real programs are used."""
+"""The real programs behind a version manager's shims are found, in folders where the shims work and where they fail."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from tenantgate_cli.build.uv import UvMissing, find_uv
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import require_uv
 
-# As pyenv's: the version is that of the nearest .python-version, and there is no other.
+# As pyenv's: it runs the version of the nearest .python-version, and fails without one.
 SHIM = """#!/bin/sh
 folder=$PWD
 while [ "$folder" != / ]; do
@@ -57,7 +57,7 @@ def pyenv(tmp_path: Path, uv: str) -> Path:
 
 
 def made(folder: Path, pyenv: Path) -> list[str]:
-    """Which uv and Python the Makefile of this folder uses, with nothing else of the kind on PATH."""
+    """Return the uv and the Python that the Makefile of this folder uses, with no others on PATH."""
     environment = {
         "PATH": f"{pyenv / 'shims'}:/usr/bin:/bin",
         "PYENV_ROOT": str(pyenv),
@@ -86,7 +86,7 @@ def test_the_makefile_finds_the_programs_behind_the_shims(checkout: Path, pyenv:
     assert not [path for path in made(checkout, pyenv) if path.startswith(str(pyenv / "shims"))]
 
 
-def test_the_makefile_installs_uv_where_there_is_none(checkout: Path, pyenv: Path) -> None:
+def test_the_makefile_installs_a_missing_uv(checkout: Path, pyenv: Path) -> None:
     for folder in (pyenv / "shims", pyenv / "versions" / "3.13.0" / "bin"):
         (folder / "uv").unlink()
 

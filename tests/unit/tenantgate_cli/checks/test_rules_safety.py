@@ -195,7 +195,7 @@ OTHER_ORDERS = '[[api.route]]\nroute = "GET /orders/{path+}"\n'
 def test_a_wide_route_is_cached_only_with_the_requirements_of_the_narrower_ones(
     tmp_path: Path, requirement: str, code: int
 ) -> None:
-    # GET /orders/{id} is a route of its own, but API Gateway sends /orders/1/ and /orders/1;x to the wider one.
+    # GET /orders/{id} has its own route, but API Gateway sends /orders/1/ and /orders/1;x to the wider one.
     wide = http(BY_ROUTE, more=(event("HttpApi", "GET", "/orders/{path+}"),))
     outcome = Outcome(tmp_path, RULES + OTHER_ORDERS + requirement + "\n", wide)
 
@@ -208,7 +208,7 @@ def test_a_wide_route_is_cached_only_with_the_requirements_of_the_narrower_ones(
 @pytest.mark.parametrize(
     ("rule", "route"),
     [
-        pytest.param(ITEMS + 'roles = ["clerk"]\n', "GET /orders/{path+}", id="no-route-of-its-own"),
+        pytest.param(ITEMS + 'roles = ["clerk"]\n', "GET /orders/{path+}", id="without-its-own-route"),
         pytest.param('[[api.route]]\nroute = "ANY /orders/{id}"\n', "ANY /orders/{path+}", id="route-of-one-method"),
         pytest.param(
             ITEMS + '[[api.route]]\nroute = "GET /orders/open/"\npublic = true\n',

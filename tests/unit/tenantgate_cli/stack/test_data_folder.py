@@ -11,7 +11,7 @@ from tenantgate_cli.stack.data_folder import DataFolder
 BASE = "http://127.0.0.1:3000"
 
 
-def test_secrets_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
+def test_secrets_are_created_once_and_readable_only_by_the_caller(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     made = folder.secrets()
     assert folder.secrets() == made
@@ -19,14 +19,14 @@ def test_secrets_are_made_once_and_kept_from_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "not json", "{}", '{"OIDC_CLIENT_SECRET": 1}'])
-def test_broken_secrets_are_said_with_the_mend(tmp_path: Path, text: str) -> None:
+def test_damaged_secrets_are_reported_with_the_remedy(tmp_path: Path, text: str) -> None:
     (tmp_path / "secrets.json").write_text(text)
     with pytest.raises(Failure) as failure:
         DataFolder(tmp_path).secrets()
     assert "RESET=1" in failure.value.remedy
 
 
-def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
+def test_only_one_process_at_a_time_holds_the_folder(tmp_path: Path) -> None:
     first, second = DataFolder(tmp_path), DataFolder(tmp_path)
     with first.held():
         first.publish(url=BASE)
@@ -38,13 +38,13 @@ def test_a_folder_is_held_by_one_at_a_time(tmp_path: Path) -> None:
     assert second.running() == {}
 
 
-def test_a_file_in_the_folders_place_is_said(tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(Failure, match="can't be used"), DataFolder(tmp_path / "data").held():
         pass
 
 
-def test_reset_deletes_what_a_stack_made_and_nothing_else(tmp_path: Path) -> None:
+def test_reset_deletes_only_what_a_stack_created(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     folder.secrets()
     (tmp_path / "postgres" / "cluster").mkdir(parents=True)

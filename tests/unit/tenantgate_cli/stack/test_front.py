@@ -1,4 +1,4 @@
-"""What stands in front of the gateway on a developer's machine."""
+"""The front of the gateway on a developer's machine."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,8 @@ pytestmark = pytest.mark.anyio
 BASE = "http://127.0.0.1:3000"
 
 
-async def answer(
-    host: str, *, method: str = "GET", accept: str = "text/html", path: str = "/a", query: str = ""
-) -> Any:
-    """(status, location) of what Front answers, or "gateway" if it was handed on."""
+async def visit(host: str, *, method: str = "GET", accept: str = "text/html", path: str = "/a", query: str = "") -> Any:
+    """Return status and location of a redirect, or "gateway" for a request that the gateway got."""
     sent: list[Any] = []
 
     async def gateway(scope: Any, receive: Any, send: Any) -> None:
@@ -40,13 +38,13 @@ async def answer(
     ("given", "location"),
     [
         pytest.param({}, f"{BASE}/a", id="page"),
-        pytest.param({"query": "b=c%20d"}, f"{BASE}/a?b=c%20d", id="query-kept-as-it-was"),
-        pytest.param({"path": "//evil.test/"}, f"{BASE}//evil.test/", id="a-path-cannot-lead-elsewhere"),
+        pytest.param({"query": "b=c%20d"}, f"{BASE}/a?b=c%20d", id="query-unchanged"),
+        pytest.param({"path": "//evil.test/"}, f"{BASE}//evil.test/", id="a-path-cannot-change-the-host"),
         pytest.param({"method": "HEAD"}, f"{BASE}/a", id="head"),
     ],
 )
-async def test_a_browser_at_localhost_is_sent_to_the_canonical_host(given: dict[str, str], location: str) -> None:
-    assert await answer("localhost:3000", **given) == (307, location)
+async def test_a_browser_at_localhost_is_redirected_to_the_canonical_host(given: dict[str, str], location: str) -> None:
+    assert await visit("localhost:3000", **given) == (307, location)
 
 
 @pytest.mark.parametrize(
@@ -58,5 +56,5 @@ async def test_a_browser_at_localhost_is_sent_to_the_canonical_host(given: dict[
         pytest.param("tunnel.example.test", {}, id="a-tunnel"),
     ],
 )
-async def test_everything_else_is_handed_on(host: str, given: dict[str, str]) -> None:
-    assert await answer(host, **given) == "gateway"
+async def test_other_requests_go_to_the_gateway(host: str, given: dict[str, str]) -> None:
+    assert await visit(host, **given) == "gateway"

@@ -1,4 +1,4 @@
-"""Which of a function's lines a developer sees in the terminal."""
+"""The lines of functions that a developer sees in the terminal."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_shown(text: str, shown: tuple[str, str] | None) -> None:
     assert shown_line(text) == shown
 
 
-def test_files_hold_every_line_as_it_was_written(tmp_path: Path) -> None:
+def test_files_have_every_line_unchanged(tmp_path: Path) -> None:
     shown: list[tuple[str, str, str]] = []
     logs = FunctionLogs(tmp_path, lambda *what: shown.append(what))
     for text in (line("INFO", "a"), line("WARNING", "b"), "c"):
@@ -43,5 +43,5 @@ def test_files_hold_every_line_as_it_was_written(tmp_path: Path) -> None:
     logs.write("Other", line("WARNING", "b"))
     logs.close()
     assert (tmp_path / "Hello.log").read_text().splitlines() == [line("INFO", "a"), line("WARNING", "b"), "c"]
-    # The same warning from a second function tells nothing new.
+    # The same warning from a second function is not shown again.
     assert shown == [("Hello", "WARNING", "b"), ("Hello", "", "c")]

@@ -1,4 +1,4 @@
-"""Another team's stack beside ours: what it is told, what our authorizer is told of it, where it is served."""
+"""Another team's stack: its variables, the settings that our authorizer needs for it, and its ports."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def test_it_gets_none_of_our_variables_and_secrets(tmp_path: Path, ours: Templat
     }
 
 
-def test_its_rules_are_those_beside_its_template(tmp_path: Path) -> None:
+def test_its_rules_are_in_the_folder_of_its_template(tmp_path: Path) -> None:
     stack = theirs(tmp_path, REST_HEAD)
     assert stack.settings({}) == {}
     assert "rules.toml is missing" in stack.note
@@ -48,18 +48,18 @@ def test_its_rules_are_those_beside_its_template(tmp_path: Path) -> None:
     assert stack.note == ""
 
 
-def test_a_rules_file_that_the_caller_names_comes_first(tmp_path: Path) -> None:
+def test_a_rules_file_of_the_caller_wins(tmp_path: Path) -> None:
     stack = theirs(tmp_path, REST_HEAD)
     (tmp_path / "theirs" / "rules.toml").write_text("version = 1\n")
     assert stack.settings({"ROUTE_RULES_FILE": "/mine.toml"}) == {}
 
 
-def test_a_template_without_an_api_is_refused(tmp_path: Path, ours: Template) -> None:
+def test_a_template_without_an_api_is_rejected(tmp_path: Path, ours: Template) -> None:
     with pytest.raises(TemplateError, match="has neither"):
         theirs(tmp_path, "Resources:\n" + function_resource("Hello", "hello")).joined(ours)
 
 
-def test_each_api_but_ours_has_the_next_free_port(ours: Template) -> None:
+def test_each_api_except_ours_gets_the_next_free_port(ours: Template) -> None:
     rest = Api("t-Rest", (), {}, kind=Kind.REST, id="Rest", stage="v1")
     http = Api("t-Http", (), {}, id="Http")
     template = ours.joined(Template((), (http, rest), {}))

@@ -41,21 +41,21 @@ def test_all_three_variables_choose_another_provider() -> None:
         ),
     ],
 )
-def test_half_of_them_are_ignored_and_it_is_said(missing: set[str], note: str) -> None:
+def test_an_incomplete_provider_is_ignored_and_reported(missing: set[str], note: str) -> None:
     given = {name: value for name, value in OTHER.items() if name not in missing}
     variables = variables_for(3000, given, STORED, **URLS)
     assert variables.provider.built_in
     assert variables.provider.note.endswith(note)
-    # Its audience would make every token of the built-in provider foreign.
+    # With its audience, every token of the built-in provider would be rejected.
     assert variables.settings["OIDC_AUDIENCE"] == "tenantgate-api"
 
 
-def test_the_defaults_of_env_example_mean_the_built_in_provider() -> None:
+def test_the_defaults_of_env_example_select_the_built_in_provider() -> None:
     given = {"OIDC_ISSUER_URL": f"{BASE}/idp", "OIDC_CLIENT_ID": "tenantgate-dev", "OIDC_CLIENT_SECRET": "x"}
     assert choose_provider(given, BASE).built_in
 
 
-def test_own_origins_are_always_allowed() -> None:
+def test_our_own_origins_are_always_allowed() -> None:
     origins = variables_for(3001, {"ALLOWED_ORIGINS": "http://localhost:9999"}, STORED, **URLS).settings[
         "ALLOWED_ORIGINS"
     ]
@@ -63,12 +63,12 @@ def test_own_origins_are_always_allowed() -> None:
     assert "http://localhost:5173" in variables_for(3000, {}, STORED, **URLS).settings["ALLOWED_ORIGINS"]
 
 
-def test_a_database_of_the_callers_environment_is_left_alone() -> None:
+def test_a_database_of_the_callers_environment_is_ignored() -> None:
     variables = variables_for(3000, {"DATABASE_URL": "postgresql://prod"}, STORED, **URLS)
     assert variables.settings["DATABASE_URL"] == URLS["app_url"]
 
 
-def test_bad_variables_are_all_named_at_once() -> None:
+def test_all_invalid_variables_are_reported_together() -> None:
     bad = {**OTHER, "OIDC_ISSUER_URL": "http://issuer.example", "JWT_MAX_LIFETIME_MINUTES": "soon"}
     with pytest.raises(Failure) as failure:
         variables_for(3000, bad, STORED, **URLS)
