@@ -68,8 +68,7 @@ async def jwks(service: Service) -> Response:
 
 @router.api_route("/authorize", methods=["GET", "POST"], dependencies=[ShowPages])
 async def authorize(request: Request, service: Service) -> Response:
-    authorization = await service.authorization()
-    result = await authorization.authorize(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
+    result = await service.authorize(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
     if isinstance(result, SignInNeeded):
         return _sign_in_page(request, result)
     return _respond(result)
@@ -78,8 +77,7 @@ async def authorize(request: Request, service: Service) -> Response:
 @router.post("/sign_in", dependencies=[ShowPages, Depends(from_own_page)])
 async def sign_in(request: Request, service: Service) -> Response:
     form = (await submitted_form(request)).values
-    authorization = await service.authorization()
-    result = await authorization.sign_in(
+    result = await service.sign_in(
         form_token=form.get("form", ""),
         username=form.get("username", ""),
         password=form.get("password", ""),
@@ -114,8 +112,7 @@ async def userinfo(request: Request, service: Service) -> Response:
 
 @router.api_route("/end_session", methods=["GET", "POST"], dependencies=[ShowPages])
 async def end_session(request: Request, service: Service) -> Response:
-    ending = await service.end_session()
-    result = await ending.end(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
+    result = await service.end_session(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
     if isinstance(result, SignOutNeedsConsent):
         targets = ("'self'", *request.app.settings.allowed_origins)
         return page("sign_out.html", action="/idp/sign_out", form_token=result.form_token, form_targets=targets)
@@ -125,8 +122,8 @@ async def end_session(request: Request, service: Service) -> Response:
 @router.post("/sign_out", dependencies=[ShowPages, Depends(from_own_page)])
 async def sign_out(request: Request, service: Service) -> Response:
     form = (await submitted_form(request)).values
-    ending = await service.end_session()
-    return _signed_out(request, await ending.confirm(form.get("form", ""), cookie=request.cookies.get(BROWSER_COOKIE)))
+    result = await service.confirm_sign_out(form.get("form", ""), cookie=request.cookies.get(BROWSER_COOKIE))
+    return _signed_out(request, result)
 
 
 def _sign_in_page(request: Request, needed: SignInNeeded) -> Response:

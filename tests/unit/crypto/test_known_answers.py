@@ -150,8 +150,7 @@ async def test_a_browser_of_an_earlier_release_stays_signed_in_at_the_provider()
             now + 1,
         )
     )
-    authorization = await provider.service.authorization()
-    response = await authorization.authorize(authorization_request(), cookie=f"{DEMO_TENANT_ID}.{'s' * 43}")
+    response = await provider.service.authorize(authorization_request(), cookie=f"{DEMO_TENANT_ID}.{'s' * 43}")
     assert isinstance(response, ProtocolResponse)
     assert "code" in query_of(response.location)
 

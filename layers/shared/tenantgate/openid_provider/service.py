@@ -1,12 +1,12 @@
-"""The built-in OpenID provider: builds the service of each endpoint with the current keys. Only for development."""
+"""The built-in OpenID provider: one method per endpoint, each with the current keys. Only for development."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tenantgate.openid_provider.endpoints.authorization import AuthorizationService
-from tenantgate.openid_provider.endpoints.end_session import EndSessionService
+from tenantgate.openid_provider.endpoints.authorization import AuthorizationService, SignedIn, SignInNeeded
+from tenantgate.openid_provider.endpoints.end_session import EndSessionService, SignedOut, SignOutNeedsConsent
 from tenantgate.openid_provider.endpoints.token import TokenService
 from tenantgate.openid_provider.endpoints.userinfo import UserInfoService
 from tenantgate.openid_provider.models import Client, ProtocolResponse
@@ -46,29 +46,24 @@ class ProviderService:
         """Return the public keys as a JWK Set."""
         return (await self._provider.keys.ring()).public_jwks()
 
-    async def authorization(self) -> AuthorizationService:
-        """Build the service of the authorization endpoint and the sign-in form."""
-        parts = self._provider
-        return AuthorizationService(
-            server=await self._server(),
-            client=parts.client,
-            audiences=parts.audiences,
-            users=parts.users,
-            codes=parts.codes,
-            browser_sessions=self._browser_sessions,
-            forms=parts.forms,
-            hints=await self._hints(),
-            clock=parts.clock,
-        )
+    async def authorize(self, submitted: Submitted, *, cookie: str | None) -> ProtocolResponse | SignInNeeded:
+        """Respond to an authorization request, see `AuthorizationService.authorize`."""
+        return await (await self._authorization()).authorize(submitted, cookie=cookie)
 
-    async def end_session(self) -> EndSessionService:
-        """Build the service of the end session endpoint and the sign-out form."""
-        return EndSessionService(
-            client=self._provider.client,
-            browser_sessions=self._browser_sessions,
-            forms=self._provider.forms,
-            hints=await self._hints(),
-        )
+    async def sign_in(
+        self, *, form_token: str, username: str, password: str, cookie: str | None
+    ) -> SignedIn | SignInNeeded:
+        """Respond to the sign-in form, see `AuthorizationService.sign_in`."""
+        service = await self._authorization()
+        return await service.sign_in(form_token=form_token, username=username, password=password, cookie=cookie)
+
+    async def end_session(self, submitted: Submitted, *, cookie: str | None) -> SignedOut | SignOutNeedsConsent:
+        """Respond to a sign-out, see `EndSessionService.end`."""
+        return await (await self._end_session()).end(submitted, cookie=cookie)
+
+    async def confirm_sign_out(self, form_token: str, *, cookie: str | None) -> SignedOut:
+        """Respond to the sign-out form, see `EndSessionService.confirm`."""
+        return await (await self._end_session()).confirm(form_token, cookie=cookie)
 
     async def userinfo(self, *, authorization: str | None, posted_token: str | None) -> ProtocolResponse:
         """Return the claims for an access token, or an error of RFC 6750 §3.1."""
@@ -84,6 +79,28 @@ class ProviderService:
         parts = self._provider
         service = TokenService(server=await self._server(), users=parts.users, codes=parts.codes, clock=parts.clock)
         return await service.redeem(submitted, authorization=authorization)
+
+    async def _authorization(self) -> AuthorizationService:
+        parts = self._provider
+        return AuthorizationService(
+            server=await self._server(),
+            client=parts.client,
+            audiences=parts.audiences,
+            users=parts.users,
+            codes=parts.codes,
+            browser_sessions=self._browser_sessions,
+            forms=parts.forms,
+            hints=await self._hints(),
+            clock=parts.clock,
+        )
+
+    async def _end_session(self) -> EndSessionService:
+        return EndSessionService(
+            client=self._provider.client,
+            browser_sessions=self._browser_sessions,
+            forms=self._provider.forms,
+            hints=await self._hints(),
+        )
 
     async def _server(self) -> ProtocolServer:
         parts = self._provider

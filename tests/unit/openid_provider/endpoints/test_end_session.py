@@ -18,7 +18,7 @@ TARGET = "http://localhost:5173/bye"
 async def end(
     provider: ProviderInMemory, values: dict[str, str], cookie: str | None = None
 ) -> SignedOut | SignOutNeedsConsent:
-    return await (await provider.service.end_session()).end(Submitted(values), cookie=cookie)
+    return await provider.service.end_session(Submitted(values), cookie=cookie)
 
 
 async def test_a_hint_ends_the_browser_session_at_once() -> None:
@@ -44,17 +44,15 @@ async def test_the_user_confirms_and_returns_to_the_client() -> None:
     signed_in = await sign_in(provider)
     page = await end(provider, {"client_id": CLIENT_ID, "post_logout_redirect_uri": TARGET}, signed_in.cookie)
     assert isinstance(page, SignOutNeedsConsent)
-    service = await provider.service.end_session()
-    assert await service.confirm(page.form_token, cookie=signed_in.cookie) == SignedOut(TARGET)
+    assert await provider.service.confirm_sign_out(page.form_token, cookie=signed_in.cookie) == SignedOut(TARGET)
     assert provider.browser_sessions.rows == {}
 
 
 async def test_the_sign_in_form_confirms_no_sign_out() -> None:
     provider = ProviderInMemory()
     page = await authorize(provider)
-    service = await provider.service.end_session()
     with pytest.raises(SignInFormRefused):
-        await service.confirm(getattr(page, "form_token", ""), cookie=None)
+        await provider.service.confirm_sign_out(getattr(page, "form_token", ""), cookie=None)
 
 
 async def test_the_sign_out_form_confirms_no_sign_in() -> None:
