@@ -21,7 +21,7 @@ from mutation.sandbox import CRASHED, Limits, Running, Substitutes, hold_librari
 from mutation.targets import ROOT
 
 _ARGUMENTS = (
-    *("-q", "-p", "no:cacheprovider"),
+    *("-q", "-p", "no:cacheprovider", "-m", "not timed"),
     # Files that a test leaves to the garbage collector would end any run, by chance.
     *("-p", "no:unraisableexception"),
     # The parent holds pytest's plugins already, so their assertions are not rewritten.
