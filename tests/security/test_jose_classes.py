@@ -32,7 +32,7 @@ from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.app import create_app
 from tests.fixtures.authorizer.events import SHAPES, authorizer_event
 from tests.fixtures.authorizer.guarded import rules
-from tests.fixtures.authorizer.integrations import status_told
+from tests.fixtures.authorizer.integrations import client_status
 from tests.fixtures.tokens.issuer import ALGORITHM_KEYS, AUDIENCE, ISSUER, good_claims, sign
 from tests.fixtures.tokens.jose_classes import (
     LEAST,
@@ -138,7 +138,7 @@ def test_the_authorizer_refuses_the_class(name: str, shape: str, authorizer: Aut
     passed = []
     for mutation in jose_classes()[name]:
         event = authorizer_event(shape, mutation.token)
-        if status_told(shape, event, lambda event=event: authorizer.decide(event)) != 401:  # type: ignore[misc]
+        if client_status(shape, event, lambda event=event: authorizer.decide(event)) != 401:  # type: ignore[misc]
             passed.append(mutation.name)
     assert passed == []
 
@@ -166,7 +166,7 @@ def test_a_valid_token_passes_every_entry_point(
     token = good_token(alg)
     for shape in SHAPES:
         event = authorizer_event(shape, token)
-        assert status_told(shape, event, lambda event=event: authorizer.decide(event)) == 200  # type: ignore[misc]
+        assert client_status(shape, event, lambda event=event: authorizer.decide(event)) == 200  # type: ignore[misc]
     assert validate(token) == container(token) == 200
 
 

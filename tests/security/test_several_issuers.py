@@ -34,7 +34,7 @@ from tenantgate.tokens.policy import token_policy
 from tenantgate.tokens.wiring import token_verifier
 from tests.fixtures.authorizer.events import SHAPES, authorizer_event
 from tests.fixtures.authorizer.guarded import rules
-from tests.fixtures.authorizer.integrations import status_told
+from tests.fixtures.authorizer.integrations import client_status
 from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER, TENANT, good_claims, public_jwk, sign, sign_raw
 
 ACME, ACME_TENANT = "https://acme.example.test", "org-0192f5a8-7c1e-7d3a-9b52-0000000000aa"
@@ -160,7 +160,7 @@ def test_each_issuers_own_token_passes_everywhere(
 ) -> None:
     event = authorizer_event(shape, token())
     response: Any = authorizer.decide(event)
-    assert status_told(shape, event, lambda: response) == 200
+    assert client_status(shape, event, lambda: response) == 200
     principal = Principal.from_context(response["resolverContext" if shape == "appsync" else "context"])
     assert (principal.user_id, principal.tenant_id) == (user, tenant)
     assert "orders:read" in principal.scopes
@@ -204,7 +204,7 @@ def test_no_issuer_acts_for_another(
         credential.principal(sent)
     assert type(failure.value) is error
     event = authorizer_event(shape, sent)
-    status = status_told(shape, event, lambda: authorizer.decide(event))
+    status = client_status(shape, event, lambda: authorizer.decide(event))
     assert status == (403 if failure.value.error.code == "AUTH_005" else 401)
 
 

@@ -1,4 +1,4 @@
-"""The authorizer's handler in a process of its own: its log lines, its imports, its refusal of a bad environment."""
+"""The authorizer's handler in its own process: log lines, imports, and the start with an invalid environment."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Context:
 for number, line in enumerate(sys.stdin):
     Context.aws_request_id = f"invocation-{number}"
     try:
-        answer = lambda_handler(json.loads(line), Context())
+        response = lambda_handler(json.loads(line), Context())
     except Exception as error:
-        answer = {"exception": f"{type(error).__name__}: {error}"}
-    print("answer", json.dumps(answer), flush=True)
+        response = {"exception": f"{type(error).__name__}: {error}"}
+    print("response", json.dumps(response), flush=True)
 print("modules", json.dumps(sorted(sys.modules)))
 """
 
@@ -68,22 +68,24 @@ def bundle(tmp_path: Path) -> Path:
     return path
 
 
-def _good() -> str:
+def _valid() -> str:
     return f"Bearer {sign(good_claims(int(time.time())))}"
 
 
-def _answers(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
-    return [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("answer ")]
+def _responses(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    return [
+        json.loads(line.removeprefix("response ")) for line in done.stdout.splitlines() if line.startswith("response ")
+    ]
 
 
 def _lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def test_answers_and_logs_each_denial_with_its_invocation(bundle: Path) -> None:
+def test_each_denial_is_logged_with_its_invocation(bundle: Path) -> None:
     without_tenant = f"Bearer {sign(good_claims(int(time.time()), tenant_id=None))}"
-    done = _run(bundle, _good(), "Bearer nonsense", without_tenant)
-    allowed, unauthorized, forbidden = _answers(done)
+    done = _run(bundle, _valid(), "Bearer invalid", without_tenant)
+    allowed, unauthorized, forbidden = _responses(done)
     assert allowed["isAuthorized"] is True
     assert unauthorized == {"exception": "Exception: Unauthorized"}
     assert forbidden["isAuthorized"] is False
@@ -99,31 +101,31 @@ def test_answers_and_logs_each_denial_with_its_invocation(bundle: Path) -> None:
 
 
 def test_the_first_invocation_is_the_cold_start(bundle: Path) -> None:
-    [line] = _lines(_run(bundle, "Bearer nonsense"))
+    [line] = _lines(_run(bundle, "Bearer invalid"))
     assert line["cold_start"] is True
 
 
-def test_an_allowed_request_writes_no_line_but_at_debug(bundle: Path) -> None:
-    assert _lines(_run(bundle, _good())) == []
-    [line] = _lines(_run(bundle, _good(), LOG_LEVEL="DEBUG"))
+def test_an_allowed_request_is_logged_only_at_debug(bundle: Path) -> None:
+    assert _lines(_run(bundle, _valid())) == []
+    [line] = _lines(_run(bundle, _valid(), LOG_LEVEL="DEBUG"))
     assert (line["message"], line["user_id"], line["tenant_id"]) == ("allowed", "user-1", TENANT)
 
 
-def test_an_allowed_request_imports_nothing_that_a_cold_start_can_do_without(bundle: Path) -> None:
-    done = _run(bundle, _good())
+def test_an_allowed_request_imports_nothing_unnecessary(bundle: Path) -> None:
+    done = _run(bundle, _valid())
     modules = set(json.loads(done.stdout.splitlines()[-1].removeprefix("modules ")))
-    costly = {"asyncio", "http.client", "ssl", "socket", "dataclasses", "inspect", "secrets", "hashlib", "urllib.parse"}
+    slow = {"asyncio", "http.client", "ssl", "socket", "dataclasses", "inspect", "secrets", "hashlib", "urllib.parse"}
     ours = {
         "tenantgate.observability.logging",
         "tenantgate.tokens.fetch",
         "tenantgate.tokens.discovery",
         "tenantgate.settings.model",
     }
-    assert not modules & (costly | ours)
+    assert not modules & (slow | ours)
     assert "cryptography.hazmat.primitives.asymmetric.ec" not in modules
 
 
-def test_a_bad_environment_stops_the_start_with_every_problem_named(bundle: Path) -> None:
+def test_an_invalid_environment_stops_the_start_and_every_problem_is_named(bundle: Path) -> None:
     done = _run(bundle, OIDC_ISSUER_URL="http://issuer.example.test", JWKS_CACHE_TTL_SECONDS="often")
     assert done.returncode == 1
     assert "OIDC_ISSUER_URL='http://issuer.example.test': must be an https:// URL" in done.stderr

@@ -1,4 +1,4 @@
-"""The policy document: its limits, the ARNs it takes, and the Deny for a denied request's own path."""
+"""The policy document: its limits, and the Deny for the path of a denied request."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compiled(*patterns: str, path: str = "/a", decoded: bool = False, stage: str
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_any_stands_for_each_of_the_seven_methods(method: str) -> None:
+def test_any_means_each_of_the_seven_methods(method: str) -> None:
     rules = ApiRules("api", [RouteRule("ANY", "/a", public=True), RouteRule("ANY", "/b/{x}", public=True)])
     policy = compile_policy(rules, None, arn=MethodArn.parse(f"{STAGE}GET/a"), now=NOW)
 
@@ -54,12 +54,12 @@ def test_a_policy_of_exactly_the_largest_size_is_complete_and_one_more_character
     assert (over.complete, over.reason) == (False, "too_large")
     assert allows(over.document, f"{STAGE}GET{patterns[0]}")
     assert not allows(over.document, f"{STAGE}GET{patterns[1]}")
-    # What API Gateway counts is shorter than what was reckoned.
+    # The document is shorter than the estimate.
     assert len(json.dumps(compiled(*patterns).document, separators=(",", ":"))) <= LARGEST_POLICY
 
 
 @pytest.mark.parametrize("decoded", [False, True])
-def test_the_size_that_is_reckoned_is_not_below_the_real_one(decoded: bool) -> None:
+def test_the_estimated_size_is_not_below_the_real_one(decoded: bool) -> None:
     complete = 0
     for count in range(1, 120, 3):
         patterns = [f"/{number}x/{{x}}" for number in range(count)]
@@ -69,14 +69,14 @@ def test_the_size_that_is_reckoned_is_not_below_the_real_one(decoded: bool) -> N
     assert complete > 5
 
 
-def test_a_resource_of_the_longest_length_is_taken_and_a_longer_one_is_not() -> None:
+def test_a_resource_of_the_maximum_length_is_accepted_and_a_longer_one_is_not() -> None:
     longest = "/" + "x" * (LONGEST_RESOURCE - len(STAGE) - len("GET/"))
 
     assert compiled(longest).complete
     assert not compiled(longest + "x").complete
 
 
-def test_nothing_allowed_is_a_deny_of_the_whole_stage() -> None:
+def test_the_whole_stage_is_denied_if_nothing_is_allowed() -> None:
     rules = ApiRules("api", [RouteRule("GET", "/a")])
     policy = compile_policy(rules, None, arn=MethodArn.parse(f"{STAGE}GET/a"), now=NOW)
 
@@ -86,7 +86,7 @@ def test_nothing_allowed_is_a_deny_of_the_whole_stage() -> None:
     }
 
 
-def test_line_breaks_and_tabs_are_denied_where_arns_are_decoded() -> None:
+def test_line_breaks_and_tabs_are_denied_if_arns_are_decoded() -> None:
     encoded, decoded = compiled("/{x}"), compiled("/{x}", decoded=True)
 
     for character in "\t\n\r":

@@ -1,4 +1,4 @@
-"""ARNs of API Gateway methods: read in one way, or refused."""
+"""ARNs of API Gateway methods: read in one way, or rejected."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_an_arns_parts(rest: str, method: str, path: str) -> None:
         STAGE + "GET/" + "x" * 8192,
     ],
 )
-def test_a_text_that_is_no_methods_arn_is_refused(arn: str) -> None:
+def test_other_texts_are_rejected(arn: str) -> None:
     with pytest.raises(ValueError, match="is not the ARN of an API's method"):
         MethodArn.parse(arn)
 
@@ -54,7 +54,7 @@ def test_the_longest_arn_is_read() -> None:
 
 @pytest.mark.parametrize("character", ["*", "?", "{", "}"])
 @pytest.mark.parametrize("place", ["aws-cn", "cn-north-1", "210987654321", "X1", "Xx", "GET"])
-def test_a_wildcard_before_the_path_is_refused(place: str, character: str) -> None:
+def test_a_wildcard_before_the_path_is_rejected(place: str, character: str) -> None:
     arn = (STAGE + "GET/a").replace(place, place[:1] + character + place[1:])
 
     with pytest.raises(ValueError, match="has a wildcard or a slash before its path"):
@@ -62,13 +62,13 @@ def test_a_wildcard_before_the_path_is_refused(place: str, character: str) -> No
 
 
 @pytest.mark.parametrize("place", ["aws-cn", "cn-north-1", "210987654321"])
-def test_an_arn_whose_path_may_begin_in_two_places_is_refused(place: str) -> None:
+def test_an_arn_whose_path_may_begin_in_two_places_is_rejected(place: str) -> None:
     with pytest.raises(ValueError, match="has a wildcard or a slash before its path"):
         MethodArn.parse((STAGE + "GET/a").replace(place, f"{place}/x/GET"))
 
 
 @pytest.mark.parametrize("rest", ["GET/\ud800", "\udfffGET/a"])
-def test_half_a_character_is_refused(rest: str) -> None:
+def test_half_a_character_is_rejected(rest: str) -> None:
     with pytest.raises(ValueError, match="is not Unicode text"):
         MethodArn.parse(STAGE + rest)
 

@@ -1,4 +1,4 @@
-"""The authorizer on events as API Gateway sends them (HTTP API, payload format 2.0, simple responses)."""
+"""The service with events of an HTTP API (payload format 2.0, simple responses)."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ def _authorizer(credential: BearerCredential | _Failing) -> Authorizer:
 
 
 def test_a_good_token_is_allowed_with_its_identity_as_context(authorizer: Authorizer) -> None:
-    answer = authorizer.decide(_event(f"Bearer {sign(good_claims())}"))
-    assert answer == {
+    response = authorizer.decide(_event(f"Bearer {sign(good_claims())}"))
+    assert response == {
         "isAuthorized": True,
         "context": {
             "user_id": "user-1",
@@ -81,10 +81,10 @@ def test_a_good_token_is_allowed_with_its_identity_as_context(authorizer: Author
             "request_id": "JKJaXmPLvHcESHA=",
         },
     }
-    assert json.loads(json.dumps(answer)) == answer
+    assert json.loads(json.dumps(response)) == response
 
 
-def test_the_callers_request_id_is_handed_on_when_it_is_well_formed(authorizer: Authorizer) -> None:
+def test_the_callers_request_id_is_used_if_it_is_well_formed(authorizer: Authorizer) -> None:
     token = f"Bearer {sign(good_claims())}"
     for offered, expected in (
         ("my-request-0001", "my-request-0001"),
@@ -99,15 +99,15 @@ def test_the_callers_request_id_is_handed_on_when_it_is_well_formed(authorizer: 
 @pytest.mark.parametrize(
     "authorization", [None, "", "Basic dXNlcjpwYXNz", "Bearer", "Bearer a,Bearer b", "Bearer " + "A" * 65536]
 )
-def test_a_missing_or_odd_credential_is_the_exception_that_means_401(
+def test_a_missing_or_malformed_credential_is_the_exception_that_means_401(
     authorization: str | None, authorizer: Authorizer
 ) -> None:
-    with pytest.raises(Exception, match=r"\AUnauthorized\Z") as refusal:
+    with pytest.raises(Exception, match=r"\AUnauthorized\Z") as error:
         authorizer.decide(_event(authorization))
-    assert type(refusal.value) is Exception
+    assert type(error.value) is Exception
 
 
-# Blanks around a token belong to the header's syntax, not to the token (RFC 9110 §5.5).
+# Spaces around a token belong to the header's syntax, not to the token (RFC 9110 §5.5).
 @pytest.mark.parametrize(
     "forged", [pytest.param(forged, id=forged.name) for forged in FORGED if not forged.name.startswith("blank")]
 )
@@ -119,10 +119,10 @@ def test_a_forged_token_is_the_exception_that_means_401(forged: Forged, authoriz
 
 @pytest.mark.parametrize("tenant", [None, "acme", [TENANT, TENANT], {"id": TENANT}])
 def test_a_genuine_token_without_a_tenant_is_403(tenant: object, authorizer: Authorizer) -> None:
-    answer = authorizer.decide(_event(f"Bearer {sign(good_claims(tenant_id=tenant))}"))
-    assert answer == {"isAuthorized": False, "context": answer["context"]}
+    response = authorizer.decide(_event(f"Bearer {sign(good_claims(tenant_id=tenant))}"))
+    assert response == {"isAuthorized": False, "context": response["context"]}
     reason = "tenant_missing" if tenant is None else "tenant_malformed"
-    assert answer["context"] == {"request_id": "JKJaXmPLvHcESHA=", "error_code": "AUTH_005", "reason": reason}
+    assert response["context"] == {"request_id": "JKJaXmPLvHcESHA=", "error_code": "AUTH_005", "reason": reason}
 
 
 class _Failing:
@@ -138,7 +138,7 @@ class _Failing:
 @pytest.mark.parametrize(
     "error", [ProviderUnreachable("down"), ProviderTimeout("slow"), KeyError("bug"), RecursionError()]
 )
-def test_our_own_failure_is_neither_401_nor_an_allow(error: Exception) -> None:
+def test_a_failure_of_the_authorizer_neither_allows_nor_is_a_401(error: Exception) -> None:
     with pytest.raises(AuthorizerFailed) as failure:
         _authorizer(_Failing(error)).decide(_event("Bearer a.b.c"))
     assert str(failure.value) in ("SYS_004", "SYS_003")
@@ -153,7 +153,7 @@ def test_an_odd_event_is_never_allowed(changes: dict[str, object], authorizer: A
         authorizer.decide(_event(None, **changes))
 
 
-def test_a_denial_is_one_line_that_says_which_check_failed(
+def test_a_denial_is_one_line_that_names_the_failed_check(
     authorizer: Authorizer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -180,7 +180,7 @@ def test_a_denial_is_one_line_that_says_which_check_failed(
     }
 
 
-def test_no_line_holds_a_part_of_a_token_or_of_the_query(
+def test_no_line_contains_a_part_of_a_token_or_of_the_query(
     authorizer: Authorizer, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -192,12 +192,12 @@ def test_no_line_holds_a_part_of_a_token_or_of_the_query(
         caplog.clear()
         with contextlib.suppress(Exception):
             authorizer.decide(_event(f"Bearer {token}"))
-        told = " ".join(str(record.__dict__) for record in caplog.records)
-        assert told
-        assert not any(part in told for part in (*token.split("."), "patient", "jo'"))
+        text = " ".join(str(record.__dict__) for record in caplog.records)
+        assert text
+        assert not any(part in text for part in (*token.split("."), "patient", "jo'"))
 
 
-def test_our_own_failure_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_failure_of_the_authorizer_is_logged_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
     for error in (ProviderUnreachable("down"), KeyError("bug")):
         caplog.clear()
         with pytest.raises(AuthorizerFailed):

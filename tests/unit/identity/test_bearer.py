@@ -1,4 +1,4 @@
-"""From the Authorization header to the principal (RFC 6750 §2.1)."""
+"""Bearer tokens, from the Authorization header to the principal (RFC 6750 §2.1)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT, good_claims, polic
 
 
 @pytest.mark.parametrize("header", ["Bearer a.b.c", "bearer a.b.c", "BEARER a.b.c", "Bearer  a.b.c", "Bearer a.b.c "])
-def test_takes_the_token_out_of_the_header(header: str) -> None:
+def test_the_header_contains_the_token(header: str) -> None:
     assert bearer_token(header) == "a.b.c"
 
 
@@ -45,26 +45,26 @@ def test_takes_the_token_out_of_the_header(header: str) -> None:
         "Bearer " + " " * 70000,
     ],
 )
-def test_refuses_anything_else_with_auth_007(header: str | None) -> None:
-    with pytest.raises(AuthenticationRequired) as refusal:
+def test_any_other_header_is_rejected_with_auth_007(header: str | None) -> None:
+    with pytest.raises(AuthenticationRequired) as error:
         bearer_token(header)
-    assert refusal.value.error.code == "AUTH_007"
+    assert error.value.error.code == "AUTH_007"
 
 
 @pytest.mark.parametrize("token", ["X", "aX", "Xa.b.cX", "B", "bearer", "~", "a" * (MAX_TOKEN_LENGTH - 1) + "X"])
-def test_leaves_the_token_as_it_came(token: str) -> None:
+def test_the_token_is_unchanged(token: str) -> None:
     assert bearer_token(f"Bearer {token}") == token
 
 
-def test_the_longest_token_that_is_taken() -> None:
+def test_the_longest_token_is_accepted() -> None:
     longest = "A" * MAX_TOKEN_LENGTH
     assert bearer_token(f"Bearer   {longest}  ") == longest
-    with pytest.raises(AuthenticationRequired) as refusal:
+    with pytest.raises(AuthenticationRequired) as error:
         bearer_token(f"Bearer {longest}A")
-    assert refusal.value.private == {"expected": MAX_TOKEN_LENGTH, "actual": MAX_TOKEN_LENGTH + 1}
+    assert error.value.private == {"expected": MAX_TOKEN_LENGTH, "actual": MAX_TOKEN_LENGTH + 1}
 
 
-def test_asks_no_issuer_without_leave_to_fetch() -> None:
+def test_nothing_is_fetched_without_permission() -> None:
     policy = policy_of()
     with pytest.raises(KeyFetchNeeded):
         BearerCredential(token_verifier(policy), policy).principal(sign(good_claims()), fetch=False)
@@ -74,7 +74,7 @@ def _credential() -> BearerCredential:
     return BearerCredential(static_verifier(), policy_of())
 
 
-def test_makes_the_principal_that_the_token_proves() -> None:
+def test_a_valid_token_becomes_a_principal() -> None:
     principal = _credential().principal(sign(good_claims()))
     assert principal == (
         "user-1",
@@ -88,7 +88,7 @@ def test_makes_the_principal_that_the_token_proves() -> None:
     )
 
 
-def test_hands_on_what_verification_and_tenant_say() -> None:
+def test_errors_of_the_verification_and_of_the_tenant_pass_through() -> None:
     with pytest.raises(TokenExpired):
         _credential().principal(sign(good_claims(exp=NOW - 60, iat=NOW - 600)))
     with pytest.raises(TenantMissing):

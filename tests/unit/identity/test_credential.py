@@ -1,4 +1,4 @@
-"""Which credential serves a request: decided by the authorization scheme."""
+"""The credential for a request, chosen by the authorization scheme."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def bearer() -> BearerCredential:
 
 
 @pytest.mark.parametrize("authorization", ["ApiKey k-1", "apikey k-1", "APIKEY k-1"])
-def test_the_scheme_decides_which_credential_serves(authorization: str) -> None:
+def test_the_scheme_selects_the_credential(authorization: str) -> None:
     accepted = Credentials(bearer(), Keys())
 
     assert accepted.authenticate(authorization) is OF_KEY
@@ -58,14 +58,14 @@ def test_the_scheme_decides_which_credential_serves(authorization: str) -> None:
         pytest.param("k-1", id="no-scheme"),
         pytest.param("Bearer k-1", id="an-api-key-as-a-bearer-token"),
         pytest.param("ApiKey a.b.c", id="a-token-as-an-api-key"),
-        pytest.param("ApiKey", id="nothing-behind-the-scheme"),
+        pytest.param("ApiKey", id="nothing-after-the-scheme"),
         pytest.param(" ApiKey k-1", id="a-blank-before-the-scheme"),
     ],
 )
-def test_no_credential_serves_another_ones_scheme(authorization: str | None) -> None:
-    with pytest.raises(Exception) as refusal:  # noqa: PT011  (of either credential)
+def test_a_value_is_never_checked_by_another_schemes_credential(authorization: str | None) -> None:
+    with pytest.raises(Exception) as error:  # noqa: PT011  (of either credential)
         Credentials(bearer(), Keys()).authenticate(authorization)
-    assert getattr(refusal.value, "http_status", None) == 401
+    assert getattr(error.value, "http_status", None) == 401
 
 
 def test_a_kind_that_is_not_named_is_not_accepted() -> None:
@@ -82,7 +82,7 @@ def test_a_credentials_own_error_passes_through() -> None:
         Credentials(bearer()).authenticate(f"Bearer {sign(good_claims(exp=NOW - 60, iat=NOW - 600))}")
 
 
-def test_two_credentials_of_one_scheme_are_refused() -> None:
+def test_two_credentials_of_one_scheme_are_an_error() -> None:
     with pytest.raises(ValueError, match="one authorization scheme"):
         Credentials(bearer(), Keys(), bearer())
 

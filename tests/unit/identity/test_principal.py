@@ -1,4 +1,4 @@
-"""The principal and its way through the authorizer's context."""
+"""The principal, and its form in the authorizer's context."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT
 PRINCIPAL = Principal("user-1", TENANT, ISSUER, frozenset({"b", "a"}), NOW, "bearer", {"sub": "user-1"})
 
 
-def test_the_context_has_strings_and_numbers_alone() -> None:
+def test_the_context_contains_only_strings_and_numbers() -> None:
     assert PRINCIPAL.to_context() == {
         "user_id": "user-1",
         "tenant_id": TENANT,
@@ -24,7 +24,7 @@ def test_the_context_has_strings_and_numbers_alone() -> None:
     }
 
 
-def test_issuer_and_user_together_name_a_principal() -> None:
+def test_issuer_and_user_together_identify_a_principal() -> None:
     issuers = ("https://a.example", "https://a.example#x", "https://a.example%23x", "https://a.example/%", "a#", "a")
     users = ("user-1", "x#user-1", "#user-1", "%23user-1", "a#b#c")
     named = {copy.replace(PRINCIPAL, issuer=issuer, user_id=user).global_id for issuer in issuers for user in users}
@@ -33,13 +33,13 @@ def test_issuer_and_user_together_name_a_principal() -> None:
 
 
 @pytest.mark.parametrize("expires_at", [NOW, str(NOW), float(NOW)])
-def test_comes_back_from_the_context_without_claims(expires_at: object) -> None:
+def test_a_principal_read_from_the_context_has_no_claims(expires_at: object) -> None:
     context = PRINCIPAL.to_context() | {"expires_at": expires_at, "request_id": "r-12345678"}
     assert Principal.from_context(context) == copy.replace(PRINCIPAL, claims={})
 
 
 @pytest.mark.parametrize("auth_method", ["bearer", "session", "api_key"])
-def test_keeps_how_the_caller_was_authenticated(auth_method: str) -> None:
+def test_the_context_keeps_the_authentication_method(auth_method: str) -> None:
     context = PRINCIPAL.to_context() | {"auth_method": auth_method}
     assert Principal.from_context(context).auth_method == auth_method
 
@@ -60,13 +60,13 @@ def test_keeps_how_the_caller_was_authenticated(auth_method: str) -> None:
         *(pytest.param({"scopes": value}, id=f"scopes-{value!r}") for value in (None, 1, ["a"])),
     ],
 )
-def test_refuses_a_context_that_it_did_not_write(changes: dict[str, object]) -> None:
+def test_a_context_in_another_form_is_rejected(changes: dict[str, object]) -> None:
     with pytest.raises(AuthenticationRequired):
         Principal.from_context(PRINCIPAL.to_context() | changes)
 
 
 @pytest.mark.parametrize("missing", ["user_id", "tenant_id", "issuer", "expires_at", "auth_method"])
-def test_refuses_an_incomplete_context(missing: str) -> None:
+def test_an_incomplete_context_is_rejected(missing: str) -> None:
     context = {name: value for name, value in PRINCIPAL.to_context().items() if name != missing}
     with pytest.raises(AuthenticationRequired):
         Principal.from_context(context)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from lambda_gateway.authorizers.policies import Effect, Policy
 from lambda_gateway.responses.response import MalformedResponse
-from tests.fixtures.authorizer.iam import takes
+from tests.fixtures.authorizer.iam import matches
 
 API = "arn:aws:execute-api:us-east-1:123456789012:abc123"
 INVOKE = "execute-api:Invoke"
@@ -114,5 +114,5 @@ def test_a_pattern_of_many_wildcards_is_matched_without_backtracking(text: str) 
     st.one_of(st.text("ab/", min_size=1, max_size=8), st.from_regex("[ab/]{1,8}[*?]?", fullmatch=True)),
 )
 def test_wildcards_match_as_in_a_plain_implementation_of_iam(pattern: str, path: str) -> None:
-    expected = Effect.ALLOW if takes(f"{API}/{pattern}", f"{API}/{path}") else Effect.NONE
+    expected = Effect.ALLOW if matches(f"{API}/{pattern}", f"{API}/{path}") else Effect.NONE
     assert effect(statement(f"{API}/{pattern}"), on=path) is expected
