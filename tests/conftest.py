@@ -1,4 +1,4 @@
-"""What every test shares."""
+"""Fixtures and set-up of all tests: logging, event loop, environment."""
 
 import os
 from collections.abc import Iterator
@@ -26,13 +26,13 @@ def anyio_backend() -> str:
 
 
 def pytest_configure() -> None:
-    # They fix the width of what the command line prints; xdist sets them for its workers.
+    # They set the width of the command line's output; xdist sets them for its workers.
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
 
 
 def pytest_unconfigure() -> None:
-    # After pytest's own last line, so that it is what a newcomer sees.
+    # After pytest's own last line, where a newcomer sees it.
     if MISSING:
         packages = " ".join(SYSTEM_PACKAGES[program] for program in MISSING)
-        print(f"Some tests were skipped for want of {', '.join(MISSING)}: apt-get install {packages}")
+        print(f"Some tests were skipped because {', '.join(MISSING)} is missing: apt-get install {packages}")

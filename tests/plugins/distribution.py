@@ -31,7 +31,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScope
 
 
 class TimedLastScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """One unit of work per group or module; the timed tests last and by themselves."""
+    """Assign whole groups and modules; the timed tests last, while no other test runs."""
 
     def _split_scope(self, nodeid: str) -> str:
         name = nodeid.rsplit("]", 1)[-1]

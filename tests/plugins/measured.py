@@ -25,7 +25,7 @@ _WORKER = os.environ.get("PYTEST_XDIST_WORKER")
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """So many of so many."""
+    """A number of statements or branches, and how many of them ran."""
 
     covered: int = 0
     total: int = 0
@@ -59,7 +59,7 @@ def package_of(path: str) -> str:
 
 
 def rows_of(report: Mapping[str, Any], floors: Mapping[str, float]) -> list[Row]:
-    """The table, from coverage.py's JSON report. A package without a floor must be covered wholly."""
+    """The table, from coverage.py's JSON report. A package without a floor must reach 100 %."""
     statements: dict[str, Share] = {}
     branches: dict[str, Share] = {}
     for path, file in report["files"].items():

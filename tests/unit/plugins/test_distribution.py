@@ -1,4 +1,4 @@
-"""The order in which workers get the tests: modules whole, and what measures time last and alone."""
+"""The order in which workers get the tests: whole modules, and the timed tests last, on the only worker left."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TESTS = [
 
 
 class Worker:
-    """Runs a test when it knows the next one, or that there is none: as xdist's workers do."""
+    """A worker as xdist has them: it starts a test once it knows the next one, or is shutting down."""
 
     def __init__(self) -> None:
         self.gateway = SimpleNamespace(id="gw")

@@ -6,7 +6,7 @@ import pytest
 
 from tests.plugins.measured import ROOT, Row, Share, floors, package_of, rows_of
 
-# What decides about a request is covered nearly whole.
+# The packages that decide about a request.
 SECURITY_CORE = {"tokens", "identity", "route_rules", "authorizer", "sessions"}
 
 
