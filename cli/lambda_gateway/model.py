@@ -155,10 +155,6 @@ class Template:
     parameters: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def path(self) -> Path:
-        return self.paths[0]
-
-    @property
     def api(self) -> Api:
         """The first API."""
         return self.apis[0]
