@@ -57,7 +57,7 @@ def variables(database_url: str, owner_url: str, port: int) -> dict[str, str]:
 
 @contextmanager
 def started(environment: dict[str, str], folder: Path) -> Iterator[subprocess.Popen[str]]:
-    # From a working directory of its own: nothing may depend on where it is started.
+    # In another working directory: the start must not depend on it.
     process = subprocess.Popen(
         [sys.executable, "-m", "container.start"],
         cwd=folder,
@@ -73,7 +73,7 @@ def started(environment: dict[str, str], folder: Path) -> Iterator[subprocess.Po
         process.communicate()
 
 
-def test_migrates_and_serves_and_ends_when_asked(postgres: PostgresAddresses, tmp_path: Path, port: int) -> None:
+def test_migrates_serves_and_stops_on_a_signal(postgres: PostgresAddresses, tmp_path: Path, port: int) -> None:
     lines = []
     # A user that doesn't exist yet: the start makes its login.
     host = postgres.app_url.rpartition("@")[2]
@@ -98,7 +98,7 @@ def test_migrates_and_serves_and_ends_when_asked(postgres: PostgresAddresses, tm
     said = [json.loads(line) for line in [*lines, *rest.splitlines()]]
     assert said[0]["message"] == "database migrated"
     assert (said[0]["context"]["before"], bool(said[0]["context"]["after"])) == (None, True)
-    # One line for each request, ours: uvicorn's access log would tell query strings.
+    # One line for each request, and none of uvicorn's access log, which would contain query strings.
     assert [line["context"]["path"] for line in said if line["message"] == "request completed"] == [
         "/api/v1/health/ready",
         "/nowhere",
@@ -108,7 +108,7 @@ def test_migrates_and_serves_and_ends_when_asked(postgres: PostgresAddresses, tm
 
 @pytest.mark.parametrize("given_as", ["DATABASE_URL", "both"])
 @pytest.mark.parametrize("role", ["owner_url", "admin_url"])
-def test_the_owners_url_by_itself_is_enough_and_does_not_reach_the_server(
+def test_the_owners_url_is_enough_and_does_not_reach_the_server(
     postgres: PostgresAddresses, tmp_path: Path, port: int, role: str, given_as: str
 ) -> None:
     owner: str = getattr(postgres, role)
@@ -135,7 +135,7 @@ def test_the_owners_url_by_itself_is_enough_and_does_not_reach_the_server(
         assert url.startswith("DATABASE_URL=postgresql://tenantgate_tenantgate_")
 
 
-def test_a_role_that_may_not_migrate_stops_it_with_what_to_set(
+def test_a_role_that_may_not_migrate_stops_it_with_the_variable_to_set(
     postgres: PostgresAddresses, tmp_path: Path, port: int
 ) -> None:
     migrator.upgrade(postgres.owner_url)
@@ -149,7 +149,7 @@ def test_a_role_that_may_not_migrate_stops_it_with_what_to_set(
     assert "DATABASE_OWNER_URL" in context["remedy"]
 
 
-def test_an_owner_that_has_no_password_stops_it_with_what_to_set(tmp_path: Path, port: int) -> None:
+def test_an_owner_without_a_password_stops_it_with_the_variable_to_set(tmp_path: Path, port: int) -> None:
     server = EmbeddedPostgres(tmp_path / "postgres")
     addresses = server.start()
     rules = server.data_dir / "cluster" / "pg_hba.conf"
@@ -169,7 +169,7 @@ def test_an_owner_that_has_no_password_stops_it_with_what_to_set(tmp_path: Path,
     assert "DATABASE_OWNER_URL" in detail["remedy"]
 
 
-def test_a_bad_setting_stops_it_with_one_message(tmp_path: Path, port: int) -> None:
+def test_an_invalid_setting_stops_it_with_one_message(tmp_path: Path, port: int) -> None:
     environment = variables("mysql://host/name", "postgresql://owner:pw@127.0.0.1:9/name", port)
     with started(environment | {"ALLOWED_ORIGINS": "*"}, tmp_path) as process:
         said, _ = process.communicate(timeout=30)
@@ -180,7 +180,7 @@ def test_a_bad_setting_stops_it_with_one_message(tmp_path: Path, port: int) -> N
     assert "ALLOWED_ORIGINS" in said
 
 
-def test_a_database_that_is_away_stops_it_before_it_serves(tmp_path: Path, port: int) -> None:
+def test_an_unreachable_database_stops_it_before_it_serves(tmp_path: Path, port: int) -> None:
     url = "postgresql://owner:pw@127.0.0.1:9/name"
     with started(variables(url, url, port), tmp_path) as process:
         said, _ = process.communicate(timeout=60)

@@ -28,7 +28,7 @@ LIMITS = ConnectionLimits(
     response_seconds=0.8,
     idle_seconds=1,
 )
-# What a busy machine may add.
+# Tolerance for a busy machine.
 SLACK = 3
 
 
@@ -47,21 +47,21 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
 
 @pytest.fixture
 def patient_port(tmp_path: Path) -> Iterator[int]:
-    """One that waits for its clients, as few as above, until a test has connected all of them."""
+    """Start a server that waits until a test has connected all clients."""
     with running(replace(LIMITS, header_seconds=30, idle_seconds=30), tmp_path) as chosen:
         yield chosen
 
 
 @pytest.fixture
 def patient_idle_port(tmp_path: Path) -> Iterator[int]:
-    """One that lets its clients be idle for long, but not within a request."""
+    """Start a server that lets clients be idle for long between requests, but not within one."""
     with running(replace(LIMITS, idle_seconds=30), tmp_path) as chosen:
         yield chosen
 
 
 @contextmanager
 def running(limits: ConnectionLimits, folder: Path) -> Iterator[int]:
-    """The container's server in a process of its own; its port."""
+    """Run the container's server in a separate process, and yield its port."""
     with reserved_port() as port:
         yield from _serving(port, limits, folder)
 
@@ -79,7 +79,7 @@ def _serving(port: int, limits: ConnectionLimits, folder: Path) -> Iterator[int]
         "OIDC_CLIENT_ID": "tenantgate",
         "OIDC_CLIENT_SECRET": "a secret for tests",
         "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
-        # What uvicorn would read, had it not been turned off.
+        # uvicorn would read this variable if the container didn't turn it off.
         "FORWARDED_ALLOW_IPS": "*",
     }
     log = folder / "log"
@@ -96,7 +96,7 @@ def _serving(port: int, limits: ConnectionLimits, folder: Path) -> Iterator[int]
         yield port
         assert process.poll() is None
         errors = [line for line in log.read_text().splitlines() if '"level":"ERROR"' in line and "SYS_010" not in line]
-        assert not errors, "no client makes an error of ours"
+        assert not errors, "no client causes a logged error"
     finally:
         process.kill()
         process.wait()

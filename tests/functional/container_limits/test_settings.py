@@ -1,4 +1,4 @@
-"""How the server is set up: the documented limits, in every worker, and no belief in a proxy's headers."""
+"""The server's settings: the documented limits in every worker, and no trust in a proxy's headers."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ FORWARDED = {
 @pytest.mark.parametrize("name", FORWARDED)
 def test_no_header_of_a_proxy_changes_a_response(name: str, path: str, port: int) -> None:
     def ask(**headers: str) -> tuple[int, str, list[str]]:
-        answer = httpx2.get(
+        response = httpx2.get(
             f"http://127.0.0.1:{port}{path}", headers={"accept": "text/html", **headers}, trust_env=False
         )
-        body = re.sub(r"[0-9a-f]{32}|[\w-]{22}|\d{10}", "", answer.text)
-        return answer.status_code, body, answer.headers.get_list("location")
+        body = re.sub(r"[0-9a-f]{32}|[\w-]{22}|\d{10}", "", response.text)
+        return response.status_code, body, response.headers.get_list("location")
 
     assert ask(**{name: FORWARDED[name]}) == ask()
     assert "evil" not in ask(**{name: FORWARDED[name]})[1]
 
 
-def test_the_limits_in_use_are_those_in_the_documents() -> None:
+def test_the_limits_are_those_in_the_documents() -> None:
     protocol = SERVER_OPTIONS["http"]
     used = protocol.limits
     assert used == ConnectionLimits()
@@ -69,5 +69,5 @@ def test_the_limits_in_use_are_those_in_the_documents() -> None:
 
 
 def test_several_workers_have_the_limits_too() -> None:
-    # Worker processes get uvicorn's settings pickled.
+    # Worker processes get pickled settings from uvicorn.
     assert pickle.loads(pickle.dumps(dict(SERVER_OPTIONS))) == SERVER_OPTIONS

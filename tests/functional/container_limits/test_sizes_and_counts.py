@@ -1,4 +1,4 @@
-"""Requests that are too large, or none, and connections that are too many, against the running container."""
+"""Requests that are too large or malformed, and too many connections, against the running container."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class TestSizes:
             client.sendall(b"GET /" + b"x" * LIMITS.header_bytes + b" HTTP/1.1\r\nHost: x\r\n\r\n")
             assert error_in(rest_of(client), b"431")["code"] == "VAL_009"
 
-    def test_headers_just_short_enough(self, port: int) -> None:
+    def test_headers_of_exactly_the_limit(self, port: int) -> None:
         with connected(port) as client:
             client.sendall(LIVE + b"x: " + b"y" * (LIMITS.header_bytes - 100) + b"\r\nConnection: close\r\n\r\n")
             assert rest_of(client).startswith(b"HTTP/1.1 200")
 
-    def test_more_requests_at_once_than_may_wait(self, port: int) -> None:
+    def test_more_pipelined_requests_than_the_limit(self, port: int) -> None:
         with connected(port) as client:
             client.sendall((LIVE + b"\r\n") * 49 + LIVE + b"Connection: close\r\n\r\n")
             assert rest_of(client).count(b"HTTP/1.1 200") == 50
@@ -45,7 +45,7 @@ class TestSizes:
     @pytest.mark.parametrize(
         "request_", [b"\x16\x03\x01\x02\x00\x01\x00", b"GET\r\n\r\n", b"GET / HTTP/1.1\r\nbad header: x\r\n\r\n"]
     )
-    def test_what_is_no_http_is_refused_in_our_shape(self, request_: bytes, port: int) -> None:
+    def test_malformed_http_is_refused_in_our_shape(self, request_: bytes, port: int) -> None:
         with connected(port) as client:
             client.sendall(request_)
             assert error_in(rest_of(client), b"400")["code"] == "VAL_010"
@@ -55,7 +55,7 @@ class TestSizes:
         [b"bad\r\n\r\n", b"GET / HTTP/1.1\r\nbad header: x\r\n\r\n", (LIVE + b"\r\n") * 2 * LIMITS.queued_requests],
         ids=["no-http", "bad-header", "too-many"],
     )
-    def test_the_refusal_of_a_second_request_is_no_response_to_the_first(self, second: bytes, port: int) -> None:
+    def test_the_error_of_a_second_request_is_never_the_response_to_the_first(self, second: bytes, port: int) -> None:
         with connected(port) as client, within(LIMITS.idle_seconds):
             client.sendall(LIVE + b"\r\n" + second)
             response = rest_of(client)
@@ -64,7 +64,7 @@ class TestSizes:
         assert b"\r\nconnection: close" in response
         assert_served(port)
 
-    def test_a_trailer_is_no_header(self, port: int) -> None:
+    def test_a_trailer_is_not_a_header(self, port: int) -> None:
         with connected(port) as client:
             client.sendall(
                 POST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n1\r\n{\r\n0\r\nx-request-id: "
@@ -75,7 +75,7 @@ class TestSizes:
         assert b"access-control-allow-origin" not in response.lower()
         assert b"from-a-trailer" not in response
 
-    def test_an_upgrade_is_a_plain_request(self, port: int) -> None:
+    def test_an_upgrade_is_an_ordinary_request(self, port: int) -> None:
         for upgrade in (b"websocket", b"h2c"):
             with connected(port) as client, within(LIMITS.idle_seconds):
                 client.sendall(LIVE + b"Connection: Upgrade\r\nUpgrade: " + upgrade + b"\r\n\r\n")
@@ -83,7 +83,7 @@ class TestSizes:
 
 
 class TestManyConnections:
-    def test_one_too_many_gets_a_503_and_a_further_one_nothing(self, patient_port: int) -> None:
+    def test_the_first_one_beyond_the_limit_gets_a_503_and_the_next_is_closed(self, patient_port: int) -> None:
         port = patient_port
         with ExitStack() as stack:
             admitted = [stack.enter_context(connected(port)) for _ in range(LIMITS.connections)]
@@ -100,7 +100,7 @@ class TestManyConnections:
                 assert one_response(client).startswith(b"HTTP/1.1 200")
         self.until_served(port)
 
-    def test_silent_ones_make_room_in_time(self, port: int) -> None:
+    def test_silent_ones_are_closed_in_time(self, port: int) -> None:
         with ExitStack() as stack, within(LIMITS.header_seconds):
             for _ in range(3 * LIMITS.connections):
                 stack.enter_context(connected(port))

@@ -1,4 +1,4 @@
-"""Clients that are slow, silent or read nothing, against the running container."""
+"""Clients that are slow, are silent or never read, against the running container."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TestSlowClients:
             client.sendall(b"GET /")
             assert error_in(drip(client, b"x"), b"408")["code"] == "VAL_008"
 
-    def test_one_that_begins_its_second_request_beside_the_first_is_cut_off(self, patient_idle_port: int) -> None:
+    def test_one_that_begins_its_second_request_during_the_first_is_cut_off(self, patient_idle_port: int) -> None:
         with connected(patient_idle_port) as client, within(LIMITS.header_seconds):
             client.sendall(LIVE + b"\r\nGET /")
             assert b"200 OK" in one_response(client)
@@ -78,7 +78,7 @@ class TestSlowClients:
             client.sendall(b"x")
             assert rest_of(client) == b""
 
-    def test_one_that_goes_away_within_its_body_makes_no_error_of_ours(self, port: int) -> None:
+    def test_one_that_disconnects_within_its_body_causes_no_logged_error(self, port: int) -> None:
         with connected(port) as client:
             client.sendall(POST + b"Content-Length: 1000\r\n\r\n{")
         assert_served(port)

@@ -1,4 +1,4 @@
-"""Health as its callers see it: over uvicorn, with a real PostgreSQL and a Secrets Manager that can stop answering."""
+"""Health over HTTP, with a real PostgreSQL and a fake Secrets Manager that can stop responding."""
 
 import base64
 import json
@@ -25,12 +25,12 @@ from tests.fixtures.databases.postgres import execute, start_postgres
 from tests.fixtures.servers.app_server import AppServer, free_socket
 
 READY = "/api/v1/health/ready"
-# What each answer must stay below, with a dependency that hangs.
+# The limit for each response, even when a dependency hangs.
 LIMIT_SECONDS = 0.5
 
 
 class SecretsManager:
-    """Answers GetSecretValue over HTTP until it is frozen; then it accepts connections and says nothing."""
+    """Responds to GetSecretValue over HTTP. While it is frozen, it accepts connections and never responds."""
 
     def __init__(self) -> None:
         self.awake = threading.Event()
@@ -54,11 +54,11 @@ class SecretsManager:
                 self.wfile.write(body)
 
             def log_request(self, code: object = "-", size: object = "-") -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         class Server(ThreadingHTTPServer):
             def handle_error(self, request: object, client_address: object) -> None:
-                """A client that gave up is no error."""
+                """Ignore clients that disconnected."""
 
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever)
@@ -88,7 +88,7 @@ def manager() -> Iterator[SecretsManager]:
 
 @pytest.fixture(scope="module")
 def postgres_pids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int, str]]:
-    """The application's URL of a database without pgvector, the server's process id, and the owner's URL."""
+    """Yield the application's URL of a database without pgvector, the server's process id, and the owner's URL."""
     server = start_postgres(tmp_path_factory.mktemp("health"))
     try:
         addresses = server.start()
@@ -102,7 +102,7 @@ def postgres_pids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
 def api(
     postgres_pids: tuple[str, int, str], manager: SecretsManager, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[httpx2.Client]:
-    """A new process, as far as its singletons go."""
+    """Serve the API with new singletons, as in a new process."""
     variables = {
         "ENVIRONMENT": "test",
         "LOG_LEVEL": "WARNING",
@@ -122,18 +122,18 @@ def api(
         address = f"http://127.0.0.1:{sock.getsockname()[1]}"
         with httpx2.Client(base_url=address, timeout=10) as client:
             yield client
-            manager.awake.set()  # or the server would wait for its last question
+            manager.awake.set()  # otherwise the server would wait for its last call
     forget_singletons()
 
 
 def timed(api: httpx2.Client, path: str = READY) -> tuple[httpx2.Response, float]:
     started = time.perf_counter()
-    answer = api.get(path)
-    return answer, time.perf_counter() - started
+    response = api.get(path)
+    return response, time.perf_counter() - started
 
 
 def frozen(pid: int) -> list[psutil.Process]:
-    """Stop PostgreSQL and each of its processes with SIGSTOP; returns them, to be woken."""
+    """Stop all processes of PostgreSQL with SIGSTOP, and return them."""
     postmaster = psutil.Process(pid)
     processes = [postmaster, *postmaster.children(recursive=True)]
     for process in processes:
@@ -142,40 +142,40 @@ def frozen(pid: int) -> list[psutil.Process]:
 
 
 @pytest.mark.timed
-def test_liveness_asks_nobody_and_is_quick(api: httpx2.Client, manager: SecretsManager) -> None:
+def test_liveness_calls_no_dependency_and_is_quick(api: httpx2.Client, manager: SecretsManager) -> None:
     asked = manager.asked
     timed(api, "/api/v1/health/live")
-    answer, seconds = timed(api, "/api/v1/health/live")
-    assert answer.status_code == 200
-    assert answer.json().keys() == {"status", "timestamp"}
-    assert answer.json()["status"] == "ok"
-    assert abs(answer.json()["timestamp"] - time.time()) < 5
-    assert isinstance(answer.json()["timestamp"], int)
+    response, seconds = timed(api, "/api/v1/health/live")
+    assert response.status_code == 200
+    assert response.json().keys() == {"status", "timestamp"}
+    assert response.json()["status"] == "ok"
+    assert abs(response.json()["timestamp"] - time.time()) < 5
+    assert isinstance(response.json()["timestamp"], int)
     assert seconds < 0.1
     assert manager.asked == asked
 
 
 @pytest.mark.timed
-def test_ready_when_every_dependency_answers(api: httpx2.Client) -> None:
-    answer, _ = timed(api)
-    for _ in range(2):  # the first one imports what it needs
-        answer, seconds = timed(api)
-    assert answer.status_code == 200
-    body = answer.json()
+def test_ready_when_every_dependency_responds(api: httpx2.Client) -> None:
+    response, _ = timed(api)
+    for _ in range(2):  # the first one imports modules
+        response, seconds = timed(api)
+    assert response.status_code == 200
+    body = response.json()
     assert (body["status"], body["checks"]) == ("ready", {"database": "ok", "vector": "absent", "secrets": "ok"})
     assert isinstance(body["timestamp"], int)
     assert seconds < LIMIT_SECONDS
 
 
-def test_pgvector_is_reported_when_it_is_there(api: httpx2.Client, postgres_pids: tuple[str, int, str]) -> None:
+def test_pgvector_is_reported_when_it_exists(api: httpx2.Client, postgres_pids: tuple[str, int, str]) -> None:
     owner = postgres_pids[2]
     execute(owner, "CREATE EXTENSION vector")
     try:
         assert timed(api)[0].json()["checks"]["vector"] == "ok"
     finally:
         execute(owner, "DROP EXTENSION vector")
-    answer, _ = timed(api)
-    assert (answer.status_code, answer.json()["checks"]["vector"]) == (200, "absent")
+    response, _ = timed(api)
+    assert (response.status_code, response.json()["checks"]["vector"]) == (200, "absent")
 
 
 @pytest.mark.parametrize("tls", ["encrypted", "private-network"])
@@ -185,29 +185,29 @@ def test_a_database_that_is_not_verified_is_a_warning_whose_reason_is_logged_onc
     monkeypatch.setenv("DATABASE_TLS", tls)
     forget_singletons()
     for _ in range(3):
-        answer, _ = timed(api)
-        assert (answer.status_code, answer.json()["checks"]["database"]) == (200, "warning")
+        response, _ = timed(api)
+        assert (response.status_code, response.json()["checks"]["database"]) == (200, "warning")
     assert [line.message for line in caplog.records if "DATABASE_TLS" in line.message] == [
         f"DATABASE_TLS={tls}: connections to the database may reach a server that isn't verified"
     ]
 
 
 @pytest.mark.timed
-def test_a_frozen_database_is_told_in_time_and_forgotten_when_it_is_back(
+def test_a_frozen_database_is_reported_in_time_until_it_responds_again(
     api: httpx2.Client, postgres_pids: tuple[str, int, str]
 ) -> None:
     assert timed(api)[0].status_code == 200
     processes = frozen(postgres_pids[1])
     try:
         for _ in range(3):
-            answer, seconds = timed(api)
+            response, seconds = timed(api)
             assert seconds < LIMIT_SECONDS
-            error = answer.json()["error"]
-            assert (answer.status_code, error["code"]) == (503, "SYS_001")
+            error = response.json()["error"]
+            assert (response.status_code, error["code"]) == (503, "SYS_001")
             assert error["detail"]["checks"] == {"database": "failed", "secrets": "ok"}
             assert isinstance(error["detail"]["timestamp"], int)
         with ThreadPoolExecutor(8) as pool:
-            assert all(answer.status_code == 503 for answer, _ in pool.map(lambda _: timed(api), range(16)))
+            assert all(response.status_code == 503 for response, _ in pool.map(lambda _: timed(api), range(16)))
         assert timed(api, "/api/v1/health/live")[1] < 0.1
     finally:
         for process in processes:
@@ -218,14 +218,14 @@ def test_a_frozen_database_is_told_in_time_and_forgotten_when_it_is_back(
 
 
 @pytest.mark.timed
-def test_a_frozen_secrets_manager_counts_when_no_secret_is_in_memory(
+def test_a_frozen_secrets_manager_fails_when_no_secret_is_in_memory(
     api: httpx2.Client, manager: SecretsManager
 ) -> None:
     manager.awake.clear()
-    timed(api)  # the first one imports what it needs
-    answer, seconds = timed(api)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["code"]) == (503, "SYS_002")
+    timed(api)  # the first one imports modules
+    response, seconds = timed(api)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (503, "SYS_002")
     assert error["detail"]["checks"] == {"database": "ok", "vector": "absent", "secrets": "failed"}
     assert seconds < LIMIT_SECONDS
 
@@ -237,15 +237,15 @@ def test_a_frozen_secrets_manager_is_a_warning_when_every_secret_is_in_memory(
     assert timed(api)[0].status_code == 200
     manager.awake.clear()
     secret_store().invalidate()
-    answer, seconds = timed(api)
-    assert (answer.status_code, answer.json()["checks"]) == (
+    response, seconds = timed(api)
+    assert (response.status_code, response.json()["checks"]) == (
         200,
         {"database": "ok", "vector": "absent", "secrets": "warning"},
     )
     assert seconds < LIMIT_SECONDS
 
 
-def test_a_stopped_database_is_told(tmp_path: Path, api: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_database_is_reported(tmp_path: Path, api: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     server = start_postgres(tmp_path)
     try:
         monkeypatch.setenv("DATABASE_URL", server.start().app_url)
@@ -254,8 +254,8 @@ def test_a_stopped_database_is_told(tmp_path: Path, api: httpx2.Client, monkeypa
         assert server.pid is not None
         os.kill(server.pid, signal.SIGKILL)
         deadline = time.monotonic() + 10
-        while (answer := timed(api)[0]).status_code == 200:
+        while (response := timed(api)[0]).status_code == 200:
             assert time.monotonic() < deadline, "a dead database was reported ready"
-        assert answer.json()["error"]["code"] == "SYS_001"
+        assert response.json()["error"]["code"] == "SYS_001"
     finally:
         server.stop()

@@ -1,4 +1,4 @@
-"""The migration runner, invoked as Lambda would: an event in, an object or a failure out, in its own interpreter."""
+"""The migration runner, invoked as on Lambda, in a separate interpreter."""
 
 import json
 import subprocess
@@ -18,12 +18,12 @@ from types import SimpleNamespace
 from functions.migration_runner.handler import lambda_handler
 for event in json.load(sys.stdin):
     try:
-        answer = lambda_handler(event, SimpleNamespace(aws_request_id="request-0000-0001"))
+        result = lambda_handler(event, SimpleNamespace(aws_request_id="request-0000-0001"))
     except Exception as error:
-        # As Lambda's runtime client reports it.
-        answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
+        # In the form of Lambda's runtime client.
+        result = {"errorType": type(error).__name__, "errorMessage": str(error)}
         assert error.__cause__ is None and error.__context__ is None
-    print("ANSWER " + json.dumps(answer))
+    print("RESULT " + json.dumps(result))
 """
 
 
@@ -35,7 +35,7 @@ def empty(postgres_server: PostgresServer) -> Iterator[DatabaseUrls]:
 
 
 def invoke(owner_url: str, *events: object) -> tuple[list[dict[str, Any]], str]:
-    """The answers to these events, one after the other in one process, and all that it wrote."""
+    """Run these events in one process; return their results, and everything that it wrote."""
     run = subprocess.run(
         [sys.executable, "-c", INVOKE],
         cwd=ROOT,
@@ -46,16 +46,16 @@ def invoke(owner_url: str, *events: object) -> tuple[list[dict[str, Any]], str]:
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    prefix = "ANSWER "
-    answers = [json.loads(line[len(prefix) :]) for line in run.stdout.splitlines() if line.startswith(prefix)]
-    return answers, run.stdout + run.stderr
+    prefix = "RESULT "
+    results = [json.loads(line[len(prefix) :]) for line in run.stdout.splitlines() if line.startswith(prefix)]
+    return results, run.stdout + run.stderr
 
 
-def failure(answer: dict[str, Any]) -> dict[str, Any]:
-    """What an operator reads of a failed invocation."""
-    assert answer.keys() == {"errorType", "errorMessage"}
-    assert answer["errorType"] == "RunnerFailed"
-    told: dict[str, Any] = json.loads(answer["errorMessage"])
+def failure(result: dict[str, Any]) -> dict[str, Any]:
+    """Parse the message of a failed invocation."""
+    assert result.keys() == {"errorType", "errorMessage"}
+    assert result["errorType"] == "RunnerFailed"
+    told: dict[str, Any] = json.loads(result["errorMessage"])
     assert told.keys() == {"error", "remedy"}
     assert told["remedy"]
     error: dict[str, Any] = told["error"]
@@ -63,8 +63,8 @@ def failure(answer: dict[str, Any]) -> dict[str, Any]:
     return error
 
 
-def test_upgrades_downgrades_and_tells_the_revision(empty: DatabaseUrls) -> None:
-    answers, written = invoke(
+def test_upgrades_downgrades_and_returns_the_revision(empty: DatabaseUrls) -> None:
+    results, written = invoke(
         empty.owner_url,
         {"action": "current"},
         {"action": "upgrade", "revision": "0001"},
@@ -74,16 +74,16 @@ def test_upgrades_downgrades_and_tells_the_revision(empty: DatabaseUrls) -> None
         {"action": "downgrade", "revision": "base"},
         {"action": "upgrade", "revision": "head"},
     )
-    head = answers[0]["head"]
-    assert answers[:4] == [
+    head = results[0]["head"]
+    assert results[:4] == [
         {"action": "current", "revision": None, "head": head},
         {"action": "upgrade", "before": None, "after": "0001"},
         {"action": "upgrade", "before": "0001", "after": head},
         {"action": "current", "revision": head, "head": head},
     ]
-    assert answers[4]["before"] == head
-    assert answers[5] == {"action": "downgrade", "before": answers[4]["after"], "after": None}
-    assert answers[6] == {"action": "upgrade", "before": None, "after": head}
+    assert results[4]["before"] == head
+    assert results[5] == {"action": "downgrade", "before": results[4]["after"], "after": None}
+    assert results[6] == {"action": "upgrade", "before": None, "after": head}
     logged = [json.loads(line) for line in written.splitlines() if line.startswith("{")]
     assert {line["request_id"] for line in logged} == {"request-0000-0001"}
 
@@ -99,37 +99,39 @@ BAD = [
     pytest.param({"action": "upgrade", "revision": ""}, "revision", id="empty-revision"),
     pytest.param({"action": "upgrade", "revision": "x" * 65}, "revision", id="long-revision"),
     pytest.param({"action": "upgrade", "revision": "nope"}, "revision", id="no-such-revision"),
-    pytest.param({"action": "downgrade"}, "revision", id="downgrade-to-nowhere"),
+    pytest.param({"action": "downgrade"}, "revision", id="downgrade-without-a-revision"),
     pytest.param({"action": "current", "revision": "head"}, "revision", id="current-of-a-revision"),
     pytest.param({"action": "upgrade", "sql": "DROP TABLE x"}, "sql", id="unknown-member"),
 ]
 
 
 @pytest.fixture(scope="module")
-def refusals(database_urls: DatabaseUrls) -> list[dict[str, Any]]:
+def rejected(database_urls: DatabaseUrls) -> list[dict[str, Any]]:
     return invoke(database_urls.owner_url, *(case.values[0] for case in BAD), {"action": "current"})[0]
 
 
 @pytest.mark.parametrize(("number", "field"), [pytest.param(n, c.values[1], id=str(c.id)) for n, c in enumerate(BAD)])
-def test_bad_input_is_a_failed_invocation_in_our_shape(refusals: list[dict[str, Any]], number: int, field: str) -> None:
-    error = failure(refusals[number])
+def test_invalid_input_is_a_failed_invocation_in_our_shape(
+    rejected: list[dict[str, Any]], number: int, field: str
+) -> None:
+    error = failure(rejected[number])
     assert (error["code"], error["request_id"]) == ("VAL_001", "request-0000-0001")
     assert [problem["field"] for problem in error["detail"]] == [field]
 
 
-def test_bad_input_changes_nothing(refusals: list[dict[str, Any]]) -> None:
-    assert refusals[-1]["revision"] == refusals[-1]["head"]
+def test_invalid_input_changes_nothing(rejected: list[dict[str, Any]]) -> None:
+    assert rejected[-1]["revision"] == rejected[-1]["head"]
 
 
-def test_an_unreachable_database_is_told_without_its_password() -> None:
-    (answer,), written = invoke("postgresql://owner:password-canary@127.0.0.1:1/name", {"action": "upgrade"})
-    assert failure(answer)["code"] == "SYS_001"
+def test_an_unreachable_database_is_reported_without_its_password() -> None:
+    (result,), written = invoke("postgresql://owner:password-canary@127.0.0.1:1/name", {"action": "upgrade"})
+    assert failure(result)["code"] == "SYS_001"
     assert "canary" not in written
 
 
-def test_a_role_that_may_not_migrate_is_told_what_postgresql_said(database_urls: DatabaseUrls) -> None:
-    (answer,), written = invoke(database_urls.app_url, {"action": "downgrade", "revision": "base"})
-    error = failure(answer)
+def test_a_role_that_may_not_migrate_gets_the_message_of_postgresql(database_urls: DatabaseUrls) -> None:
+    (result,), written = invoke(database_urls.app_url, {"action": "downgrade", "revision": "base"})
+    error = failure(result)
     assert error["code"] == "SYS_008"
     assert error["detail"]["reason"] == "permission denied for table alembic_version"
     assert "Traceback" not in written

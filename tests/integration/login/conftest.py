@@ -24,7 +24,7 @@ def app(provider: MisbehavingProvider) -> Iterator[LoginApp]:
 
 @pytest.fixture
 def impatient_app(provider: MisbehavingProvider) -> Iterator[LoginApp]:
-    """The same with a limit of one second, for tests that wait for it."""
+    """The same application with a limit of one second, for tests that wait for it."""
     with running_login_app(provider.issuer, timeouts=Timeouts(connect=0.5, read=0.5, total=1.0)) as running:
         yield running
 

@@ -1,4 +1,4 @@
-"""The two forms of the callback: posted by an app, or by redirect; what each completes, and what neither does."""
+"""The two forms of the callback, by post or by redirect: the attempts that each completes, and those that fail."""
 
 from collections.abc import Iterator
 from urllib.parse import quote, urlencode
@@ -10,7 +10,15 @@ from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.login.provider import ProviderMetadata
 from tenantgate.login.transactions import COOKIE_PREFIX
 from tests.fixtures.browsers.scripted import HTML, Browser
-from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp, answer_of, code_of, redeem, returned_to, sign_in
+from tests.fixtures.login.app import (
+    ALLOWED_ORIGIN,
+    LoginApp,
+    code_of,
+    redeem,
+    response_parameters,
+    returned_to,
+    sign_in,
+)
 from tests.fixtures.providers.misbehaving import SUBJECT, TENANT, MisbehavingProvider
 
 JSON = "application/json"
@@ -19,15 +27,15 @@ APP = ALLOWED_ORIGIN + "/signed-in"
 
 
 def posted(browser: Browser, app: LoginApp, url: str, **more: object) -> httpx2.Response:
-    """Post exactly the code and the state, and `more`."""
-    answer = answer_of(url)
-    return browser.post_json(app.callback_url, {"code": answer["code"], "state": answer["state"], **more})
+    """Post only the code, the state, and `more`."""
+    response = response_parameters(url)
+    return browser.post_json(app.callback_url, {"code": response["code"], "state": response["state"], **more})
 
 
 def by_redirect(browser: Browser, app: LoginApp, url: str, **changes: str | None) -> httpx2.Response:
-    """Take the authorization response in `url` to our own callback; a change to None leaves the parameter out."""
-    answer = {name: value for name, value in (answer_of(url) | changes).items() if value is not None}
-    return browser.get(f"{app.callback_url}?{urlencode(answer)}", accept=JSON)
+    """Send the authorization response in `url` to the callback by GET. A change to None omits the parameter."""
+    response = {name: value for name, value in (response_parameters(url) | changes).items() if value is not None}
+    return browser.get(f"{app.callback_url}?{urlencode(response)}", accept=JSON)
 
 
 class TestIss:
@@ -37,24 +45,24 @@ class TestIss:
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         assert provider.metadata()["authorization_response_iss_parameter_supported"] is True
-        answer = posted(browser, app, returned_to(browser, app, redirect_uri=APP))
-        assert answer.status_code == 200, answer.text
-        assert set(answer.json()) == {"access_token", "token_type", "expires_in"}
+        response = posted(browser, app, returned_to(browser, app, redirect_uri=APP))
+        assert response.status_code == 200, response.text
+        assert set(response.json()) == {"access_token", "token_type", "expires_in"}
 
     def test_a_posted_null_counts_as_absent(self, browser: Browser, app: LoginApp) -> None:
         assert posted(browser, app, returned_to(browser, app), iss=None).status_code == 200
 
-    def test_the_redirect_form_insists_on_it(
+    def test_a_redirect_without_it_is_refused(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
-        answer = by_redirect(browser, app, returned_to(browser, app), iss=None)
-        assert (answer.status_code, code_of(answer)) == (403, "AUTH_002")
+        response = by_redirect(browser, app, returned_to(browser, app), iss=None)
+        assert (response.status_code, code_of(response)) == (403, "AUTH_002")
         assert not provider.asked("/token")
         assert not browser.cookies
 
     @pytest.mark.parametrize("announced", [True, False])
     @pytest.mark.parametrize("wrong", ["", "https://evil.example", "{issuer}/", "{issuer}?", "{issuer} ", "HTTP{rest}"])
-    def test_a_wrong_one_is_refused_in_both(
+    def test_a_wrong_one_is_refused_in_both_forms_forms(
         self, wrong: str, announced: bool, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         provider.edit_metadata = lambda metadata: (
@@ -65,7 +73,7 @@ class TestIss:
         assert code_of(by_redirect(browser, app, returned_to(browser, app), iss=iss)) == "AUTH_002"
         assert not provider.asked("/token")
 
-    def test_the_attempt_of_another_provider_is_refused_without_it_too(
+    def test_an_attempt_at_another_provider_is_refused_without_it(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         posted_url, url = returned_to(browser, app), returned_to(browser, app)
@@ -84,13 +92,13 @@ class TestWhichFormCompletes:
     def test_an_apps_attempt_is_not_completed_by_redirect(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
-        answer = by_redirect(browser, app, returned_to(browser, app, redirect_uri=APP))
-        assert (answer.status_code, code_of(answer)) == (403, "AUTH_002")
+        response = by_redirect(browser, app, returned_to(browser, app, redirect_uri=APP))
+        assert (response.status_code, code_of(response)) == (403, "AUTH_002")
         assert not provider.asked("/token")
         assert not app.store.rows
         assert not browser.cookies, "the refused attempt is over"
 
-    def test_of_an_app_on_our_own_origin_neither(
+    def test_nor_that_of_an_app_on_this_origin(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         for target in (app.base + "/app", app.callback_url + "?app=1", app.callback_url + "/"):
@@ -101,27 +109,29 @@ class TestWhichFormCompletes:
     def test_an_apps_attempt_is_completed_by_post(self, browser: Browser, app: LoginApp) -> None:
         assert posted(browser, app, returned_to(browser, app, redirect_uri=APP)).status_code == 200
 
-    def test_an_attempt_without_one_is_completed_by_either(self, browser: Browser, app: LoginApp) -> None:
+    def test_an_attempt_without_a_redirect_uri_is_completed_by_either_form(
+        self, browser: Browser, app: LoginApp
+    ) -> None:
         assert posted(browser, app, returned_to(browser, app)).status_code == 200
         assert by_redirect(browser, app, returned_to(browser, app)).status_code == 303
 
-    def test_our_own_callback_spelled_out_counts_as_none(self, browser: Browser, app: LoginApp) -> None:
+    def test_the_products_callback_as_redirect_uri_counts_as_none(self, browser: Browser, app: LoginApp) -> None:
         own = app.callback_url
         assert posted(browser, app, returned_to(browser, app, redirect_uri=own)).status_code == 200
         assert by_redirect(browser, app, returned_to(browser, app, redirect_uri=own)).status_code == 303
 
-    def test_the_refusal_of_an_apps_attempt_is_a_page_in_a_browser(self, browser: Browser, app: LoginApp) -> None:
+    def test_the_error_is_a_page_in_a_browser(self, browser: Browser, app: LoginApp) -> None:
         url = returned_to(browser, app, redirect_uri=APP)
-        shown = browser.get(f"{app.callback_url}?{urlencode(answer_of(url))}", accept=HTML)
+        shown = browser.get(f"{app.callback_url}?{urlencode(response_parameters(url))}", accept=HTML)
         assert (shown.status_code, shown.headers["content-type"]) == (403, "text/html; charset=utf-8")
         assert "AUTH_002" in shown.text
 
 
 class TestPostedSession:
     def test_is_started_as_by_redirect(self, browser: Browser, app: LoginApp) -> None:
-        answer = sign_in(browser, app)
-        assert answer.status_code == 200
-        assert answer.headers["cache-control"] == "no-store"
+        response = sign_in(browser, app)
+        assert response.status_code == 200
+        assert response.headers["cache-control"] == "no-store"
         session, cleared = sorted(browser.set_cookies, reverse=True)
         assert session.startswith(f"{SESSION}={TENANT}.")
         assert {"Path=/", "Secure", "HttpOnly", "SameSite=Lax"} < {part.strip() for part in session.split(";")}
@@ -135,14 +145,14 @@ class TestPostedSession:
         assert browser.post_json(app.logout_url, {}, headers={"origin": ALLOWED_ORIGIN}).status_code == 200
         assert not app.store.rows
 
-    def test_takes_the_place_of_the_browsers_earlier_one(self, browser: Browser, app: LoginApp) -> None:
+    def test_replaces_the_browsers_earlier_session(self, browser: Browser, app: LoginApp) -> None:
         sign_in(browser, app)
         first = browser.named(SESSION)
         sign_in(browser, app)
         assert browser.named(SESSION) != first
         assert len(app.store.rows) == 1
 
-    def test_a_refused_code_leaves_the_browsers_session_alone(self, browser: Browser, app: LoginApp) -> None:
+    def test_a_refused_code_does_not_end_the_browsers_session(self, browser: Browser, app: LoginApp) -> None:
         sign_in(browser, app)
         kept = browser.named(SESSION)
         assert redeem(browser, app, returned_to(browser, app), code="made-up").status_code == 400
@@ -154,9 +164,9 @@ class TestPostedSession:
     ) -> None:
         url = returned_to(browser, app)
         app.store.broken = DatabaseUnreachable("connection refused")
-        answer = redeem(browser, app, url)
-        assert (answer.status_code, code_of(answer)) == (503, "SYS_001")
-        assert "access_token" not in answer.text
+        response = redeem(browser, app, url)
+        assert (response.status_code, code_of(response)) == (503, "SYS_001")
+        assert "access_token" not in response.text
         assert len(provider.asked("/token")) == 1
         assert not browser.cookies, "the code is spent, so the attempt is over"
         app.store.broken = None
@@ -174,16 +184,16 @@ class TestPostedSession:
         self, headers: dict[str, str], browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         url = returned_to(browser, app)
-        body = {name: answer_of(url)[name] for name in ("code", "state")}
-        answer = browser.post_json(app.callback_url, body, headers=headers)
-        assert (answer.status_code, code_of(answer)) == (403, "AUTH_021")
+        body = {name: response_parameters(url)[name] for name in ("code", "state")}
+        response = browser.post_json(app.callback_url, body, headers=headers)
+        assert (response.status_code, code_of(response)) == (403, "AUTH_021")
         assert not provider.asked("/token")
-        # The other site doesn't end the attempt either.
+        # The other site doesn't end the attempt, either.
         assert browser.post_json(app.callback_url, body, headers={"origin": ALLOWED_ORIGIN}).status_code == 200
 
 
-class TestOddAnswers:
-    """None of them is redeemed."""
+class TestMalformedResponses:
+    """None of these is redeemed."""
 
     @pytest.fixture(autouse=True)
     def _never_redeemed(self, provider: MisbehavingProvider) -> Iterator[None]:
@@ -192,25 +202,25 @@ class TestOddAnswers:
 
     @pytest.mark.parametrize("name", ["state", "code", "iss"])
     @pytest.mark.parametrize("value", ["same", "another", ""])
-    def test_a_parameter_that_is_there_twice(self, name: str, value: str, browser: Browser, app: LoginApp) -> None:
+    def test_a_repeated_parameter(self, name: str, value: str, browser: Browser, app: LoginApp) -> None:
         url = returned_to(browser, app)
-        repeated = answer_of(url)[name] if value == "same" else value
+        repeated = response_parameters(url)[name] if value == "same" else value
         for query in (f"{url}&{name}={quote(repeated)}", url.replace("?", f"?{name}={quote(repeated)}&")):
             assert code_of(browser.get(query, accept=JSON)) == "AUTH_002"
 
-    def test_an_error_beside_a_code(self, browser: Browser, app: LoginApp) -> None:
-        answer = by_redirect(browser, app, returned_to(browser, app), error="access_denied")
-        assert code_of(answer) == "AUTH_001"
-        assert answer.json()["error"]["detail"] == {"provider_error": "access_denied"}
+    def test_an_error_with_a_code(self, browser: Browser, app: LoginApp) -> None:
+        response = by_redirect(browser, app, returned_to(browser, app), error="access_denied")
+        assert code_of(response) == "AUTH_001"
+        assert response.json()["error"]["detail"] == {"provider_error": "access_denied"}
 
     @pytest.mark.parametrize("length", [129, 4096, 60_000])
     def test_an_enormous_state(self, length: int, browser: Browser, app: LoginApp) -> None:
         url = returned_to(browser, app)
         assert code_of(by_redirect(browser, app, url, state="s" * length)) == "AUTH_002"
-        assert len(browser.named(COOKIE_PREFIX)) == 1, "the attempt of the true state goes on"
+        assert len(browser.named(COOKIE_PREFIX)) == 1, "the attempt of the true state is still pending"
 
     @pytest.mark.parametrize("code", ["", "x" * 4097, "a\tb", "a\u2028b"])
-    def test_a_code_that_can_be_none(self, code: str, browser: Browser, app: LoginApp) -> None:
+    def test_a_malformed_code(self, code: str, browser: Browser, app: LoginApp) -> None:
         assert code_of(by_redirect(browser, app, returned_to(browser, app), code=code)) == "AUTH_001"
 
     @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE"])
@@ -227,7 +237,7 @@ def test_the_longest_code_is_redeemed(browser: Browser, app: LoginApp, provider:
     assert [request.form["code"] for request in provider.asked("/token")] == ["x" * 4096, "y" * 4096]
 
 
-def test_a_cookie_kept_after_success_opens_nothing(browser: Browser, app: LoginApp) -> None:
+def test_a_cookie_kept_after_success_completes_no_second_sign_in(browser: Browser, app: LoginApp) -> None:
     url = returned_to(browser, app)
     kept = dict(browser.cookies)
     assert by_redirect(browser, app, url).status_code == 303
@@ -238,7 +248,7 @@ def test_a_cookie_kept_after_success_opens_nothing(browser: Browser, app: LoginA
 
 
 @pytest.mark.parametrize("media_type", [JSON, "Application/JSON", "application/json; charset=utf-8"])
-def test_json_by_any_spelling_is_taken(media_type: str, browser: Browser, app: LoginApp) -> None:
-    answer = answer_of(returned_to(browser, app))
-    body = f'{{"code":"{answer["code"]}","state":"{answer["state"]}"}}'.encode()
+def test_json_media_types_in_any_spelling_are_accepted(media_type: str, browser: Browser, app: LoginApp) -> None:
+    response = response_parameters(returned_to(browser, app))
+    body = f'{{"code":"{response["code"]}","state":"{response["state"]}"}}'.encode()
     assert browser.post(app.callback_url, body, media_type=media_type).status_code == 200

@@ -1,4 +1,4 @@
-"""Providers that differ from the textbook: odd discovery, two issuers, sign-out pages of their own, words in errors."""
+"""Providers that deviate from the specifications: discovery, two issuers, sign-out pages, and texts in errors."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def _trusting(provider: MisbehavingProvider, *issuers: str) -> str:
 
 
 def _refused(browser: Browser, app: LoginApp) -> Claims:
-    answer = sign_in(browser, app)
-    assert answer.status_code >= 400
-    error: Claims = answer.json()["error"]
+    response = sign_in(browser, app)
+    assert response.status_code >= 400
+    error: Claims = response.json()["error"]
     return error
 
 
@@ -39,14 +39,14 @@ def _refused(browser: Browser, app: LoginApp) -> Claims:
         pytest.param({"token_endpoint_auth_methods_supported": []}, id="no-methods"),
     ],
 )
-def test_a_discovery_member_that_a_sign_in_does_not_use_decides_nothing(
+def test_an_invalid_discovery_member_that_a_sign_in_does_not_use_is_ignored(
     changes: dict[str, object], browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     provider.edit_metadata = lambda metadata: metadata | changes
     assert sign_in(browser, app).status_code == 200
 
 
-def test_a_document_that_was_published_by_mistake_does_not_stand_for_its_hour(
+def test_an_incomplete_document_is_fetched_again_at_once(
     browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     provider.edit_metadata = lambda metadata: metadata | {"token_endpoint": None}
@@ -63,7 +63,7 @@ def test_a_document_that_was_published_by_mistake_does_not_stand_for_its_hour(
         pytest.param({"nonce": "another"}, "log line", id="nonce"),
     ],
 )
-def test_a_refused_id_tokens_remedy_is_the_failed_checks(
+def test_a_refused_id_tokens_remedy_belongs_to_the_failed_check(
     edit: Claims, named: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     provider.edit_id_token = lambda claims: claims | edit
@@ -80,36 +80,36 @@ def test_a_refused_id_tokens_remedy_is_the_failed_checks(
         pytest.param({"token_endpoint_auth_methods_supported": ["none"]}, id="no-methods"),
     ],
 )
-def test_a_sign_out_needs_nothing_of_a_sign_in(
+def test_a_sign_out_needs_no_endpoint_of_a_sign_in(
     changes: dict[str, object], browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     provider.edit_metadata = lambda metadata: metadata | changes
     headers = {"authorization": f"Bearer {provider.access_token()}"}
-    answer = browser.post_json(app.logout_url, {}, headers=headers)
-    assert answer.status_code == 200
-    assert answer.json()["logout_url"].startswith(f"{provider.issuer}/end_session?")
+    response = browser.post_json(app.logout_url, {}, headers=headers)
+    assert response.status_code == 200
+    assert response.json()["logout_url"].startswith(f"{provider.issuer}/end_session?")
 
 
-def test_an_unusable_end_session_endpoint_hides_no_sign_out(
+def test_an_invalid_end_session_endpoint_does_not_hide_the_sign_out_here(
     browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     provider.edit_metadata = lambda metadata: metadata | {"end_session_endpoint": "javascript:alert(1)"}
     assert browser.get(returned_to(browser, app)).status_code == 303
-    answer = browser.post_json(app.logout_url, {}, headers={"origin": app.base})
-    assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
-    assert "signed out here" in answer.json()["error"]["detail"]
-    assert "javascript" not in answer.text
+    response = browser.post_json(app.logout_url, {}, headers={"origin": app.base})
+    assert (response.status_code, code_of(response)) == (502, "SYS_004")
+    assert "signed out here" in response.json()["error"]["detail"]
+    assert "javascript" not in response.text
     assert not app.store.rows
 
 
 class TestTwoIssuers:
-    def test_a_stated_pair_signs_in(self, browser: Browser, provider: MisbehavingProvider) -> None:
+    def test_a_configured_pair_signs_in(self, browser: Browser, provider: MisbehavingProvider) -> None:
         provider.edit_access_token = lambda claims: claims | {"iss": STS}
         variables = {"OIDC_ACCESS_TOKEN_ISSUER": STS, "TRUSTED_ISSUERS": _trusting(provider, STS)}
         with running_login_app(provider.issuer, variables=variables) as app:
             assert sign_in(browser, app).status_code == 200
 
-    def test_a_trusted_issuer_without_a_stated_pair_is_refused(
+    def test_a_trusted_issuer_without_a_configured_pair_is_refused(
         self, browser: Browser, provider: MisbehavingProvider
     ) -> None:
         provider.edit_access_token = lambda claims: claims | {"iss": STS}
@@ -119,10 +119,10 @@ class TestTwoIssuers:
             assert "OIDC_ACCESS_TOKEN_ISSUER" in error["detail"]
 
     @pytest.mark.parametrize("third", ["https://other.example.test/", None])
-    def test_only_the_very_pair_is_accepted(
+    def test_only_the_configured_pair_is_accepted(
         self, third: str | None, browser: Browser, provider: MisbehavingProvider
     ) -> None:
-        # Mix-up: another issuer that this API trusts must not have its access token ride on this sign-in.
+        # Mix-up: an access token of another trusted issuer must not complete this sign-in.
         provider.edit_access_token = lambda claims: claims | {"iss": third or provider.issuer}
         trusted = _trusting(provider, STS, "https://other.example.test/")
         variables = {"OIDC_ACCESS_TOKEN_ISSUER": STS, "TRUSTED_ISSUERS": trusted}
@@ -138,7 +138,7 @@ class TestTwoIssuers:
         with running_login_app(provider.issuer, variables=variables) as app:
             assert _refused(browser, app)["code"] == "AUTH_008"
 
-    def test_the_pairs_tenants_are_those_of_its_entry(self, browser: Browser, provider: MisbehavingProvider) -> None:
+    def test_the_pairs_tenants_come_from_its_entry(self, browser: Browser, provider: MisbehavingProvider) -> None:
         provider.edit_access_token = lambda claims: claims | {"iss": STS}
         entries = json.loads(_trusting(provider, STS))
         entries[0]["tenants"] = ["org-00000000-0000-4000-8000-000000000000"]
@@ -150,7 +150,7 @@ class TestTwoIssuers:
             assert "TRUSTED_ISSUERS" in error["detail"]
 
 
-class TestStatedLogoutUrl:
+class TestConfiguredLogoutUrl:
     VARIABLES = {  # noqa: RUF012
         "OIDC_LOGOUT_URL": "https://auth.example.test/logout?x=y&client_id=theirs",
         "OIDC_LOGOUT_REDIRECT_PARAM": "logout_uri",
@@ -160,8 +160,8 @@ class TestStatedLogoutUrl:
         with running_login_app(provider.issuer, variables=self.VARIABLES) as app:
             assert browser.get(returned_to(browser, app)).status_code == 303
             body = {"redirect_uri": ALLOWED_ORIGIN + "/bye?a=b&c=d"}
-            answer = browser.post_json(app.logout_url, body, headers={"origin": app.base})
-            url = urlsplit(answer.json()["logout_url"])
+            response = browser.post_json(app.logout_url, body, headers={"origin": app.base})
+            url = urlsplit(response.json()["logout_url"])
             assert (url.scheme, url.netloc, url.path) == ("https", "auth.example.test", "/logout")
             assert parse_qsl(url.query) == [("x", "y"), ("client_id", CLIENT_ID), ("logout_uri", body["redirect_uri"])]
             assert not app.store.rows
@@ -172,20 +172,20 @@ class TestStatedLogoutUrl:
             provider.answers["/.well-known/openid-configuration"] = Answer(status=503)
             assert browser.post_json(app.logout_url, {}, headers={"origin": app.base}).status_code == 200
 
-    def test_takes_no_redirect_of_another_origin(self, browser: Browser, provider: MisbehavingProvider) -> None:
+    def test_refuses_a_redirect_to_another_origin(self, browser: Browser, provider: MisbehavingProvider) -> None:
         with running_login_app(provider.issuer, variables=self.VARIABLES) as app:
             assert browser.get(returned_to(browser, app)).status_code == 303
-            answer = browser.post_json(
+            response = browser.post_json(
                 app.logout_url, {"redirect_uri": "https://evil.example/"}, headers={"origin": app.base}
             )
-            assert code_of(answer) == "AUTH_006"
+            assert code_of(response) == "AUTH_006"
             assert len(app.store.rows) == 1
 
 
 type Captured = pytest.CaptureFixture[str]
 
 
-class TestProvidersWords:
+class TestProvidersTexts:
     @pytest.mark.parametrize("status", [200, 400, 401])
     def test_a_token_endpoints_description_is_logged_and_not_shown(
         self,
@@ -197,9 +197,9 @@ class TestProvidersWords:
     ) -> None:
         said = f"Wrong client.\r\nSecret {CLIENT_SECRET} is bad " + "x" * 5000
         provider.answers["/token"] = Answer.of_json({"error": "invalid_client", "error_description": said}, status)
-        answer = sign_in(browser, app)
-        assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
-        assert "Wrong client" not in answer.text
+        response = sign_in(browser, app)
+        assert (response.status_code, code_of(response)) == (502, "SYS_004")
+        assert "Wrong client" not in response.text
         log = capsys.readouterr()
         text = log.out + log.err
         assert "Wrong client. Secret" in text
@@ -212,9 +212,9 @@ class TestProvidersWords:
         provider.answers["/token"] = Answer.of_json(
             {"error": "invalid_grant", "error_description": "The code was redeemed already"}, 400
         )
-        answer = sign_in(browser, app)
-        assert code_of(answer) == "AUTH_001"
-        assert "redeemed" not in answer.text
+        response = sign_in(browser, app)
+        assert code_of(response) == "AUTH_001"
+        assert "redeemed" not in response.text
         log = capsys.readouterr()
         assert "The code was redeemed already" in log.out + log.err
 
@@ -250,21 +250,21 @@ class TestProvidersWords:
         description, logged = said
         sent: list[str] = []
 
-        def refuse(answer: dict[str, str]) -> dict[str, str]:
-            sent.extend((answer["state"], answer["code"]))
-            described = description.replace("{state}", answer["state"]).replace("{code}", answer["code"])
-            return answer | {"error": "access_denied", "error_description": described}
+        def refuse(response: dict[str, str]) -> dict[str, str]:
+            sent.extend((response["state"], response["code"]))
+            described = description.replace("{state}", response["state"]).replace("{code}", response["code"])
+            return response | {"error": "access_denied", "error_description": described}
 
         provider.edit_authorization_answer = refuse
-        answer = browser.get(returned_to(browser, app), accept=JSON)
-        assert code_of(answer) == "AUTH_001"
-        assert answer.json()["error"]["detail"] == {"provider_error": "access_denied"}
+        response = browser.get(returned_to(browser, app), accept=JSON)
+        assert code_of(response) == "AUTH_001"
+        assert response.json()["error"]["detail"] == {"provider_error": "access_denied"}
         (line,) = (line for line in capsys.readouterr().out.splitlines() if '"request refused"' in line)
         assert f'"description":"{logged}"' in line
         assert '"provider_error":"access_denied"' in line
         assert not any(secret in line for secret in ["eyJhbGciOiJSUzI1NiJ9", *sent])
 
-    def test_what_a_stranger_sends_as_an_error_is_not_logged(
+    def test_an_error_without_a_matching_state_is_not_logged(
         self, browser: Browser, app: LoginApp, capsys: Captured
     ) -> None:
         query = "state=foreign&error=personal_trouble&error_description=My+diagnosis+is+flu"

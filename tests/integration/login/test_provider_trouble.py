@@ -1,4 +1,4 @@
-"""A provider that is down, slow or makes no sense: a clear answer within the stated time, no code or secret astray."""
+"""A provider that is down, slow or broken: the response is clear and in time, and no code or secret leaks."""
 
 import json
 import time
@@ -11,7 +11,15 @@ from tenantgate.login.client import MAX_RESPONSE_BYTES, ProviderClient, Timeouts
 from tenantgate.login.provider import ClientRegistration, ProviderMetadata
 from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
 from tests.fixtures.browsers.scripted import Browser
-from tests.fixtures.login.app import LoginApp, answer_of, code_of, redeem, returned_to, running_login_app, sign_in
+from tests.fixtures.login.app import (
+    LoginApp,
+    code_of,
+    redeem,
+    response_parameters,
+    returned_to,
+    running_login_app,
+    sign_in,
+)
 from tests.fixtures.providers.misbehaving import CLIENT_ID, CLIENT_SECRET, Answer, MisbehavingProvider
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -23,7 +31,7 @@ def good_enough(**changes: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "code"),
+    ("response", "status", "code"),
     [
         pytest.param(Answer(status=500), 502, "SYS_004", id="error-500"),
         pytest.param(Answer(status=503, body=b"<html>"), 502, "SYS_004", id="error-503-in-html"),
@@ -42,7 +50,7 @@ def good_enough(**changes: object) -> bytes:
         pytest.param(Answer(body=good_enough(token_type="mac")), 502, "SYS_004", id="another-token-type"),
         pytest.param(Answer(body=good_enough(token_type=None)), 502, "SYS_004", id="no-token-type"),
         pytest.param(Answer(body=good_enough(id_token=None)), 400, "AUTH_008", id="no-id-token"),
-        pytest.param(Answer(body=good_enough()), 400, "AUTH_008", id="id-token-that-is-none"),
+        pytest.param(Answer(body=good_enough()), 400, "AUTH_008", id="malformed-id-token"),
         pytest.param(Answer.of_json({"error": "invalid_grant"}, 400), 400, "AUTH_001", id="invalid-grant"),
         pytest.param(Answer.of_json({"error": "invalid_grant"}, 403), 400, "AUTH_001", id="invalid-grant-by-403"),
         pytest.param(Answer.of_json({"error": "invalid_client"}, 401), 502, "SYS_004", id="invalid-client"),
@@ -51,10 +59,10 @@ def good_enough(**changes: object) -> bytes:
         pytest.param(Answer.of_json({"error": 7}, 400), 502, "SYS_004", id="error-code-of-another-type"),
     ],
 )
-def test_the_token_endpoint_makes_no_sense(
-    answer: Answer, status: int, code: str, browser: Browser, provider: MisbehavingProvider
+def test_an_invalid_response_of_the_token_endpoint(
+    response: Answer, status: int, code: str, browser: Browser, provider: MisbehavingProvider
 ) -> None:
-    provider.answers["/token"] = answer
+    provider.answers["/token"] = response
     with running_login_app(provider.issuer) as app:
         refused = sign_in(browser, app)
         assert (refused.status_code, code_of(refused)) == (status, code)
@@ -66,7 +74,7 @@ def test_the_token_endpoint_makes_no_sense(
     ("error", "named"),
     [("invalid_client", "OIDC_CLIENT_SECRET"), ("invalid_target", "OIDC_RESOURCE"), ("invalid_scope", "OIDC_SCOPES")],
 )
-def test_a_refusal_that_is_ours_to_mend_names_the_setting(
+def test_an_error_that_the_operator_can_fix_names_the_setting(
     error: str, named: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     provider.answers["/token"] = Answer.of_json({"error": error}, 400)
@@ -76,7 +84,7 @@ def test_a_refusal_that_is_ours_to_mend_names_the_setting(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_carries_neither_code_nor_secret_elsewhere(
+def test_a_redirect_is_not_followed_with_code_or_secret(
     status: int, browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     with MisbehavingProvider() as elsewhere:
@@ -88,11 +96,11 @@ def test_a_redirect_carries_neither_code_nor_secret_elsewhere(
 @pytest.mark.parametrize(
     "slow",
     [
-        pytest.param(lambda provider: Answer(hold=provider.hold()), id="says-nothing"),
+        pytest.param(lambda provider: Answer(hold=provider.hold()), id="silent"),
         pytest.param(lambda provider: Answer(body=b" " * 1000, drip=True), id="drips"),
     ],
 )
-def test_a_slow_token_endpoint_is_given_up_in_time(
+def test_a_slow_token_endpoint_times_out(
     slow: Callable[[MisbehavingProvider], Answer],
     browser: Browser,
     impatient_app: LoginApp,
@@ -101,13 +109,13 @@ def test_a_slow_token_endpoint_is_given_up_in_time(
     provider.answers["/token"] = slow(provider)
     url = returned_to(browser, impatient_app)
     began = time.monotonic()
-    answer = redeem(browser, impatient_app, url)
-    assert (answer.status_code, code_of(answer)) == (504, "SYS_004")
+    response = redeem(browser, impatient_app, url)
+    assert (response.status_code, code_of(response)) == (504, "SYS_004")
     assert time.monotonic() - began < 5, "the limit is one second in all; left alone it takes half a minute"
 
 
-def test_the_stated_limits_end_before_those_of_the_gateway() -> None:
-    # API Gateway gives a function 30 s; discovery and the key set may take 3 s each beside this.
+def test_the_limits_end_before_those_of_the_gateway() -> None:
+    # API Gateway gives a function 30 s. Discovery and the key set may take another 3 s each.
     assert Timeouts().total + 2 * 3 < 15
     assert Timeouts().connect < Timeouts().read < Timeouts().total
 
@@ -116,8 +124,8 @@ def test_a_provider_that_is_down_when_signing_in_begins(browser: Browser) -> Non
     with MisbehavingProvider() as gone:
         issuer = gone.issuer
     with running_login_app(issuer) as app:
-        answer = browser.get(app.login_url, accept=JSON)
-        assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
+        response = browser.get(app.login_url, accept=JSON)
+        assert (response.status_code, code_of(response)) == (502, "SYS_004")
         shown = browser.get(app.login_url)
         assert shown.headers["content-type"].startswith("text/html")
         assert "SYS_004" in shown.text
@@ -129,13 +137,13 @@ def test_a_provider_that_is_slow_when_signing_in_begins(
 ) -> None:
     provider.answers[DISCOVERY] = Answer(hold=provider.hold())
     began = time.monotonic()
-    answer = browser.get(app.login_url, accept=JSON)
-    assert (answer.status_code, code_of(answer)) == (504, "SYS_004")
+    response = browser.get(app.login_url, accept=JSON)
+    assert (response.status_code, code_of(response)) == (504, "SYS_004")
     assert time.monotonic() - began < 10, "the limit is three seconds; left alone it takes half a minute"
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         pytest.param(Answer(status=500), id="error"),
         pytest.param(Answer(body=b"<html>"), id="html"),
@@ -143,10 +151,10 @@ def test_a_provider_that_is_slow_when_signing_in_begins(
         pytest.param(Answer(status=302, headers={"Location": "/elsewhere"}), id="redirect"),
     ],
 )
-def test_discovery_makes_no_sense(
-    answer: Answer, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+def test_an_invalid_discovery_response(
+    response: Answer, browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
-    provider.answers[DISCOVERY] = answer
+    provider.answers[DISCOVERY] = response
     refused = browser.get(app.login_url, accept=JSON)
     assert (refused.status_code, code_of(refused)) == (502, "SYS_004")
 
@@ -156,29 +164,29 @@ def test_discovery_makes_no_sense(
     [
         pytest.param({"authorization_endpoint": None}, id="no-authorization-endpoint"),
         pytest.param({"token_endpoint": None}, id="no-token-endpoint"),
-        pytest.param({"token_endpoint": "http://provider.example/token"}, id="code-in-the-clear"),
-        pytest.param({"authorization_endpoint": "javascript:alert(1)"}, id="script-for-an-endpoint"),
+        pytest.param({"token_endpoint": "http://provider.example/token"}, id="plain-http"),
+        pytest.param({"authorization_endpoint": "javascript:alert(1)"}, id="script-as-endpoint"),
         pytest.param({"authorization_endpoint": "https://a.example/\r\nx: y"}, id="header-injection"),
-        pytest.param({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, id="no-client-secret-taken"),
+        pytest.param({"token_endpoint_auth_methods_supported": ["private_key_jwt"]}, id="no-client-secret-accepted"),
     ],
 )
-def test_metadata_that_can_not_be_used(
+def test_invalid_metadata(
     changes: dict[str, object], browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     provider.edit_metadata = lambda metadata: {
         name: value for name, value in (metadata | changes).items() if value is not None
     }
-    answer = browser.get(app.login_url, accept=JSON)
-    assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
+    response = browser.get(app.login_url, accept=JSON)
+    assert (response.status_code, code_of(response)) == (502, "SYS_004")
 
 
-def test_keys_out_of_reach(browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+def test_unreachable_keys(browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
     provider.answers["/jwks"] = Answer(status=503)
-    answer = sign_in(browser, app)
-    assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
+    response = sign_in(browser, app)
+    assert (response.status_code, code_of(response)) == (502, "SYS_004")
 
 
-def test_an_attempt_outlives_a_hiccup(browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+def test_an_attempt_survives_a_short_outage(browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
     url = returned_to(browser, app)
     provider.answers["/token"] = Answer(status=503)
     assert browser.get(url).status_code == 502
@@ -188,7 +196,7 @@ def test_an_attempt_outlives_a_hiccup(browser: Browser, app: LoginApp, provider:
 
 
 class RotatedSecret:
-    """Secrets Manager after a rotation: the old value is in memory until somebody says that it is wrong."""
+    """Secrets Manager after a rotation: the old value stays in memory until `invalidate`."""
 
     def __init__(self, *values: str) -> None:
         self._values = list(values)
@@ -203,14 +211,14 @@ class RotatedSecret:
 
 
 def attempt(browser: Browser, app: LoginApp) -> tuple[str, LoginTransaction]:
-    """A code and the attempt that it belongs to."""
-    code = answer_of(returned_to(browser, app))["code"]
+    """Return a code and its attempt."""
+    code = response_parameters(returned_to(browser, app))["code"]
     ((name, sealed),) = browser.named(COOKIE_PREFIX).items()
     return code, LoginTransaction(**json.loads(app.sealer.open(sealed, purpose="login", context=name.encode())))
 
 
 @pytest.mark.anyio
-async def test_a_rotated_client_secret_is_picked_up_at_once(
+async def test_a_rotated_client_secret_is_used_at_once(
     browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     code, transaction = attempt(browser, app)

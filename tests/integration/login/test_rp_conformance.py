@@ -1,4 +1,4 @@
-"""The OpenID Foundation's relying-party modules, basic and config: each test bears its module's name.
+"""The OpenID Foundation's relying-party modules, basic and config: each test has its module's name.
 
 The relying party is the whole application under uvicorn; the provider is a real HTTP server with real keys that
 misbehaves as the module says (`oidcc-client-test-…` of the conformance suite).
@@ -29,14 +29,14 @@ from tests.fixtures.providers.misbehaving import (
 
 
 def validated(browser: Browser, app: LoginApp, access_token: str) -> Claims:
-    answer = browser.get(app.base + "/api/v1/auth/validate", headers={"authorization": f"Bearer {access_token}"})
-    assert answer.status_code == 200, answer.text
-    claims: Claims = answer.json()
+    response = browser.get(app.base + "/api/v1/auth/validate", headers={"authorization": f"Bearer {access_token}"})
+    assert response.status_code == 200, response.text
+    claims: Claims = response.json()
     return claims
 
 
 def refused(browser: Browser, app: LoginApp) -> str:
-    """The code that both forms of the callback refuse the sign-in with."""
+    """Return the error code of the sign-in, which is the same in both forms of the callback."""
     posted = sign_in(browser, app)
     got = browser.get(returned_to(browser, app), accept="application/json")
     assert posted.status_code == got.status_code
@@ -47,9 +47,9 @@ def refused(browser: Browser, app: LoginApp) -> str:
 
 class TestBasic:
     def test_base(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        answer = sign_in(browser, app)
-        assert answer.status_code == 200, answer.text
-        token = answer.json()
+        response = sign_in(browser, app)
+        assert response.status_code == 200, response.text
+        token = response.json()
         assert set(token) == {"access_token", "token_type", "expires_in"}
         assert token["token_type"] == "Bearer"
         assert 1790 <= token["expires_in"] <= 1800
@@ -87,11 +87,11 @@ class TestBasic:
         assert sign_in(browser, app).status_code == 200
 
     def test_kid_absent_multiple_jwks(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        # The module leaves the choice: refuse, or try the keys that fit. Never accept what none of them signed.
+        # The module allows refusing the token, or trying every matching key. A token that none signed must be refused.
         provider.published = [rsa_key("other").jwk, ec_key("third").jwk, rsa_key("first").jwk]
         provider.sign_id_token = lambda claims: signed(claims, rsa_key("first"), kid=None)
-        answer = sign_in(browser, app)
-        assert answer.status_code == 200 or code_of(answer) == "AUTH_008"
+        response = sign_in(browser, app)
+        assert response.status_code == 200 or code_of(response) == "AUTH_008"
         provider.sign_id_token = lambda claims: signed(claims, rsa_key("not published"), kid=None)
         assert refused(browser, app) == "AUTH_008"
 
@@ -100,7 +100,7 @@ class TestBasic:
         assert sign_in(browser, app).status_code == 200
 
     def test_idtoken_sig_none(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        # The module lets a client that did not register for `none` refuse it.
+        # The module allows a client that did not register for `none` to refuse it.
         provider.sign_id_token = unsigned
         assert refused(browser, app) == "AUTH_008"
 
@@ -148,9 +148,9 @@ class TestConfig:
 
     def test_discovery_issuer_mismatch(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
         provider.edit_metadata = lambda metadata: metadata | {"issuer": provider.issuer + "/other"}
-        answer = browser.get(app.login_url, accept="application/json")
-        assert answer.status_code == 502
-        assert code_of(answer) == "SYS_004"
+        response = browser.get(app.login_url, accept="application/json")
+        assert response.status_code == 502
+        assert code_of(response) == "SYS_004"
         assert not browser.cookies
 
     def test_idtoken_sig_none(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
@@ -175,7 +175,7 @@ class TestConfig:
 
 
 async def userinfo(app: LoginApp, provider: MisbehavingProvider) -> Claims:
-    """Ask as the registered client. Our sign-in makes no such call: identity comes from verified tokens alone."""
+    """Call the endpoint as the registered client. A sign-in doesn't: identity comes only from verified tokens."""
     registration = ClientRegistration(client_id=CLIENT_ID, scopes=app.settings.oidc_scopes)
     client = ProviderClient(registration, _NoSecret())
     metadata = ProviderMetadata.from_document(provider.metadata())
@@ -190,7 +190,9 @@ class _NoSecret:
         raise AssertionError("userinfo needs no secret")
 
 
-def test_client_secret_post_where_the_provider_takes_only_that(provider: MisbehavingProvider, browser: Browser) -> None:
+def test_client_secret_post_when_the_provider_supports_only_that(
+    provider: MisbehavingProvider, browser: Browser
+) -> None:
     provider.edit_metadata = lambda metadata: (
         metadata | {"token_endpoint_auth_methods_supported": ["private_key_jwt", "client_secret_post"]}
     )

@@ -1,4 +1,4 @@
-"""Signing in, as browsers and single-page apps do it, and every way in which it is refused."""
+"""Sign-ins of browsers and single-page apps, and every reason to refuse one."""
 
 import base64
 import json
@@ -13,9 +13,9 @@ from tests.fixtures.browsers.scripted import HTML, Browser, location
 from tests.fixtures.login.app import (
     ALLOWED_ORIGIN,
     LoginApp,
-    answer_of,
     code_of,
     redeem,
+    response_parameters,
     returned_to,
     running_login_app,
     sign_in,
@@ -48,29 +48,29 @@ class TestBegin:
     def test_sends_a_browser_to_the_provider(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
-        answer = browser.get(app.login_url)
-        assert answer.status_code == 302
-        assert location(answer).startswith(provider.issuer + "/authorize?")
+        response = browser.get(app.login_url)
+        assert response.status_code == 302
+        assert location(response).startswith(provider.issuer + "/authorize?")
         (cookie,) = browser.set_cookies
         assert cookie.startswith(COOKIE_PREFIX)
         assert attributes(cookie) == SAFE_ATTRIBUTES | {f"Max-Age={LIFETIME_SECONDS}"}
-        assert answer.headers["cache-control"] == "no-store"
+        assert response.headers["cache-control"] == "no-store"
 
-    def test_tells_a_script_where_to_go(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        answer = browser.get(app.login_url, accept=JSON)
-        assert answer.status_code == 200
-        assert set(answer.json()) == {"authorization_url"}
-        assert answer.json()["authorization_url"].startswith(provider.issuer + "/authorize?")
+    def test_returns_the_url_to_a_script(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        response = browser.get(app.login_url, accept=JSON)
+        assert response.status_code == 200
+        assert set(response.json()) == {"authorization_url"}
+        assert response.json()["authorization_url"].startswith(provider.issuer + "/authorize?")
         assert len(browser.named(COOKIE_PREFIX)) == 1
 
-    def test_redirects_who_takes_anything(self, browser: Browser, app: LoginApp) -> None:
+    def test_redirects_clients_that_accept_anything(self, browser: Browser, app: LoginApp) -> None:
         assert browser.get(app.login_url, accept="*/*").status_code == 302
 
     def test_names_the_cookie_after_the_state(self, browser: Browser, app: LoginApp) -> None:
-        state = answer_of(location(browser.get(app.login_url)))["state"]
+        state = response_parameters(location(browser.get(app.login_url)))["state"]
         assert set(browser.named(COOKIE_PREFIX)) == {transaction_cookie_name(state)}
 
-    def test_asks_for_the_resource_and_the_configured_parameters(
+    def test_sends_the_resource_and_the_configured_parameters(
         self, browser: Browser, provider: MisbehavingProvider
     ) -> None:
         variables = {
@@ -111,27 +111,27 @@ class TestBegin:
     def test_refuses_other_targets(
         self, query: dict[str, str], browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
-        answer = browser.get(f"{app.login_url}?{urlencode(query)}", accept=JSON)
-        assert answer.status_code == 400
-        assert code_of(answer) == "AUTH_006"
+        response = browser.get(f"{app.login_url}?{urlencode(query)}", accept=JSON)
+        assert response.status_code == 400
+        assert code_of(response) == "AUTH_006"
         assert not browser.set_cookies
         assert not provider.requests
 
     @pytest.mark.parametrize(
         "foreign", ["fbclid=IwAR0", "utm_source=a&utm_source=b", "next=/", "=", "x[]=1", "a" * 3000]
     )
-    def test_ignores_what_others_add_to_a_link(self, foreign: str, browser: Browser, app: LoginApp) -> None:
-        answer = browser.get(f"{app.login_url}?{foreign}&return_to=/x")
-        assert browser.get(location(browser.get(location(answer)))).headers["location"] == "/x"
-        assert set(answer_of(location(answer))) == SENT
+    def test_ignores_parameters_that_others_add_to_a_link(self, foreign: str, browser: Browser, app: LoginApp) -> None:
+        response = browser.get(f"{app.login_url}?{foreign}&return_to=/x")
+        assert browser.get(location(browser.get(location(response)))).headers["location"] == "/x"
+        assert set(response_parameters(location(response))) == SENT
 
     def test_begins_on_the_host_that_the_provider_returns_to(self, browser: Browser, app: LoginApp) -> None:
         port = urlsplit(app.base).port
-        answer = browser.get(app.login_url + "?fbclid=1&return_to=/x", headers={"host": f"localhost:{port}"})
-        assert location(answer) == app.login_url + "?return_to=/x"
+        response = browser.get(app.login_url + "?fbclid=1&return_to=/x", headers={"host": f"localhost:{port}"})
+        assert location(response) == app.login_url + "?return_to=/x"
         assert not browser.set_cookies
-        told = browser.get(app.login_url, accept=JSON, headers={"host": f"localhost:{port}"})
-        assert "authorization_url" in told.json()
+        reported = browser.get(app.login_url, accept=JSON, headers={"host": f"localhost:{port}"})
+        assert "authorization_url" in reported.json()
 
     def test_keeps_five_attempts_at_most(self, browser: Browser, app: LoginApp) -> None:
         urls = []
@@ -144,9 +144,9 @@ class TestBegin:
 
 class TestComplete:
     def test_starts_a_session_and_returns(self, browser: Browser, app: LoginApp) -> None:
-        answer = browser.get(returned_to(browser, app))
-        assert answer.status_code == 303
-        assert answer.headers["location"] == "/"
+        response = browser.get(returned_to(browser, app))
+        assert response.status_code == 303
+        assert response.headers["location"] == "/"
         session, cleared = sorted(browser.set_cookies, reverse=True)
         assert session.startswith(f"{SESSION}={TENANT}.")
         kept = attributes(session) - SAFE_ATTRIBUTES
@@ -158,9 +158,9 @@ class TestComplete:
         assert (stored.tenant_id, stored.user_id) == (TENANT, SUBJECT)
 
     @pytest.mark.parametrize("target", ["/settings?tab=2#top", ALLOWED_ORIGIN + "/home"])
-    def test_returns_to_where_it_was_asked_to(self, target: str, browser: Browser, app: LoginApp) -> None:
-        answer = browser.get(returned_to(browser, app, return_to=target))
-        assert (answer.status_code, answer.headers["location"]) == (303, target)
+    def test_returns_to_the_requested_target(self, target: str, browser: Browser, app: LoginApp) -> None:
+        response = browser.get(returned_to(browser, app, return_to=target))
+        assert (response.status_code, response.headers["location"]) == (303, target)
 
     def test_ends_the_session_that_the_browser_had(self, browser: Browser, app: LoginApp) -> None:
         browser.get(returned_to(browser, app))
@@ -176,7 +176,7 @@ class TestComplete:
         assert redeem(browser, app, third).status_code == 200
 
     def test_providers_may_add_members(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        provider.edit_authorization_answer = lambda answer: answer | {"session_state": "x", "scope": "openid"}
+        provider.edit_authorization_answer = lambda response: response | {"session_state": "x", "scope": "openid"}
         assert browser.get(returned_to(browser, app)).status_code == 303
 
     def test_iss_may_be_absent_when_it_is_not_announced(
@@ -185,19 +185,21 @@ class TestComplete:
         provider.edit_metadata = lambda metadata: metadata | {"authorization_response_iss_parameter_supported": False}
         assert redeem(browser, app, returned_to(browser, app), iss=None).status_code == 200
 
-    def test_the_shorter_of_two_lifetimes_is_told(
+    def test_returns_the_shorter_of_two_lifetimes(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
-        provider.edit_token_answer = lambda answer: answer | {"expires_in": 300}
+        provider.edit_token_answer = lambda response: response | {"expires_in": 300}
         assert sign_in(browser, app).json()["expires_in"] == 300
-        provider.edit_token_answer = lambda answer: answer | {"expires_in": 999_999}
+        provider.edit_token_answer = lambda response: response | {"expires_in": 999_999}
         assert 1790 <= sign_in(browser, app).json()["expires_in"] <= 1800
-        provider.edit_token_answer = lambda answer: {name: answer[name] for name in answer if name != "expires_in"}
+        provider.edit_token_answer = lambda response: {
+            name: response[name] for name in response if name != "expires_in"
+        }
         assert 1790 <= sign_in(browser, app).json()["expires_in"] <= 1800
 
 
 class TestState:
-    """Every one of them is a forged, stolen or stale answer; all are AUTH_002 and none reaches the token endpoint."""
+    """Forged, stolen or stale responses: each is AUTH_002, and none reaches the token endpoint."""
 
     @pytest.fixture(autouse=True)
     def _never_redeemed(self, provider: MisbehavingProvider) -> object:
@@ -212,16 +214,16 @@ class TestState:
 
     def test_missing(self, browser: Browser, app: LoginApp) -> None:
         url = returned_to(browser, app)
-        code = answer_of(url)["code"]
-        answer = browser.get(f"{app.callback_url}?code={code}", accept=JSON)
-        assert (answer.status_code, code_of(answer)) == (403, "AUTH_002")
+        code = response_parameters(url)["code"]
+        response = browser.get(f"{app.callback_url}?code={code}", accept=JSON)
+        assert (response.status_code, code_of(response)) == (403, "AUTH_002")
         self.refused(browser, app, url, state="")
 
     def test_of_another_browser(self, browser: Browser, app: LoginApp) -> None:
         with Browser() as attacker:
             self.refused(browser, app, returned_to(attacker, app))
 
-    def test_of_another_browser_while_an_attempt_of_ours_is_pending(self, browser: Browser, app: LoginApp) -> None:
+    def test_of_another_browser_while_this_one_has_a_pending_attempt(self, browser: Browser, app: LoginApp) -> None:
         returned_to(browser, app)
         with Browser() as attacker:
             self.refused(browser, app, returned_to(attacker, app))
@@ -244,7 +246,7 @@ class TestState:
 
     def test_cookie_of_another_attempt(self, browser: Browser, app: LoginApp) -> None:
         one, two = returned_to(browser, app), returned_to(browser, app)
-        states = [answer_of(url)["state"] for url in (one, two)]
+        states = [response_parameters(url)["state"] for url in (one, two)]
         names = [("127.0.0.1", "/", transaction_cookie_name(state)) for state in states]
         browser.cookies[names[0]], browser.cookies[names[1]] = browser.cookies[names[1]], browser.cookies[names[0]]
         self.refused(browser, app, one)
@@ -254,7 +256,7 @@ class TestState:
         self.refused(browser, app, url, iss="https://evil.example")
         self.refused(browser, app, returned_to(browser, app), iss=provider.issuer + "/")
 
-    def test_a_refused_attempt_is_over(self, browser: Browser, app: LoginApp) -> None:
+    def test_a_refused_attempt_is_ended(self, browser: Browser, app: LoginApp) -> None:
         url = returned_to(browser, app)
         self.refused(browser, app, url, iss="https://evil.example")
         assert not browser.named(COOKIE_PREFIX)
@@ -263,10 +265,10 @@ class TestState:
 
 class TestCode:
     def refused(self, browser: Browser, app: LoginApp, url: str, **changes: str | None) -> Claims:
-        answer = redeem(browser, app, url, **changes)
-        assert (answer.status_code, code_of(answer)) == (400, "AUTH_001")
+        response = redeem(browser, app, url, **changes)
+        assert (response.status_code, code_of(response)) == (400, "AUTH_001")
         assert not browser.named(COOKIE_PREFIX)
-        error: Claims = answer.json()["error"]
+        error: Claims = response.json()["error"]
         return error
 
     def test_made_up(self, browser: Browser, app: LoginApp) -> None:
@@ -279,15 +281,15 @@ class TestCode:
     def test_used_before(self, browser: Browser, app: LoginApp) -> None:
         url = returned_to(browser, app)
         assert redeem(browser, app, url).status_code == 200
-        self.refused(browser, app, returned_to(browser, app), code=answer_of(url)["code"])
+        self.refused(browser, app, returned_to(browser, app), code=response_parameters(url)["code"])
 
-    def test_of_another_attempt_fails_by_its_challenge(self, browser: Browser, app: LoginApp) -> None:
+    def test_of_another_attempt_fails_the_pkce_challenge(self, browser: Browser, app: LoginApp) -> None:
         with Browser() as victim:
-            stolen = answer_of(returned_to(victim, app))["code"]
+            stolen = response_parameters(returned_to(victim, app))["code"]
         self.refused(browser, app, returned_to(browser, app), code=stolen)
 
     @pytest.mark.parametrize(
-        ("error", "told"),
+        ("error", "reported"),
         [
             pytest.param("access_denied", "access_denied", id="denied"),
             pytest.param("login_required", "login_required", id="login-required"),
@@ -296,28 +298,28 @@ class TestCode:
             pytest.param("x" * 500, "unknown", id="long"),
         ],
     )
-    def test_the_provider_answers_with_an_error(
-        self, error: str, told: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    def test_the_provider_returns_an_error(
+        self, error: str, reported: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
-        provider.edit_authorization_answer = lambda answer: {
+        provider.edit_authorization_answer = lambda response: {
             "error": error,
             "error_description": "<b>no</b>",
-            "state": answer["state"],
-            "iss": answer["iss"],
+            "state": response["state"],
+            "iss": response["iss"],
         }
-        answer = browser.get(returned_to(browser, app), accept=JSON)
-        assert (answer.status_code, code_of(answer)) == (400, "AUTH_001")
-        assert answer.json()["error"]["detail"] == {"provider_error": told}
+        response = browser.get(returned_to(browser, app), accept=JSON)
+        assert (response.status_code, code_of(response)) == (400, "AUTH_001")
+        assert response.json()["error"]["detail"] == {"provider_error": reported}
         assert not provider.asked("/token")
         assert not browser.cookies
 
     def test_an_error_needs_a_matching_state_too(self, browser: Browser, app: LoginApp) -> None:
-        answer = browser.get(app.callback_url + "?error=access_denied&state=foreign", accept=JSON)
-        assert code_of(answer) == "AUTH_002"
+        response = browser.get(app.callback_url + "?error=access_denied&state=foreign", accept=JSON)
+        assert code_of(response) == "AUTH_002"
 
 
 class TestIdToken:
-    """Beyond the conformance modules of test_rp_conformance.py."""
+    """Checks that the conformance modules of test_rp_conformance.py don't cover."""
 
     @pytest.mark.parametrize(
         "edit",
@@ -341,21 +343,21 @@ class TestIdToken:
         self, edit: Callable[[Claims], Claims], browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         provider.edit_id_token = edit
-        answer = sign_in(browser, app)
-        assert (answer.status_code, code_of(answer)) == (400, "AUTH_008")
+        response = sign_in(browser, app)
+        assert (response.status_code, code_of(response)) == (400, "AUTH_008")
         assert not browser.cookies
 
-    def test_missing_from_the_answer(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        provider.edit_token_answer = lambda answer: {name: answer[name] for name in answer if name != "id_token"}
-        answer = sign_in(browser, app)
-        assert (answer.status_code, code_of(answer)) == (400, "AUTH_008")
+    def test_missing_from_the_response(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_token_answer = lambda response: {name: response[name] for name in response if name != "id_token"}
+        response = sign_in(browser, app)
+        assert (response.status_code, code_of(response)) == (400, "AUTH_008")
 
     def test_of_an_earlier_sign_in(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
         seen: list[str] = []
 
-        def remember(answer: Claims) -> Claims:
-            seen.append(answer["id_token"])
-            return answer | {"id_token": seen[0]}
+        def remember(response: Claims) -> Claims:
+            seen.append(response["id_token"])
+            return response | {"id_token": seen[0]}
 
         provider.edit_token_answer = remember
         assert sign_in(browser, app).status_code == 200
@@ -369,16 +371,16 @@ class TestIdToken:
 
 
 class TestAccessToken:
-    """The sign-in went well, but the token would be refused at the next request: said now, with the check's remedy."""
+    """A token that the next request would refuse: the sign-in reports it, with the remedy of the check."""
 
     def refused(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider, token: str) -> str:
-        # Without at_hash, which would catch the exchange earlier.
+        # Without at_hash, which would detect the exchange earlier.
         provider.edit_id_token = lambda claims: {name: claims[name] for name in claims if name != "at_hash"}
-        provider.edit_token_answer = lambda answer: answer | {"access_token": token}
-        answer = sign_in(browser, app)
-        assert (answer.status_code, code_of(answer)) == (502, "AUTH_009")
-        assert token not in answer.text
-        return str(answer.json()["error"]["detail"])
+        provider.edit_token_answer = lambda response: response | {"access_token": token}
+        response = sign_in(browser, app)
+        assert (response.status_code, code_of(response)) == (502, "AUTH_009")
+        assert token not in response.text
+        return str(response.json()["error"]["detail"])
 
     def test_opaque(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
         assert "OIDC_RESOURCE" in self.refused(browser, app, provider, "mF_9.B5f-4.1JqM-and-more-than-two.dots")
@@ -396,13 +398,13 @@ class TestAccessToken:
         provider.edit_access_token = lambda claims: claims | {"iat": claims["iat"] - 3000, "exp": claims["iat"] - 1200}
         assert "JWT_LEEWAY_SECONDS" in self.refused(browser, app, provider, provider.access_token())
 
-    def test_that_lives_too_long(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+    def test_with_too_long_a_lifetime(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
         provider.edit_access_token = lambda claims: claims | {"exp": claims["iat"] + 86400}
         remedy = self.refused(browser, app, provider, provider.access_token())
         assert "JWT_MAX_LIFETIME_MINUTES" in remedy
         assert "OIDC_RESOURCE" not in remedy
 
-    def test_signed_by_nobody_we_know(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+    def test_signed_with_an_unknown_key(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
         forged = signed({"iss": provider.issuer, "sub": "x"}, rsa_key("not published"), kid="first", typ="at+jwt")
         assert "signature" in self.refused(browser, app, provider, forged)
 
@@ -418,9 +420,9 @@ class TestAccessToken:
         self, edit: Callable[[Claims], Claims], browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         provider.edit_access_token = edit
-        answer = sign_in(browser, app)
-        assert (answer.status_code, code_of(answer)) == (403, "AUTH_005")
-        detail = answer.json()["error"]["detail"]
+        response = sign_in(browser, app)
+        assert (response.status_code, code_of(response)) == (403, "AUTH_005")
+        detail = response.json()["error"]["detail"]
         assert "JWT_TENANT_CLAIM_NAME" in detail or "TENANT_ID_PATTERN" in detail
 
 
@@ -444,11 +446,11 @@ class TestPostedBody:
         assert code_of(browser.post(app.callback_url, content, media_type=JSON)) == code
 
     @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded"])
-    def test_of_a_kind_that_any_site_may_send_is_refused(
+    def test_of_a_media_type_that_any_site_may_send_is_refused(
         self, media_type: str, browser: Browser, app: LoginApp
     ) -> None:
-        answer = browser.post(app.callback_url, b'{"code":"a","state":"b"}', media_type=media_type)
-        assert (answer.status_code, code_of(answer)) == (415, "VAL_004")
+        response = browser.post(app.callback_url, b'{"code":"a","state":"b"}', media_type=media_type)
+        assert (response.status_code, code_of(response)) == (415, "VAL_004")
 
 
 class TestFailurePage:
@@ -458,21 +460,21 @@ class TestFailurePage:
         assert shown.headers["content-type"].startswith("text/html")
         assert "AUTH_002" in shown.text
         assert "<script>" not in shown.text
-        told = browser.get(app.callback_url + "?code=a&state=b", accept="*/*")
-        assert code_of(told) == "AUTH_002"
+        reported = browser.get(app.callback_url + "?code=a&state=b", accept="*/*")
+        assert code_of(reported) == "AUTH_002"
 
-    def test_the_page_leads_back_to_the_beginning(self, browser: Browser, app: LoginApp) -> None:
+    def test_the_page_links_to_the_start(self, browser: Browser, app: LoginApp) -> None:
         assert "/api/v1/auth/login" in browser.get(app.callback_url, accept=HTML).text
 
     def test_a_database_that_is_down_starts_no_session(self, browser: Browser, app: LoginApp) -> None:
         app.store.broken = DatabaseUnreachable("connection refused")
-        answer = browser.get(returned_to(browser, app), accept=HTML)
-        assert answer.status_code == 503
-        assert "SYS_001" in answer.text
+        response = browser.get(returned_to(browser, app), accept=HTML)
+        assert response.status_code == 503
+        assert "SYS_001" in response.text
         assert not browser.cookies
 
 
-def test_nothing_secret_is_logged(
+def test_no_secret_is_logged(
     browser: Browser, app: LoginApp, provider: MisbehavingProvider, capfd: pytest.CaptureFixture[str]
 ) -> None:
     url = returned_to(browser, app)
@@ -481,7 +483,7 @@ def test_nothing_secret_is_logged(
     redeem(browser, app, denied, code="never-seen-code")
     browser.get(returned_to(browser, app))
     out, err = capfd.readouterr()
-    secret = [token, "never-seen-code", *answer_of(url).values(), *answer_of(denied).values()]
+    secret = [token, "never-seen-code", *response_parameters(url).values(), *response_parameters(denied).values()]
     secret += browser.named("__Host-").values()
     secret += [request.form["code_verifier"] for request in provider.asked("/token")]
     for value in secret:
@@ -490,7 +492,7 @@ def test_nothing_secret_is_logged(
     assert all(json.loads(line) for line in out.splitlines())
 
 
-def test_the_authorization_request_holds_only_what_it_must(browser: Browser, app: LoginApp) -> None:
+def test_the_authorization_request_has_only_the_required_parameters(browser: Browser, app: LoginApp) -> None:
     sent = parse_qs(urlsplit(location(browser.get(app.login_url))).query)
     assert set(sent) == SENT
     assert all(
@@ -503,9 +505,9 @@ def test_an_attempt_begun_at_another_provider_is_refused(
 ) -> None:
     url = returned_to(browser, app)
     with MisbehavingProvider() as other, running_login_app(other.issuer) as moved:
-        # The same sealing keys and cookies, but the settings name another provider by now (mix-up, RFC 9700 §4.4).
+        # The same sealing keys and cookies, but the settings now name another provider (mix-up, RFC 9700 §4.4).
         moved.service._sealer = app.service._sealer
         moved.service._clock = app.service._clock
-        answer = redeem(browser, moved, url, iss=other.issuer)
-        assert code_of(answer) == "AUTH_002"
+        response = redeem(browser, moved, url, iss=other.issuer)
+        assert code_of(response) == "AUTH_002"
         assert not other.asked("/token")

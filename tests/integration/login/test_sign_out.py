@@ -1,4 +1,4 @@
-"""Signing out: by session cookie or bearer token, and where the browser is sent then."""
+"""Sign-outs by session cookie or bearer token, and the URL that the browser is sent to."""
 
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
@@ -36,26 +36,28 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-def parameters(answer: httpx2.Response) -> dict[str, str]:
-    assert answer.status_code == 200, answer.text
-    assert set(answer.json()) == {"logout_url"}
-    return {name: values[0] for name, values in parse_qs(urlsplit(answer.json()["logout_url"]).query).items()}
+def parameters(response: httpx2.Response) -> dict[str, str]:
+    assert response.status_code == 200, response.text
+    assert set(response.json()) == {"logout_url"}
+    return {name: values[0] for name, values in parse_qs(urlsplit(response.json()["logout_url"]).query).items()}
 
 
 class TestBySession:
-    def test_ends_it_and_hints_at_it(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+    def test_ends_it_and_sends_the_id_token_as_a_hint(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
         with_session(browser, app)
-        answer = sign_out(browser, app, {"redirect_uri": ALLOWED_ORIGIN + "/bye"}, origin=app.base)
-        assert answer.json()["logout_url"].startswith(provider.issuer + "/end_session?")
-        sent = parameters(answer)
+        response = sign_out(browser, app, {"redirect_uri": ALLOWED_ORIGIN + "/bye"}, origin=app.base)
+        assert response.json()["logout_url"].startswith(provider.issuer + "/end_session?")
+        sent = parameters(response)
         assert sent["client_id"] == CLIENT_ID
         assert sent["post_logout_redirect_uri"] == ALLOWED_ORIGIN + "/bye"
         assert sent["id_token_hint"].count(".") == 2
-        assert answer.headers["cache-control"] == "no-store"
+        assert response.headers["cache-control"] == "no-store"
         assert not app.store.rows
         assert not browser.cookies
 
-    def test_returns_home_unless_told_otherwise(self, browser: Browser, app: LoginApp) -> None:
+    def test_returns_to_the_home_page_by_default(self, browser: Browser, app: LoginApp) -> None:
         with_session(browser, app)
         assert parameters(sign_out(browser, app, origin=app.base))["post_logout_redirect_uri"] == app.base + "/"
 
@@ -73,23 +75,23 @@ class TestBySession:
             pytest.param(lambda app: {}, False, id="neither"),
         ],
     )
-    def test_only_from_our_own_pages(
+    def test_only_from_the_same_site(
         self, headers: Callable[[LoginApp], dict[str, str]], allowed: bool, browser: Browser, app: LoginApp
     ) -> None:
         with_session(browser, app)
-        answer = sign_out(browser, app, **headers(app))
+        response = sign_out(browser, app, **headers(app))
         if allowed:
-            assert answer.status_code == 200
+            assert response.status_code == 200
             assert not app.store.rows
         else:
-            assert (answer.status_code, code_of(answer)) == (403, "AUTH_021")
+            assert (response.status_code, code_of(response)) == (403, "AUTH_021")
             assert len(app.store.rows) == 1
             assert browser.named(SESSION)
 
     @pytest.mark.parametrize(
         "cookie", [f"{TENANT}.{'x' * 43}", "", "nonsense", "." * 50, "a.b", f"{TENANT}.{'x' * 2000}"]
     )
-    def test_one_that_is_gone_signs_out_all_the_same(self, cookie: str, browser: Browser, app: LoginApp) -> None:
+    def test_an_ended_or_unknown_session_signs_out_too(self, cookie: str, browser: Browser, app: LoginApp) -> None:
         browser.cookies["127.0.0.1", "/", SESSION] = cookie
         sent = parameters(sign_out(browser, app, origin=app.base))
         assert "id_token_hint" not in sent
@@ -103,29 +105,29 @@ class TestBySession:
         browser.cookies |= kept
         assert "id_token_hint" not in parameters(sign_out(browser, app, origin=app.base))
 
-    def test_a_refused_target_leaves_it_alone(self, browser: Browser, app: LoginApp) -> None:
+    def test_a_refused_target_does_not_end_it(self, browser: Browser, app: LoginApp) -> None:
         with_session(browser, app)
-        answer = sign_out(browser, app, {"redirect_uri": "https://evil.example/"}, origin=app.base)
-        assert (answer.status_code, code_of(answer)) == (400, "AUTH_006")
+        response = sign_out(browser, app, {"redirect_uri": "https://evil.example/"}, origin=app.base)
+        assert (response.status_code, code_of(response)) == (400, "AUTH_006")
         assert len(app.store.rows) == 1
         assert browser.named(SESSION)
 
-    def test_a_database_that_is_down_leaves_it_alone(self, browser: Browser, app: LoginApp) -> None:
+    def test_a_database_that_is_down_does_not_end_it(self, browser: Browser, app: LoginApp) -> None:
         with_session(browser, app)
         app.store.broken = DatabaseUnreachable("connection refused")
-        answer = sign_out(browser, app, origin=app.base)
-        assert (answer.status_code, code_of(answer)) == (503, "SYS_001")
+        response = sign_out(browser, app, origin=app.base)
+        assert (response.status_code, code_of(response)) == (503, "SYS_001")
         assert browser.named(SESSION)
 
-    def test_a_provider_out_of_reach_ends_ours_and_says_so(
+    def test_an_unreachable_provider_is_reported_after_the_session_ended(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         with_session(browser, app)
         provider_directory()._kept.clear()  # as in a process that never asked
         provider.answers["/.well-known/openid-configuration"] = Answer(status=503)
-        answer = sign_out(browser, app, origin=app.base)
-        assert (answer.status_code, code_of(answer)) == (502, "SYS_004")
-        assert "signed out here" in answer.json()["error"]["detail"]
+        response = sign_out(browser, app, origin=app.base)
+        assert (response.status_code, code_of(response)) == (502, "SYS_004")
+        assert "signed out here" in response.json()["error"]["detail"]
         assert not app.store.rows
         assert not browser.cookies
 
@@ -137,7 +139,7 @@ class TestByToken:
         )
         assert sent == {"client_id": CLIENT_ID, "post_logout_redirect_uri": ALLOWED_ORIGIN + "/"}
 
-    def test_an_expired_but_genuine_one_signs_out(
+    def test_an_expired_but_valid_token_signs_out(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         provider.edit_access_token = lambda claims: (
@@ -158,7 +160,7 @@ class TestByToken:
             pytest.param(lambda c, p: signed(c, p.key, typ="logout+jwt"), id="logout-token"),
         ],
     )
-    def test_a_forged_one_does_not_expired_or_not(
+    def test_a_forged_token_does_not_sign_out(
         self,
         forge: Callable[[Claims, MisbehavingProvider], str],
         browser: Browser,
@@ -174,11 +176,11 @@ class TestByToken:
 
             provider.edit_access_token = aged
             provider.access_token()
-            answer = sign_out(browser, app, **bearer(forge(made[0], provider)))
-            assert (answer.status_code, code_of(answer)) == (401, "AUTH_004")
-            assert answer.headers["www-authenticate"].startswith('Bearer realm="tenantgate", error="invalid_token"')
+            response = sign_out(browser, app, **bearer(forge(made[0], provider)))
+            assert (response.status_code, code_of(response)) == (401, "AUTH_004")
+            assert response.headers["www-authenticate"].startswith('Bearer realm="tenantgate", error="invalid_token"')
 
-    def test_beside_a_session_ends_that_too(
+    def test_with_a_session_cookie_ends_the_session_too(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
         with_session(browser, app)
@@ -186,7 +188,7 @@ class TestByToken:
         assert not app.store.rows
         assert not browser.cookies
 
-    def test_a_forged_one_beside_a_session_ends_nothing(self, browser: Browser, app: LoginApp) -> None:
+    def test_a_forged_token_with_a_session_cookie_ends_nothing(self, browser: Browser, app: LoginApp) -> None:
         with_session(browser, app)
         assert code_of(sign_out(browser, app, origin="https://evil.example", **bearer("e30.e30.x"))) == "AUTH_004"
         assert len(app.store.rows) == 1
@@ -194,17 +196,17 @@ class TestByToken:
 
 def test_needs_a_credential(browser: Browser, app: LoginApp) -> None:
     for headers in ({}, {"origin": app.base}, {"authorization": "Basic eDp5"}, {"authorization": "Bearer"}):
-        answer = sign_out(browser, app, **headers)
-        assert (answer.status_code, code_of(answer)) == (401, "AUTH_007")
-        assert answer.headers["www-authenticate"].startswith("Bearer")
+        response = sign_out(browser, app, **headers)
+        assert (response.status_code, code_of(response)) == (401, "AUTH_007")
+        assert response.headers["www-authenticate"].startswith("Bearer")
 
 
 def test_a_provider_without_an_end_session_endpoint(
     browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     provider.edit_metadata = lambda metadata: {n: metadata[n] for n in metadata if n != "end_session_endpoint"}
-    answer = sign_out(browser, app, {"redirect_uri": ALLOWED_ORIGIN + "/bye"}, **bearer(provider.access_token()))
-    assert answer.json() == {"logout_url": ALLOWED_ORIGIN + "/bye"}
+    response = sign_out(browser, app, {"redirect_uri": ALLOWED_ORIGIN + "/bye"}, **bearer(provider.access_token()))
+    assert response.json() == {"logout_url": ALLOWED_ORIGIN + "/bye"}
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def _client(app: LoginApp) -> httpx2.AsyncClient:
 
 
 @pytest.mark.anyio
-async def test_forty_tokens_that_name_a_silent_issuer_do_not_hold_up_a_sign_in(provider: MisbehavingProvider) -> None:
+async def test_forty_tokens_that_name_a_silent_issuer_do_not_delay_a_sign_in(provider: MisbehavingProvider) -> None:
     with SilentServer() as silent, _app(provider.issuer, silent.url) as app:
         async with _client(app) as client, asyncio.TaskGroup() as group:
             started = time.monotonic()
@@ -77,7 +77,7 @@ async def test_forty_tokens_that_name_a_silent_issuer_do_not_hold_up_a_sign_in(p
 
 
 @pytest.mark.anyio
-async def test_beyond_the_bound_callers_are_refused_at_once_with_when_to_come_back(
+async def test_beyond_the_limit_callers_are_rejected_at_once_with_retry_after(
     provider: MisbehavingProvider,
 ) -> None:
     with _app(provider.issuer, (silent := SilentServer()).url) as app:
@@ -90,7 +90,7 @@ async def test_beyond_the_bound_callers_are_refused_at_once_with_when_to_come_ba
                 started = time.monotonic()
                 beyond = [await client.get(VALIDATE, headers=_unsigned(silent.url, 1000 + n)) for n in range(10)]
                 assert time.monotonic() - started < 1.5
-            # The silent one has gone, and takes those that waited with it.
+            # The silent provider has closed its connections, which ends the waiting calls.
         assert {task.result()[2] for task in waiting} == {"SYS_004"}
         assert [response.status_code for response in beyond] == [503] * 10
         assert all(1 <= int(response.headers["retry-after"]) <= 5 for response in beyond)
@@ -99,7 +99,7 @@ async def test_beyond_the_bound_callers_are_refused_at_once_with_when_to_come_ba
 
 
 @pytest.mark.anyio
-async def test_a_silent_login_provider_holds_up_neither_other_issuers_nor_more_than_the_bound(
+async def test_a_silent_login_provider_delays_neither_other_issuers_nor_more_requests_than_the_limit(
     issuer: IssuerServer,
 ) -> None:
     with _app((silent := SilentServer()).url, issuer.url) as app:
@@ -116,10 +116,10 @@ async def test_a_silent_login_provider_holds_up_neither_other_issuers_nor_more_t
 
 
 @pytest.mark.anyio
-async def test_a_silent_issuer_with_keys_in_memory_goes_on_serving_them(
+async def test_a_silent_issuer_with_keys_in_memory_still_serves_them(
     provider: MisbehavingProvider, issuer: IssuerServer
 ) -> None:
-    """A flood of unknown kids then waits for its own fetch only."""
+    """A flood of unknown kids waits only for its own fetch."""
     with _app(provider.issuer, issuer.url) as app:
         token = sign(good_claims(int(time.time()), iss=issuer.url, aud=AUDIENCE))
         good = {"authorization": f"Bearer {token}"}
@@ -149,7 +149,7 @@ class _Secret:
 
 
 @pytest.mark.anyio
-async def test_a_silent_token_endpoint_holds_no_more_requests_than_the_bound(provider: MisbehavingProvider) -> None:
+async def test_a_silent_token_endpoint_holds_no_more_requests_than_the_limit(provider: MisbehavingProvider) -> None:
     transaction = LoginTransaction(
         issuer=provider.issuer,
         redirect_uri="https://app.example.test/callback",
@@ -178,13 +178,13 @@ async def test_a_silent_token_endpoint_holds_no_more_requests_than_the_bound(pro
 
 
 class _Busy:
-    """A sign-in service with no room left."""
+    """A sign-in service that is overloaded."""
 
     async def complete(self, *_: object, **__: object) -> NoReturn:
         raise Overloaded("too many wait", retry_after=3)
 
 
-def test_an_attempt_that_finds_no_room_can_be_completed_later(
+def test_an_attempt_that_was_rejected_by_an_overloaded_server_can_be_completed_later(
     browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     url, service = returned_to(browser, app), app.service
@@ -197,7 +197,7 @@ def test_an_attempt_that_finds_no_room_can_be_completed_later(
 
 
 @pytest.mark.anyio
-async def test_a_sign_out_that_finds_no_room_at_the_provider_has_ended_the_session_here() -> None:
+async def test_a_sign_out_ends_the_session_here_even_if_too_many_requests_wait_for_the_provider() -> None:
     ended: list[str] = []
 
     class Sessions:

@@ -19,7 +19,7 @@ from tenantgate.login.provider import ProviderMetadata
 from tenantgate.login.service import TokenEndpoint
 from tenantgate.login.transactions import LIFETIME_SECONDS, LoginTransaction
 from tests.fixtures.browsers.scripted import HTML, Browser, form_of, location
-from tests.fixtures.login.app import LoginApp, answer_of, code_of, redeem
+from tests.fixtures.login.app import LoginApp, code_of, redeem, response_parameters
 from tests.fixtures.programs.requires import requires_node
 from tests.integration.oidc_provider.conftest import RESOURCE, TENANT, USER, WITHOUT_TENANT
 
@@ -91,8 +91,8 @@ class TestFlow:
 
     def test_an_app_may_post_only_code_and_state(self, browser: Browser, app: LoginApp) -> None:
         url = returned(browser, app)
-        assert answer_of(url)["iss"] == app.settings.oidc_issuer_url
-        body = {name: answer_of(url)[name] for name in ("code", "state")}
+        assert response_parameters(url)["iss"] == app.settings.oidc_issuer_url
+        body = {name: response_parameters(url)[name] for name in ("code", "state")}
         assert browser.post_json(app.callback_url, body).status_code == 200
         assert browser.named(SESSION)[SESSION].startswith(TENANT + ".")
         out = browser.post_json(app.logout_url, {}, headers={"origin": app.base})
@@ -103,14 +103,14 @@ class TestFlow:
         self, browser: Browser, app: LoginApp
     ) -> None:
         url = re.sub(r"&iss=[^&]*", "", returned(browser, app))
-        assert "iss" not in answer_of(url)
+        assert "iss" not in response_parameters(url)
         assert code_of(browser.get(url, accept="application/json")) == "AUTH_002"
         assert not browser.named(SESSION)
 
     def test_the_provider_requires_pkce(self, browser: Browser, app: LoginApp) -> None:
         begun = location(browser.get(app.login_url))
         refused = browser.get(re.sub(r"&code_challenge(_method)?=[^&]*", "", begun))
-        assert answer_of(location(refused))["error"] == "invalid_request"
+        assert response_parameters(location(refused))["error"] == "invalid_request"
         assert code_of(browser.get(location(refused), accept="application/json")) == "AUTH_001"
 
 
@@ -138,12 +138,12 @@ class TestRefused:
     def test_reused_code(self, browser: Browser, app: LoginApp) -> None:
         used = returned(browser, app)
         assert redeem(browser, app, used).status_code == 200
-        response = redeem(browser, app, returned(browser, app), code=answer_of(used)["code"])
+        response = redeem(browser, app, returned(browser, app), code=response_parameters(used)["code"])
         assert (response.status_code, code_of(response)) == (400, "AUTH_001")
 
     def test_stolen_code(self, browser: Browser, app: LoginApp) -> None:
         with Browser() as victim:
-            stolen = answer_of(returned(victim, app))["code"]
+            stolen = response_parameters(returned(victim, app))["code"]
         response = redeem(browser, app, returned(browser, app), code=stolen)
         assert (response.status_code, code_of(response)) == (400, "AUTH_001")
 

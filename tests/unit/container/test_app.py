@@ -37,7 +37,7 @@ def test_the_routes_of_every_function_are_mounted_in_the_order_of_their_names() 
         pytest.param("router = None", id="of-another-type"),
     ],
 )
-def test_routes_without_a_router_are_named_and_stop_the_start(
+def test_a_module_without_a_router_stops_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str
 ) -> None:
     folder = tmp_path / "functions" / "test_half_done"
@@ -51,12 +51,12 @@ def test_routes_without_a_router_are_named_and_stop_the_start(
         function_routers(tmp_path / "functions")
 
 
-def test_an_image_without_functions_never_serves(tmp_path: Path) -> None:
+def test_an_image_without_functions_does_not_start(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match=r"has no routes\.py"):
         function_routers(tmp_path)
 
 
-def test_the_application_finds_its_routes_where_the_image_has_them(tmp_path: Path) -> None:
+def test_the_application_finds_its_routes_in_a_copy_of_the_tree(tmp_path: Path) -> None:
     for name in ("container", "functions", "layers/shared/tenantgate"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
     found = "from container.app import function_routers; print([len(r.routes) for r in function_routers()])"
@@ -74,13 +74,13 @@ def test_the_application_finds_its_routes_where_the_image_has_them(tmp_path: Pat
 
 
 @pytest.mark.parametrize(("environment", "served"), [("development", True), ("production", False)])
-def test_docs_are_served_in_development_alone(environment: str, served: bool) -> None:
+def test_docs_are_served_only_in_development(environment: str, served: bool) -> None:
     app = container_app(Settings.from_mapping(VARIABLES | {"ENVIRONMENT": environment}))
 
     assert any(getattr(route, "path", "") == "/docs" for route in app.routes) == served
 
 
-def test_a_container_without_a_database_never_serves() -> None:
+def test_a_container_without_a_database_does_not_start() -> None:
     without = {name: value for name, value in VARIABLES.items() if name != "DATABASE_URL"}
 
     with pytest.raises(SettingsError, match="DATABASE_URL"):

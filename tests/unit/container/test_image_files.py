@@ -14,7 +14,7 @@ STAGES = re.split(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)
 
 
 def copied() -> list[str]:
-    """What the build context gives to the image."""
+    """Return the sources that the Dockerfile copies from the build context."""
     lines = re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, flags=re.MULTILINE)
     return [source for line in lines for source in line.split()[:-1]]
 
@@ -57,7 +57,7 @@ def test_nothing_secret_or_local_gets_into_the_image() -> None:
     assert not re.search(r"(?i)^(ARG|ENV) .*(secret|password|token|key)", DOCKERFILE, flags=re.MULTILINE)
 
 
-def test_the_labels_say_the_version_and_licence_of_the_project() -> None:
+def test_the_labels_have_the_projects_version_and_license() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         project = tomllib.load(file)["project"]
 

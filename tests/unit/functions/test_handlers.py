@@ -1,4 +1,4 @@
-"""The Lambda adapters: one text for every function with routes."""
+"""The Lambda adapters: the same file for every function with routes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
-# They serve plain events, without a web framework.
+# These serve plain events, without a web framework.
 WITHOUT_ROUTES = {"authorizer", "migration_runner", "unknown_route"}
 ADAPTER = b'''"""Lambda adapter."""
 

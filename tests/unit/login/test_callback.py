@@ -1,4 +1,4 @@
-"""The end of a sign-in: which cookie an error clears, and what becomes of the sessions."""
+"""The end of a sign-in: the cookies that an error clears, and the sessions that end and start."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FakeSession:
 
 @dataclass
 class FakeSessions:
-    """`log`: what was done, in order."""
+    """`log`: the calls, in order."""
 
     error: Exception | None = None
     session: FakeSession = field(default_factory=FakeSession)
@@ -98,7 +98,7 @@ async def test_a_sign_in_starts_a_session_and_names_the_attempts_cookie() -> Non
     assert login.responses == [(AuthorizationResponse(state=STATE, code="code"), True, {ATTEMPT: "sealed"})]
 
 
-async def test_a_session_that_has_expired_meanwhile_is_kept_no_longer() -> None:
+async def test_the_cookie_of_a_session_that_has_already_expired_has_no_lifetime() -> None:
     signed_in = await complete(FakeLogin(), FakeSessions(session=FakeSession(expires_at=NOW - 1)))
 
     assert signed_in.session_lifetime == 0
@@ -125,7 +125,7 @@ async def test_the_replaced_session_ends_first() -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-async def test_a_refused_sign_in_leaves_sessions_alone_and_clears_the_attempt(error: TenantgateError) -> None:
+async def test_a_refused_sign_in_clears_the_attempt_and_changes_no_session(error: TenantgateError) -> None:
     sessions = FakeSessions()
 
     with pytest.raises(type(error)) as raised:
@@ -141,7 +141,7 @@ async def test_a_refused_sign_in_leaves_sessions_alone_and_clears_the_attempt(er
     [ProviderUnreachable(), ProviderTimeout(), Overloaded(retry_after=1)],
     ids=lambda error: type(error).__name__,
 )
-async def test_an_attempt_is_kept_when_the_provider_was_out_of_reach(error: TenantgateError) -> None:
+async def test_an_attempt_is_kept_when_the_provider_was_unreachable(error: TenantgateError) -> None:
     with pytest.raises(type(error)) as raised:
         await complete(FakeLogin(error), FakeSessions())
 
@@ -175,13 +175,13 @@ async def test_an_ambiguous_response_ends_the_attempt_before_anything_reads_it()
     assert login.responses == []
 
 
-async def test_without_a_stored_session_nobody_is_signed_in() -> None:
+async def test_without_a_stored_session_the_sign_in_fails() -> None:
     with pytest.raises(DatabaseUnreachable) as raised:
         await complete(FakeLogin(), FakeSessions(error=DatabaseUnreachable()))
 
     assert raised.value.clears_cookies == (ATTEMPT,)
 
 
-async def test_an_unforeseen_error_passes_as_it_is() -> None:
+async def test_an_unexpected_error_is_not_changed() -> None:
     with pytest.raises(KeyError):
         await complete(FakeLogin(KeyError("bug")), FakeSessions())

@@ -1,4 +1,4 @@
-"""A provider's host whose name servers are silent keeps no look-up of others waiting."""
+"""A provider's host with silent name servers delays no other look-up."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ DEAD = "op.example.test"
 
 
 class Resolver:
-    """Finds every host but `DEAD`, for which it waits; counts what it was asked."""
+    """Finds every host except `DEAD`, for which it waits. Counts the look-ups."""
 
     def __init__(self, real: Any) -> None:
         self.real = real
-        self.answer = threading.Event()
+        self.response = threading.Event()
         self.asked: list[object] = []
 
     def __call__(self, host: Any, *args: Any, **options: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
         self.asked.append(name)
         if name == DEAD:
-            self.answer.wait(20)
-            raise socket.gaierror(socket.EAI_AGAIN, "no answer")
+            self.response.wait(20)
+            raise socket.gaierror(socket.EAI_AGAIN, "no response")
         return self.real(host, *args, **options)
 
 
@@ -42,7 +42,7 @@ def resolver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
     resolver = Resolver(socket.getaddrinfo)
     monkeypatch.setattr(socket, "getaddrinfo", resolver)
     yield resolver
-    resolver.answer.set()
+    resolver.response.set()
 
 
 class _Secret:
@@ -53,7 +53,7 @@ class _Secret:
 
 
 @pytest.mark.timed
-async def test_calls_to_a_silent_name_leave_the_loops_threads_to_others(resolver: Resolver) -> None:
+async def test_calls_to_a_silent_name_use_none_of_the_loops_threads(resolver: Resolver) -> None:
     client = ProviderClient(ClientRegistration("app", ("openid",)), _Secret(), timeouts=Timeouts(connect=0.5))
     provider = ProviderMetadata.from_document({"issuer": f"https://{DEAD}", "userinfo_endpoint": f"https://{DEAD}/me"})
 
@@ -61,25 +61,25 @@ async def test_calls_to_a_silent_name_leave_the_loops_threads_to_others(resolver
         with pytest.raises(ProviderTimeout):
             await client.userinfo(provider, access_token="a", subject="s")
 
-    # More than the default executor has threads.
+    # More calls than the default executor has threads.
     calls = [asyncio.create_task(call()) for _ in range(40)]
     await asyncio.sleep(0.1)
     started = time.monotonic()
     await asyncio.get_running_loop().getaddrinfo("127.0.0.1", 80)
     assert time.monotonic() - started < 0.4
     await asyncio.gather(*calls)
-    # That name's next caller doesn't even wait, while its look-up is still out.
+    # While the look-up is overdue, the next caller of that name doesn't wait.
     started = time.monotonic()
     await call()
     assert time.monotonic() - started < 0.4
     assert resolver.asked.count(DEAD) == 1
 
 
-async def test_a_name_is_looked_up_again_once_the_last_look_up_came_back(resolver: Resolver) -> None:
+async def test_a_name_is_looked_up_again_after_the_last_look_up_ended(resolver: Resolver) -> None:
     lookups = HostLookups()
     with pytest.raises(ProviderTimeout):
         await lookups.require(DEAD, seconds=0.05)
-    resolver.answer.set()
+    resolver.response.set()
     await asyncio.sleep(0.05)
     with pytest.raises(ProviderUnreachable, match="can't be found"):
         await lookups.require(DEAD, seconds=5)
@@ -87,14 +87,14 @@ async def test_a_name_is_looked_up_again_once_the_last_look_up_came_back(resolve
 
 
 @pytest.mark.parametrize("host", ["", "a" * 64 + ".example.test", "\ud800"])
-async def test_what_is_no_host_is_unreachable(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_malformed_host_is_unreachable(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if not host:
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: (_ for _ in ()).throw(socket.gaierror()))
     with pytest.raises(ProviderUnreachable):
         await HostLookups().require(host, seconds=5)
 
 
-async def test_a_process_without_a_thread_to_spare_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_thread_the_host_is_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_thread(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 

@@ -1,4 +1,4 @@
-"""The provider's description, and the URLs made of it."""
+"""The provider's metadata, and the URLs built from it."""
 
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -38,7 +38,7 @@ def metadata(**changes: object) -> ProviderMetadata:
 
 
 def test_configured_parameters_never_replace_those_of_the_protocol() -> None:
-    # The settings refuse such a configuration; this holds even if they did not.
+    # The settings refuse such a configuration, too.
     hostile = dict.fromkeys(
         ("state", "nonce", "redirect_uri", "code_challenge", "code_challenge_method", "response_type", "client_id"), "x"
     )
@@ -53,11 +53,11 @@ def test_configured_parameters_never_replace_those_of_the_protocol() -> None:
     assert sent["audience"] == ["api"]
 
 
-def test_the_verifier_never_travels_with_the_browser() -> None:
+def test_the_verifier_is_never_sent_by_the_browser() -> None:
     assert "the-verifier" not in authorization_url(metadata(), CLIENT, TRANSACTION)
 
 
-def test_the_resource_is_asked_for_only_when_set() -> None:
+def test_the_resource_is_sent_only_when_set() -> None:
     assert "resource" not in parse_qs(urlsplit(authorization_url(metadata(), CLIENT, TRANSACTION)).query)
     client = ClientRegistration("client-1", ("openid",), resource="https://api.example.com")
     sent = parse_qs(urlsplit(authorization_url(metadata(), client, TRANSACTION)).query)
@@ -78,12 +78,12 @@ def test_an_endpoints_own_query_is_kept(url: str, expected: list[tuple[str, str]
 
 
 @pytest.mark.parametrize("query", ["x=%20&y=a+b", "z=%E4", "flag", "a;b=1", "a=1&a=2", "p=b2c_1~in", "q=%2F:/"])
-def test_an_endpoints_own_query_stays_as_it_is_written(query: str) -> None:
+def test_an_endpoints_own_query_is_unchanged(query: str) -> None:
     assert with_query(f"https://idp.example/out?{query}", {"n": "v w"}) == f"https://idp.example/out?{query}&n=v+w"
     assert with_query(f"https://idp.example/out?%6E=1&{query}&n", {"n": "2"}) == f"https://idp.example/out?{query}&n=2"
 
 
-def test_the_end_session_url_hints_only_at_a_session() -> None:
+def test_the_end_session_url_has_a_hint_only_with_a_session() -> None:
     target = "https://app.example.com/?a=b&c=d"
     hinted = end_session_url(metadata(), CLIENT, redirect_uri=target, id_token_hint="e.y.j")
     assert parse_qs(urlsplit(hinted).query) == {
@@ -108,12 +108,12 @@ def test_the_end_session_url_hints_only_at_a_session() -> None:
         pytest.param([], "client_secret_basic", id="empty-counts-as-left-out"),
     ],
 )
-def test_how_the_client_authenticates(methods: object, chosen: str) -> None:
+def test_client_authentication(methods: object, chosen: str) -> None:
     assert metadata(token_endpoint_auth_methods_supported=methods).client_authentication == chosen
 
 
 @pytest.mark.parametrize("methods", [["none"], ["private_key_jwt", "client_secret_jwt"]])
-def test_a_provider_that_takes_no_secret_is_refused(methods: list[str]) -> None:
+def test_a_provider_that_accepts_no_secret_is_refused(methods: list[str]) -> None:
     with pytest.raises(ProviderUnreachable, match="no client secret"):
         metadata(token_endpoint_auth_methods_supported=methods).require_sign_in()
 
@@ -128,7 +128,7 @@ def test_a_provider_that_takes_no_secret_is_refused(methods: list[str]) -> None:
         pytest.param("https:///token", id="no-host"),
         pytest.param("/token", id="relative"),
         pytest.param("file:///etc/passwd", id="file"),
-        pytest.param("https://idp.example:port/", id="port-that-is-none"),
+        pytest.param("https://idp.example:port/", id="malformed-port"),
         pytest.param("https://idp.example/a b", id="space"),
         pytest.param("https://idp.example\\@evil.example/", id="backslash"),
         pytest.param("https://idp.exämple/", id="not-ascii"),
@@ -136,12 +136,12 @@ def test_a_provider_that_takes_no_secret_is_refused(methods: list[str]) -> None:
         pytest.param(None, id="missing"),
     ],
 )
-def test_an_endpoint_that_can_not_be_trusted_is_refused(url: object) -> None:
+def test_an_untrustworthy_endpoint_is_refused(url: object) -> None:
     with pytest.raises(ProviderUnreachable):
         metadata(token_endpoint=url).require_sign_in()
 
 
-def test_loopback_in_the_clear_is_for_a_loopback_provider() -> None:
+def test_only_a_loopback_provider_may_have_plain_http_endpoints() -> None:
     local = {
         name: str(url).replace("https://idp.example", "http://127.0.0.1:3000/idp") for name, url in DOCUMENT.items()
     }
@@ -162,5 +162,5 @@ def test_loopback_in_the_clear_is_for_a_loopback_provider() -> None:
         (None, None),
     ],
 )
-def test_which_error_codes_are_repeated(value: object, shown: str | None) -> None:
+def test_printable_error_codes(value: object, shown: str | None) -> None:
     assert printable_error_code(value) == shown

@@ -1,4 +1,4 @@
-"""A provider's own words, made fit for a log."""
+"""A provider's error text, prepared for the log."""
 
 import time
 
@@ -40,7 +40,7 @@ TRACE_ID = "Trace ID: 0d5f7f3e-5a2b-4c1d-9e8f-0a1b2c3d4e5f"
         pytest.param(["no"], None, id="list"),
     ],
 )
-def test_is_one_readable_line(text: object, kept: str | None) -> None:
+def test_becomes_one_readable_line(text: object, kept: str | None) -> None:
     assert provider_text(text) == kept
 
 
@@ -56,14 +56,14 @@ def test_is_one_readable_line(text: object, kept: str | None) -> None:
         ("failed" + " " * 1190 + "s3cr3t!", "s3cr"),
     ],
 )
-def test_no_secret_gets_into_the_log(text: str, secret: str) -> None:
+def test_masks_secrets(text: str, secret: str) -> None:
     said = provider_text(text, secrets=("abc123", "s3cr3t!", ""))
     assert said is not None
     assert secret not in said
 
 
 @pytest.mark.timed
-def test_no_form_of_a_text_makes_it_slow() -> None:
+def test_takes_linear_time() -> None:
     began = time.perf_counter()
     for text in ("a" * 10**6, "a." * 10**5, "a-" * 10**5, "-" * 10**6, "%3F" * 10**5, "a b " * 10**5):
         assert len(provider_text(text) or "") <= 301

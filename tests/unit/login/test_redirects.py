@@ -1,4 +1,4 @@
-"""Where a browser may be sent. Each attack is a way in which some parser, somewhere, was talked into another host."""
+"""Redirect targets. Each attack has led some parser to another host."""
 
 import pytest
 
@@ -24,7 +24,7 @@ ALLOWED_URLS = [
 ]
 
 ATTACKS_ON_URLS = [
-    # Another origin, plainly
+    # Another origin, undisguised
     pytest.param("https://evil.example/", id="another-host"),
     pytest.param("http://app.example.com/", id="plain-http"),
     pytest.param("https://app.example.com:444/", id="another-port"),
@@ -158,12 +158,12 @@ def test_refuses_every_other_url(url: str) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/home", "/a/b?c=//d&e=%0A#f//g", "/@user", "/a%20b", "/a:b;c,d", "/~x/.well-known"]
 )
-def test_allows_paths_of_our_own(path: str) -> None:
+def test_allows_paths_of_this_origin(path: str) -> None:
     assert POLICY.require_return_to(path) == path
 
 
 @pytest.mark.parametrize("path", ATTACKS_ON_PATHS)
-def test_refuses_paths_that_may_leave_our_origin(path: str) -> None:
+def test_refuses_paths_that_may_leave_this_origin(path: str) -> None:
     with pytest.raises(RedirectNotAllowed):
         POLICY.require_return_to(path)
 
@@ -180,7 +180,7 @@ def test_a_redirect_uri_has_no_fragment() -> None:
     assert POLICY.require_return_to("https://app.example.com/#/home") == "https://app.example.com/#/home"
 
 
-def test_the_refused_target_is_not_repeated_to_the_caller() -> None:
+def test_the_error_does_not_repeat_the_target() -> None:
     with pytest.raises(RedirectNotAllowed) as refused:
         POLICY.require_redirect_uri("https://evil.example/<script>")
     assert "evil" not in str(refused.value.detail)
@@ -195,7 +195,7 @@ def test_a_target_has_at_most_1024_characters() -> None:
             POLICY.require_return_to(target)
 
 
-def test_a_path_may_be_encoded_three_times_over_and_no_more() -> None:
+def test_a_path_may_be_encoded_at_most_three_times() -> None:
     assert POLICY.require_return_to("/%252541") == "/%252541"
     with pytest.raises(RedirectNotAllowed):
         POLICY.require_return_to("/%25252541")

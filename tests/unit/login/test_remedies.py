@@ -1,4 +1,4 @@
-"""Every check has a remedy of its own, and it names what an operator sets."""
+"""Every check has its own remedy, which names the settings to change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_every_token_error_has_a_remedy() -> None:
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, id=kind.__name__) for kind in _every(TokenError)])
-def test_a_remedy_is_the_failed_checks_own(kind: type[TokenError]) -> None:
+def test_a_remedy_belongs_to_the_failed_check(kind: type[TokenError]) -> None:
     remedy = access_token_remedy(kind("why", claim="aud"), "a.b.c")
     assert remedy
     assert "{" not in remedy
@@ -27,13 +27,13 @@ def test_a_remedy_is_the_failed_checks_own(kind: type[TokenError]) -> None:
     assert [other for other, text in others.items() if text == remedy] == [kind]
 
 
-def test_a_lifetime_is_no_matter_of_the_resource() -> None:
+def test_the_remedy_of_a_long_lifetime_does_not_name_the_resource() -> None:
     remedy = access_token_remedy(LifetimeTooLong("token lives too long"), "a.b.c")
     assert "JWT_MAX_LIFETIME_MINUTES" in remedy
     assert "OIDC_RESOURCE" not in remedy
 
 
-def test_an_opaque_token_is_told_apart_from_a_broken_jwt() -> None:
+def test_an_opaque_token_and_a_malformed_jwt_have_different_remedies() -> None:
     assert "opaque" in access_token_remedy(MalformedToken("x"), "2YotnFZFEjr1zCsicMWpAA")
     assert "opaque" not in access_token_remedy(MalformedToken("x"), "a.b.c")
 
@@ -52,13 +52,13 @@ def test_a_claims_remedy_names_the_claim_and_never_a_value() -> None:
         ("InvalidClaim", "log line"),
     ],
 )
-def test_an_id_tokens_remedy_is_the_failed_checks_own(check: str, named: str) -> None:
+def test_an_id_tokens_remedy_belongs_to_the_failed_check(check: str, named: str) -> None:
     refusal = IdTokenRefused("x")
     refusal.private = {"check": check}
     assert named in id_token_remedy(refusal)
 
 
-def test_a_future_check_falls_back_on_its_nearest_base() -> None:
+def test_a_subclass_has_the_remedy_of_its_nearest_base() -> None:
     later = type("Later", (LifetimeTooLong,), {})
     try:
         assert access_token_remedy(later("x"), "a.b.c") == ACCESS_TOKEN[LifetimeTooLong]

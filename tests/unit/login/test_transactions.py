@@ -40,7 +40,7 @@ def begin(*, at: float = NOW, sealer: Sealer = SEALER, return_to: str = "/") -> 
     return transaction, cookie.name, cookie.value
 
 
-def test_an_attempt_is_found_again_by_its_state() -> None:
+def test_an_attempt_is_found_by_its_state() -> None:
     transaction, name, value = begin()
     assert transactions(at=NOW + LIFETIME_SECONDS - 1).find(transaction.state, {name: value}) == transaction
     assert transaction.expires_at == NOW + 600
@@ -55,7 +55,7 @@ def test_each_attempt_has_its_own_secrets_and_cookie() -> None:
     assert len({name for _, name, _ in attempts}) == 20
 
 
-def test_the_cookie_shows_nothing_of_what_it_holds() -> None:
+def test_the_cookie_does_not_show_its_content() -> None:
     transaction, name, value = begin()
     readable = name + value + base64.urlsafe_b64decode(value + "==").decode("latin-1")
     for secret in (transaction.state, transaction.nonce, transaction.code_verifier, "idp.example"):
@@ -82,12 +82,12 @@ def test_the_challenge_is_the_verifiers_sha_256() -> None:
         pytest.param(lambda state, name, value: (state, {name: ""}), id="empty-cookie"),
         pytest.param(lambda state, name, value: (state, {name: value[:-4]}), id="truncated-cookie"),
         pytest.param(lambda state, name, value: (state, {name: value[:60] + "AAAA" + value[64:]}), id="changed-cookie"),
-        pytest.param(lambda state, name, value: (state, {name: "not base64!"}), id="nonsense-cookie"),
+        pytest.param(lambda state, name, value: (state, {name: "not base64!"}), id="malformed-cookie"),
         pytest.param(lambda state, name, value: (state, {name: begin()[2]}), id="another-attempts-value"),
         pytest.param(lambda state, name, value: (state, {name: begin(sealer=Sealer(KEYS[1:]))[2]}), id="foreign-key"),
     ],
 )
-def test_nothing_else_is_taken_for_it(
+def test_refuses_any_other_cookie_and_state(
     tamper: Callable[[str, str, str], tuple[str | None, dict[str, str]]],
 ) -> None:
     transaction, name, value = begin()
@@ -110,7 +110,7 @@ def test_a_value_sealed_for_another_purpose_is_refused() -> None:
         transactions().find(transaction.state, {name: sealed})
 
 
-def test_what_an_older_version_sealed_is_refused() -> None:
+def test_a_cookie_of_an_older_version_is_refused() -> None:
     transaction, name, _ = begin()
     for plaintext in (b"{}", b"[]", b"no json", b'{"state":"x"}'):
         sealed = SEALER.seal(plaintext, purpose="login", context=name.encode())
@@ -143,7 +143,7 @@ def test_the_oldest_attempts_beyond_the_limit_are_dropped() -> None:
     assert set(dropped) == set(names[:3])
 
 
-def test_dead_cookies_are_dropped_and_others_left_alone() -> None:
+def test_invalid_cookies_are_dropped_and_others_kept() -> None:
     _, expired, expired_value = begin(at=NOW - LIFETIME_SECONDS)
     _, living, living_value = begin()
     broken = COOKIE_PREFIX + "0" * 16
@@ -167,7 +167,7 @@ def test_long_attempts_never_fill_the_request_header() -> None:
     assert sum(len(name) + len(value) for name, value in pending.items()) <= MAX_PENDING_BYTES
 
 
-def test_the_cookies_name_tells_nothing_of_the_state() -> None:
+def test_the_cookies_name_does_not_show_the_state() -> None:
     # Written out: with another prefix a sibling subdomain could plant the cookie.
     assert transaction_cookie_name("a") == "__Host-tg_login_" + hashlib.sha256(b"a").hexdigest()[:16]
 
@@ -180,7 +180,7 @@ def test_a_state_of_128_characters_is_looked_for_and_a_longer_one_is_not() -> No
 
 
 class CountingSealer(Sealer):
-    """Counts what it was asked to open."""
+    """Counts the values that it opens."""
 
     opened = 0
 
@@ -190,7 +190,7 @@ class CountingSealer(Sealer):
 
 
 class TestJunkCookies:
-    """Hundreds of cookies of our prefix, as a script of our own origin or a client that is no browser may send."""
+    """Hundreds of cookies with the prefix, as a script on this origin or a client other than a browser may send."""
 
     def dropped(self, cookies: dict[str, str]) -> tuple[str, ...]:
         sealer = CountingSealer(KEYS[:1])
@@ -205,23 +205,23 @@ class TestJunkCookies:
         junk = {f"{COOKIE_PREFIX}{number:016x}": "x" for number in range(500)}
         assert len(self.dropped(junk)) == MAX_DROPPED
 
-    def test_all_go_in_the_end(self) -> None:
+    def test_all_are_cleared_in_the_end(self) -> None:
         cookies = {f"{COOKIE_PREFIX}{number:016x}": "x" for number in range(50)}
         for _ in range(7):
             for name in self.dropped(cookies):
                 del cookies[name]
         assert not cookies
 
-    def test_the_newest_attempts_are_kept_behind_them(self) -> None:
+    def test_the_newest_attempts_after_them_are_kept(self) -> None:
         junk = {f"{COOKIE_PREFIX}{number:016x}": "x" for number in range(300)}
         _, name, value = begin()
         assert name not in self.dropped({**junk, name: value})
 
-    def test_junk_sent_after_an_attempt_goes_before_it(self) -> None:
+    def test_junk_sent_after_an_attempt_is_cleared_before_it(self) -> None:
         _, name, value = begin()
         junk = {f"{COOKIE_PREFIX}{number:016x}": "x" for number in range(300)}
         assert name not in self.dropped({name: value, **junk})
 
     @pytest.mark.parametrize("suffix", ["", "x" * 41, "x" * 3000, "a b", "é", 'a"', "a.b"])
-    def test_a_name_that_is_never_ours_is_not_repeated(self, suffix: str) -> None:
+    def test_a_name_that_the_product_never_sets_is_not_repeated(self, suffix: str) -> None:
         assert self.dropped({COOKIE_PREFIX + suffix: "x"}) == ()

@@ -13,12 +13,12 @@ from tenantgate.web.accept import prefers_html
         pytest.param("application/json;q=0.5;v=1, text/html;q=0.4", False, id="json-rather"),
         pytest.param("text/html, application/json", False, id="equally"),
         pytest.param("text/html;q=0", False, id="not-html"),
-        pytest.param("text/html;q=x", False, id="nonsense"),
+        pytest.param("text/html;q=x", False, id="malformed"),
         pytest.param("*/*", False, id="anything"),
         pytest.param("text/*", False, id="any-text"),
         pytest.param("", False, id="empty"),
         pytest.param(None, False, id="absent"),
     ],
 )
-def test_who_would_rather_see_a_page(accept: str | None, expected: bool) -> None:
+def test_prefers_html(accept: str | None, expected: bool) -> None:
     assert prefers_html(accept) is expected

@@ -102,20 +102,20 @@ def test_an_error_clears_the_cookies_that_it_names(client: TestClient, accept: s
 
 
 @pytest.mark.parametrize("path", ["/none", "/nothing-here"])
-def test_a_response_without_cookies_has_none(client: TestClient, path: str) -> None:
+def test_other_responses_set_no_cookie(client: TestClient, path: str) -> None:
     cookies_of(client, "/several")
 
     assert cookies_of(client, path) == []
 
 
-def test_a_preflight_has_none(client: TestClient) -> None:
+def test_a_preflight_sets_no_cookie(client: TestClient) -> None:
     headers = {"origin": ORIGIN, "access-control-request-method": "GET"}
 
     assert "set-cookie" not in client.options("/several", headers=headers).headers
 
 
 @pytest.mark.parametrize("path", ["/fails", "/names-cookies"])
-def test_behind_api_gateway_they_are_payload_2s_cookies(path: str) -> None:
+def test_on_lambda_they_are_the_cookies_of_payload_format_2(path: str) -> None:
     handler = lambda_handler_of(router, settings=make_settings())
 
     response = handler(api_event(path=path, headers={"accept": "text/html"}), lambda_context())

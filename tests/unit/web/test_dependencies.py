@@ -1,4 +1,4 @@
-"""`validate` and `me`, with real tokens: who the caller is, by the token or by what the authorizer handed on."""
+"""`validate` and `me` with real tokens: the caller, from the token or from the authorizer's context."""
 
 import json
 import threading
@@ -43,16 +43,16 @@ def handler(issuer: Issuer) -> LambdaHandler:
     return lambda_handler_of(validate_router, me_router, settings=issuer.settings())
 
 
-def bearing(token: str) -> dict[str, str]:
+def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
 def test_a_good_token_is_valid(client: TestClient, issuer: Issuer) -> None:
     expires_at = int(time.time()) + 300
-    answer = client.get("/api/v1/auth/validate", headers=bearing(issuer.token(exp=expires_at)))
-    assert answer.status_code == 200
-    assert answer.json() == {"valid": True, "user_id": "user-1", "tenant_id": TENANT, "expires_at": expires_at}
-    assert answer.headers["cache-control"] == "no-store"
+    response = client.get("/api/v1/auth/validate", headers=bearer(issuer.token(exp=expires_at)))
+    assert response.status_code == 200
+    assert response.json() == {"valid": True, "user_id": "user-1", "tenant_id": TENANT, "expires_at": expires_at}
+    assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/api/v1/auth/validate", "/api/v1/auth/me"])
@@ -66,32 +66,32 @@ def test_a_good_token_is_valid(client: TestClient, issuer: Issuer) -> None:
         pytest.param({"tenant_id": "org-1"}, 403, "AUTH_005", id="malformed-tenant"),
     ],
 )
-def test_a_refused_token_has_its_code(
+def test_an_invalid_token_has_its_code(
     client: TestClient, issuer: Issuer, *, path: str, claims: dict[str, object], status: int, code: str
 ) -> None:
-    answer = client.get(path, headers=bearing(issuer.token(**claims)))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-    assert ("www-authenticate" in answer.headers) is (status == 401)
+    response = client.get(path, headers=bearer(issuer.token(**claims)))
+    assert (response.status_code, response.json()["error"]["code"]) == (status, code)
+    assert ("www-authenticate" in response.headers) is (status == 401)
 
 
 def test_another_signature_is_refused(client: TestClient, issuer: Issuer, tmp_path: Path) -> None:
     forged = Issuer.in_folder(tmp_path).token()
-    answer = client.get("/api/v1/auth/validate", headers=bearing(forged))
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_004")
+    response = client.get("/api/v1/auth/validate", headers=bearer(forged))
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "AUTH_004")
 
 
 @pytest.mark.parametrize(
     "headers", [{}, {"authorization": "Basic YTpi"}, {"authorization": "Bearer"}, {"cookie": "a=b"}]
 )
-def test_without_a_bearer_token_one_is_asked_for(client: TestClient, headers: dict[str, str]) -> None:
-    answer = client.get("/api/v1/auth/validate", headers=headers)
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_007")
-    assert answer.headers["www-authenticate"] == 'Bearer realm="tenantgate"'
+def test_without_a_bearer_token_the_response_is_a_challenge(client: TestClient, headers: dict[str, str]) -> None:
+    response = client.get("/api/v1/auth/validate", headers=headers)
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "AUTH_007")
+    assert response.headers["www-authenticate"] == 'Bearer realm="tenantgate"'
 
 
-def test_me_tells_the_principal(client: TestClient, issuer: Issuer) -> None:
+def test_me_returns_the_principal(client: TestClient, issuer: Issuer) -> None:
     expires_at = int(time.time()) + 300
-    assert client.get("/api/v1/auth/me", headers=bearing(issuer.token(exp=expires_at))).json() == {
+    assert client.get("/api/v1/auth/me", headers=bearer(issuer.token(exp=expires_at))).json() == {
         "user_id": "user-1",
         "tenant_id": TENANT,
         "issuer": ISSUER,
@@ -101,12 +101,12 @@ def test_me_tells_the_principal(client: TestClient, issuer: Issuer) -> None:
     }
 
 
-def test_the_tenant_is_there_for_what_runs_downstream(
+def test_the_tenant_is_in_the_state_and_in_log_lines(
     client: TestClient, issuer: Issuer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = client.get("/downstream", headers=bearing(issuer.token()))
-    assert answer.json()["tenant"] == TENANT
-    assert answer.json()["claims"]["sub"] == "user-1"
+    response = client.get("/downstream", headers=bearer(issuer.token()))
+    assert response.json()["tenant"] == TENANT
+    assert response.json()["claims"]["sub"] == "user-1"
     end = log_lines(capsys.readouterr().out)[-1]
     assert (end["user_id"], end["tenant_id"]) == ("user-1", TENANT)
 
@@ -125,28 +125,30 @@ GRANTED = {
 def test_behind_the_authorizer_its_context_is_the_identity(
     handler: LambdaHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    event = api_event(path="/api/v1/auth/me", headers=bearing("garbage"), authorizer=dict(GRANTED))
-    answer = handler(event, lambda_context())
-    assert answer["statusCode"] == 200
-    assert json.loads(answer["body"])["user_id"] == "user-2"
+    event = api_event(path="/api/v1/auth/me", headers=bearer("garbage"), authorizer=dict(GRANTED))
+    response = handler(event, lambda_context())
+    assert response["statusCode"] == 200
+    assert json.loads(response["body"])["user_id"] == "user-2"
     assert log_lines(capsys.readouterr().out)[-1]["user_id"] == "user-2"
 
 
-@pytest.mark.parametrize("spoilt", ["user_id", "tenant_id", "expires_at", "auth_method"])
-def test_an_incomplete_context_is_no_identity(handler: LambdaHandler, spoilt: str) -> None:
-    context = {name: value for name, value in GRANTED.items() if name != spoilt}
-    answer = handler(api_event(path="/api/v1/auth/me", authorizer=context), lambda_context())
-    assert answer["statusCode"] == 401
+@pytest.mark.parametrize("missing", ["user_id", "tenant_id", "expires_at", "auth_method"])
+def test_an_incomplete_context_identifies_no_caller(handler: LambdaHandler, missing: str) -> None:
+    context = {name: value for name, value in GRANTED.items() if name != missing}
+    response = handler(api_event(path="/api/v1/auth/me", authorizer=context), lambda_context())
+    assert response["statusCode"] == 401
 
 
-def test_validate_never_takes_the_authorizers_word(handler: LambdaHandler) -> None:
-    event = api_event(path="/api/v1/auth/validate", headers=bearing("garbage"), authorizer=dict(GRANTED))
+def test_validate_never_uses_the_authorizers_context(handler: LambdaHandler) -> None:
+    event = api_event(path="/api/v1/auth/validate", headers=bearer("garbage"), authorizer=dict(GRANTED))
     assert handler(event, lambda_context())["statusCode"] == 401
 
 
-def test_a_header_cant_pretend_to_be_the_authorizer(client: TestClient) -> None:
-    answer = client.get("/api/v1/auth/me", headers={"requestcontext": json.dumps({"authorizer": {"lambda": GRANTED}})})
-    assert answer.status_code == 401
+def test_a_header_is_not_the_authorizers_context(client: TestClient) -> None:
+    response = client.get(
+        "/api/v1/auth/me", headers={"requestcontext": json.dumps({"authorizer": {"lambda": GRANTED}})}
+    )
+    assert response.status_code == 401
 
 
 def test_a_missing_key_is_fetched_in_another_thread(issuer: Issuer, tmp_path: Path) -> None:
@@ -165,7 +167,7 @@ def test_a_missing_key_is_fetched_in_another_thread(issuer: Issuer, tmp_path: Pa
             self.wfile.write(body)
 
         def log_request(self, code: object = "-", size: object = "-") -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), KeyServer)
     thread = threading.Thread(target=server.serve_forever)
@@ -175,8 +177,8 @@ def test_a_missing_key_is_fetched_in_another_thread(issuer: Issuer, tmp_path: Pa
         settings = issuer.settings(OIDC_ISSUER_URL=address, OIDC_JWKS_FILE="")
         with TestClient(create_app(validate_router, settings=settings), base_url="https://gate.example.test") as client:
             for _ in range(3):
-                answer = client.get("/api/v1/auth/validate", headers=bearing(issuer.token(iss=address)))
-                assert answer.status_code == 200, answer.text
+                response = client.get("/api/v1/auth/validate", headers=bearer(issuer.token(iss=address)))
+                assert response.status_code == 200, response.text
         assert asked.count("/jwks") == 1
     finally:
         server.shutdown()

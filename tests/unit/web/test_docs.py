@@ -11,7 +11,7 @@ from tenantgate.web.docs import documentation_routes
 from tests.fixtures.web.setup import make_settings
 
 
-def test_the_page_and_all_it_loads_come_from_here(tmp_path: Path) -> None:
+def test_the_page_and_its_assets_are_served_from_here(tmp_path: Path) -> None:
     document = tmp_path / "openapi.json"
     document.write_text(json.dumps({"openapi": "3.1.0", "paths": {}}))
     app = create_app(settings=make_settings(), extra_routes=documentation_routes(document))
@@ -24,15 +24,15 @@ def test_the_page_and_all_it_loads_come_from_here(tmp_path: Path) -> None:
         for target in loaded:
             assert target.startswith(("/docs/", "data:"))
             if target.startswith("/"):
-                answer = client.get(target)
-                assert answer.status_code == 200
-                assert answer.content
+                response = client.get(target)
+                assert response.status_code == 200
+                assert response.content
         assert client.get("/docs/openapi.json").json()["openapi"] == "3.1.0"
         assert client.get("/docs/assets/start.js").headers["content-type"].startswith("text/javascript")
         assert client.get("/docs/assets/..%2f..%2f__init__.py").status_code == 404
 
 
-def test_missing_assets_say_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_assets_name_the_extra_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docs, "find_spec", lambda _name: None)
     with pytest.raises(RuntimeError, match=r"install tenantgate\[container\]"):
         documentation_routes(tmp_path / "openapi.json")

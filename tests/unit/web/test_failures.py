@@ -1,4 +1,4 @@
-"""Whatever goes wrong, one shape: `{"error": {"code", "message", "detail", "request_id"}}`, and nothing of our own."""
+"""Every error has one shape, `{"error": {"code", "message", "detail", "request_id"}}`, without internal details."""
 
 import asyncio
 from collections.abc import Iterator
@@ -107,8 +107,8 @@ JSON = {"content-type": "application/json"}
         pytest.param("GET", "/things/", {}, 404, "VAL_005", id="a-trailing-slash-counts"),
         pytest.param("DELETE", "/things", {}, 405, "VAL_006", id="unknown-method"),
         pytest.param("HEAD", "/things", {}, 405, "VAL_006", id="head-is-a-method-too"),
-        pytest.param("OPTIONS", "/things", {}, 405, "VAL_006", id="options-that-is-no-preflight"),
-        pytest.param("BREW", "/things", {}, 405, "VAL_006", id="a-method-nobody-knows"),
+        pytest.param("OPTIONS", "/things", {}, 405, "VAL_006", id="options-without-preflight-headers"),
+        pytest.param("BREW", "/things", {}, 405, "VAL_006", id="an-unknown-method"),
         pytest.param("POST", "/things", {"json": {}}, 422, "VAL_001", id="missing-member"),
         pytest.param("POST", "/things", {"json": {"code": "a", "more": 1}}, 422, "VAL_001", id="unknown-member"),
         pytest.param("POST", "/things", {"json": {"code": 1}}, 422, "VAL_001", id="number-for-text"),
@@ -138,35 +138,35 @@ JSON = {"content-type": "application/json"}
         pytest.param("GET", "/fails/provider", {}, 502, "SYS_004", id="provider-unreachable"),
         pytest.param("GET", "/fails/timeout", {}, 504, "SYS_004", id="provider-too-slow"),
         pytest.param("GET", "/fails/group", {}, 401, "AUTH_003", id="in-a-group-of-one"),
-        pytest.param("GET", "/fails/teapot", {}, 500, "SYS_003", id="a-status-nobody-registered"),
+        pytest.param("GET", "/fails/teapot", {}, 500, "SYS_003", id="an-unregistered-status"),
         pytest.param("GET", "/fails/unforeseen", {}, 500, "SYS_003", id="unforeseen"),
     ],
 )
-def test_every_failure_has_the_one_shape(
+def test_every_error_has_the_one_shape(
     client: TestClient, *, method: str, path: str, sent: dict[str, Any], status: int, code: str
 ) -> None:
-    answer = client.request(method, path, **sent)
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/json"
+    response = client.request(method, path, **sent)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/json"
     if method == "HEAD":
         return
-    assert answer.json().keys() == {"error"}
-    error = answer.json()["error"]
+    assert response.json().keys() == {"error"}
+    error = response.json()["error"]
     assert error.keys() == {"code", "message", "detail", "request_id"}
     assert error["code"] == code
-    assert error["request_id"] == answer.headers["x-request-id"]
+    assert error["request_id"] == response.headers["x-request-id"]
     for inside in ("an inside", "hunter2", "Traceback", ".py", "ValueError"):
-        assert inside not in answer.text
+        assert inside not in response.text
 
 
-def test_validation_tells_each_field_and_never_repeats_the_input(client: TestClient) -> None:
-    answer = client.post("/things", json={"code": 4711, "mo\nre": "hunter2"})
-    assert answer.json()["error"]["detail"] == [
+def test_a_validation_error_lists_the_fields_and_never_repeats_the_input(client: TestClient) -> None:
+    response = client.post("/things", json={"code": 4711, "mo\nre": "hunter2"})
+    assert response.json()["error"]["detail"] == [
         {"field": "body.code", "problem": "Input should be a valid string"},
         {"field": "body.more", "problem": "Extra inputs are not permitted"},
     ]
-    assert "4711" not in answer.text
-    assert "hunter2" not in answer.text
+    assert "4711" not in response.text
+    assert "hunter2" not in response.text
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_validation_tells_each_field_and_never_repeats_the_input(client: TestCli
         pytest.param("/things/a", "GET", id="a-parameter"),
     ],
 )
-def test_405_names_every_method_of_the_path(client: TestClient, path: str, allow: str | None) -> None:
+def test_405_lists_every_method_of_the_path(client: TestClient, path: str, allow: str | None) -> None:
     assert client.delete(path).headers.get("allow") == allow
 
 
@@ -197,27 +197,27 @@ def test_405_names_every_method_of_the_path(client: TestClient, path: str, allow
             'Bearer realm="tenantgate", error="invalid_token", error_description="The token is not valid"',
             id="bad-signature",
         ),
-        pytest.param("tenant", None, id="403-has-none"),
+        pytest.param("tenant", None, id="a-403-without-challenge"),
     ],
 )
 def test_401_carries_the_challenge_of_rfc_6750(client: TestClient, kind: str, challenge: str | None) -> None:
     assert client.get(f"/fails/{kind}").headers.get("www-authenticate") == challenge
 
 
-def test_a_body_of_exactly_the_limit_passes(client: TestClient) -> None:
+def test_a_body_of_exactly_the_limit_is_accepted(client: TestClient) -> None:
     assert client.post("/raw", content=b"a" * 65_536).json() == 65_536
 
 
-def test_a_body_that_grows_past_the_limit_is_refused_and_the_connection_closed(client: TestClient) -> None:
-    answer = client.post("/raw", content=(b"a" * 1024 for _ in range(65)))
-    assert (answer.status_code, answer.headers["connection"]) == (413, "close")
+def test_a_body_that_exceeds_the_limit_is_refused_and_the_connection_closed(client: TestClient) -> None:
+    response = client.post("/raw", content=(b"a" * 1024 for _ in range(65)))
+    assert (response.status_code, response.headers["connection"]) == (413, "close")
 
 
-def test_where_nothing_reads_the_body_its_size_doesnt_matter(client: TestClient) -> None:
+def test_a_route_without_a_body_ignores_its_size(client: TestClient) -> None:
     assert client.post("/nothing", content=b"a" * 100_000).status_code == 404
 
 
-def test_the_private_side_is_told_in_development_alone() -> None:
+def test_only_in_development_the_response_has_private_details() -> None:
     settings = make_settings(ENVIRONMENT="development")
     with TestClient(create_app(router, settings=settings), base_url="https://gate.example.test") as client:
         assert client.get("/fails/expired").json()["error"]["detail"] == {
@@ -231,7 +231,7 @@ def test_the_private_side_is_told_in_development_alone() -> None:
         assert "Traceback" not in client.get("/fails/unforeseen").text
 
 
-def test_the_log_says_what_the_caller_isnt_told(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
+def test_private_details_are_logged(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
     client.get("/fails/unforeseen")
     client.get("/fails/expired")
     failed, refused = [line for line in log_lines(capsys.readouterr().out) if "error_code" in line["context"]]
@@ -251,22 +251,22 @@ def test_the_log_says_what_the_caller_isnt_told(client: TestClient, capsys: pyte
         pytest.param("/fails/database", "text/html", False, id="a-browser-elsewhere"),
     ],
 )
-def test_only_a_browser_on_a_page_route_gets_a_page(client: TestClient, path: str, accept: str, is_page: bool) -> None:
-    answer = client.get(path, headers={"accept": accept})
-    assert answer.headers["content-type"].startswith("text/html" if is_page else "application/json")
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["cache-control"] == "no-store"
-
-
-def test_a_failure_in_the_middle_of_an_answer_breaks_it_off(
-    client: TestClient, capsys: pytest.CaptureFixture[str]
+def test_only_a_browser_on_a_route_with_pages_gets_a_page(
+    client: TestClient, path: str, accept: str, is_page: bool
 ) -> None:
+    response = client.get(path, headers={"accept": accept})
+    assert response.headers["content-type"].startswith("text/html" if is_page else "application/json")
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["cache-control"] == "no-store"
+
+
+def test_an_error_in_the_middle_of_a_response_ends_it(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ValueError, match="an inside"):
         client.get("/late")
     assert [line["level"] for line in log_lines(capsys.readouterr().out)] == ["DEBUG", "ERROR", "INFO"]
 
 
-def test_a_cancelled_request_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cancelled_request_is_not_logged_as_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     entered = asyncio.Event()
 
     async def wait(request: Request) -> None:

@@ -51,9 +51,9 @@ def client() -> Iterator[TestClient]:
 
 PREFLIGHT = {"access-control-request-method": "POST", "access-control-request-headers": "authorization"}
 
-ANSWERS = [
-    pytest.param("GET", "/plain", {}, id="a-good-answer"),
-    pytest.param("POST", "/plain", {}, id="a-refusal"),
+RESPONSES = [
+    pytest.param("GET", "/plain", {}, id="a-success"),
+    pytest.param("POST", "/plain", {}, id="an-error"),
     pytest.param("GET", "/crash", {}, id="a-crash"),
     pytest.param("GET", "/nothing", {}, id="nothing-there"),
     pytest.param("PUT", "/plain", {}, id="wrong-method"),
@@ -62,25 +62,25 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "headers"), ANSWERS)
-def test_every_answer_has_the_secure_headers_and_a_request_id(
+@pytest.mark.parametrize(("method", "path", "headers"), RESPONSES)
+def test_every_response_has_the_secure_headers_and_a_request_id(
     client: TestClient, method: str, path: str, headers: dict[str, str]
 ) -> None:
-    answer = client.request(method, path, headers=headers)
-    assert {name: answer.headers.get(name) for name in SECURE_HEADERS} == SECURE_HEADERS
-    assert answer.headers["x-request-id"]
+    response = client.request(method, path, headers=headers)
+    assert {name: response.headers.get(name) for name in SECURE_HEADERS} == SECURE_HEADERS
+    assert response.headers["x-request-id"]
 
 
-def test_what_a_route_says_of_caching_stays(client: TestClient) -> None:
-    answer = client.get("/cached")
-    assert answer.headers["cache-control"] == "public, max-age=60"
-    assert answer.headers["vary"] == "Accept, Origin"
+def test_a_route_may_allow_caching(client: TestClient) -> None:
+    response = client.get("/cached")
+    assert response.headers["cache-control"] == "public, max-age=60"
+    assert response.headers["vary"] == "Accept, Origin"
 
 
 def test_a_preflight_of_an_allowed_origin(client: TestClient) -> None:
-    answer = client.options("/plain", headers={"origin": ORIGIN, **PREFLIGHT})
-    assert (answer.status_code, answer.content) == (204, b"")
-    cors = {name: value for name, value in answer.headers.items() if name.startswith("access-control")}
+    response = client.options("/plain", headers={"origin": ORIGIN, **PREFLIGHT})
+    assert (response.status_code, response.content) == (204, b"")
+    cors = {name: value for name, value in response.headers.items() if name.startswith("access-control")}
     assert cors == {
         "access-control-allow-origin": ORIGIN,
         "access-control-allow-credentials": "true",
@@ -90,7 +90,7 @@ def test_a_preflight_of_an_allowed_origin(client: TestClient) -> None:
         ),
         "access-control-max-age": "86400",
     }
-    assert answer.headers["vary"] == "Origin"
+    assert response.headers["vary"] == "Origin"
 
 
 @pytest.mark.parametrize(
@@ -100,46 +100,46 @@ def test_a_preflight_of_an_allowed_origin(client: TestClient) -> None:
 )  # fmt: skip
 def test_a_foreign_origin_gets_no_cors_headers(client: TestClient, origin: str) -> None:
     for method in ("OPTIONS", "GET", "POST"):
-        answer = client.request(method, "/plain", headers={"origin": origin, **PREFLIGHT})
-        assert not [name for name in answer.headers if name.startswith("access-control")]
-        assert answer.headers["vary"] == "Origin"
+        response = client.request(method, "/plain", headers={"origin": origin, **PREFLIGHT})
+        assert not [name for name in response.headers if name.startswith("access-control")]
+        assert response.headers["vary"] == "Origin"
 
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [("GET", "/plain", 200), ("POST", "/plain", 401), ("GET", "/crash", 500), ("GET", "/nothing", 404)],
 )
-def test_an_allowed_origin_may_read_every_answer(client: TestClient, method: str, path: str, status: int) -> None:
-    answer = client.request(method, path, headers={"origin": ORIGIN})
-    assert answer.status_code == status
-    assert answer.headers["access-control-allow-origin"] == ORIGIN
-    assert answer.headers["access-control-allow-credentials"] == "true"
-    exposed = answer.headers["access-control-expose-headers"].split(",")
+def test_an_allowed_origin_may_read_every_response(client: TestClient, method: str, path: str, status: int) -> None:
+    response = client.request(method, path, headers={"origin": ORIGIN})
+    assert response.status_code == status
+    assert response.headers["access-control-allow-origin"] == ORIGIN
+    assert response.headers["access-control-allow-credentials"] == "true"
+    exposed = response.headers["access-control-expose-headers"].split(",")
     assert {"x-request-id", "retry-after", "ratelimit", "ratelimit-policy"} <= set(exposed)
 
 
-def test_without_an_origin_the_answer_still_varies_by_it(client: TestClient) -> None:
-    answer = client.get("/plain")
-    assert answer.headers["vary"] == "Origin"
-    assert "access-control-allow-origin" not in answer.headers
+def test_a_response_without_an_origin_varies_by_origin_too(client: TestClient) -> None:
+    response = client.get("/plain")
+    assert response.headers["vary"] == "Origin"
+    assert "access-control-allow-origin" not in response.headers
 
 
-def test_behind_api_gateway_cors_is_left_to_it() -> None:
+def test_behind_api_gateway_there_are_no_cors_headers() -> None:
     with client_of(cors=False) as client:
-        answer = client.get("/plain", headers={"origin": ORIGIN})
-        assert "access-control-allow-origin" not in answer.headers
-        assert "vary" not in answer.headers
+        response = client.get("/plain", headers={"origin": ORIGIN})
+        assert "access-control-allow-origin" not in response.headers
+        assert "vary" not in response.headers
         assert client.options("/plain", headers={"origin": ORIGIN, **PREFLIGHT}).status_code == 405
 
 
 @pytest.mark.parametrize("accept", ["application/json", "text/html"])
-def test_a_refusal_for_lack_of_room_says_when_to_come_back(accept: str, client: TestClient) -> None:
-    answer = client.get("/busy", headers={"accept": accept})
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
-    assert answer.headers["content-type"].startswith(accept)
-    assert "SYS_010" in answer.text
+def test_an_overloaded_server_sends_retry_after(accept: str, client: TestClient) -> None:
+    response = client.get("/busy", headers={"accept": accept})
+    assert (response.status_code, response.headers["retry-after"]) == (503, "7")
+    assert response.headers["content-type"].startswith(accept)
+    assert "SYS_010" in response.text
 
 
-def test_other_failures_promise_no_time(client: TestClient) -> None:
+def test_other_errors_send_no_retry_after(client: TestClient) -> None:
     assert "retry-after" not in client.post("/plain").headers
     assert error_headers(Overloaded(retry_after=1))["retry-after"] == "1"

@@ -60,9 +60,9 @@ def test_one_event_loop_serves_every_invocation(handler: LambdaHandler) -> None:
 def test_garbage_is_collected_again_after_the_first_request() -> None:
     fresh = lambda_handler_of(router, settings=make_settings())
 
-    answers = [fresh(api_event(path=path), lambda_context())["body"] for path in ("/collecting", "/collecting")]
+    bodies = [fresh(api_event(path=path), lambda_context())["body"] for path in ("/collecting", "/collecting")]
 
-    assert answers == ["false", "true"]
+    assert bodies == ["false", "true"]
 
 
 def test_garbage_is_collected_again_when_the_first_request_fails() -> None:
@@ -72,11 +72,11 @@ def test_garbage_is_collected_again_when_the_first_request_fails() -> None:
     assert gc.isenabled()
 
 
-def test_cookies_come_and_go_as_payload_2_has_them(handler: LambdaHandler) -> None:
-    answer = handler(api_event(path="/cookies", cookies=["x=1", "y=2"]), lambda_context())
-    assert json.loads(answer["body"]) == {"x": "1", "y": "2"}
-    assert [cookie.partition(";")[0] for cookie in answer["cookies"]] == ["a=1", "b=2"]
-    assert "set-cookie" not in answer["headers"]
+def test_cookies_are_those_of_payload_format_2(handler: LambdaHandler) -> None:
+    response = handler(api_event(path="/cookies", cookies=["x=1", "y=2"]), lambda_context())
+    assert json.loads(response["body"]) == {"x": "1", "y": "2"}
+    assert [cookie.partition(";")[0] for cookie in response["cookies"]] == ["a=1", "b=2"]
+    assert "set-cookie" not in response["headers"]
 
 
 @pytest.mark.parametrize(
@@ -84,41 +84,41 @@ def test_cookies_come_and_go_as_payload_2_has_them(handler: LambdaHandler) -> No
     [
         pytest.param({}, "JKJaXmPLvHcESHA=", id="the-gateways"),
         pytest.param({"x-request-id": "checkout-1"}, "checkout-1", id="the-callers"),
-        pytest.param({"x-request-id": "bad id"}, "JKJaXmPLvHcESHA=", id="the-gateways-for-a-bad-one"),
+        pytest.param({"x-request-id": "bad id"}, "JKJaXmPLvHcESHA=", id="the-gateways-for-a-malformed-one"),
     ],
 )
-def test_the_request_id_is_tied_to_the_gateways(
+def test_the_log_connects_the_request_id_with_the_gateways(
     handler: LambdaHandler, offered: dict[str, str], expected: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = handler(
+    response = handler(
         api_event(path="/id", headers={"x-amzn-trace-id": "Root=1-5e6722a7", **offered}), lambda_context("invocation-1")
     )
-    assert answer["headers"]["x-request-id"] == json.loads(answer["body"]) == expected
+    assert response["headers"]["x-request-id"] == json.loads(response["body"]) == expected
     end = log_lines(capsys.readouterr().out)[-1]
     assert end["context"]["gateway_request_id"] == "JKJaXmPLvHcESHA="
     assert (end["function_request_id"], end["trace_id"]) == ("invocation-1", "Root=1-5e6722a7")
 
 
-def test_a_failure_has_our_shape_and_headers(handler: LambdaHandler) -> None:
-    answer = handler(api_event(path="/crash"), lambda_context())
-    assert answer["statusCode"] == 500
-    assert json.loads(answer["body"])["error"]["code"] == "SYS_003"
-    assert answer["headers"].items() >= SECURE_HEADERS.items()
-    assert "an inside" not in str(answer)
+def test_an_error_has_our_shape_and_headers(handler: LambdaHandler) -> None:
+    response = handler(api_event(path="/crash"), lambda_context())
+    assert response["statusCode"] == 500
+    assert json.loads(response["body"])["error"]["code"] == "SYS_003"
+    assert response["headers"].items() >= SECURE_HEADERS.items()
+    assert "an inside" not in str(response)
 
 
-def test_cors_is_left_to_the_gateway(handler: LambdaHandler) -> None:
-    answer = handler(api_event(path="/id", headers={"origin": ORIGIN}), lambda_context())
-    assert not [name for name in answer["headers"] if name.startswith("access-control")]
+def test_the_gateway_handles_cors(handler: LambdaHandler) -> None:
+    response = handler(api_event(path="/id", headers={"origin": ORIGIN}), lambda_context())
+    assert not [name for name in response["headers"] if name.startswith("access-control")]
 
 
 def test_a_body_too_large_is_refused_without_a_connection_header(handler: LambdaHandler) -> None:
     event = api_event(
         "POST", "/echo", headers={"content-type": "application/json"}, body=json.dumps({"a": "b" * 70_000})
     )
-    answer = handler(event, lambda_context())
-    assert answer["statusCode"] == 413
-    assert "connection" not in answer["headers"]
+    response = handler(event, lambda_context())
+    assert response["statusCode"] == 413
+    assert "connection" not in response["headers"]
 
 
 @pytest.mark.parametrize(
@@ -129,22 +129,22 @@ def test_a_body_too_large_is_refused_without_a_connection_header(handler: Lambda
         pytest.param({"Records": []}, id="another-source"),
     ],
 )
-def test_an_event_that_nobody_can_serve_gets_our_shape(
+def test_an_invalid_event_gets_an_error_in_our_shape(
     handler: LambdaHandler, event: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = handler(event, lambda_context("invocation-2"))
-    error = json.loads(answer["body"])["error"]
-    assert (answer["statusCode"], error["code"], error["request_id"]) == (500, "SYS_003", "invocation-2")
-    assert answer["headers"].items() >= SECURE_HEADERS.items()
+    response = handler(event, lambda_context("invocation-2"))
+    error = json.loads(response["body"])["error"]
+    assert (response["statusCode"], error["code"], error["request_id"]) == (500, "SYS_003", "invocation-2")
+    assert response["headers"].items() >= SECURE_HEADERS.items()
     (line,) = log_lines(capsys.readouterr().out)
     assert (line["level"], line["request_id"]) == ("ERROR", "invocation-2")
 
 
 @pytest.mark.parametrize("host", ["[::1]:3000", "[::1]", "", "a:b:c", "gate.test:", "gate.test:x", "u@gate.test"])
-def test_an_odd_host_is_a_400_in_our_shape(handler: LambdaHandler, host: str) -> None:
-    answer = handler(api_event(path="/loop", headers={"host": host}), lambda_context())
-    assert (answer["statusCode"], json.loads(answer["body"])["error"]["code"]) == (400, "VAL_007")
-    assert answer["headers"]["x-content-type-options"] == "nosniff"
+def test_a_malformed_host_is_a_400_in_our_shape(handler: LambdaHandler, host: str) -> None:
+    response = handler(api_event(path="/loop", headers={"host": host}), lambda_context())
+    assert (response["statusCode"], json.loads(response["body"])["error"]["code"]) == (400, "VAL_007")
+    assert response["headers"]["x-content-type-options"] == "nosniff"
 
 
 @pytest.mark.parametrize("host", ["gate.test", "gate.test:8080", "127.0.0.1:3000"])
@@ -152,7 +152,7 @@ def test_a_host_with_or_without_a_port_is_served(handler: LambdaHandler, host: s
     assert handler(api_event(path="/loop", headers={"host": host}), lambda_context())["statusCode"] == 200
 
 
-def test_the_line_about_an_event_that_nobody_can_serve_repeats_none_of_its_secrets(
+def test_the_log_line_about_an_invalid_event_repeats_none_of_its_secrets(
     handler: LambdaHandler, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret = "hunter2-and-more"

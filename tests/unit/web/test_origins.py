@@ -26,11 +26,11 @@ def request_with(headers: dict[str, str]) -> Request:
         pytest.param({"origin": "https://gate.example.test"}, id="our-own-origin"),
         pytest.param({"origin": ORIGIN}, id="an-allowed-origin"),
         pytest.param({"origin": ORIGIN, "sec-fetch-site": "cross-site"}, id="an-allowed-origin-on-another-site"),
-        pytest.param({"sec-fetch-site": "same-origin"}, id="fetch-metadata-alone"),
+        pytest.param({"sec-fetch-site": "same-origin"}, id="only-fetch-metadata"),
         pytest.param({"sec-fetch-site": "none"}, id="the-person-typed-it"),
     ],
 )
-def test_ours_pass(headers: dict[str, str]) -> None:
+def test_accepts_own_and_allowed_origins(headers: dict[str, str]) -> None:
     require_same_site(request_with(headers))
 
 
@@ -49,6 +49,6 @@ def test_ours_pass(headers: dict[str, str]) -> None:
         pytest.param({}, id="nothing"),
     ],
 )
-def test_others_are_refused(headers: dict[str, str]) -> None:
+def test_refuses_other_origins(headers: dict[str, str]) -> None:
     with pytest.raises(CrossSiteRequest):
         require_same_site(request_with(headers))

@@ -23,9 +23,9 @@ def client() -> Iterator[TestClient]:
         yield made
 
 
-def test_a_well_formed_id_is_taken_over_everywhere(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
-    answer = client.get("/id", headers={"x-request-id": "checkout-4711"})
-    assert answer.headers["x-request-id"] == answer.json() == "checkout-4711"
+def test_a_well_formed_id_is_used_everywhere(client: TestClient, capsys: pytest.CaptureFixture[str]) -> None:
+    response = client.get("/id", headers={"x-request-id": "checkout-4711"})
+    assert response.headers["x-request-id"] == response.json() == "checkout-4711"
     assert {line["request_id"] for line in log_lines(capsys.readouterr().out)} == {"checkout-4711"}
 
 
@@ -41,9 +41,9 @@ def test_a_well_formed_id_is_taken_over_everywhere(client: TestClient, capsys: p
         pytest.param("", id="empty"),
     ],
 )
-def test_any_other_is_replaced(client: TestClient, offered: str) -> None:
-    answer = client.get("/id", headers=[(b"x-request-id", offered.encode("latin-1"))])
-    assert re.fullmatch(r"[0-9a-f]{32}", answer.headers["x-request-id"])
+def test_any_other_id_is_replaced(client: TestClient, offered: str) -> None:
+    response = client.get("/id", headers=[(b"x-request-id", offered.encode("latin-1"))])
+    assert re.fullmatch(r"[0-9a-f]{32}", response.headers["x-request-id"])
 
 
 def test_each_request_gets_its_own(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""What OpenAPI says of a route's errors."""
+"""The description of a route's errors in OpenAPI."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def described(*errors: type) -> dict[int | str, str]:
     return {status: response["description"] for status, response in error_responses(*errors).items()}
 
 
-def test_errors_are_described_by_status_with_the_internal_error_always_among_them() -> None:
+def test_errors_are_described_by_status_and_always_include_the_internal_error() -> None:
     assert described(TokenExpired, TenantMissing, TokenError) == {
         401: "`AUTH_003` The token has expired; `AUTH_004` The token is not valid",
         403: "`AUTH_005` The token names no valid tenant",
@@ -31,14 +31,14 @@ def test_classes_that_share_a_code_are_described_once() -> None:
     assert described(TenantMissing, TenantMalformed) == described(TenantMissing)
 
 
-def test_a_class_with_a_status_of_its_own_is_described_under_it() -> None:
+def test_a_class_with_another_status_is_described_under_it() -> None:
     statuses = described(ProviderUnreachable, ProviderTimeout)
 
     assert statuses.keys() == {500, 502, 504}
     assert statuses[502] == statuses[504] == "`SYS_004` The identity provider can't be reached"
 
 
-def test_a_time_to_come_back_is_promised_only_by_the_overloaded_server() -> None:
+def test_only_an_overloaded_server_sends_retry_after() -> None:
     documented = error_responses(SecretsUnavailable, Overloaded, ProviderUnreachable)
 
     assert "Retry-After" in documented[503]["headers"]

@@ -1,4 +1,4 @@
-"""The container holds every request to the route rules, by the authorizer's engine, and answers denials itself."""
+"""The container checks the route rules for every request, with the authorizer's engine."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def client(issuer: Issuer) -> TestClient:
     return TestClient(app, base_url="https://gate.example.test", raise_server_exceptions=False)
 
 
-def bearing(token: str) -> dict[str, str]:
+def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
@@ -77,16 +77,16 @@ def bearing(token: str) -> dict[str, str]:
     [
         pytest.param("GET", "/open", None, 200, None, id="public"),
         pytest.param("GET", "/notes", {}, 200, None, id="any-principal"),
-        pytest.param("GET", "/notes", None, 401, "AUTH_007", id="nobody"),
+        pytest.param("GET", "/notes", None, 401, "AUTH_007", id="no-credential"),
         pytest.param("GET", "/notes", {"exp": 1_700_000_600, "iat": 1_700_000_000}, 401, "AUTH_003", id="expired"),
         pytest.param("GET", "/notes", {"tenant_id": None}, 403, "AUTH_005", id="no-tenant"),
         pytest.param("POST", "/notes", {"scope": "write"}, 200, None, id="scope"),
         pytest.param("POST", "/notes", {"scope": "read"}, 403, "AUTH_010", id="wrong-scope"),
         pytest.param("GET", "/notes/1", {"scope": "all"}, 200, None, id="one-of-two-scopes"),
         pytest.param("GET", "/notes/secret", {"scope": "all"}, 403, "AUTH_010", id="literal-before-parameter"),
-        pytest.param("GET", "/notes/%73ecret", {"scope": "all"}, 403, "AUTH_010", id="literal-in-disguise"),
+        pytest.param("GET", "/notes/%73ecret", {"scope": "all"}, 403, "AUTH_010", id="percent-encoded-literal"),
         pytest.param("GET", "/forgotten", {"scope": "write read"}, 403, "AUTH_010", id="no-rule"),
-        pytest.param("GET", "/forgotten", None, 401, "AUTH_007", id="no-rule-nobody"),
+        pytest.param("GET", "/forgotten", None, 401, "AUTH_007", id="no-rule-no-credential"),
         pytest.param("GET", "/notes%0A", None, 400, "VAL_007", id="what-only-the-router-takes-for-the-path"),
         pytest.param("GET", "/nothing", None, 404, "VAL_005", id="no-route"),
         pytest.param("GET", "/notes/", None, 404, "VAL_005", id="trailing-slash"),
@@ -94,21 +94,21 @@ def bearing(token: str) -> dict[str, str]:
         pytest.param("HEAD", "/notes", None, 405, None, id="head"),
     ],
 )
-def test_request_is_held_to_its_rule(
+def test_a_request_is_checked_against_its_rule(
     client: TestClient, issuer: Issuer, *, method: str, path: str, claims: dict[str, object] | None, status: int,
     code: str | None,
 ) -> None:  # fmt: skip
-    answer = client.request(method, path, headers={} if claims is None else bearing(issuer.token(**claims)))
+    response = client.request(method, path, headers={} if claims is None else bearer(issuer.token(**claims)))
 
-    assert answer.status_code == status, answer.text
+    assert response.status_code == status, response.text
     if code is not None:
-        assert answer.json()["error"]["code"] == code
+        assert response.json()["error"]["code"] == code
 
 
-def test_missing_scope_is_a_challenge_that_names_it(client: TestClient, issuer: Issuer) -> None:
-    answer = client.post("/notes", headers=bearing(issuer.token(scope="read")))
+def test_a_missing_scope_gets_a_challenge_that_names_it(client: TestClient, issuer: Issuer) -> None:
+    response = client.post("/notes", headers=bearer(issuer.token(scope="read")))
 
-    assert answer.headers["www-authenticate"] == (
+    assert response.headers["www-authenticate"] == (
         'Bearer realm="tenantgate", error="insufficient_scope", '
         'error_description="The credential doesn\'t allow this", scope="write"'
     )
@@ -122,30 +122,30 @@ def test_missing_scope_is_a_challenge_that_names_it(client: TestClient, issuer: 
         pytest.param({"acr": "mfa"}, id="unknown-age"),
     ],
 )
-def test_step_up_is_asked_for(client: TestClient, issuer: Issuer, claims: dict[str, object]) -> None:
+def test_a_weak_sign_in_gets_a_step_up_challenge(client: TestClient, issuer: Issuer, claims: dict[str, object]) -> None:
     # RFC 9470 §3: a 401 that names what a new sign-in must achieve.
-    answer = client.get("/notes/secret", headers=bearing(issuer.token(roles=["keeper"], **claims)))
+    response = client.get("/notes/secret", headers=bearer(issuer.token(roles=["keeper"], **claims)))
 
-    assert (answer.status_code, answer.json()["error"]["code"]) == (401, "AUTH_011")
-    assert answer.headers["www-authenticate"] == (
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "AUTH_011")
+    assert response.headers["www-authenticate"] == (
         'Bearer realm="tenantgate", error="insufficient_user_authentication", '
         'error_description="A stronger or more recent sign-in is required", acr_values="mfa", max_age="300"'
     )
 
 
-def test_stepped_up_sign_in_passes(client: TestClient, issuer: Issuer) -> None:
+def test_a_stepped_up_sign_in_passes(client: TestClient, issuer: Issuer) -> None:
     token = issuer.token(roles=["keeper"], acr="mfa", auth_time=int(time.time()) - 10)
 
-    assert client.get("/notes/secret", headers=bearing(token)).status_code == 200
+    assert client.get("/notes/secret", headers=bearer(token)).status_code == 200
 
 
-def test_principal_of_the_rules_is_that_of_the_route(client: TestClient, issuer: Issuer) -> None:
-    assert client.get("/who", headers=bearing(issuer.token(sub="somebody"))).json() == "somebody"
+def test_the_route_gets_the_principal_of_the_rules(client: TestClient, issuer: Issuer) -> None:
+    assert client.get("/who", headers=bearer(issuer.token(sub="somebody"))).json() == "somebody"
 
 
 @pytest.mark.parametrize("pattern", ["/{place}/keys", "/{place}/{rest:path}"])
 def test_the_route_that_the_router_chose_must_be_allowed_as_well(issuer: Issuer, pattern: str) -> None:
-    """The path's own rule, the more specific, is for another pattern than the route that runs."""
+    """The more specific rule of the path is for another pattern than that of the route that runs."""
     routes = APIRouter()
     routes.get(pattern)(open_)
     stricter = RouteRule("GET", pattern.replace(":path}", "+}"), scopes=frozenset({"admin"}))
@@ -154,11 +154,11 @@ def test_the_route_that_the_router_chose_must_be_allowed_as_well(issuer: Issuer,
         create_app(routes, settings=issuer.settings(), route_rules=rules), base_url="https://gate.example.test"
     )
 
-    # A rule for a part of the route's pattern is what its owner has said of that part.
+    # A rule for a part of the route's pattern decides for that part.
     is_part = pattern.endswith(":path}")
-    assert client.get("/notes/keys", headers=bearing(issuer.token())).status_code == (200 if is_part else 403)
-    assert client.get("/others/keys", headers=bearing(issuer.token())).status_code == 403
-    assert client.get("/notes/keys", headers=bearing(issuer.token(scope="admin"))).status_code == 200
+    assert client.get("/notes/keys", headers=bearer(issuer.token())).status_code == (200 if is_part else 403)
+    assert client.get("/others/keys", headers=bearer(issuer.token())).status_code == 403
+    assert client.get("/notes/keys", headers=bearer(issuer.token(scope="admin"))).status_code == 200
 
 
 def test_preflights_need_no_credential(client: TestClient) -> None:
@@ -185,7 +185,7 @@ SCOPES = ("read", "write", "all")
     st.sets(st.sampled_from(SCOPES)),
     st.sampled_from([("GET", "/notes"), ("POST", "/notes"), ("GET", "/notes/1"), ("GET", "/notes/secret")]),
 )
-def test_container_decides_as_the_authorizers_engine(
+def test_the_container_decides_as_the_authorizers_engine(
     issuer: Issuer, rules: list[RouteRule], scopes: set[str], route: tuple[str, str]
 ) -> None:
     api = ApiRules("container", rules)
@@ -193,12 +193,12 @@ def test_container_decides_as_the_authorizers_engine(
     client = TestClient(app, base_url="https://gate.example.test")
     principal = Principal("user-1", TENANT, ISSUER, frozenset(scopes), int(time.time()) + 60)
 
-    answer = client.request(*route, headers=bearing(issuer.token(scope=" ".join(scopes))))
+    response = client.request(*route, headers=bearer(issuer.token(scope=" ".join(scopes))))
 
-    assert (answer.status_code == 200) == api.decide(*route, principal, now=time.time()).allowed
+    assert (response.status_code == 200) == api.decide(*route, principal, now=time.time()).allowed
 
 
-class TestTheProductsOwnRules:
+class TestTheProductsRules:
     rules = read_rules(str(SHIPPED_RULES))
 
     def test_each_route_of_the_template_has_its_rule(self) -> None:
@@ -214,13 +214,13 @@ class TestTheProductsOwnRules:
 
         assert list(self.rules.for_api(OTHER_APIS).rules) == guarded
 
-    def test_container_starts_with_them_and_guards(self, issuer: Issuer) -> None:
+    def test_the_container_starts_with_them_and_checks_requests(self, issuer: Issuer) -> None:
         app = container_app(issuer.settings(DATABASE_URL="postgresql://u:p@127.0.0.1:1/n"))
         client = TestClient(app, base_url="https://gate.example.test")
 
         assert client.get("/api/v1/health/live").status_code == 200
         assert client.get("/api/v1/auth/me").json()["error"]["code"] == "AUTH_007"
-        assert client.get("/api/v1/auth/me", headers=bearing(issuer.token())).status_code == 200
+        assert client.get("/api/v1/auth/me", headers=bearer(issuer.token())).status_code == 200
         assert client.get("/api/v1/auth/validate").json()["error"]["code"] == "AUTH_007"
         assert client.get("/api/v1/nothing").status_code == 404
 
@@ -236,26 +236,26 @@ route = "GET /mine"
 
 
 class TestRouteRulesFile:
-    def test_its_block_for_the_container_replaces_the_products_own(self, tmp_path: Path) -> None:
+    def test_its_block_for_the_container_replaces_the_products_rules(self, tmp_path: Path) -> None:
         file = tmp_path / "rules.toml"
         file.write_text(RULES_TEXT.replace("{id}", "container"))
 
         assert container_rules(make_settings(ROUTE_RULES_FILE=str(file))).name == "mine"
 
     @pytest.mark.parametrize("api_id", ["*", "a1b2c3d4e5"])
-    def test_without_such_a_block_the_products_own_rules_stay(self, tmp_path: Path, api_id: str) -> None:
+    def test_without_such_a_block_the_products_rules_apply(self, tmp_path: Path, api_id: str) -> None:
         file = tmp_path / "rules.toml"
         file.write_text(RULES_TEXT.replace("{id}", api_id))
 
         assert container_rules(make_settings(ROUTE_RULES_FILE=str(file))).name == "tenantgate-container"
 
-    def test_a_broken_one_stops_the_start_and_says_where(self, tmp_path: Path) -> None:
+    def test_an_invalid_file_stops_the_start_with_the_place_of_the_error(self, tmp_path: Path) -> None:
         file = tmp_path / "rules.toml"
         file.write_text(RULES_TEXT.replace("GET", "GOT").replace("{id}", "*"))
 
         with pytest.raises(SettingsError, match=r"ROUTE_RULES_FILE is (?s:.)*rules\.toml:6: "):
             container_rules(make_settings(ROUTE_RULES_FILE=str(file)))
 
-    def test_a_missing_one_stops_the_start(self) -> None:
+    def test_a_missing_file_stops_the_start(self) -> None:
         with pytest.raises(SettingsError, match=r"ROUTE_RULES_FILE is '/nowhere'(?s:.)*can't be read"):
             container_rules(make_settings(ROUTE_RULES_FILE="/nowhere"))

@@ -29,7 +29,7 @@ TABLE = RouteTable(
         pytest.param("/dot.json", "GET", id="a-dot-is-a-dot"),
     ],
 )
-def test_a_known_path_refuses_the_method(path: str, allow: str) -> None:
+def test_a_known_path_is_a_405_for_another_method(path: str, allow: str) -> None:
     error, value = TABLE.error_for(path)
     assert isinstance(error, MethodNotAllowed)
     assert value == allow
@@ -38,7 +38,7 @@ def test_a_known_path_refuses_the_method(path: str, allow: str) -> None:
 @pytest.mark.parametrize(
     "path", ["", "/a/", "/A", "//", "/a/1/2", "/files/", "/files", "/dotxjson", "/a\n", "/any", "/\u2028"]
 )
-def test_any_other_path_is_not_found(path: str) -> None:
+def test_any_other_path_is_a_404(path: str) -> None:
     error, value = TABLE.error_for(path)
     assert isinstance(error, NotFound)
     assert value is None

@@ -1,4 +1,4 @@
-"""The checks side by side, under one deadline, whatever they do. With real dependencies: tests/functional."""
+"""The checks run concurrently with one deadline. See tests/functional for real dependencies."""
 
 import asyncio
 import time
@@ -19,7 +19,7 @@ async def broken() -> Status:
 
 
 async def hanging() -> Status:
-    # Not even a cancellation gets it to stop.
+    # Not even a cancellation stops it.
     while True:
         try:
             await asyncio.sleep(3600)
@@ -36,7 +36,7 @@ async def test_each_check_has_its_status() -> None:
 
 
 @pytest.mark.timed
-async def test_checks_run_side_by_side_and_those_that_hang_are_left_behind() -> None:
+async def test_checks_run_concurrently_and_those_that_hang_are_overdue() -> None:
     stopping.clear()
     readiness = Readiness(
         {"a": Check(hanging), "b": Check(fine), "c": Check(hanging, lambda: "warning")}, deadline=0.05
@@ -47,7 +47,7 @@ async def test_checks_run_side_by_side_and_those_that_hang_are_left_behind() -> 
     stopping.set()
 
 
-async def test_a_check_that_hangs_is_not_started_again_until_it_is_over() -> None:
+async def test_a_check_that_hangs_is_not_started_again_until_it_ends() -> None:
     started = 0
     over = asyncio.Event()
 

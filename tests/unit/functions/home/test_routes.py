@@ -52,53 +52,53 @@ async def started(sessions: SessionService, access_token: str) -> dict[str, str]
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*", None])
-async def test_a_caller_that_takes_no_page_gets_the_status(client: TestClient, accept: str | None) -> None:
-    answer = client.get("/", headers={"accept": accept} if accept else {"accept": ""})
-    assert answer.json() == {"status": "ok"}
-    assert "Accept" in answer.headers["vary"]
-    assert "set-cookie" not in answer.headers
+async def test_a_client_that_accepts_no_page_gets_the_status(client: TestClient, accept: str | None) -> None:
+    response = client.get("/", headers={"accept": accept} if accept else {"accept": ""})
+    assert response.json() == {"status": "ok"}
+    assert "Accept" in response.headers["vary"]
+    assert "set-cookie" not in response.headers
 
 
-async def test_without_a_cookie_the_page_offers_the_sign_in(client: TestClient) -> None:
-    answer = client.get("/", headers=HTML)
-    assert "/api/v1/auth/login?return_to=/" in answer.text
-    assert answer.headers["vary"] == "Accept, Cookie, Origin"
-    assert "set-cookie" not in answer.headers
+async def test_without_a_cookie_the_page_links_to_the_sign_in(client: TestClient) -> None:
+    response = client.get("/", headers=HTML)
+    assert "/api/v1/auth/login?return_to=/" in response.text
+    assert response.headers["vary"] == "Accept, Cookie, Origin"
+    assert "set-cookie" not in response.headers
 
 
-async def test_with_a_live_session_the_page_tells_whose_it_is(client: TestClient, sessions: SessionService) -> None:
-    answer = client.get("/", headers=await started(sessions, f"e30.{CLAIMS}.c2ln"))
-    assert answer.status_code == 200
+async def test_with_a_session_the_page_shows_its_user(client: TestClient, sessions: SessionService) -> None:
+    response = client.get("/", headers=await started(sessions, f"e30.{CLAIMS}.c2ln"))
+    assert response.status_code == 200
     for text in ("You are signed in", "user-1", TENANT, "https://issuer.example", "roles", "&lt;b&gt;"):
-        assert text in answer.text
-    assert "e30." not in answer.text
+        assert text in response.text
+    assert "e30." not in response.text
 
 
 @pytest.mark.parametrize("access_token", ["opaque", "a.b.c", "e30.W10.c2ln", "e30.bnVsbA.c2ln", "e30.\u00e4.c2ln"])
-async def test_a_token_without_readable_claims_shows_none(
+async def test_a_token_without_readable_claims_shows_no_claims(
     client: TestClient, sessions: SessionService, access_token: str
 ) -> None:
-    answer = client.get("/", headers=await started(sessions, access_token))
-    assert answer.status_code == 200
-    assert "None" in answer.text
+    response = client.get("/", headers=await started(sessions, access_token))
+    assert response.status_code == 200
+    assert "None" in response.text
 
 
 @pytest.mark.parametrize("value", ["garbage", f"{TENANT}.unknown-secret-of-some-length-0123456789ab", "a.b"])
-async def test_a_session_that_has_ended_is_forgotten_by_the_browser(
+async def test_the_cookie_of_an_ended_session_is_cleared(
     client: TestClient, sessions: SessionService, value: str
 ) -> None:
-    answer = client.get("/", headers={**HTML, "cookie": f"{SESSION_COOKIE}={value}"})
-    assert answer.status_code == 200
-    assert "Sign in to continue" in answer.text
-    assert answer.headers["set-cookie"].startswith(f"{SESSION_COOKIE}=; Max-Age=0")
+    response = client.get("/", headers={**HTML, "cookie": f"{SESSION_COOKIE}={value}"})
+    assert response.status_code == 200
+    assert "Sign in to continue" in response.text
+    assert response.headers["set-cookie"].startswith(f"{SESSION_COOKIE}=; Max-Age=0")
 
 
-async def test_when_sessions_cant_be_read_the_page_says_so(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_database_is_an_error_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     async def unreachable() -> SessionService:
         raise DatabaseUnreachable
 
     monkeypatch.setattr(wiring, "session_service", unreachable)
-    answer = client.get("/", headers={**HTML, "cookie": f"{SESSION_COOKIE}=a.b"})
-    assert answer.status_code == 503
-    assert "SYS_001" in answer.text
-    assert "set-cookie" not in answer.headers
+    response = client.get("/", headers={**HTML, "cookie": f"{SESSION_COOKIE}=a.b"})
+    assert response.status_code == 503
+    assert "SYS_001" in response.text
+    assert "set-cookie" not in response.headers

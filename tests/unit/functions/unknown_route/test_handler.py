@@ -15,7 +15,7 @@ from tests.fixtures.web.setup import api_event, lambda_context, log_lines, make_
 
 @pytest.fixture
 def container() -> Iterator[TestClient]:
-    """An application with the same routes, each doing nothing."""
+    """Build an application with the same routes, which do nothing."""
     router = APIRouter()
     for path, methods in ROUTES.items():
         router.add_api_route(path, lambda: None, methods=list(methods))
@@ -34,17 +34,17 @@ def container() -> Iterator[TestClient]:
         pytest.param("OPTIONS", "/", 405, "GET", id="options"),
     ],
 )
-def test_the_answer_is_the_containers(
+def test_the_response_is_the_same_as_the_containers(
     container: TestClient, *, method: str, path: str, status: int, allow: str | None
 ) -> None:
     headers = {"x-request-id": "checkout-1"}
-    answer = lambda_handler(api_event(method, path, headers=headers), lambda_context())
-    assert answer["statusCode"] == status
-    assert answer["headers"].get("allow") == allow
+    response = lambda_handler(api_event(method, path, headers=headers), lambda_context())
+    assert response["statusCode"] == status
+    assert response["headers"].get("allow") == allow
     same = container.request(method, path, headers=headers)
     assert same.status_code == status
-    assert same.content.decode() == ("" if method == "HEAD" else answer["body"])
-    assert {name: value for name, value in same.headers.items() if name != "content-length"} == answer["headers"]
+    assert same.content.decode() == ("" if method == "HEAD" else response["body"])
+    assert {name: value for name, value in same.headers.items() if name != "content-length"} == response["headers"]
 
 
 @pytest.mark.parametrize("headers", [None, {}, {"X-Request-ID": "checkout-1"}])
@@ -52,13 +52,13 @@ def test_it_logs_as_every_function_does(headers: dict[str, str] | None, capsys: 
     configure_logging(level="DEBUG", service="tenantgate")
     event: dict[str, Any] = api_event(path="/nothing", query="code=abcdef", cookies=["a=hunter2"])
     event["headers"] = headers
-    answer = lambda_handler(event, lambda_context("invocation-3"))
+    response = lambda_handler(event, lambda_context("invocation-3"))
     out = capsys.readouterr().out
     lines = log_lines(out)
     assert [line["message"] for line in lines] == ["request started", "request refused", "request completed"]
     expected = "checkout-1" if headers else "JKJaXmPLvHcESHA="
     assert {line["request_id"] for line in lines} == {expected}
-    assert json.loads(answer["body"])["error"]["request_id"] == expected
+    assert json.loads(response["body"])["error"]["request_id"] == expected
     assert {line["function_request_id"] for line in lines} == {"invocation-3"}
     assert "abcdef" not in out
     assert "hunter2" not in out

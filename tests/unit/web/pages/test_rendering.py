@@ -22,7 +22,7 @@ SESSION = {
 
 
 class Elements(HTMLParser):
-    """Every element with its attributes; fails on one that is closed without being open."""
+    """Collects every element with its attributes. Fails on one that is closed without being open."""
 
     VOID = frozenset({"meta", "link", "input", "path", "rect", "br"})
 
@@ -74,18 +74,18 @@ def html_of(response: HTMLResponse) -> str:
 PAGES = [
     pytest.param(lambda: page("home.html", session=None), id="signed-out"),
     pytest.param(lambda: page("home.html", session=SESSION), id="signed-in"),
-    pytest.param(lambda: error_page(StateMismatch(), debug=False), id="failure"),
-    pytest.param(lambda: error_page(StateMismatch("no cookie", state="x"), debug=True), id="failure-in-development"),
+    pytest.param(lambda: error_page(StateMismatch(), debug=False), id="error"),
+    pytest.param(lambda: error_page(StateMismatch("no cookie", state="x"), debug=True), id="error-with-debug"),
     pytest.param(lambda: sign_in(error="Wrong", hidden={"state": "s"}, username="a@b.example"), id="sign-in"),
 ]
 
 
 @pytest.mark.parametrize("make", PAGES)
-def test_a_page_is_well_formed_and_takes_nothing_from_elsewhere(make: Any) -> None:
-    answer = make()
-    html = html_of(answer)
+def test_a_page_is_well_formed_and_loads_nothing_from_other_sites(make: Any) -> None:
+    response = make()
+    html = html_of(response)
     elements = Elements(html)
-    policy = answer.headers["content-security-policy"]
+    policy = response.headers["content-security-policy"]
     nonce = re.search(r"style-src 'nonce-([^']+)'", policy)
     assert nonce is not None
     assert elements.named("html") == [{"lang": "en"}]
@@ -99,12 +99,12 @@ def test_a_page_is_well_formed_and_takes_nothing_from_elsewhere(make: Any) -> No
             assert target is None or target.startswith(("/", "data:"))
     for label in elements.named("label"):
         assert label["for"] in {element.get("id") for element in elements.named("input")}
-    assert answer.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "no-store"
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
 
 
-def test_every_rendering_has_a_nonce_of_its_own() -> None:
+def test_every_rendering_has_a_new_nonce() -> None:
     one, two = page("home.html", session=None), page("home.html", session=None)
     assert one.headers["content-security-policy"] != two.headers["content-security-policy"]
 
@@ -115,7 +115,7 @@ def test_every_rendering_has_a_nonce_of_its_own() -> None:
         pytest.param(
             lambda: page("home.html", session=SESSION | {"user_id": ATTACK, "claims": [(ATTACK, ATTACK)]}), id="home"
         ),
-        pytest.param(lambda: error_page(DatabaseUnreachable(ATTACK, value=ATTACK), debug=True), id="failure"),
+        pytest.param(lambda: error_page(DatabaseUnreachable(ATTACK, value=ATTACK), debug=True), id="error"),
         pytest.param(lambda: error_page(DatabaseUnreachable(detail=ATTACK), debug=False), id="detail"),
         pytest.param(
             lambda: sign_in(action=ATTACK, client_name=ATTACK, error=ATTACK, hidden={ATTACK: ATTACK}, username=ATTACK),
@@ -123,40 +123,40 @@ def test_every_rendering_has_a_nonce_of_its_own() -> None:
         ),
     ],
 )  # fmt: skip
-def test_text_stays_text(make: Any) -> None:
+def test_text_is_escaped(make: Any) -> None:
     html = html_of(make())
     assert "alert(1)" in html
     assert "<script>alert" not in html
     assert "<img" not in html
 
 
-def test_signed_out_the_page_leads_to_the_sign_in() -> None:
+def test_without_a_session_the_home_page_links_to_the_sign_in() -> None:
     elements = Elements(html_of(page("home.html", session=None)))
     assert {"class": "button", "id": "sign-in", "href": "/api/v1/auth/login?return_to=/"} in elements.named("a")
     assert elements.named("script") == []
 
 
-def test_signed_in_the_page_tells_who_and_until_when() -> None:
+def test_with_a_session_the_home_page_shows_user_and_expiry() -> None:
     html = html_of(page("home.html", session=SESSION))
     for text in ("user-1", "org-1", "https://issuer.example.test", "2026-11-21 20:00:00 UTC", "openid", "Sign out"):
         assert text in html
 
 
-def test_a_failure_names_code_cause_request_and_a_way_on() -> None:
-    answer = error_page(StateMismatch("no cookie"), debug=False)
-    html = html_of(answer)
-    assert answer.status_code == 403
+def test_an_error_page_shows_code_cause_request_id_and_a_link() -> None:
+    response = error_page(StateMismatch("no cookie"), debug=False)
+    html = html_of(response)
+    assert response.status_code == 403
     cause = ("could not be matched", "<code>state</code> is missing", "belongs to another browser")
     for text in ("AUTH_002", *cause, "request-4711", "Try again"):
         assert text in html
     assert "no cookie" not in html
 
 
-def test_the_private_side_is_shown_in_development_alone() -> None:
+def test_only_debugging_shows_private_details() -> None:
     assert "no cookie" in html_of(error_page(StateMismatch("no cookie"), debug=True))
     assert "no cookie" not in html_of(error_page(StateMismatch("no cookie"), debug=False))
 
 
-def test_a_forms_answer_may_lead_where_the_page_says() -> None:
-    answer = page("home.html", session=None, form_targets=("'self'", "https://app.example.test"))
-    assert "form-action 'self' https://app.example.test;" in answer.headers["content-security-policy"]
+def test_a_page_may_allow_other_targets_for_its_form() -> None:
+    response = page("home.html", session=None, form_targets=("'self'", "https://app.example.test"))
+    assert "form-action 'self' https://app.example.test;" in response.headers["content-security-policy"]
