@@ -1,4 +1,4 @@
-"""The Allows and Denies of a policy: no more of them than needed, since API Gateway takes few, and none missing."""
+"""The Allows and Denies of a policy: all that are needed and no others, because API Gateway accepts few."""
 
 from __future__ import annotations
 
@@ -133,3 +133,69 @@ def is_allowed(rules: ApiRules, path: str) -> bool:
     policy = compile_policy(rules, None, arn=MethodArn.parse(f"{STAGE}GET/nothing"), now=0)
     assert policy.complete
     return allows(policy.document, f"{STAGE}GET{path}")
+
+
+MANY = [f"/r{number}" for number in range(150)]
+
+
+@pytest.mark.parametrize(
+    ("routes", "allow", "deny"),
+    [
+        pytest.param(["!/secret"], {"*/?*"}, {"GET/secret", "GET/secret/", "HEAD/secret", "HEAD/secret/"}, id="get"),
+        pytest.param(
+            ["!/secret", "HEAD /secret"], {"*/?*"}, {"GET/secret", "GET/secret/"}, id="get-with-a-rule-for-head"
+        ),
+        pytest.param(["!POST /secret"], {"*/?*"}, {"POST/secret", "POST/secret/"}, id="another-method"),
+        pytest.param(
+            ["!ANY /s"], {"*/?*"}, {f"{method}/s{end}" for method in METHODS for end in ("", "/")}, id="every-method"
+        ),
+        pytest.param(["/", "!/s/"], {"*/?*", "GET/"}, {"GET/s/", "GET/s", "HEAD/s/", "HEAD/s"}, id="the-root"),
+        pytest.param(["!/"], {"*/?*"}, set(), id="the-root-is-denied"),
+        pytest.param(["!$connect "], {"*/?*"}, set(), id="a-websocket"),
+    ],
+)
+def test_a_caller_with_most_permissions_is_allowed_everything_except_the_denied_routes(
+    routes: list[str], allow: set[str], deny: set[str]
+) -> None:
+    found = compiled(*MANY, *routes, listed=True)
+    assert (found.problem, set(found.allow), set(found.deny)) == ("", allow, deny)
+    # Without the promise that every route is listed, an unlisted route would be open.
+    assert compiled(*MANY, *routes).problem == TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    ("routes", "problem"),
+    [
+        pytest.param([f"!/s{number}" for number in range(40)], TOO_LARGE, id="too-many-are-denied"),
+        pytest.param(["/a/{x}", "!/{x}/{y}"], TOO_LARGE, id="a-denied-route-contains-an-allowed-one"),
+    ],
+)
+def test_the_first_problem_counts_if_neither_form_is_possible(routes: list[str], problem: str) -> None:
+    assert compiled(*MANY, *routes, listed=True).problem == problem
+
+
+@pytest.mark.parametrize(
+    ("routes", "deny"),
+    [
+        pytest.param(["/{r+}", "!/a/"], {"GET/a/", "GET/a"}, id="a-denied-slash"),
+        pytest.param(["/a/", "!/a"], {"GET/a", "GET/a/"}, id="an-allowed-slash-of-a-denied-path"),
+    ],
+)
+def test_a_path_is_denied_with_and_without_the_slash_at_its_end(routes: list[str], deny: set[str]) -> None:
+    assert set(compiled(*routes).deny) == deny
+
+
+def test_the_cache_of_policies_is_bounded() -> None:
+    scoped = [RouteRule("GET", f"/{name}", scopes=frozenset({name})) for name in "abcdefghi"]
+    compiler = PolicyCompiler(ApiRules("api", scoped))
+    requirements = [rule.requirement for rule in scoped]
+    combinations = [
+        frozenset(requirement for place, requirement in enumerate(requirements) if chosen >> place & 1)
+        for chosen in range(1 << len(requirements))
+    ]
+    first = compiler.resources(combinations[1])
+    assert compiler.resources(combinations[1]) is first
+    for met in combinations:
+        assert len(compiler.resources(met).allow) == len(met)
+    assert compiler.resources(combinations[1]) is not first
+    assert compiler.resources(combinations[1]) == first

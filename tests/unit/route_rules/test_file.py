@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,3 +98,57 @@ def test_the_shipped_rules_are_valid_and_convert_to_json() -> None:
     shipped = Path(__file__).parents[3] / "functions" / "authorizer" / "rules.toml"
 
     assert json.loads(as_json(shipped.read_text()))["version"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        pytest.param("a = ", 1, "is not TOML: Invalid value", id="toml"),
+        pytest.param("version = 1\n[[api]", 2, "is not TOML", id="toml-that-ends-early"),
+        pytest.param('a = """\nb\n', 3, "is not TOML", id="a-text-that-ends-early"),
+        pytest.param("a = " + "[" * 5000, None, "is not TOML that can be read", id="nested-too-deeply"),
+        pytest.param("a = " + "9" * 5000, None, "is not TOML that can be read", id="a-number-too-long"),
+        pytest.param('{\n"a": }', 2, "is not JSON", id="json"),
+        pytest.param('{"a": ' + "[" * 200_000, None, "is not JSON", id="json-nested-too-deeply"),
+    ],
+)
+def test_a_text_that_cannot_be_parsed_is_located_if_its_parser_names_a_line(
+    text: str, line: int | None, problem: str
+) -> None:
+    with pytest.raises(RulesError) as error:
+        load_rules(text)
+    ((found, message),) = error.value.problems
+    assert (found, problem in message) == (line, True), message
+
+
+def test_json_that_is_not_an_object_is_read_as_toml() -> None:
+    with pytest.raises(RulesError, match="is not TOML"):
+        load_rules("[1, 2]")
+
+
+def test_a_file_that_is_not_utf_8_is_a_rules_error(tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_bytes(b"\xff")
+    with pytest.raises(RulesError, match="can't be read"):
+        read_rules(str(tmp_path / "rules.toml"))
+
+
+def run_module(path: Path) -> subprocess.CompletedProcess[str]:
+    """Run the module as the authorizer's build does."""
+    command = [sys.executable, "-m", "tenantgate.route_rules.file", str(path)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_the_module_prints_the_checked_rules(tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text(VALID)
+    done = run_module(tmp_path / "rules.toml")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == load_rules(VALID).checked()
+
+
+def test_the_module_fails_and_locates_every_mistake(tmp_path: Path) -> None:
+    (tmp_path / "rules.toml").write_text(VALID.replace("version = 1", "version = 2"))
+    done = run_module(tmp_path / "rules.toml")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"{tmp_path}/rules.toml:1: version must be 1\n"

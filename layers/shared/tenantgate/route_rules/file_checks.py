@@ -53,7 +53,8 @@ def rule_set(document: _Table, problems: Problems) -> RuleSet:
         listed = _truth(table, "every_route_listed", place, problems)
         rules = ApiRules(name, _routes(table, place, problems), every_route_listed=listed)
         form = 'API Gateway\'s API ids, "container" or "*"'
-        for api_id in _texts(table, "ids", _is_api_id, form, place=place, problems=problems, required=True):
+        # Sorted, so that every build writes the same rules.
+        for api_id in sorted(_texts(table, "ids", _is_api_id, form, place=place, problems=problems, required=True)):
             if api_id in apis:
                 problems.append(((*place, "ids"), f'API id "{api_id}" is already in an API above'))
             apis[api_id] = rules
