@@ -85,6 +85,8 @@ def _encoded(tenant_id: str) -> str:
 
 
 def _decoded(encoded: str) -> str | None:
+    if "%" not in encoded:
+        return encoded
     plain, *escaped = encoded.split("%")
     try:
         tail = b"".join(bytes.fromhex(part[:2]) + part[2:].encode() for part in escaped)
