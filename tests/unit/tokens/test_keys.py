@@ -268,3 +268,81 @@ def test_an_ecdsa_signature_has_no_byte_between_its_halves(alg: str, size: int) 
     for wrong in (raw[:size] + b"\0" + raw[size:], raw[:-1], raw + b"\0", b"\0" + raw, raw[1:]):
         with pytest.raises(InvalidSignature):
             static_verifier().verify(f"{signed}.{b64(wrong)}")
+
+
+def test_at_most_four_keys_of_one_kid_are_tried() -> None:
+    assert MAX_SAME_KID == 4
+
+
+@pytest.mark.parametrize(("kid", "alg"), [("p256-1", "ES256"), ("p384-1", "ES384"), ("p521-1", "ES512")])
+@pytest.mark.parametrize("member", ["x", "y"])
+def test_a_coordinate_has_the_length_of_its_curve(kid: str, alg: str, member: str) -> None:
+    """RFC 7518 §6.2.1.2: a longer or shorter text would be a second spelling of the same key."""
+    jwk = dict(public_jwk(kid))
+    text = str(jwk[member])
+    raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    assert KeySet.parse(_set(jwk)).find(kid, alg) is not None
+    for wrong in (b"\0" + raw, raw + b"\0", raw[:-1]):
+        assert KeySet.parse(_set({**jwk, member: b64(wrong)})).find(kid, alg) is None
+
+
+@pytest.mark.parametrize(("bits", "accepted"), [(2047, False), (2048, True), (8192, True), (8193, False)], ids=str)
+def test_an_rsa_modulus_has_2048_to_8192_bits(bits: int, accepted: bool) -> None:
+    modulus = (1 << bits - 1) | 1
+    jwk: dict[str, object] = {"kty": "RSA", "kid": "k", "e": "AQAB", "n": b64(modulus.to_bytes((bits + 7) // 8))}
+    assert (KeySet.parse(_set(jwk)).find("k", "RS256") is not None) is accepted
+
+
+@pytest.mark.parametrize(("bits", "accepted"), [(17, True), (33, True), (64, True), (65, False)])
+def test_an_rsa_exponent_has_at_most_64_bits(bits: int, accepted: bool) -> None:
+    exponent = (1 << bits - 1) | 1
+    jwk = {**public_jwk("rsa-1"), "e": b64(exponent.to_bytes((bits + 7) // 8))}
+    assert (KeySet.parse(_set(jwk)).find("rsa-1", "RS256") is not None) is accepted
+
+
+def test_a_member_of_a_key_has_at_most_2048_characters() -> None:
+    jwk: dict[str, object] = {"kty": "RSA", "kid": "k", "e": "AQAB", "n": "A" * 2048}
+    assert len(KeySet.parse(_set(jwk))) == 1
+    with pytest.raises(ValueError, match="no key"):
+        KeySet.parse(_set({**jwk, "n": "A" * 2049}))
+
+
+class _VerifiesAnything:
+    """A broken library (CVE-2022-21449): as a curve's numbers, their key, and its check."""
+
+    def __init__(self, *_: object) -> None: ...
+
+    def public_key(self) -> _VerifiesAnything:
+        return self
+
+    def verify(self, *_: object) -> None: ...
+
+
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+
+@pytest.mark.parametrize(
+    ("r", "s", "accepted"),
+    [
+        (1, 1, True),
+        (P256_ORDER - 1, P256_ORDER - 1, True),
+        (0, 0, False),
+        (0, 1, False),
+        (1, 0, False),
+        (P256_ORDER, 1, False),
+        (1, P256_ORDER, False),
+        (P256_ORDER + 1, P256_ORDER + 1, False),
+    ],
+)
+def test_an_ecdsa_signature_of_zeros_is_refused_even_where_the_library_would_accept_it(
+    r: int, s: int, accepted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cryptography.hazmat.primitives.asymmetric.ec.EllipticCurvePublicNumbers", _VerifiesAnything)
+    check = KeySet.parse(_set(public_jwk("p256-1"))).find("p256-1", "ES256")
+    assert check is not None
+    signature = r.to_bytes(32) + s.to_bytes(32)
+    if accepted:
+        check(signature, b"signed")
+        return
+    with pytest.raises(BadSignature):
+        check(signature, b"signed")
