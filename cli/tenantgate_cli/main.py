@@ -107,7 +107,7 @@ def explain(
     rules: Annotated[Path | None, typer.Option(envvar="ROUTE_RULES_FILE", help="The rules file.")] = None,
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
 ) -> None:
-    """Explain offline, check by check, why a token passes or fails. Exit status: 0 it passes, 1 it fails, 2 unknown."""
+    """Explain a code, or run each check of a token offline. Exit status: 0 if it passes, 1 if not, 2 if unknown."""
     with _failures(exit_code=2):
         from tenantgate_cli.commands.explain import run
 
