@@ -165,7 +165,8 @@ class _Trial:
         self._killer.unlink(missing_ok=True)
 
     def _choose(self) -> Iterator[set[str]]:
-        """Yield the tests of each round: the quickest on the line, all on the line, all in those tests' files.
+        """Yield the tests of each round: the module's own and the quickest on the line, then all on the line, then all
+        in those tests' files.
 
         The last round covers fixtures that serve several tests. If an import runs the line, all tests of the module
         take the place of those on the line.
@@ -175,8 +176,9 @@ class _Trial:
         files = {test.partition("::")[0] for test in line}
         beside = {test for test in module if test.partition("::")[0] in files}
         done: set[str] = set()
+        own = {test for test in line if _is_own(test, self._mutant.key.module)}
         quickest = set(sorted(line, key=seconds.__getitem__)[:_FIRST_TESTS])
-        for tests in (quickest,) if self._brief else (quickest, line, beside):
+        for tests in (own, quickest) if self._brief else (own, quickest, line, beside):
             if not tests <= done:
                 yield tests - done
                 done |= tests
@@ -207,6 +209,12 @@ def _libraries(root: Path) -> list[str]:
         for name, file in files.items()
         if (file.startswith(f"{sys.prefix}/") or not file.startswith(f"{root}/")) and "hypothesis" not in name
     ]
+
+
+def _is_own(test: str, module: str) -> bool:
+    """Return True for a test in `tests/unit/<package>/test_<module>….py`."""
+    *packages, name = module.removeprefix("tenantgate.").split(".")
+    return f"/{'/'.join([*packages, f'test_{name}'])}" in f"/{test.partition('::')[0]}"
 
 
 def _files(tests: set[str], known: Known) -> list[str]:
