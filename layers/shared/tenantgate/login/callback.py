@@ -65,28 +65,16 @@ class CallbackService:
         clears the attempt's cookie, unless the provider was unreachable.
         """
         try:
-            return await self._complete(
-                response, by_redirect=by_redirect, cookies=cookies, session_cookie=session_cookie
-            )
+            if response.is_ambiguous:
+                raise StateMismatch("a parameter of the response is repeated")
+            verified = await self._login.complete(response, by_redirect=by_redirect, cookies=cookies)
+            if session_cookie is not None:
+                # The new session replaces this cookie; end the old session so that a stolen copy stops working.
+                await self._sessions.end(session_cookie)
+            session = await self._sessions.start(principal=verified.principal, tokens=verified.tokens)
         except TenantgateError as error:
             error.clears_cookies = _ended_attempt(error, response.state, cookies)
             raise
-
-    async def _complete(
-        self,
-        response: AuthorizationResponse,
-        *,
-        by_redirect: bool,
-        cookies: Mapping[str, str],
-        session_cookie: str | None,
-    ) -> SignedIn:
-        if response.is_ambiguous:
-            raise StateMismatch("a parameter of the response is repeated")
-        verified = await self._login.complete(response, by_redirect=by_redirect, cookies=cookies)
-        if session_cookie is not None:
-            # The new session replaces this cookie; end the old session so that a stolen copy stops working.
-            await self._sessions.end(session_cookie)
-        session = await self._sessions.start(principal=verified.principal, tokens=verified.tokens)
         return SignedIn(
             access_token=verified.tokens.access_token,
             expires_in=verified.expires_in,
