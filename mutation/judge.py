@@ -59,6 +59,13 @@ class Known(NamedTuple):
         found = set(chain.from_iterable(tests for (file, _), tests in self.lines.items() if file == str(path)))
         return found - {""} or set(self.seconds)
 
+    def naming(self, module: str, root: Path) -> set[str]:
+        """Return the tests in files that name the module: they may check what its import makes, and call nothing."""
+        name = module.removeprefix("tenantgate.")
+        files = {_file(test) for test in self.seconds}
+        named = {file for file in files if name in (root / file).read_text(encoding="utf-8")}
+        return {test for test in self.seconds if _file(test) in named}
+
 
 def learn(modules: dict[str, Path], tests: tuple[str, ...], left_out: tuple[str, ...] = (), root: Path = ROOT) -> Known:
     """Run all tests on the unchanged modules; raises RuntimeError with the output when one fails.
@@ -169,14 +176,18 @@ class _Trial:
         in those tests' files.
 
         The last round covers fixtures that serve several tests. If an import runs the line, all tests of the module
-        take the place of those on the line.
+        and all that name it take the place of those on the line.
         """
         seconds, module = self._known.seconds, self._known.of_module(self._mutant.path)
-        line = self._known.of_line(self._mutant) or module
-        files = {test.partition("::")[0] for test in line}
-        beside = {test for test in module if test.partition("::")[0] in files}
+        line = self._known.of_line(self._mutant)
+        own = {test for test in line or module if _is_own(test, self._mutant.key.module)}
+        if not line:
+            naming = self._known.naming(self._mutant.key.module, self._root)
+            own |= naming - module
+            line = module | naming
+        files = {_file(test) for test in line}
+        beside = {test for test in module if _file(test) in files}
         done: set[str] = set()
-        own = {test for test in line if _is_own(test, self._mutant.key.module)}
         quickest = set(sorted(line, key=seconds.__getitem__)[:_FIRST_TESTS])
         for tests in (own, quickest) if self._brief else (own, quickest, line, beside):
             if not tests <= done:
@@ -214,15 +225,18 @@ def _libraries(root: Path) -> list[str]:
 def _is_own(test: str, module: str) -> bool:
     """Return True for a test in `tests/unit/<package>/test_<module>….py`."""
     *packages, name = module.removeprefix("tenantgate.").split(".")
-    return f"/{'/'.join([*packages, f'test_{name}'])}" in f"/{test.partition('::')[0]}"
+    return f"/{'/'.join([*packages, f'test_{name}'])}" in f"/{_file(test)}"
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def _files(tests: set[str], known: Known) -> list[str]:
     """Return the files of the tests, the quickest first."""
     seconds: dict[str, float] = {}
     for test in tests:
-        file = test.partition("::")[0]
-        seconds[file] = seconds.get(file, 0) + known.seconds[test]
+        seconds[_file(test)] = seconds.get(_file(test), 0) + known.seconds[test]
     return sorted(seconds, key=seconds.__getitem__)
 
 

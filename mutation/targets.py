@@ -22,6 +22,7 @@ TARGETS = (
 
 # The tests that run before the mutants, to record their lines. Only these tests can kill a mutant.
 TESTS = (
+    "tests/unit/test_figures.py",
     "tests/unit/tokens",
     "tests/unit/identity",
     "tests/unit/route_rules",
