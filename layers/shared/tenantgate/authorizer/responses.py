@@ -17,12 +17,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tenantgate.authorizer.events import APPSYNC, HTTP_2, UNKNOWN, Kind
+from tenantgate.identity.principal import Principal
 
 type ContextValue = str | int | bool
 type Context = Mapping[str, ContextValue]
 
-# The principal's id where no caller was authenticated.
-UNAUTHENTICATED = "unauthenticated"
+# `principalId` of a request without an authenticated caller.
+_UNAUTHENTICATED = "unauthenticated"
 
 
 # Only for the type checker: making the classes would cost a cold start more than the rest of this module.
@@ -52,7 +53,12 @@ if TYPE_CHECKING:
 
 
 def response(
-    kind: Kind, allowed: bool, *, principal_id: str, policy: Policy | None, context: Context
+    kind: Kind,
+    allowed: bool,
+    *,
+    context: Context,
+    policy: Policy | None = None,
+    principal: Principal | None = None,
 ) -> AuthorizerResponse:
     """Return the response in the form of the shape. Without `policy`, a form that contains one denies everything."""
     if kind == HTTP_2:
@@ -63,6 +69,7 @@ def response(
         return {"isAuthorized": allowed, "resolverContext": context, "ttlOverride": 0}
     if policy is None:
         policy = policy_document(statement("Deny", "*"))
+    principal_id = principal.global_id if principal is not None else _UNAUTHENTICATED
     if kind == UNKNOWN:
         return {"isAuthorized": False, "principalId": principal_id, "policyDocument": policy, "context": context}
     return {"principalId": principal_id, "policyDocument": policy, "context": context}

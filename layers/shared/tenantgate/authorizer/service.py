@@ -24,7 +24,7 @@ from tenantgate.authorizer.events import (
     MalformedEvent,
     read_event,
 )
-from tenantgate.authorizer.responses import UNAUTHENTICATED, deny_all, policy_document, response, statement
+from tenantgate.authorizer.responses import deny_all, policy_document, response, statement
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors.base import SYS_003, TenantgateError
 from tenantgate.identity.credential import Credentials
@@ -107,9 +107,9 @@ class Authorizer:
         return response(
             call.kind,
             decision.allowed,
-            principal_id=principal.global_id if principal is not None else UNAUTHENTICATED,
-            policy=self._policy(call, principal, now, allowed=decision.allowed),
             context=context,
+            policy=self._policy(call, principal, now, allowed=decision.allowed),
+            principal=principal,
         )
 
     def _policy(self, call: AuthorizerCall, principal: Principal | None, now: float, *, allowed: bool) -> Policy | None:
@@ -179,7 +179,7 @@ def _deny_malformed(malformed: MalformedEvent, event: object, function_request_i
     _log.error("denied", extra={"context": record})
     context: dict[str, ContextValue] = {"request_id": request.request_id, "error_code": SYS_003.code}
     context["reason"] = str(record["reason"])
-    return response(malformed.kind, allowed=False, principal_id=UNAUTHENTICATED, policy=None, context=context)
+    return response(malformed.kind, allowed=False, context=context)
 
 
 def _reject(call: AuthorizerCall, error: TenantgateError, request: RequestContext) -> AuthorizerResponse:
@@ -194,7 +194,7 @@ def _reject(call: AuthorizerCall, error: TenantgateError, request: RequestContex
         raise _unauthorized() from None
     context = {"request_id": request.request_id, "error_code": error.error.code, "reason": str(record["reason"])}
     policy = deny_all(call.arn.stage_arn) if call.arn is not None else None
-    return response(call.kind, allowed=False, principal_id=UNAUTHENTICATED, policy=policy, context=context)
+    return response(call.kind, allowed=False, context=context, policy=policy)
 
 
 def _unauthorized() -> Exception:
