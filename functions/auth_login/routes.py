@@ -90,8 +90,8 @@ def _url_on_callback_host(request: Request, parameters: LoginParameters) -> str 
     # `localhost` and `127.0.0.1` don't share cookies, so the attempt must begin on the host of the redirect URI.
     settings: Settings = request.app.settings
     returned_to = urlsplit(settings.oidc_redirect_uri)
-    asked = request.url.hostname
-    if asked == returned_to.hostname or not (is_loopback(asked) and is_loopback(returned_to.hostname)):
+    hostname = request.url.hostname
+    if hostname == returned_to.hostname or not (is_loopback(hostname) and is_loopback(returned_to.hostname)):
         return None
     query = urlencode(parameters.model_dump(exclude_none=True), safe="/:")
     return urlunsplit((returned_to.scheme, returned_to.netloc, request.url.path, query, ""))

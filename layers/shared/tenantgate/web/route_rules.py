@@ -59,7 +59,7 @@ def failure_of(denial: Decision) -> TenantgateError:
         acr = " ".join(sorted(rule.acr or ()))
         return StepUpRequired(denial.reason, acr_values=acr, max_age=rule.max_auth_age, **private)
     if denial.error is InsufficientScope and rule is not None:
-        asked = denial.reason in ("missing_scope", "missing_any_scope")
-        scopes = rule.scopes or rule.any_scope if asked else ()
+        lacks_scope = denial.reason in ("missing_scope", "missing_any_scope")
+        scopes = rule.scopes or rule.any_scope if lacks_scope else ()
         return InsufficientScope(denial.reason, scope=" ".join(sorted(scopes)), **private)
     return (denial.error or InsufficientScope)(denial.reason, **private)

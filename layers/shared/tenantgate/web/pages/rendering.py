@@ -57,7 +57,7 @@ def error_page(error: TenantgateError, *, debug: bool) -> HTMLResponse:
         message=error.error.message,
         cause=error.error.cause.split("`"),
         detail=shown_detail(error, debug=debug),
-        is_ours=error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+        is_server_error=error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     for name, value in error_headers(error).items():
         response.headers[name] = value
