@@ -1,4 +1,4 @@
-"""What `sam build` makes, for this machine's processor, from template and makefiles."""
+"""The output of `sam build` for this machine's processor, from template and makefiles."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -70,7 +70,7 @@ def test_every_module_has_bytecode_that_the_runtime_uses_without_looking_at_the_
         assert struct.unpack("<I", header[4:8]) == (0b01,), source
 
 
-def test_the_image_holds_the_bytecode_of_what_requests_import_and_no_other(build_dir: Path) -> None:
+def test_the_image_holds_exactly_the_bytecode_that_requests_import(build_dir: Path) -> None:
     layer = build_dir / "SharedLayer" / "python"
     image = Image(str(layer / "tenantgate/cold_start" / Path(FILE).name), str(layer))
     held = set()
@@ -100,7 +100,7 @@ def test_bytecode_doesnt_name_the_folder_it_was_built_in(build_dir: Path) -> Non
         assert marshal.loads(cached.read_bytes()[16:]).co_filename == f"{place}/{module}"
 
 
-def test_the_layer_has_our_package_and_what_it_needs_under_python(build_dir: Path) -> None:
+def test_the_layer_has_our_package_and_its_dependencies_under_python(build_dir: Path) -> None:
     layer = build_dir / "SharedLayer" / "python"
     source = {file for file in files(ROOT / "layers/shared/tenantgate") if "__pycache__" not in file}
 
@@ -138,7 +138,7 @@ def test_starting_compiles_nothing_that_the_build_could_have_compiled(build_dir:
 def test_the_authorizer_starts_without_importing_typing(build_dir: Path) -> None:
     path = os.pathsep.join(str(build_dir / folder) for folder in ("AuthorizerFunction", "SharedLayer/python"))
     issuer = {"OIDC_ISSUER_URL": "https://issuer.example.test", "OIDC_CLIENT_ID": "client"}
-    # -S: what the environment's `site` imports isn't ours.
+    # -S: without the imports of the environment's `site`.
     done = subprocess.run(
         [
             sys.executable,
@@ -177,7 +177,7 @@ def test_the_layer_leaves_out_what_no_function_imports(build_dir: Path, unwanted
     assert not list((build_dir / "SharedLayer" / "python").glob(unwanted))
 
 
-def test_the_layer_keeps_the_licences_of_what_it_ships(build_dir: Path) -> None:
+def test_the_layer_keeps_the_licenses_of_its_packages(build_dir: Path) -> None:
     for information in (build_dir / "SharedLayer" / "python").glob("*.dist-info"):
         kept = {path.name.lower() for path in information.rglob("*") if path.is_file()}
         assert "metadata" in kept, information.name

@@ -1,4 +1,4 @@
-"""The benchmark's journey through the built functions: sign in, look, sign out, each in a process of its own."""
+"""The benchmark's journey through the built functions: sign in, read, sign out, each in its own process."""
 
 import math
 from pathlib import Path
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_every_start_is_measured_on_a_whole_journey(build_dir: Path) -> None:
-    # It raises when a function answers with another status than its step of the journey has.
+    # It raises when a function returns an unexpected status.
     figures = await measure(build_dir, 1, lambda line: None)
 
     assert [figure.name for figure in figures] == ["a bare Python handler", *(start.name for start in STARTS)]

@@ -1,4 +1,4 @@
-"""Every built function, under Lambda's runtime client, with its build folder and the layer's on the path alone."""
+"""Every built function under Lambda's runtime client, with only its own folder and the layer on the path."""
 
 import base64
 import contextlib
@@ -133,7 +133,7 @@ CASES = [
             401,
             error("AUTH_007"),
         ),
-        id="auth-logout-of-nobody",
+        id="auth-logout-without-a-session",
     ),
     pytest.param(
         Case(
@@ -167,7 +167,7 @@ CASES = [
 @contextlib.asynccontextmanager
 async def running(build_dir: Path, name: str, database: PostgresAddresses) -> AsyncIterator[FunctionProcess]:
     """The function of this name, with the variables that the built template gives it."""
-    base_url = "http://127.0.0.1:9"  # the discard port: nobody answers
+    base_url = "http://127.0.0.1:9"  # the discard port: nothing listens
     variables = {
         "ENVIRONMENT": "development",
         "LOG_LEVEL": "DEBUG",
@@ -201,10 +201,10 @@ async def running(build_dir: Path, name: str, database: PostgresAddresses) -> As
 async def migrated(build_dir: Path, postgres: PostgresAddresses, anyio_backend: str) -> PostgresAddresses:
     """The database, brought up to date by the built migration runner."""
     async with running(build_dir, "MigrationRunnerFunction", postgres) as process:
-        answer = await process.invoke({"action": "upgrade"})
-        assert answer["action"] == "upgrade", answer
-        assert answer["before"] is None
-        assert answer["after"] is not None
+        response = await process.invoke({"action": "upgrade"})
+        assert response["action"] == "upgrade", response
+        assert response["before"] is None
+        assert response["after"] is not None
     return postgres
 
 
@@ -213,16 +213,16 @@ async def test_a_built_function_serves_an_api_gateway_event(
     build_dir: Path, migrated: PostgresAddresses, case: Case
 ) -> None:
     async with running(build_dir, case.function, migrated) as process:
-        answer = await process.invoke(case.event)
+        response = await process.invoke(case.event)
 
-    body = json.loads(answer["body"])
-    assert (answer["statusCode"], _reduced(body, case.body)) == (case.status, case.body), body
-    assert answer["headers"]["content-type"] == "application/json"
-    assert answer["headers"]["x-request-id"]
+    body = json.loads(response["body"])
+    assert (response["statusCode"], _reduced(body, case.body)) == (case.status, case.body), body
+    assert response["headers"]["content-type"] == "application/json"
+    assert response["headers"]["x-request-id"]
 
 
 def _reduced(given: Any, wanted: Any) -> Any:
-    """Those members of `given` that `wanted` names."""
+    """Return the members of `given` that `wanted` names."""
     if isinstance(given, dict) and isinstance(wanted, dict):
         return {name: _reduced(given[name], value) for name, value in wanted.items() if name in given}
     return given
@@ -242,9 +242,9 @@ async def test_the_built_migration_runner_tells_where_the_database_is(
     build_dir: Path, migrated: PostgresAddresses
 ) -> None:
     async with running(build_dir, "MigrationRunnerFunction", migrated) as process:
-        answer = await process.invoke({"action": "current"})
+        response = await process.invoke({"action": "current"})
 
-    assert answer["revision"] == answer["head"]
+    assert response["revision"] == response["head"]
 
 
 async def test_a_failure_of_the_built_migration_runner_is_a_failed_invocation(

@@ -1,4 +1,4 @@
-"""The endpoint that docs/API_ARCHITECTURE.md shows is built as shown, and answers."""
+"""The endpoint in docs/API_ARCHITECTURE.md can be built as shown, and responds."""
 
 from __future__ import annotations
 

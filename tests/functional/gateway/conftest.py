@@ -30,7 +30,7 @@ def lambda_handler(event, context):
 
 @dataclass
 class Running:
-    """A gateway that serves, a client for it, and what it observed."""
+    """A running gateway, its client and its observations."""
 
     gateway: Gateway
     client: httpx2.AsyncClient

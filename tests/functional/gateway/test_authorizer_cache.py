@@ -24,7 +24,7 @@ type Ask = Callable[..., Awaitable[httpx2.Response]]
 
 @pytest.fixture
 def asked() -> list[str]:
-    """What the functions wrote: a line of the authorizer's means that it was asked, not the cache."""
+    """Return the functions' output: a line of the authorizer means that it was called, not the cache."""
     return []
 
 
@@ -58,19 +58,19 @@ async def test_a_token_gets_exactly_its_routes_in_any_order(ask: Ask, integratio
     requests = [(caller, request) for caller in CALLERS for request in REQUESTS]
     expected = {request: 200 if may(*request) else 403 for request in requests}
     assert {200, 403} == set(expected.values())
-    # Each round begins with other tokens, so that every answer comes from a cache that another request filled.
+    # Each round begins with other tokens, so that another request fills the cache each time.
     for seed in range(4):
         order = requests * 2
         random.Random(seed).shuffle(order)
         if seed:
             tokens = {caller: token_of(caller, jti=f"round-{seed}") for caller in CALLERS}
         for caller, request in order:
-            answer = await ask(integration, request, tokens[caller])
-            assert (caller, request, answer.status_code) == (caller, request, expected[caller, request])
+            response = await ask(integration, request, tokens[caller])
+            assert (caller, request, response.status_code) == (caller, request, expected[caller, request])
 
 
 @pytest.mark.parametrize("integration", INTEGRATIONS)
-async def test_the_backend_is_told_who_calls(ask: Ask, integration: str) -> None:
+async def test_the_backend_receives_the_caller(ask: Ask, integration: str) -> None:
     told = (await ask(integration, "GET /orders", token_of("writer"))).json()
     context = told.get("lambda", told)
     assert (context["user_id"], context["tenant_id"]) == ("writer", TENANT)
@@ -104,28 +104,28 @@ async def test_401_and_403_of_each_integration(ask: Ask, integration: str) -> No
         "forged": (token_of("reader")[:-8] + "AAAAAAAA", "Bearer"),
     }
     for why, (token, scheme) in refused.items():
-        answer = await ask(integration, "GET /orders", token, scheme)
-        assert (why, answer.status_code, answer.json()) == (why, 401, bodies[401])
+        response = await ask(integration, "GET /orders", token, scheme)
+        assert (why, response.status_code, response.json()) == (why, 401, bodies[401])
     for caller, changes in (("nobody", {}), ("reader", {"tenant_id": None})):
-        answer = await ask(integration, "GET /orders", token_of(caller, **changes))
-        assert answer.status_code == 403
+        response = await ask(integration, "GET /orders", token_of(caller, **changes))
+        assert response.status_code == 403
         # A denial by name says so; which of the two it is, is the authorizer's to choose.
-        text = next(iter(answer.json().values()))
+        text = next(iter(response.json().values()))
         assert text.removesuffix(" with an explicit deny") == next(iter(bodies[403].values()))
 
 
-async def test_an_authorizer_that_cannot_decide_is_a_500_and_nobody_passes(ask: Ask, tmp_path: Path) -> None:
+async def test_an_authorizer_that_cannot_decide_is_a_500_for_every_caller(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "rules.toml").unlink()
     for integration, api in INTEGRATIONS.items():
-        answer = await ask(integration, "GET /orders", token_of("reader"))
-        assert (integration, answer.status_code, answer.json()) == (integration, 500, BODIES[api.rest][500])
-        answer = await ask(integration, "GET /orders", None)
-        # Without the identity source nobody is asked; an authorizer without one is.
-        assert answer.status_code == (500 if integration == "HttpTwoSimple" else 401)
+        response = await ask(integration, "GET /orders", token_of("reader"))
+        assert (integration, response.status_code, response.json()) == (integration, 500, BODIES[api.rest][500])
+        response = await ask(integration, "GET /orders", None)
+        # Without its identity source, an authorizer is not called; one without identity sources is.
+        assert response.status_code == (500 if integration == "HttpTwoSimple" else 401)
 
 
 @pytest.mark.parametrize("integration", ["RestToken", "RestRequest", "HttpOne", "HttpTwoPolicy"])
-async def test_a_policy_is_asked_for_once_and_serves_every_route(ask: Ask, asked: list[str], integration: str) -> None:
+async def test_a_policy_is_requested_once_for_every_route(ask: Ask, asked: list[str], integration: str) -> None:
     token = token_of("reader")
     # The first request is a denial, which the authorizer logs; the others come from the cache and are not.
     for request in ("POST /orders", "DELETE /orders/7", "GET /reports/2026", "GET /unruled"):
@@ -133,7 +133,7 @@ async def test_a_policy_is_asked_for_once_and_serves_every_route(ask: Ask, asked
     assert len([line for line in asked if '"denied"' in line]) == 1
 
 
-async def test_simple_responses_are_asked_for_at_every_request_or_once_a_route(ask: Ask, asked: list[str]) -> None:
+async def test_simple_responses_are_requested_every_time_or_once_per_route(ask: Ask, asked: list[str]) -> None:
     token = token_of("reader")
     for integration, lines in (("HttpTwoSimple", 4), ("HttpTwoByRoute", 2)):
         asked.clear()

@@ -1,4 +1,4 @@
-"""`tenantgate dev` and its sisters, started as a developer starts them."""
+"""`tenantgate dev` and related commands, started as a developer starts them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def descendants(stack: RunningStack) -> list[psutil.Process]:
 
 
 def survivors(processes: list[psutil.Process], seconds: float) -> list[psutil.Process]:
-    """Those that are still there after the time."""
+    """Return the processes that still exist after the time."""
     _, alive = psutil.wait_procs(processes, timeout=seconds)
     return [process for process in alive if process.status() != psutil.STATUS_ZOMBIE]
 
@@ -78,9 +78,9 @@ def test_the_ready_lines_say_what_is_needed_for_a_start(stack: RunningStack) -> 
 
 
 def test_the_api_is_served_by_the_functions(stack: RunningStack) -> None:
-    answer = get(stack, "/api/v1/health/live")
-    assert answer.status_code == 200
-    assert len(answer.headers["apigw-requestid"]) == 16
+    response = get(stack, "/api/v1/health/live")
+    assert response.status_code == 200
+    assert len(response.headers["apigw-requestid"]) == 16
     stack.wait_for_line(lambda line: "/api/v1/health/live  200" in line and "HealthFunction" in line)
 
 
@@ -109,8 +109,8 @@ def test_the_token_command_gets_a_token_that_the_api_accepts(stack: RunningStack
 
 def test_a_browser_at_localhost_is_sent_to_the_canonical_host(stack: RunningStack) -> None:
     port = stack.url.rpartition(":")[2]
-    answer = get(stack, "/api/v1/auth/login?a=b", host=f"localhost:{port}", accept="text/html,*/*")
-    assert (answer.status_code, answer.headers["location"]) == (307, f"{stack.url}/api/v1/auth/login?a=b")
+    response = get(stack, "/api/v1/auth/login?a=b", host=f"localhost:{port}", accept="text/html,*/*")
+    assert (response.status_code, response.headers["location"]) == (307, f"{stack.url}/api/v1/auth/login?a=b")
     assert get(stack, "/api/v1/health/live", host=f"localhost:{port}", accept="application/json").status_code == 200
 
 
@@ -153,7 +153,7 @@ def test_bad_variables_stop_the_start_with_all_their_names(tmp_path: Path) -> No
     assert "JWT_LEEWAY_SECONDS" in failed.stderr
 
 
-def test_data_outlives_a_restart_a_broken_folder_is_said_and_reset_starts_anew(tmp_path: Path) -> None:
+def test_data_survives_a_restart_a_broken_folder_is_reported_and_reset_starts_over(tmp_path: Path) -> None:
     with dev_stack(tmp_path) as first:
         secrets = (tmp_path / "secrets.json").read_text()
         roles = (tmp_path / "postgres" / "roles.json").read_text()
@@ -201,7 +201,7 @@ def test_a_signal_while_it_starts_leaves_no_process(tmp_path: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
     assert starting.stop(signal.SIGTERM) == 0
-    # What was being made is cleaned away by whoever made it.
+    # The process that was creating the data cleans it up.
     assert survivors(processes, 15) == []
 
 
@@ -242,7 +242,7 @@ def test_commands_that_need_a_running_stack_say_so(tmp_path: Path) -> None:
     assert "there is no database" in migrate.stderr
 
 
-def test_what_goes_wrong_in_a_function_is_told_in_the_terminal_until_it_is_mended(tmp_path: Path) -> None:
+def test_errors_of_a_function_are_shown_in_the_terminal_until_it_is_fixed(tmp_path: Path) -> None:
     project = tmp_path / "project"
     template = (
         HEAD

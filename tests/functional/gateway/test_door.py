@@ -38,7 +38,7 @@ scopes = ["admin"]
 [[api.route]]
 route = "GET /{{path+}}"
 """
-# Answers with one yes or no to `/{proxy+}`, whatever the path: `rules check` refuses that for these rules (below).
+# Caches one yes or no for `/{proxy+}` regardless of the path: `rules check` rejects that for these rules (below).
 CACHED_BY_ROUTE = "HttpTwoByRoute"
 # Other spellings of `/admin`, to one router or another.
 SPELLINGS = (
@@ -79,7 +79,7 @@ def bearer(**changes: object) -> str:
 
 @pytest.mark.parametrize("integration", [name for name in INTEGRATIONS if name != CACHED_BY_ROUTE])
 async def test_no_spelling_escapes_the_rule(ask: Ask, integration: str) -> None:
-    # The first request fills the cache, where there is one, with the policy of this caller.
+    # The first request fills the cache, if any, with the policy of this caller.
     caller = bearer()
     assert await ask(integration, "/other", caller) == 200
     assert await ask(integration, "/admin", caller) == 403
@@ -88,7 +88,7 @@ async def test_no_spelling_escapes_the_rule(ask: Ask, integration: str) -> None:
 
 
 @pytest.mark.parametrize("integration", INTEGRATIONS)
-async def test_no_spelling_escapes_the_rule_when_it_is_asked_first(ask: Ask, integration: str) -> None:
+async def test_no_spelling_bypasses_the_rule_as_the_first_request(ask: Ask, integration: str) -> None:
     opened = [
         path for number, path in enumerate(SPELLINGS) if await ask(integration, path, bearer(jti=f"{number}")) == 200
     ]

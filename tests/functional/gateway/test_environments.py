@@ -50,17 +50,17 @@ async def test_a_function_starts_on_first_use_and_stays(serve: Serve) -> None:
 
 async def test_overlapping_requests_get_their_own_processes_up_to_the_limit(serve: Serve) -> None:
     async with serve(TEMPLATE, environments=3, who=WHO) as running:
-        answers = await asyncio.gather(*(running.client.get("/?sleep=0.5") for _ in range(7)))
-        assert [answer.status_code for answer in answers] == [200] * 7
-        assert len({answer.json()["pid"] for answer in answers}) == 3
+        responses = await asyncio.gather(*(running.client.get("/?sleep=0.5") for _ in range(7)))
+        assert [response.status_code for response in responses] == [200] * 7
+        assert len({response.json()["pid"] for response in responses}) == 3
         assert running.gateway.functions["Who"].environments == 3
 
 
 async def test_short_requests_one_after_the_other_need_no_second_process(serve: Serve) -> None:
     async with serve(TEMPLATE, who=WHO) as running:
         await running.client.get("/")
-        answers = await asyncio.gather(*(running.client.get("/") for _ in range(5)))
-        assert len({answer.json()["pid"] for answer in answers}) == 1
+        responses = await asyncio.gather(*(running.client.get("/") for _ in range(5)))
+        assert len({response.json()["pid"] for response in responses}) == 1
 
 
 async def test_environments_of_a_burst_are_retired(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,15 +91,15 @@ async def test_a_process_that_was_killed_between_requests_is_replaced(serve: Ser
     async with serve(TEMPLATE, who=WHO) as running:
         before = (await running.client.get("/")).json()["pid"]
         os.kill(before, 9)
-        # Until its last thread is gone: a moment before that it can't be told from one that lives.
+        # Wait until its last thread is gone; until then it can't be distinguished from a running process.
         await eventually(lambda: not psutil.pid_exists(before))
         assert (await running.client.get("/")).json()["pid"] != before
 
 
-async def test_code_that_cannot_be_loaded_is_a_500_until_it_is_mended(serve: Serve) -> None:
+async def test_code_that_cannot_be_loaded_is_a_500_until_it_is_fixed(serve: Serve) -> None:
     async with serve(TEMPLATE, who="import nothing_like_this") as running:
-        answers = await asyncio.gather(*(running.client.get("/") for _ in range(3)))
-        assert [answer.status_code for answer in answers] == [500] * 3
+        responses = await asyncio.gather(*(running.client.get("/") for _ in range(3)))
+        assert [response.status_code for response in responses] == [500] * 3
         name, error = running.failed[0]
         assert name == "Who"
         assert "No module named 'nothing_like_this'" in str(error)
@@ -190,4 +190,4 @@ async def test_stopping_ends_every_process_even_in_the_middle_of_an_invocation(s
         pids = who.pids
         await running.gateway.stop()
         assert not any(lives(pid) for pid in pids)
-        assert [answer.status_code for answer in await asyncio.gather(*asleep)] == [500, 500]
+        assert [response.status_code for response in await asyncio.gather(*asleep)] == [500, 500]

@@ -62,13 +62,13 @@ EVERYTHING = CORS + function_resource("Answers", "answers", "Timeout: 1\n" + DEF
 FAILURE = {"message": "Internal Server Error"}
 
 
-async def test_an_event_and_an_inferred_answer(serve: Serve) -> None:
+async def test_an_event_and_an_inferred_response(serve: Serve) -> None:
     template = HEAD + function_resource("Echo", "echo", event("POST", "/things/{id}"))
     async with serve(template, echo=ECHO) as running:
         headers = [("X-A", "1"), ("x-a", "2"), ("cookie", "c=1; d=2"), ("content-type", "application/json")]
-        answer = await running.client.post("/things/a%20b?q=1&q=2", content=b'{"a":1}', headers=headers)
-    sent = answer.json()
-    assert answer.headers["content-type"] == "application/json"
+        response = await running.client.post("/things/a%20b?q=1&q=2", content=b'{"a":1}', headers=headers)
+    sent = response.json()
+    assert response.headers["content-type"] == "application/json"
     assert sent["rawPath"] == "/things/a b"
     assert sent["rawQueryString"] == "q=1&q=2"
     assert sent["queryStringParameters"] == {"q": "1,2"}
@@ -76,20 +76,20 @@ async def test_an_event_and_an_inferred_answer(serve: Serve) -> None:
     assert sent["headers"]["x-a"] == "1,2"
     assert sent["cookies"] == ["c=1", "d=2"]
     assert sent["body"] == '{"a":1}'
-    assert sent["requestContext"]["requestId"] == answer.headers["apigw-requestid"]
+    assert sent["requestContext"]["requestId"] == response.headers["apigw-requestid"]
     assert running.handled[0].route_key == "POST /things/{id}"
     assert running.handled[0].function == "Echo"
 
 
 async def test_no_route_is_the_gateways_404(serve: Serve) -> None:
     async with serve(HEAD + function_resource("Echo", "echo", event("GET", "/")), echo=ECHO) as running:
-        answer = await running.client.get("/nothing")
-    assert (answer.status_code, answer.json()) == (404, {"message": "Not Found"})
-    assert len(answer.headers["apigw-requestid"]) == 16
+        response = await running.client.get("/nothing")
+    assert (response.status_code, response.json()) == (404, {"message": "Not Found"})
+    assert len(response.headers["apigw-requestid"]) == 16
     assert running.started == []
 
 
-async def test_what_functions_answer(serve: Serve) -> None:
+async def test_the_responses_of_functions(serve: Serve) -> None:
     async with serve(EVERYTHING, answers=ANSWERS) as running:
         get = running.client.get
         assert (await get("/cookies")).headers.get_list("set-cookie") == ["a=1; Path=/", "b=2"]
@@ -104,8 +104,8 @@ async def test_what_functions_answer(serve: Serve) -> None:
 async def test_failures_of_functions_are_a_500_without_details(serve: Serve) -> None:
     async with serve(EVERYTHING, answers=ANSWERS) as running:
         for path in ("/malformed", "/raises", "/slow", "/large"):
-            answer = await running.client.get(path)
-            assert (path, answer.status_code, answer.json()) == (path, 500, FAILURE)
+            response = await running.client.get(path)
+            assert (path, response.status_code, response.json()) == (path, 500, FAILURE)
         # After a time-out the function serves on, in a new process.
         assert (await running.client.get("/x")).text == "there"
     told = [str(error) for _, error in running.failed]
@@ -119,24 +119,24 @@ async def test_an_integration_that_takes_too_long_is_a_503(serve: Serve) -> None
         "Answers", "answers", "Timeout: 20\n" + event("GET", "/slow", ", TimeoutInMillis: 300")
     )
     async with serve(template, answers=ANSWERS) as running:
-        answer = await running.client.get("/slow")
-    assert (answer.status_code, answer.json()) == (503, {"message": "Service Unavailable"})
+        response = await running.client.get("/slow")
+    assert (response.status_code, response.json()) == (503, {"message": "Service Unavailable"})
 
 
 async def test_head_gets_headers_and_no_body(serve: Serve) -> None:
     async with serve(EVERYTHING, answers=ANSWERS) as running:
-        answer = await running.client.head("/x")
-    assert answer.headers["x-method"] == "HEAD"
-    assert answer.headers["content-length"] == "5"
-    assert answer.content == b""
+        response = await running.client.head("/x")
+    assert response.headers["x-method"] == "HEAD"
+    assert response.headers["content-length"] == "5"
+    assert response.content == b""
 
 
-async def test_preflight_requests_are_answered_without_a_function(serve: Serve) -> None:
+async def test_preflight_requests_need_no_function(serve: Serve) -> None:
     async with serve(EVERYTHING, answers=ANSWERS) as running:
-        answer = await running.client.options("/x", headers={**ORIGIN, "access-control-request-method": "POST"})
-        assert answer.status_code == 204
-        assert answer.headers["access-control-allow-origin"] == "http://app.test"
-        assert answer.headers["access-control-allow-methods"] == "GET,POST"
+        response = await running.client.options("/x", headers={**ORIGIN, "access-control-request-method": "POST"})
+        assert response.status_code == 204
+        assert response.headers["access-control-allow-origin"] == "http://app.test"
+        assert response.headers["access-control-allow-methods"] == "GET,POST"
         assert running.started == []
         # Any other OPTIONS request is a request like others.
         assert (await running.client.options("/x")).headers["x-method"] == "OPTIONS"
@@ -144,14 +144,14 @@ async def test_preflight_requests_are_answered_without_a_function(serve: Serve) 
 
 async def test_the_apis_cors_headers_replace_the_functions(serve: Serve) -> None:
     async with serve(EVERYTHING, answers=ANSWERS) as running:
-        answer = await running.client.get("/cors", headers=ORIGIN)
-        assert answer.headers.get_list("access-control-allow-origin") == ["http://app.test"]
-        assert answer.headers["access-control-allow-credentials"] == "true"
-        assert answer.headers["x-a"] == "b"
-        answer = await running.client.get("/cors", headers={"origin": "http://evil.test"})
-        assert "access-control-allow-origin" not in answer.headers
-        answer = await running.client.get("/raises", headers=ORIGIN)
-        assert answer.headers["access-control-allow-origin"] == "http://app.test"
+        response = await running.client.get("/cors", headers=ORIGIN)
+        assert response.headers.get_list("access-control-allow-origin") == ["http://app.test"]
+        assert response.headers["access-control-allow-credentials"] == "true"
+        assert response.headers["x-a"] == "b"
+        response = await running.client.get("/cors", headers={"origin": "http://evil.test"})
+        assert "access-control-allow-origin" not in response.headers
+        response = await running.client.get("/raises", headers=ORIGIN)
+        assert response.headers["access-control-allow-origin"] == "http://app.test"
 
 
 async def test_an_authorizer_in_front(serve: Serve) -> None:
@@ -168,18 +168,18 @@ async def test_an_authorizer_in_front(serve: Serve) -> None:
             ("boom", 500, "Internal Server Error"),
         ):
             headers = {**ORIGIN, **({"authorization": said} if said else {})}
-            answer = await get("/me", headers=headers)
-            assert (answer.status_code, answer.json()) == (status, {"message": message})
-            assert answer.headers["access-control-allow-origin"] == "http://app.test"
-            assert "www-authenticate" not in answer.headers
+            response = await get("/me", headers=headers)
+            assert (response.status_code, response.json()) == (status, {"message": message})
+            assert response.headers["access-control-allow-origin"] == "http://app.test"
+            assert "www-authenticate" not in response.headers
         assert running.started == ["Guard"]
-        answer = await get("/me", headers={"authorization": "good"})
-        assert answer.json()["requestContext"]["authorizer"] == {
+        response = await get("/me", headers={"authorization": "good"})
+        assert response.json()["requestContext"]["authorizer"] == {
             "lambda": {"user_id": "u", "arn": "arn:aws:execute-api:us-east-1:123456789012:local/$default/GET/me"}
         }
         preflight = {**ORIGIN, "access-control-request-method": "GET"}
         assert (await running.client.options("/me", headers=preflight)).status_code == 204
-    # A refusal is no failure; an authorizer that breaks is one.
+    # A denial is not a failure; an exception in an authorizer is one.
     assert [(name, str(error)) for name, error in running.failed] == [("Guard", "boom")]
 
 
@@ -190,30 +190,30 @@ async def test_payload_limits(serve: Serve) -> None:
         small = await post("/", content=b"x" * 5_000_000, headers={"content-type": "text/plain"})
         assert small.json() == {"n": 5_000_000}
         for size in (10 * 1024 * 1024 + 1, 7 * 1024 * 1024):
-            answer = await post("/", content=b"x" * size, headers={"content-type": "text/plain"})
-            assert (answer.status_code, answer.json()) == (413, {"message": "Request Entity Too Large"})
+            response = await post("/", content=b"x" * size, headers={"content-type": "text/plain"})
+            assert (response.status_code, response.json()) == (413, {"message": "Request Entity Too Large"})
 
         async def chunks() -> AsyncIterator[bytes]:
             for _ in range(11):
                 yield b"x" * 1024 * 1024
 
-        answer = await post("/", content=chunks())
-        assert answer.status_code == 413
+        response = await post("/", content=chunks())
+        assert response.status_code == 413
 
 
 async def test_header_limit(serve: Serve) -> None:
     async with serve(EVERYTHING, answers=ANSWERS) as running:
         assert (await running.client.get("/x", headers={"x-a": "b" * 9000})).status_code == 200
-        answer = await running.client.get("/x", headers={"x-a": "b" * 10300})
-        assert (answer.status_code, answer.json()) == (431, {"message": "Request Header Fields Too Large"})
+        response = await running.client.get("/x", headers={"x-a": "b" * 10300})
+        assert (response.status_code, response.json()) == (431, {"message": "Request Header Fields Too Large"})
 
 
-async def test_a_client_that_leaves_harms_nobody(serve: Serve) -> None:
+async def test_a_client_that_disconnects_affects_no_other(serve: Serve) -> None:
     async with serve(EVERYTHING, answers=ANSWERS) as running:
         host, port = running.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as half:
             half.sendall(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nonly this")
         with socket.create_connection((host, int(port))) as gone:
             gone.sendall(b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n")
-        answers = await asyncio.gather(*(running.client.get("/x") for _ in range(3)))
-    assert [answer.text for answer in answers] == ["there"] * 3
+        responses = await asyncio.gather(*(running.client.get("/x") for _ in range(3)))
+    assert [response.text for response in responses] == ["there"] * 3

@@ -88,7 +88,7 @@ async def ask(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ask]:
 
 
 def for_the_client(typ: str | None = "JWT", **claims: object) -> str:
-    """A token of the login issuer whose audience is the client, of the kind that `claims` say."""
+    """Sign a token of the login issuer for the client; `claims` decide its kind."""
     bare: dict[str, object] = {"aud": CLIENT, "client_id": None, "jti": None, "scope": None}
     return sign(good_claims(int(time.time()), **{**bare, **claims}), typ=typ)
 
@@ -104,7 +104,7 @@ def customers(**claims: object) -> str:
     [
         pytest.param(lambda: for_the_client(azp=CLIENT), id="of-a-refresh"),
         pytest.param(lambda: for_the_client(None, email="jo@example.test"), id="userinfo"),
-        pytest.param(lambda: for_the_client(aud=[AUDIENCE, CLIENT], azp=CLIENT), id="with-the-api-beside-the-client"),
+        pytest.param(lambda: for_the_client(aud=[AUDIENCE, CLIENT], azp=CLIENT), id="for-the-api-and-the-client"),
         pytest.param(lambda: for_the_client(typ="ID", scope="orders:read"), id="keycloak"),
         pytest.param(lambda: for_the_client(token_use="id", scope="orders:read"), id="cognito"),
         pytest.param(lambda: for_the_client(nonce="n", scope="orders:read"), id="of-a-sign-in"),
@@ -118,7 +118,7 @@ async def test_an_id_token_is_no_bearer_token(ask: Ask, door: str, token: Callab
 @pytest.mark.parametrize("door", DOORS)
 async def test_an_access_token_for_the_client_is_one(ask: Ask, door: str) -> None:
     assert await ask(door, "GET /orders", for_the_client(scope="orders:read")) == 200
-    # Without a scope it is an access token still, and what it may do is the rules' matter.
+    # Without a scope it is still an access token, and the rules decide.
     assert await ask(door, "GET /orders", for_the_client("at+jwt")) == 403
 
 
@@ -138,7 +138,7 @@ async def test_the_login_issuer_gives_all(ask: Ask, door: str) -> None:
 
 
 @pytest.mark.parametrize("door", DOORS)
-async def test_a_tenants_issuer_speaks_for_no_other_tenant_in_any_form(ask: Ask, door: str) -> None:
+async def test_a_tenants_issuer_gets_no_access_to_another_tenant_in_any_form(ask: Ask, door: str) -> None:
     two: tuple[object, ...] = ([CUSTOMERS_TENANT, TENANT], {CUSTOMERS_TENANT: {}, TENANT: {}})
     for claim in (TENANT, [TENANT], {TENANT: {}}, *two):
         assert await ask(door, "GET /orders", customers(tenant_id=claim)) == 403

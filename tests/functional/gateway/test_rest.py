@@ -33,7 +33,7 @@ GUARD = """
     def lambda_handler(event, context):
         said = event.get("authorizationToken") or event["headers"].get("authorization")
         stage = event["methodArn"].split("/GET/")[0].split("/POST/")[0]
-        if said == "nobody": raise Exception("Unauthorized")
+        if said == "unauthorized": raise Exception("Unauthorized")
         if said == "boom": raise ValueError("boom")
         if said == "list": return {"principalId": "u", "policyDocument": {}, "context": {"roles": ["a"]}}
         statements = [statement("Allow", f"{stage}/GET/orders*"), statement("Deny", f"{stage}/GET/orders/secret")]
@@ -82,38 +82,38 @@ TOKEN = "              Identity: { ValidationExpression: '[a-z]+', ReauthorizeEv
 REQUEST = "              Identity: { Headers: [Authorization], QueryStrings: [region], ReauthorizeEvery: 300 }\n"
 
 
-def said(answer: httpx2.Response) -> tuple[int, object]:
-    return answer.status_code, answer.json()
+def said(response: httpx2.Response) -> tuple[int, object]:
+    return response.status_code, response.json()
 
 
 async def test_the_event_of_a_proxy_integration(serve: Serve) -> None:
     async with serve(OPEN, answers=ANSWERS) as running:
         headers = [("x-a", "1"), ("x-a", "2"), ("content-type", "application/json")]
-        answer = await running.client.post("/prod/event?q=1&q=2", content=b'{"a":1}', headers=headers)
-    sent = answer.json()
+        response = await running.client.post("/prod/event?q=1&q=2", content=b'{"a":1}', headers=headers)
+    sent = response.json()
     assert (sent["resource"], sent["path"], sent["httpMethod"]) == ("/{proxy+}", "/event", "POST")
     assert sent["pathParameters"] == {"proxy": "event"}
     assert sent["multiValueQueryStringParameters"] == {"q": ["1", "2"]}
     assert sent["multiValueHeaders"]["x-a"] == ["1", "2"]
     assert sent["requestContext"]["path"] == "/prod/event"
-    assert sent["requestContext"]["requestId"] == answer.headers["x-amzn-requestid"]
+    assert sent["requestContext"]["requestId"] == response.headers["x-amzn-requestid"]
     assert (sent["body"], sent["isBase64Encoded"]) == ('{"a":1}', False)
     assert running.handled[0].path == "/prod/event"
 
 
-async def test_what_functions_answer(serve: Serve) -> None:
+async def test_the_responses_of_functions(serve: Serve) -> None:
     async with serve(OPEN, answers=ANSWERS) as running:
-        answer = await running.client.get("/prod/cookies")
-        assert answer.status_code == 201
-        assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
-        assert answer.headers["content-type"] == "application/json"
+        response = await running.client.get("/prod/cookies")
+        assert response.status_code == 201
+        assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
+        assert response.headers["content-type"] == "application/json"
 
 
 async def test_failures_of_functions_are_a_502_without_details(serve: Serve) -> None:
     async with serve(OPEN, answers=ANSWERS) as running:
         for path in ("/prod/inferred", "/prod/raises"):
-            answer = await running.client.get(path)
-            assert said(answer) == (502, {"message": "Internal server error"})
+            response = await running.client.get(path)
+            assert said(response) == (502, {"message": "Internal server error"})
     assert [str(error) for _, error in running.failed] == [
         "the response must be an object with `statusCode`",
         "private detail",
@@ -139,8 +139,8 @@ async def test_an_integration_that_takes_too_long_is_a_504(serve: Serve) -> None
 )
 async def test_what_is_not_there(serve: Serve, path: str, message: str) -> None:
     async with serve(guarded(TOKEN), guard=GUARD, answers=ANSWERS) as running:
-        answer = await running.client.get(path)
-        assert said(answer) == (403, {"message": message})
+        response = await running.client.get(path)
+        assert said(response) == (403, {"message": message})
         assert running.started == []
 
 
@@ -151,21 +151,21 @@ async def test_401_403_and_500(serve: Serve, identity: str) -> None:
         get = running.client.get
 
         async def ask(path: str, token: str | None) -> tuple[int, object, str]:
-            answer = await get(f"/prod{path}?region=eu", headers={"authorization": token} if token else {})
-            return (*said(answer), answer.headers["x-amzn-errortype"])
+            response = await get(f"/prod{path}?region=eu", headers={"authorization": token} if token else {})
+            return (*said(response), response.headers["x-amzn-errortype"])
 
         unauthorized = (401, {"message": "Unauthorized"}, "UnauthorizedException")
         assert await ask("/orders", None) == unauthorized
         assert running.started == []
-        assert await ask("/orders", "nobody") == unauthorized
+        assert await ask("/orders", "unauthorized") == unauthorized
         denied = "User is not authorized to access this resource"
         assert await ask("/orders/secret", "good") == (
             403,
             {"Message": f"{denied} with an explicit deny"},
             "AccessDeniedException",
         )
-        answer = await running.client.post("/prod/orders?region=eu", headers={"authorization": "good"})
-        assert said(answer) == (403, {"Message": denied})
+        response = await running.client.post("/prod/orders?region=eu", headers={"authorization": "good"})
+        assert said(response) == (403, {"Message": denied})
         broken = (500, {"message": None}, "AuthorizerConfigurationException")
         assert await ask("/orders", "boom") == broken
         assert await ask("/orders", "list") == broken
@@ -177,8 +177,8 @@ async def test_401_403_and_500(serve: Serve, identity: str) -> None:
 
 async def test_a_tokens_form_is_checked_first(serve: Serve) -> None:
     async with serve(guarded(TOKEN), guard=GUARD, answers=ANSWERS) as running:
-        answer = await running.client.get("/prod/orders", headers={"authorization": "Bearer 1"})
-        assert said(answer) == (401, {"message": "Unauthorized"})
+        response = await running.client.get("/prod/orders", headers={"authorization": "Bearer 1"})
+        assert said(response) == (401, {"message": "Unauthorized"})
         assert running.started == []
 
 
@@ -202,7 +202,7 @@ async def test_the_function_gets_the_context_as_text(serve: Serve) -> None:
     }
 
 
-async def test_one_answer_serves_the_token_for_five_minutes_and_no_other(serve: Serve) -> None:
+async def test_a_response_is_cached_for_its_token_for_five_minutes(serve: Serve) -> None:
     counting = """
     def lambda_handler(event, context):
         print("asked")
@@ -226,24 +226,24 @@ async def test_one_answer_serves_the_token_for_five_minutes_and_no_other(serve: 
 async def test_gateway_responses_in_the_apis_own_words(serve: Serve) -> None:
     async with serve(guarded(TOKEN, more=WORDS), guard=GUARD, answers=ANSWERS) as running:
         get = running.client.get
-        answer = await get("/prod/orders")
-        assert said(answer) == (401, {"error": "Unauthorized"})
-        assert answer.headers["www-authenticate"] == "Bearer"
-        answer = await get("/prod/orders/secret", headers={"authorization": "good"})
-        assert said(answer) == (404, {"tenant": "org-1"})
-        answer = await get("/prod/nothing")
-        assert said(answer) == (403, {"message": "Missing Authentication Token"})
-        assert answer.headers["access-control-allow-origin"] == "*"
-        answer = await get("/prod/orders", headers={"authorization": "boom"})
-        assert answer.status_code == 500
-        assert answer.headers["access-control-allow-origin"] == "*"
+        response = await get("/prod/orders")
+        assert said(response) == (401, {"error": "Unauthorized"})
+        assert response.headers["www-authenticate"] == "Bearer"
+        response = await get("/prod/orders/secret", headers={"authorization": "good"})
+        assert said(response) == (404, {"tenant": "org-1"})
+        response = await get("/prod/nothing")
+        assert said(response) == (403, {"message": "Missing Authentication Token"})
+        assert response.headers["access-control-allow-origin"] == "*"
+        response = await get("/prod/orders", headers={"authorization": "boom"})
+        assert response.status_code == 500
+        assert response.headers["access-control-allow-origin"] == "*"
 
 
-async def test_preflights_are_answered_without_a_function(serve: Serve) -> None:
+async def test_preflights_need_no_function(serve: Serve) -> None:
     async with serve(guarded(TOKEN, more=CORS), guard=GUARD, answers=ANSWERS) as running:
-        answer = await running.client.options("/prod/orders")
-        assert said(answer) == (200, {})
-        headers = {name: value for name, value in answer.headers.items() if name.startswith("access-control")}
+        response = await running.client.options("/prod/orders")
+        assert said(response) == (200, {})
+        headers = {name: value for name, value in response.headers.items() if name.startswith("access-control")}
         assert headers == {
             "access-control-allow-origin": "http://app.test",
             "access-control-allow-headers": "Authorization",
@@ -251,17 +251,17 @@ async def test_preflights_are_answered_without_a_function(serve: Serve) -> None:
             "access-control-max-age": "60",
         }
         assert running.started == []
-        # Unlike an HTTP API, it adds nothing to what functions answer.
-        answer = await running.client.get(
+        # Unlike an HTTP API, it adds nothing to the responses of functions.
+        response = await running.client.get(
             "/prod/orders", headers={"authorization": "good", "origin": "http://app.test"}
         )
-        assert "access-control-allow-origin" not in answer.headers
+        assert "access-control-allow-origin" not in response.headers
 
 
 async def test_payload_limit(serve: Serve) -> None:
     async with serve(OPEN, answers=ECHO) as running:
-        answer = await running.client.post("/prod/x", content=b"x" * (10 * 1024 * 1024 + 1))
-        assert said(answer) == (413, {"message": "Request Too Long"})
+        response = await running.client.post("/prod/x", content=b"x" * (10 * 1024 * 1024 + 1))
+        assert said(response) == (413, {"message": "Request Too Long"})
 
 
 async def test_both_kinds_of_api_in_one_template(serve: Serve) -> None:
@@ -278,7 +278,7 @@ async def test_both_kinds_of_api_in_one_template(serve: Serve) -> None:
         return {"statusCode": 200, "body": json.dumps(event["requestContext"]["apiId"])}
     """
     async with serve(REST_HEAD + http, echo=both) as running:
-        # As an application of its own the gateway is the first API.
+        # As an ASGI application, the gateway is the first API.
         assert (await running.client.get("/a")).json() == "HttpApi"
         transport = httpx2.ASGITransport(app=running.gateway.api("RestApi"))
         async with httpx2.AsyncClient(transport=transport, base_url="http://rest.test") as client:
@@ -297,7 +297,7 @@ async def test_both_kinds_of_api_in_one_template(serve: Serve) -> None:
         ("/orders/7/", "/orders/{id}"),
     ],
 )
-async def test_a_resource_is_chosen_by_the_decoded_path_and_handed_on_as_it_was_sent(
+async def test_a_resource_is_chosen_by_the_decoded_path_and_passed_on_as_sent(
     serve: Serve, asked: str, resource: str
 ) -> None:
     template = REST_HEAD + function_resource("List", "list", api_event("GET", "/orders"))

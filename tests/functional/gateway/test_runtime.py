@@ -29,7 +29,7 @@ def function(
 
 
 async def gone(pid: int, seconds: float = 5.0) -> bool:
-    """Whether the process ended within the time."""
+    """Return whether the process ended within the time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
@@ -52,13 +52,13 @@ async def test_runs_the_handler_under_lambdas_own_runtime_client(tmp_path: Path)
             }
     """
     async with function(tmp_path, code, timeout=3, memory=512) as process:
-        answer = await process.invoke({"a": ["ä", 1, None]})
-    assert answer["event"] == {"a": ["ä", 1, None]}
-    assert answer["client"] is True
-    assert len(answer["request_id"]) == 36
-    assert answer["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:It"
-    assert 0 < answer["remaining"] <= 3000
-    assert answer["memory"] == "512"
+        response = await process.invoke({"a": ["ä", 1, None]})
+    assert response["event"] == {"a": ["ä", 1, None]}
+    assert response["client"] is True
+    assert len(response["request_id"]) == 36
+    assert response["arn"] == "arn:aws:lambda:us-east-1:123456789012:function:It"
+    assert 0 < response["remaining"] <= 3000
+    assert response["memory"] == "512"
 
 
 async def test_the_environment_is_the_functions_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,16 +78,16 @@ async def test_the_environment_is_the_functions_own(tmp_path: Path, monkeypatch:
 async def test_one_process_serves_many_invocations(tmp_path: Path) -> None:
     code = "import os\ndef lambda_handler(event, context): return {'pid': os.getpid(), 'n': event['n']}"
     async with function(tmp_path, code) as process:
-        answers = [await process.invoke({"n": number}) for number in range(20)]
-    assert [answer["n"] for answer in answers] == list(range(20))
-    assert {answer["pid"] for answer in answers} == {process.pid}
+        responses = [await process.invoke({"n": number}) for number in range(20)]
+    assert [response["n"] for response in responses] == list(range(20))
+    assert {response["pid"] for response in responses} == {process.pid}
 
 
-async def test_large_events_and_answers_pass(tmp_path: Path) -> None:
+async def test_large_events_and_responses_pass(tmp_path: Path) -> None:
     code = "def lambda_handler(event, context): return {'body': event['body'][::-1]}"
     async with function(tmp_path, code) as process:
-        answer = await process.invoke({"body": "ab" * 2_000_000})
-    assert answer == {"body": "ba" * 2_000_000}
+        response = await process.invoke({"body": "ab" * 2_000_000})
+    assert response == {"body": "ba" * 2_000_000}
 
 
 async def test_isolated_only_the_path_and_lambdas_own_packages_can_be_imported(tmp_path: Path) -> None:
@@ -132,7 +132,9 @@ async def test_an_exception_is_reported_as_lambda_does(tmp_path: Path) -> None:
         pytest.param("import os\nos.kill(os.getpid(), 9)", "Runtime.ExitError", "signal: 9", id="killed"),
     ],
 )
-async def test_code_that_cannot_be_loaded_is_told_apart(tmp_path: Path, code: str, kind: str, message: str) -> None:
+async def test_code_that_cannot_be_loaded_is_an_init_failure(
+    tmp_path: Path, code: str, kind: str, message: str
+) -> None:
     process = function(tmp_path, code)
     with pytest.raises(InitFailed) as failure:
         await process.start()
@@ -141,7 +143,7 @@ async def test_code_that_cannot_be_loaded_is_told_apart(tmp_path: Path, code: st
     assert not process.alive
 
 
-async def test_a_folder_that_isnt_there_is_told(tmp_path: Path) -> None:
+async def test_a_missing_folder_is_reported(tmp_path: Path) -> None:
     process = FunctionProcess(HANDLER, pythonpath=[tmp_path / "nothing"])
     with pytest.raises(InitFailed, match="No such file"):
         await process.start()
@@ -186,7 +188,7 @@ async def test_even_a_process_that_ignores_signals_is_stopped(tmp_path: Path) ->
     assert await gone(pid)
 
 
-async def test_what_it_prints_is_told_line_by_line(tmp_path: Path) -> None:
+async def test_its_output_is_reported_line_by_line(tmp_path: Path) -> None:
     code = """
         import sys
         print("loading")

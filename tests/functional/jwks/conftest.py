@@ -27,7 +27,7 @@ def clock() -> StandingClock:
 
 @pytest.fixture
 def make_keys(issuer: IssuerServer, clock: StandingClock) -> MakeKeys:
-    """Builds a cache of the issuer's keys; time passes only by the clock, and pauses between tries take none."""
+    """Return a factory of key caches; time passes only by the clock, and pauses between tries take no time."""
 
     def make(bundle: Bundle | None = None, **timings: float) -> CachedIssuerKeys:
         return CachedIssuerKeys(

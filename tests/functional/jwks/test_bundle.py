@@ -1,4 +1,4 @@
-"""`tenantgate jwks bundle`: what it writes, and what a start with it asks of the network."""
+"""`tenantgate jwks bundle`: its output, and the network calls of a start with it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ import json, os, socket, sys
 from types import SimpleNamespace
 
 def no_network(*arguments, **named):
-    print("the network was asked", file=sys.stderr, flush=True)
+    print("a network call", file=sys.stderr, flush=True)
     os._exit(1)
 
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = no_network
@@ -73,7 +73,7 @@ def test_the_key_set_is_written_where_the_layers_build_takes_it(issuer: IssuerSe
     assert [file.name for file in tmp_path.iterdir()] == ["jwks.json"]
 
 
-def test_each_issuer_gets_a_file_of_its_own(issuer: IssuerServer, tmp_path: Path) -> None:
+def test_each_issuer_gets_its_own_file(issuer: IssuerServer, tmp_path: Path) -> None:
     entry = {
         "issuer": "https://acme.example.test",
         "audiences": ["a"],
@@ -92,7 +92,7 @@ def test_each_issuer_gets_a_file_of_its_own(issuer: IssuerServer, tmp_path: Path
     }
 
 
-def test_a_file_that_is_the_only_source_of_keys_is_left_as_it_is(issuer: IssuerServer, tmp_path: Path) -> None:
+def test_a_file_that_is_the_only_source_of_keys_is_unchanged(issuer: IssuerServer, tmp_path: Path) -> None:
     (tmp_path / "jwks-urn.json").write_text("by hand")
     entry = {"issuer": "urn:issuer:1", "audiences": ["a"], "tenants": "*", "jwks_file": "/opt/jwks-urn.json"}
     given = variables(issuer, "/opt/jwks.json", TRUSTED_ISSUERS=json.dumps([entry]))
@@ -112,7 +112,7 @@ def test_a_file_that_is_the_only_source_of_keys_is_left_as_it_is(issuer: IssuerS
         pytest.param({"TRUSTED_ISSUERS": "shared"}, "is the key set of two issuers", id="one-file-for-two"),
     ],
 )
-def test_what_cant_be_bundled_is_said(
+def test_reports_issuers_that_cannot_be_bundled(
     change: dict[str, str], said: str, *, issuer: IssuerServer, tmp_path: Path
 ) -> None:
     if change.get("TRUSTED_ISSUERS") == "shared":
@@ -128,13 +128,13 @@ def test_what_cant_be_bundled_is_said(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_issuer_that_fails_leaves_the_last_bundle_as_it_was(issuer: IssuerServer, tmp_path: Path) -> None:
-    (tmp_path / "jwks.json").write_text("as it was")
-    for answer, keys in ((failing(), public_jwks("rsa-1")), (None, {"keys": []})):
-        issuer.answer, issuer.jwks = answer, keys
+def test_an_issuer_that_fails_leaves_the_last_bundle_unchanged(issuer: IssuerServer, tmp_path: Path) -> None:
+    (tmp_path / "jwks.json").write_text("unchanged")
+    for response, keys in ((failing(), public_jwks("rsa-1")), (None, {"keys": []})):
+        issuer.answer, issuer.jwks = response, keys
         with pytest.raises(Failure, match=issuer.url):
             bundle(variables(issuer, "/opt/jwks.json"), layer=tmp_path)
-        assert (tmp_path / "jwks.json").read_text() == "as it was"
+        assert (tmp_path / "jwks.json").read_text() == "unchanged"
 
 
 def test_a_cold_start_with_a_fresh_bundle_makes_no_network_call(issuer: IssuerServer, tmp_path: Path) -> None:
@@ -144,9 +144,9 @@ def test_a_cold_start_with_a_fresh_bundle_makes_no_network_call(issuer: IssuerSe
     bundle(given)
     asked = len(issuer.requests)
 
-    answer = _cold_start(given, authorizer_event("http-2.0", token(issuer)))
+    response = _cold_start(given, authorizer_event("http-2.0", token(issuer)))
 
-    assert answer["isAuthorized"] is True
+    assert response["isAuthorized"] is True
     assert len(issuer.requests) == asked
 
 
@@ -162,16 +162,16 @@ def _cold_start(given: dict[str, str], event: dict[str, Any]) -> dict[str, Any]:
         timeout=60,
     )
     assert run.returncode == 0, run.stderr + run.stdout
-    answer: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    return answer
+    response: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
+    return response
 
 
 def test_the_probe_sees_a_network_call(issuer: IssuerServer, tmp_path: Path) -> None:
-    """Else the test above would prove nothing."""
+    """Check that the test above proves something."""
     rules = tmp_path / "rules.toml"
     rules.write_text(RULES)
     given = variables(issuer, "", ROUTE_RULES_FILE=str(rules))
-    with pytest.raises(AssertionError, match="the network was asked"):
+    with pytest.raises(AssertionError, match="a network call"):
         _cold_start(given, authorizer_event("http-2.0", token(issuer)))
 
 

@@ -32,7 +32,7 @@ def _found(keys: CachedIssuerKeys, kid: str, *, fetch: bool = True) -> bool:
     return True
 
 
-def test_fetches_once_and_then_answers_from_memory(issuer: IssuerServer, make_keys: MakeKeys) -> None:
+def test_fetches_once_and_then_reads_from_memory(issuer: IssuerServer, make_keys: MakeKeys) -> None:
     keys = make_keys()
     assert all(_found(keys, "rsa-1") for _ in range(100))
     assert issuer.fetches() == 1
@@ -65,7 +65,7 @@ def test_refreshes_in_the_background_before_the_keys_are_stale(
 
     issuer.answer = slowly
     clock.pass_by(3600 * 0.8)
-    assert _found(keys, "rsa-1"), "served while the refresh is under way"
+    assert _found(keys, "rsa-1"), "served during the refresh"
     assert entered.wait(10)
     assert _found(keys, "rsa-1", fetch=False)
     held.set()
@@ -128,7 +128,7 @@ def test_stale_keys_serve_through_an_outage_with_fewer_and_fewer_tries_until_the
     assert keys.held.generation == 1, "what was remembered no longer counts"
     issuer.answer = None
     clock.pass_by(61)
-    assert _found(keys, "rsa-1"), "recovers by itself"
+    assert _found(keys, "rsa-1"), "recovers automatically"
 
 
 def test_a_first_fetch_is_tried_four_times_and_then_fails_fast(
@@ -164,7 +164,7 @@ def test_a_flood_of_unknown_kids_makes_a_bounded_number_of_fetches(
     assert not any(_found(keys, f"made-up-{number}") for number in range(2000))
     assert issuer.fetches() == 1 + 4
     assert _found(keys, "rsa-1"), "and the good key stays"
-    # While the allowance is used up, nobody is even sent to a thread that may fetch.
+    # While the allowance is exhausted, no caller even waits in a thread that may fetch.
     assert not _found(keys, "made-up", fetch=False)
 
 
@@ -202,10 +202,10 @@ def test_fifty_concurrent_misses_make_one_fetch(issuer: IssuerServer, make_keys:
 
     issuer.answer = slowly
     with ThreadPoolExecutor(50) as pool:
-        answers = pool.map(miss, range(50))
+        responses = pool.map(miss, range(50))
         assert entered.wait(10)
         held.set()
-        assert all(answers)
+        assert all(responses)
     assert issuer.fetches() == 1
 
 
@@ -218,7 +218,7 @@ def test_fifty_concurrent_misses_of_a_dead_issuer_share_one_failure(issuer: Issu
             keys.find("rsa-1", "RS256", fetch=True)
         except ProviderUnreachable as error:
             return type(error)
-        raise AssertionError("found a key that nobody publishes")
+        raise AssertionError("found a key that no issuer publishes")
 
     with ThreadPoolExecutor(50) as pool:
         assert set(pool.map(miss, range(50))) == {ProviderUnreachable}
@@ -239,7 +239,7 @@ def test_a_fetch_that_ended_past_its_deadline_is_discarded(
     issuer.answer = frozen
     with pytest.raises(ProviderTimeout):
         keys.find("rsa-1", "RS256", fetch=True)
-    assert _found(keys, "rsa-1"), "and the next call fetches anew"
+    assert _found(keys, "rsa-1"), "and the next call fetches again"
     assert issuer.fetches() == 2
 
 
@@ -264,10 +264,10 @@ def test_a_refresh_stuck_past_its_deadline_is_not_waited_for(
     issuer.jwks = public_jwks("rsa-1", "rsa-2")
     assert not _found(keys, "rsa-2"), "past its deadline it has failed, and the next one waits its turn"
     clock.pass_by(2)
-    assert _found(keys, "rsa-2"), "another fetch began beside the stuck one"
+    assert _found(keys, "rsa-2"), "another fetch began in parallel with the stuck one"
     held.set()
     _refreshed(keys)
-    assert _found(keys, "rsa-2", fetch=False), "and the stuck one's late answer changed nothing"
+    assert _found(keys, "rsa-2", fetch=False), "and the stuck one's late response changed nothing"
     assert not _found(keys, "rsa-stuck")
 
 
@@ -277,7 +277,7 @@ def test_a_refresh_stuck_past_its_deadline_is_not_waited_for(
         pytest.param({}, id="no-keys-member"),
         pytest.param({"keys": []}, id="empty"),
         pytest.param({"keys": "rsa-1"}, id="a-text"),
-        pytest.param({"keys": [None, 1, "x", []]}, id="keys-that-are-none"),
+        pytest.param({"keys": [None, 1, "x", []]}, id="entries-that-are-not-keys"),
         pytest.param({"keys": [{"kty": "oct", "k": "AAAA", "kid": "rsa-1"}]}, id="a-shared-secret"),
         pytest.param({"keys": [{}] * 101}, id="too-many"),
     ],
@@ -303,7 +303,7 @@ def test_a_bundled_key_set_needs_no_network(make_keys: MakeKeys, issuer: IssuerS
     issuer.answer = failing()
     keys = make_keys(_bundle(age=80000))
     assert all(_found(keys, "rsa-1", fetch=fetch) for fetch in (False, True))
-    assert issuer.fetches() == 0, "a cold start fetches nothing, however old the bundle is within its cap"
+    assert issuer.fetches() == 0, "a cold start fetches nothing while the bundle is within its age cap"
     clock.pass_by(3601)
     assert _found(keys, "rsa-1"), "and an issuer that can't be reached changes nothing"
     assert issuer.fetches() > 0
@@ -322,7 +322,7 @@ def test_a_bundled_key_set_is_renewed_in_the_background(
     assert _found(keys, "rsa-2")
 
 
-def test_a_bundle_past_the_age_cap_is_not_believed(make_keys: MakeKeys, issuer: IssuerServer) -> None:
+def test_a_bundle_past_the_age_cap_is_not_trusted(make_keys: MakeKeys, issuer: IssuerServer) -> None:
     issuer.jwks = public_jwks("rsa-2")
     keys = make_keys(_bundle(age=86400))
     assert not _found(keys, "rsa-1")

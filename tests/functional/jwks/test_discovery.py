@@ -84,7 +84,7 @@ def test_bearer_tokens_need_a_jwks_uri_that_can_be_fetched(jwks_uri: object, iss
     token = sign(good_claims(int(time.time()), iss=issuer.url))
     with pytest.raises(ProviderUnreachable):
         token_verifier(policy_of(oidc_issuer_url=issuer.url)).verify(token)
-    # Put right at the provider, it counts at once: the bad document isn't kept for its hour.
+    # A corrected document counts at once: the invalid one isn't cached for an hour.
     issuer.metadata_changes = {}
     assert token_verifier(policy_of(oidc_issuer_url=issuer.url)).verify(token).issuer == issuer.url
 
@@ -93,10 +93,10 @@ def test_discovery_may_be_elsewhere_with_a_query_and_still_names_the_issuer(issu
     elsewhere = f"{issuer.url}/b2c/v2.0/.well-known/openid-configuration?p=B2C_1_sign_in"
     document = {"issuer": "urn:tenantgate:test", "jwks_uri": f"{issuer.url}/keys?appid=a%2Fb"}
 
-    def answer(request: BaseHTTPRequestHandler) -> None:
+    def respond(request: BaseHTTPRequestHandler) -> None:
         send_json(request, document if "?p=" in request.path else public_jwks("rsa-1"))
 
-    issuer.answer = answer
+    issuer.answer = respond
     policy = policy_of(oidc_issuer_url="urn:tenantgate:test", oidc_discovery_url=elsewhere)
     token = sign(good_claims(int(time.time()), iss="urn:tenantgate:test"))
     assert token_verifier(policy).verify(token).issuer == "urn:tenantgate:test"
@@ -120,7 +120,7 @@ def test_an_issuer_is_a_text_where_its_keys_are_named(name: str, issuer: IssuerS
             verifier.verify(sign(good_claims(int(time.time()), iss=other)))
 
 
-def test_an_issuer_that_is_no_url_takes_its_keys_from_its_file_for_as_long_as_it_is_trusted(
+def test_an_issuer_that_is_not_a_url_uses_its_key_file_as_long_as_it_is_trusted(
     tmp_path: Path, clock: StandingClock
 ) -> None:
     file = tmp_path / "keys.json"
@@ -165,7 +165,7 @@ def test_a_verifier_finds_its_keys_by_discovery(issuer: IssuerServer) -> None:
     assert issuer.requests == [METADATA_PATH, "/jwks"]
 
 
-def test_a_jwks_uri_of_the_settings_spares_the_discovery(issuer: IssuerServer) -> None:
+def test_a_jwks_uri_in_the_settings_needs_no_discovery(issuer: IssuerServer) -> None:
     entry = {"issuer": issuer.url, "audiences": ["tenantgate-api"], "tenants": "*", "jwks_uri": f"{issuer.url}/jwks"}
     verifier = token_verifier(policy_of(oidc_issuer_url="", trusted_issuers=json.dumps([entry])))
     verifier.verify(sign(good_claims(int(time.time()), iss=issuer.url)))

@@ -1,4 +1,4 @@
-"""Fetching from a provider that answers slowly, hugely, wrongly or not at all."""
+"""Fetching from a provider whose responses are slow, huge, wrong or missing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_reads_a_json_object(issuer: IssuerServer) -> None:
     assert fetch_json(f"{issuer.url}/jwks", timeout=5) == issuer.jwks
 
 
-def test_asks_for_path_and_query_as_they_are(issuer: IssuerServer) -> None:
+def test_requests_path_and_query_unchanged(issuer: IssuerServer) -> None:
     issuer.answer = lambda request: send_json(request, {})
     fetch_json(f"{issuer.url}/a%20b/c?d=e&f", timeout=5)
     fetch_json(issuer.url, timeout=5)
@@ -30,11 +30,11 @@ def test_asks_for_path_and_query_as_they_are(issuer: IssuerServer) -> None:
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 303, 307, 308, 400, 404, 429, 500, 503])
-def test_takes_nothing_but_200_and_follows_no_redirect(status: int, issuer: IssuerServer) -> None:
-    def answer(request: BaseHTTPRequestHandler) -> None:
+def test_accepts_only_200_and_follows_no_redirect(status: int, issuer: IssuerServer) -> None:
+    def respond(request: BaseHTTPRequestHandler) -> None:
         send(request, status, b"" if status == 204 else b"{}", Location=f"{issuer.url}/elsewhere")
 
-    issuer.answer = answer
+    issuer.answer = respond
     with pytest.raises(ProviderUnreachable) as refusal:
         fetch_json(f"{issuer.url}/jwks", timeout=5)
     assert refusal.value.private["actual"] == status
@@ -56,7 +56,7 @@ def test_takes_nothing_but_200_and_follows_no_redirect(status: int, issuer: Issu
         pytest.param(b"\xff\xfe{}", id="no-utf-8"),
     ],
 )
-def test_refuses_what_is_no_json_object(body: bytes, issuer: IssuerServer) -> None:
+def test_rejects_everything_except_a_json_object(body: bytes, issuer: IssuerServer) -> None:
     issuer.answer = lambda request: send(request, 200, body)
     with pytest.raises(ProviderUnreachable):
         fetch_json(f"{issuer.url}/jwks", timeout=5)
@@ -94,10 +94,10 @@ def _shorter_than_announced(request: BaseHTTPRequestHandler) -> None:
 @pytest.mark.parametrize(
     "answer", [_endless, _endless_chunks, _endless_headers, _announced_too_long, _shorter_than_announced]
 )
-def test_refuses_an_answer_without_a_fitting_end(
-    answer: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
+def test_rejects_a_response_with_a_wrong_end(
+    response: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
 ) -> None:
-    issuer.answer = answer
+    issuer.answer = response
     with pytest.raises(ProviderUnreachable):
         fetch_json(f"{issuer.url}/jwks", timeout=5)
 
@@ -125,9 +125,9 @@ def _drip_after_continue(request: BaseHTTPRequestHandler) -> None:
 
 @pytest.mark.parametrize("answer", [_drip_headers, _drip_body, _drip_after_continue])
 def test_a_time_out_is_for_the_whole_exchange_not_for_each_byte(
-    answer: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
+    response: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
 ) -> None:
-    issuer.answer = answer
+    issuer.answer = response
     started = time.monotonic()
     with pytest.raises(ProviderTimeout):
         fetch_json(f"{issuer.url}/jwks", timeout=0.3)
@@ -142,7 +142,7 @@ def test_a_server_that_accepts_and_says_nothing_is_a_time_out() -> None:
 
 @contextmanager
 def _dead_address() -> Iterator[tuple[str, int]]:
-    """Where nothing responds to a connection attempt: a listener whose queue is full."""
+    """Yield the address of a listener with a full queue, which doesn't respond to connection attempts."""
     with ExitStack() as opened:
         listener = opened.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -196,7 +196,7 @@ def test_a_tls_handshake_that_drips_is_a_time_out() -> None:
         server.join(5)
 
 
-def test_nobody_listening_is_unreachable_at_once() -> None:
+def test_a_closed_port_is_unreachable_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as soon_closed:
         port = soon_closed.getsockname()[1]
     with pytest.raises(ProviderUnreachable) as refusal:

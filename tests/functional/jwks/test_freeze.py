@@ -1,4 +1,4 @@
-"""A process that is frozen during a refresh, as Lambda freezes one between invocations, and thawed long after."""
+"""A process that is frozen during a refresh, as by Lambda between invocations, and resumed long after."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class _Child:
         os.kill(self._process.pid, signal.SIGSTOP)
         os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
 
-    def thaw(self) -> None:
+    def resume(self) -> None:
         os.kill(self._process.pid, signal.SIGCONT)
 
     def _line(self) -> str:
@@ -83,30 +83,30 @@ class _Child:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="this system can't stop a process")
-def test_a_refresh_thawed_past_its_deadline_is_discarded_and_done_anew(issuer: IssuerServer) -> None:
+def test_a_refresh_that_resumes_past_its_deadline_is_discarded_and_repeated(issuer: IssuerServer) -> None:
     asked, held = threading.Event(), threading.Event()
 
-    def answered_into_the_freeze(request: BaseHTTPRequestHandler) -> None:
+    def respond_into_the_freeze(request: BaseHTTPRequestHandler) -> None:
         issuer.answer = None
         asked.set()
         held.wait(20)
         send_json(request, public_jwks("rsa-1", "rsa-late"))
 
     with _Child(f"{issuer.url}/jwks") as child:
-        issuer.answer = answered_into_the_freeze
-        assert child.ask("find rsa-1") == "known", "served while the refresh is under way"
+        issuer.answer = respond_into_the_freeze
+        assert child.ask("find rsa-1") == "known", "served during the refresh"
         assert asked.wait(20)
         child.freeze()
-        # The answer lies in the frozen process's socket when it wakes, well after the refresh's deadline of a second.
+        # When the process resumes, long after the refresh's deadline of a second, the response is in its socket.
         held.set()
         time.sleep(1.6)
-        child.thaw()
+        child.resume()
         assert child.ask("wait") == "waited"
         issuer.jwks = public_jwks("rsa-1", "rsa-new")
-        assert child.ask("find rsa-late") == "unknown", "nobody knows how old that answer is"
+        assert child.ask("find rsa-late") == "unknown", "the age of that response is unknown"
         assert child.ask("wait") == "waited"
         assert child.ask("find rsa-1") == "known", "the old keys serve on"
-        # On a busy machine a refresh may need longer than its second, and is done anew.
+        # On a busy machine a refresh may take longer than a second, and is repeated.
         tries = 20
         while (found := child.ask("find rsa-new")) != "known" and tries:
             tries -= 1

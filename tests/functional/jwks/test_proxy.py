@@ -1,4 +1,4 @@
-"""Outward calls through a real proxy: discovery, key sets, the token endpoint, and AWS take the same way."""
+"""Outbound calls through a real proxy: discovery, key sets, the token endpoint and AWS use the same proxy."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def proxy(monkeypatch: pytest.MonkeyPatch) -> Iterator[ConnectProxy]:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TlsJsonServer]:
-    """Answers as `HOST`, which only the proxy can find."""
+    """Serve as `HOST`, which only the proxy can resolve."""
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
     with TlsJsonServer(authority.server(HOST), {"/x?y=z": {"good": True}}) as running:
@@ -95,7 +95,7 @@ def test_user_and_password_reach_the_proxy_only(
     assert proxy.authorizations == ["Basic " + base64.b64encode(b"me:w@rd").decode()] * 2
 
 
-def test_an_exception_is_asked_directly(
+def test_an_exception_is_called_directly(
     proxy: ConnectProxy, server: TlsJsonServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_PROXY", "example.test")
@@ -106,7 +106,7 @@ def test_an_exception_is_asked_directly(
     assert not proxy.targets
 
 
-def test_loopback_is_asked_directly(proxy: ConnectProxy, server: TlsJsonServer) -> None:
+def test_loopback_is_called_directly(proxy: ConnectProxy, server: TlsJsonServer) -> None:
     with pytest.raises(ProviderUnreachable) as refusal:
         fetch_json(f"https://127.0.0.1:{server.port}/x?y=z", timeout=5)
     assert refusal.value.private["failure"] == "SSLCertVerificationError"
@@ -117,12 +117,12 @@ def test_loopback_is_asked_directly(proxy: ConnectProxy, server: TlsJsonServer) 
     "answer", [b"HTTP/1.1 407 Who are you, s3cr3t?\r\n\r\n", b"HTTP/1.1 403 No\r\n\r\n", b"HTTP/1.1 502 \r\n\r\n"]
 )
 def test_a_proxy_that_refuses_is_not_taken_for_the_provider(
-    answer: bytes, proxy: ConnectProxy, server: TlsJsonServer
+    response: bytes, proxy: ConnectProxy, server: TlsJsonServer
 ) -> None:
-    proxy.answer = answer
+    proxy.answer = response
     with pytest.raises(ProviderUnreachable, match="the proxy refused") as refusal:
         fetch_json(f"https://{HOST}:{server.port}/x?y=z", timeout=5)
-    assert refusal.value.private["actual"] == answer[9:12].decode()
+    assert refusal.value.private["actual"] == response[9:12].decode()
     assert "s3cr3t" not in str(refusal.value.private)
     with pytest.raises(ProviderUnreachable):
         _userinfo(server)
@@ -149,7 +149,7 @@ def test_a_malformed_proxy_is_reported_by_its_name(server: TlsJsonServer, monkey
     assert refusal.value.private == {"variable": "HTTPS_PROXY"}
 
 
-def test_aws_is_asked_through_it_too(proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aws_is_called_through_it_too(proxy: ConnectProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     import boto3  # noqa: PLC0415
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import ProxyConnectionError  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Provider metadata that doesn't come: how long callers wait, how often it is asked for, what serves meanwhile."""
+"""Provider metadata that doesn't arrive: waiting times, number of requests, and the metadata in use meanwhile."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _settled(directory: ProviderDirectory) -> None:
             thread.join(10)
 
 
-def test_a_provider_that_fails_is_asked_farther_and_farther_apart(
+def test_a_failing_provider_is_called_at_growing_intervals(
     directory: ProviderDirectory, provider: Provider, clock: StandingClock
 ) -> None:
     provider.down = True
@@ -67,7 +67,7 @@ def test_a_provider_that_fails_is_asked_farther_and_farther_apart(
     assert directory.metadata(A)["issuer"] == A
 
 
-def test_a_silent_provider_is_asked_once_by_all_and_no_caller_waits_longer_than_it_said() -> None:
+def test_a_silent_provider_is_called_once_for_all_and_no_caller_waits_too_long() -> None:
     with SilentServer() as silent, ThreadPoolExecutor(20) as pool:
         directory = ProviderDirectory()
         started = time.monotonic()
@@ -126,7 +126,7 @@ def test_without_leave_to_fetch_a_miss_says_so_until_a_failure_is_known(
         directory.metadata(A, fetch=False)
 
 
-def test_a_fetch_past_its_deadline_is_a_failure_but_for_a_frozen_process(
+def test_a_fetch_past_its_deadline_is_a_failure_except_in_a_frozen_process(
     directory: ProviderDirectory, provider: Provider, clock: StandingClock
 ) -> None:
     seconds = 3.0

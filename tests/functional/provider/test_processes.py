@@ -28,9 +28,9 @@ def base_url(database_urls: DatabaseUrls) -> Iterator[str]:
 
 def test_processes_that_start_at_once_share_one_key_set(base_url: str) -> None:
     with ThreadPoolExecutor(16) as threads:
-        answers = list(threads.map(lambda _: httpx2.get(f"{base_url}/idp/jwks", timeout=20).json(), range(16)))
-    assert all(answer == answers[0] for answer in answers)
-    assert len(answers[0]["keys"]) == 2
+        responses = list(threads.map(lambda _: httpx2.get(f"{base_url}/idp/jwks", timeout=20).json(), range(16)))
+    assert all(response == responses[0] for response in responses)
+    assert len(responses[0]["keys"]) == 2
 
 
 def test_one_of_several_requests_to_different_processes_gets_the_code(base_url: str) -> None:
@@ -40,8 +40,8 @@ def test_one_of_several_requests_to_different_processes_gets_the_code(base_url: 
             request = authorization_request(redirect_uri=redirect_uri)
             form = form_of(browser.get("/idp/authorize", params=dict(request.values), headers=HTML).text)
             form.fields |= {"username": DEMO_USERNAME, "password": DEMO_PASSWORD}
-            answer = browser.post(form.action, data=form.fields)
-        fields = dict(token_request(query_of(answer.headers["location"])["code"], redirect_uri=redirect_uri).values)
+            response = browser.post(form.action, data=form.fields)
+        fields = dict(token_request(query_of(response.headers["location"])["code"], redirect_uri=redirect_uri).values)
         with ThreadPoolExecutor(8) as threads:
             statuses = threads.map(
                 lambda _, body=fields: httpx2.post(f"{base_url}/idp/token", data=body, timeout=20).status_code, range(8)

@@ -33,7 +33,7 @@ def made_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(made_folder: Path, tmp_path: Path) -> Path:
-    """A copy of it, for the test to spoil."""
+    """Copy the folder, so that a test may corrupt it."""
     copy = tmp_path / "data"
     # `cp` keeps the owner: PostgreSQL wants its folder to be its own.
     subprocess.run(["cp", "-a", made_folder, copy], check=True)
@@ -52,7 +52,7 @@ def kept(server: EmbeddedPostgres) -> object:
 
 
 def gone(pid: int) -> bool:
-    """Whether the process is gone, given a few seconds to go."""
+    """Return whether the process ends within a few seconds."""
     try:
         psutil.Process(pid).wait(15)
     except psutil.NoSuchProcess:
@@ -110,7 +110,7 @@ def test_neither_role_of_the_product_is_a_superuser(server: EmbeddedPostgres, ro
 
 
 @as_root
-def test_root_runs_it_as_somebody_else_below_closed_folders(made_folder: Path, tmp_path: Path) -> None:
+def test_root_runs_it_as_another_user_below_closed_folders(made_folder: Path, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     subprocess.run(["cp", "-a", made_folder, closed / "data"], check=True)
@@ -120,7 +120,7 @@ def test_root_runs_it_as_somebody_else_below_closed_folders(made_folder: Path, t
     assert closed.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_first_start_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
+def test_an_interrupted_first_start_starts_over(tmp_path: Path) -> None:
     (tmp_path / "data" / "cluster.new" / "base").mkdir(parents=True)
     with EmbeddedPostgres(tmp_path / "data", settings=QUICK) as server:
         execute(server.start().app_url, "SELECT 1")
@@ -142,7 +142,7 @@ def test_a_lock_file_that_names_another_program_is_stale(server: EmbeddedPostgre
     assert kept(server) == 7
 
 
-def test_a_folder_in_use_is_told_with_the_process_to_stop(
+def test_a_folder_in_use_is_reported_with_the_process_to_stop(
     server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tenantgate_cli.stack.servers.postgres_folder._ENDING_SECONDS", 0.1)
@@ -157,7 +157,7 @@ def truncate_control_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "why"),
+    ("corrupt", "why"),
     [
         pytest.param(lambda folder: (folder / "cluster" / "PG_VERSION").unlink(), "incomplete", id="incomplete"),
         pytest.param(
@@ -169,10 +169,10 @@ def truncate_control_file(folder: Path) -> None:
         pytest.param(lambda folder: shutil.rmtree(folder / "cluster" / "base"), "base", id="without-data"),
     ],
 )
-def test_a_broken_data_folder_is_told_with_what_to_do(
-    server: EmbeddedPostgres, spoil: Callable[[Path], None], why: str
+def test_a_broken_data_folder_is_reported_with_a_remedy(
+    server: EmbeddedPostgres, corrupt: Callable[[Path], None], why: str
 ) -> None:
-    spoil(server.data_dir)
+    corrupt(server.data_dir)
     with pytest.raises(PostgresBroken) as caught:
         server.start()
     told = str(caught.value)
@@ -182,13 +182,13 @@ def test_a_broken_data_folder_is_told_with_what_to_do(
     assert server.pid is None
 
 
-def test_a_data_folder_that_can_not_be_made_is_told(tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(PostgresBroken, match="--data-dir"):
         EmbeddedPostgres(tmp_path / "file").start()
 
 
-def test_a_taken_port_is_told(folder: Path) -> None:
+def test_a_taken_port_is_reported(folder: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
@@ -216,7 +216,7 @@ def test_a_server_outlives_the_thread_that_started_it(server: EmbeddedPostgres) 
 PARENT = """
 import signal, sys, time
 from pathlib import Path
-# A test run in the background begins with SIGINT ignored, and would hand that on.
+# A test run in the background starts with SIGINT ignored, and its child processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 server = EmbeddedPostgres(Path(sys.argv[1]))

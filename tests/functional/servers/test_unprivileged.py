@@ -1,4 +1,4 @@
-"""Whom root runs a server as, and programs that this user can reach."""
+"""The user as which root runs a server, and the programs that this user can reach."""
 
 import os
 import secrets
@@ -24,7 +24,7 @@ def closed(tmp_path: Path) -> Path:
     return folder / "programs"
 
 
-def test_the_owner_of_existing_data_goes_on_owning_it(tmp_path: Path) -> None:
+def test_the_owner_of_existing_data_stays_the_same(tmp_path: Path) -> None:
     assert unprivileged_user(tmp_path / "missing") == unprivileged_user(tmp_path)
     (tmp_path / "data").mkdir()
     os.chown(tmp_path / "data", 1234, 1235)
@@ -41,7 +41,7 @@ def test_what_can_be_reached_is_used_in_place() -> None:
     assert reachable_copy(Path("/usr/bin"), SOMEBODY, name="unused", parts=()) == Path("/usr/bin")
 
 
-def test_what_can_not_be_reached_is_copied_once_for_others_to_read_alone(closed: Path) -> None:
+def test_an_unreachable_program_is_copied_once_and_only_readable_by_others(closed: Path) -> None:
     name = f"tenantgate-test-{secrets.token_hex(4)}"
     copy = reachable_copy(closed, SOMEBODY, name=name, parts=("bin", "not-there"))
     try:
@@ -54,7 +54,7 @@ def test_what_can_not_be_reached_is_copied_once_for_others_to_read_alone(closed:
         shutil.rmtree(copy)
 
 
-def test_a_copy_that_somebody_else_made_is_not_trusted(closed: Path) -> None:
+def test_a_copy_that_another_user_made_is_not_trusted(closed: Path) -> None:
     name = f"tenantgate-test-{secrets.token_hex(4)}"
     planted = reachable_copy(closed, SOMEBODY, name=name, parts=("bin",))
     os.chown(planted, *SOMEBODY)
