@@ -92,7 +92,7 @@ def _shorter_than_announced(request: BaseHTTPRequestHandler) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer", [_endless, _endless_chunks, _endless_headers, _announced_too_long, _shorter_than_announced]
+    "response", [_endless, _endless_chunks, _endless_headers, _announced_too_long, _shorter_than_announced]
 )
 def test_rejects_a_response_with_a_wrong_end(
     response: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
@@ -123,7 +123,7 @@ def _drip_after_continue(request: BaseHTTPRequestHandler) -> None:
     _drip(request, b"HTTP/1.1 100 Continue\r\n\r\n" * 40)
 
 
-@pytest.mark.parametrize("answer", [_drip_headers, _drip_body, _drip_after_continue])
+@pytest.mark.parametrize("response", [_drip_headers, _drip_body, _drip_after_continue])
 def test_a_time_out_is_for_the_whole_exchange_not_for_each_byte(
     response: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
 ) -> None:

@@ -114,7 +114,7 @@ def test_loopback_is_called_directly(proxy: ConnectProxy, server: TlsJsonServer)
 
 
 @pytest.mark.parametrize(
-    "answer", [b"HTTP/1.1 407 Who are you, s3cr3t?\r\n\r\n", b"HTTP/1.1 403 No\r\n\r\n", b"HTTP/1.1 502 \r\n\r\n"]
+    "response", [b"HTTP/1.1 407 Who are you, s3cr3t?\r\n\r\n", b"HTTP/1.1 403 No\r\n\r\n", b"HTTP/1.1 502 \r\n\r\n"]
 )
 def test_a_proxy_that_refuses_is_not_taken_for_the_provider(
     response: bytes, proxy: ConnectProxy, server: TlsJsonServer

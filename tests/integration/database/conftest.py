@@ -1,4 +1,4 @@
-"""What the database's tests share."""
+"""Fixtures of the database's tests."""
 
 from collections.abc import AsyncIterator
 

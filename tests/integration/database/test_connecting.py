@@ -1,4 +1,4 @@
-"""Opening a connection: what is tried again, how long it may take, and what the caller is told."""
+"""Opening a connection: retries, time limits, and the error for the caller."""
 
 import asyncio
 import struct
@@ -20,7 +20,7 @@ type Behaviour = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitabl
 
 
 def refusing(sqlstate: str) -> Behaviour:
-    """A server that answers the start-up with an error (PostgreSQL protocol 3.0, ErrorResponse)."""
+    """Return a server that responds to the start-up with an error (PostgreSQL protocol 3.0, ErrorResponse)."""
 
     async def behave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(8)  # SSLRequest
@@ -40,7 +40,7 @@ async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     await reader.read()
 
 
-async def talk_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def talk_garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     await reader.read(8)
 
@@ -64,7 +64,7 @@ async def serving(behave: Behaviour) -> AsyncIterator[tuple[str, list[float]]]:
 
 
 async def attempt(kind: Kind, url: str) -> float:
-    """Seconds until the caller is told `DatabaseUnreachable`."""
+    """Return the seconds until the caller gets `DatabaseUnreachable`."""
     database = kind(url)
     began = time.monotonic()
     try:
@@ -101,23 +101,23 @@ async def test_tries_three_times_with_growing_pauses_where_that_may_help(
     assert pauses == sorted(pauses)
 
 
-async def test_a_refused_connection_is_told_within_a_second(kind: Kind) -> None:
+async def test_a_refused_connection_fails_within_a_second(kind: Kind) -> None:
     async with serving(hang_up) as (url, _):
-        pass  # nobody listens there any more
+        pass  # nothing listens there any more
     assert await attempt(kind, url) < 1
 
 
-@pytest.mark.parametrize("behave", [pytest.param(stay_silent, id="silent"), pytest.param(talk_nonsense, id="nonsense")])
-async def test_a_server_that_never_answers_costs_the_stated_time_at_most(kind: Kind, behave: Behaviour) -> None:
+@pytest.mark.parametrize("behave", [pytest.param(stay_silent, id="silent"), pytest.param(talk_garbage, id="invalid")])
+async def test_a_server_that_never_responds_takes_at_most_the_documented_time(kind: Kind, behave: Behaviour) -> None:
     async with serving(behave) as (url, _):
         assert await attempt(kind, url) < limits.CONNECT_ATTEMPT_SECONDS + 1
 
 
-async def test_a_name_that_does_not_resolve_is_told(kind: Kind) -> None:
+async def test_a_name_that_does_not_resolve_is_reported(kind: Kind) -> None:
     assert await attempt(kind, "postgresql://user:pw@no-such-host.invalid/name") < limits.CONNECT_ATTEMPT_SECONDS + 1
 
 
-async def test_neither_the_password_nor_a_parameter_is_in_what_is_told(kind: Kind, database_urls: DatabaseUrls) -> None:
+async def test_the_error_has_neither_the_password_nor_a_parameter(kind: Kind, database_urls: DatabaseUrls) -> None:
     database = kind(database_urls.app_url.replace("tenantgate_app:", "tenantgate_app:password-canary"))
     try:
         with pytest.raises(DatabaseUnreachable) as caught:

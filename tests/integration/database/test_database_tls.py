@@ -54,7 +54,7 @@ async def test_the_authorities_are_those_named_or_the_systems(
     elif named_by == "PGSSLROOTCERT":
         monkeypatch.setenv("PGSSLROOTCERT", str(authority.file))
     else:
-        # Where OpenSSL looks for the system's.
+        # OpenSSL reads the system's authorities from here.
         monkeypatch.setenv("SSL_CERT_FILE", str(authority.file))
         query |= {"sslrootcert": "system"} if "=" in named_by else {}
     async with tls_front(database_urls.app_url, authority.server("localhost")) as front:

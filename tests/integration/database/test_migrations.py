@@ -1,4 +1,4 @@
-"""Migrations up and down, one at a time, and in step with the models."""
+"""Migrations up and down, one at a time, and matching the models."""
 
 import asyncio
 import importlib
@@ -251,7 +251,7 @@ def test_a_pooler_that_lends_connections_for_transactions_keeps_no_lock(postgres
         postgres_server.drop_database(urls)
 
 
-def test_a_lock_that_stays_taken_is_told(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_that_stays_taken_is_reported(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(migrator, "LOCK_WAIT_SECONDS", 0.2)
 
     async def hold_and_try() -> None:
@@ -270,11 +270,11 @@ def test_a_lock_that_stays_taken_is_told(database_urls: DatabaseUrls, monkeypatc
 @pytest.mark.parametrize(
     ("part", "wrong"),
     [
-        pytest.param(r":\d+/", ":1/", id="nobody-listens"),
+        pytest.param(r":\d+/", ":1/", id="closed-port"),
         pytest.param(r"_owner:", "_owner:x", id="wrong-password"),
         pytest.param(r"/test_", "/no_such_", id="no-such-database"),
     ],
 )
-def test_an_owner_that_can_not_connect_is_told(database_urls: DatabaseUrls, part: str, wrong: str) -> None:
+def test_an_owner_that_cannot_connect_is_reported(database_urls: DatabaseUrls, part: str, wrong: str) -> None:
     with pytest.raises(DatabaseUnreachable):
         migrator.current(re.sub(part, wrong, database_urls.owner_url))

@@ -1,4 +1,4 @@
-"""PostgreSQL killed, frozen, too slow: requests fail in the stated time with SYS_001, and recover by themselves."""
+"""PostgreSQL killed, frozen or slow: requests fail in the documented time with SYS_001, and recover automatically."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from tests.fixtures.databases.session_stores import TENANT, stored_session
 
 pytestmark = pytest.mark.anyio
 
-# What a busy machine may add to a stated time.
+# Extra seconds for a busy machine.
 SLACK = 1.0
 
 
@@ -46,7 +46,7 @@ async def database(kind: Kind, server: EmbeddedPostgres) -> AsyncIterator[Databa
 
 @contextmanager
 def frozen(server: EmbeddedPostgres) -> Iterator[None]:
-    """The server and every process of it stopped in its tracks."""
+    """Freeze the server and all its processes."""
     # The postmaster first: then it can make no more.
     postmaster = psutil.Process(server.pid)
     postmaster.suspend()
@@ -112,7 +112,7 @@ class Load:
 async def test_killed_under_load_and_restarted_requests_fail_and_recover_and_nothing_is_lost(
     server: EmbeddedPostgres, database: Database
 ) -> None:
-    # On one connection a few: whoever waits for a turn waits for those before it, too.
+    # Only a few on one connection: each also waits for those before it.
     workers = 20 if isinstance(database, PooledDatabase) else 3
     load = Load(database, workers)
     for _ in range(2):
@@ -161,7 +161,7 @@ async def test_the_check_fails_when_no_new_connection_can_be_made(server: Embedd
     async with database.tenant(TENANT):
         await database.check(5)
     assert server.pid is not None
-    os.kill(server.pid, signal.SIGSTOP)  # the postmaster alone: open connections go on working
+    os.kill(server.pid, signal.SIGSTOP)  # only the postmaster: open connections keep working
     try:
         async with database.tenant(TENANT):
             began = time.monotonic()
@@ -181,7 +181,7 @@ async def test_the_check_does_not_need_a_free_connection(kind: Kind, server: Emb
         await database.dispose()
 
 
-async def test_a_check_that_is_cancelled_leaves_the_others_their_answer(database: Database) -> None:
+async def test_a_check_that_is_cancelled_does_not_affect_the_others(database: Database) -> None:
     first = asyncio.create_task(database.check(5))
     second = asyncio.create_task(database.check(5))
     await asyncio.sleep(0)
@@ -190,7 +190,7 @@ async def test_a_check_that_is_cancelled_leaves_the_others_their_answer(database
     assert first.cancelled()
 
 
-async def statement_under_way(database: Database, entered: asyncio.Event) -> float:
+async def running_statement(database: Database, entered: asyncio.Event) -> float:
     """Seconds until a statement that the server takes up is given up."""
 
     async def sleep() -> None:
@@ -205,7 +205,7 @@ async def statement_under_way(database: Database, entered: asyncio.Event) -> flo
 
 
 async def new_request(database: Database) -> float:
-    """Seconds until a request that gets no further than to the database is told so."""
+    """Return the seconds until a request that needs the database fails."""
     began = time.monotonic()
     with pytest.raises(DatabaseUnreachable):
         async with database.tenant(TENANT):
@@ -219,7 +219,7 @@ async def test_a_frozen_server_holds_no_request_for_longer_than_stated(server: E
         async with database.tenant(TENANT), database.tenant(TENANT):
             pass  # two connections are idle in the pool now
         entered = asyncio.Event()
-        waiting = asyncio.create_task(statement_under_way(database, entered))
+        waiting = asyncio.create_task(running_statement(database, entered))
         await entered.wait()
         with frozen(server):
             # The check of an idle connection, then a new connection.
@@ -252,7 +252,7 @@ async def test_who_waits_for_a_turn_behind_a_frozen_statement_is_held_no_longer_
     database = SingleConnectionDatabase(server.start().app_url)
     try:
         entered = asyncio.Event()
-        waiting = asyncio.create_task(statement_under_way(database, entered))
+        waiting = asyncio.create_task(running_statement(database, entered))
         await entered.wait()
         with frozen(server):
             limit = single.WAIT_SECONDS + limits.CONNECT_ATTEMPT_SECONDS + SLACK
@@ -327,7 +327,7 @@ async def test_the_pool_holds_20_requests_at_once_and_the_next_one_waits(server:
     await database.dispose()
 
 
-async def test_when_no_connection_comes_free_that_is_told(kind: Kind, server: EmbeddedPostgres) -> None:
+async def test_reports_that_no_connection_became_free(kind: Kind, server: EmbeddedPostgres) -> None:
     database = with_one_connection(kind, server.start().app_url, wait_seconds=0.1)
     try:
         async with database.tenant(TENANT):

@@ -1,4 +1,4 @@
-"""A login of the database's own, where a host hands out only the owner's URL."""
+"""The derived login, for a host that provides only the owner's URL."""
 
 import asyncio
 import secrets
@@ -39,7 +39,7 @@ def database_of(url: str) -> str:
     return urlsplit(url).path.lstrip("/")
 
 
-def refusal(url: str) -> dict[str, object]:
+def error_of(url: str) -> dict[str, object]:
     with pytest.raises(MigrationFailed) as caught:
         ensure_own_login(url)
     assert isinstance(caught.value.detail, dict)
@@ -85,7 +85,7 @@ def test_replicas_that_start_at_once_agree(kind: Kind, owner_url: str) -> None:
 def test_each_database_has_a_login_that_opens_no_other(kind: Kind, postgres_server: PostgresServer) -> None:
     databases = [postgres_server.create_database() for _ in range(2)]
     for database in databases:
-        # What PostgreSQL grants to everyone by itself.
+        # PostgreSQL grants this to every role by default.
         execute(database.admin_url, f'REVOKE CONNECT ON DATABASE "{database_of(database.admin_url)}" FROM PUBLIC')
     with ThreadPoolExecutor(8) as pool:
         urls = list(pool.map(ensure_own_login, [database.owner_url for database in databases] * 4))
@@ -181,7 +181,7 @@ def test_a_role_of_that_name_that_can_do_more_is_left_alone_and_not_used(
     role = role_name(database)
     execute(superuser_url, f"CREATE ROLE {role} LOGIN", statement.format(role=role, database=database))
     try:
-        assert reason in str(refusal(superuser_url)["reason"])
+        assert reason in str(error_of(superuser_url)["reason"])
         ((row,),) = execute(superuser_url, f"SELECT rolpassword FROM pg_authid WHERE rolname = '{role}'")
         assert row["rolpassword"] is None
     finally:
@@ -192,22 +192,22 @@ def test_an_owner_without_a_password_is_refused(superuser_url: str) -> None:
     parts = urlsplit(superuser_url)
     for login in ("postgres", "postgres:"):
         url = urlunsplit(parts._replace(netloc=f"{login}@{parts.hostname}:{parts.port}"))
-        assert "has no password" in str(refusal(url)["reason"])
+        assert "has no password" in str(error_of(url)["reason"])
 
 
 def test_an_owner_that_may_not_make_roles_is_refused(superuser_url: str, database_urls: DatabaseUrls) -> None:
-    assert refusal(database_urls.app_url)["reason"] == "permission denied to create role"
+    assert error_of(database_urls.app_url)["reason"] == "permission denied to create role"
 
 
 def test_a_login_that_does_not_work_is_refused_before_anything_is_served(superuser_url: str) -> None:
     parts = urlsplit(superuser_url)
 
     async def through_a_pooler() -> dict[str, object]:
-        # It opens its own connections as the superuser, whatever its clients say.
+        # It opens its own connections as the superuser, regardless of its clients' user.
         async with transaction_pooler(superuser_url, connections=3) as pooler:
             port = urlsplit(pooler.url).port
             url = urlunsplit(parts._replace(netloc=f"postgres:{parts.password}@127.0.0.1:{port}"))
-            return await asyncio.to_thread(refusal, url)
+            return await asyncio.to_thread(error_of, url)
 
     assert "the login was created, but" in str(asyncio.run(through_a_pooler())["reason"])
 
@@ -219,7 +219,7 @@ def test_names_and_passwords_are_fixed_for_all_time() -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "A", "name with 'quotes\"", "ü" * 31, "x" * 63, "x" * 62, "--", "%s"])
-def test_every_database_name_gives_a_short_plain_name_of_its_own(name: str) -> None:
+def test_every_database_name_gives_its_own_short_plain_name(name: str) -> None:
     role = role_name(name)
     assert len(role) <= 63
     assert role.replace("_", "").isalnum()

@@ -1,4 +1,4 @@
-"""IAM database authentication: a token in the password's place, which nobody but the endpoint may get to see.
+"""IAM database authentication: a token instead of the password, which only the endpoint may see.
 
 The server is a stand-in that speaks PostgreSQL's protocol 3.0 as far as a login goes, with real TLS, under an
 endpoint's name that leads to loopback.
@@ -31,7 +31,7 @@ ENDPOINT = "gate.proxy-c1a2b3d4e5f6.eu-central-1.rds.amazonaws.com"
 
 @dataclass
 class Login:
-    """What the stand-in got to see."""
+    """The login data that the stand-in received."""
 
     port: int = 0
     passwords: list[str] = field(default_factory=list)
@@ -116,9 +116,7 @@ async def test_a_token_of_the_role_takes_the_password_s_place(authority: Authori
     assert said["X-Amz-Credential"].endswith("/eu-central-1/rds-db/aws4_request")
 
 
-async def test_each_connection_asks_for_a_token_of_its_own(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_each_connection_requests_its_own_token(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = iter(["first", "second"])
     monkeypatch.setattr("tenantgate.database.rds_login.database_token", lambda *_, **__: next(tokens))
     async with endpoint(authority.server(ENDPOINT)) as login:
@@ -177,7 +175,7 @@ async def test_without_credentials_the_database_is_unreachable_and_the_log_says_
         pytest.param(f"postgresql://{ENDPOINT}/name", id="no-user"),
     ],
 )
-async def test_nobody_else_logs_in_by_token(text: str) -> None:
+async def test_only_the_endpoint_gets_a_token(text: str) -> None:
     assert await rds_login(text) == {}
 
 

@@ -1,4 +1,4 @@
-"""How the application's role gets its login."""
+"""The login of the application's role."""
 
 import asyncio
 import secrets
@@ -67,7 +67,7 @@ def test_a_changed_password_takes_effect(kind: Kind, database_urls: DatabaseUrls
         log_in(kind, old)
 
 
-def test_a_user_without_a_password_gets_none(database_urls: DatabaseUrls, user: str) -> None:
+def test_a_user_without_a_password_stays_without(database_urls: DatabaseUrls, user: str) -> None:
     ensure_login(database_urls.owner_url, as_user(database_urls.app_url, user, None))
     *_, ((password,),) = execute(
         database_urls.admin_url,
@@ -81,7 +81,7 @@ def test_one_user_for_both_is_left_alone(database_urls: DatabaseUrls) -> None:
     execute(database_urls.owner_url, "SELECT 1")
 
 
-def test_an_owner_that_may_not_make_roles_is_told(database_urls: DatabaseUrls) -> None:
+def test_an_owner_that_may_not_create_roles_is_reported(database_urls: DatabaseUrls) -> None:
     with pytest.raises(MigrationFailed, match="login can't be made") as caught:
         ensure_login(database_urls.app_url, as_user(database_urls.app_url, "somebody", "pw"))
     assert caught.value.detail == {"role": "somebody", "reason": "permission denied to create role"}
@@ -95,7 +95,7 @@ def test_replicas_that_start_at_once_all_get_their_login(database_urls: Database
 
 
 def test_databases_whose_starts_meet_share_a_user(postgres_server: PostgresServer, user: str) -> None:
-    # Roles are the server's, and each database has a lock of its own.
+    # Roles belong to the server, and each database has its own lock.
     databases = [postgres_server.create_database() for _ in range(4)]
     try:
         with ThreadPoolExecutor(20) as pool:

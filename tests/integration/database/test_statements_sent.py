@@ -1,4 +1,4 @@
-"""What the server is really told: nothing that would pin a proxy's connection or leak into the next transaction."""
+"""The statements on the wire: none would pin a proxy's connection or leak into the next transaction."""
 
 import re
 from collections.abc import Iterator
@@ -39,13 +39,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgre
 
 
 def statements(server: EmbeddedPostgres, *, since: int) -> list[str]:
-    """What the application's role sent, in order, without parameters."""
+    """Return the statements of the application's role, in order, without parameters."""
     lines = server.log.read_text()[since:].splitlines()
     prefix = "tenantgate_app|LOG:  "
     return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
 
 
-# Whether a connection from before is still good, the pool asks; on Lambda the next BEGIN shows it.
+# The pool checks that an earlier connection still works; on Lambda the next BEGIN does.
 ASKED = {"pool": ["statement: SELECT 1"], "single": []}
 
 
@@ -77,7 +77,7 @@ async def test_a_unit_of_work_sends_its_statements_and_nothing_else(server: Embe
     ]
 
 
-async def test_nothing_session_scoped_is_sent_whatever_is_done(server: EmbeddedPostgres, kind: Kind) -> None:
+async def test_nothing_session_scoped_is_ever_sent(server: EmbeddedPostgres, kind: Kind) -> None:
     since = len(server.log.read_text())
     database = kind(server.start().app_url)
     repository = SessionRepository(database)

@@ -1,4 +1,4 @@
-"""Tenants are kept apart by PostgreSQL alone: the statements here name no tenant, or the wrong one."""
+"""Only PostgreSQL isolates the tenants here: the statements name no tenant, or the wrong one."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -93,7 +93,7 @@ async def test_the_application_can_not_lift_the_isolation(database: Database, st
 
 
 async def test_a_tenant_does_not_outlast_its_transaction(database_urls: DatabaseUrls) -> None:
-    """The connection goes on to somebody else, as behind a transaction-pooling proxy, without being reset."""
+    """Reuse the connection for another caller without a reset, as behind a transaction-pooling proxy."""
     connection = await asyncpg.connect(database_urls.app_url)
     try:
         for end in (connection.transaction().rollback, connection.transaction().commit):

@@ -1,4 +1,4 @@
-"""Behind a proxy that lends a server connection for one transaction: what a session would keep belongs to nobody."""
+"""Behind a transaction-pooling proxy, session state belongs to no client."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def pooler(database_urls: DatabaseUrls) -> AsyncIterator[TransactionPooler]:
-    """Two connections to the server for everybody."""
+    """Run a pooler with two connections to the server for all clients."""
     async with transaction_pooler(database_urls.app_url, connections=2) as serving:
         yield serving
 
@@ -40,7 +40,7 @@ async def backend(unit: Unit) -> int:
     return int(row["pid"])
 
 
-async def test_everybody_sees_their_own_tenant_on_connections_that_all_share(
+async def test_every_caller_sees_its_own_tenant_on_shared_connections(
     environments: list[Database], pooler: TransactionPooler
 ) -> None:
     backends: set[int] = set()

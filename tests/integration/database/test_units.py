@@ -1,4 +1,4 @@
-"""How a unit of work ends: committed, rolled back, refused, lost, cancelled; and what is left of it for the next."""
+"""The end of a unit of work: committed, rolled back, refused, lost or cancelled, and its effect on the next one."""
 
 import asyncio
 import secrets
@@ -41,7 +41,7 @@ def notes(database_urls: DatabaseUrls) -> None:
 @pytest.fixture(autouse=True)
 def _no_notes(notes: None, database_urls: DatabaseUrls) -> Iterator[None]:
     yield
-    # What was given up while the server worked on it goes on there until its time is up, and holds its locks.
+    # An abandoned statement keeps running on the server until its time limit, and holds its locks.
     execute(
         database_urls.admin_url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -90,7 +90,7 @@ async def numbers(database: Database, tenant: str = TENANT) -> list[int]:
 
 
 async def assert_nothing_is_left(database: Database) -> None:
-    """The next unit is in a transaction of its own, in no tenant, and sees no note that was not committed."""
+    """Check that the next unit has its own transaction, no tenant, and sees only committed notes."""
     async with database.untenanted() as unit:
         left = await unit.fetch_one("SELECT current_setting('tenantgate.tenant_id', true) AS tenant, now() AS began")
         later = await unit.fetch_one("SELECT now() AS began, clock_timestamp() - now() < '1 s' AS fresh")
@@ -123,7 +123,7 @@ async def test_a_unit_gives_back_rows_by_column_name(database: Database) -> None
         assert await unit.fetch_one("SELECT text FROM notes WHERE text LIKE '%s :%'") == {"text": "%s :x $9"}
 
 
-async def test_an_exception_rolls_back_and_comes_out_as_it_was(database: Database) -> None:
+async def test_an_exception_rolls_back_and_is_raised_unchanged(database: Database) -> None:
     before = await used_backend(database)
     own = ZeroDivisionError()
 
@@ -154,22 +154,22 @@ async def test_a_refused_statement_rolls_back_and_leaves_the_connection_in_use(d
     assert await used_backend(database) == before
 
 
-async def test_a_refusal_that_somebody_catches_is_raised_again_at_the_end(database: Database) -> None:
-    """PostgreSQL answers the COMMIT of a failed transaction by rolling back, and calls that no error."""
+async def test_an_error_that_the_caller_catches_is_raised_again_at_the_end(database: Database) -> None:
+    """PostgreSQL rolls back at the COMMIT of a failed transaction, and reports no error."""
 
-    async def go_on() -> None:
+    async def continue_after_error() -> None:
         async with database.tenant(TENANT) as unit:
             await unit.execute(INSERT, TENANT, 1, "one")
             with suppress(StatementRefused):
                 await unit.execute(INSERT, TENANT, 1, "")
 
     with pytest.raises(StatementRefused) as caught:
-        await go_on()
+        await continue_after_error()
     assert caught.value.sqlstate == "23514"
     await assert_nothing_is_left(database)
 
 
-async def test_a_refused_commit_is_told_and_leaves_nothing(database: Database) -> None:
+async def test_a_refused_commit_raises_and_leaves_nothing(database: Database) -> None:
     async def repeat_a_number() -> None:
         async with database.tenant(TENANT) as unit:
             await unit.execute(INSERT, TENANT, 7, "one")
@@ -190,7 +190,7 @@ async def test_one_connection_is_not_kept_after_a_refused_commit(single: SingleC
 
 
 async def test_a_connection_to_a_server_that_takes_no_writes_is_given_up(database: Database) -> None:
-    """What a failover leaves behind: the old primary still answers, as a standby."""
+    """After a failover, the old primary still responds as a standby."""
     before = await used_backend(database)
 
     async def write() -> None:
@@ -203,7 +203,7 @@ async def test_a_connection_to_a_server_that_takes_no_writes_is_given_up(databas
     assert await used_backend(database) != before
 
 
-async def test_a_commit_that_finds_no_server_is_told(database: Database, database_urls: DatabaseUrls) -> None:
+async def test_a_commit_that_finds_no_server_raises(database: Database, database_urls: DatabaseUrls) -> None:
     async def lose_it_at_the_end() -> None:
         async with database.tenant(TENANT) as unit:
             await unit.execute(INSERT, TENANT, 1, "one")
@@ -214,7 +214,7 @@ async def test_a_commit_that_finds_no_server_is_told(database: Database, databas
     await assert_nothing_is_left(database)
 
 
-async def test_a_connection_lost_within_a_unit_is_told_also_when_somebody_catches_it(
+async def test_a_connection_lost_within_a_unit_raises_even_if_the_caller_catches_it(
     database: Database, database_urls: DatabaseUrls
 ) -> None:
     async def lose_it(*, catch: bool) -> None:
@@ -283,7 +283,7 @@ async def test_a_cancelled_unit_leaves_neither_its_transaction_nor_its_tenant(
 
 
 async def test_a_unit_cancelled_at_any_moment_leaves_nothing_half_done(database: Database) -> None:
-    """From before its turn to after its end: what it wrote is there wholly or not at all, and no tenant outlasts it."""
+    """Cancel from before its turn to after its end: its writes are complete or absent, and no tenant remains."""
 
     async def request() -> None:
         async with database.tenant(TENANT) as unit:
@@ -325,7 +325,7 @@ async def test_a_time_limit_within_a_unit_costs_the_unit(database: Database) -> 
     await assert_nothing_is_left(database)
 
 
-async def test_a_unit_is_of_no_use_after_its_end(database: Database) -> None:
+async def test_a_unit_is_unusable_after_its_end(database: Database) -> None:
     async with database.tenant(OTHER_TENANT) as ended:
         pass
     async with database.tenant(TENANT) as unit:
@@ -352,7 +352,7 @@ async def test_a_unit_is_of_no_use_after_its_end(database: Database) -> None:
         pytest.param("DO $do$ BEGIN RAISE 'canary'; END $do$", None, id="where-none-may-be"),
     ],
 )
-async def test_a_refusal_never_repeats_a_value(database: Database, statement: str, sqlstate: str | None) -> None:
+async def test_an_error_never_repeats_a_value(database: Database, statement: str, sqlstate: str | None) -> None:
     canary = f"canary-{secrets.token_hex(8)}"
 
     async def ask() -> None:
@@ -405,7 +405,7 @@ async def test_units_that_come_at_once_have_their_turn_one_after_the_other(singl
     assert turns == list(range(8))
 
 
-async def test_who_gives_up_waiting_for_a_turn_takes_it_from_nobody(single: SingleConnectionDatabase) -> None:
+async def test_a_caller_that_gives_up_waiting_does_not_take_a_turn(single: SingleConnectionDatabase) -> None:
     async with single.tenant(TENANT):
         waiting = [asyncio.create_task(used_backend(single)) for _ in range(3)]
         await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""pgvector is created where the server offers it, and nothing stops where it doesn't."""
+"""The migrations create pgvector if the server provides it, and succeed without it."""
 
 import asyncio
 import logging
@@ -16,7 +16,7 @@ HAS_VECTOR = "SELECT count(*) AS n FROM pg_extension WHERE extname = 'vector'"
 
 @pytest.fixture(scope="module")
 def without_pgvector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    # Extensions are looked for where there are none: as on a host's standard PostgreSQL.
+    # An extension folder without extensions, as in a host's standard PostgreSQL.
     folder = tmp_path_factory.mktemp("plain")
     server = start_postgres(folder, extension_control_path=str(folder))
     try:

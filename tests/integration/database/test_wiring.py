@@ -68,7 +68,7 @@ def test_a_lambda_environment_keeps_one_connection(
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "auth_callback")
 
     async def held_at_once() -> int:
-        """How many units of work get a connection when 21 want one."""
+        """Return the number of units of work that get a connection when 21 need one."""
         leave = asyncio.Event()
         entered: list[int] = []
 

@@ -1,7 +1,7 @@
-"""Every recipe of docs/AUTH_CONFIGURATION.md by the very settings that the page shows.
+"""Every recipe of docs/AUTH_CONFIGURATION.md with exactly the settings on the page.
 
-The provider is served under its real host names, so discovery, key sets and the token endpoint take the product's own
-way out; tokens have the provider's shape, and are signed with keys of our own.
+The tests serve the provider under its real host names, so discovery, key sets and the token endpoint use the product's
+own HTTP clients. Tokens have the provider's format and are signed with test keys.
 """
 
 from __future__ import annotations
@@ -55,12 +55,12 @@ def provider(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def principal_of(settings: dict[str, str], token: str) -> Principal:
-    """What the authorizer makes of a bearer token in production."""
+    """Return the principal that the authorizer reads from a bearer token in production."""
     return bearer_credential({"ENVIRONMENT": "production", **settings}).principal(token)
 
 
 def bearer_of(provider: RecipeProvider, variant: dict[str, Any] | None = None) -> str:
-    """What an app sends to an API: the access token, or the ID token where that is all there is."""
+    """Return the token that an app sends to an API: the access token, or the ID token if there is no other."""
     if provider.recipe.works == "id-tokens":
         return provider.id_token(variant, nonce="the-apps-own", access_token=provider.access_token())
     return provider.access_token(variant)
@@ -161,10 +161,13 @@ def test_a_whole_sign_in_and_sign_out(provider: RecipeProvider, app: LoginApp) -
     with Browser() as browser:
         signed_in = browser.get(came_back(browser, app, provider))
         assert signed_in.status_code == 303, signed_in.text
-        answer = browser.get(
+        response = browser.get(
             f"{app.base}/api/v1/auth/validate", headers={"authorization": f"Bearer {provider.access_token()}"}
         ).json()
-        assert (answer["user_id"], answer["tenant_id"]) == (expected["expect"]["user"], expected["expect"]["tenant"])
+        assert (response["user_id"], response["tenant_id"]) == (
+            expected["expect"]["user"],
+            expected["expect"]["tenant"],
+        )
         out = browser.post_json(app.logout_url, {}, headers={"origin": app.base})
         url = urlsplit(out.json()["logout_url"])
         assert f"{url.scheme}://{url.netloc}{url.path}" == expected["sign_out_page"]
