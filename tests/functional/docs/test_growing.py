@@ -33,7 +33,7 @@ NOT_COPIED = shutil.ignore_patterns(
 )
 BLOCK = re.compile(r'^```\w+ (file|insert)=(\S+)(?: before="((?:[^"\\]|\\.)+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 TEMPLATE = "tests/template/test_functions.py"
-BUDGETS = "tests/unit/test_import_budgets.py"
+BUDGETS = "tests/functional/test_import_budgets.py"
 IMPORTS = ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
 # The checks and tests that notice a forgotten step.
 CHECKS = [
@@ -77,8 +77,9 @@ print(json.dumps([lambda_handler(event(given), Context()) for given in ({"lambda
 
 
 def section(title: str) -> str:
-    [text] = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
-    return text
+    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
+    assert found is not None
+    return found[1]
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def follow(title: str, tree: Path) -> None:
 def run(tree: Path, *arguments: str) -> str:
     # Before the checkout that the environment was installed from.
     paths = f"{tree}:{tree / 'layers' / 'shared'}:{tree / 'cli'}"
-    environment = {**os.environ, "PYTHONPATH": paths, "UV": find_uv()}
+    environment = {**os.environ, "PYTHONPATH": paths, "UV": find_uv(), "ENVIRONMENT": "development"}
     done = subprocess.run(
         [sys.executable, *arguments],
         cwd=tree,
@@ -126,7 +127,7 @@ def run(tree: Path, *arguments: str) -> str:
 def add_endpoint(tree: Path) -> None:
     follow("Add an endpoint", tree)
     (tree / "functions" / "tenant_current" / "__init__.py").touch()
-    budgets = tree / "tests" / "unit" / "import_budgets.json"
+    budgets = tree / "tests" / "functional" / "import_budgets.json"
     known = json.loads(budgets.read_text(encoding="utf-8"))
     known["tenant_current"] = known["auth_me"]
     budgets.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
@@ -164,7 +165,7 @@ def test_an_endpoint_and_a_domain_added_as_shown_pass_every_check(tree: Path) ->
     ("forgotten", "check"),
     [
         pytest.param("template.yaml", ["-m", "pytest", "-q", TEMPLATE], id="the-template"),
-        pytest.param("tests/unit/import_budgets.json", ["-m", "pytest", "-q", BUDGETS], id="the-budget"),
+        pytest.param("tests/functional/import_budgets.json", ["-m", "pytest", "-q", BUDGETS], id="the-budget"),
         pytest.param("pyproject.toml", IMPORTS, id="the-floor"),
     ],
 )
