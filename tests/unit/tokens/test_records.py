@@ -74,14 +74,14 @@ def test_a_record_survives_pickling() -> None:
     assert (type(again), again) == (Point, (1, 3, "p"))
 
 
-def test_a_subclass_without_slots_is_refused() -> None:
+def test_a_subclass_must_set_slots() -> None:
     with pytest.raises(TypeError, match="Loose needs __slots__"):
         type("Loose", (Record,), {"__annotations__": {"x": int}})
     with pytest.raises(TypeError, match="Loose needs __slots__"):
         type("Loose", (Point,), {})
 
 
-def test_a_subclass_cannot_have_slots_of_its_own() -> None:
+def test_a_subclass_cannot_add_slots() -> None:
     for slots in (("extra",), ("__dict__",)):
         with pytest.raises(TypeError):
             type("Wide", (Record,), {"__slots__": slots})
@@ -94,6 +94,6 @@ def test_an_identity_is_never_made_with_a_field_missing(made: type[Record]) -> N
             made(*range(count))
 
 
-def test_only_the_record_itself_goes_around_its_constructor() -> None:
+def test_only_the_constructor_makes_records() -> None:
     found = [path.name for path in PACKAGE.rglob("*.py") if re.search(r"tuple\.__new__", path.read_text("utf-8"))]
     assert found == ["records.py"]

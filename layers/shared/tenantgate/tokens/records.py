@@ -61,7 +61,7 @@ class Record(tuple[object, ...]):
             raise TypeError(f"{cls.__name__} needs {name}") from None
 
     def __replace__(self, **changes: object) -> Self:
-        """For `copy.replace`."""
+        """Support `copy.replace`."""
         return type(self)(**{**dict(zip(self._fields, self, strict=True)), **changes})
 
     def __getnewargs__(self) -> tuple[object, ...]:
