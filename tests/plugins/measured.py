@@ -139,7 +139,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     # Before the first conftest.py: what it imports is measured, too.
     plugins = early_config.pluginmanager
     distributed = bool(early_config.known_args_namespace.numprocesses)
-    if not _WORKER:
-        plugins.register(Controller())
+    # The controller is registered last, so that its hook runs after the worker's in the same process.
     if _WORKER or not distributed:
         plugins.register(Worker())
+    if not _WORKER:
+        plugins.register(Controller())
