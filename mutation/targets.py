@@ -15,9 +15,9 @@ TARGETS = (
     f"{LAYER}/tenantgate/authorizer/*.py",
     f"{LAYER}/tenantgate/crypto/*.py",
     f"{LAYER}/tenantgate/sessions/service.py",
-    f"{LAYER}/tenantgate/login/service.py",
-    f"{LAYER}/tenantgate/login/transactions.py",
-    f"{LAYER}/tenantgate/login/redirects.py",
+    f"{LAYER}/tenantgate/login/service/login.py",
+    f"{LAYER}/tenantgate/login/attempts/transactions.py",
+    f"{LAYER}/tenantgate/login/attempts/redirects.py",
 )
 
 # The tests that run before the mutants, to record their lines. Only these tests can kill a mutant.

@@ -11,9 +11,9 @@ from pydantic import Field
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import CrossSiteRequest
 from tenantgate.errors.tokens import IdTokenRefused, TenantMissing
-from tenantgate.login.callback import CallbackService
 from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.login.models import AuthorizationResponse, SignedIn
+from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.wiring import callback_service
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import Field
 
 from tenantgate.errors.access import RedirectNotAllowed
-from tenantgate.login.service import LoginService
+from tenantgate.login.service.login import LoginService
 from tenantgate.login.wiring import login_service
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.settings.model import Settings

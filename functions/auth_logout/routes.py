@@ -11,7 +11,7 @@ from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest, RedirectNotAllowed
 from tenantgate.errors.tokens import TokenError
 from tenantgate.identity.bearer import bearer_token
-from tenantgate.login.logout import LogoutService
+from tenantgate.login.service.logout import LogoutService
 from tenantgate.login.wiring import logout_service
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie

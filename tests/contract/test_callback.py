@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import httpx2
 import pytest
 
-from tenantgate.login.transactions import COOKIE_PREFIX, MAX_DROPPED
+from tenantgate.login.attempts.transactions import COOKIE_PREFIX, MAX_DROPPED
 from tests.fixtures.browsers.scripted import Browser, location
 from tests.fixtures.stack.commands import RunningStack
 from tests.fixtures.stack.flow import SPA_CALLBACK, SPA_ORIGIN, submit_demo_sign_in

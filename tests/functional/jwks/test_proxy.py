@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
-from tenantgate.login.client import ProviderClient
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata
+from tenantgate.login.provider.client import ProviderClient
+from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 from tenantgate.tokens.fetch import fetch_json
 from tenantgate.tokens.wiring import token_verifier
 from tests.fixtures.servers.certificates import Authority

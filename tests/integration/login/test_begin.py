@@ -5,7 +5,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tenantgate.login.transactions import COOKIE_PREFIX, LIFETIME_SECONDS, transaction_cookie_name
+from tenantgate.login.attempts.transactions import COOKIE_PREFIX, LIFETIME_SECONDS, transaction_cookie_name
 from tests.fixtures.browsers.scripted import Browser, location
 from tests.fixtures.login.app import (
     ALLOWED_ORIGIN,

@@ -7,8 +7,8 @@ import httpx2
 import pytest
 
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.login.provider import ProviderMetadata
-from tenantgate.login.transactions import COOKIE_PREFIX
+from tenantgate.login.attempts.transactions import COOKIE_PREFIX
+from tenantgate.login.provider.metadata import ProviderMetadata
 from tests.fixtures.browsers.scripted import HTML, Browser
 from tests.fixtures.login.app import (
     ALLOWED_ORIGIN,

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from tenantgate.errors.tokens import ProviderUnreachable
-from tenantgate.login.client import MAX_RESPONSE_BYTES, ProviderClient, Timeouts
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata
-from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
+from tenantgate.login.attempts.transactions import COOKIE_PREFIX, LoginTransaction
+from tenantgate.login.provider.client import MAX_RESPONSE_BYTES, ProviderClient, Timeouts
+from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.login.app import (
     LoginApp,

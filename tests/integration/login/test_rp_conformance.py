@@ -9,8 +9,8 @@ import time
 import pytest
 
 from tenantgate.errors.tokens import IdTokenRefused
-from tenantgate.login.client import ProviderClient
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata
+from tenantgate.login.provider.client import ProviderClient
+from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 from tests.fixtures.browsers.scripted import Browser, location
 from tests.fixtures.login.app import LoginApp, code_of, redeem, returned_to, running_login_app, sign_in
 from tests.fixtures.providers.misbehaving import (

@@ -14,11 +14,11 @@ import httpx2
 import pytest
 
 from tenantgate.errors.tokens import Overloaded, ProviderTimeout
-from tenantgate.login.client import ProviderClient, Timeouts
-from tenantgate.login.logout import LogoutService
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata
-from tenantgate.login.redirects import RedirectPolicy
-from tenantgate.login.transactions import COOKIE_PREFIX, LoginTransaction
+from tenantgate.login.attempts.redirects import RedirectPolicy
+from tenantgate.login.attempts.transactions import COOKIE_PREFIX, LoginTransaction
+from tenantgate.login.provider.client import ProviderClient, Timeouts
+from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
+from tenantgate.login.service.logout import LogoutService
 from tenantgate.tokens.waiting import MOST_WAITING
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.login.app import LOGIN, LoginApp, returned_to, running_login_app

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tenantgate.login.transactions import COOKIE_PREFIX, LIFETIME_SECONDS, transaction_cookie_name
+from tenantgate.login.attempts.transactions import COOKIE_PREFIX, LIFETIME_SECONDS, transaction_cookie_name
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.login.app import (
     LoginApp,

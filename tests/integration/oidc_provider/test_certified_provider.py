@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tenantgate.login.attempts.transactions import LIFETIME_SECONDS, LoginTransaction
 from tenantgate.login.models import ProviderTokens
-from tenantgate.login.provider import ProviderMetadata
-from tenantgate.login.service import TokenEndpoint
-from tenantgate.login.transactions import LIFETIME_SECONDS, LoginTransaction
+from tenantgate.login.provider.metadata import ProviderMetadata
+from tenantgate.login.service.login import TokenEndpoint
 from tests.fixtures.browsers.scripted import HTML, Browser, form_of, location
 from tests.fixtures.login.app import LoginApp, code_of, redeem, response_parameters
 from tests.fixtures.programs.requires import requires_node

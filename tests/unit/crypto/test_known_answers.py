@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from tenantgate.crypto.sealing import SealBroken, Sealer
-from tenantgate.login.transactions import Transactions
+from tenantgate.login.attempts.transactions import Transactions
 from tenantgate.openid_provider.models import AuthorizationCode, BrowserSession, ProtocolResponse, StoredKey
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.keys import SigningKeys

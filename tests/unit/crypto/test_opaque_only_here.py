@@ -25,7 +25,7 @@ OTHER_USES = {
     "crypto/sealing.py": "nonces and key ids of sealed values",
     "database/own_login.py": "the name of a database role",
     "database/roles.py": "SCRAM verifiers of database roles",
-    "login/transactions.py": "state, nonce and PKCE verifier, which are stored sealed in the browser (RFC 6749, 7636)",
+    "login/attempts/transactions.py": "state, nonce and PKCE verifier, stored sealed in the browser (RFC 6749, 7636)",
     "openid_provider/protocol/grants.py": "the PKCE challenge of a verifier (RFC 7636 §4.6)",
     "openid_provider/protocol/keys.py": "key ids, which are published",
     "openid_provider/protocol/server.py": "token ids, which are readable in the token (RFC 7519 §4.1.7)",

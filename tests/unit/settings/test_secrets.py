@@ -10,7 +10,7 @@ import pytest
 
 from container.app import container_rules
 from tenantgate.authorizer.environment import InvalidEnvironment, bearer_credential, route_rules
-from tenantgate.login.provider import ClientRegistration
+from tenantgate.login.provider.metadata import ClientRegistration
 from tenantgate.observability.redaction import MASK
 from tenantgate.observability.setting_text import shown_setting, shown_text
 from tenantgate.settings.deployment import SECRET_NAMES

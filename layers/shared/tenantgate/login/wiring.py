@@ -10,13 +10,13 @@ from typing import NamedTuple
 from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.identity.bearer import BearerCredential
 from tenantgate.identity.principal import Principal
-from tenantgate.login.callback import CallbackService
-from tenantgate.login.client import ProviderClient, Timeouts
-from tenantgate.login.logout import LogoutService, SessionEnder
+from tenantgate.login.attempts.redirects import RedirectPolicy
 from tenantgate.login.models import ProviderTokens
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata
-from tenantgate.login.redirects import RedirectPolicy
-from tenantgate.login.service import LoginService
+from tenantgate.login.provider.client import ProviderClient, Timeouts
+from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
+from tenantgate.login.service.callback import CallbackService
+from tenantgate.login.service.login import LoginService
+from tenantgate.login.service.logout import LogoutService, SessionEnder
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.models import SessionTokens

@@ -5,7 +5,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 import pytest
 
 from tenantgate.errors.tokens import ProviderUnreachable
-from tenantgate.login.provider import (
+from tenantgate.login.attempts.transactions import LoginTransaction
+from tenantgate.login.provider.metadata import (
     ClientRegistration,
     ProviderMetadata,
     authorization_url,
@@ -13,7 +14,6 @@ from tenantgate.login.provider import (
     printable_error_code,
     with_query,
 )
-from tenantgate.login.transactions import LoginTransaction
 
 DOCUMENT: dict[str, object] = {
     "issuer": "https://idp.example",

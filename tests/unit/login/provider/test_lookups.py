@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
-from tenantgate.login.client import ProviderClient, Timeouts
-from tenantgate.login.lookups import HostLookups
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata
+from tenantgate.login.provider.client import ProviderClient, Timeouts
+from tenantgate.login.provider.lookups import HostLookups
+from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 
 pytestmark = pytest.mark.anyio
 DEAD = "op.example.test"

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tenantgate.login.provider_text import provider_text
+from tenantgate.login.provider.provider_text import provider_text
 
 TRACE_ID = "Trace ID: 0d5f7f3e-5a2b-4c1d-9e8f-0a1b2c3d4e5f"
 

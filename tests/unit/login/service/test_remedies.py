@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tenantgate.errors.tokens import IdTokenRefused, LifetimeTooLong, MalformedToken, MissingClaim, TokenError
-from tenantgate.login.remedies import ACCESS_TOKEN, access_token_remedy, id_token_remedy
+from tenantgate.login.service.remedies import ACCESS_TOKEN, access_token_remedy, id_token_remedy
 from tenantgate_cli.checks.registry import token_reasons
 
 

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 from urllib.parse import quote_plus, urlsplit
 
 from tenantgate.errors.tokens import IdTokenRefused, Overloaded, ProviderTimeout, ProviderUnreachable
+from tenantgate.login.attempts.transactions import LoginTransaction
 from tenantgate.login.errors import InvalidAuthorizationCode
-from tenantgate.login.lookups import HostLookups
 from tenantgate.login.models import ProviderTokens
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata, printable_error_code
-from tenantgate.login.provider_text import provider_text
-from tenantgate.login.transactions import LoginTransaction
+from tenantgate.login.provider.lookups import HostLookups
+from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata, printable_error_code
+from tenantgate.login.provider.provider_text import provider_text
 from tenantgate.tokens.waiting import MOST_WAITING
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Protocol
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
 from tenantgate.identity.principal import Principal
+from tenantgate.login.attempts.transactions import transaction_cookie_name
 from tenantgate.login.errors import StateMismatch
 from tenantgate.login.models import AuthorizationResponse, ProviderTokens, SignedIn, VerifiedSignIn
-from tenantgate.login.transactions import transaction_cookie_name
 
 
 class NewSession(Protocol):

@@ -11,10 +11,10 @@ from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import IdTokenRefused, Overloaded, ProviderTimeout, ProviderUnreachable, TenantMissing
 from tenantgate.identity.principal import Principal
-from tenantgate.login.callback import CallbackService
+from tenantgate.login.attempts.transactions import transaction_cookie_name
 from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.login.models import AuthorizationResponse, ProviderTokens, SignedIn, VerifiedSignIn
-from tenantgate.login.transactions import transaction_cookie_name
+from tenantgate.login.service.callback import CallbackService
 from tenantgate.secrets.errors import SecretsUnavailable
 
 STATE = "state-1"

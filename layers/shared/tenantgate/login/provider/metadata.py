@@ -12,7 +12,7 @@ from typing import Literal, Self
 from urllib.parse import unquote_plus, urlencode, urlsplit, urlunsplit
 
 from tenantgate.errors.tokens import ProviderUnreachable
-from tenantgate.login.transactions import LoginTransaction
+from tenantgate.login.attempts.transactions import LoginTransaction
 from tenantgate.tokens.discovery import endpoint
 
 type ClientAuthentication = Literal["client_secret_basic", "client_secret_post"]

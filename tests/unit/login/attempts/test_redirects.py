@@ -3,7 +3,7 @@
 import pytest
 
 from tenantgate.errors.access import RedirectNotAllowed
-from tenantgate.login.redirects import MAX_TARGET_LENGTH, RedirectPolicy
+from tenantgate.login.attempts.redirects import MAX_TARGET_LENGTH, RedirectPolicy
 
 POLICY = RedirectPolicy(
     allowed_origins=("https://app.example.com", "https://app.example.com:8443", "http://localhost:5173"),

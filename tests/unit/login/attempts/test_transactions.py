@@ -8,9 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.login.errors import StateMismatch
-from tenantgate.login.redirects import MAX_TARGET_LENGTH
-from tenantgate.login.transactions import (
+from tenantgate.login.attempts.redirects import MAX_TARGET_LENGTH
+from tenantgate.login.attempts.transactions import (
     COOKIE_PREFIX,
     LIFETIME_SECONDS,
     MAX_DROPPED,
@@ -21,6 +20,7 @@ from tenantgate.login.transactions import (
     Transactions,
     transaction_cookie_name,
 )
+from tenantgate.login.errors import StateMismatch
 
 NOW = 1_800_000_000.0
 KEYS = [base64.urlsafe_b64encode(hashlib.sha256(bytes([number])).digest()).decode() for number in (1, 2)]

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata, end_session_url, stated_logout_url
-from tenantgate.login.redirects import RedirectPolicy
+from tenantgate.login.attempts.redirects import RedirectPolicy
+from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata, end_session_url, stated_logout_url
 from tenantgate.tokens.verifier import VerifiedToken
 from tenantgate.tokens.waiting import awaited
 

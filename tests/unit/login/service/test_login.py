@@ -13,12 +13,12 @@ from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.access import RedirectNotAllowed
 from tenantgate.errors.tokens import IdTokenRefused, TenantMissing, TokenExpired
 from tenantgate.identity.principal import Principal
+from tenantgate.login.attempts.redirects import RedirectPolicy
+from tenantgate.login.attempts.transactions import LoginTransaction
 from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.login.models import AuthorizationResponse, LoginStarted, ProviderTokens, VerifiedSignIn
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata
-from tenantgate.login.redirects import RedirectPolicy
-from tenantgate.login.service import LoginService
-from tenantgate.login.transactions import LoginTransaction
+from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
+from tenantgate.login.service.login import LoginService
 from tenantgate.tokens.verifier import VerifiedToken
 
 NOW = 1_800_000_000

@@ -9,13 +9,18 @@ from typing import Protocol
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.tokens import AUTH_005, IdTokenRefused, TokenError
 from tenantgate.identity.principal import Principal
+from tenantgate.login.attempts.redirects import RedirectPolicy
+from tenantgate.login.attempts.transactions import LoginTransaction, Transactions
 from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.login.models import AuthorizationResponse, LoginStarted, ProviderTokens, VerifiedSignIn
-from tenantgate.login.provider import ClientRegistration, ProviderMetadata, authorization_url, printable_error_code
-from tenantgate.login.provider_text import provider_text
-from tenantgate.login.redirects import RedirectPolicy
-from tenantgate.login.remedies import ISSUER_PAIR, access_token_remedy, id_token_remedy
-from tenantgate.login.transactions import LoginTransaction, Transactions
+from tenantgate.login.provider.metadata import (
+    ClientRegistration,
+    ProviderMetadata,
+    authorization_url,
+    printable_error_code,
+)
+from tenantgate.login.provider.provider_text import provider_text
+from tenantgate.login.service.remedies import ISSUER_PAIR, access_token_remedy, id_token_remedy
 from tenantgate.observability.redaction import disclose
 from tenantgate.tokens.verifier import VerifiedToken
 from tenantgate.tokens.waiting import awaited

@@ -1,0 +1,1 @@
+"""A sign-in attempt: its sealed cookie, and its redirect targets."""

@@ -1,0 +1,1 @@
+"""The OpenID provider: its metadata, and requests to its endpoints."""

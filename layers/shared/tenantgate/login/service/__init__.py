@@ -1,0 +1,1 @@
+"""Beginning, completing and ending a sign-in."""
