@@ -175,8 +175,8 @@ class _Trial:
         """Yield the tests of each round: the module's own and the quickest on the line, then all on the line, then all
         in those tests' files.
 
-        The last round covers fixtures that serve several tests. If an import runs the line, all tests of the module
-        and all that name it take the place of those on the line.
+        The last round covers fixtures that serve several tests. If an import runs the line, all tests of the module,
+        those that name it and those of its package take the place of those on the line.
         """
         seconds, module = self._known.seconds, self._known.of_module(self._mutant.path)
         line = self._known.of_line(self._mutant)
@@ -184,7 +184,7 @@ class _Trial:
         if not line:
             naming = self._known.naming(self._mutant.key.module, self._root)
             own |= naming - module
-            line = module | naming
+            line = module | naming | {test for test in seconds if _is_of_package(test, self._mutant.key.module)}
         files = {_file(test) for test in line}
         beside = {test for test in module if _file(test) in files}
         done: set[str] = set()
@@ -226,6 +226,11 @@ def _is_own(test: str, module: str) -> bool:
     """Return True for a test in `tests/unit/<package>/test_<module>….py`."""
     *packages, name = module.removeprefix("tenantgate.").split(".")
     return f"/{'/'.join([*packages, f'test_{name}'])}" in f"/{_file(test)}"
+
+
+def _is_of_package(test: str, module: str) -> bool:
+    """Return True for a test in `tests/unit/<package>/`."""
+    return _file(test).startswith(f"tests/unit/{'/'.join(module.removeprefix('tenantgate.').split('.')[:-1])}/")
 
 
 def _file(test: str) -> str:
