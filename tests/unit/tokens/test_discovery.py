@@ -89,3 +89,29 @@ def test_an_endpoint_is_https_or_between_loopback_servers(value: object, source:
 @pytest.mark.parametrize("metadata", [{}, {"jwks_uri": None}, {"jwks_uri": ""}])
 def test_an_endpoint_may_be_missing(metadata: dict[str, object]) -> None:
     assert endpoint(metadata, "jwks_uri", source=ISSUER) is None
+
+
+def test_a_failure_is_logged_with_whether_older_metadata_serves(caplog: pytest.LogCaptureFixture) -> None:
+    clock, documents = StandingClock(), Documents()
+    down = False
+
+    def fetch(url: str, *, timeout: float) -> Mapping[str, object]:
+        if down:
+            raise ProviderUnreachable("nothing is there", url=url)
+        return documents(url, timeout=timeout)
+
+    directory = ProviderDirectory(fetcher=fetch, clock=clock)
+    down = True
+    with pytest.raises(ProviderUnreachable):
+        directory.metadata(ISSUER)
+    down = False
+    clock.pass_by(60)
+    directory.metadata(ISSUER)
+    down = True
+    clock.pass_by(3600)
+    assert directory.metadata(ISSUER)["number"] == 1
+    contexts = [record.context for record in caplog.records if "metadata" in record.message]  # type: ignore[attr-defined]
+    assert [context["served_stale"] for context in contexts] == [False, True]
+    assert [context["issuer"] for context in contexts] == [ISSUER, ISSUER]
+    assert [str(context["reason"]) for context in contexts]
+    assert {context["url"] for context in contexts} == {well_known_url(ISSUER)}
