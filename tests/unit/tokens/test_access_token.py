@@ -13,7 +13,7 @@ MAPPED = IssuerPolicy("https://idp.example", ("api", "other-api"), audience_clai
 
 
 @pytest.mark.parametrize("audience", ["api", "other-api", ["api"], ["x", "other-api"], ["api", "api"]])
-def test_one_audience_must_be_ours(audience: object) -> None:
+def test_one_audience_must_be_the_apis(audience: object) -> None:
     check_audience({"aud": audience}, POLICY)
 
 
@@ -48,7 +48,7 @@ def test_the_first_claim_that_is_present_decides() -> None:
     assert refused.value.private["claim"] == "client_id"
 
 
-def test_a_present_aud_must_be_ours_as_well() -> None:
+def test_a_present_aud_must_be_the_apis_as_well() -> None:
     check_audience({"client_id": "api", "aud": ["api"]}, MAPPED)
     with pytest.raises(WrongAudience) as refused:
         check_audience({"client_id": "api", "aud": "x"}, MAPPED)

@@ -56,14 +56,14 @@ def test_the_first_second_of_1970_is_a_time(value: float) -> None:
 )
 def test_anything_else_is_not_a_time(name: str, value: object) -> None:
     with pytest.raises(InvalidClaim) as refused:
-        times(**{name: value})
+        times(**{name: value})  # type: ignore[arg-type]
     assert refused.value.private["claim"] == name
 
 
 @pytest.mark.parametrize("name", ["iat", "exp"])
 def test_both_ends_are_required(name: str) -> None:
     with pytest.raises(MissingClaim) as refused:
-        times(**{name: None})
+        times(**{name: None})  # type: ignore[arg-type]
     assert refused.value.private["claim"] == name
 
 
