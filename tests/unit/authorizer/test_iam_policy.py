@@ -165,3 +165,13 @@ def test_two_issuers_with_the_same_scopes_never_share_a_policy() -> None:
         document = compile_policy(rules, caller(issuer), arn=MethodArn.parse(f"{STAGE}GET/b"), now=NOW).document
         assert allows(document, f"{STAGE}GET{own}")
         assert not allows(document, f"{STAGE}GET{others}")
+
+
+def test_a_path_that_no_resource_can_name_is_denied_with_the_whole_stage() -> None:
+    longest = "/" + "x" * (LONGEST_RESOURCE - len(STAGE) - len("GET/"))
+    # Not expressible, so that each policy is for the path of its request.
+    for path, nameable in ((longest, True), (longest + "x", False), ("/a*", False)):
+        policy = compiled("/{x}", "/{x}/{y}", path=path)
+        assert not policy.complete
+        assert allows(policy.document, f"{STAGE}GET{path}") is nameable
+        assert not allows(policy.document, f"{STAGE}GET/other")

@@ -96,6 +96,13 @@ def test_the_callers_request_id_is_used_if_it_is_well_formed(authorizer: Authori
         assert authorizer.decide(event)["context"]["request_id"] == expected
 
 
+def test_a_request_id_that_was_sent_twice_is_not_used(authorizer: Authorizer) -> None:
+    token = f"Bearer {sign(good_claims())}"
+    event = _event(token)
+    event["headers"] = {"authorization": token, "x-request-id": "my-request-0001", "X-Request-Id": "my-request-0002"}
+    assert authorizer.decide(event)["context"]["request_id"] == "JKJaXmPLvHcESHA="
+
+
 @pytest.mark.parametrize(
     "authorization", [None, "", "Basic dXNlcjpwYXNz", "Bearer", "Bearer a,Bearer b", "Bearer " + "A" * 65536]
 )
