@@ -11,7 +11,7 @@ from types import CodeType
 
 import pytest
 
-# Not the number of coverage.py, which may run beside it.
+# Not the number of coverage.py, which may run at the same time.
 _TOOL = 3
 
 

@@ -52,7 +52,7 @@ class Exemption(NamedTuple):
 
 
 class Finding(NamedTuple):
-    """A word to avoid, where it is; `context` is the text around it."""
+    """A word to avoid and its place; `context` is the text around it."""
 
     path: str
     line: int

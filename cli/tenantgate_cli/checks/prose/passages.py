@@ -22,7 +22,7 @@ _DIRECTIVE = re.compile(r"\b(noqa|type: ?ignore|fmt|pragma|mypy|nosec)(:\s?[A-Za
 _WORDS_OF_A_NAME = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _SQL = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|GRANT|REVOKE|WITH|SET)\b")
 _FENCE = re.compile(r"\s*(```|~~~)")
-# A list item, a heading, a table row or a quotation begins a paragraph of its own.
+# A list item, a heading, a table row or a quotation begins a new paragraph.
 _BLOCK = re.compile(r"\s*([-*+]\s|\d+[.)]\s|#{1,6}\s|\||>)")
 _GENERATED = re.compile(r"<!-- (?:begin (?P<block>[\w-]+)|(?P<table>[\w-]+): written by .*?) -->")
 _GENERATED_PAGE = "<!-- Written by `make docs`"
