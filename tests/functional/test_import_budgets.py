@@ -1,7 +1,7 @@
-"""What a function imports is what its cold start costs: each handler's third-party packages against its allow-list.
+"""Compare each handler's third-party packages with its allow-list, because imports dominate a cold start.
 
 A fresh interpreter imports the handler and names the top-level packages that came from site-packages. A package that is
-missing from the list is a decision to be made, not a test to be mended; one that is no longer loaded leaves the list.
+missing from the list needs a decision, not a change of the test; one that is no longer loaded leaves the list.
 """
 
 import json

@@ -53,7 +53,7 @@ def test_an_origin_is_scheme_host_and_effective_port(
         pytest.param("https://a%2eb.example", id="encoded-host"),
         pytest.param("https://a.example\\b", id="backslash"),
         pytest.param("https://a.example/\n", id="line-break"),
-        pytest.param("https://\u0430.example", id="look-alike"),
+        pytest.param("https://\u0430.example", id="homograph"),
         pytest.param("https://[::1", id="open-bracket"),
         pytest.param("https://[]", id="empty-address"),
         pytest.param("https://[::1]x", id="text-after-address"),

@@ -266,9 +266,9 @@ def test_errors_of_a_function_are_shown_in_the_terminal_until_it_is_fixed(tmp_pa
         running.wait_for_line(lambda line: line == "│ Prints: printed by hand")
         running.wait_for_line(lambda line: line == "✗ Prints failed: ValueError: the cause")
         running.wait_for_line(lambda line: line.endswith("logs/Prints.log"))
-        write_handler(project, "prints", "def lambda_handler(event, context):\n    return {'mended': True}")
+        write_handler(project, "prints", "def lambda_handler(event, context):\n    return {'fixed': True}")
         running.wait_for_line(lambda line: line == "changed: handler.py; restarting: Prints")
-        assert get(running, "/prints").json() == {"mended": True}
+        assert get(running, "/prints").json() == {"fixed": True}
 
 
 def test_a_template_that_cannot_be_emulated_stops_the_start_with_its_place(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ GUARD = """
         if said is None: raise Exception("Unauthorized")
         return {"isAuthorized": said == "good", "context": {"user_id": "u", "arn": event["routeArn"]}}
 """
-ANSWERS = """
+RESPONSES = """
     import base64
     def lambda_handler(event, context):
         match event["rawPath"]:
@@ -58,7 +58,7 @@ ANSWERS = """
         return {"statusCode": 200, "headers": {"X-Method": event["requestContext"]["http"]["method"]}, "body": "there"}
 """
 ORIGIN = {"origin": "http://app.test"}
-EVERYTHING = CORS + function_resource("Answers", "answers", "Timeout: 1\n" + DEFAULT_EVENT)
+EVERYTHING = CORS + function_resource("Responses", "responses", "Timeout: 1\n" + DEFAULT_EVENT)
 FAILURE = {"message": "Internal Server Error"}
 
 
@@ -90,7 +90,7 @@ async def test_no_route_is_the_gateways_404(serve: Serve) -> None:
 
 
 async def test_the_responses_of_functions(serve: Serve) -> None:
-    async with serve(EVERYTHING, answers=ANSWERS) as running:
+    async with serve(EVERYTHING, responses=RESPONSES) as running:
         get = running.client.get
         assert (await get("/cookies")).headers.get_list("set-cookie") == ["a=1; Path=/", "b=2"]
         assert (await get("/binary")).content == b"\x00\xff"
@@ -102,7 +102,7 @@ async def test_the_responses_of_functions(serve: Serve) -> None:
 
 
 async def test_failures_of_functions_are_a_500_without_details(serve: Serve) -> None:
-    async with serve(EVERYTHING, answers=ANSWERS) as running:
+    async with serve(EVERYTHING, responses=RESPONSES) as running:
         for path in ("/malformed", "/raises", "/slow", "/large"):
             response = await running.client.get(path)
             assert (path, response.status_code, response.json()) == (path, 500, FAILURE)
@@ -116,15 +116,15 @@ async def test_failures_of_functions_are_a_500_without_details(serve: Serve) -> 
 
 async def test_an_integration_that_takes_too_long_is_a_503(serve: Serve) -> None:
     template = HEAD + function_resource(
-        "Answers", "answers", "Timeout: 20\n" + event("GET", "/slow", ", TimeoutInMillis: 300")
+        "Responses", "responses", "Timeout: 20\n" + event("GET", "/slow", ", TimeoutInMillis: 300")
     )
-    async with serve(template, answers=ANSWERS) as running:
+    async with serve(template, responses=RESPONSES) as running:
         response = await running.client.get("/slow")
     assert (response.status_code, response.json()) == (503, {"message": "Service Unavailable"})
 
 
 async def test_head_gets_headers_and_no_body(serve: Serve) -> None:
-    async with serve(EVERYTHING, answers=ANSWERS) as running:
+    async with serve(EVERYTHING, responses=RESPONSES) as running:
         response = await running.client.head("/x")
     assert response.headers["x-method"] == "HEAD"
     assert response.headers["content-length"] == "5"
@@ -132,7 +132,7 @@ async def test_head_gets_headers_and_no_body(serve: Serve) -> None:
 
 
 async def test_preflight_requests_need_no_function(serve: Serve) -> None:
-    async with serve(EVERYTHING, answers=ANSWERS) as running:
+    async with serve(EVERYTHING, responses=RESPONSES) as running:
         response = await running.client.options("/x", headers={**ORIGIN, "access-control-request-method": "POST"})
         assert response.status_code == 204
         assert response.headers["access-control-allow-origin"] == "http://app.test"
@@ -143,7 +143,7 @@ async def test_preflight_requests_need_no_function(serve: Serve) -> None:
 
 
 async def test_the_apis_cors_headers_replace_the_functions(serve: Serve) -> None:
-    async with serve(EVERYTHING, answers=ANSWERS) as running:
+    async with serve(EVERYTHING, responses=RESPONSES) as running:
         response = await running.client.get("/cors", headers=ORIGIN)
         assert response.headers.get_list("access-control-allow-origin") == ["http://app.test"]
         assert response.headers["access-control-allow-credentials"] == "true"
@@ -202,14 +202,14 @@ async def test_payload_limits(serve: Serve) -> None:
 
 
 async def test_header_limit(serve: Serve) -> None:
-    async with serve(EVERYTHING, answers=ANSWERS) as running:
+    async with serve(EVERYTHING, responses=RESPONSES) as running:
         assert (await running.client.get("/x", headers={"x-a": "b" * 9000})).status_code == 200
         response = await running.client.get("/x", headers={"x-a": "b" * 10300})
         assert (response.status_code, response.json()) == (431, {"message": "Request Header Fields Too Large"})
 
 
 async def test_a_client_that_disconnects_affects_no_other(serve: Serve) -> None:
-    async with serve(EVERYTHING, answers=ANSWERS) as running:
+    async with serve(EVERYTHING, responses=RESPONSES) as running:
         host, port = running.url.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as half:
             half.sendall(b"POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nonly this")

@@ -13,7 +13,7 @@ from tests.functional.gateway.conftest import ECHO, Serve
 
 pytestmark = pytest.mark.anyio
 
-ANSWERS = """
+RESPONSES = """
     import json
     def lambda_handler(event, context):
         match event["path"]:
@@ -57,7 +57,7 @@ WORDS = """\
         DEFAULT_4XX: { ResponseParameters: { Headers: { Access-Control-Allow-Origin: "'*'" } } }
         DEFAULT_5XX: { ResponseParameters: { Headers: { Access-Control-Allow-Origin: "'*'" } } }
 """
-OPEN = REST_HEAD + CORS + function_resource("Answers", "answers", "Timeout: 10\n" + api_event("any", "/{proxy+}"))
+OPEN = REST_HEAD + CORS + function_resource("Responses", "responses", "Timeout: 10\n" + api_event("any", "/{proxy+}"))
 
 
 def auth(identity: str = "", kind: str = "TOKEN") -> str:
@@ -74,7 +74,7 @@ def auth(identity: str = "", kind: str = "TOKEN") -> str:
 
 def guarded(identity: str = "", kind: str = "TOKEN", more: str = "") -> str:
     routes = (("List", "get", "/orders"), ("Make", "post", "/orders"), ("One", "get", "/orders/{id}"))
-    functions = [function_resource(name, "answers", api_event(method, path)) for name, method, path in routes]
+    functions = [function_resource(name, "responses", api_event(method, path)) for name, method, path in routes]
     return REST_HEAD + more + auth(identity, kind) + "".join(functions) + function_resource("Guard", "guard")
 
 
@@ -87,7 +87,7 @@ def said(response: httpx2.Response) -> tuple[int, object]:
 
 
 async def test_the_event_of_a_proxy_integration(serve: Serve) -> None:
-    async with serve(OPEN, answers=ANSWERS) as running:
+    async with serve(OPEN, responses=RESPONSES) as running:
         headers = [("x-a", "1"), ("x-a", "2"), ("content-type", "application/json")]
         response = await running.client.post("/prod/event?q=1&q=2", content=b'{"a":1}', headers=headers)
     sent = response.json()
@@ -102,7 +102,7 @@ async def test_the_event_of_a_proxy_integration(serve: Serve) -> None:
 
 
 async def test_the_responses_of_functions(serve: Serve) -> None:
-    async with serve(OPEN, answers=ANSWERS) as running:
+    async with serve(OPEN, responses=RESPONSES) as running:
         response = await running.client.get("/prod/cookies")
         assert response.status_code == 201
         assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
@@ -110,7 +110,7 @@ async def test_the_responses_of_functions(serve: Serve) -> None:
 
 
 async def test_failures_of_functions_are_a_502_without_details(serve: Serve) -> None:
-    async with serve(OPEN, answers=ANSWERS) as running:
+    async with serve(OPEN, responses=RESPONSES) as running:
         for path in ("/prod/inferred", "/prod/raises"):
             response = await running.client.get(path)
             assert said(response) == (502, {"message": "Internal server error"})
@@ -122,9 +122,9 @@ async def test_failures_of_functions_are_a_502_without_details(serve: Serve) -> 
 
 async def test_an_integration_that_takes_too_long_is_a_504(serve: Serve) -> None:
     slow = function_resource(
-        "Answers", "answers", "Timeout: 20\n" + api_event("get", "/slow", ", TimeoutInMillis: 300")
+        "Responses", "responses", "Timeout: 20\n" + api_event("get", "/slow", ", TimeoutInMillis: 300")
     )
-    async with serve(REST_HEAD + slow, answers=ANSWERS) as running:
+    async with serve(REST_HEAD + slow, responses=RESPONSES) as running:
         assert said(await running.client.get("/prod/slow")) == (504, {"message": "Endpoint request timed out"})
 
 
@@ -138,7 +138,7 @@ async def test_an_integration_that_takes_too_long_is_a_504(serve: Serve) -> None
     ],
 )
 async def test_what_is_not_there(serve: Serve, path: str, message: str) -> None:
-    async with serve(guarded(TOKEN), guard=GUARD, answers=ANSWERS) as running:
+    async with serve(guarded(TOKEN), guard=GUARD, responses=RESPONSES) as running:
         response = await running.client.get(path)
         assert said(response) == (403, {"message": message})
         assert running.started == []
@@ -147,7 +147,7 @@ async def test_what_is_not_there(serve: Serve, path: str, message: str) -> None:
 @pytest.mark.parametrize("identity", [TOKEN, REQUEST], ids=["token", "request"])
 async def test_401_403_and_500(serve: Serve, identity: str) -> None:
     kind = "TOKEN" if identity == TOKEN else "REQUEST"
-    async with serve(guarded(identity, kind), guard=GUARD, answers=ANSWERS) as running:
+    async with serve(guarded(identity, kind), guard=GUARD, responses=RESPONSES) as running:
         get = running.client.get
 
         async def ask(path: str, token: str | None) -> tuple[int, object, str]:
@@ -176,21 +176,21 @@ async def test_401_403_and_500(serve: Serve, identity: str) -> None:
 
 
 async def test_a_tokens_form_is_checked_first(serve: Serve) -> None:
-    async with serve(guarded(TOKEN), guard=GUARD, answers=ANSWERS) as running:
+    async with serve(guarded(TOKEN), guard=GUARD, responses=RESPONSES) as running:
         response = await running.client.get("/prod/orders", headers={"authorization": "Bearer 1"})
         assert said(response) == (401, {"message": "Unauthorized"})
         assert running.started == []
 
 
 async def test_every_identity_source_must_be_there(serve: Serve) -> None:
-    async with serve(guarded(REQUEST, "REQUEST"), guard=GUARD, answers=ANSWERS) as running:
+    async with serve(guarded(REQUEST, "REQUEST"), guard=GUARD, responses=RESPONSES) as running:
         assert (await running.client.get("/prod/orders", headers={"authorization": "good"})).status_code == 401
         assert (await running.client.get("/prod/orders?region=eu")).status_code == 401
         assert running.started == []
 
 
 async def test_the_function_gets_the_context_as_text(serve: Serve) -> None:
-    async with serve(guarded(TOKEN), guard=GUARD, answers=ANSWERS) as running:
+    async with serve(guarded(TOKEN), guard=GUARD, responses=RESPONSES) as running:
         first = (await running.client.get("/prod/orders/7", headers={"authorization": "good"})).json()
     assert first.pop("integrationLatency") >= 0
     assert first == {
@@ -209,7 +209,7 @@ async def test_a_response_is_cached_for_its_token_for_five_minutes(serve: Serve)
         return {"principalId": "u", "policyDocument": {"Statement": [
             {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": event["methodArn"]}]}}
     """
-    async with serve(guarded(TOKEN), guard=counting, answers=ANSWERS) as running:
+    async with serve(guarded(TOKEN), guard=counting, responses=RESPONSES) as running:
         get = running.client.get
 
         async def status(path: str, token: str) -> int:
@@ -224,7 +224,7 @@ async def test_a_response_is_cached_for_its_token_for_five_minutes(serve: Serve)
 
 
 async def test_gateway_responses_in_the_apis_own_words(serve: Serve) -> None:
-    async with serve(guarded(TOKEN, more=WORDS), guard=GUARD, answers=ANSWERS) as running:
+    async with serve(guarded(TOKEN, more=WORDS), guard=GUARD, responses=RESPONSES) as running:
         get = running.client.get
         response = await get("/prod/orders")
         assert said(response) == (401, {"error": "Unauthorized"})
@@ -240,7 +240,7 @@ async def test_gateway_responses_in_the_apis_own_words(serve: Serve) -> None:
 
 
 async def test_preflights_need_no_function(serve: Serve) -> None:
-    async with serve(guarded(TOKEN, more=CORS), guard=GUARD, answers=ANSWERS) as running:
+    async with serve(guarded(TOKEN, more=CORS), guard=GUARD, responses=RESPONSES) as running:
         response = await running.client.options("/prod/orders")
         assert said(response) == (200, {})
         headers = {name: value for name, value in response.headers.items() if name.startswith("access-control")}
@@ -259,7 +259,7 @@ async def test_preflights_need_no_function(serve: Serve) -> None:
 
 
 async def test_payload_limit(serve: Serve) -> None:
-    async with serve(OPEN, answers=ECHO) as running:
+    async with serve(OPEN, responses=ECHO) as running:
         response = await running.client.post("/prod/x", content=b"x" * (10 * 1024 * 1024 + 1))
         assert said(response) == (413, {"message": "Request Too Long"})
 

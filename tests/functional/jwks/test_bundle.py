@@ -131,7 +131,7 @@ def test_reports_issuers_that_cannot_be_bundled(
 def test_an_issuer_that_fails_leaves_the_last_bundle_unchanged(issuer: IssuerServer, tmp_path: Path) -> None:
     (tmp_path / "jwks.json").write_text("unchanged")
     for response, keys in ((failing(), public_jwks("rsa-1")), (None, {"keys": []})):
-        issuer.answer, issuer.jwks = response, keys
+        issuer.custom_response, issuer.jwks = response, keys
         with pytest.raises(Failure, match=issuer.url):
             bundle(variables(issuer, "/opt/jwks.json"), layer=tmp_path)
         assert (tmp_path / "jwks.json").read_text() == "unchanged"
@@ -198,7 +198,7 @@ def test_a_key_that_left_the_issuer_dies_within_the_stated_age(
     verifier = TokenVerifier(policy, JwksCache({issuer.url: keys}), clock=clock)
     issuer.jwks = public_jwks("rsa-2")
     if not reachable:
-        issuer.answer = failing()
+        issuer.custom_response = failing()
 
     lived = 0.0
     refusals: list[TenantgateError] = []

@@ -63,7 +63,7 @@ def test_refreshes_in_the_background_before_the_keys_are_stale(
         held.wait(10)
         send_json(request, issuer.jwks)
 
-    issuer.answer = slowly
+    issuer.custom_response = slowly
     clock.pass_by(3600 * 0.8)
     assert _found(keys, "rsa-1"), "served during the refresh"
     assert entered.wait(10)
@@ -112,7 +112,7 @@ def test_stale_keys_serve_through_an_outage_with_fewer_and_fewer_tries_until_the
 ) -> None:
     keys = make_keys(max_age=7200, refresh_ahead=1.0)
     assert _found(keys, "rsa-1")
-    issuer.answer = failing()
+    issuer.custom_response = failing()
     clock.now = NOW + 3600
     while clock.now < NOW + 7199:
         assert _found(keys, "rsa-1")
@@ -126,7 +126,7 @@ def test_stale_keys_serve_through_an_outage_with_fewer_and_fewer_tries_until_the
             keys.find("rsa-1", "RS256", fetch=True)
     assert issuer.fetches() <= tries + 4
     assert keys.held.generation == 1, "what was remembered no longer counts"
-    issuer.answer = None
+    issuer.custom_response = None
     clock.pass_by(61)
     assert _found(keys, "rsa-1"), "recovers automatically"
 
@@ -135,7 +135,7 @@ def test_a_first_fetch_is_tried_four_times_and_then_fails_fast(
     issuer: IssuerServer, make_keys: MakeKeys, clock: StandingClock
 ) -> None:
     keys = make_keys()
-    issuer.answer = failing(500)
+    issuer.custom_response = failing(500)
     for _ in range(50):
         with pytest.raises(ProviderUnreachable):
             keys.find("rsa-1", "RS256", fetch=True)
@@ -145,10 +145,10 @@ def test_a_first_fetch_is_tried_four_times_and_then_fails_fast(
 
 def test_a_first_fetch_that_fails_once_succeeds_on_the_next_try(issuer: IssuerServer, make_keys: MakeKeys) -> None:
     def once(request: BaseHTTPRequestHandler) -> None:
-        issuer.answer = None
+        issuer.custom_response = None
         failing(502)(request)
 
-    issuer.answer = once
+    issuer.custom_response = once
     assert _found(make_keys(), "rsa-1")
     assert issuer.fetches() == 2
 
@@ -173,7 +173,7 @@ def test_a_flood_of_unknown_kids_while_the_issuer_is_down_makes_one_try(
 ) -> None:
     keys = make_keys()
     assert _found(keys, "rsa-1")
-    issuer.answer = failing()
+    issuer.custom_response = failing()
     assert not any(_found(keys, f"made-up-{number}") for number in range(500))
     assert issuer.fetches() == 1 + 1
 
@@ -200,7 +200,7 @@ def test_fifty_concurrent_misses_make_one_fetch(issuer: IssuerServer, make_keys:
         together.wait(10)
         return _found(keys, "rsa-1")
 
-    issuer.answer = slowly
+    issuer.custom_response = slowly
     with ThreadPoolExecutor(50) as pool:
         responses = pool.map(miss, range(50))
         assert entered.wait(10)
@@ -211,7 +211,7 @@ def test_fifty_concurrent_misses_make_one_fetch(issuer: IssuerServer, make_keys:
 
 def test_fifty_concurrent_misses_of_a_dead_issuer_share_one_failure(issuer: IssuerServer, make_keys: MakeKeys) -> None:
     keys = make_keys(retries=0)
-    issuer.answer = failing()
+    issuer.custom_response = failing()
 
     def miss(_: int) -> type[Exception]:
         try:
@@ -232,11 +232,11 @@ def test_a_fetch_that_ended_past_its_deadline_is_discarded(
 
     def frozen(request: BaseHTTPRequestHandler) -> None:
         # To the cache, the exchange took an hour of the wall clock.
-        issuer.answer = None
+        issuer.custom_response = None
         clock.pass_by(3600)
         send_json(request, public_jwks("rsa-1"))
 
-    issuer.answer = frozen
+    issuer.custom_response = frozen
     with pytest.raises(ProviderTimeout):
         keys.find("rsa-1", "RS256", fetch=True)
     assert _found(keys, "rsa-1"), "and the next call fetches again"
@@ -252,11 +252,11 @@ def test_a_refresh_stuck_past_its_deadline_is_not_waited_for(
 
     def stuck(request: BaseHTTPRequestHandler) -> None:
         entered.set()
-        issuer.answer = None
+        issuer.custom_response = None
         held.wait(10)
         send_json(request, public_jwks("rsa-stuck"))
 
-    issuer.answer = stuck
+    issuer.custom_response = stuck
     clock.pass_by(3000)
     assert _found(keys, "rsa-1")
     assert entered.wait(10)
@@ -300,7 +300,7 @@ def _bundle(age: float = 0) -> Bundle:
 
 
 def test_a_bundled_key_set_needs_no_network(make_keys: MakeKeys, issuer: IssuerServer, clock: StandingClock) -> None:
-    issuer.answer = failing()
+    issuer.custom_response = failing()
     keys = make_keys(_bundle(age=80000))
     assert all(_found(keys, "rsa-1", fetch=fetch) for fetch in (False, True))
     assert issuer.fetches() == 0, "a cold start fetches nothing while the bundle is within its age cap"
@@ -332,7 +332,7 @@ def test_a_bundle_past_the_age_cap_is_not_trusted(make_keys: MakeKeys, issuer: I
 def test_a_bundle_from_the_future_is_as_old_as_its_first_use(
     make_keys: MakeKeys, issuer: IssuerServer, clock: StandingClock
 ) -> None:
-    issuer.answer = failing()
+    issuer.custom_response = failing()
     keys = make_keys(_bundle(age=-1e9))
     assert _found(keys, "rsa-1")
     clock.pass_by(86400)

@@ -96,7 +96,7 @@ def test_discovery_may_be_elsewhere_with_a_query_and_still_names_the_issuer(issu
     def respond(request: BaseHTTPRequestHandler) -> None:
         send_json(request, document if "?p=" in request.path else public_jwks("rsa-1"))
 
-    issuer.answer = respond
+    issuer.custom_response = respond
     policy = policy_of(oidc_issuer_url="urn:tenantgate:test", oidc_discovery_url=elsewhere)
     token = sign(good_claims(int(time.time()), iss="urn:tenantgate:test"))
     assert token_verifier(policy).verify(token).issuer == "urn:tenantgate:test"
@@ -177,10 +177,10 @@ def test_a_jwks_uri_that_moved_is_looked_up_again(issuer: IssuerServer) -> None:
     token_verifier(policy_of(oidc_issuer_url=issuer.url)).verify(token)
 
     def moved(request: BaseHTTPRequestHandler) -> None:
-        issuer.answer = None
+        issuer.custom_response = None
         failing(404)(request)
 
-    issuer.answer = moved
+    issuer.custom_response = moved
     token_verifier(policy_of(oidc_issuer_url=issuer.url)).verify(token)
     assert issuer.requests[-3:] == ["/jwks", METADATA_PATH, "/jwks"]
 

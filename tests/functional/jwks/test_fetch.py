@@ -21,7 +21,7 @@ def test_reads_a_json_object(issuer: IssuerServer) -> None:
 
 
 def test_requests_path_and_query_unchanged(issuer: IssuerServer) -> None:
-    issuer.answer = lambda request: send_json(request, {})
+    issuer.custom_response = lambda request: send_json(request, {})
     fetch_json(f"{issuer.url}/a%20b/c?d=e&f", timeout=5)
     fetch_json(issuer.url, timeout=5)
     fetch_json(f"{issuer.url}?appid=1", timeout=5)
@@ -34,7 +34,7 @@ def test_accepts_only_200_and_follows_no_redirect(status: int, issuer: IssuerSer
     def respond(request: BaseHTTPRequestHandler) -> None:
         send(request, status, b"" if status == 204 else b"{}", Location=f"{issuer.url}/elsewhere")
 
-    issuer.answer = respond
+    issuer.custom_response = respond
     with pytest.raises(ProviderUnreachable) as refusal:
         fetch_json(f"{issuer.url}/jwks", timeout=5)
     assert refusal.value.private["actual"] == status
@@ -57,7 +57,7 @@ def test_accepts_only_200_and_follows_no_redirect(status: int, issuer: IssuerSer
     ],
 )
 def test_rejects_everything_except_a_json_object(body: bytes, issuer: IssuerServer) -> None:
-    issuer.answer = lambda request: send(request, 200, body)
+    issuer.custom_response = lambda request: send(request, 200, body)
     with pytest.raises(ProviderUnreachable):
         fetch_json(f"{issuer.url}/jwks", timeout=5)
 
@@ -97,7 +97,7 @@ def _shorter_than_announced(request: BaseHTTPRequestHandler) -> None:
 def test_rejects_a_response_with_a_wrong_end(
     response: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
 ) -> None:
-    issuer.answer = response
+    issuer.custom_response = response
     with pytest.raises(ProviderUnreachable):
         fetch_json(f"{issuer.url}/jwks", timeout=5)
 
@@ -127,7 +127,7 @@ def _drip_after_continue(request: BaseHTTPRequestHandler) -> None:
 def test_a_time_out_is_for_the_whole_exchange_not_for_each_byte(
     response: Callable[[BaseHTTPRequestHandler], None], issuer: IssuerServer
 ) -> None:
-    issuer.answer = response
+    issuer.custom_response = response
     started = time.monotonic()
     with pytest.raises(ProviderTimeout):
         fetch_json(f"{issuer.url}/jwks", timeout=0.3)

@@ -87,13 +87,13 @@ def test_a_refresh_that_resumes_past_its_deadline_is_discarded_and_repeated(issu
     asked, held = threading.Event(), threading.Event()
 
     def respond_into_the_freeze(request: BaseHTTPRequestHandler) -> None:
-        issuer.answer = None
+        issuer.custom_response = None
         asked.set()
         held.wait(20)
         send_json(request, public_jwks("rsa-1", "rsa-late"))
 
     with _Child(f"{issuer.url}/jwks") as child:
-        issuer.answer = respond_into_the_freeze
+        issuer.custom_response = respond_into_the_freeze
         assert child.ask("find rsa-1") == "known", "served during the refresh"
         assert asked.wait(20)
         child.freeze()

@@ -55,7 +55,7 @@ def test_a_fetch_goes_through_the_proxy_and_checks_the_certificate_behind_it(
 
 def test_discovery_and_keys_of_a_verifier_go_through_it(proxy: ConnectProxy, server: TlsJsonServer) -> None:
     issuer = f"https://{HOST}:{server.port}"
-    server.answers |= {
+    server.responses |= {
         "/.well-known/openid-configuration": {"issuer": issuer, "jwks_uri": f"{issuer}/keys"},
         "/keys": public_jwks("rsa-1"),
     }
@@ -80,7 +80,7 @@ def _userinfo(server: TlsJsonServer) -> object:
 
 
 def test_the_providers_client_goes_through_it(proxy: ConnectProxy, server: TlsJsonServer) -> None:
-    server.answers["/me"] = {"sub": "user-1"}
+    server.responses["/me"] = {"sub": "user-1"}
     assert _userinfo(server) == {"sub": "user-1"}
     assert proxy.targets == [f"{HOST}:{server.port}"]
 
@@ -88,7 +88,7 @@ def test_the_providers_client_goes_through_it(proxy: ConnectProxy, server: TlsJs
 def test_user_and_password_reach_the_proxy_only(
     proxy: ConnectProxy, server: TlsJsonServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server.answers["/me"] = {"sub": "user-1"}
+    server.responses["/me"] = {"sub": "user-1"}
     monkeypatch.setenv("HTTPS_PROXY", f"http://me:w%40rd@{proxy.place}")
     fetch_json(f"https://{HOST}:{server.port}/x?y=z", timeout=5)
     _userinfo(server)
@@ -119,7 +119,7 @@ def test_loopback_is_called_directly(proxy: ConnectProxy, server: TlsJsonServer)
 def test_a_proxy_that_refuses_is_not_taken_for_the_provider(
     response: bytes, proxy: ConnectProxy, server: TlsJsonServer
 ) -> None:
-    proxy.answer = response
+    proxy.response = response
     with pytest.raises(ProviderUnreachable, match="the proxy refused") as refusal:
         fetch_json(f"https://{HOST}:{server.port}/x?y=z", timeout=5)
     assert refusal.value.private["actual"] == response[9:12].decode()
@@ -130,7 +130,7 @@ def test_a_proxy_that_refuses_is_not_taken_for_the_provider(
 
 @pytest.mark.parametrize("drip", [False, True])
 def test_a_slow_proxy_cannot_hold_a_fetch_past_its_time(drip: bool, proxy: ConnectProxy, server: TlsJsonServer) -> None:
-    proxy.answer = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 if drip else b""
+    proxy.response = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 if drip else b""
     proxy.drip = drip
     began = time.monotonic()
     with pytest.raises(ProviderTimeout if drip else ProviderUnreachable):
@@ -154,7 +154,7 @@ def test_aws_is_called_through_it_too(proxy: ConnectProxy, monkeypatch: pytest.M
     from botocore.config import Config  # noqa: PLC0415
     from botocore.exceptions import ProxyConnectionError  # noqa: PLC0415
 
-    proxy.answer = b"HTTP/1.1 503 No\r\n\r\n"
+    proxy.response = b"HTTP/1.1 503 No\r\n\r\n"
     client = boto3.client(
         "secretsmanager",
         region_name="eu-central-1",

@@ -9,7 +9,14 @@ import pytest
 
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, running_login_app, sign_in
-from tests.fixtures.providers.misbehaving import CLIENT_ID, CLIENT_SECRET, TENANT, Answer, Claims, MisbehavingProvider
+from tests.fixtures.providers.misbehaving import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    TENANT,
+    CannedResponse,
+    Claims,
+    MisbehavingProvider,
+)
 
 JSON = "application/json"
 AUDIENCE = "https://api.example.test"
@@ -169,7 +176,7 @@ class TestConfiguredLogoutUrl:
     def test_needs_no_provider(self, browser: Browser, provider: MisbehavingProvider) -> None:
         with running_login_app(provider.issuer, variables=self.VARIABLES) as app:
             assert browser.get(returned_to(browser, app)).status_code == 303
-            provider.answers["/.well-known/openid-configuration"] = Answer(status=503)
+            provider.responses["/.well-known/openid-configuration"] = CannedResponse(status=503)
             assert browser.post_json(app.logout_url, {}, headers={"origin": app.base}).status_code == 200
 
     def test_refuses_a_redirect_to_another_origin(self, browser: Browser, provider: MisbehavingProvider) -> None:
@@ -196,7 +203,9 @@ class TestProvidersTexts:
         capsys: Captured,
     ) -> None:
         said = f"Wrong client.\r\nSecret {CLIENT_SECRET} is bad " + "x" * 5000
-        provider.answers["/token"] = Answer.of_json({"error": "invalid_client", "error_description": said}, status)
+        provider.responses["/token"] = CannedResponse.of_json(
+            {"error": "invalid_client", "error_description": said}, status
+        )
         response = sign_in(browser, app)
         assert (response.status_code, code_of(response)) == (502, "SYS_004")
         assert "Wrong client" not in response.text
@@ -209,7 +218,7 @@ class TestProvidersTexts:
     def test_a_refused_codes_description_is_logged_and_not_shown(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider, capsys: Captured
     ) -> None:
-        provider.answers["/token"] = Answer.of_json(
+        provider.responses["/token"] = CannedResponse.of_json(
             {"error": "invalid_grant", "error_description": "The code was redeemed already"}, 400
         )
         response = sign_in(browser, app)
@@ -255,7 +264,7 @@ class TestProvidersTexts:
             described = description.replace("{state}", response["state"]).replace("{code}", response["code"])
             return response | {"error": "access_denied", "error_description": described}
 
-        provider.edit_authorization_answer = refuse
+        provider.edit_authorization_response = refuse
         response = browser.get(returned_to(browser, app), accept=JSON)
         assert code_of(response) == "AUTH_001"
         assert response.json()["error"]["detail"] == {"provider_error": "access_denied"}

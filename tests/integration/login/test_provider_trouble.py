@@ -20,7 +20,7 @@ from tests.fixtures.login.app import (
     running_login_app,
     sign_in,
 )
-from tests.fixtures.providers.misbehaving import CLIENT_ID, CLIENT_SECRET, Answer, MisbehavingProvider
+from tests.fixtures.providers.misbehaving import CLIENT_ID, CLIENT_SECRET, CannedResponse, MisbehavingProvider
 
 DISCOVERY = "/.well-known/openid-configuration"
 JSON = "application/json"
@@ -33,36 +33,38 @@ def good_enough(**changes: object) -> bytes:
 @pytest.mark.parametrize(
     ("response", "status", "code"),
     [
-        pytest.param(Answer(status=500), 502, "SYS_004", id="error-500"),
-        pytest.param(Answer(status=503, body=b"<html>"), 502, "SYS_004", id="error-503-in-html"),
-        pytest.param(Answer(status=404, body=b"{}"), 502, "SYS_004", id="not-found"),
-        pytest.param(Answer(status=204), 502, "SYS_004", id="no-content"),
-        pytest.param(Answer(status=201, body=good_enough()), 502, "SYS_004", id="another-success"),
-        pytest.param(Answer(body=b""), 502, "SYS_004", id="empty"),
-        pytest.param(Answer(body=b"<html>"), 502, "SYS_004", id="html"),
-        pytest.param(Answer(body=b"[]"), 502, "SYS_004", id="array"),
-        pytest.param(Answer(body=b"null"), 502, "SYS_004", id="null"),
-        pytest.param(Answer(body=b"\xff\xfe{"), 502, "SYS_004", id="not-utf-8"),
-        pytest.param(Answer(body=b"[" * 100_000), 502, "SYS_004", id="deeply-nested"),
-        pytest.param(Answer(body=good_enough(pad="x" * MAX_RESPONSE_BYTES)), 502, "SYS_004", id="too-large"),
-        pytest.param(Answer(body=good_enough(access_token=None)), 502, "SYS_004", id="no-access-token"),
-        pytest.param(Answer(body=good_enough(access_token=["a"])), 502, "SYS_004", id="list-for-access-token"),
-        pytest.param(Answer(body=good_enough(token_type="mac")), 502, "SYS_004", id="another-token-type"),
-        pytest.param(Answer(body=good_enough(token_type=None)), 502, "SYS_004", id="no-token-type"),
-        pytest.param(Answer(body=good_enough(id_token=None)), 400, "AUTH_008", id="no-id-token"),
-        pytest.param(Answer(body=good_enough()), 400, "AUTH_008", id="malformed-id-token"),
-        pytest.param(Answer.of_json({"error": "invalid_grant"}, 400), 400, "AUTH_001", id="invalid-grant"),
-        pytest.param(Answer.of_json({"error": "invalid_grant"}, 403), 400, "AUTH_001", id="invalid-grant-by-403"),
-        pytest.param(Answer.of_json({"error": "invalid_client"}, 401), 502, "SYS_004", id="invalid-client"),
-        pytest.param(Answer.of_json({"error": "invalid_target"}, 400), 502, "SYS_004", id="invalid-target"),
-        pytest.param(Answer.of_json({"error": "<b>x</b>"}, 400), 502, "SYS_004", id="error-code-in-markup"),
-        pytest.param(Answer.of_json({"error": 7}, 400), 502, "SYS_004", id="error-code-of-another-type"),
+        pytest.param(CannedResponse(status=500), 502, "SYS_004", id="error-500"),
+        pytest.param(CannedResponse(status=503, body=b"<html>"), 502, "SYS_004", id="error-503-in-html"),
+        pytest.param(CannedResponse(status=404, body=b"{}"), 502, "SYS_004", id="not-found"),
+        pytest.param(CannedResponse(status=204), 502, "SYS_004", id="no-content"),
+        pytest.param(CannedResponse(status=201, body=good_enough()), 502, "SYS_004", id="another-success"),
+        pytest.param(CannedResponse(body=b""), 502, "SYS_004", id="empty"),
+        pytest.param(CannedResponse(body=b"<html>"), 502, "SYS_004", id="html"),
+        pytest.param(CannedResponse(body=b"[]"), 502, "SYS_004", id="array"),
+        pytest.param(CannedResponse(body=b"null"), 502, "SYS_004", id="null"),
+        pytest.param(CannedResponse(body=b"\xff\xfe{"), 502, "SYS_004", id="not-utf-8"),
+        pytest.param(CannedResponse(body=b"[" * 100_000), 502, "SYS_004", id="deeply-nested"),
+        pytest.param(CannedResponse(body=good_enough(pad="x" * MAX_RESPONSE_BYTES)), 502, "SYS_004", id="too-large"),
+        pytest.param(CannedResponse(body=good_enough(access_token=None)), 502, "SYS_004", id="no-access-token"),
+        pytest.param(CannedResponse(body=good_enough(access_token=["a"])), 502, "SYS_004", id="list-for-access-token"),
+        pytest.param(CannedResponse(body=good_enough(token_type="mac")), 502, "SYS_004", id="another-token-type"),
+        pytest.param(CannedResponse(body=good_enough(token_type=None)), 502, "SYS_004", id="no-token-type"),
+        pytest.param(CannedResponse(body=good_enough(id_token=None)), 400, "AUTH_008", id="no-id-token"),
+        pytest.param(CannedResponse(body=good_enough()), 400, "AUTH_008", id="malformed-id-token"),
+        pytest.param(CannedResponse.of_json({"error": "invalid_grant"}, 400), 400, "AUTH_001", id="invalid-grant"),
+        pytest.param(
+            CannedResponse.of_json({"error": "invalid_grant"}, 403), 400, "AUTH_001", id="invalid-grant-by-403"
+        ),
+        pytest.param(CannedResponse.of_json({"error": "invalid_client"}, 401), 502, "SYS_004", id="invalid-client"),
+        pytest.param(CannedResponse.of_json({"error": "invalid_target"}, 400), 502, "SYS_004", id="invalid-target"),
+        pytest.param(CannedResponse.of_json({"error": "<b>x</b>"}, 400), 502, "SYS_004", id="error-code-in-markup"),
+        pytest.param(CannedResponse.of_json({"error": 7}, 400), 502, "SYS_004", id="error-code-of-another-type"),
     ],
 )
 def test_an_invalid_response_of_the_token_endpoint(
-    response: Answer, status: int, code: str, browser: Browser, provider: MisbehavingProvider
+    response: CannedResponse, status: int, code: str, browser: Browser, provider: MisbehavingProvider
 ) -> None:
-    provider.answers["/token"] = response
+    provider.responses["/token"] = response
     with running_login_app(provider.issuer) as app:
         refused = sign_in(browser, app)
         assert (refused.status_code, code_of(refused)) == (status, code)
@@ -77,7 +79,7 @@ def test_an_invalid_response_of_the_token_endpoint(
 def test_an_error_that_the_operator_can_fix_names_the_setting(
     error: str, named: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
-    provider.answers["/token"] = Answer.of_json({"error": error}, 400)
+    provider.responses["/token"] = CannedResponse.of_json({"error": error}, 400)
     detail = sign_in(browser, app).json()["error"]["detail"]
     assert detail["provider_error"] == error
     assert named in detail["remedy"]
@@ -88,7 +90,7 @@ def test_a_redirect_is_not_followed_with_code_or_secret(
     status: int, browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     with MisbehavingProvider() as elsewhere:
-        provider.answers["/token"] = Answer(status=status, headers={"Location": elsewhere.issuer + "/token"})
+        provider.responses["/token"] = CannedResponse(status=status, headers={"Location": elsewhere.issuer + "/token"})
         assert code_of(sign_in(browser, app)) == "SYS_004"
         assert not elsewhere.requests
 
@@ -96,17 +98,17 @@ def test_a_redirect_is_not_followed_with_code_or_secret(
 @pytest.mark.parametrize(
     "slow",
     [
-        pytest.param(lambda provider: Answer(hold=provider.hold()), id="silent"),
-        pytest.param(lambda provider: Answer(body=b" " * 1000, drip=True), id="drips"),
+        pytest.param(lambda provider: CannedResponse(hold=provider.hold()), id="silent"),
+        pytest.param(lambda provider: CannedResponse(body=b" " * 1000, drip=True), id="drips"),
     ],
 )
 def test_a_slow_token_endpoint_times_out(
-    slow: Callable[[MisbehavingProvider], Answer],
+    slow: Callable[[MisbehavingProvider], CannedResponse],
     browser: Browser,
     impatient_app: LoginApp,
     provider: MisbehavingProvider,
 ) -> None:
-    provider.answers["/token"] = slow(provider)
+    provider.responses["/token"] = slow(provider)
     url = returned_to(browser, impatient_app)
     began = time.monotonic()
     response = redeem(browser, impatient_app, url)
@@ -135,7 +137,7 @@ def test_a_provider_that_is_down_when_signing_in_begins(browser: Browser) -> Non
 def test_a_provider_that_is_slow_when_signing_in_begins(
     browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
-    provider.answers[DISCOVERY] = Answer(hold=provider.hold())
+    provider.responses[DISCOVERY] = CannedResponse(hold=provider.hold())
     began = time.monotonic()
     response = browser.get(app.login_url, accept=JSON)
     assert (response.status_code, code_of(response)) == (504, "SYS_004")
@@ -145,16 +147,16 @@ def test_a_provider_that_is_slow_when_signing_in_begins(
 @pytest.mark.parametrize(
     "response",
     [
-        pytest.param(Answer(status=500), id="error"),
-        pytest.param(Answer(body=b"<html>"), id="html"),
-        pytest.param(Answer(body=b"x" * 400_000), id="too-large"),
-        pytest.param(Answer(status=302, headers={"Location": "/elsewhere"}), id="redirect"),
+        pytest.param(CannedResponse(status=500), id="error"),
+        pytest.param(CannedResponse(body=b"<html>"), id="html"),
+        pytest.param(CannedResponse(body=b"x" * 400_000), id="too-large"),
+        pytest.param(CannedResponse(status=302, headers={"Location": "/elsewhere"}), id="redirect"),
     ],
 )
 def test_an_invalid_discovery_response(
-    response: Answer, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    response: CannedResponse, browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
-    provider.answers[DISCOVERY] = response
+    provider.responses[DISCOVERY] = response
     refused = browser.get(app.login_url, accept=JSON)
     assert (refused.status_code, code_of(refused)) == (502, "SYS_004")
 
@@ -181,17 +183,17 @@ def test_invalid_metadata(
 
 
 def test_unreachable_keys(browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-    provider.answers["/jwks"] = Answer(status=503)
+    provider.responses["/jwks"] = CannedResponse(status=503)
     response = sign_in(browser, app)
     assert (response.status_code, code_of(response)) == (502, "SYS_004")
 
 
 def test_an_attempt_survives_a_short_outage(browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
     url = returned_to(browser, app)
-    provider.answers["/token"] = Answer(status=503)
+    provider.responses["/token"] = CannedResponse(status=503)
     assert browser.get(url).status_code == 502
     assert len(browser.named(COOKIE_PREFIX)) == 1
-    del provider.answers["/token"]
+    del provider.responses["/token"]
     assert browser.get(url).status_code == 303
 
 

@@ -61,7 +61,7 @@ class TestComplete:
         assert redeem(browser, app, third).status_code == 200
 
     def test_providers_may_add_members(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        provider.edit_authorization_answer = lambda response: response | {"session_state": "x", "scope": "openid"}
+        provider.edit_authorization_response = lambda response: response | {"session_state": "x", "scope": "openid"}
         assert browser.get(returned_to(browser, app)).status_code == 303
 
     def test_iss_may_be_absent_when_it_is_not_announced(
@@ -73,11 +73,11 @@ class TestComplete:
     def test_returns_the_shorter_of_two_lifetimes(
         self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
-        provider.edit_token_answer = lambda response: response | {"expires_in": 300}
+        provider.edit_token_response = lambda response: response | {"expires_in": 300}
         assert sign_in(browser, app).json()["expires_in"] == 300
-        provider.edit_token_answer = lambda response: response | {"expires_in": 999_999}
+        provider.edit_token_response = lambda response: response | {"expires_in": 999_999}
         assert 1790 <= sign_in(browser, app).json()["expires_in"] <= 1800
-        provider.edit_token_answer = lambda response: {
+        provider.edit_token_response = lambda response: {
             name: response[name] for name in response if name != "expires_in"
         }
         assert 1790 <= sign_in(browser, app).json()["expires_in"] <= 1800

@@ -13,7 +13,7 @@ from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp, code_of, returned
 from tests.fixtures.providers.misbehaving import (
     CLIENT_ID,
     TENANT,
-    Answer,
+    CannedResponse,
     Claims,
     MisbehavingProvider,
     rsa_key,
@@ -124,7 +124,7 @@ class TestBySession:
     ) -> None:
         with_session(browser, app)
         provider_directory()._kept.clear()  # as in a process that never asked
-        provider.answers["/.well-known/openid-configuration"] = Answer(status=503)
+        provider.responses["/.well-known/openid-configuration"] = CannedResponse(status=503)
         response = sign_out(browser, app, origin=app.base)
         assert (response.status_code, code_of(response)) == (502, "SYS_004")
         assert "signed out here" in response.json()["error"]["detail"]

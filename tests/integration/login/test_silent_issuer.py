@@ -126,7 +126,7 @@ async def test_a_silent_issuer_with_keys_in_memory_still_serves_them(
         unknown = sign(good_claims(int(time.time()), iss=issuer.url, aud=AUDIENCE), kid="rsa-9")
         async with _client(app) as client:
             assert (await _get(client, VALIDATE, good))[1] == 200
-            issuer.answer = lambda _: time.sleep(3)
+            issuer.custom_response = lambda _: time.sleep(3)
             async with asyncio.TaskGroup() as group:
                 flood = [
                     group.create_task(_get(client, VALIDATE, {"authorization": f"Bearer {unknown}"})) for _ in range(20)

@@ -123,7 +123,7 @@ class TestCode:
     def test_the_provider_returns_an_error(
         self, error: str, reported: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
     ) -> None:
-        provider.edit_authorization_answer = lambda response: {
+        provider.edit_authorization_response = lambda response: {
             "error": error,
             "error_description": "<b>no</b>",
             "state": response["state"],

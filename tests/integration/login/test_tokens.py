@@ -50,7 +50,9 @@ class TestIdToken:
         assert not browser.cookies
 
     def test_missing_from_the_response(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        provider.edit_token_answer = lambda response: {name: response[name] for name in response if name != "id_token"}
+        provider.edit_token_response = lambda response: {
+            name: response[name] for name in response if name != "id_token"
+        }
         response = sign_in(browser, app)
         assert (response.status_code, code_of(response)) == (400, "AUTH_008")
 
@@ -61,7 +63,7 @@ class TestIdToken:
             seen.append(response["id_token"])
             return response | {"id_token": seen[0]}
 
-        provider.edit_token_answer = remember
+        provider.edit_token_response = remember
         assert sign_in(browser, app).status_code == 200
         assert code_of(sign_in(browser, app)) == "AUTH_008"
 
@@ -78,7 +80,7 @@ class TestAccessToken:
     def refused(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider, token: str) -> str:
         # Without at_hash, which would detect the exchange earlier.
         provider.edit_id_token = lambda claims: {name: claims[name] for name in claims if name != "at_hash"}
-        provider.edit_token_answer = lambda response: response | {"access_token": token}
+        provider.edit_token_response = lambda response: response | {"access_token": token}
         response = sign_in(browser, app)
         assert (response.status_code, code_of(response)) == (502, "AUTH_009")
         assert token not in response.text

@@ -149,7 +149,7 @@ def came_back(browser: Browser, app: LoginApp, provider: RecipeProvider) -> str:
     asked = parse_qs(there.query)
     assert asked["client_id"] == [provider.settings["OIDC_CLIENT_ID"]]
     assert set(provider.settings.get("OIDC_SCOPES", "openid").split()) <= set(asked["scope"][0].split())
-    provider.answer_codes(nonce=asked["nonce"][0])
+    provider.accept_codes(nonce=asked["nonce"][0])
     back = f"{app.callback_url}?code=a-code&state={asked['state'][0]}"
     announced = provider.recipe.discovery.get("authorization_response_iss_parameter_supported") is True
     return f"{back}&iss={provider.settings['OIDC_ISSUER_URL']}" if announced else back

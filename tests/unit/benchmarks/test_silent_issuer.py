@@ -8,18 +8,18 @@ import pytest
 from benchmarks.silent_issuer import _Samples, table
 
 
-async def _answer(status: int, code: str = "") -> httpx2.Response:
+async def _response(status: int, code: str = "") -> httpx2.Response:
     return httpx2.Response(status, json={"error": {"code": code}} if code else {})
 
 
-async def _no_answer() -> httpx2.Response:
+async def _no_response() -> httpx2.Response:
     raise httpx2.ReadTimeout("too slow")
 
 
 @pytest.mark.anyio
 async def test_outcomes_are_counted_by_status_and_code() -> None:
     samples = _Samples()
-    for request in (_answer(302), _answer(302), _answer(504, "SYS_004"), _no_answer()):
+    for request in (_response(302), _response(302), _response(504, "SYS_004"), _no_response()):
         await samples.take(request)
     assert samples.figure("a sign-in").outcomes == {"302": 2, "504 SYS_004": 1, "ReadTimeout": 1}
 

@@ -1,4 +1,4 @@
-"""Generated code that was compiled ahead is what would be compiled, and nothing depends on its being there."""
+"""Generated code that was compiled at build time equals a fresh compilation, and is optional."""
 
 import builtins
 import collections

@@ -14,9 +14,9 @@ from tenantgate.cold_start import image
 from tenantgate.cold_start.image import use_image, write_image
 
 SOURCES = {
-    "imaged": ('"""A package."""\nfrom imaged.inner import told\n', True),
+    "imaged": ('"""A package."""\nfrom imaged.inner import seen\n', True),
     "imaged.inner": (
-        "told = __name__, __file__, __spec__.parent\n\ndef fails():\n    raise ValueError(told)\n",
+        "seen = __name__, __file__, __spec__.parent\n\ndef fails():\n    raise ValueError(seen)\n",
         False,
     ),
 }
@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
         file.parent.mkdir(exist_ok=True)
         file.write_text(source)
         modules[name] = (marshal.dumps(compile(source, file, "exec")), is_package)
-    (tmp_path / "imaged" / "a_file.txt").write_text("beside the modules")
+    (tmp_path / "imaged" / "a_file.txt").write_text("next to the modules")
     write_image(str(tmp_path / "image.bin"), modules)
     return tmp_path
 
@@ -49,23 +49,23 @@ def using(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_a_module_out_of_the_image_knows_its_name_its_file_and_its_package(using: Path) -> None:
     package = importlib.import_module("imaged")
 
-    assert package.told == ("imaged.inner", str(using / "imaged/inner.py"), "imaged")
+    assert package.seen == ("imaged.inner", str(using / "imaged/inner.py"), "imaged")
     assert (package.__doc__, package.__path__) == ("A package.", [str(using / "imaged")])
 
 
 def test_sources_and_resources_come_from_the_files(using: Path) -> None:
     inner = importlib.import_module("imaged.inner")
 
-    assert inspect.getsource(inner.fails).endswith("raise ValueError(told)\n")
-    assert importlib.resources.files("imaged").joinpath("a_file.txt").read_text() == "beside the modules"
+    assert inspect.getsource(inner.fails).endswith("raise ValueError(seen)\n")
+    assert importlib.resources.files("imaged").joinpath("a_file.txt").read_text() == "next to the modules"
 
 
-def test_modules_that_the_image_lacks_are_found_as_ever(using: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (using / "imaged" / "later.py").write_text("told = 1\n")
+def test_modules_that_the_image_lacks_are_found_as_usual(using: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (using / "imaged" / "later.py").write_text("seen = 1\n")
     monkeypatch.syspath_prepend(using)
 
     try:
-        assert importlib.import_module("imaged.later").told == 1
+        assert importlib.import_module("imaged.later").seen == 1
     finally:
         sys.modules.pop("imaged.later")
     with pytest.raises(ModuleNotFoundError, match=r"imaged\.never"):

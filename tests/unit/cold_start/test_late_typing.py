@@ -1,4 +1,4 @@
-"""`typing` comes late to the authorizer, but whoever needs it gets all of it."""
+"""The authorizer imports `typing` late, but a module that needs it gets the complete module."""
 
 import sys
 import threading
@@ -37,7 +37,7 @@ def test_asking_for_a_type_checker_or_a_union_imports_nothing(late: ModuleType) 
     ["from typing import Protocol", "import typing\nProtocol = typing.Protocol", "class Box[T]: pass"],
     ids=["from", "attribute", "generic-class"],
 )
-def test_whoever_needs_more_gets_the_real_module(late: ModuleType, source: str) -> None:
+def test_code_that_needs_more_gets_the_real_module(late: ModuleType, source: str) -> None:
     names = run(source)
 
     assert sys.modules["typing"] is not late
@@ -58,7 +58,7 @@ def test_threads_that_need_it_at_once_get_one_real_module(late: ModuleType) -> N
         assert set(threads.map(need, range(8))) == {sys.modules["typing"].Protocol}
 
 
-def test_what_typing_hasnt_is_missing_as_ever(late: ModuleType) -> None:
+def test_names_that_typing_lacks_are_missing_as_usual(late: ModuleType) -> None:
     with pytest.raises(ImportError, match="cannot import name 'Nothing'"):
         run("from typing import Nothing")
     with pytest.raises(AttributeError):

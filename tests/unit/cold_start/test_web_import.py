@@ -1,4 +1,4 @@
-"""What the quick import leaves out must come by itself where it is needed: in a fresh process, as at a cold start."""
+"""Parts that the quick import omits are imported on demand: in a fresh process, as at a cold start."""
 
 import json
 import subprocess
@@ -31,7 +31,7 @@ print(json.dumps({
 """
 
 
-def test_fastapi_works_as_ever_after_a_quick_import() -> None:
+def test_fastapi_works_as_usual_after_a_quick_import() -> None:
     run = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROBE],
         cwd=ROOT,

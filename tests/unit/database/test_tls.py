@@ -1,4 +1,4 @@
-"""Which database URLs each environment takes, by `DATABASE_TLS`."""
+"""Accepted database URLs by environment and `DATABASE_TLS`."""
 
 import pytest
 

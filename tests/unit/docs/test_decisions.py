@@ -51,8 +51,8 @@ def problems(name: str, text: str) -> list[str]:
         found.append(f"the sections must be {', '.join(SECTIONS)}, in this order; found: {', '.join(sections)}")
     found += [f'the section "{title}" is empty' for title, body in sections.items() if not body]
     if len(text.split()) > MOST_WORDS:
-        found.append(f"{len(text.split())} words; half a page is meant, and at most {MOST_WORDS} are allowed")
-    # What a superseded record names may be gone.
+        found.append(f"{len(text.split())} words; about half a page is expected, and at most {MOST_WORDS} are allowed")
+    # A superseded record may name deleted files.
     if head["status"] == "Accepted":
         found += unknown_references(sections)
     found += [f"the link to {link} is broken" for link in _links(text) if not (FOLDER / link).exists()]
@@ -66,7 +66,7 @@ def sections_of(text: str) -> dict[str, str]:
 
 
 def unknown_references(sections: dict[str, str]) -> Iterator[str]:
-    """References to what does not exist, under "Enforced by" and, for paths of the project, under "Decision"."""
+    """Report references to missing things under "Enforced by" and, for paths of the project, under "Decision"."""
     enforced = sections.get("Enforced by", "")
     checks = [span for span in _code_spans(enforced) if _is_check(span)]
     if enforced and not checks and enforced.rstrip(".") != "Review":

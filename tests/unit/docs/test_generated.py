@@ -1,4 +1,4 @@
-"""The generated documents are those of the code as it is."""
+"""The generated documents match the current code."""
 
 import json
 from pathlib import Path
@@ -14,10 +14,10 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_generated_document_is_in_step_with_the_code(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_generated_document_matches_the_code(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
 
-    assert (ROOT / name).read_text(encoding="utf-8") == DOCUMENTS[name](), "mend: make docs"
+    assert (ROOT / name).read_text(encoding="utf-8") == DOCUMENTS[name](), "fix: make docs"
 
 
 def test_every_error_code_has_a_section_with_cause_and_remedy() -> None:

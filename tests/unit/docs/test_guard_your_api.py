@@ -21,7 +21,7 @@ from tests.fixtures.docs.guard_page import PAGE, ROOT, sam_stack, snippets
 TTL = 60
 EXPORT = "tenantgate-AuthorizerArn"
 PARAMETER = "/tenantgate/tenantgate/authorizer-arn"
-# What CDK's constructs and Terraform's resources call the properties that the SAM snippets set.
+# The names in CDK's constructs and Terraform's resources of the properties that the SAM snippets set.
 CDK_PROPERTIES = {
     "apigateway.RequestAuthorizer": {"handler", "identitySources", "resultsCacheTtl"},
     "apigateway.RestApi": {"defaultMethodOptions"},

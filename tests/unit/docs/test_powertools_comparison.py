@@ -1,4 +1,4 @@
-"""What docs/GUARD_YOUR_API.md says of Powertools' `auth_alpha` is what the installed one does."""
+"""The statements of docs/GUARD_YOUR_API.md about Powertools' `auth_alpha` match the installed version."""
 
 import time
 from typing import Any
@@ -24,8 +24,8 @@ def token(**claims: object) -> str:
     return jwt.encode(payload, KEY, "RS256", {"kid": "1"})
 
 
-def statement(answer: dict[str, Any]) -> dict[str, Any]:
-    (found,) = answer["policyDocument"]["Statement"]
+def statement(response: dict[str, Any]) -> dict[str, Any]:
+    (found,) = response["policyDocument"]["Statement"]
     assert isinstance(found, dict)
     return found
 

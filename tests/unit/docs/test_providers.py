@@ -27,7 +27,7 @@ def test_every_link_of_the_table_leads_to_a_recipe(text: str, prefix: str) -> No
     assert set(linked) <= _anchors(PAGE)
 
 
-def test_a_recipe_says_what_to_do_and_what_does_not_work() -> None:
+def test_a_recipe_has_steps_and_limits() -> None:
     for recipe in RECIPES:
         assert recipe.data["at_the_provider"], recipe.name
         assert recipe.data["limits"], recipe.name

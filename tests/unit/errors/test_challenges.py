@@ -56,5 +56,5 @@ def test_challenge(error: TenantgateError, challenge: str) -> None:
     assert error.challenge == f'Bearer realm="tenantgate"{challenge}'
 
 
-def test_a_token_without_a_tenant_is_no_invalid_token() -> None:
+def test_a_token_without_a_tenant_is_not_an_invalid_token() -> None:
     assert TenantMissing().challenge is None

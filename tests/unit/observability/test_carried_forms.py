@@ -1,4 +1,4 @@
-"""What a request carried is masked in every form that a line may have it in."""
+"""Secrets of a request are masked in every form in which a log line may contain them."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_a_carried_secret_is_masked_in_every_encoding(encoding: Callable[[str], 
             masked = redact_text(text)
             assert encoding(secret) not in masked
             assert MASK in masked
-            # What is left of it is less than would be looked for.
+            # The remaining part is shorter than the search looks for.
             own = encoding(secret).replace("%3D", "")
             assert not any(own[at : at + 6] in masked for at in range(len(own) - 5))
 
@@ -102,7 +102,7 @@ def test_a_token_across_the_cut_is_masked_before_it_is_cut() -> None:
         assert "Zm9" not in masked
 
 
-def test_a_secret_that_somebody_else_cut_is_masked() -> None:
+def test_a_secret_that_other_code_truncated_is_masked() -> None:
     long = "".join(f"{number:03}-" for number in range(100))
     with carrying(PLAIN, long):
         assert redact_text(f"no such user: {PLAIN[:9]}... (cut)") == f"no such user: {MASK}... (cut)"
@@ -131,7 +131,7 @@ def test_a_secret_of_any_length_is_masked_in_a_text_of_its_own_length(length: in
             assert MASK in redact_text(text)
 
 
-def test_an_authorization_scheme_is_no_secret() -> None:
+def test_an_authorization_scheme_is_not_a_secret() -> None:
     with carrying(headers={"authorization": "Bearer s3cr3t-token", "proxy-authorization": "Negotiate s3cr3t-other"}):
         assert redact_text("expected Bearer, not Negotiate") == "expected Bearer, not Negotiate"
         assert redact_text("got s3cr3t-token and s3cr3t-other") == f"got {MASK} and {MASK}"
@@ -168,7 +168,7 @@ def test_a_tenant_id_in_front_of_a_session_stays_readable() -> None:
 
 
 @dataclass
-class Told:
+class Holder:
     name: str
     note: bytes
 
@@ -182,7 +182,7 @@ class Told:
         pytest.param(frozenset({PLAIN}), id="frozen-set"),
         pytest.param(PLAIN.encode(), id="bytes"),
         pytest.param(bytearray(PLAIN.encode()), id="bytearray"),
-        pytest.param(Told(PLAIN, PLAIN.encode()), id="a-dataclass"),
+        pytest.param(Holder(PLAIN, PLAIN.encode()), id="a-dataclass"),
         pytest.param(SimpleNamespace(x=PLAIN), id="a-namespace"),
         pytest.param(ValueError(PLAIN), id="an-exception"),
         pytest.param([(b"x-note", PLAIN.encode())], id="an-asgi-header"),
@@ -251,7 +251,7 @@ def test_what_other_libraries_log_is_masked(logger: str, capsys: pytest.CaptureF
     assert PLAIN not in out
 
 
-def test_an_authorizers_event_is_what_its_lines_mask() -> None:
+def test_lines_of_an_authorizer_mask_its_event() -> None:
     event = {
         "type": "REQUEST",
         "headers": {"x-api-key": "key-0123456789"},

@@ -25,7 +25,7 @@ SOURCES = [
 ]
 LEVELS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
-# Members whose value is a text that is no word of ours: a caller that repeats it may have it masked.
+# Members whose value is not one of our own words: it may be masked if a caller repeats it.
 FROM_OUTSIDE = {
     "method": "the caller's; the protocol's own methods are never masked",
     "path": "the caller's; the application's own paths are never masked",
@@ -70,12 +70,11 @@ def where(path: Path, node: ast.AST) -> str:
 
 
 def members(tree: ast.Module, node: ast.expr, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
-    """Names and values of a context: of a display, of what is joined to it, and of the variables and functions of the
-    same module that it is made of."""
+    """Yield names and values of a context: of a dict display, its unions, and variables and functions in its module."""
     match node:
         case ast.Dict():
             for key, value in zip(node.keys, node.values, strict=True):
-                assert key is None or isinstance(key, ast.Constant), f"a name is no literal: {ast.unparse(node)}"
+                assert key is None or isinstance(key, ast.Constant), f"a name is not a literal: {ast.unparse(node)}"
                 if key is not None:
                     yield str(key.value), value
         case ast.BinOp():
@@ -204,7 +203,7 @@ def raised_reasons() -> Iterator[tuple[str, str]]:
                     yield f"{path.relative_to(ROOT)}:{node.lineno}", reason.value
 
 
-def test_no_reason_of_ours_has_the_form_of_a_secret() -> None:
+def test_none_of_our_reasons_has_the_form_of_a_secret() -> None:
     # Settings' forms hold an example of a URL; they are printed, not logged.
     reasons = [(place, text) for place, text in raised_reasons() if "postgresql://" not in text]
     assert len(reasons) > 100

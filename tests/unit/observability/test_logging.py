@@ -62,7 +62,7 @@ def test_a_line_break_in_a_value_makes_no_second_line(capsys: pytest.CaptureFixt
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_an_exception_is_told_without_source_or_variables(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_exception_is_logged_without_source_or_variables(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> None:
         hidden_variable = "hidden value"
         try:

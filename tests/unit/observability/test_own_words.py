@@ -50,7 +50,7 @@ def test_a_template_stays_and_its_argument_is_masked(capsys: pytest.CaptureFixtu
     ]
 
 
-def test_a_message_that_was_put_together_keeps_its_literal_parts_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_composed_message_keeps_only_its_literal_parts(capsys: pytest.CaptureFixture[str]) -> None:
     with carrying("the request of", SECRET):
         _log.info(f"the request of {SECRET} failed")
         logging.getLogger("some.library").warning("GET " + SECRET)  # noqa: G003
@@ -58,7 +58,7 @@ def test_a_message_that_was_put_together_keeps_its_literal_parts_alone(capsys: p
     assert messages == [f"the request of {MASK} failed", f"GET {MASK}"]
 
 
-def test_a_template_that_is_no_literal_of_its_caller_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_template_that_is_not_a_literal_of_its_caller_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
     def log_for_a_caller(text: str) -> None:
         _log.info(text)
         _log.info(text + " and %s", "more")
@@ -105,7 +105,7 @@ def test_no_code_no_kind_and_no_member_name_is_masked(capsys: pytest.CaptureFixt
         assert (context["reason"], context["private"]) == (MASK, {"expected_value": MASK})
 
 
-def test_the_literals_of_a_reason_stay_and_what_was_put_into_it_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_literals_of_a_reason_stay_and_its_values_are_masked(capsys: pytest.CaptureFixture[str]) -> None:
     def verify(token: str) -> None:
         if token:
             raise InvalidSignature(f"the signature doesn't verify for {token}")

@@ -1,4 +1,4 @@
-"""Each bad value is told with its variable and the mend, all at once, and never a secret's value (B1, B3)."""
+"""All invalid values are reported at once with variable and remedy, but never with a secret's value."""
 
 from pathlib import Path
 
@@ -41,7 +41,7 @@ def test_a_production_environment_is_accepted_and_normalized() -> None:
     assert settings.effective_log_level == "INFO"
 
 
-def test_development_needs_nothing_but_its_name() -> None:
+def test_development_needs_only_its_name() -> None:
     settings = Settings.from_mapping({"ENVIRONMENT": "development"})
 
     assert settings.allowed_origins == DEVELOPMENT_ORIGINS
@@ -56,7 +56,7 @@ def test_an_unset_environment_is_production_which_has_no_weak_default() -> None:
     assert set(caught.value.problems) == {"ALLOWED_ORIGINS", "PUBLIC_BASE_URL", "OIDC_ISSUER_URL", "OIDC_CLIENT_ID"}
 
 
-def test_who_needs_the_database_is_told_when_there_is_none() -> None:
+def test_a_missing_database_is_reported_to_code_that_needs_it() -> None:
     settings = Settings.from_mapping({name: value for name, value in PRODUCTION.items() if name != "DATABASE_URL"})
 
     with pytest.raises(SettingsError, match="DATABASE_URL is not set: set it to postgresql://"):
@@ -64,7 +64,7 @@ def test_who_needs_the_database_is_told_when_there_is_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "mend"),
+    ("variable", "value", "remedy"),
     [
         pytest.param(
             "ENVIRONMENT", "prod", "'development', 'test', 'staging' or 'production'", id="unknown-environment"
@@ -109,14 +109,14 @@ def test_who_needs_the_database_is_told_when_there_is_none() -> None:
         pytest.param("PORT", "http", "integer", id="port-not-a-number"),
     ],
 )
-def test_a_bad_value_names_the_variable_and_the_mend(variable: str, value: str, mend: str) -> None:
+def test_an_invalid_value_names_the_variable_and_the_remedy(variable: str, value: str, remedy: str) -> None:
     found = problems(**{variable: value})
 
     assert list(found) == [variable]
-    assert mend in found[variable]
+    assert remedy in found[variable]
 
 
-def test_all_bad_values_are_told_at_once_with_their_values_but_no_secret() -> None:
+def test_all_invalid_values_are_reported_at_once_without_secrets() -> None:
     with pytest.raises(SettingsError) as caught:
         Settings.from_mapping(
             PRODUCTION
@@ -149,7 +149,7 @@ def test_every_spelling_of_a_postgresql_url_is_accepted(scheme: str) -> None:
         pytest.param("production", False, id="production"),
     ],
 )
-def test_a_dotenv_file_is_read_in_development_alone(
+def test_a_dotenv_file_is_read_only_in_development(
     environment: str, read: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / ".env").write_text(f"ENVIRONMENT={environment}\nOIDC_CLIENT_ID=from-the-file\n")

@@ -29,7 +29,7 @@ GOOD = {
     "OIDC_CLIENT_ID": "client",
 }
 SETTINGS = sorted({name.upper() for name in Settings.model_fields} | SECRET_VARIABLES | set(PROXY_VARIABLES))
-# A secret in each of the places that a value may have one, spoiled so that as many variables as can be refuse it.
+# A secret in each possible place of a value, with an error so that most variables reject it.
 HOLDING = {
     "user-info": f"https://user:{CANARY}@issuer.example.com:99999/a b",
     "user-info-with-every-sign": f"https://user:p@s/s:?#{CANARY}@issuer.example.com/",
@@ -53,7 +53,7 @@ HOLDING = {
 
 
 def refused(variables: dict[str, str]) -> Iterator[str]:
-    """What each reader of the environment says, the authorizer's and the one with the model."""
+    """Return the messages of both readers of the environment, the authorizer's and the settings model."""
     try:
         Settings.from_mapping(GOOD | variables)
     except SettingsError as error:
@@ -81,7 +81,7 @@ def test_an_error_about_a_secret_repeats_no_part_of_it(variable: str, scheme: st
 
 @pytest.mark.parametrize("variable", SETTINGS)
 @pytest.mark.parametrize("held", HOLDING.values(), ids=HOLDING)
-def test_no_value_is_shown_with_a_secret_whatever_the_variable(variable: str, held: str) -> None:
+def test_no_value_is_shown_with_a_secret_for_any_variable(variable: str, held: str) -> None:
     assert CANARY not in str(SettingsError({variable: "is wrong"}, {variable: held}))
     for longest in range(20, 200, 9):
         assert CANARY not in shown_setting(variable, held, longest=longest)

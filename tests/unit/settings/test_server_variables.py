@@ -1,4 +1,4 @@
-"""What of a container's environment the server process may know: nothing that holds the owner's password."""
+"""The variables of the server process in a container: none contains the owner's password."""
 
 from __future__ import annotations
 

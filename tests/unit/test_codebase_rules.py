@@ -1,4 +1,4 @@
-"""Rules of the house that import-linter can't say."""
+"""Rules of the codebase that import-linter can't express."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ def test_the_environment_is_read_only_in_these_places(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", LEAN, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_verifying_and_deciding_import_the_standard_library_and_cryptography_alone(path: Path) -> None:
+def test_verifying_and_deciding_import_only_the_standard_library_and_cryptography(path: Path) -> None:
     names = set(imported(ast.parse(path.read_text(encoding="utf-8"))))
 
     assert names <= sys.stdlib_module_names | {"_typeshed", "cryptography", "tenantgate"}
 
 
-def test_a_function_is_a_folder_with_a_handler_and_the_folder_above_is_no_package() -> None:
+def test_a_function_is_a_folder_with_a_handler_and_its_parent_is_not_a_package() -> None:
     folders = [path for path in (ROOT / "functions").iterdir() if path.is_dir() and path.name != "__pycache__"]
 
     assert [folder.name for folder in folders if not (folder / "handler.py").is_file()] == []
