@@ -15,9 +15,9 @@ def test_a_document_of_the_largest_size_is_read_and_a_larger_one_is_not(
 ) -> None:
     largest = limit or 256 * 1024
     limits = {} if limit is None else {"max_bytes": limit}
-    issuer.answer = lambda request: send(request, 200, b'{"a":1}'.ljust(largest))
+    issuer.custom_response = lambda request: send(request, 200, b'{"a":1}'.ljust(largest))
     assert fetch_json(f"{issuer.url}/jwks", timeout=5, **limits) == {"a": 1}
-    issuer.answer = lambda request: send(request, 200, b'{"a":1}'.ljust(largest + 1))
+    issuer.custom_response = lambda request: send(request, 200, b'{"a":1}'.ljust(largest + 1))
     with pytest.raises(ProviderUnreachable, match="too long"):
         fetch_json(f"{issuer.url}/jwks", timeout=5, **limits)
 
