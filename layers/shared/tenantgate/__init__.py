@@ -4,5 +4,5 @@ __version__ = "0.1.0"
 
 from tenantgate.cold_start.image import use_image
 
-# Here, since it must come before every other module of ours and of others.
+# Here, since it must come before every other import.
 use_image()

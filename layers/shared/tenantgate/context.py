@@ -1,4 +1,4 @@
-"""Who and what the current request is: its id, and once verified its user and tenant. Standard library only."""
+"""The current request: its id, and after verification its user and tenant. Standard library only."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 from contextvars import ContextVar
 from string import ascii_letters, digits
 
-# Long enough for UUIDs, trace ids and API Gateway's own ids; no character that could forge a log line or a header.
-# And no token sent in the wrong header: every line would repeat it.
+# Long enough for UUIDs, trace ids and API Gateway's own ids; no character that can forge a line or header.
+# A token sent in the wrong header is rejected too: every line would repeat it.
 _CHARACTERS = frozenset(ascii_letters + digits + "._=-")
 _SHORTEST, _LONGEST = 8, 128
 _TOKEN_PREFIX = "eyJ"  # noqa: S105
@@ -15,7 +15,7 @@ _TOKEN_PREFIX = "eyJ"  # noqa: S105
 
 # Not a dataclass, and no `secrets`: each import costs the authorizer a tenth of its cold start or more.
 class RequestContext:
-    """Filled in as the request goes on; read by the log formatter and the error renderer."""
+    """Filled in during the request; read by the log formatter and the error renderer."""
 
     __slots__ = ("carried", "gateway_request_id", "request_id", "tenant_id", "user_id")
 
@@ -30,7 +30,7 @@ class RequestContext:
         self.gateway_request_id = gateway_request_id
         self.user_id = user_id
         self.tenant_id = tenant_id
-        # What came with the request and no line may repeat: an authorizer's event, read when a line is written.
+        # The parts of the request that no log line may contain: an authorizer's event, read when a line is written.
         self.carried: object = None
 
 
@@ -38,7 +38,7 @@ _current: ContextVar[RequestContext] = ContextVar("tenantgate_request")
 
 
 def current_request() -> RequestContext:
-    """The current request's context; outside a request an empty one."""
+    """Return the current request's context; outside a request, an empty one."""
     return _current.get(None) or RequestContext()
 
 
@@ -48,7 +48,7 @@ def begin_request(context: RequestContext) -> None:
 
 
 def choose_request_id(offered: str | None, *, gateway_request_id: str | None = None) -> str:
-    """The caller's `X-Request-ID` if it is well-formed, else API Gateway's id, else a new one."""
+    """Return the caller's `X-Request-ID` if it is well-formed, or else API Gateway's id, or a new one."""
     for request_id in (offered, gateway_request_id):
         if request_id is not None and _is_well_formed(request_id):
             return request_id

@@ -47,7 +47,7 @@ AUTH_021 = register(
     "AUTH_021",
     403,
     "The request came from another site",
-    cause="A request that carries the session cookie came from an origin that is not one of ours.",
+    cause="A request that carries the session cookie came from an origin that is not an allowed one.",
     remedy="Call from the API's own origin or one of `ALLOWED_ORIGINS`, or send a bearer token instead of the cookie.",
 )
 

@@ -1,6 +1,6 @@
 """The registry of error codes, the root of the exceptions, and the one JSON shape of every error.
 
-The log and the response are apart: `detail` reaches the caller, `private` only the log.
+`detail` is for the response, `private` only for the log.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ type Detail = str | Mapping[str, object] | list[Mapping[str, object]] | None
 
 
 class Word(str):
-    """A word of our own, of a closed vocabulary: an error code, a kind, the name of a check.
+    """A word of the product's own closed vocabulary: an error code, a kind, the name of a check.
 
     A log repeats it even where a caller sent the same one.
     """
@@ -24,7 +24,7 @@ class Word(str):
 
 
 class ErrorCode:
-    """One row of the registry. `message` is told to callers; `cause` and `remedy` are for the documentation."""
+    """One row of the registry. `message` is for callers, `cause` and `remedy` are for the documentation."""
 
     __slots__ = ("cause", "code", "message", "remedy", "status")
 
@@ -51,7 +51,7 @@ SYS_003 = register(
     "SYS_003",
     500,
     "Something went wrong on our side",
-    cause="An error that nobody foresaw.",
+    cause="An unexpected error.",
     remedy="Try again; if it stays, report `error.request_id`.",
 )
 
@@ -60,14 +60,14 @@ VAL_001 = register(
     422,
     "The request is not valid",
     cause="A parameter or a member of the body is missing, unknown, too long or of the wrong type.",
-    remedy="`error.detail` lists each field and what is wrong with it.",
+    remedy="`error.detail` lists each field with its problem.",
 )
 
 
 class TenantgateError(Exception):
     """A failure with a code of the registry.
 
-    `detail` is told to the caller. `private` (expected and actual values and the like) goes to the log alone, through
+    `detail` is sent to the caller. `private` (such as expected and actual values) is only logged, after
     redaction, and is shown to callers in development only.
     """
 
@@ -93,7 +93,7 @@ class TenantgateError(Exception):
 
     @property
     def challenge(self) -> str | None:
-        """The value of the response's `WWW-Authenticate`; None where it has none (RFC 6750 §3)."""
+        """The value of the response's `WWW-Authenticate`; None for a response without one (RFC 6750 §3)."""
         if self.challenge_error is None:
             return None
         challenge = 'Bearer realm="tenantgate"'
@@ -102,7 +102,7 @@ class TenantgateError(Exception):
         return "".join((challenge, *(f', {name}="{value}"' for name, value in self.challenge_parameters().items())))
 
     def challenge_parameters(self) -> Mapping[str, str]:
-        """Further parameters of the challenge, of characters that a quoted string takes as they are."""
+        """Further parameters of the challenge, of characters that a quoted string needs no escape for."""
         return {}
 
 

@@ -63,7 +63,7 @@ SYS_004 = register(
     "SYS_004",
     502,
     "The identity provider can't be reached",
-    cause="The provider refused the connection, answered nonsense (502) or too slowly (504).",
+    cause="The provider refused the connection, responded with an invalid document (502) or too slowly (504).",
     remedy="Try again shortly. Operators: check `OIDC_ISSUER_URL` and the network's way out.",
 )
 
@@ -86,7 +86,7 @@ class TokenError(TenantgateError):
 
 
 class MalformedToken(TokenError):
-    """Not a compact JWS of a JSON object within the size limits (RFC 7515 §3.1, §5.2)."""
+    """The token isn't a compact JWS of a JSON object within the size limits (RFC 7515 §3.1, §5.2)."""
 
 
 class AlgorithmNotAllowed(TokenError):
@@ -94,7 +94,7 @@ class AlgorithmNotAllowed(TokenError):
 
 
 class UnsupportedHeader(TokenError):
-    """The header asks for what must be understood or must not be trusted: `crit`, `b64`, `jwk`, `cty: JWT`."""
+    """The header has a member that must be understood or must not be trusted: `crit`, `b64`, `jwk`, `cty: JWT`."""
 
 
 class UnknownKey(TokenError):
@@ -125,7 +125,7 @@ class WrongIssuer(TokenError):
 
 
 class WrongAudience(TokenError):
-    """The token is meant for somebody else."""
+    """The token is for another audience."""
 
 
 class NotYetValid(TokenError):
@@ -155,7 +155,7 @@ class TenantMalformed(TokenError):
 
 
 class TenantNotAllowed(TokenError):
-    """The issuer may not speak for this tenant."""
+    """The issuer may not issue tokens for this tenant."""
 
     error = AUTH_005
     challenge_error = None
