@@ -21,7 +21,7 @@ READ_THE_ENVIRONMENT = {
     PACKAGE / "authorizer" / "environment.py",
     PACKAGE / "tokens" / "proxy.py",
 }
-# Packages with a wiring of their own that are no domains.
+# Packages that have a wiring but are not domains.
 INFRASTRUCTURE = {"database", "secrets", "tokens"}
 LEAN = [
     *(
@@ -79,7 +79,7 @@ def test_a_handler_is_a_short_adapter(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 100
 
 
-# The packages that decide something: each has the same file names, so that a reader of one finds the way in all.
+# The packages that make decisions. All have the same file names, so that a reader of one knows the others.
 DOMAINS = sorted(path.parent.name for path in PACKAGE.glob("*/wiring.py") if path.parent.name not in INFRASTRUCTURE)
 DOMAIN_FILES = {
     *("__init__", "models", "errors", "service", "repository", "tables", "wiring"),
