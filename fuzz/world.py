@@ -136,8 +136,12 @@ def _keys_of(issuer: Issuer) -> CachedIssuerKeys:
     return CachedIssuerKeys(issuer.url, unreachable, timings=timings, bundle=lambda: Bundle(keys, NOW), clock=now)
 
 
+def key_cache() -> JwksCache:
+    return JwksCache({url: _keys_of(issuer) for url, issuer in ISSUERS.items()})
+
+
 def verifier() -> TokenVerifier:
-    return TokenVerifier(policy(), JwksCache({url: _keys_of(issuer) for url, issuer in ISSUERS.items()}), clock=now)
+    return TokenVerifier(policy(), key_cache(), clock=now)
 
 
 def credential() -> BearerCredential:

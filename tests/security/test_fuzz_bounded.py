@@ -19,7 +19,7 @@ from fuzz.engine import run_plain
 from fuzz.judge import Finding, Judge
 from fuzz.keys import jwk
 from fuzz.targets import all_targets
-from fuzz.world import FIRST, NOW, good_claims, policy, verifier
+from fuzz.world import FIRST, NOW, good_claims, key_cache, policy
 from tenantgate.errors.tokens import InvalidSignature
 from tenantgate.tokens import keys
 from tenantgate.tokens.keys import Found, HeldKeys, KeySet
@@ -119,7 +119,7 @@ class _NoSignatureNeeded:
 
 
 def _sabotaged(kind: type[TokenVerifier]) -> TokenVerifier:
-    return kind(policy(), verifier()._keys, clock=lambda: NOW)
+    return kind(policy(), key_cache(), clock=lambda: NOW)
 
 
 @pytest.mark.parametrize(

@@ -1,44 +1,40 @@
-"""`tenantgate explain`: why a token passes or doesn't, check by check, offline; or what an error code means.
+"""`tenantgate explain`: every check of a token, offline, with what was expected and what was found.
 
-The checks are the verifier's own functions in the verifier's order. It stops at the first that fails; this goes on as
-far as what was read allows, so that one look shows everything that is wrong. What follows a failed signature is said
-of claims that nobody vouches for.
+The checks are the verifier's own, from the same table (`ACCESS_TOKEN_STEPS`). The verifier stops at the first failure;
+this makes every check whose inputs could be read, so that one run shows everything that is wrong. After a failed
+signature, the claims are those that the sender wrote, and nobody vouches for them.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from http import HTTPStatus
-from pathlib import Path
-from typing import NamedTuple
-
-from cryptography.exceptions import InvalidSignature as BadSignature
+from functools import cached_property
+from inspect import signature
+from typing import Any, NamedTuple
 
 from tenantgate.authorizer.decision_log import check_of, reason_code
 from tenantgate.errors.base import ErrorCode, TenantgateError
-from tenantgate.errors.tokens import AlgorithmNotAllowed, InvalidSignature, MissingClaim, UnknownKey, WrongIssuer
+from tenantgate.errors.tokens import UnknownKey
 from tenantgate.identity.bearer import bearer_token
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import RuleSet
-from tenantgate.route_rules.model import CONNECT
-from tenantgate.tokens import claims as check
-from tenantgate.tokens.access_token import check_audience, check_kind
+from tenantgate.tokens.access_token import ACCESS_TOKEN_STEPS
+from tenantgate.tokens.claims import Claims, shown
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.jwks import Bundle
-from tenantgate.tokens.jws import Header, decode, json_object, parse_header, take_apart
-from tenantgate.tokens.keys import KeySet
+from tenantgate.tokens.keys import Found, HeldKeys, KeySet
 from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.roles import RoleReader
-from tenantgate.tokens.wiring import read_bundle, tenant_extractor
-from tenantgate_cli.checks.registry import explained
-from tenantgate_cli.console import Failure
+from tenantgate.tokens.signatures import Step, TrustedIssuer
+from tenantgate.tokens.wiring import tenant_extractor
 
 type FindBundle = Callable[[IssuerPolicy], Bundle | None]
+"""The key set of an issuer on this machine, None without one."""
 
 
 class Line(NamedTuple):
-    """One check. `passed` is None when what it needs could not be read."""
+    """One check. `passed` is None when its input could not be read."""
 
     check: str
     passed: bool | None
@@ -58,50 +54,12 @@ class Explanation(NamedTuple):
 
 
 class Route(NamedTuple):
-    """What is asked for, and the rules that decide. `api_id` is API Gateway's, or `*`."""
+    """The request that is made with the token, and the rules that decide on it. `api_id` is API Gateway's, or `*`."""
 
     method: str
     path: str
     rules: RuleSet
     api_id: str = "*"
-
-
-class _Checks:
-    """Makes the lines; remembers the first failure."""
-
-    def __init__(self) -> None:
-        self.lines: list[Line] = []
-        self.error: ErrorCode | None = None
-
-    def make[T](self, name: str, work: Callable[[], T], told: Callable[[T], tuple[str, str]]) -> T | None:
-        try:
-            found = work()
-        except TenantgateError as refusal:
-            self.failed(name, refusal)
-            return None
-        self.lines.append(Line(name, True, *told(found)))
-        return found
-
-    def failed(self, name: str, refusal: TenantgateError) -> None:
-        expected, actual = refusal.private.get("expected"), refusal.private.get("actual")
-        self.error = self.error or refusal.error
-        named = check_of(refusal)
-        self.lines.append(
-            Line(
-                f"{name}: {named}" if named.startswith("claim ") and name not in named else name,
-                False,
-                _text(expected),
-                refusal.reason if actual is None else f"{refusal.reason}: {_text(actual)}",
-                reason_code(type(refusal)),
-            )
-        )
-
-    def skipped(self, *names: str) -> None:
-        self.lines += [Line(name, None) for name in names]
-
-
-_AFTER_FORM = ("issuer", "algorithm", "key", "signature", "type", "times", "audience", "subject", "expiry", "tenant")
-_AFTER_ISSUER = _AFTER_FORM[1:]
 
 
 def explain_token(
@@ -112,166 +70,123 @@ def explain_token(
     route: Route | None = None,
     now: float | None = None,
 ) -> Explanation:
-    """Every check of a token, or of a whole `Authorization` value, and of the route when there is one."""
+    """Check a token, or a whole `Authorization` value, and the route when there is one."""
     at = time.time() if now is None else now
-    checks = _Checks()
-    principal = _token_checks(checks, authorization, policy, bundle_of, at)
+    checks = _Checks(
+        authorization=authorization if authorization.lower().startswith("bearer ") else f"Bearer {authorization}",
+        issuers={issuer.issuer: TrustedIssuer(issuer, _BundledKeys(issuer, bundle_of)) for issuer in policy.issuers},
+        headers={},
+        fetch=False,
+        now=at,
+        leeway=policy.leeway_seconds,
+        longest=policy.max_lifetime_seconds,
+        policy=policy,
+    )
+    for step in _steps(policy):
+        checks.make(step)
     if route is not None:
-        _route_check(checks, route, principal, at)
+        _check_route(checks, route, at)
     return Explanation(checks.lines, checks.error)
 
 
-def _token_checks(
-    checks: _Checks, authorization: str, policy: TokenPolicy, bundle_of: FindBundle, now: float
-) -> Principal | None:
-    whole = authorization if authorization.lower().startswith("bearer ") else f"Bearer {authorization}"
-    token = checks.make(
-        "credential",
-        lambda: bearer_token(whole),
-        lambda found: ("a bearer token", f"{len(found)} characters"),
+def _steps(policy: TokenPolicy) -> tuple[Step, ...]:
+    """The checks on the way from an `Authorization` value to a principal."""
+
+    def read_roles(claims: Claims, issuer: TrustedIssuer, tenant_id: str) -> tuple[frozenset[str], Claims]:
+        reader = RoleReader(policy.role_claim_names, (issuer.policy,))
+        return reader.read(claims, issuer=issuer.issuer, tenant_id=tenant_id)
+
+    return (
+        ("credential", bearer_token, ("token",)),
+        *ACCESS_TOKEN_STEPS,
+        ("tenant", tenant_extractor(policy).tenant_of, ("tenant_id",)),
+        ("roles", read_roles, ("roles", "visible_claims")),
     )
-    read = (
-        checks.make("form", lambda: _read(token), lambda _: ("a compact JWS", "header, claims, signature"))
-        if token
-        else None
-    )
-    if read is None:
-        checks.skipped(*(() if token else ("form",)), *_AFTER_FORM)
-        return None
-    header, claims, signature, signed = read
-    trusted = {issuer.issuer: issuer for issuer in policy.issuers}
-    issuer = checks.make("issuer", lambda: _issuer(claims, trusted), lambda found: ("a trusted issuer", found.issuer))
-    if issuer is None:
-        checks.skipped(*_AFTER_ISSUER)
-        return None
-    checks.make("algorithm", lambda: _algorithm(header, issuer), lambda alg: (_text(sorted(issuer.algorithms)), alg))
-    _signature_checks(checks, header, issuer, bundle_of(issuer), parts=(signature, signed), now=now)
-    return _claim_checks(checks, header, claims, issuer, policy=policy, now=now)
 
 
-def _read(token: str) -> tuple[Header, dict[str, object], bytes, bytes]:
-    header_segment, payload, signature, signed = take_apart(token)
-    header = parse_header(header_segment)
-    return header, json_object(decode(payload, "payload"), "payload"), decode(signature, "signature"), signed
+class _BundledKeys:
+    """An issuer's keys from a key set on this machine, which is read when a key is first needed."""
 
+    # None: `find` is always called.
+    held = HeldKeys(KeySet([], skipped=0), 0, 0.0, 0.0, 0.0)
 
-def _issuer(claims: Mapping[str, object], trusted: Mapping[str, IssuerPolicy]) -> IssuerPolicy:
-    issuer = claims.get("iss")
-    if isinstance(issuer, str) and issuer in trusted:
-        return trusted[issuer]
-    if "iss" not in claims:
-        raise MissingClaim("iss is missing", claim="iss", expected=sorted(trusted))
-    raise WrongIssuer("iss is not trusted", expected=sorted(trusted), actual=check.shown(issuer))
+    def __init__(self, issuer: IssuerPolicy, bundle_of: FindBundle) -> None:
+        self._issuer = issuer
+        self._bundle_of = bundle_of
 
+    @cached_property
+    def bundle(self) -> Bundle | None:
+        return self._bundle_of(self._issuer)
 
-def _algorithm(header: Header, issuer: IssuerPolicy) -> str:
-    if header.alg not in issuer.algorithms:
-        raise AlgorithmNotAllowed(
-            "alg is not allowed", expected=sorted(issuer.algorithms), actual=check.shown(header.alg)
-        )
-    return header.alg
-
-
-def _signature_checks(
-    checks: _Checks,
-    header: Header,
-    issuer: IssuerPolicy,
-    bundle: Bundle | None,
-    *,
-    parts: tuple[bytes, bytes],
-    now: float,
-) -> None:
-    def find() -> tuple[KeySet, str]:
-        if bundle is None:
+    def find(self, kid: str | None, alg: str, *, fetch: bool) -> Found:
+        if self.bundle is None:
             raise UnknownKey("no key set at hand", expected="--jwks FILE, or a bundled key set")
-        if header.alg not in issuer.algorithms or bundle.keys.find(header.kid, header.alg) is None:
-            raise UnknownKey("no key fits", expected=f"a key for {header.alg}", actual=check.shown(header.kid))
-        return bundle.keys, f"{header.kid or 'the only one'}, of a key set {_span(now - bundle.fetched_at)} old"
+        found = self.bundle.keys.find(kid, alg) if alg in self._issuer.algorithms else None
+        if found is None:
+            raise UnknownKey("no key fits", expected=f"a key for {alg}", actual=shown(kid))
+        return found, 0
 
-    keys = checks.make("key", find, lambda found: (f"a key for {header.alg}", found[1]))
-    if keys is None:
-        checks.skipped("signature")
-        return
 
-    def verify() -> None:
-        key = keys[0].find(header.kid, header.alg)
+class _Checks:
+    """Makes checks one after another. Holds their results by name, the lines, and the code of the first failure."""
+
+    def __init__(self, **inputs: object) -> None:
+        self.values: dict[str, Any] = inputs
+        self.lines: list[Line] = []
+        self.error: ErrorCode | None = None
+
+    def make(self, step: Step) -> None:
+        name, check, results = step
+        needed = signature(check).parameters
+        if not needed.keys() <= self.values.keys():
+            self.lines.append(Line(name, None))
+            return
+        found: Any
         try:
-            assert key is not None  # noqa: S101 - found a moment ago
-            key(*parts)
-        except BadSignature:
-            raise InvalidSignature("signature doesn't verify") from None
+            found = check(**{parameter: self.values[parameter] for parameter in needed})
+        except TenantgateError as refusal:
+            self._failed(name, refusal)
+            return
+        if results:
+            self.values.update(zip(results, found if len(results) > 1 else (found,), strict=True))
+        shown_of = _SHOWN.get(name)
+        self.lines.append(Line(name, True, *(shown_of(self.values) if shown_of is not None else ())))
 
-    checks.make("signature", verify, lambda _: ("by that key", "verifies"))
-
-
-def _claim_checks(
-    checks: _Checks,
-    header: Header,
-    claims: Mapping[str, object],
-    issuer: IssuerPolicy,
-    *,
-    policy: TokenPolicy,
-    now: float,
-) -> Principal | None:
-    leeway, longest = policy.leeway_seconds, policy.max_lifetime_seconds
-    checks.make(
-        "type",
-        lambda: check_kind(claims, header, issuer),
-        lambda _: ("an access token", header.typ or "no typ"),
-    )
-    times = checks.make(
-        "times",
-        lambda: check.check_times(claims, now, leeway, longest),
-        lambda found: (f"lives at most {_span(longest)}", f"issued {_span(now - found[0])} ago"),
-    )
-    checks.make(
-        "audience",
-        lambda: check_audience(claims, issuer),
-        lambda _: (_text(issuer.audiences), _text(next(filter(None, map(claims.get, issuer.audience_claims))))),
-    )
-    user = checks.make("subject", lambda: _user(claims, issuer), lambda found: (issuer.user_claim, found))
-    scopes = checks.make("scopes", lambda: _scopes(claims, issuer), lambda found: _dropping(issuer.scopes, found))
-    if times is None:
-        checks.skipped("expiry")
-    else:
-        checks.make(
-            "expiry",
-            lambda: check.check_expiry(times[1], now, leeway),
-            lambda _: (f"not past, {leeway} s leeway", f"in {_span(times[1] - now)}"),
+    def _failed(self, name: str, refusal: TenantgateError) -> None:
+        expected, actual = refusal.private.get("expected"), refusal.private.get("actual")
+        self.error = self.error or refusal.error
+        failed = check_of(refusal)
+        self.lines.append(
+            Line(
+                f"{name}: {failed}" if failed.startswith("claim ") and name not in failed else name,
+                False,
+                as_text(expected),
+                refusal.reason if actual is None else f"{refusal.reason}: {as_text(actual)}",
+                reason_code(type(refusal)),
+            )
         )
-    tenant = checks.make(
-        "tenant",
-        lambda: tenant_extractor(policy).tenant_of(claims),
-        lambda found: (policy.tenant_id_pattern.pattern, found),
-    )
-    if tenant is None:
-        return None
-    roles, visible = RoleReader(policy.role_claim_names, (issuer,)).read(claims, issuer=issuer.issuer, tenant_id=tenant)
-    checks.lines.append(Line("roles", True, *_dropping(issuer.roles, roles)))
-    if user is None or times is None or scopes is None:
-        return None
-    return Principal(user, tenant, issuer.issuer, scopes, times[1], "bearer", visible, roles)
+
+    def principal(self) -> Principal | None:
+        """The caller, if every value that makes one could be read."""
+        value = self.values
+        if not value.keys() >= {"user_id", "tenant_id", "scopes", "expires_at"}:
+            return None
+        return Principal(
+            value["user_id"],
+            value["tenant_id"],
+            value["issuer"].issuer,
+            value["scopes"],
+            value["expires_at"],
+            "bearer",
+            value["visible_claims"],
+            value["roles"],
+        )
 
 
-def _scopes(claims: Mapping[str, object], issuer: IssuerPolicy) -> frozenset[str]:
-    found = check.scopes_of(claims, issuer.scope_claims)
-    return found if issuer.scopes is None else found & issuer.scopes
-
-
-def _dropping(allowed: frozenset[str] | None, found: frozenset[str]) -> tuple[str, str]:
-    """What the issuer may give, and what is left of the token's."""
-    return "any" if allowed is None else f"only {_text(allowed)}" if allowed else "none", " ".join(sorted(found))
-
-
-def _user(claims: Mapping[str, object], issuer: IssuerPolicy) -> str:
-    subject = check.required_text(claims, "sub")
-    check.token_id_of(claims)
-    return subject if issuer.user_claim == "sub" else check.user_of(claims, issuer.user_claim)
-
-
-def _route_check(checks: _Checks, route: Route, principal: Principal | None, now: float) -> None:
+def _check_route(checks: _Checks, route: Route, now: float) -> None:
+    principal = checks.principal()
     if principal is None and not route.rules.is_public(route.api_id, route.method, route.path):
-        checks.skipped("route rule")
+        checks.lines.append(Line("route rule", None))
         return
     decision = route.rules.decide(route.api_id, route.method, route.path, principal, now=now)
     rule = decision.rule.route if decision.rule is not None else "no rule"
@@ -279,57 +194,14 @@ def _route_check(checks: _Checks, route: Route, principal: Principal | None, now
         checks.lines.append(Line("route rule", True, rule, f"{route.method} {route.path}"))
         return
     checks.error = checks.error or (decision.error.error if decision.error is not None else None)
-    expected = f"{rule}: {_text(decision.expected)}" if decision.expected is not None else rule
-    checks.lines.append(Line("route rule", False, expected, _text(decision.actual), decision.reason))
+    expected = f"{rule}: {as_text(decision.expected)}" if decision.expected is not None else rule
+    checks.lines.append(Line("route rule", False, expected, as_text(decision.actual), decision.reason))
 
 
-def bundle_finder(jwks: Path | None, *, layer: Path) -> FindBundle:
-    """Key sets from one file for all issuers, or from each issuer's own bundled file."""
-    if jwks is not None:
-        bundle = read_bundle(str(jwks))
-        if bundle is None:
-            raise Failure(f"{jwks} is no usable key set", "give --jwks the JSON that the issuer's jwks_uri answers")
-        return lambda _: bundle
-
-    def find(issuer: IssuerPolicy) -> Bundle | None:
-        if issuer.jwks_file is None:
-            return None
-        named = Path(issuer.jwks_file)
-        built = layer / named.relative_to("/opt") if named.is_relative_to("/opt") else named
-        return next((read_bundle(str(file)) for file in (named, built) if file.is_file()), None)
-
-    return find
-
-
-def parse_route(text: str) -> tuple[str, str]:
-    """`GET /orders/42` → method and path; raises `Failure`."""
-    method, _, path = text.strip().partition(" ")
-    if method == CONNECT and not path:
-        return CONNECT, ""
-    if not method.isalpha() or not path.strip().startswith("/"):
-        raise Failure(f"{text!r} is no route", "write it as --route 'GET /orders/42'")
-    return method.upper(), path.strip()
-
-
-def code_page(name: str) -> str:
-    """What an error code or a reason code means; raises `Failure` for an unknown one."""
-    found = explained(name)
-    if found is None:
-        raise Failure(f"there is no code {name!r}", "docs/ERROR_CODES.md lists them")
-    code, reasons = found
-    lines = [
-        f"{code.code}  {code.message} ({code.status} {HTTPStatus(code.status).phrase})",
-        f"  cause   {code.cause}",
-        f"  remedy  {code.remedy}",
-    ]
-    return "\n".join([*lines, f"  reasons {', '.join(reasons)}"] if reasons else lines)
-
-
-def _text(value: object) -> str:
+def as_text(value: object) -> str:
+    """A value of a finding as text: nothing for None, members of a collection in order."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
     if isinstance(value, list | tuple | set | frozenset):
         return ", ".join(sorted(map(str, value)))
     return str(value)
@@ -341,3 +213,43 @@ def _span(seconds: float) -> str:
         if abs(whole) >= 2 * size:
             return f"{whole // size} {unit}"
     return f"{whole} s"
+
+
+def _kept(allowed: frozenset[str] | None, found: frozenset[str]) -> tuple[str, str]:
+    """The names that the issuer may give, and those of the token that are left."""
+    return "any" if allowed is None else f"only {as_text(allowed)}" if allowed else "none", " ".join(sorted(found))
+
+
+def _key_shown(value: Mapping[str, Any]) -> tuple[str, str]:
+    header, age = value["header"], _span(value["now"] - value["issuer"].keys.bundle.fetched_at)
+    return f"a key for {header.alg}", f"{header.kid or 'the only one'}, of a key set {age} old"
+
+
+def _audience_shown(value: Mapping[str, Any]) -> tuple[str, str]:
+    policy, claims = value["issuer"].policy, value["claims"]
+    return as_text(policy.audiences), as_text(next(filter(None, map(claims.get, policy.audience_claims))))
+
+
+# What a passed check shows as expected and actual. A check without an entry shows that it passed.
+_SHOWN: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
+    "credential": lambda value: ("a bearer token", f"{len(value['token'])} characters"),
+    "form": lambda _: ("a compact JWS", "header, claims, signature"),
+    "issuer": lambda value: ("a trusted issuer", value["issuer"].issuer),
+    "algorithm": lambda value: (as_text(value["issuer"].algorithms), value["header"].alg),
+    "key": _key_shown,
+    "signature": lambda _: ("by that key", "verifies"),
+    "type": lambda value: ("an access token", value["header"].typ or "no typ"),
+    "times": lambda value: (
+        f"lives at most {_span(value['longest'])}",
+        f"issued {_span(value['now'] - value['issued_at'])} ago",
+    ),
+    "audience": _audience_shown,
+    "subject": lambda value: (value["issuer"].user_claim, value["user_id"]),
+    "scopes": lambda value: _kept(value["issuer"].scopes, value["scopes"]),
+    "expiry": lambda value: (
+        f"not past, {value['leeway']} s leeway",
+        f"in {_span(value['expires_at'] - value['now'])}",
+    ),
+    "tenant": lambda value: (value["policy"].tenant_id_pattern.pattern, value["tenant_id"]),
+    "roles": lambda value: _kept(value["issuer"].policy.roles, value["roles"]),
+}

@@ -5,16 +5,18 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from functools import cache
+from http import HTTPStatus
 
 import tenantgate
 from tenantgate.authorizer.decision_log import RULE_REASONS, reason_code
 from tenantgate.errors.base import REGISTRY, ErrorCode, TenantgateError
 from tenantgate.errors.tokens import TokenError
+from tenantgate_cli.console import Failure
 
 
 @cache
 def registry() -> dict[str, ErrorCode]:
-    """Error codes in order, each with its row."""
+    """Return the error codes in order, each with its row."""
     for module in pkgutil.walk_packages(tenantgate.__path__, "tenantgate."):
         if "errors" in module.name.split("."):
             importlib.import_module(module.name)
@@ -22,7 +24,7 @@ def registry() -> dict[str, ErrorCode]:
 
 
 def errors() -> list[type[TenantgateError]]:
-    """Every class of error that names what failed."""
+    """Return every class of error, without the two that only group others."""
     registry()
     found, open_ends = [], [TenantgateError]
     while open_ends:
@@ -33,14 +35,22 @@ def errors() -> list[type[TenantgateError]]:
     return found
 
 
-def explained(name: str) -> tuple[ErrorCode, list[str]] | None:
-    """The row of an error code or a reason code, and the reason codes that belong to it; None if unknown."""
+def code_page(name: str) -> str:
+    """Explain an error code or a reason code; raises `Failure` for an unknown one."""
     wanted = name.strip()
     reasons = {**{reason_code(error): error.error for error in errors()}, **RULE_REASONS}
     code = registry().get(wanted.upper().replace("-", "_")) or reasons.get(wanted.lower())
-    return None if code is None else (code, sorted(reason for reason, of in reasons.items() if of is code))
+    if code is None:
+        raise Failure(f"there is no code {name!r}", "docs/ERROR_CODES.md lists them")
+    lines = [
+        f"{code.code}  {code.message} ({code.status} {HTTPStatus(code.status).phrase})",
+        f"  cause   {code.cause}",
+        f"  remedy  {code.remedy}",
+    ]
+    of_code = sorted(reason for reason, of in reasons.items() if of is code)
+    return "\n".join([*lines, f"  reasons {', '.join(of_code)}"] if of_code else lines)
 
 
 def token_reasons() -> dict[str, ErrorCode]:
-    """Every reason code of a rejected token, with its row of the registry."""
+    """Return every reason code of a rejected token, with its row of the registry."""
     return {reason_code(error): error.error for error in errors() if issubclass(error, TokenError)}

@@ -12,6 +12,9 @@ from tenantgate.errors.base import ErrorCode
 from tenantgate.errors.tokens import WrongAudience
 from tenantgate.tokens.access_token import check_audience
 from tenantgate.tokens.issuers import IssuerPolicy
+from tenantgate.tokens.jwks import CachedIssuerKeys, Timings
+from tenantgate.tokens.signatures import TrustedIssuer
+from tenantgate.tokens.wiring import jwks_loader
 from tenantgate_cli.checks.registry import token_reasons
 
 
@@ -224,8 +227,10 @@ def authorizer_page() -> str:
 
 def _wrong_audience() -> str:
     """Return the finding of the log line in the page, as the check words it."""
+    policy = IssuerPolicy("https://login.example.com", ("orders-api",))
+    trusted = TrustedIssuer(policy, CachedIssuerKeys(policy.issuer, jwks_loader(policy), timings=Timings()))
     try:
-        check_audience({"aud": "billing-api"}, IssuerPolicy("https://login.example.com", ("orders-api",)))
+        check_audience({"aud": "billing-api"}, trusted)
     except WrongAudience as error:
         return error.reason
     raise AssertionError("the audience must be rejected")

@@ -7,35 +7,43 @@ import pytest
 from tenantgate.errors.tokens import InvalidClaim, MissingClaim, WrongAudience
 from tenantgate.tokens.access_token import check_audience
 from tenantgate.tokens.issuers import IssuerPolicy
+from tenantgate.tokens.signatures import TrustedIssuer
+from tests.fixtures.tokens.issuer import ISSUER, StandingClock, public_jwks, static_keys
 
-POLICY = IssuerPolicy("https://idp.example", ("api", "other-api"))
-MAPPED = IssuerPolicy("https://idp.example", ("api", "other-api"), audience_claims=("client_id", "azp"))
+
+def trusted(**settings: tuple[str, ...]) -> TrustedIssuer:
+    policy = IssuerPolicy(ISSUER, ("api", "other-api"), **settings)  # type: ignore[arg-type]
+    return TrustedIssuer(policy, static_keys(public_jwks(), clock=StandingClock()).of(ISSUER))
+
+
+ISSUER_OF_AUD = trusted()
+MAPPED = trusted(audience_claims=("client_id", "azp"))
 
 
 @pytest.mark.parametrize("audience", ["api", "other-api", ["api"], ["x", "other-api"], ["api", "api"]])
 def test_one_audience_must_be_the_apis(audience: object) -> None:
-    check_audience({"aud": audience}, POLICY)
+    check_audience({"aud": audience}, ISSUER_OF_AUD)
 
 
 @pytest.mark.parametrize("audience", ["x", "", "API", "api ", ["x"], ["x", "y"], ["ap"]])
 def test_the_audiences_of_others_are_refused(audience: object) -> None:
     with pytest.raises(WrongAudience) as refused:
-        check_audience({"aud": audience}, POLICY)
+        check_audience({"aud": audience}, ISSUER_OF_AUD)
     assert refused.value.private == {"claim": "aud", "expected": ("api", "other-api"), "actual": audience}
 
 
 @pytest.mark.parametrize("audience", [7, {}, [], ["api", 7], ["api", None], True])
 def test_an_audience_is_a_text_or_a_list_of_texts(audience: object) -> None:
     with pytest.raises(InvalidClaim) as refused:
-        check_audience({"aud": audience}, POLICY)
+        check_audience({"aud": audience}, ISSUER_OF_AUD)
     assert refused.value.private["claim"] == "aud"
 
 
-@pytest.mark.parametrize(("policy", "claim"), [(POLICY, "aud"), (MAPPED, "client_id")])
-def test_a_missing_audience_is_refused_by_the_first_name(policy: IssuerPolicy, claim: str) -> None:
+@pytest.mark.parametrize(("issuer", "claim"), [(ISSUER_OF_AUD, "aud"), (MAPPED, "client_id")])
+def test_a_missing_audience_is_refused_by_the_first_name(issuer: TrustedIssuer, claim: str) -> None:
     for claims in ({}, {"aud": None, "client_id": None}):
         with pytest.raises(MissingClaim) as refused:
-            check_audience(claims, policy)
+            check_audience(claims, issuer)
         assert refused.value.private["claim"] == claim
 
 

@@ -12,10 +12,11 @@ from string import ascii_letters, digits
 
 import pytest
 
-from tenantgate.tokens import claims
+from tenantgate.tokens import access_token
+from tenantgate.tokens.access_token import read_scopes
 from tenantgate.tokens.jws import MAX_TOKEN_LENGTH
 from tenantgate.tokens.verifier import MEMO_CHARACTERS, MEMO_SIZE
-from tests.fixtures.tokens.issuer import good_claims, sign_raw, static_verifier
+from tests.fixtures.tokens.issuer import ISSUER, good_claims, sign_raw, static_verifier
 
 # Words of two letters take the most memory for their length: each is an object, and an entry of a set.
 WORDS = ["".join(pair) for pair in product(ascii_letters + digits, repeat=2)][:3800]
@@ -67,15 +68,15 @@ def test_ordinary_tokens_are_bounded_by_their_number() -> None:
 
 def test_scope_texts_are_kept_while_they_are_short_and_few(monkeypatch: pytest.MonkeyPatch) -> None:
     kept: dict[str, frozenset[str]] = {}
-    monkeypatch.setattr(claims, "_split_before", kept)
-    names = ("scope",)
+    monkeypatch.setattr(access_token, "_split_before", kept)
+    issuer = static_verifier()._issuers[ISSUER]
     long = " ".join(WORDS)
-    assert claims.scopes_of({"scope": long}, names) == set(WORDS)
+    assert read_scopes({"scope": long}, issuer) == set(WORDS)
     assert kept == {}
     short = "orders:read orders:write"
-    assert claims.scopes_of({"scope": short}, names) is claims.scopes_of({"scope": short}, names)
+    assert read_scopes({"scope": short}, issuer) is read_scopes({"scope": short}, issuer)
     for number in range(1000):
-        claims.scopes_of({"scope": f"{number} " + "a" * 500}, names)
+        read_scopes({"scope": f"{number} " + "a" * 500}, issuer)
     assert len(kept) <= 256
     assert max(map(len, kept)) <= 512
 

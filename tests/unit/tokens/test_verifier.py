@@ -283,8 +283,11 @@ class TestCognito:
 
 def test_an_untrusted_issuer_is_refused_before_any_key_is_looked_up() -> None:
     class NoKeys:
-        def of(self, issuer: str) -> object:
-            raise AssertionError(f"keys of {issuer} were asked for")
+        def of(self, issuer: str) -> NoKeys:
+            return self
+
+        def __getattr__(self, name: str) -> object:
+            raise AssertionError(f"{name} was asked for")
 
     verifier = TokenVerifier(policy_of(), NoKeys(), clock=StandingClock())  # type: ignore[arg-type]
     with pytest.raises(WrongIssuer):

@@ -8,10 +8,8 @@ from base64 import urlsafe_b64encode
 from types import MappingProxyType
 
 from tenantgate.errors.tokens import InvalidClaim, MissingClaim, WrongAudience, WrongTokenType
-from tenantgate.tokens import claims as check
-from tenantgate.tokens.claims import Claims
+from tenantgate.tokens.claims import Claims, VerifiedToken, check_expiry, check_times, required_text, shown
 from tenantgate.tokens.jws import Header
-from tenantgate.tokens.verifier import VerifiedToken
 
 _ID_TOKEN_TYPES = frozenset({"jwt", ""})
 _DIGESTS = {"256": "sha256", "384": "sha384", "512": "sha512"}
@@ -31,20 +29,20 @@ def check_id_token(
 ) -> VerifiedToken:
     """Raises the `TokenError` of the first check that fails."""
     if header.typ not in _ID_TOKEN_TYPES or claims.get("events") is not None:
-        raise WrongTokenType("this is no ID token", actual=check.shown(header.typ))
+        raise WrongTokenType("this is no ID token", actual=shown(header.typ))
     if claims.get("token_use") not in (None, "id"):
-        raise WrongTokenType("this is no ID token", actual=check.shown(claims["token_use"]))
-    issued_at, expires_at, _ = check.check_times(claims, now, leeway)
+        raise WrongTokenType("this is no ID token", actual=shown(claims["token_use"]))
+    issued_at, expires_at, _ = check_times(claims, now, leeway)
     if not allow_expired:
-        check.check_expiry(expires_at, now, leeway)
+        check_expiry(expires_at, now, leeway)
     _check_client(claims, client_id)
-    subject = check.required_text(claims, "sub")
+    subject = required_text(claims, "sub")
     if nonce is not None:
         # Ties the ID token to this browser's sign-in: a stolen one can't be injected into another.
-        _require_equal("nonce", check.required_text(claims, "nonce"), nonce)
+        _require_equal("nonce", required_text(claims, "nonce"), nonce)
     for name, value in (("at_hash", access_token), ("c_hash", code)):
         if value is not None and claims.get(name) is not None:
-            _require_equal(name, check.required_text(claims, name), half_hash(value, header.alg))
+            _require_equal(name, required_text(claims, name), half_hash(value, header.alg))
     return VerifiedToken(
         str(claims["iss"]), subject, issued_at, expires_at, frozenset(), MappingProxyType(claims), None
     )
@@ -61,13 +59,13 @@ def _check_client(claims: Claims, client_id: str) -> None:
         raise MissingClaim("aud is missing", claim="aud")
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     if not audiences or not all(isinstance(audience, str) for audience in audiences):
-        raise InvalidClaim("aud is neither a text nor a list of texts", claim="aud", actual=check.shown(claims["aud"]))
+        raise InvalidClaim("aud is neither a text nor a list of texts", claim="aud", actual=shown(claims["aud"]))
     if client_id not in audiences:
-        raise WrongAudience("aud is another client", expected=client_id, actual=check.shown(claims["aud"]))
+        raise WrongAudience("aud is another client", expected=client_id, actual=shown(claims["aud"]))
     # An ID token for several audiences says by azp whose it is.
     authorized_party = claims.get("azp")
     if (authorized_party is not None or len(audiences) > 1) and authorized_party != client_id:
-        raise WrongAudience("azp is another client", expected=client_id, actual=check.shown(authorized_party))
+        raise WrongAudience("azp is another client", expected=client_id, actual=shown(authorized_party))
 
 
 def _require_equal(name: str, actual: str, expected: str) -> None:

@@ -7,8 +7,10 @@ from tenantgate.tokens.records import Record
 
 # RFC 8693 §4.2's name and the one that Okta and Entra ID use.
 SCOPE_CLAIMS = ("scope", "scp")
+# RFC 9068 §2.1: only access tokens have it.
+ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
 # RFC 9068's type; plain `JWT` and none at all (the empty string), because most providers send access tokens so.
-ACCESS_TOKEN_TYPES = frozenset({"at+jwt", "jwt", ""})
+ACCESS_TOKEN_TYPES = frozenset({ACCESS_TOKEN_TYPE, "jwt", ""})
 
 
 class IssuerPolicy(Record):

@@ -108,8 +108,6 @@ class CachedIssuerKeys:
         held = self.held
         if self._clock() >= held.tend_at:
             held = self._tended(fetch)
-        elif (found := held.found.get((kid, alg))) is not None:
-            return found
         check = held.keys.find(kid, alg)
         if check is None:
             held = self._asked_again(kid, alg, held, fetch)

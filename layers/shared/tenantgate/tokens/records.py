@@ -18,6 +18,10 @@ else:
         return lambda cls: cls
 
 
+# For `Record`, and for typed functions that make one kind of record where time counts.
+new_tuple = tuple.__new__
+
+
 @dataclass_transform(frozen_default=True)
 class Record(tuple[object, ...]):
     """A tuple whose items are named by the subclass's annotations, in order. A value in the class body is a default.
@@ -46,7 +50,7 @@ class Record(tuple[object, ...]):
     def __new__(cls, *values: object, **named: object) -> Self:
         if named or len(values) != len(cls._fields):
             values = cls._completed(values, named)
-        return tuple.__new__(cls, values)
+        return new_tuple(cls, values)
 
     @classmethod
     def _completed(cls, values: tuple[object, ...], named: Mapping[str, object]) -> tuple[object, ...]:
