@@ -41,8 +41,8 @@ FIGURES: dict[str, dict[str, float]] = {
     "authorizer.policy_compiler": {"_MOST_RESOURCES": 140, "_MEMO_SIZE": 256},
     "crypto.opaque": {"_RANDOM_BYTES": 32, "_LONGEST_TENANT": 1536},
     "crypto.sealing": {"_FEWEST_DIFFERENT_BYTES": 17},
-    "login.redirects": {"MAX_TARGET_LENGTH": 1024},
-    "login.transactions": {
+    "login.attempts.redirects": {"MAX_TARGET_LENGTH": 1024},
+    "login.attempts.transactions": {
         "LIFETIME_SECONDS": 600,
         "MAX_PENDING": 5,
         "MAX_PENDING_BYTES": 6000,
