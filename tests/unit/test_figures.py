@@ -99,3 +99,19 @@ def test_an_issuer_may_do_no_more_than_its_policy_states() -> None:
     assert policy.allow_id_tokens is False
     assert policy.logout_redirect_param == "post_logout_redirect_uri"
     assert not policy.is_known_by_file_only
+
+
+@pytest.mark.parametrize(
+    ("jwks_uri", "discovery_url", "only_by_file"),
+    [
+        (None, "", True),
+        (None, None, False),
+        ("https://idp.example/keys", "", False),
+        (None, "https://x.example", False),
+    ],
+)
+def test_an_issuer_without_any_url_is_known_by_its_file_only(
+    jwks_uri: str | None, discovery_url: str | None, only_by_file: bool
+) -> None:
+    policy = IssuerPolicy("urn:example", ("api",), jwks_uri=jwks_uri, discovery_url=discovery_url)
+    assert policy.is_known_by_file_only is only_by_file

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 
 import jwt
@@ -153,3 +155,19 @@ def test_it_was_signed_by_the_issuer_of_these_tests() -> None:
         .issuer
         == ISSUER
     )
+
+
+def test_hashes_without_their_value_are_not_checked() -> None:
+    token = sign(_claims(at_hash="another", c_hash="another"), typ="JWT")
+    assert _verify(token, access_token=None, code=None)
+
+
+@pytest.mark.parametrize(
+    ("alg", "name"),
+    [("RS256", "sha256"), ("PS384", "sha384"), ("ES512", "sha512"), ("EdDSA", "sha512"), ("Ed25519", "sha512")],
+)
+def test_the_hash_is_the_left_half_in_base64url(alg: str, name: str) -> None:
+    for number in range(200):
+        digest = hashlib.new(name, b"%d" % number).digest()
+        half = base64.urlsafe_b64encode(digest[: len(digest) // 2]).decode().replace("=", "")
+        assert half_hash(str(number), alg) == half

@@ -287,3 +287,9 @@ def test_a_bad_value_is_reported_with_its_members_form(member: Member) -> None:
 def test_a_nested_member_cannot_be_written_with_a_dot(name: str) -> None:
     with pytest.raises(PolicyError, match="entry 1 may have only"):
         policy_of(trusted_issuers=json.dumps([_entry(**{name: ["x"]})]))
+
+
+def test_keys_may_be_dropped_as_soon_as_they_are_stale_and_not_before() -> None:
+    assert policy_of(jwks_cache_ttl_seconds="600", jwks_max_age_seconds="600").jwks_max_age_seconds == 600
+    with pytest.raises(PolicyError, match="JWKS_MAX_AGE_SECONDS must be at least JWKS_CACHE_TTL_SECONDS"):
+        policy_of(jwks_cache_ttl_seconds="601", jwks_max_age_seconds="600")
