@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from tenantgate_cli.checks.error_numbers import BLOCKS
 from tenantgate_cli.checks.registry import registry
 
 _HEAD = """\
@@ -31,6 +32,16 @@ have the form that RFC 6749 §5.2 and OpenID Connect require.
 |---|---|---|
 """
 
+_BLOCKS = """\
+## Numbers
+
+A package that defines errors has its own block of ten codes; `AUTH_001` to `AUTH_009`, `AUTH_021`, `SYS` and `VAL` are
+assigned one by one. Some packages don't exist yet.
+
+| codes | package |
+|---|---|
+"""
+
 
 def error_codes_page() -> str:
     """Return the page in Markdown."""
@@ -40,4 +51,9 @@ def error_codes_page() -> str:
         f"- Cause: {e.cause}\n- Remedy: {e.remedy}"
         for e in registry().values()
     ]
-    return _HEAD + "\n".join(rows) + "\n\n" + "\n\n".join(sections) + "\n"
+    return _HEAD + "\n".join(rows) + "\n\n" + "\n\n".join([*sections, _blocks()]) + "\n"
+
+
+def _blocks() -> str:
+    rows = [f"| `{first}` to `{first[:-1]}9` | `{owner}` |" for first, owner in BLOCKS.items()]
+    return _BLOCKS + "\n".join(rows)

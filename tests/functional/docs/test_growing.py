@@ -34,6 +34,7 @@ NOT_COPIED = shutil.ignore_patterns(
 BLOCK = re.compile(r'^```\w+ (file|insert)=(\S+)(?: before="((?:[^"\\]|\\.)+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
 TEMPLATE = "tests/template/test_functions.py"
 BUDGETS = "tests/functional/test_import_budgets.py"
+NUMBERS = "cli/tenantgate_cli/checks/error_numbers.py"
 IMPORTS = ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
 # The checks and tests that notice a forgotten step.
 CHECKS = [
@@ -167,6 +168,7 @@ def test_an_endpoint_and_a_domain_added_as_shown_pass_every_check(tree: Path) ->
         pytest.param("template.yaml", ["-m", "pytest", "-q", TEMPLATE], id="the-template"),
         pytest.param("tests/functional/import_budgets.json", ["-m", "pytest", "-q", BUDGETS], id="the-budget"),
         pytest.param("pyproject.toml", IMPORTS, id="the-floor"),
+        pytest.param(NUMBERS, ["-m", "pytest", "-q", "tests/unit/errors"], id="the-block-of-numbers"),
     ],
 )
 def test_a_forgotten_step_is_noticed(tree: Path, forgotten: str, check: list[str]) -> None:

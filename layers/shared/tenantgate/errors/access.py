@@ -1,4 +1,12 @@
-"""Denied requests: the caller is unknown, lacks a permission, or comes from another site."""
+"""Denied requests: the caller is unknown, lacks a permission, or comes from another site.
+
+TenantgateError
+├── AuthenticationRequired      AUTH_007
+├── InsufficientScope           AUTH_010
+├── StepUpRequired              AUTH_011
+├── CrossSiteRequest            AUTH_021
+└── RedirectNotAllowed          AUTH_006
+"""
 
 from __future__ import annotations
 
@@ -26,9 +34,9 @@ AUTH_010 = register(
     "AUTH_010",
     403,
     "The credential doesn't allow this",
-    cause="No route rule covers the request, the path can be read in more than one way, or a rule asks for a scope, a "
+    cause="No route rule covers the request, the path can be read in more than one way, or a rule requires a scope, a "
     "role or an issuer that the caller lacks.",
-    remedy="Ask for a token with the scope that the challenge names (RFC 6750 §3.1), or have the role given; API "
+    remedy="Ask for a token with the scope that the challenge names (RFC 6750 §3.1), or have the role granted; API "
     "owners compare the file in `ROUTE_RULES_FILE`: `tenantgate rules check`.",
 )
 
@@ -37,7 +45,7 @@ AUTH_011 = register(
     "AUTH_011",
     401,
     "A stronger or more recent sign-in is required",
-    cause="The route's rule asks for an `acr` or a maximum authentication age that the token doesn't meet (RFC 9470).",
+    cause="The route's rule requires an `acr` or a maximum authentication age that the token doesn't meet (RFC 9470).",
     remedy="Sign in again with the challenge's `acr_values` and `max_age`. Behind an HTTP API's authorizer, which "
     "controls no header, this is a plain 403.",
 )
@@ -53,12 +61,17 @@ AUTH_021 = register(
 
 
 class AuthenticationRequired(TenantgateError):
+    """The request has no credential, or one in an unknown form."""
+
     error = AUTH_007
     challenge_error = ""
 
 
 class InsufficientScope(TenantgateError):
-    """The caller is known, but the route's rule asks for more, or there is no rule. `scope`: what would do."""
+    """The caller is known, but the route's rule requires more, or the route has no rule.
+
+    `scope`: the scopes that would suffice, for the challenge.
+    """
 
     error = AUTH_010
     challenge_error = "insufficient_scope"
@@ -96,8 +109,12 @@ class StepUpRequired(TenantgateError):
 
 
 class CrossSiteRequest(TenantgateError):
+    """A request with the session cookie came from an origin that is not allowed."""
+
     error = AUTH_021
 
 
 class RedirectNotAllowed(TenantgateError):
+    """The target of a redirect is on an origin that is not allowed."""
+
     error = AUTH_006

@@ -23,6 +23,7 @@ class Word(str):
     __slots__ = ()
 
 
+# Neither a dataclass nor a named tuple, because of what they add to the authorizer's cold start.
 class ErrorCode:
     """One row of the registry. `message` is for callers, `cause` and `remedy` are for the documentation."""
 
@@ -36,11 +37,12 @@ class ErrorCode:
         self.remedy = remedy
 
 
+# By code. Complete only when every `errors` module is imported, which no function does.
 REGISTRY: dict[str, ErrorCode] = {}
 
 
 def register(code: str, status: int, message: str, *, cause: str, remedy: str) -> ErrorCode:
-    """Put a new row into the registry."""
+    """Add a row to the registry, with a code of the caller's own block of numbers (docs/ERROR_CODES.md)."""
     if code in REGISTRY:
         raise ValueError(f"error code {code} is registered twice")
     REGISTRY[code] = ErrorCode(code, status, message, cause, remedy)
@@ -73,8 +75,8 @@ class TenantgateError(Exception):
 
     error: ClassVar[ErrorCode] = SYS_003
     status: ClassVar[int | None] = None
-    # The `error` of this class's Bearer challenge (RFC 6750 §3.1). Empty: a challenge without one, for a request that
-    # offered no bearer token. None: the response has no challenge. A 401 always has one (RFC 9110 §15.5.2).
+    # The `error` of the class's Bearer challenge (RFC 6750 §3.1). Empty: a challenge without it, where the request had
+    # no bearer token. None: no challenge. The response to a 401 always has one (RFC 9110 §15.5.2).
     challenge_error: ClassVar[str | None] = None
     # Seconds after which the same request may succeed; sent as `Retry-After` (RFC 9110 §10.2.3).
     retry_after: int | None = None
@@ -93,7 +95,7 @@ class TenantgateError(Exception):
 
     @property
     def challenge(self) -> str | None:
-        """The value of the response's `WWW-Authenticate`; None for a response without one (RFC 6750 §3)."""
+        """The response's `WWW-Authenticate` (RFC 6750 §3), None for a response without it."""
         if self.challenge_error is None:
             return None
         challenge = 'Bearer realm="tenantgate"'
@@ -102,7 +104,7 @@ class TenantgateError(Exception):
         return "".join((challenge, *(f', {name}="{value}"' for name, value in self.challenge_parameters().items())))
 
     def challenge_parameters(self) -> Mapping[str, str]:
-        """Further parameters of the challenge, of characters that a quoted string needs no escape for."""
+        """Further parameters of the challenge. No value may have a quote or a backslash."""
         return {}
 
 
@@ -115,6 +117,6 @@ class ValidationFailed(TenantgateError):
 
 
 def error_body(error: TenantgateError, *, request_id: str) -> dict[str, object]:
-    """Render the one shape: `{"error": {"code", "message", "detail", "request_id"}}`."""
-    told = {"code": error.error.code, "message": error.error.message, "detail": error.detail, "request_id": request_id}
-    return {"error": told}
+    """Return the body that every error has: `{"error": {"code", "message", "detail", "request_id"}}`."""
+    code, message = error.error.code, error.error.message
+    return {"error": {"code": code, "message": message, "detail": error.detail, "request_id": request_id}}

@@ -1,4 +1,4 @@
-"""Rejected tokens, and the failures of fetching the keys and metadata to verify them with.
+"""Rejected tokens, and failures to fetch the keys and metadata that verification needs.
 
 TenantgateError
 ├── TokenError                  a rejected bearer token
@@ -79,7 +79,7 @@ SYS_010 = register(
 
 
 class TokenError(TenantgateError):
-    """A bearer token was refused. The subclass says which check failed."""
+    """A rejected bearer token. The subclass tells which check failed."""
 
     error = AUTH_004
     challenge_error: ClassVar[str | None] = "invalid_token"
@@ -141,15 +141,21 @@ class LifetimeTooLong(TokenError):
 
 
 class TokenExpired(TokenError):
+    """`exp` is past, the leeway included. Everything else about the token is right."""
+
     error = AUTH_003
 
 
 class TenantMissing(TokenError):
+    """No claim for the tenant is present. The token is valid: a challenge for another one wouldn't help."""
+
     error = AUTH_005
     challenge_error = None
 
 
 class TenantMalformed(TokenError):
+    """The claim for the tenant doesn't match `TENANT_ID_PATTERN`."""
+
     error = AUTH_005
     challenge_error = None
 
@@ -162,19 +168,25 @@ class TenantNotAllowed(TokenError):
 
 
 class IdTokenRefused(TenantgateError):
+    """A check of the login provider's ID token failed; `private` names it."""
+
     error = AUTH_008
 
 
 class ProviderUnreachable(TenantgateError):
+    """An identity provider didn't send what was fetched."""
+
     error = SYS_004
 
 
 class ProviderTimeout(ProviderUnreachable):
+    """An identity provider took too long."""
+
     status = 504
 
 
 class Overloaded(TenantgateError):
-    """The request was not begun; `retry_after` is in whole seconds."""
+    """The request was rejected before any work for it; `retry_after` is in whole seconds."""
 
     error = SYS_010
 
