@@ -40,6 +40,9 @@ class TestClockSkew:
         noted = self._noted(caplog, 10, 10.5, 9, 11, 11.5, 59)
         assert [each["seconds"] for each in noted] == [10, 11.5, 59]
 
+    def test_half_a_second_is_logged_and_then_the_next_whole_second(self, caplog: pytest.LogCaptureFixture) -> None:
+        assert [each["seconds"] for each in self._noted(caplog, 0.5, 0.9, 1, 1.1)] == [0.5, 1.1]
+
     def test_a_clock_that_is_right_is_not_mentioned(self, caplog: pytest.LogCaptureFixture) -> None:
         assert self._noted(caplog, 0, -5) == []
 
