@@ -137,7 +137,7 @@ def too_long(folder: Path) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", ["layers", "functions", "container", "migrations"])
+@pytest.mark.parametrize("name", ["layers", "functions", "container", "cli", "migrations"])
 def test_a_module_is_short_enough_to_be_read_at_once(name: str) -> None:
     assert too_long(ROOT / name) == []
 

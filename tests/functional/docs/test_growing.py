@@ -45,7 +45,7 @@ CHECKS = [
     ["-m", "tenantgate_cli.main", "docs", "--check"],
 ]
 TESTS = [
-    "tests/unit/test_codebase_rules.py", BUDGETS,
+    "tests/unit/test_codebase_rules.py", "tests/unit/test_import_graph.py", BUDGETS,
     "tests/unit/docs/test_generated.py", "tests/unit/errors", "tests/unit/container", TEMPLATE,
     "tests/integration/database/test_migrations.py",
 ]  # fmt: skip
