@@ -9,7 +9,7 @@ import pytest
 from tenantgate.tokens.fetch import fetch_json
 from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, Timings
 from tests.fixtures.providers.issuer_server import IssuerServer
-from tests.fixtures.tokens.issuer import StandingClock
+from tests.fixtures.tokens.issuer import ManualClock
 
 type MakeKeys = Callable[..., CachedIssuerKeys]
 
@@ -21,12 +21,12 @@ def issuer() -> Iterator[IssuerServer]:
 
 
 @pytest.fixture
-def clock() -> StandingClock:
-    return StandingClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def make_keys(issuer: IssuerServer, clock: StandingClock) -> MakeKeys:
+def make_keys(issuer: IssuerServer, clock: ManualClock) -> MakeKeys:
     """Return a factory of key caches; time passes only by the clock, and pauses between tries take no time."""
 
     def make(bundle: Bundle | None = None, **timings: float) -> CachedIssuerKeys:

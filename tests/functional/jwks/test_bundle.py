@@ -24,7 +24,7 @@ from tenantgate_cli.console import Failure
 from tests.fixtures.authorizer.events import authorizer_event
 from tests.fixtures.authorizer.guarded import RULES
 from tests.fixtures.providers.issuer_server import IssuerServer, failing
-from tests.fixtures.tokens.issuer import AUDIENCE, StandingClock, good_claims, public_jwk, public_jwks, sign
+from tests.fixtures.tokens.issuer import AUDIENCE, ManualClock, good_claims, public_jwk, public_jwks, sign
 
 ROOT = Path(__file__).parents[3]
 
@@ -186,7 +186,7 @@ def test_a_key_that_left_the_issuer_dies_within_the_stated_age(
     bundle(given)
     built = read_bundle(str(file))
     assert built is not None
-    policy, clock = verification_policy(given), StandingClock(built.fetched_at)
+    policy, clock = verification_policy(given), ManualClock(built.fetched_at)
     keys = CachedIssuerKeys(
         issuer.url,
         jwks_loader(policy.issuers[0]),

@@ -13,7 +13,7 @@ from tenantgate.tokens.jwks import Bundle, CachedIssuerKeys, JwksCache
 from tenantgate.tokens.keys import KeyFetchNeeded, KeySet
 from tenantgate.tokens.verifier import TokenVerifier
 from tests.fixtures.providers.issuer_server import IssuerServer, failing, send_json
-from tests.fixtures.tokens.issuer import NOW, StandingClock, good_claims, policy_of, public_jwks, sign
+from tests.fixtures.tokens.issuer import NOW, ManualClock, good_claims, policy_of, public_jwks, sign
 from tests.functional.jwks.conftest import MakeKeys
 
 
@@ -51,7 +51,7 @@ def test_without_leave_to_fetch_a_miss_says_so_and_a_hit_does_not(issuer: Issuer
 
 
 def test_refreshes_in_the_background_before_the_keys_are_stale(
-    issuer: IssuerServer, make_keys: MakeKeys, clock: StandingClock
+    issuer: IssuerServer, make_keys: MakeKeys, clock: ManualClock
 ) -> None:
     keys = make_keys()
     assert _found(keys, "rsa-1")
@@ -85,7 +85,7 @@ def test_a_key_made_a_moment_ago_is_found(issuer: IssuerServer, make_keys: MakeK
 
 
 def test_a_withdrawn_key_is_refused_after_the_next_refresh_though_the_token_was_remembered(
-    issuer: IssuerServer, make_keys: MakeKeys, clock: StandingClock
+    issuer: IssuerServer, make_keys: MakeKeys, clock: ManualClock
 ) -> None:
     keys = make_keys()
     issuer.jwks = public_jwks("rsa-1", "rsa-2")
@@ -108,7 +108,7 @@ def test_a_withdrawn_key_is_refused_after_the_next_refresh_though_the_token_was_
 
 
 def test_stale_keys_serve_through_an_outage_with_fewer_and_fewer_tries_until_the_age_cap(
-    issuer: IssuerServer, make_keys: MakeKeys, clock: StandingClock
+    issuer: IssuerServer, make_keys: MakeKeys, clock: ManualClock
 ) -> None:
     keys = make_keys(max_age=7200, refresh_ahead=1.0)
     assert _found(keys, "rsa-1")
@@ -132,7 +132,7 @@ def test_stale_keys_serve_through_an_outage_with_fewer_and_fewer_tries_until_the
 
 
 def test_a_first_fetch_is_tried_four_times_and_then_fails_fast(
-    issuer: IssuerServer, make_keys: MakeKeys, clock: StandingClock
+    issuer: IssuerServer, make_keys: MakeKeys, clock: ManualClock
 ) -> None:
     keys = make_keys()
     issuer.custom_response = failing(500)
@@ -154,7 +154,7 @@ def test_a_first_fetch_that_fails_once_succeeds_on_the_next_try(issuer: IssuerSe
 
 
 def test_a_flood_of_unknown_kids_makes_a_bounded_number_of_fetches(
-    issuer: IssuerServer, make_keys: MakeKeys, clock: StandingClock
+    issuer: IssuerServer, make_keys: MakeKeys, clock: ManualClock
 ) -> None:
     keys = make_keys()
     assert _found(keys, "rsa-1")
@@ -226,7 +226,7 @@ def test_fifty_concurrent_misses_of_a_dead_issuer_share_one_failure(issuer: Issu
 
 
 def test_a_fetch_that_ended_past_its_deadline_is_discarded(
-    issuer: IssuerServer, make_keys: MakeKeys, clock: StandingClock
+    issuer: IssuerServer, make_keys: MakeKeys, clock: ManualClock
 ) -> None:
     keys = make_keys()
 
@@ -244,7 +244,7 @@ def test_a_fetch_that_ended_past_its_deadline_is_discarded(
 
 
 def test_a_refresh_stuck_past_its_deadline_is_not_waited_for(
-    issuer: IssuerServer, make_keys: MakeKeys, clock: StandingClock
+    issuer: IssuerServer, make_keys: MakeKeys, clock: ManualClock
 ) -> None:
     keys = make_keys()
     assert _found(keys, "rsa-1")
@@ -283,7 +283,7 @@ def test_a_refresh_stuck_past_its_deadline_is_not_waited_for(
     ],
 )
 def test_a_useless_key_set_never_replaces_a_good_one(
-    jwks: dict[str, object], issuer: IssuerServer, make_keys: MakeKeys, clock: StandingClock
+    jwks: dict[str, object], issuer: IssuerServer, make_keys: MakeKeys, clock: ManualClock
 ) -> None:
     keys = make_keys()
     assert _found(keys, "rsa-1")
@@ -299,7 +299,7 @@ def _bundle(age: float = 0) -> Bundle:
     return Bundle(KeySet.parse(public_jwks("rsa-1")), NOW - age)
 
 
-def test_a_bundled_key_set_needs_no_network(make_keys: MakeKeys, issuer: IssuerServer, clock: StandingClock) -> None:
+def test_a_bundled_key_set_needs_no_network(make_keys: MakeKeys, issuer: IssuerServer, clock: ManualClock) -> None:
     issuer.custom_response = failing()
     keys = make_keys(_bundle(age=80000))
     assert all(_found(keys, "rsa-1", fetch=fetch) for fetch in (False, True))
@@ -310,7 +310,7 @@ def test_a_bundled_key_set_needs_no_network(make_keys: MakeKeys, issuer: IssuerS
 
 
 def test_a_bundled_key_set_is_renewed_in_the_background(
-    make_keys: MakeKeys, issuer: IssuerServer, clock: StandingClock
+    make_keys: MakeKeys, issuer: IssuerServer, clock: ManualClock
 ) -> None:
     keys = make_keys(_bundle(age=80000))
     assert _found(keys, "rsa-1")
@@ -330,7 +330,7 @@ def test_a_bundle_past_the_age_cap_is_not_trusted(make_keys: MakeKeys, issuer: I
 
 
 def test_a_bundle_from_the_future_is_as_old_as_its_first_use(
-    make_keys: MakeKeys, issuer: IssuerServer, clock: StandingClock
+    make_keys: MakeKeys, issuer: IssuerServer, clock: ManualClock
 ) -> None:
     issuer.custom_response = failing()
     keys = make_keys(_bundle(age=-1e9))

@@ -14,10 +14,10 @@ from tenantgate.errors.tokens import ProviderUnreachable, WrongIssuer
 from tenantgate.tokens.discovery import ProviderDirectory, provider_directory, provider_metadata
 from tenantgate.tokens.wiring import jwks_loader, read_bundle, token_verifier
 from tests.fixtures.providers.issuer_server import METADATA_PATH, IssuerServer, failing, send_json
-from tests.fixtures.tokens.issuer import NOW, StandingClock, good_claims, policy_of, public_jwks, sign
+from tests.fixtures.tokens.issuer import NOW, ManualClock, good_claims, policy_of, public_jwks, sign
 
 
-def test_metadata_is_fetched_once_and_kept_for_an_hour(issuer: IssuerServer, clock: StandingClock) -> None:
+def test_metadata_is_fetched_once_and_kept_for_an_hour(issuer: IssuerServer, clock: ManualClock) -> None:
     directory = ProviderDirectory(clock=clock)
     for _ in range(3):
         assert directory.metadata(issuer.url)["token_endpoint"] == f"{issuer.url}/token"
@@ -121,7 +121,7 @@ def test_an_issuer_is_a_text_where_its_keys_are_named(name: str, issuer: IssuerS
 
 
 def test_an_issuer_that_is_not_a_url_uses_its_key_file_as_long_as_it_is_trusted(
-    tmp_path: Path, clock: StandingClock
+    tmp_path: Path, clock: ManualClock
 ) -> None:
     file = tmp_path / "keys.json"
     file.write_text(json.dumps({**public_jwks("rsa-1"), "fetched_at": NOW - 10 * 86400}))
@@ -136,7 +136,7 @@ def test_an_issuer_that_is_not_a_url_uses_its_key_file_as_long_as_it_is_trusted(
         load(1)
 
 
-def test_metadata_serves_on_through_an_outage_of_a_day(clock: StandingClock) -> None:
+def test_metadata_serves_on_through_an_outage_of_a_day(clock: ManualClock) -> None:
     down = False
 
     def fetch(url: str, *, timeout: float) -> dict[str, object]:

@@ -15,7 +15,7 @@ import pytest
 from tenantgate.errors.tokens import UnknownKey
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import TokenVerifier
-from tests.fixtures.tokens.issuer import ISSUER, NOW, StandingClock, good_claims, policy_of, public_jwks, sign
+from tests.fixtures.tokens.issuer import ISSUER, NOW, ManualClock, good_claims, policy_of, public_jwks, sign
 
 ROTATIONS = 300
 
@@ -69,7 +69,7 @@ def _publishes(keys: CachedIssuerKeys, kid: str) -> bool:
 
 @pytest.mark.usefixtures("busy_process")
 def test_no_token_of_a_withdrawn_key_lives_on_through_rotations_under_load() -> None:
-    clock, both, second = StandingClock(), public_jwks("rsa-1", "rsa-2"), public_jwks("rsa-2")
+    clock, both, second = ManualClock(), public_jwks("rsa-1", "rsa-2"), public_jwks("rsa-2")
     published = [both]
     timings = Timings(ttl=3600, max_age=1e9, refresh_ahead=1.0, unknown_kid_burst=0, stale_budget=60.0)
     keys = CachedIssuerKeys(ISSUER, lambda _: published[0], timings=timings, clock=clock)

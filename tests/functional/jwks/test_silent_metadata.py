@@ -12,7 +12,7 @@ from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.discovery import ProviderDirectory
 from tenantgate.tokens.flights import FetchNeeded
 from tests.fixtures.servers.silent import SilentServer
-from tests.fixtures.tokens.issuer import StandingClock
+from tests.fixtures.tokens.issuer import ManualClock
 
 A, B = "https://a.example.test", "https://b.example.test"
 
@@ -43,7 +43,7 @@ def provider() -> Provider:
 
 
 @pytest.fixture
-def directory(provider: Provider, clock: StandingClock) -> ProviderDirectory:
+def directory(provider: Provider, clock: ManualClock) -> ProviderDirectory:
     return ProviderDirectory(fetcher=provider.fetch, clock=clock)
 
 
@@ -54,7 +54,7 @@ def _settled(directory: ProviderDirectory) -> None:
 
 
 def test_a_failing_provider_is_called_at_growing_intervals(
-    directory: ProviderDirectory, provider: Provider, clock: StandingClock
+    directory: ProviderDirectory, provider: Provider, clock: ManualClock
 ) -> None:
     provider.down = True
     for _ in range(120):
@@ -96,7 +96,7 @@ def test_a_silent_provider_holds_up_no_other_one(directory: ProviderDirectory, p
 
 
 def test_metadata_past_its_hour_serves_while_it_is_fetched_again(
-    directory: ProviderDirectory, provider: Provider, clock: StandingClock
+    directory: ProviderDirectory, provider: Provider, clock: ManualClock
 ) -> None:
     first = directory.metadata(A)
     clock.pass_by(3600)
@@ -109,7 +109,7 @@ def test_metadata_past_its_hour_serves_while_it_is_fetched_again(
 
 
 def test_without_leave_to_fetch_a_miss_says_so_until_a_failure_is_known(
-    directory: ProviderDirectory, provider: Provider, clock: StandingClock
+    directory: ProviderDirectory, provider: Provider, clock: ManualClock
 ) -> None:
     with pytest.raises(FetchNeeded) as needed:
         directory.metadata(A, fetch=False)
@@ -127,7 +127,7 @@ def test_without_leave_to_fetch_a_miss_says_so_until_a_failure_is_known(
 
 
 def test_a_fetch_past_its_deadline_is_a_failure_except_in_a_frozen_process(
-    directory: ProviderDirectory, provider: Provider, clock: StandingClock
+    directory: ProviderDirectory, provider: Provider, clock: ManualClock
 ) -> None:
     seconds = 3.0
 
@@ -151,7 +151,7 @@ def test_a_fetch_past_its_deadline_is_a_failure_except_in_a_frozen_process(
 
 
 def test_a_doubt_does_not_undo_what_was_fetched_meanwhile(
-    directory: ProviderDirectory, provider: Provider, clock: StandingClock
+    directory: ProviderDirectory, provider: Provider, clock: ManualClock
 ) -> None:
     directory.metadata(A)
     directory.doubt(A)

@@ -16,7 +16,7 @@ from tests.fixtures.tokens.issuer import (
     ISSUER,
     NOW,
     TENANT,
-    StandingClock,
+    ManualClock,
     good_claims,
     policy_of,
     sign,
@@ -95,7 +95,7 @@ def test_splits_the_header_at_its_first_blank() -> None:
 def test_the_authorizer_decides_on_every_kind_that_it_accepts() -> None:
     event = authorizer_event("http-2.0", "")
     event["headers"]["authorization"] = "ApiKey k-1"
-    clock = StandingClock()
+    clock = ManualClock()
 
     allowed = Authorizer(Credentials(bearer(), Keys()), rules(), clock=clock).decide(event)
     assert allowed["isAuthorized"] is True

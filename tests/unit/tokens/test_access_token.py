@@ -8,12 +8,12 @@ from tenantgate.errors.tokens import InvalidClaim, MissingClaim, WrongAudience
 from tenantgate.tokens.access_token import check_audience
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.signatures import TrustedIssuer
-from tests.fixtures.tokens.issuer import ISSUER, StandingClock, public_jwks, static_keys
+from tests.fixtures.tokens.issuer import ISSUER, ManualClock, public_jwks, static_keys
 
 
 def trusted(**settings: tuple[str, ...]) -> TrustedIssuer:
     policy = IssuerPolicy(ISSUER, ("api", "other-api"), **settings)  # type: ignore[arg-type]
-    return TrustedIssuer(policy, static_keys(public_jwks(), clock=StandingClock()).of(ISSUER))
+    return TrustedIssuer(policy, static_keys(public_jwks(), clock=ManualClock()).of(ISSUER))
 
 
 ISSUER_OF_AUD = trusted()

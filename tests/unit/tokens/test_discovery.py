@@ -8,7 +8,7 @@ import pytest
 
 from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.tokens.discovery import ProviderDirectory, endpoint, well_known_url
-from tests.fixtures.tokens.issuer import NOW, StandingClock
+from tests.fixtures.tokens.issuer import NOW, ManualClock
 
 ISSUER = "https://idp.example"
 ELSEWHERE = "https://metadata.example/idp?tenant=1"
@@ -28,7 +28,7 @@ class Documents:
 @pytest.mark.parametrize("discovery_url", [None, ELSEWHERE])
 def test_forgotten_and_doubted_metadata_is_fetched_again(discovery_url: str | None) -> None:
     documents = Documents()
-    directory = ProviderDirectory(fetcher=documents, clock=StandingClock())
+    directory = ProviderDirectory(fetcher=documents, clock=ManualClock())
     assert directory.metadata(ISSUER, discovery_url)["number"] == 1
     assert directory.metadata(ISSUER, discovery_url)["number"] == 1
     directory.forget(ISSUER, discovery_url)
@@ -43,7 +43,7 @@ def test_forgotten_and_doubted_metadata_is_fetched_again(discovery_url: str | No
 
 
 def test_metadata_is_fresh_for_an_hour_and_usable_for_a_day() -> None:
-    clock, documents = StandingClock(), Documents()
+    clock, documents = ManualClock(), Documents()
     directory = ProviderDirectory(fetcher=documents, clock=clock)
     directory.metadata(ISSUER)
     clock.now = NOW + 3599.5
@@ -92,7 +92,7 @@ def test_an_endpoint_may_be_missing(metadata: dict[str, object]) -> None:
 
 
 def test_a_failure_is_logged_with_whether_older_metadata_serves(caplog: pytest.LogCaptureFixture) -> None:
-    clock, documents = StandingClock(), Documents()
+    clock, documents = ManualClock(), Documents()
     down = False
 
     def fetch(url: str, *, timeout: float) -> Mapping[str, object]:

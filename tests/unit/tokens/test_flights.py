@@ -13,7 +13,7 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.flights import Fetches, FetchNeeded, Flight
 from tenantgate.tokens.jwks import CachedIssuerKeys, Timings
-from tests.fixtures.tokens.issuer import NOW, StandingClock, public_jwks
+from tests.fixtures.tokens.issuer import NOW, ManualClock, public_jwks
 
 ISSUER = "https://issuer.example.test"
 INLINE, STALE, BACKGROUND, FREEZE = 5.0, 2.0, 10.0, 5.0
@@ -22,7 +22,7 @@ INLINE, STALE, BACKGROUND, FREEZE = 5.0, 2.0, 10.0, 5.0
 class Issuer:
     """Stands in for the loading. `takes` seconds pass by the clock before it returns, or raises `error`."""
 
-    def __init__(self, clock: StandingClock) -> None:
+    def __init__(self, clock: ManualClock) -> None:
         self.clock = clock
         self.takes = 0.0
         self.error: BaseException | None = None
@@ -50,7 +50,7 @@ def _keys(issuer: Issuer, **timings: float) -> CachedIssuerKeys:
 
 @pytest.fixture
 def issuer() -> Issuer:
-    return Issuer(StandingClock())
+    return Issuer(ManualClock())
 
 
 def _fails(keys: CachedIssuerKeys, kid: str = "rsa-1") -> TenantgateError:
@@ -170,7 +170,7 @@ def test_the_load_has_less_time_than_its_callers_wait(issuer: Issuer) -> None:
 
 def test_a_load_that_ignores_every_time_out_holds_no_caller_past_the_deadline(issuer: Issuer) -> None:
     issuer.held = held = threading.Event()
-    issuer.clock = StandingClock(time.time())
+    issuer.clock = ManualClock(time.time())
     keys = CachedIssuerKeys(ISSUER, issuer.load, timings=Timings(inline_budget=0.3))
     started = time.monotonic()
     try:
@@ -241,7 +241,7 @@ def test_a_needed_fetch_is_begun_once_and_joined_by_all(issuer: Issuer) -> None:
 
 class TestNotification:
     def test_it_comes_once_and_at_once_after_the_landing(self) -> None:
-        flight, notified = Flight(NOW, 5, StandingClock()), []
+        flight, notified = Flight(NOW, 5, ManualClock()), []
         assert flight.notify(lambda: notified.append("first"), most=2)
         flight.land(None)
         flight.land(None)
@@ -249,7 +249,7 @@ class TestNotification:
         assert notified == ["first", "late"]
 
     def test_it_is_bounded_and_makes_room_when_a_caller_leaves(self) -> None:
-        flight = Flight(NOW, 5, StandingClock())
+        flight = Flight(NOW, 5, ManualClock())
         callers: list[Callable[[], None]] = [lambda n=n: None for n in range(3)]  # type: ignore[misc]
         assert [flight.notify(caller, most=2) for caller in callers] == [True, True, False]
         flight.forget(callers[0])
@@ -268,7 +268,7 @@ def test_an_error_of_a_waiting_caller_is_its_own(issuer: Issuer) -> None:
 
 
 def test_fetches_of_one_provider_are_apart_from_those_of_another() -> None:
-    clock, held = StandingClock(), threading.Event()
+    clock, held = ManualClock(), threading.Event()
 
     def of(load: Callable[[Flight], Callable[[], None]]) -> Flight:
         lock = threading.Lock()

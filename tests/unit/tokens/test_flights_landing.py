@@ -11,13 +11,13 @@ import pytest
 
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.flights import Fetches, Flight
-from tests.fixtures.tokens.issuer import NOW, StandingClock
+from tests.fixtures.tokens.issuer import NOW, ManualClock
 
 ISSUER = "https://idp.example"
 
 
 def test_a_flight_begins_without_a_result_and_with_all_its_time() -> None:
-    clock = StandingClock()
+    clock = ManualClock()
     flight = Flight(NOW, 10.0, clock)
     assert (flight.landed, flight.error) == (False, None)
     assert flight.deadline == NOW + 10
@@ -31,7 +31,7 @@ def test_a_flight_begins_without_a_result_and_with_all_its_time() -> None:
 
 
 def test_each_callback_is_called_once_at_the_landing() -> None:
-    flight = Flight(NOW, 10.0, StandingClock())
+    flight = Flight(NOW, 10.0, ManualClock())
     called: list[int] = []
     callbacks = [partial(called.append, number) for number in range(3)]
     assert all(flight.notify(callback, most=3) for callback in callbacks)
@@ -47,7 +47,7 @@ def test_each_callback_is_called_once_at_the_landing() -> None:
 
 
 def test_a_callback_is_called_at_once_after_the_landing() -> None:
-    flight = Flight(NOW, 10.0, StandingClock())
+    flight = Flight(NOW, 10.0, ManualClock())
     called: list[int] = []
     flight.land(None)
     assert flight.notify(partial(called.append, 1), most=0)
@@ -58,7 +58,7 @@ class Line:
     """One provider's fetches, with the failures that were reported."""
 
     def __init__(self) -> None:
-        self.clock = StandingClock()
+        self.clock = ManualClock()
         self.lock = threading.Lock()
         self.failed: list[tuple[str, float]] = []
         self.fetches = Fetches(

@@ -12,7 +12,7 @@ from tests.fixtures.tokens.issuer import (
     AUDIENCE,
     NOW,
     NULL,
-    StandingClock,
+    ManualClock,
     good_claims,
     private_key,
     public_jwks,
@@ -61,7 +61,7 @@ def test_numbers_in_every_notation_of_json(literal: str) -> None:
 
 
 def test_a_token_never_lives_longer_than_its_fraction_says() -> None:
-    clock = StandingClock()
+    clock = ManualClock()
     verifier = static_verifier(clock=clock, jwt_leeway_seconds="0")
     token = sign(good_claims(iat=NOW - 10.5, exp=NOW + 600.9))
     verified = verifier.verify(token)

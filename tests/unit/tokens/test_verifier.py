@@ -25,7 +25,7 @@ from tests.fixtures.tokens.issuer import (
     ISSUER,
     NOW,
     TENANT,
-    StandingClock,
+    ManualClock,
     good_claims,
     policy_of,
     public_jwk,
@@ -104,7 +104,7 @@ class TestMemo:
         assert verifier.verify(token) is verifier.verify(token)
 
     def test_a_remembered_token_expires_to_the_second(self) -> None:
-        clock = StandingClock()
+        clock = ManualClock()
         verifier = static_verifier(clock=clock)
         token = sign(good_claims())
         verifier.verify(token)
@@ -115,7 +115,7 @@ class TestMemo:
             verifier.verify(token)
 
     def test_a_remembered_token_is_not_valid_before_its_time_when_the_clock_is_set_back(self) -> None:
-        clock = StandingClock()
+        clock = ManualClock()
         verifier = static_verifier(clock=clock)
         token = sign(good_claims(nbf=NOW))
         verifier.verify(token)
@@ -210,7 +210,7 @@ class TestSeveralIssuers:
             verifier.verify(sign(claims, "RS256"))
 
     def test_each_with_its_own_keys(self) -> None:
-        clock = StandingClock()
+        clock = ManualClock()
         policy = policy_of(
             trusted_issuers=json.dumps([{"issuer": OTHER_ISSUER, "audiences": [AUDIENCE], "tenants": "*"}])
         )
@@ -289,7 +289,7 @@ def test_an_untrusted_issuer_is_refused_before_any_key_is_looked_up() -> None:
         def __getattr__(self, name: str) -> object:
             raise AssertionError(f"{name} was asked for")
 
-    verifier = TokenVerifier(policy_of(), NoKeys(), clock=StandingClock())  # type: ignore[arg-type]
+    verifier = TokenVerifier(policy_of(), NoKeys(), clock=ManualClock())  # type: ignore[arg-type]
     with pytest.raises(WrongIssuer):
         verifier.verify(sign(good_claims(iss="https://evil.example.test")))
 

@@ -6,7 +6,7 @@ import pytest
 
 from tenantgate.tokens.keys import HeldKeys, KeySet
 from tenantgate.tokens.verifier import MEMO_SIZE, TokenVerifier
-from tests.fixtures.tokens.issuer import NOW, StandingClock, good_claims, policy_of, public_jwks, sign
+from tests.fixtures.tokens.issuer import NOW, ManualClock, good_claims, policy_of, public_jwks, sign
 
 
 class CountedKeys:
@@ -30,12 +30,12 @@ def keys() -> CountedKeys:
 
 
 @pytest.fixture
-def clock() -> StandingClock:
-    return StandingClock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def verifier(keys: CountedKeys, clock: StandingClock) -> TokenVerifier:
+def verifier(keys: CountedKeys, clock: ManualClock) -> TokenVerifier:
     return TokenVerifier(policy_of(), keys, clock=clock)  # type: ignore[arg-type]
 
 
@@ -90,7 +90,7 @@ def test_a_generation_may_be_filled_to_the_last_character(
     ids=["from-its-beginning", "not-before", "to-its-end"],
 )
 def test_a_remembered_token_counts_from_its_beginning_to_its_end(
-    verifier: TokenVerifier, keys: CountedKeys, clock: StandingClock, at: float, remembered: bool
+    verifier: TokenVerifier, keys: CountedKeys, clock: ManualClock, at: float, remembered: bool
 ) -> None:
     first = sign(good_claims(iat=NOW - 10, exp=NOW + 600))
     verifier.verify(first)
@@ -104,7 +104,7 @@ def test_a_remembered_token_counts_from_its_beginning_to_its_end(
 
 
 def test_a_remembered_token_does_not_outlive_a_withdrawn_key_or_the_moment_when_keys_are_due(
-    verifier: TokenVerifier, keys: CountedKeys, clock: StandingClock
+    verifier: TokenVerifier, keys: CountedKeys, clock: ManualClock
 ) -> None:
     first = token(0)
     verifier.verify(first)

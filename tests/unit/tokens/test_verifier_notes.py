@@ -11,7 +11,7 @@ from tenantgate.tokens.verifier import KeyFetchNeeded, TokenVerifier
 from tests.fixtures.tokens.issuer import (
     ISSUER,
     NOW,
-    StandingClock,
+    ManualClock,
     good_claims,
     policy_of,
     public_jwks,
@@ -25,7 +25,7 @@ class TestClockSkew:
 
     @staticmethod
     def _noted(caplog: pytest.LogCaptureFixture, *ahead: float) -> list[dict[str, object]]:
-        clock = StandingClock()
+        clock = ManualClock()
         verifier = static_verifier(clock=clock)
         with caplog.at_level("INFO", logger="tenantgate.tokens.verifier"):
             for number, seconds in enumerate(ahead):
@@ -49,7 +49,7 @@ class TestClockSkew:
 
 @pytest.mark.parametrize("at", ["cold", "unknown-kid"])
 def test_without_leave_to_fetch_the_verifier_says_that_a_fetch_is_needed(at: str) -> None:
-    clock, fetched = StandingClock(), []
+    clock, fetched = ManualClock(), []
 
     def load(_: float) -> dict[str, object]:
         fetched.append(clock.now)
