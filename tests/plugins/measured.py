@@ -80,7 +80,7 @@ def floors() -> dict[str, float]:
 
 
 class Worker:
-    """Measures everything that this process runs, except the tests that measure time."""
+    """Measures everything that this process runs, except tests marked `timed` or `unmeasured`."""
 
     def __init__(self) -> None:
         self._coverage = coverage.Coverage(config_file=str(PYPROJECT), data_suffix=_WORKER or "main")
@@ -88,14 +88,13 @@ class Worker:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        timed = item.get_closest_marker("timed") is not None
-        if timed:
-            self._coverage.stop()
+        if not any(item.get_closest_marker(mark) for mark in ("timed", "unmeasured")):
+            return (yield)
+        self._coverage.stop()
         try:
             return (yield)
         finally:
-            if timed:
-                self._coverage.start()
+            self._coverage.start()
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:

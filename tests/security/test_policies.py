@@ -11,6 +11,7 @@ import re
 from itertools import product
 from urllib.parse import unquote
 
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
@@ -21,6 +22,8 @@ from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import ANY, METHODS, RouteRule
 from tests.fixtures.authorizer.iam import allows
 from tests.fixtures.gateway.router_folds import spellings_read
+
+pytestmark = pytest.mark.unmeasured
 
 STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
 NOW = 1_800_000_000.0

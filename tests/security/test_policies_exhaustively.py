@@ -19,6 +19,8 @@ from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import RouteRule
 from tests.fixtures.gateway.router_folds import spellings_read
 
+pytestmark = pytest.mark.unmeasured
+
 STAGE = "arn:aws:execute-api:eu-central-1:123456789012:a1b2c3d4e5/prod/"
 NOW = 1_800_000_000.0
 CALLER = Principal("u", "org-1", "https://issuer.example", frozenset(), int(NOW) + 60)

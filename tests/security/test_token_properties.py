@@ -36,6 +36,8 @@ from tests.fixtures.tokens.issuer import (
 )
 from tests.fixtures.tokens.oracles import JoserfcOracle, PyJwtOracle
 
+pytestmark = pytest.mark.unmeasured
+
 JWKS = public_jwks()
 VERIFIER = static_verifier(JWKS)
 ORACLES = (PyJwtOracle(JWKS), JoserfcOracle(JWKS))

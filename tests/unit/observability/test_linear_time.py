@@ -36,7 +36,7 @@ FUNCTIONS: list[Callable[[str], object]] = [
 ]
 
 
-def seconds(run: Callable[[], object], *, tries: int = 5) -> float:
+def seconds(run: Callable[[], object], *, tries: int = 3) -> float:
     """The least time of this process's own: another process on the machine makes no difference."""
     taken = []
     for _ in range(tries):

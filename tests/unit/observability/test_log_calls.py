@@ -162,6 +162,7 @@ def names() -> list[str]:
     return sorted(found)
 
 
+@pytest.mark.unmeasured
 def test_a_caller_that_repeats_every_template_and_member_name_masks_none_of_them() -> None:
     lines: list[str] = []
 
