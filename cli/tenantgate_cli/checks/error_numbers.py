@@ -63,5 +63,5 @@ BLOCKS: Mapping[str, str] = {
 
 
 def owner_of(code: str) -> str | None:
-    """Return the package that the code belongs to, below `tenantgate`; None for a code that nobody may use yet."""
+    """Return the package that the code belongs to, below `tenantgate`; None for a code that is not reserved."""
     return LISTED.get(code) or BLOCKS.get(f"{code[:-1]}0")

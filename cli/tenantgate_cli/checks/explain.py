@@ -1,8 +1,8 @@
-"""`tenantgate explain`: every check of a token, offline, with what was expected and what was found.
+"""`tenantgate explain`: make every check of a token offline, and show expected and actual values.
 
 The checks are the verifier's own, from the same table (`ACCESS_TOKEN_STEPS`). The verifier stops at the first failure;
-this makes every check whose inputs could be read, so that one run shows everything that is wrong. After a failed
-signature, the claims are those that the sender wrote, and nobody vouches for them.
+this makes every check whose inputs could be read, so that one run shows all faults. After a failed signature, the
+claims may be forged.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def explain_token(
 
 
 def _steps(policy: TokenPolicy) -> tuple[Step, ...]:
-    """The checks on the way from an `Authorization` value to a principal."""
+    """Return the checks between an `Authorization` value and a principal."""
 
     def read_roles(claims: Claims, issuer: TrustedIssuer, tenant_id: str) -> tuple[frozenset[str], Claims]:
         reader = RoleReader(policy.role_claim_names, (issuer.policy,))
@@ -120,7 +120,7 @@ class _BundledKeys:
 
     def find(self, kid: str | None, alg: str, *, fetch: bool) -> Found:
         if self.bundle is None:
-            raise UnknownKey("no key set at hand", expected="--jwks FILE, or a bundled key set")
+            raise UnknownKey("no key set is available", expected="--jwks FILE, or a bundled key set")
         found = self.bundle.keys.find(kid, alg) if alg in self._issuer.algorithms else None
         if found is None:
             raise UnknownKey("no key fits", expected=f"a key for {alg}", actual=shown(kid))
@@ -144,30 +144,30 @@ class _Checks:
         found: Any
         try:
             found = check(**{parameter: self.values[parameter] for parameter in needed})
-        except TenantgateError as refusal:
-            self._failed(name, refusal)
+        except TenantgateError as rejection:
+            self._failed(name, rejection)
             return
         if results:
             self.values.update(zip(results, found if len(results) > 1 else (found,), strict=True))
         shown_of = _SHOWN.get(name)
         self.lines.append(Line(name, True, *(shown_of(self.values) if shown_of is not None else ())))
 
-    def _failed(self, name: str, refusal: TenantgateError) -> None:
-        expected, actual = refusal.private.get("expected"), refusal.private.get("actual")
-        self.error = self.error or refusal.error
-        failed = check_of(refusal)
+    def _failed(self, name: str, rejection: TenantgateError) -> None:
+        expected, actual = rejection.private.get("expected"), rejection.private.get("actual")
+        self.error = self.error or rejection.error
+        failed = check_of(rejection)
         self.lines.append(
             Line(
                 f"{name}: {failed}" if failed.startswith("claim ") and name not in failed else name,
                 False,
                 as_text(expected),
-                refusal.reason if actual is None else f"{refusal.reason}: {as_text(actual)}",
-                reason_code(type(refusal)),
+                rejection.reason if actual is None else f"{rejection.reason}: {as_text(actual)}",
+                reason_code(type(rejection)),
             )
         )
 
     def principal(self) -> Principal | None:
-        """The caller, if every value that makes one could be read."""
+        """Return the caller, if all values of a principal could be read."""
         value = self.values
         if not value.keys() >= {"user_id", "tenant_id", "scopes", "expires_at"}:
             return None
@@ -199,7 +199,7 @@ def _check_route(checks: _Checks, route: Route, now: float) -> None:
 
 
 def as_text(value: object) -> str:
-    """A value of a finding as text: nothing for None, members of a collection in order."""
+    """Return the value of a finding as text: empty for None, the members of a collection in order."""
     if value is None:
         return ""
     if isinstance(value, list | tuple | set | frozenset):
@@ -216,7 +216,7 @@ def _span(seconds: float) -> str:
 
 
 def _kept(allowed: frozenset[str] | None, found: frozenset[str]) -> tuple[str, str]:
-    """The names that the issuer may give, and those of the token that are left."""
+    """Return the names that the issuer may grant, and those of the token that remain."""
     return "any" if allowed is None else f"only {as_text(allowed)}" if allowed else "none", " ".join(sorted(found))
 
 
@@ -230,7 +230,7 @@ def _audience_shown(value: Mapping[str, Any]) -> tuple[str, str]:
     return as_text(policy.audiences), as_text(next(filter(None, map(claims.get, policy.audience_claims))))
 
 
-# What a passed check shows as expected and actual. A check without an entry shows that it passed.
+# The texts for expected and actual of a check that passed. Optional.
 _SHOWN: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     "credential": lambda value: ("a bearer token", f"{len(value['token'])} characters"),
     "form": lambda _: ("a compact JWS", "header, claims, signature"),

@@ -65,7 +65,7 @@ def _parse_route(text: str) -> tuple[str, str]:
     if method == CONNECT and not path:
         return CONNECT, ""
     if not method.isalpha() or not path.strip().startswith("/"):
-        raise Failure(f"{text!r} is no route", "write it as --route 'GET /orders/42'")
+        raise Failure(f"{text!r} is not a route", "write it as --route 'GET /orders/42'")
     return method.upper(), path.strip()
 
 
@@ -112,7 +112,7 @@ def _bundle_finder(jwks: Path | None, *, layer: Path) -> FindBundle:
     if jwks is not None:
         bundle = read_bundle(str(jwks))
         if bundle is None:
-            raise Failure(f"{jwks} is no usable key set", "give --jwks the JSON document at the issuer's jwks_uri")
+            raise Failure(f"{jwks} is not a usable key set", "give --jwks the JSON document at the issuer's jwks_uri")
         return lambda _: bundle
 
     def find(issuer: IssuerPolicy) -> Bundle | None:

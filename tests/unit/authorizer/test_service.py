@@ -174,7 +174,7 @@ def test_a_denial_is_one_line_that_names_the_failed_check(
         "error_code": "AUTH_004",
         "check": "audience",
         "reason": "wrong_audience",
-        "finding": "aud names somebody else",
+        "finding": "aud names another audience",
         "shape": "http-2.0",
         "api_id": "abcdef1234",
         "method": "GET",

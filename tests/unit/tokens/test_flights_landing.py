@@ -141,8 +141,8 @@ def test_a_flight_past_its_deadline_is_a_failure_unless_the_process_was_frozen(
         flight = line.fetches.begin(NOW, 10.0, slow, thread_name="test-flight")
     assert entered.wait(10)
     with line.lock:
-        assert line.fetches.under_way(NOW + 9.9) is flight
-        assert line.fetches.under_way(NOW + 10 + late) is None
+        assert line.fetches.pending(NOW + 9.9) is flight
+        assert line.fetches.pending(NOW + 10 + late) is None
     assert isinstance(flight.error, ProviderTimeout)
     assert flight.error.private == {"issuer": ISSUER}
     assert bool(line.failed) is reported

@@ -23,7 +23,7 @@ class Word(str):
     __slots__ = ()
 
 
-# Neither a dataclass nor a named tuple, because of what they add to the authorizer's cold start.
+# Neither a dataclass nor a named tuple: both would add to the authorizer's cold start.
 class ErrorCode:
     """One row of the registry. `message` is for callers, `cause` and `remedy` are for the documentation."""
 

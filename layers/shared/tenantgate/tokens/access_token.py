@@ -32,7 +32,7 @@ _LOGOUT_TOKEN_CLAIM = "events"  # noqa: S105 - the name of a claim
 # Cognito and Keycloak name the kind of a token in its claims, too.
 _KIND_CLAIMS = _ID_TOKEN_CLAIMS | {_LOGOUT_TOKEN_CLAIM, "token_use", "typ"}
 _OTHER_KINDS = frozenset({"id", "refresh", "offline", "logout"})
-# Where providers name the client that a token was issued to.
+# Claims in which providers name the client that a token was issued to.
 _CLIENT_CLAIMS = ("azp", "client_id", "cid", "appid")
 
 
@@ -87,7 +87,7 @@ def _client_in_audience(claims: Claims, policy: IssuerPolicy) -> str | None:
     """Return the client in the token's audience, if any: the token may be an ID token or a signed UserInfo response.
 
     An ID token always names its client in `aud` (OpenID Connect Core §2); one from a refresh has no `nonce`. A token
-    without `aud` is no ID token, so only a client of the policy counts there.
+    without `aud` can't be an ID token, so only a client of the policy counts there.
     """
     audience = claims.get("aud")
     own = [claims.get(name) for name in _CLIENT_CLAIMS]
@@ -112,7 +112,7 @@ def check_audience(claims: Claims, issuer: TrustedIssuer) -> None:
             break
     else:
         raise MissingClaim(f"{' or '.join(policy.audience_claims)} is missing", claim=policy.audience_claims[0])
-    # RFC 7519 §4.1.3: a recipient that a present `aud` doesn't name must refuse, whatever another claim says.
+    # RFC 7519 §4.1.3: a recipient that a present `aud` doesn't name must refuse the token, even if another claim fits.
     if name != "aud" and claims.get("aud") is not None:
         _check_one_audience("aud", claims["aud"], policy.audiences)
 
@@ -125,7 +125,7 @@ def _check_one_audience(name: str, value: object, accepted: tuple[str, ...]) -> 
         raise InvalidClaim(f"{name} is neither a text nor a list of texts", claim=name, actual=shown(value))
     elif any(audience in accepted for audience in value):
         return
-    raise WrongAudience(f"{name} names somebody else", claim=name, expected=accepted, actual=shown(value))
+    raise WrongAudience(f"{name} names another audience", claim=name, expected=accepted, actual=shown(value))
 
 
 def read_subject(claims: Claims, issuer: TrustedIssuer) -> tuple[str, str | None]:
@@ -196,6 +196,6 @@ ACCESS_TOKEN_STEPS: tuple[Step, ...] = (
     ("audience", check_audience, ()),
     ("subject", read_subject, ("user_id", "token_id")),
     ("scopes", read_scopes, ("scopes",)),
-    # Last, so that only a token that was good once is called expired.
+    # Last, so that only a token without another fault is called expired.
     ("expiry", check_expiry, ()),
 )

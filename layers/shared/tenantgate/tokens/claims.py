@@ -1,13 +1,14 @@
-"""The claims of a token: reading those that providers shape differently, and the checks that all kinds of token share.
+"""The claims of a token: read those that providers shape differently, and check those that all kinds of token have.
 
-A configured name is first the claim of exactly that name. Otherwise it is a path: its dots lead into objects, and where
-several of its beginnings could be a claim, the longest counts, so that `https://example.com/claims.roles` is the member
-`roles` of the claim `https://example.com/claims`. Within an object, the step `*` is its only member, whatever its name:
-Keycloak's `organization.*.id`. `null` counts as absent everywhere. These forms are the providers' own; no specification
-covers them.
+A configured name first means the claim of exactly that name. Otherwise it is a path: its dots lead into objects. If
+several beginnings of the name are claims, the longest counts: `https://example.com/claims.roles` is the member `roles`
+of the claim `https://example.com/claims`. Within an object, the step `*` is its only member under any name, as in
+Keycloak's `organization.*.id`. `null` counts as absent everywhere. Providers invented these forms; no specification has
+them.
 
-Each check raises its own error with expected and actual (RFC 7519 §4.1). Times may have fractions (RFC 7519 §2), texts
-are printable. The straight path through these functions is what verifying costs, so errors are put together elsewhere.
+Each check raises its own error with expected and actual values (RFC 7519 §4.1). Times may have fractions (RFC 7519 §2),
+texts are printable. Every verification runs through these functions, so they are kept flat, and other functions build
+their errors.
 """
 
 from __future__ import annotations
@@ -62,14 +63,14 @@ def verified_token(  # noqa: PLR0917 - by position, since names would take longe
 
 
 class _Several:
-    """Found where the step `*` meets an object of several members: a value that fits no claim."""
+    """The result of the step `*` in an object of several members: a value that fits no claim."""
 
 
 _SEVERAL = _Several()
 
 
 def find(claims: Claims, name: str) -> object:
-    """The value under this name, or at the end of this path; None when there is none."""
+    """Return the value under this name, or at the end of this path; None without one."""
     value = claims.get(name)
     return _at_path(claims, name) if value is None and "." in name else value
 
@@ -79,7 +80,7 @@ def _at_path(members: Mapping[str, object], name: str) -> object:
     while end > 0:
         value = members.get(name[:end])
         if value is not None:
-            # The longest beginning decides: a claim that is no object isn't made good by a shorter one.
+            # The longest beginning decides: if it isn't an object, no shorter one is tried.
             return _inside(value, name[end + 1 :]) if isinstance(value, Mapping) else None
         end = name.rfind(".", 0, end)
     return None
@@ -97,9 +98,9 @@ def _inside(members: Mapping[str, object], path: str) -> object:
 
 
 def one_text(value: object) -> str | None:
-    """A claim that holds one value: a text, a whole number, or a list of exactly one of these. None for other forms.
+    """Read a claim with one value: a text, a whole number, or a list of exactly one of these. None for other forms.
 
-    A number is written in decimal digits. A boolean or a fraction is none: 1, 1.0 and true must not be one tenant.
+    A number is written in decimal digits. Booleans and fractions don't count: 1, 1.0 and true must not be one tenant.
     """
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -109,7 +110,7 @@ def one_text(value: object) -> str | None:
 
 
 def only_name(value: object) -> str | None:
-    """Keycloak's claim `organization` when it is an object: the name of its only member, itself an object."""
+    """Read Keycloak's claim `organization` in its form as an object: the name of its only member, itself an object."""
     if isinstance(value, Mapping) and len(value) == 1:
         name, inner = next(iter(value.items()))
         return name if isinstance(inner, Mapping) else None
@@ -117,7 +118,7 @@ def only_name(value: object) -> str | None:
 
 
 def texts_in(value: object) -> list[str]:
-    """A claim that holds any number of values: one, or a list of texts and whole numbers. Other forms hold none."""
+    """Read a claim with any number of values: one, or a list of texts and whole numbers. Other forms have no value."""
     items = value if isinstance(value, list) else (value,)
     return [text for item in items if not isinstance(item, list) and (text := one_text(item))]
 
@@ -128,7 +129,7 @@ LONGEST_TEXT = 256
 
 
 def shown(value: object) -> object:
-    """A claim's value as it may be logged: short texts and numbers as they are, of others the type."""
+    """Return a claim's value in a form for logs: short texts and numbers unchanged, of other values only the type."""
     if isinstance(value, str):
         return value if len(value) <= 120 else f"{value[:120]}..."
     if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 1 << 63):
@@ -176,7 +177,7 @@ def check_times(claims: Claims, now: float, leeway: int, longest: int | None = N
 
 
 def _with_fraction(claims: Claims, name: str) -> float:
-    """A NumericDate that is no whole number (RFC 7519 §2): finite, and before the year 10000."""
+    """Read a NumericDate with a fraction (RFC 7519 §2): finite, and before the year 10000."""
     value = claims.get(name)
     if type(value) is float and 0 <= value <= _LAST_SECOND:
         return value
@@ -191,7 +192,7 @@ def check_expiry(expires_at: int, now: float, leeway: int) -> None:
 
 
 def required_text(claims: Claims, name: str) -> str:
-    """A required claim of 1 to 256 printable characters."""
+    """Return a required claim of 1 to 256 printable characters."""
     value = claims.get(name)
     if isinstance(value, str) and 0 < len(value) <= LONGEST_TEXT and value.isprintable():
         return value

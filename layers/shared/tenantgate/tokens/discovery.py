@@ -1,4 +1,4 @@
-"""A provider's metadata (OpenID Connect Discovery §4), kept like its keys: an hour, and past failures for a day."""
+"""A provider's metadata (OpenID Connect Discovery §4): fresh for an hour, and during failures used for a day."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 3.0
 _FRESH_SECONDS = 3600
 _USABLE_SECONDS = 86400
-# Short, since people wait for their sign-in to work again.
+# Short, because people are waiting for the sign-in to work again.
 _FIRST_BACK_OFF = 1.0
 _LONGEST_BACK_OFF = 15.0
 _FREEZE_SECONDS = 5.0
@@ -39,9 +39,9 @@ class _Kept(Record):
 
 
 class ProviderDirectory:
-    """The metadata of the providers that settings name, fetched when first asked for. Safe to share between threads.
+    """The metadata of the providers in the settings, fetched when first needed. Safe to share between threads.
 
-    Each provider has flights of its own (`flights.py`): a silent one costs the callers of another one nothing.
+    Each provider has its own flights (`flights.py`): a silent provider doesn't delay the callers of another one.
     """
 
     def __init__(self, *, fetcher: FetchJson = fetch_json, clock: Callable[[], float] = time.time) -> None:
@@ -59,11 +59,11 @@ class ProviderDirectory:
         timeout: float = TIMEOUT_SECONDS,
         fetch: bool = True,
     ) -> Mapping[str, object]:
-        """The document at `discovery_url`, by default the issuer's well-known path.
+        """Return the document at `discovery_url`, by default the issuer's well-known path.
 
-        Raises `ProviderUnreachable` when the provider gives none, or one that isn't the issuer's own. `endpoint` checks
-        its other members. `timeout` is the longest wait in seconds. Without `fetch` nothing is awaited: metadata past
-        its hour is returned while it is fetched again, and `FetchNeeded` is raised where there is none.
+        Raises `ProviderUnreachable` if the provider sends no document, or that of another issuer. `endpoint` checks
+        the other members. `timeout` is the longest wait in seconds. Without `fetch`, the call never waits: it returns
+        metadata past its hour while that is fetched again, and raises `FetchNeeded` if no metadata is held.
         """
         place = issuer, discovery_url or well_known_url(issuer)
         kept = self._kept.get(place)
@@ -80,7 +80,7 @@ class ProviderDirectory:
             return self._result(place)
 
     def doubt(self, issuer: str, discovery_url: str | None = None) -> None:
-        """Ask again next time, as when what the metadata points to is gone."""
+        """Fetch again next time, because an endpoint of the metadata failed."""
         place = issuer, discovery_url or well_known_url(issuer)
         with self._lock:
             kept = self._kept.get(place)
@@ -88,7 +88,7 @@ class ProviderDirectory:
                 self._kept[place] = replace(kept, fresh_until=0)
 
     def forget(self, issuer: str, discovery_url: str | None = None) -> None:
-        """Don't serve this metadata again: what its use needs is missing from it."""
+        """Don't return this metadata again, because it lacks a member that is needed."""
         with self._lock:
             self._kept.pop((issuer, discovery_url or well_known_url(issuer)), None)
 
@@ -103,14 +103,14 @@ class ProviderDirectory:
         return held
 
     def _failure(self, place: _Place) -> ProviderUnreachable | None:
-        """Why no fetch is due, unless one is under way."""
+        """Return the last failure while it is too early for another fetch, and none is pending."""
         now, fetches = self._clock(), self._fetches_of(place)
-        return fetches.failure(now) if fetches.under_way(now) is None else None
+        return fetches.failure(now) if fetches.pending(now) is None else None
 
     def _flight(self, place: _Place) -> Flight | None:
-        """The flight to wait for, begun if need be; None while it is too early for another one."""
+        """Return the flight to wait for, begun if necessary; None while it is too early for another one."""
         now, fetches = self._clock(), self._fetches_of(place)
-        flight = fetches.under_way(now)
+        flight = fetches.pending(now)
         if flight is None and fetches.failure(now) is None:
             flight = fetches.begin(
                 now, TIMEOUT_SECONDS, lambda flight: self._load(place, flight), thread_name="tenantgate-discovery"
@@ -157,16 +157,16 @@ def _too_slow(issuer: str) -> ProviderTimeout:
 
 
 def well_known_url(issuer: str) -> str:
-    """Where an issuer's document is unless a setting says otherwise (Discovery §4.1: without a terminating slash)."""
+    """Return the default URL of an issuer's document (Discovery §4.1: without the issuer's terminating slash)."""
     return issuer.removesuffix("/") + "/.well-known/openid-configuration"
 
 
 def endpoint(metadata: Mapping[str, object], name: str, *, source: str) -> str | None:
-    """The URL that the metadata has under `name`; None where it is missing, null or empty.
+    """Return the URL under `name` in the metadata; None if it is missing, null or empty.
 
     Raises `ProviderUnreachable` for any other value that isn't https, or http from one loopback server to another;
-    `source` is the URL that the metadata came from. Only what is used is asked for, because providers publish null,
-    empty and odd values under names that a caller has no use for.
+    `source` is the URL that the metadata came from. Members that no caller uses are never checked, because providers
+    publish null, empty and odd values there.
     """
     url = metadata.get(name)
     if url is None or url == "":
@@ -193,10 +193,10 @@ _directories: dict[FetchJson, ProviderDirectory] = {}
 def provider_metadata(
     issuer: str, discovery_url: str | None = None, *, fetcher: FetchJson = fetch_json, fetch: bool = True
 ) -> Mapping[str, object]:
-    """The metadata of `issuer` from this process's directory for `fetcher`; see `ProviderDirectory.metadata`."""
+    """Return the metadata of `issuer` from this process's directory; see `ProviderDirectory.metadata`."""
     return provider_directory(fetcher).metadata(issuer, discovery_url, fetch=fetch)
 
 
 def provider_directory(fetcher: FetchJson = fetch_json) -> ProviderDirectory:
-    """This process's directory: one for each fetcher."""
+    """Return this process's directory for the fetcher."""
     return _directories.setdefault(fetcher, ProviderDirectory(fetcher=fetcher))

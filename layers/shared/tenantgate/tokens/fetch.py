@@ -21,22 +21,25 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 MAX_BYTES = 256 * 1024
-# What `http.client` says then, and the status after it.
+# The message of `http.client`, before the status.
 _REFUSED_TUNNEL = "Tunnel connection failed: "
 
 
 class FetchJson(Protocol):
     def __call__(self, url: str, *, timeout: float) -> Mapping[str, object]:
-        """The JSON object at `url`, within `timeout` seconds; raises `ProviderUnreachable` or `ProviderTimeout`."""
+        """Return the JSON object at `url` within `timeout` seconds.
+
+        Raises `ProviderUnreachable` or `ProviderTimeout`.
+        """
         ...
 
 
 def fetch_json(url: str, *, timeout: float, max_bytes: int = MAX_BYTES) -> Mapping[str, object]:
-    """GET `url` and read its answer as one JSON object.
+    """GET `url` and read the response as one JSON object.
 
-    No redirect is followed, since it would let the answer choose whom we ask next (SSRF). `timeout` is for the whole
-    exchange, so that a server which sends a byte now and then can't hold us. Certificates are verified.
-    Raises `ProviderTimeout`, or `ProviderUnreachable` for everything else that isn't an answer of that kind.
+    No redirect is followed: the response would choose the next server to connect to (SSRF). `timeout` limits the whole
+    exchange, so that a server can't hold the connection by sending single bytes. Certificates are verified.
+    Raises `ProviderTimeout`, or `ProviderUnreachable` for every other failure.
     """
     import http.client  # noqa: PLC0415
 
@@ -45,7 +48,7 @@ def fetch_json(url: str, *, timeout: float, max_bytes: int = MAX_BYTES) -> Mappi
     try:
         body = _exchange(connection, url, deadline, max_bytes)
     except TimeoutError:
-        raise ProviderTimeout("the provider answered too slowly", url=url, seconds=timeout) from None
+        raise ProviderTimeout("the provider responded too slowly", url=url, seconds=timeout) from None
     except (OSError, http.client.HTTPException) as failure:
         if str(failure).startswith(_REFUSED_TUNNEL):
             status = str(failure).removeprefix(_REFUSED_TUNNEL)[:3]
@@ -54,15 +57,15 @@ def fetch_json(url: str, *, timeout: float, max_bytes: int = MAX_BYTES) -> Mappi
     finally:
         connection.close()
     try:
-        return json_object(body, "answer")
+        return json_object(body, "response")
     except MalformedToken as failure:
-        raise ProviderUnreachable("the provider's answer is not a JSON object", url=url) from failure
+        raise ProviderUnreachable("the provider's response is not a JSON object", url=url) from failure
 
 
 def _connection(url: str, timeout: float) -> http.client.HTTPConnection:
     import http.client  # noqa: PLC0415
 
-    # Over plain http anyone on the way could swap the keys.
+    # Over plain http, anyone on the network could replace the keys.
     if not is_endpoint_url(url, loopback_http=True):
         raise ProviderUnreachable("only https:// is fetched, and http:// from loopback", url=url)
     authority = _split(url)[0]
@@ -96,7 +99,7 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def _exchange(connection: http.client.HTTPConnection, url: str, deadline: float, max_bytes: int) -> bytes:
-    # Before connecting: a proxy's answer has the same deadline.
+    # Before connecting: a proxy's response has the same deadline.
     connection.response_class = _response_within(deadline)
     connection._create_connection = _connect_within(deadline)  # type: ignore[attr-defined]  # noqa: SLF001
     connection.connect()
@@ -104,17 +107,17 @@ def _exchange(connection: http.client.HTTPConnection, url: str, deadline: float,
     connection.request("GET", _split(url)[1], headers={"Accept": "application/json", "User-Agent": "tenantgate"})
     response = connection.getresponse()
     if response.status != 200:
-        raise ProviderUnreachable("the provider's answer is not 200", url=url, actual=response.status)
+        raise ProviderUnreachable("the provider's response is not 200", url=url, actual=response.status)
     body = response.read(max_bytes + 1)
     if len(body) > max_bytes:
-        raise ProviderUnreachable("the provider's answer is too long", url=url, expected=f"at most {max_bytes} bytes")
+        raise ProviderUnreachable("the provider's response is too long", url=url, expected=f"at most {max_bytes} bytes")
     if response.length:
-        raise ProviderUnreachable("the provider's answer was cut off", url=url)
+        raise ProviderUnreachable("the provider's response was cut off", url=url)
     return body
 
 
 def _connect_within(deadline: float) -> Callable[..., socket.socket]:
-    """What `http.client` opens its connections with: here the addresses share the time, and one may be dead."""
+    """Return a function for `http.client` to connect with: the addresses share the time, and any may be dead."""
     import socket  # noqa: PLC0415
 
     def connect(place: tuple[str, int], *_: object) -> socket.socket:
@@ -155,7 +158,7 @@ def _response_within(deadline: float) -> type[http.client.HTTPResponse]:
 
 
 class _DeadlineSocket:
-    """What `HTTPResponse` asks of a socket: a file to read from, here one with a deadline for all of its reads."""
+    """The part of a socket that `HTTPResponse` needs: a file to read from, with one deadline for all reads."""
 
     def __init__(self, sock: socket.socket, deadline: float) -> None:
         self._socket = sock
@@ -175,7 +178,7 @@ class _DeadlineFile(io.RawIOBase):
         return True
 
     def readinto(self, buffer: WriteableBuffer) -> int | None:
-        # A time-out of the socket's own would start again with every byte.
+        # The socket's own time-out would start again with every byte.
         self._socket.settimeout(_left(self._deadline))
         return self._raw.readinto(buffer)
 

@@ -1,10 +1,10 @@
-"""Fetches that many callers wait for: one at a time for each provider, each in a thread of its own, with a deadline.
+"""Fetches that many callers wait for: one at a time for each provider, in its own thread, with a deadline.
 
-A silent provider may cost its own callers a bounded wait, and nothing else anything. No caller fetches by itself: it
-begins a flight or joins the one under way, and waits until its deadline at most. A flight that is past its deadline has
-failed, whichever thread sees it first, so that the pauses between fetches grow. The exception is a process that was
-frozen, as Lambda freezes one between invocations: the clock then jumps far past anything that the fetch's own time-out
-allows. The result is discarded, because its age is unknown, but the provider is not blamed.
+A silent provider delays only its own callers, and only for a bounded time. A caller never fetches itself: it begins a
+flight or joins the pending one, and waits until its deadline at most. A flight past its deadline has failed, no matter
+which thread notices it first, so that the pauses between fetches grow. The exception is a process that was frozen, as
+Lambda freezes one between invocations: the clock then jumps far past any time-out of the fetch. The result is
+discarded, because its age is unknown, but it doesn't count as a failure of the provider.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 
 _log = logging.getLogger(__name__)
 
-# What is left of a flight's budget for its own end, so that a fetch which runs into its time-out lands in time.
+# The share of a flight's budget for loading. The rest lets a fetch that reaches its time-out land before the deadline.
 _LOAD_SHARE = 0.9
 _MOST_FAILURES = 16
 
 
 class Flight:
-    """One fetch under way. `ends_at` is when its loading must have ended, `deadline` when waiting for it ends."""
+    """One fetch. `ends_at` is the time when its loading must have ended, `deadline` the time when waiting ends."""
 
     __slots__ = ("_clock", "_landed", "_lock", "_waiting", "deadline", "ends_at", "error")
 
@@ -42,7 +42,7 @@ class Flight:
         return self._landed.is_set()
 
     def left(self) -> float:
-        """Seconds until the deadline, at least 0."""
+        """Return the seconds until the deadline, at least 0."""
         return max(0.0, self.deadline - self._clock())
 
     def wait(self, longest: float) -> None:
@@ -50,9 +50,9 @@ class Flight:
         self._landed.wait(min(longest, self.left()))
 
     def notify(self, callback: Callable[[], None], *, most: int) -> bool:
-        """Have `callback` called once at the landing, by the landing thread, or now if that is past.
+        """Call `callback` once when the flight lands, from the landing thread, or now if it has landed.
 
-        False when `most` callbacks are waiting already.
+        Returns False if `most` callbacks are waiting already.
         """
         with self._lock:
             if not self.landed:
@@ -79,10 +79,10 @@ class Flight:
 
 
 class FetchNeeded(Exception):
-    """Only a fetch can tell, and the caller allowed none. Wait for `join()`, then ask again.
+    """The result needs a fetch, and the caller allowed none. Wait for `join()`, then call again.
 
-    `join` begins or joins the fetch, without waiting: the flight, and how many seconds it is worth waiting for; None
-    when asking again needs no fetch any more. `failure` is the result if asking again still needs one.
+    `join` begins or joins the fetch without waiting. It returns the flight and the longest useful wait in seconds, or
+    None if the next call needs no fetch any more. `failure` is the error to raise if the next call still needs one.
     """
 
     def __init__(self, join: Callable[[], tuple[Flight, float] | None], failure: TenantgateError) -> None:
@@ -96,10 +96,10 @@ type Fetch = Callable[[Flight], Callable[[], None]]
 
 
 class Fetches:
-    """The fetches of one thing from one provider. Call every method with `lock` held.
+    """The fetches of one document from one provider. Call every method with `lock` held.
 
-    `failed` learns, with the lock held, of a failure and until when (epoch seconds) no fetch is due. `freeze` is by how
-    many seconds a deadline is past when the process must have been frozen.
+    `failed` is called with the lock held, with the failure and the time (epoch seconds) of the next fetch. A process
+    that notices a deadline more than `freeze` seconds late must have been frozen.
     """
 
     def __init__(
@@ -125,8 +125,8 @@ class Fetches:
         self._retry_at = 0.0
         self.failures = 0
 
-    def under_way(self, now: float) -> Flight | None:
-        """The flight to join, if there is one; one that is past its deadline becomes a failure here."""
+    def pending(self, now: float) -> Flight | None:
+        """Return the flight to join, if any. A flight past its deadline becomes a failure here."""
         flight = self._flight
         if flight is None or flight.landed:
             return None
@@ -136,7 +136,7 @@ class Fetches:
         return None
 
     def failure(self, now: float) -> ProviderUnreachable | None:
-        """The last fetch's failure as an error of the caller's own, while it is too early for another fetch."""
+        """Return the last fetch's failure, as a new error, while it is too early for another fetch."""
         error = self._last_error
         # A pause longer than the longest one: the clock was set back meanwhile.
         if error is None or not 0 < self._retry_at - now <= self._longest_back_off:
@@ -144,13 +144,13 @@ class Fetches:
         return type(error)(error.reason, detail=error.detail, **{**error.private, "issuer": self._issuer})
 
     def begin(self, now: float, budget: float, fetch: Fetch, *, thread_name: str) -> Flight:
-        """Start a flight; none may be under way."""
+        """Start a flight. No other one may be pending."""
         flight = self._flight = Flight(now, budget, self._clock)
         thread = threading.Thread(target=self._fly, args=(flight, fetch), name=thread_name, daemon=True)
         try:
             thread.start()
         except RuntimeError:
-            # The process has no thread to spare: a failure like others, after which a pause is due.
+            # The process has no thread left: a failure like any other, with a pause after it.
             self._fail(flight, ProviderUnreachable("no thread could be started for a fetch", issuer=self._issuer), now)
         return flight
 
@@ -161,7 +161,7 @@ class Fetches:
             install = fetch(flight)
         except ProviderUnreachable as failure:
             error = failure
-        except BaseException:  # noqa: BLE001 - whatever it was, the callers must not wait for it
+        except BaseException:  # noqa: BLE001 - after any failure, the callers must not wait on
             _log.exception("a fetch failed", extra={"context": {"issuer": self._issuer}})
         with self._lock:
             now = self._clock()

@@ -1,7 +1,7 @@
 """The written forms of the verification settings, and their parsers.
 
-Each parser raises `ValueError` whose text is the allowed form, never the value. `urllib.parse` is not used: the
-authorizer parses its settings at every cold start, and that import alone costs a tenth of one.
+Each parser raises `ValueError` with the allowed form as its text, never the value. `urllib.parse` is not used: the
+authorizer parses its settings at every cold start, and that import would add a tenth to it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MAX_NAME = 256
 
 
 def parse_whole_number(text: str, *, low: int, high: int) -> int:
-    """A whole number in decimal digits from `low` to `high`, both included."""
+    """Parse a whole number in decimal digits from `low` to `high`, both included."""
     stripped = text.strip()
     if stripped.isascii() and stripped.isdigit() and len(stripped) <= 18 and low <= int(stripped) <= high:
         return int(stripped)
@@ -32,7 +32,7 @@ def parse_whole_number(text: str, *, low: int, high: int) -> int:
 
 
 def parse_issuer(text: str) -> str:
-    """An issuer identifier as a text, kept exactly as written, since `iss` is compared byte for byte.
+    """Parse an issuer identifier. It is kept exactly as written, because `iss` is compared byte for byte.
 
     Providers use mixed-case hosts, plain http, URNs and bare words (RFC 7519 §4.1.1: a StringOrURI). It need not be a
     URL when its keys come from elsewhere.
@@ -44,7 +44,7 @@ def parse_issuer(text: str) -> str:
 
 
 def parse_issuer_url(text: str, *, allow_loopback_http: bool) -> str:
-    """An issuer under which the discovery document is (OpenID Connect Discovery §2, RFC 8414 §2): no query either."""
+    """Parse an issuer with a discovery document under it: no query (OpenID Connect Discovery §2, RFC 8414 §2)."""
     issuer = text.strip()
     if "?" in issuer or len(issuer) > _MAX_NAME or not is_endpoint_url(issuer, loopback_http=allow_loopback_http):
         form = _URL_FORM.replace("user info or", "user info, query or")
@@ -53,7 +53,7 @@ def parse_issuer_url(text: str, *, allow_loopback_http: bool) -> str:
 
 
 def parse_url(text: str, *, allow_loopback_http: bool) -> str:
-    """A URL that is fetched, or that a browser is sent to: see `is_endpoint_url`."""
+    """Parse a URL to fetch, or to send a browser to: see `is_endpoint_url`."""
     url = text.strip()
     if not is_endpoint_url(url, loopback_http=allow_loopback_http):
         raise ValueError(_URL_FORM + (_LOOPBACK_FORM if allow_loopback_http else ""))
@@ -61,7 +61,7 @@ def parse_url(text: str, *, allow_loopback_http: bool) -> str:
 
 
 def parse_parameter_name(text: str) -> str:
-    """The name of a query parameter that the sign-out doesn't set itself."""
+    """Parse the name of a query parameter that the sign-out doesn't set itself."""
     name = text.strip()
     if 0 < len(name) <= 64 and _PARAMETER_CHARACTERS.issuperset(name) and name not in _SIGN_OUT_PARAMETERS:
         return name
@@ -69,7 +69,7 @@ def parse_parameter_name(text: str) -> str:
 
 
 def parse_list(text: str, *, what: str) -> tuple[str, ...]:
-    """Comma-separated words, without blanks or repetitions, in the order written."""
+    """Parse comma-separated words: without blanks or repetitions, in the order written."""
     words = tuple(dict.fromkeys(word.strip() for word in text.split(",") if word.strip()))
     if not words or not all(is_plain_text(word) for word in words):
         raise ValueError(f"comma-separated {what}, at least one, each of at most {_MAX_NAME} printable characters")
@@ -77,17 +77,17 @@ def parse_list(text: str, *, what: str) -> tuple[str, ...]:
 
 
 def parse_audiences(text: str) -> tuple[str, ...]:
-    """`OIDC_AUDIENCE`: the values of `aud` that mean this API, comma-separated."""
+    """Parse `OIDC_AUDIENCE`: the values of `aud` that mean this API, comma-separated."""
     return parse_list(text, what="audiences")
 
 
 def parse_claim_names(text: str) -> tuple[str, ...]:
-    """`JWT_TENANT_CLAIM_NAME` (in priority order) and `JWT_ROLES_CLAIM_NAME`: claim names, comma-separated."""
+    """Parse `JWT_TENANT_CLAIM_NAME` (in priority order) or `JWT_ROLES_CLAIM_NAME`: claim names, comma-separated."""
     return parse_list(text, what="claim names")
 
 
 def parse_tenant_id_pattern(text: str) -> re.Pattern[str]:
-    """`TENANT_ID_PATTERN` as a regular expression to be used with `fullmatch`.
+    """Parse `TENANT_ID_PATTERN` into a regular expression for `fullmatch`.
 
     Either literal text with the placeholders `{uuid}`, `{slug}` and `{digits}`, or, when it starts with `^` and ends
     with `$`, a regular expression, whose classes mean ASCII. UUIDs and slugs are lower-case only: a tenant has one
@@ -115,14 +115,14 @@ def _tenant_id_expression(expression: str) -> re.Pattern[str]:
     except (re.error, OverflowError, RecursionError):
         raise ValueError("a regular expression ^...$ that Python's `re` can read") from None
     if too_slow:
-        # What a token claims must not keep the authorizer busy: `(a+)+` needs years for 128 characters.
+        # A claim must not keep the authorizer busy: `(a+)+` needs years for 128 characters.
         raise ValueError(
             "a regular expression ^...$ of at most 512 characters in which the next character settles how often a "
-            "repetition within another one goes on: ^[a-z]+(?:-[a-z]+)*$, not ^(?:[a-z]+-?)+$"
+            "repetition within another one continues: ^[a-z]+(?:-[a-z]+)*$, not ^(?:[a-z]+-?)+$"
         )
     return compiled
 
 
 def is_plain_text(value: object) -> bool:
-    """Whether this is a non-empty string of at most 256 printable characters."""
+    """Test for a non-empty string of at most 256 printable characters."""
     return isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable()

@@ -27,18 +27,18 @@ def check_id_token(
     leeway: int,
     allow_expired: bool,
 ) -> VerifiedToken:
-    """Raises the `TokenError` of the first check that fails."""
+    """Check the claims and return the token; raises the `TokenError` of the first check that fails."""
     if header.typ not in _ID_TOKEN_TYPES or claims.get("events") is not None:
-        raise WrongTokenType("this is no ID token", actual=shown(header.typ))
+        raise WrongTokenType("this is not an ID token", actual=shown(header.typ))
     if claims.get("token_use") not in (None, "id"):
-        raise WrongTokenType("this is no ID token", actual=shown(claims["token_use"]))
+        raise WrongTokenType("this is not an ID token", actual=shown(claims["token_use"]))
     issued_at, expires_at, _ = check_times(claims, now, leeway)
     if not allow_expired:
         check_expiry(expires_at, now, leeway)
     _check_client(claims, client_id)
     subject = required_text(claims, "sub")
     if nonce is not None:
-        # Ties the ID token to this browser's sign-in: a stolen one can't be injected into another.
+        # Binds the ID token to this browser's sign-in: a stolen one can't be injected into another sign-in.
         _require_equal("nonce", required_text(claims, "nonce"), nonce)
     for name, value in (("at_hash", access_token), ("c_hash", code)):
         if value is not None and claims.get(name) is not None:
@@ -49,7 +49,7 @@ def check_id_token(
 
 
 def half_hash(value: str, alg: str) -> str:
-    """The left half of the hash that `alg` uses, base64url (§3.1.3.6); SHA-512 for EdDSA with Ed25519."""
+    """Return the left half of the hash that `alg` uses, base64url (§3.1.3.6); SHA-512 for EdDSA with Ed25519."""
     digest = hashlib.new(_DIGESTS.get(alg[2:], "sha512"), value.encode()).digest()
     return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
 
@@ -62,7 +62,7 @@ def _check_client(claims: Claims, client_id: str) -> None:
         raise InvalidClaim("aud is neither a text nor a list of texts", claim="aud", actual=shown(claims["aud"]))
     if client_id not in audiences:
         raise WrongAudience("aud is another client", expected=client_id, actual=shown(claims["aud"]))
-    # An ID token for several audiences says by azp whose it is.
+    # An ID token for several audiences names its client in azp.
     authorized_party = claims.get("azp")
     if (authorized_party is not None or len(audiences) > 1) and authorized_party != client_id:
         raise WrongAudience("azp is another client", expected=client_id, actual=shown(authorized_party))

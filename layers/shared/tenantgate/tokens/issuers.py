@@ -1,27 +1,27 @@
-"""What each trusted issuer may say: audiences, algorithms, kinds of token, tenants."""
+"""The policy for each trusted issuer: audiences, algorithms, kinds of token, tenants."""
 
 from __future__ import annotations
 
 from tenantgate.tokens.forms import ALGORITHMS
 from tenantgate.tokens.records import Record
 
-# RFC 8693 §4.2's name and the one that Okta and Entra ID use.
+# The name in RFC 8693 §4.2, and that of Okta and Entra ID.
 SCOPE_CLAIMS = ("scope", "scp")
 # RFC 9068 §2.1: only access tokens have it.
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105 - a media type
-# RFC 9068's type; plain `JWT` and none at all (the empty string), because most providers send access tokens so.
+# RFC 9068's type; also plain `JWT` and a missing type (the empty string), which most providers send.
 ACCESS_TOKEN_TYPES = frozenset({ACCESS_TOKEN_TYPE, "jwt", ""})
 
 
 class IssuerPolicy(Record):
-    """What is believed of one issuer's tokens.
+    """The policy for one issuer's tokens.
 
-    `audience_claims` are looked at in turn, and the first one present must name one of `audiences`; `aud` must match
-    whenever it is present. `token_types` are lower-case values of the header's `typ` without `application/`, the empty
-    string for a missing `typ`. `tenants` are those that the issuer may speak for, `scopes` and `roles` those that it
-    may give; None is all. `client_ids` are clients of the issuer: a token for one of them may be an ID token.
-    `discovery_url`: None is the well-known path under the issuer, the empty string none at all: then `jwks_file` is
-    where the keys are. `logout_url` stands in for the provider's end-session endpoint.
+    The first claim of `audience_claims` that is present must name one of `audiences`; a present `aud` must match, too.
+    `token_types` are lower-case values of the header's `typ` without `application/`; the empty string is a missing
+    `typ`. The issuer may issue tokens for `tenants`, and grant `scopes` and `roles`; None is all. `client_ids` are
+    clients of the issuer: a token for one of them may be an ID token. If `discovery_url` is None, the document is under
+    the issuer at the well-known path; if it is empty, there is no document, and `jwks_file` has the keys. `logout_url`
+    replaces the provider's end-session endpoint.
     """
 
     __slots__ = ()
@@ -49,5 +49,5 @@ class IssuerPolicy(Record):
 
     @property
     def is_known_by_file_only(self) -> bool:
-        """Whether `jwks_file` is the only source of its keys: nothing says where they could be fetched."""
+        """Tell if `jwks_file` is the only source of its keys: neither a URL nor a discovery document is known."""
         return self.jwks_uri is None and self.discovery_url == ""

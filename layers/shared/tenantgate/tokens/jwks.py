@@ -1,14 +1,14 @@
 """The JWKS cache: a key set bundled at build time, then memory, then the issuer.
 
-One issuer's keys go through these ages, counted from when the set was asked for (a bundle: from its build):
+The keys of an issuer go through these ages, counted from the start of the fetch (of a bundle: from its build):
 
-    fresh        served from memory
-    refreshing   near the end of the time to live: served, while a thread fetches them again
-    stale        past the time to live: one caller waits for a fetch, all others are served; after a failure served on,
-                 with tries farther and farther apart
-    dropped      past the age cap: withdrawn keys must go even when the issuer can't be asked, so nothing is served
+    fresh        used from memory
+    refreshing   near the end of the time to live: used, while a thread fetches the keys again
+    stale        past the time to live: one caller waits for a fetch, all others use the keys; after a failure they
+                 stay in use, with longer and longer pauses between attempts
+    dropped      past the age cap: no longer used, because withdrawn keys must go even if the issuer can't be reached
 
-Every fetch is a flight (`flights.py`): one at a time, in a thread of its own, with a deadline by the wall clock.
+Every fetch is a flight (`flights.py`): one at a time, in its own thread, with a deadline by the wall clock.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ type LoadJwks = Callable[[float], Mapping[str, object]]
 
 
 class Timings(Record):
-    """Seconds and counts. `budget`s bound a whole fetch, its retries included; `freeze` is by how much a deadline is
-    past when the process must have been frozen, since no living one overruns its own time-outs so far."""
+    """Seconds and counts. A `budget` limits a whole fetch with its retries. A deadline that is noticed `freeze` late
+    means that the process was frozen: a running one never exceeds its time-outs so far."""
 
     __slots__ = ()
 
@@ -55,7 +55,7 @@ class Timings(Record):
 
 
 class Bundle(Record):
-    """A key set shipped with the code, and when it was fetched (epoch seconds)."""
+    """A key set shipped with the code, and the time of its fetch (epoch seconds)."""
 
     __slots__ = ()
 
@@ -67,7 +67,7 @@ _NONE = KeySet([], skipped=0)
 
 
 class CachedIssuerKeys:
-    """One issuer's keys, safe to share between threads. See the module for what happens when."""
+    """One issuer's keys. Safe to share between threads. The module describes their ages."""
 
     def __init__(
         self,
@@ -100,21 +100,21 @@ class CachedIssuerKeys:
         self.held = HeldKeys(_NONE, 0, float("-inf"), 0.0, 0.0)
 
     def find(self, kid: str | None, alg: str, *, fetch: bool) -> Found:
-        """The check by the issuer's keys of this `kid` that fit `alg`, and the generation of the keys it is from.
+        """Return the check by the issuer's keys with this `kid` that fit `alg`, and the generation of the key set.
 
-        Raises `UnknownKey`, `ProviderUnreachable` when no key set is held and none can be had, and without `fetch`
-        `KeyFetchNeeded` when only a fetch could tell.
+        Raises `UnknownKey`; `ProviderUnreachable` if no key set is held and none could be fetched; and without `fetch`
+        `KeyFetchNeeded` if only a fetch could find the key.
         """
         held = self.held
         if self._clock() >= held.tend_at:
             held = self._tended(fetch)
         check = held.keys.find(kid, alg)
         if check is None:
-            held = self._asked_again(kid, alg, held, fetch)
+            held = self._refetched(kid, alg, held, fetch)
             check = held.keys.find(kid, alg)
             if check is None:
                 raise self._unknown(kid, alg)
-        # Only what the set has is kept, so a flood of made-up kids fills nothing.
+        # Only keys of the set are kept, so a flood of random kids fills no memory.
         found = held.found[kid, alg] = check, held.generation
         return found
 
@@ -122,18 +122,18 @@ class CachedIssuerKeys:
         return UnknownKey("the issuer publishes no key that fits", kid=shown(kid), alg=alg, issuer=self._issuer)
 
     def _tended(self, fetch: bool) -> HeldKeys:
-        """What to use now, after what is due has been done or begun."""
+        """Do or begin the work that is due, and return the keys to use now."""
         with self._lock:
             now = self._clock()
             self._read_bundle_once(now)
             self._drop_aged(now)
-            flight = self._fetches.under_way(now)
+            flight = self._fetches.pending(now)
             held = self.held
             if held.keys:
                 if now < held.tend_at or flight is not None:
                     return held
-                # Of the callers that hold stale keys, the one that begins the fetch waits for it: in a process that is
-                # frozen between requests, a thread in the background may never get to the end of one.
+                # If the keys are stale, the caller that begins the fetch waits for it: in a process that is frozen
+                # between requests, a background thread may never complete one.
                 stale = now >= held.stale_at
                 budget = self._timings.stale_budget if stale else self._timings.background_budget
                 flight = begun = self._begin(now, budget, 0 if stale else self._timings.retries)
@@ -147,7 +147,7 @@ class CachedIssuerKeys:
 
     def _first_flight(self, now: float, flight: Flight | None, fetch: bool) -> Flight:
         if flight is None and (failure := self._fetches.failure(now)) is not None:
-            # Asked a moment ago, in vain: another request from each caller would make it worse.
+            # A fetch failed a moment ago. One more from every caller would make things worse.
             raise failure
         if not fetch:
             raise KeyFetchNeeded(self._join_first, self._too_slow())
@@ -159,16 +159,16 @@ class CachedIssuerKeys:
     def _join_first(self) -> tuple[Flight, float] | None:
         with self._lock:
             now = self._clock()
-            flight = self._fetches.under_way(now)
+            flight = self._fetches.pending(now)
             if self.held.keys or (flight is None and self._fetches.failure(now) is not None):
                 return None
             return self._first_flight(now, flight, fetch=True), self._timings.inline_budget
 
     def _after(self, flight: Flight, longest: float) -> HeldKeys:
-        """What is held after waiting for the flight."""
+        """Wait for the flight, and return the keys that are held then."""
         flight.wait(longest)
         with self._lock:
-            self._fetches.under_way(self._clock())
+            self._fetches.pending(self._clock())
             if self.held.keys:
                 return self.held
         error = flight.error or ProviderTimeout("the issuer's keys did not come in time")
@@ -180,33 +180,33 @@ class CachedIssuerKeys:
             _log.error("keys dropped: past the age cap", extra={"context": {"issuer": self._issuer}})
             self.held = HeldKeys(_NONE, held.generation + 1, float("-inf"), 0.0, 0.0)
 
-    def _asked_again(self, kid: str | None, alg: str, seen: HeldKeys, fetch: bool) -> HeldKeys:
-        """What is held after asking the issuer about an unknown `kid`, as often as the allowance permits."""
+    def _refetched(self, kid: str | None, alg: str, seen: HeldKeys, fetch: bool) -> HeldKeys:
+        """Fetch again for an unknown `kid`, if the allowance permits, and return the keys that are held then."""
         if fetch:
-            if (joined := self._join_about(seen)) is not None:
+            if (joined := self._join_refetch(seen)) is not None:
                 flight, longest = joined
                 flight.wait(longest)
         else:
             with self._lock:
-                if self._is_worth_asking(seen, self._clock()):
-                    raise KeyFetchNeeded(lambda: self._join_about(seen), self._unknown(kid, alg))
+                if self._may_refetch(seen, self._clock()):
+                    raise KeyFetchNeeded(lambda: self._join_refetch(seen), self._unknown(kid, alg))
         return self.held
 
-    def _join_about(self, seen: HeldKeys) -> tuple[Flight, float] | None:
+    def _join_refetch(self, seen: HeldKeys) -> tuple[Flight, float] | None:
         with self._lock:
             now = self._clock()
-            if not self._is_worth_asking(seen, now):
+            if not self._may_refetch(seen, now):
                 return None
-            flight = self._fetches.under_way(now)
+            flight = self._fetches.pending(now)
             if flight is None:
                 self._allowance -= 1
                 flight = self._begin(now, self._timings.stale_budget, retries=0)
             return flight, self._timings.stale_budget
 
-    def _is_worth_asking(self, seen: HeldKeys, now: float) -> bool:
+    def _may_refetch(self, seen: HeldKeys, now: float) -> bool:
         if self.held.keys is not seen.keys:
             return False
-        if self._fetches.under_way(now) is not None:
+        if self._fetches.pending(now) is not None:
             return True
         return self._allowed(now) and self._fetches.failure(now) is None
 
@@ -221,7 +221,7 @@ class CachedIssuerKeys:
             now, budget, lambda flight: self._fetch(flight, retries), thread_name="tenantgate-jwks-refresh"
         )
         if not flight.landed:
-            # Until then no caller needs to look after a fetch under way.
+            # No caller needs to check the pending fetch before its deadline.
             self._tend_at(flight.deadline)
         return flight
 
@@ -274,16 +274,16 @@ class CachedIssuerKeys:
         bundle = read() if read is not None else None
         if bundle is None:
             return
-        # A build time in the future would put the age cap off.
+        # A build time in the future would postpone the age cap.
         fetched_at, ttl = min(bundle.fetched_at, now), self._timings.ttl
-        # A cold start fetches nothing, however old the bundle is within its cap.
+        # A cold start never fetches, even with an old bundle, within its age cap.
         stale_at = max(fetched_at, now) + ttl
         tend_at = max(fetched_at + ttl * self._timings.refresh_ahead, now + self._timings.bundle_rest)
         self._hold(bundle.keys, fetched_at, stale_at=stale_at, tend_at=tend_at)
 
 
 class JwksCache:
-    """The keys of every trusted issuer, by issuer."""
+    """The keys of every trusted issuer."""
 
     def __init__(self, issuers: Mapping[str, CachedIssuerKeys]) -> None:
         self._issuers = dict(issuers)

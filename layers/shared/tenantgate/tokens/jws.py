@@ -1,6 +1,6 @@
 """The compact serialization of a JWS (RFC 7515 §3.1, §5.2), read strictly: no lenient base64, JSON or header.
 
-Everything that can be said of a token without its key is said here, at a cost that its length bounds.
+These are all checks of a token that need no key. Their cost grows only with the token's length, which is limited.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _MAX_HEADER_LENGTH = 4 * 1024
 # Some issuers send their certificate chain with every token (`x5c`, RFC 7515 §4.1.6): three or four certificates.
 _MAX_HEADER_LENGTH_WITH_CHAIN = 12 * 1024
 
-# Must be understood (crit, b64), is a key of the token's own (jwk), or belongs to JWE. What only hints where a key is
-# (jku, x5u, x5c, x5t, x5t#S256: RFC 7515 §4.1) is neither used nor fetched, whatever it says: keys are the issuer's.
+# Members that must be understood (crit, b64), bring the token's own key (jwk), or belong to JWE. Members that only help
+# to find a key (jku, x5u, x5c, x5t, x5t#S256: RFC 7515 §4.1) are ignored: the keys come from the issuer.
 _REFUSED_HEADERS = frozenset({"crit", "b64", "jwk", "enc", "zip", "epk", "p2c", "p2s"})
 
-# base64url to base64; `+`, `/` and `=` become what strict decoding refuses.
+# base64url to base64; `+`, `/` and `=` become a character that strict decoding refuses.
 _BASE64URL = bytes.maketrans(b"-_+/=", b"+/!!!")
 _PADDING = (b"", b"", b"==", b"=")
-# RFC 4648 §3.5: the unused bits of the last character are zero, so that no two spellings mean the same bytes. By the
-# number of characters past the last group of four; a single one can't be.
+# RFC 4648 §3.5: the unused bits of the last character must be zero, so that no two texts mean the same bytes. The index
+# is the number of characters after the last group of four; a single one is impossible.
 _LAST_CHARACTERS = (b"", b"", b"AQgw", b"AEIMQUYcgkosw048")
 
 
@@ -41,7 +41,7 @@ class Header:
     `typ` is lower-case, without `application/`, and empty when absent.
     """
 
-    # Not a record: its members are read with every token, and these are read faster.
+    # Not a record, because every token reads its members, and plain attributes are faster.
     __slots__ = ("alg", "kid", "typ")
 
     def __init__(self, alg: str, kid: str | None, typ: str) -> None:
@@ -53,7 +53,7 @@ class Header:
 def read_jws(token: str, headers: Mapping[bytes, Header]) -> tuple[Header, dict[str, object], bytes, bytes, bytes]:
     """Return header, claims, signature, the bytes that were signed, and the header's segment.
 
-    `headers` are those that were read before, by their segment. Raises `MalformedToken` or `UnsupportedHeader`.
+    `headers` holds headers that were read before, by segment. Raises `MalformedToken` or `UnsupportedHeader`.
     """
     header_segment, payload, signature, signed = take_apart(token)
     header = headers.get(header_segment) or parse_header(header_segment)
@@ -62,9 +62,9 @@ def read_jws(token: str, headers: Mapping[bytes, Header]) -> tuple[Header, dict[
 
 
 def take_apart(token: str) -> tuple[bytes, bytes, bytes, bytes]:
-    """Header, payload and signature, still in base64 (of the standard alphabet), and the bytes that were signed.
+    """Return header, payload and signature, still in base64 (of the standard alphabet), and the bytes that were signed.
 
-    Raises `MalformedToken` for anything but three segments of a bounded length in ASCII.
+    Raises `MalformedToken` unless there are three segments of a limited length in ASCII.
     """
     if len(token) > MAX_TOKEN_LENGTH:
         raise MalformedToken("token is too long", expected=MAX_TOKEN_LENGTH, actual=len(token))
@@ -75,6 +75,7 @@ def take_apart(token: str) -> tuple[bytes, bytes, bytes, bytes]:
     if "+" in token or "/" in token or "=" in token:
         standard = raw.translate(_BASE64URL)
     else:
+        # The same, in half the time.
         standard = raw.replace(b"-", b"+").replace(b"_", b"/")
     # `split` takes twice the time of two partitions.
     header, _, rest = standard.partition(b".")
@@ -87,7 +88,7 @@ def take_apart(token: str) -> tuple[bytes, bytes, bytes, bytes]:
 
 
 def decode(segment: bytes, what: str) -> bytes:
-    """Strict, canonical base64 without padding; raises `MalformedToken`."""
+    """Decode strict, canonical base64 without padding; raises `MalformedToken`."""
     rest = len(segment) & 3
     if rest:
         if segment[-1] not in _LAST_CHARACTERS[rest]:
@@ -102,7 +103,7 @@ def decode(segment: bytes, what: str) -> bytes:
 
 
 def decode_base64url(text: str, what: str) -> bytes:
-    """`decode` for a text of its own, such as a JWK's member."""
+    """Decode a text outside a token, such as a JWK's member; raises `MalformedToken`."""
     try:
         return decode(text.encode("ascii").translate(_BASE64URL), what)
     except UnicodeEncodeError:
@@ -110,7 +111,7 @@ def decode_base64url(text: str, what: str) -> bytes:
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    # RFC 7519 §4: two readers that choose different members of the same name would see different tokens.
+    # RFC 7519 §4: with duplicates, two readers could choose different members, and see different tokens.
     members = dict(pairs)
     if len(members) != len(pairs):
         raise ValueError("duplicate member")
@@ -121,14 +122,14 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-# `decode` would look for whitespace with two regular expressions; `scan_once` is what it calls in between.
+# `decode` calls `scan_once`, and looks for whitespace with a regular expression before and after it.
 _scan: Callable[[str, int], tuple[object, int]] = json.JSONDecoder(  # type: ignore[attr-defined]
     object_pairs_hook=_unique, parse_constant=_refuse_constant
 ).scan_once
 
 
 def json_object(raw: bytes, what: str) -> dict[str, object]:
-    """One JSON object in UTF-8 without duplicate members, at any depth; raises `MalformedToken`."""
+    """Read one JSON object in UTF-8 without duplicate members at any depth; raises `MalformedToken`."""
     try:
         text = raw.decode().strip(" \t\r\n")
         value, end = _scan(text, 0)
@@ -172,7 +173,7 @@ def _require_long_for_chain(chain: object, length: int) -> None:
 
 
 def _refuse_nested(content_type: object) -> None:
-    # RFC 7519 §5.2: `cty: JWT` says that another token is nested in this one. Other types say nothing of use.
+    # RFC 7519 §5.2: `cty: JWT` means that another token is nested in this one. Other types don't matter.
     kind = content_type.lower().removeprefix("application/") if isinstance(content_type, str) else "jwt"
     if kind == "jwt" or kind.endswith("+jwt"):
         raise UnsupportedHeader("nested tokens are not supported", actual=["cty"])

@@ -1,4 +1,4 @@
-"""What the verifier asks of the holder of the keys. For the type checker: a protocol costs a cold start."""
+"""The protocol between verifier and key cache. Only for the type checker: its import would slow a cold start."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from tenantgate.tokens.keys import Found, HeldKeys
 
 
 class IssuerKeys(Protocol):
-    """One issuer's keys as the verifier sees them."""
+    """One issuer's keys. `held` has those that were found before."""
 
     @property
     def held(self) -> HeldKeys: ...
     def find(self, kid: str | None, alg: str, *, fetch: bool) -> Found:
-        """Raises `UnknownKey`, `ProviderUnreachable`, and `KeyFetchNeeded` without `fetch`."""
+        """Return a key; raises `UnknownKey`, `ProviderUnreachable`, and `KeyFetchNeeded` without `fetch`."""
         ...
 
 
 class KeySource(Protocol):
+    """The keys of every trusted issuer."""
+
     def of(self, issuer: str) -> IssuerKeys: ...

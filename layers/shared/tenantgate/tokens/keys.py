@@ -1,8 +1,7 @@
 """Public keys of an issuer: JWKs (RFC 7517, 7518 §6, 8037) read strictly, found by `kid` and `alg`, ready to verify.
 
-A key serves only the algorithms of its own type and curve, so no header can turn it into something else
-(RFC 8725 §3.1, §3.2). `EdDSA` (RFC 8037) and `Ed25519` (RFC 9864 §2.2) are two names of one algorithm for a key on
-Ed25519.
+A key verifies only with the algorithms of its own type and curve, so no header can misuse it (RFC 8725 §3.1, §3.2).
+`EdDSA` (RFC 8037) and `Ed25519` (RFC 9864 §2.2) are two names of one algorithm for a key on Ed25519.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ type Check = Callable[[bytes, bytes], None]
 """`check(signature, signed bytes)`; raises `cryptography.exceptions.InvalidSignature`."""
 
 type Found = tuple[Check, int]
-"""A check, and the generation of the key set that it is from: what it proves holds while that is the current one."""
+"""A check, and the generation of its key set. A signature counts only while that generation is the current one."""
 
 MAX_KEYS = 100
-# RFC 7517 §4.5: keys of one `kid` are told apart by trying them. Each try costs as much as a signature.
+# RFC 7517 §4.5: several keys may have the same `kid`, so each is tried. Each try costs as much as a signature.
 MAX_SAME_KID = 4
 _MIN_RSA_BITS = 2048
 _MAX_RSA_BITS = 8192
@@ -39,7 +38,7 @@ _RSA_ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512
 _ED25519 = frozenset({"EdDSA", "Ed25519"})
 _CURVES = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512"}
 
-# Points of small order on edwards25519: any signature can be made to fit them.
+# Points of small order on edwards25519: anyone can make signatures that they verify.
 _P25519 = 2**255 - 19
 _SMALL_ORDER_Y = frozenset(
     {
@@ -55,7 +54,7 @@ _SMALL_ORDER_Y = frozenset(
 
 
 class KeyFetchNeeded(FetchNeeded):
-    """Only asking the issuer can tell, and the caller allowed no fetch."""
+    """Only a fetch from the issuer can find the key, and the caller allowed none."""
 
 
 class _Jwk(Record):
@@ -71,10 +70,10 @@ class _Jwk(Record):
 
 
 class KeySet:
-    """The usable keys of one JWK set. Keys are built when first asked for: elliptic curves are a costly import."""
+    """The usable keys of one JWK set. A key is built when first needed: elliptic curves are a slow import."""
 
     def __init__(self, keys: list[_Jwk], skipped: int) -> None:
-        # Published twice, a key is still one key.
+        # A key that is published twice counts once.
         self._keys = list({key.identity: key for key in keys}.values())
         self._checks: dict[tuple[str | None, str], Check | None] = {}
         self.identities = frozenset(key.identity for key in keys)
@@ -85,9 +84,9 @@ class KeySet:
 
     @classmethod
     def parse(cls, document: Mapping[str, object]) -> KeySet:
-        """The keys of a JWK set that are meant for verifying; others are skipped (RFC 7517 §5).
+        """Read the keys of a JWK set that can verify signatures; others are skipped (RFC 7517 §5).
 
-        Raises `ValueError` when it is no JWK set, too large, or has no usable key.
+        Raises `ValueError` if the document isn't a JWK set, is too large, or has no usable key.
         """
         entries = document.get("keys")
         if not isinstance(entries, list) or len(entries) > MAX_KEYS:
@@ -98,9 +97,9 @@ class KeySet:
         return cls(keys, skipped=len(entries) - len(keys))
 
     def find(self, kid: str | None, alg: str) -> Check | None:
-        """The check by the keys of this `kid` that fit `alg`; without `kid`, only if a single key fits.
+        """Return the check by the keys with this `kid` that fit `alg`; without `kid`, only if a single key fits.
 
-        Of the usable keys of one `kid`, the first `MAX_SAME_KID` in the set's order are tried.
+        Of several usable keys, the check tries the first `MAX_SAME_KID` in the set's order. None if no key fits.
         """
         name = (kid, alg)
         try:
@@ -108,7 +107,7 @@ class KeySet:
         except KeyError:
             fitting = [key for key in self._keys if alg in key.algorithms and kid in (None, key.kid)]
             if len(fitting) != 1 and (kid is None or not fitting):
-                # Not remembered: a flood of made-up kids must not fill the memory.
+                # Not remembered: a flood of random kids must not fill the memory.
                 return None
         checks = [check for key in fitting if (check := _build(key, alg)) is not None][:MAX_SAME_KID]
         check = _any_of(checks) if len(checks) > 1 else checks[0] if checks else None
@@ -117,13 +116,14 @@ class KeySet:
 
 
 class HeldKeys:
-    """What is held of one issuer at one moment: replaced as a whole, so that no reader sees half of a change.
+    """The keys of one issuer at one moment. Replaced as a whole, so that no reader sees half of a change.
 
-    `generation` changes when a key disappeared: what was verified before no longer counts. The times are epoch seconds;
-    `tend_at` is when `find` wants to be called again, even by a caller that remembers the result.
+    `generation` changes when a key disappears: tokens that were verified before no longer count. The times are epoch
+    seconds. From `tend_at` on, `find` must be called, even by a caller that remembers the result. `found` holds the
+    results of `find`.
     """
 
-    # Not a record: its members are read with every token, and these are read faster. `found` is what `find` returned.
+    # Not a record, because every token reads its members, and plain attributes are faster.
     __slots__ = ("dropped_at", "found", "generation", "keys", "stale_at", "tend_at")
 
     def __init__(self, keys: KeySet, generation: int, tend_at: float, stale_at: float, dropped_at: float) -> None:
@@ -152,12 +152,12 @@ def _any_of(checks: list[Check]) -> Check:
 def _read(entry: object) -> _Jwk | None:
     if not isinstance(entry, dict):
         return None
-    # Some issuers write every member that they know of, and leave empty what doesn't apply: null, "", `key_ops: []`.
+    # Some issuers send every member, and leave those that don't apply empty: null, "", `key_ops: []`.
     jwk = {name: value for name, value in entry.items() if value is not None and value not in ("", [])}
     operations, kid, kty, crv = jwk.get("key_ops", ["verify"]), jwk.get("kid"), jwk.get("kty"), jwk.get("crv")
     if not isinstance(operations, list) or "verify" not in operations or not isinstance(kid, str | None):
         return None
-    # A set that publishes private keys (`d`) has given them away.
+    # A published private key (`d`) protects nothing: anyone can sign with it.
     if jwk.get("use", "sig") != "sig" or "d" in jwk:
         return None
     names: tuple[str, ...]
@@ -193,7 +193,7 @@ def _number(members: Mapping[str, str], name: str) -> int:
 def _rsa(members: Mapping[str, str], alg: str) -> Check:
     modulus, exponent = _number(members, "n"), _number(members, "e")
     if not _MIN_RSA_BITS <= modulus.bit_length() <= _MAX_RSA_BITS or exponent.bit_length() > 64:
-        raise ValueError("RSA key of a size that is not accepted")
+        raise ValueError("the size of the RSA key is not accepted")
     verify = rsa.RSAPublicNumbers(exponent, modulus).public_key().verify
     digest = _HASHES[alg[2:]]
     scheme: padding.PKCS1v15 | padding.PSS = padding.PKCS1v15()
@@ -211,7 +211,7 @@ def _ecdsa(members: Mapping[str, str], alg: str) -> Check:
     size, order = (curve.key_size + 7) // 8, curve.group_order
     x, y = (decode_base64url(members[name], name) for name in "xy")
     if len(x) != size or len(y) != size:
-        raise ValueError("coordinates of a length that doesn't fit the curve")
+        raise ValueError("the length of the coordinates doesn't fit the curve")
     verify = ec.EllipticCurvePublicNumbers(int.from_bytes(x), int.from_bytes(y), curve).public_key().verify
     scheme = ec.ECDSA(_HASHES[alg[2:]])
 

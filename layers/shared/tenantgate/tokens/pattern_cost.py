@@ -1,9 +1,9 @@
-"""How much a regular expression may backtrack: a bound worked out from its structure, so that no clock decides.
+"""A bound on the backtracking of a regular expression, computed from its structure and not measured.
 
-The pattern is the operator's, but the text that it is tried on is in a token. A choice costs something only where the
-next character leaves it open: `[a-z]+-` has to stop at the `-`, while `[a-z]+[a-z]` may stop anywhere. Choices that
-follow each other multiply; a choice within a repetition is made again and again, which no bound survives:
-`(a+)+`, `(a|a)*`, `(a?){30}`.
+The operator writes the pattern, but the text that it is matched with comes from a token. A choice is expensive only if
+the next character doesn't settle it: `[a-z]+-` must stop at the `-`, while `[a-z]+[a-z]` may stop anywhere. Successive
+choices multiply. A choice within a repetition is made again and again, which exceeds any bound: `(a+)+`, `(a|a)*`,
+`(a?){30}`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _LONGEST = 128
-# Two places that leave open where a repetition ends, over the longest tenant id: a few milliseconds.
+# Two open ends of repetitions, over the longest tenant id: a few milliseconds.
 MOST_WAYS = (_LONGEST + 1) ** 2
 
-# Sets of characters are numbers: a bit for each character of ASCII, and one for all others.
+# A set of characters is a number: one bit for each ASCII character, and one for all others.
 _OTHERS = 1 << 128
 _ALL = (_OTHERS << 1) - 1
 
@@ -48,17 +48,17 @@ _REPEATS = frozenset({op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT})
 
 
 def ways(expression: str) -> int:
-    """An upper bound of the ways in which `fullmatch` may try this expression on a text of 128 characters.
+    """Return an upper bound of the ways in which `fullmatch` may try this expression on a text of 128 characters.
 
     Raises `re.error`, `OverflowError` or `RecursionError` for an expression that `re` can't read, and `ValueError` for
-    one that takes back ASCII (`(?u:...)`): which characters its classes share with others isn't known here.
+    one that turns ASCII off (`(?u:...)`), because the characters of its classes aren't known here.
     """
     fold = re.search(r"\(\?[a-z]*i", expression) is not None
     return _ways(_parser.parse(expression, re.ASCII), 0, fold)
 
 
 def _ways(items: Any, after: int, fold: bool) -> int:
-    """The ways of these items when characters of `after` may follow; 0 is the end."""
+    """Return the ways of these items if characters of `after` may follow; 0 is the end."""
     found = 1
     for kind, value in reversed(items):
         if kind in _REPEATS:
@@ -79,10 +79,10 @@ def _repeat_ways(low: int, high: int, body: Any, after: int, *, fold: bool) -> i
     begins = _first(body, 0, fold)
     inner = _ways(body, after | begins if high > 1 else after, fold)
     if high > 1 and body.getwidth()[0] == 0:
-        # A round that takes nothing could be anywhere between the others.
+        # A round that matches nothing could be anywhere between the others.
         inner = max(inner, 2)
     stops = high - low + 1 if begins & after else 1
-    # Fifteen rounds of two ways are too many already; the number itself must not grow with the nesting.
+    # Fifteen rounds of two ways are too many already, and the number itself must not grow with the nesting.
     rounds = min(max(high, 1), 15)
     all_rounds: int = min(inner, MOST_WAYS + 1) ** rounds
     return all_rounds * max(stops, 1)
@@ -100,7 +100,7 @@ def _branch_ways(branches: Any, after: int, fold: bool) -> int:
 
 
 def _parts(kind: Any, value: Any) -> list[Any]:
-    """The expressions within an item that is neither a repetition nor an alternative."""
+    """Return the expressions within an item that is neither a repetition nor an alternative."""
     if kind is op.SUBPATTERN:
         _, added_flags, _, body = value
         if added_flags & re.UNICODE:
@@ -116,7 +116,7 @@ def _parts(kind: Any, value: Any) -> list[Any]:
 
 
 def _first(items: Any, after: int, fold: bool) -> int:
-    """The characters with which these items may begin, those of `after` among them when they may be empty."""
+    """Return the characters that these items may begin with, including those of `after` if the items may be empty."""
     for kind, value in reversed(items):
         after = _first_of(kind, value, after, fold)
     return after
@@ -158,7 +158,7 @@ def _characters(kind: Any, value: Any, fold: bool) -> int:
     if kind is op.IN:
         negated = value[0][0] is op.NEGATE
         found = _united(_characters(inner, of, fold) for inner, of in value[negated:])
-        # Of what isn't ASCII, a negation leaves out only some.
+        # A negation excludes only some of the characters outside ASCII.
         return (_ALL & ~found) | _OTHERS if negated else found
-    # What `re` adds to its tree later, a dot, and a reference to a group: any character.
+    # A dot, a reference to a group, or an operator of a later `re`: any character.
     return _ALL

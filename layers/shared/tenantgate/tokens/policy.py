@@ -1,6 +1,6 @@
-"""The settings of verification as one value, made from environment variables by name.
+"""The settings of verification, read from environment variables.
 
-The settings model and the authorizer both call `token_policy`: one definition of each variable.
+The settings model and the authorizer both call `token_policy`, so that each variable has one definition.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
     "token_policy",
 ]
 
-# The variables that `token_policy` reads, with their defaults; None where there is none.
+# The variables that `token_policy` reads, with their defaults; None without one.
 VARIABLES: Mapping[str, str | None] = {
     "ENVIRONMENT": None,
     "OIDC_ISSUER_URL": None,
@@ -59,10 +59,10 @@ VARIABLES: Mapping[str, str | None] = {
 
 
 class TokenPolicy(Record):
-    """What the verifier demands. `issuers[0]` is the one that `OIDC_ISSUER_URL` names, when it is set.
+    """The requirements of the verifier. `issuers[0]` is the one in `OIDC_ISSUER_URL`, if that is set.
 
-    `access_token_issuer`: whose access tokens come with that one's ID tokens, when it isn't the same issuer; one of
-    `issuers`. `tenant_id_pattern` is used with `fullmatch`. Times are whole seconds.
+    `access_token_issuer` is one of `issuers`: the one whose access tokens come with the ID tokens of `issuers[0]`, if
+    it is another one. `tenant_id_pattern` is for `fullmatch`. Times are whole seconds.
     """
 
     __slots__ = ()
@@ -79,7 +79,7 @@ class TokenPolicy(Record):
 
 
 class PolicyError(ValueError):
-    """Every problem of the verification settings at once: `(variable, allowed form)` for each."""
+    """All problems of the verification settings: `(variable, allowed form)` for each."""
 
     def __init__(self, problems: list[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{variable} must be {form}" for variable, form in problems))
@@ -87,7 +87,7 @@ class PolicyError(ValueError):
 
 
 class _Reader:
-    """Reads variables by name and gathers the problems instead of stopping at the first."""
+    """Reads variables by name, and collects the problems instead of stopping at the first one."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
@@ -111,17 +111,17 @@ class _Reader:
 
 
 def token_policy(values: Mapping[str, str]) -> TokenPolicy:
-    """The policy that environment variables spell out; `PolicyError` names every bad one.
+    """Read the policy from environment variables; `PolicyError` names every invalid one.
 
-    An empty variable counts as unset. Plain http issuers are for `ENVIRONMENT=development` or `test`, and for loopback
-    alone. Entries of `TRUSTED_ISSUERS` come beside the issuer of `OIDC_ISSUER_URL`; one for that issuer replaces it.
+    An empty variable counts as unset. Plain http is only for issuers on loopback, in `ENVIRONMENT=development` or
+    `test`. `TRUSTED_ISSUERS` adds issuers to that of `OIDC_ISSUER_URL`; an entry for that issuer replaces it.
     """
     reader = _Reader(values)
     local = reader.text("ENVIRONMENT") in ("development", "test")
     issuers = _issuers(reader, local)
     access_token_issuer = reader.read("OIDC_ACCESS_TOKEN_ISSUER", parse_issuer, None)
     if access_token_issuer is not None and access_token_issuer not in {issuer.issuer for issuer in issuers}:
-        # Its audiences and tenants have to be written out: a pair is no reason to believe an issuer.
+        # Its audiences and tenants must be stated: no other issuer's tokens are a reason to trust it.
         reader.problems.append(("OIDC_ACCESS_TOKEN_ISSUER", "an issuer that has an entry in TRUSTED_ISSUERS"))
     ttl = reader.whole_number("JWKS_CACHE_TTL_SECONDS", 1, 86400)
     max_age = reader.whole_number("JWKS_MAX_AGE_SECONDS", 1, 31536000)
@@ -174,7 +174,7 @@ def _issuers(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:
         try:
             return parse_issuer_url(text, allow_loopback_http=local)
         except ValueError as form:
-            raise ValueError(f"{form}, or OIDC_DISCOVERY_URL set beside it") from None
+            raise ValueError(f"{form}, or OIDC_DISCOVERY_URL must be set as well") from None
 
     issuer = reader.read("OIDC_ISSUER_URL", login_issuer, "")
     if not issuer:
@@ -190,12 +190,12 @@ def _issuers(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:
     if login:
         own = [own[0].__replace__(**login)]  # type: ignore[arg-type]  # parsed to their fields' types
         if "logout_redirect_param" in login and own[0].logout_url is None:
-            reader.problems.append(("OIDC_LOGOUT_REDIRECT_PARAM", "left out, or OIDC_LOGOUT_URL set beside it"))
+            reader.problems.append(("OIDC_LOGOUT_REDIRECT_PARAM", "unset, or OIDC_LOGOUT_URL must be set as well"))
     return (*own, *(entry for entry in trusted if entry.issuer != issuer))
 
 
 def _login_settings(reader: _Reader, local: bool) -> dict[str, object]:
-    """What variables say of the login issuer beyond its entry; they win over the entry's members."""
+    """Read the variables about the login issuer that override members of its entry."""
 
     def url(text: str) -> str:
         return parse_url(text, allow_loopback_http=local)

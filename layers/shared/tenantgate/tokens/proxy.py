@@ -1,8 +1,8 @@
 """The proxy that every outward call goes through: `HTTPS_PROXY` and `NO_PROXY`, as boto3 reads them.
 
-The lower-case names win, and an empty `https_proxy` means none. Only calls over https leave the machine, by a tunnel
-through the proxy (CONNECT, RFC 9110 §9.3.6), so the proxy sees host and port and nothing else; loopback is never
-proxied. Imported only when something is fetched, or when a variable is there to be checked.
+The lower-case names take precedence, and an empty `https_proxy` means no proxy. Calls over https go through a tunnel
+(CONNECT, RFC 9110 §9.3.6), so the proxy sees only host and port; loopback is never proxied. Imported only for a fetch,
+or to check a variable that is set.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class MalformedProxy(ValueError):
 
 
 class Proxy(Record):
-    """`user` and `password` are decoded; `user` is None for a proxy that asks for neither."""
+    """A proxy. `user` and `password` are decoded; `user` is None for a proxy without both."""
 
     __slots__ = ()
 
@@ -41,7 +41,7 @@ class Proxy(Record):
 
     @property
     def url(self) -> str:
-        """Without user and password."""
+        """The URL without user and password."""
         return f"http://{self.host}:{self.port}"
 
     @property
@@ -55,14 +55,14 @@ class Proxy(Record):
 
 
 def proxy_for(authority: str, environ: Mapping[str, str] | None = None) -> Proxy | None:
-    """The proxy for `https://<authority>`, None where it is asked directly. Raises `MalformedProxy`."""
+    """Return the proxy for `https://<authority>`, None for a direct connection. Raises `MalformedProxy`."""
     values = os.environ if environ is None else environ
     proxy = configured_proxy(values)
     return None if proxy is None or _is_direct(authority.lower(), values) else proxy
 
 
 def configured_proxy(values: Mapping[str, str]) -> Proxy | None:
-    """The proxy that these variables name, if any. Raises `MalformedProxy`."""
+    """Return the proxy that these variables name, if any. Raises `MalformedProxy`."""
     name = next((name for name in _NAMES if name in values), None)
     if name is None or not values[name].strip():
         return None
@@ -107,7 +107,7 @@ def _is_direct(authority: str, values: Mapping[str, str]) -> bool:
         return True
     for exception in exceptions.split(","):
         name = exception.strip().lower().lstrip(".")
-        # A name stands for itself and what is below it, with any port unless it names one.
+        # A name means the host itself and its subdomains, on every port unless it has one.
         if name and any(asked == name or asked.endswith("." + name) for asked in (host, authority)):
             return True
     return False

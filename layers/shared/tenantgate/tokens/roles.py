@@ -1,4 +1,4 @@
-"""The roles that a token gives, as far as its issuer may give them."""
+"""The roles in a token, limited to those that its issuer may grant."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from tenantgate.tokens.issuers import SCOPE_CLAIMS, IssuerPolicy
 _NONE: frozenset[str] = frozenset()
 
 type _Reading = tuple[tuple[str, ...], frozenset[str] | None, frozenset[str] | None]
-"""Where roles are, those that may be given, and the claims that are withheld; None for all and for none."""
+"""The names of the role claims; the roles that may be granted, None for all; the claims to withhold, None for none."""
 
 
 class RoleReader:
-    """Reads roles, the union of all claims named for them, and keeps those on the issuer's allow-list.
+    """Reads the roles in all role claims together, and keeps those on the issuer's allow-list.
 
-    A claim holds one role or a list of them, or is an object of objects whose names are the roles (Zitadel).
+    A claim is one role, a list of roles, or an object of objects with the roles as names (Zitadel).
     """
 
     def __init__(self, names: tuple[str, ...], issuers: tuple[IssuerPolicy, ...]) -> None:
         self._of = {policy.issuer: _reading(policy, names) for policy in issuers}
 
     def read(self, claims: Claims, *, issuer: str, tenant_id: str) -> tuple[frozenset[str], Claims]:
-        """The roles in a verified token of this issuer and tenant, and the claims that others may see.
+        """Return the roles in a verified token of this issuer and tenant, and the claims that others may see.
 
-        A claim of another form gives no role. From an issuer with an allow-list, the claims that hold scopes and roles
-        are withheld: what the list dropped must not be read from them after all.
+        A claim of another form has no role. If the issuer has an allow-list, the claims with scopes and roles are
+        withheld: a reader could find in them the roles that the list removed.
         """
         names, allowed, withheld = self._of[issuer]
         found = _NONE
@@ -51,7 +51,7 @@ def _reading(policy: IssuerPolicy, names: tuple[str, ...]) -> _Reading:
 
 
 def _heads(names: tuple[str, ...]) -> frozenset[str]:
-    """The claims that these names may be read from: each itself, and every beginning of it at a dot."""
+    """Return the claims that these names may lead to: each name itself, and every beginning of it before a dot."""
     found = set(names)
     for name in names:
         parts = name.split(".")
@@ -66,6 +66,6 @@ def _roles(value: object, tenant_id: str) -> list[str]:
 
 
 def _given_in(given: object, tenant_id: str) -> bool:
-    # Zitadel names beside each role the organizations that gave it (id: domain). A role that another organization gave
-    # its guest must not count in the guest's own tenant.
+    # Under each role, Zitadel lists the organizations that granted it (id: domain). A role that a guest has in another
+    # organization must not count in the guest's own tenant.
     return isinstance(given, Mapping) and (not given or tenant_id in given or tenant_id in given.values())

@@ -32,7 +32,7 @@ _MOST_HEADERS = 64
 
 
 class TrustedIssuer:
-    """An issuer's policy and keys, with the members that every token is compared with at hand."""
+    """An issuer's policy and keys. The policy's members that every token is compared with are attributes."""
 
     __slots__ = (
         "algorithms", "audience", "issuer", "keys", "needs_aud_only", "policy", "scope_claims", "scopes", "sure_type",
@@ -73,7 +73,7 @@ def signed_token(
     key, generation = find_key(header, issuer, now, fetch)
     verify_signature(key, signature, signed, header)
     if header_segment not in headers:
-        # Only headers under a good signature are kept, so that no stranger can fill the memory.
+        # Only headers with a valid signature are kept, so that no unknown client can fill the memory.
         if len(headers) >= _MOST_HEADERS:
             headers.clear()
         headers[header_segment] = header

@@ -1,4 +1,4 @@
-"""Which tenant a token speaks for."""
+"""The tenant of a token."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ _LONGEST = 128
 class TenantExtractor:
     """Finds the tenant id under claim names in priority order.
 
-    `claims.py` looks a name up. The first name that is present decides: a malformed value under it is not made
-    good by a later name. `issuers` gives an issuer claim names of its own and binds it to the tenants that it may speak
-    for.
+    `claims.py` looks a name up. The first name that is present decides: if its value is malformed, no later name is
+    tried. `issuers` can give an issuer its own claim names, and bind it to the tenants that it may issue tokens for.
     """
 
     def __init__(
@@ -30,7 +29,7 @@ class TenantExtractor:
         self._tenants_of = {policy.issuer: policy.tenants for policy in issuers if policy.tenants is not None}
 
     def tenant_of(self, claims: Claims) -> str:
-        """Raises `TenantMissing`, `TenantMalformed`, or `TenantNotAllowed`, all `AUTH_005`."""
+        """Return the tenant id; raises `TenantMissing`, `TenantMalformed`, or `TenantNotAllowed`, all `AUTH_005`."""
         issuer = claims.get("iss")
         names = self._names_of.get(issuer, self._names) if isinstance(issuer, str) else self._names
         for name in names:
@@ -43,11 +42,11 @@ class TenantExtractor:
 
     def _accepted(self, value: object, name: str, issuer: object) -> str:
         tenant = value if isinstance(value, str) else one_text(value) or only_name(value)
-        # Printable whatever the pattern says: a tenant id ends up in logs, headers and the authorizer's context.
+        # Printable under any pattern: a tenant id goes into logs, headers and the authorizer's context.
         if tenant is None or len(tenant) > _LONGEST or not tenant.isprintable() or self._matches(tenant) is None:
             raise TenantMalformed("the tenant claim's form is wrong", claim=name, actual=shown(value))
         bound = self._tenants_of.get(issuer) if isinstance(issuer, str) else None
-        # One tenant's issuer must never be able to speak for another tenant.
+        # The issuer of one tenant must never be able to issue tokens for another tenant.
         if bound is not None and tenant not in bound:
-            raise TenantNotAllowed("the issuer may not speak for this tenant", issuer=issuer, actual=tenant)
+            raise TenantNotAllowed("the issuer may not issue tokens for this tenant", issuer=issuer, actual=tenant)
         return tenant

@@ -1,4 +1,4 @@
-"""`TRUSTED_ISSUERS`: the members of its entries, and their parser. Imported only where the variable is set."""
+"""`TRUSTED_ISSUERS`: the members of its entries, and their parser. Imported only if the variable is set."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tenantgate.urls import is_endpoint_url
 class Member(Record):
     """One member of an entry in `TRUSTED_ISSUERS`, read by `parse` (which raises `ValueError`) into the field `field`.
 
-    The parser and `docs/CONFIGURATION.md` both come from these rows. A name with a dot is a member of a nested object.
-    `default` is the text that the documentation shows; a member without one is required.
+    These rows define both the parser and `docs/CONFIGURATION.md`. A name with a dot is a member of a nested object.
+    `default` is its text in the documentation; a member without a default is required.
     """
 
     __slots__ = ()
@@ -34,7 +34,7 @@ class Member(Record):
 
 
 def _is_text(value: object) -> bool:
-    # These are compared exactly: a blank before or behind one is a slip that would match nothing.
+    # These are compared exactly: with a blank before or after it, a text would match nothing.
     return isinstance(value, str) and is_plain_text(value) and value == value.strip()
 
 
@@ -97,29 +97,29 @@ _URL = "an https:// URL without user info or fragment"
 MEMBERS: tuple[Member, ...] = (
     Member(
         "issuer", "issuer", _text, "a text", "",
-        "`iss` of its tokens, compared exactly. An https:// URL, or any text where `jwks_uri`, `discovery_url` or "
-        "`jwks_file` says where its keys are.",
+        "`iss` of its tokens, compared exactly. An https:// URL, or any text if `jwks_uri`, `discovery_url` or "
+        "`jwks_file` leads to its keys.",
     ),
     Member(
         "audiences", "audiences", _words, _WORDS, "",
-        "Values of the audience claim that mean this API; one of them must be there.",
+        "Values of the audience claim that mean this API; a token must have one of them.",
     ),
     Member(
         "tenants", "tenants", _tenants, 'a list of tenant ids, or "*" for all', "",
-        'The tenants that the issuer may speak for. `"*"` trusts it with every tenant.',
+        'The tenants that the issuer may issue tokens for. `"*"` trusts it with every tenant.',
     ),
     Member(
         "scopes", "scopes", _allowed, 'a list of scopes, or "*" for all', '`[]`; `"*"` where `tenants` is `"*"`',
-        "The scopes that the issuer may give; others in its tokens are dropped.",
+        "The scopes that the issuer may grant; others in its tokens are ignored.",
     ),
     Member(
         "roles", "roles", _allowed, 'a list of roles, or "*" for all', '`[]`; `"*"` where `tenants` is `"*"`',
-        "The roles that the issuer may give; others in its tokens are dropped.",
+        "The roles that the issuer may grant; others in its tokens are ignored.",
     ),
     Member(
         "client_ids", "client_ids", _word_set, _WORDS, "`OIDC_CLIENT_ID`",
-        "The issuer's client ids among `audiences`, beside `OIDC_CLIENT_ID`. ID tokens are for them too, so a token "
-        "for one of them passes only if it says that it is an access token (docs/AUTHORIZER.md).",
+        "The issuer's client ids among `audiences`, in addition to `OIDC_CLIENT_ID`. ID tokens are for clients, too, "
+        "so a token for one of them is accepted only if it states that it is an access token (docs/AUTHORIZER.md).",
     ),
     Member(
         "audience_claims", "audience_claims", _words, _WORDS, '`["aud"]`',
@@ -135,7 +135,7 @@ MEMBERS: tuple[Member, ...] = (
     ),
     Member(
         "token_use", "token_uses", _word_set, _WORDS, '`["access"]`',
-        "Values of the claim `token_use` accepted where a token has it (Cognito).",
+        "Accepted values of the claim `token_use`, if a token has it (Cognito).",
     ),
     Member(
         "claims.user_id", "user_claim", _text, "a text", "`sub`", "The claim that names the user.",
@@ -151,24 +151,24 @@ MEMBERS: tuple[Member, ...] = (
         "claims.roles", "role_claims", _words, _WORDS, "`JWT_ROLES_CLAIM_NAME`", "Claims that hold roles, all of them.",
     ),
     Member(
-        "jwks_uri", "jwks_uri", _url, _URL, "from discovery", "Where the issuer's key set is.",
+        "jwks_uri", "jwks_uri", _url, _URL, "from discovery", "The URL of the issuer's key set.",
     ),
     Member(
         "jwks_file", "jwks_file", _text, "a text", "none",
-        "A file with its key set, so that a cold start fetches nothing (`tenantgate jwks bundle` writes it). Where the "
-        "issuer is no URL and nothing else says where its keys are, they come only from this file.",
+        "A file with its key set, so that a cold start never fetches (`tenantgate jwks bundle` writes it). If the "
+        "issuer isn't a URL and has neither `jwks_uri` nor `discovery_url`, its keys come only from this file.",
     ),
     Member(
         "discovery_url", "discovery_url", _url, _URL, "`<issuer>/.well-known/openid-configuration`",
-        "Where its discovery document is, when it isn't under the issuer. The document must name the same issuer.",
+        "The URL of its discovery document, if that isn't under the issuer. The document must name the same issuer.",
     ),
     Member(
         "allow_id_tokens", "allow_id_tokens", _flag, "true or false", "`false`",
-        "Whether its ID tokens are accepted as bearer tokens.",
+        "Accept its ID tokens as bearer tokens.",
     ),
     Member(
         "logout_url", "logout_url", _url, _URL, "the provider's end-session endpoint",
-        "Where a sign-out sends the browser, for the provider of `OIDC_ISSUER_URL` (`OIDC_LOGOUT_URL`).",
+        "The URL to send the browser to at a sign-out, for the provider of `OIDC_ISSUER_URL` (`OIDC_LOGOUT_URL`).",
     ),
     Member(
         "logout_redirect_param", "logout_redirect_param", _parameter_name, "the name of a query parameter",
@@ -178,7 +178,7 @@ MEMBERS: tuple[Member, ...] = (
 )  # fmt: skip
 
 _BY_NAME = {member.name: member for member in MEMBERS}
-# Members of one nested object; they are written under its name and a dot above.
+# The name of the nested object; above, its members have this name and a dot before theirs.
 _NESTED = "claims"
 _FORM = (
     'a JSON list of objects such as [{"issuer": "https://...", "audiences": ["..."], "tenants": ["org-..."]}]'
@@ -187,9 +187,9 @@ _FORM = (
 
 
 def parse_trusted_issuers(text: str, *, allow_loopback_http: bool) -> tuple[IssuerPolicy, ...]:
-    """`TRUSTED_ISSUERS`: a JSON list with one object of `MEMBERS` for each issuer.
+    """Parse `TRUSTED_ISSUERS`: a JSON list with one object of `MEMBERS` for each issuer.
 
-    `tenants` is required, so that no issuer speaks for every tenant unless an operator wrote so.
+    `tenants` is required, so that no issuer is trusted with every tenant unless an operator states it.
     """
     try:
         entries = json.loads(text)
@@ -221,26 +221,26 @@ def _entry(number: int, entry: object, allow_loopback_http: bool) -> IssuerPolic
     if "jwks_uri" not in fields and "discovery_url" not in fields:
         fields |= _found_by(number, str(fields["issuer"]), fields, allow_loopback_http)
     if fields["tenants"] is not None:
-        # What one tenant runs may say who its people are, and nothing of what they may do here.
+        # An issuer that a tenant runs may name the tenant's users. It may not decide on their permissions here.
         fields = {"scopes": frozenset(), "roles": frozenset(), **fields}
     return IssuerPolicy(**fields)  # type: ignore[arg-type]  # each member was parsed to its field's type
 
 
 def _found_by(number: int, issuer: str, fields: Mapping[str, object], allow_loopback_http: bool) -> dict[str, object]:
-    """How the keys are found of an issuer whose entry names no URL: under the issuer, or only in the file."""
+    """Return the source of the keys of an issuer whose entry has no URL: under the issuer, or only the file."""
     try:
         parse_issuer_url(issuer, allow_loopback_http=allow_loopback_http)
     except ValueError as form:
         if "jwks_file" in fields:
             return {"discovery_url": ""}
         raise ValueError(
-            f"entry {number}: issuer must be {form}, or have jwks_uri, discovery_url or jwks_file beside it"
+            f"entry {number}: issuer must be {form}, or have jwks_uri, discovery_url or jwks_file next to it"
         ) from None
     return {}
 
 
 def _flat(number: int, entry: Mapping[str, object]) -> dict[str, object]:
-    """The entry's members by the names in `MEMBERS`."""
+    """Return the entry's members under the names in `MEMBERS`."""
     written = {name: value for name, value in entry.items() if name != _NESTED}
     nested: Mapping[str, object] = {}
     if _NESTED in entry:
@@ -248,7 +248,7 @@ def _flat(number: int, entry: Mapping[str, object]) -> dict[str, object]:
         if not isinstance(inner, dict) or not inner:
             raise ValueError(f"entry {number}: {_NESTED} must be an object with at least one member")
         nested = inner
-    # A dot in a name as it was written would reach into the nested object from outside.
+    # A dot in a written name would set a member of the nested object from outside.
     names = [*written, *(f"{_NESTED}.{name}" for name in nested)]
     if any("." in name for name in written) or not _BY_NAME.keys() >= set(names):
         raise ValueError(f"entry {number} may have only {', '.join(_BY_NAME)}")

@@ -1,7 +1,7 @@
 """The verifier of JWTs: signature, then kind, times, issuer, audience and subject (RFC 7519, RFC 8725, RFC 9068).
 
-Synchronous, and without I/O while the key is in memory. Nothing is believed that a signature doesn't cover: before it
-is checked, the token only chooses which trusted issuer's keys to try.
+Synchronous, and without I/O while the key is in memory. Only signed claims are trusted: before the signature is
+checked, the token only chooses which trusted issuer's keys to try.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class TokenVerifier:
                 leeway=self._leeway,
                 allow_expired=allow_expired,
             )
-        except TokenError as refusal:
-            raise _id_token_refused(refusal) from refusal
+        except TokenError as rejection:
+            raise _id_token_refused(rejection) from rejection
         except KeyFetchNeeded as needed:
             if isinstance(needed.failure, TokenError):
                 needed.failure = _id_token_refused(needed.failure)
@@ -143,7 +143,7 @@ class TokenVerifier:
             _log.info("issuer's clock is ahead", extra={"context": context})
 
 
-def _id_token_refused(refusal: TokenError) -> IdTokenRefused:
-    error = IdTokenRefused(refusal.reason)
-    error.private = {"check": type(refusal).__name__, **refusal.private}
+def _id_token_refused(rejection: TokenError) -> IdTokenRefused:
+    error = IdTokenRefused(rejection.reason)
+    error.private = {"check": type(rejection).__name__, **rejection.private}
     return error

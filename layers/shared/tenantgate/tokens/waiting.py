@@ -1,6 +1,6 @@
-"""Waiting for fetches on an event loop: awaited rather than parked in a thread, and bounded in number and time.
+"""Waiting for fetches on an event loop: without a thread, and limited in number and time.
 
-Not for the authorizer, which has no event loop and waits where it stands.
+Not for the authorizer, which has no event loop and blocks.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Callable
 from tenantgate.errors.tokens import Overloaded
 from tenantgate.tokens.flights import FetchNeeded, Flight
 
-# For each flight. Anyone can send tokens that name a trusted issuer: what waits for a silent one must stay few.
+# For each flight. Anyone can send tokens that name a trusted issuer, so only a few requests may wait for a silent one.
 MOST_WAITING = 64
 
 
 async def awaited[Result](attempt: Callable[[], Result]) -> Result:
-    """The result of `attempt`, which raises `FetchNeeded` where only a fetch can tell: then await that, and try again.
+    """Return the result of `attempt`. If it raises `FetchNeeded`, await the fetch and call it once more.
 
-    Raises `Overloaded` when `MOST_WAITING` callers wait for the same fetch, and what `attempt` raises.
+    Raises `Overloaded` if `MOST_WAITING` callers wait for the same fetch, and every error of `attempt`.
     """
     try:
         return attempt()
@@ -30,20 +30,20 @@ async def awaited[Result](attempt: Callable[[], Result]) -> Result:
     try:
         return attempt()
     except FetchNeeded as needed:
-        # One wait for each request: what came of it decides.
+        # One wait for each request.
         raise needed.failure from None
 
 
 async def landing(flight: Flight, longest: float) -> None:
     """Wait until the flight has landed, for at most `longest` seconds and never past its deadline.
 
-    Raises `Overloaded` when `MOST_WAITING` callers wait for it already.
+    Raises `Overloaded` if `MOST_WAITING` callers wait for it already.
     """
     loop = asyncio.get_running_loop()
     landed = asyncio.Event()
 
     def notify() -> None:
-        # No caller waits on a loop that was closed meanwhile.
+        # The loop may be closed by now; no caller waits on it then.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(landed.set)
 

@@ -1,4 +1,4 @@
-"""Builds the verifier out of a policy: key sets from the bundle's files, memory, and the issuers."""
+"""Build the verifier of a policy, with key sets from bundled files, memory and the issuers."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _log = logging.getLogger(__name__)
 
 
 def token_verifier(policy: TokenPolicy) -> TokenVerifier:
-    """A verifier with a key cache of its own. Make one per process."""
+    """Make a verifier with its own key cache; one per process."""
     return TokenVerifier(policy, jwks_cache(policy))
 
 
 def tenant_extractor(policy: TokenPolicy) -> TenantExtractor:
-    """The extractor that goes with the policy's claim names, pattern and issuer bindings."""
+    """Make the extractor for the policy's claim names, pattern and issuer bindings."""
     return TenantExtractor(policy.tenant_claim_names, policy.tenant_id_pattern, issuers=policy.issuers)
 
 
 def jwks_cache(policy: TokenPolicy, *, timings: Timings | None = None) -> JwksCache:
-    """The key cache of the policy's issuers; nothing is read or fetched before a key is asked for."""
-    # Instances that started together shouldn't refresh together.
+    """Make the key cache of the policy's issuers. It reads and fetches keys when one is first needed."""
+    # Instances that started at the same time should not refresh at the same time.
     ahead = 0.75 + os.urandom(1)[0] / 2560
     times = timings or Timings(policy.jwks_cache_ttl_seconds, policy.jwks_max_age_seconds, refresh_ahead=ahead)
     return JwksCache(
@@ -45,15 +45,15 @@ def jwks_cache(policy: TokenPolicy, *, timings: Timings | None = None) -> JwksCa
 
 
 def jwks_loader(issuer: IssuerPolicy) -> LoadJwks:
-    """Fetches the issuer's key set: from its `jwks_uri`, or from where its metadata says.
+    """Return a function that fetches the issuer's key set from its `jwks_uri`, or from that of its metadata.
 
-    Where neither is known, the issuer's file is the source, and a changed one counts when the keys are next due.
+    If neither is known, the function reads the issuer's file. A changed file counts at the next refresh.
     """
 
     def load(timeout: float) -> Mapping[str, object]:
         if issuer.is_known_by_file_only:
             return _key_set_in(issuer.jwks_file)
-        # Imported here: with a bundled key set, a cold start fetches nothing.
+        # Imported here: with a bundled key set, a cold start never fetches.
         from tenantgate.tokens.discovery import endpoint, provider_directory, well_known_url  # noqa: PLC0415
         from tenantgate.tokens.fetch import fetch_json  # noqa: PLC0415
 
@@ -69,7 +69,7 @@ def jwks_loader(issuer: IssuerPolicy) -> LoadJwks:
                 raise ProviderUnreachable("the provider's metadata has no jwks_uri", issuer=issuer.issuer)
             return fetch_json(jwks_uri, timeout=max(0.1, deadline - time.monotonic()))
         except ProviderUnreachable:
-            # It may have moved: ask where it is next time.
+            # The key set may have moved: fetch the metadata again next time.
             directory.doubt(issuer.issuer, issuer.discovery_url)
             raise
 
@@ -78,7 +78,7 @@ def jwks_loader(issuer: IssuerPolicy) -> LoadJwks:
 
 def _key_set_in(path: str | None) -> Mapping[str, object]:
     try:
-        with open(path or "", "rb") as file:  # noqa: PTH123 - pathlib is an import that the authorizer can do without
+        with open(path or "", "rb") as file:  # noqa: PTH123 - pathlib would slow the cold start
             return json_object(file.read(), "key set")
     except (OSError, MalformedToken) as problem:
         raise ProviderUnreachable("the issuer's key file is unusable", file=path, problem=str(problem)) from None
@@ -92,10 +92,10 @@ def _bundle_reader(path: str | None) -> Callable[[], Bundle | None]:
 
 
 def read_bundle(path: str) -> Bundle | None:
-    """The key set in a file: a JWK set whose member `fetched_at` (epoch seconds) says when it was fetched, or else the
-    file's time of change. None, and a logged error, when it can't be used."""
+    """Read the key set in a file. Its age counts from its member `fetched_at` (epoch seconds), by default from the
+    file's modification. Returns None, and logs an error, if the file isn't usable."""
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - pathlib is an import that the authorizer can do without
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib would slow the cold start
             document = json_object(file.read(), "key set")
             fetched_at = document.get("fetched_at", os.fstat(file.fileno()).st_mtime)
         if isinstance(fetched_at, bool) or not isinstance(fetched_at, int | float):
