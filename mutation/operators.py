@@ -171,6 +171,9 @@ def _is_left_alone(node: ast.AST, parent: ast.AST) -> bool:
             return True
         case ast.Expr(value=ast.Constant()) | ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return True
+        # Runs only in its own process, where the module is not the changed one.
+        case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+            return True
         case ast.Assign(targets=[ast.Name(id=name)]):
             return name in ("__slots__", "__all__")
         case ast.Constant() if isinstance(parent, ast.JoinedStr):

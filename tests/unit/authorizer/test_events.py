@@ -200,3 +200,12 @@ def test_an_arn_for_another_method_is_malformed(shape: str, method: object) -> N
         event["httpMethod"] = method
     with pytest.raises(MalformedEvent, match="another method" if method == "POST" else "the method is missing"):
         read_event(event)
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0", "", 1])
+def test_a_token_event_has_no_version(version: object) -> None:
+    event = authorizer_event("rest-token", "a.b.c")
+    assert read_event(event).kind == "rest-token"
+    with pytest.raises(MalformedEvent) as error:
+        read_event(event | {"version": version})
+    assert error.value.kind == "unknown"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left
 
 import pytest
 
@@ -30,7 +31,7 @@ def compiled(*patterns: str, path: str = "/a", decoded: bool = False, stage: str
     return compile_policy(rules, None, arn=MethodArn.parse(f"{stage}GET{path}"), now=NOW, decoded=decoded)
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
 def test_any_means_each_of_the_seven_methods(method: str) -> None:
     rules = ApiRules("api", [RouteRule("ANY", "/a", public=True), RouteRule("ANY", "/b/{x}", public=True)])
     policy = compile_policy(rules, None, arn=MethodArn.parse(f"{STAGE}GET/a"), now=NOW)
@@ -175,3 +176,21 @@ def test_a_path_that_no_resource_can_name_is_denied_with_the_whole_stage() -> No
         assert not policy.complete
         assert allows(policy.document, f"{STAGE}GET{path}") is nameable
         assert not allows(policy.document, f"{STAGE}GET/other")
+
+
+def longest_last_pattern(*, decoded: bool) -> int:
+    """The greatest length of the last of many patterns with which the policy is still complete."""
+    patterns = ["/w/{x}", *(f"/{number:02}".ljust(60, "x") for number in range(34))]
+
+    def is_too_long(length: int) -> bool:
+        return not compiled(*patterns, "/last".ljust(length, "y"), decoded=decoded).complete
+
+    return bisect_left(range(440), True, key=is_too_long) - 1
+
+
+def test_the_estimated_size_counts_each_line_break_and_tab_that_is_denied() -> None:
+    # Three resources, `arn:aws:execute-api:*:*:` and `*`, the escape and `*`: 24 characters and 3, one more for the
+    # escape, and quotes and comma.
+    without, with_them = longest_last_pattern(decoded=False), longest_last_pattern(decoded=True)
+    assert 100 < with_them < without < 430
+    assert without - with_them == 3 * (24 + 3 + 1 + 3)

@@ -71,3 +71,22 @@ def test_the_environment_sets_the_level(
     logging.getLogger("another.library").info("a line")
 
     assert len(log_lines(capsys.readouterr().out)) == written
+
+
+def test_an_invocation_without_a_line_imports_nothing_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
+    monkeypatch.setattr("tenantgate.observability.logging.begin_invocation", lambda *args, **_: begun.append(args))
+    late = installed()
+    late.begin("invocation-1", None)
+    assert begun == []
+    assert logging.getLogger().handlers == [late]
+
+
+@pytest.mark.parametrize("name", ["tenantgate.a", "functions.authorizer.handler"])
+def test_lines_of_the_product_are_written_at_the_environments_level(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "INFO")
+    installed()
+    logging.getLogger(name).info("a line")
+    assert [line["message"] for line in log_lines(capsys.readouterr().out)] == ["a line"]

@@ -28,6 +28,8 @@ RULES = [
     rule("/all", scopes={"a", "b"}),
     rule("/one-of", any_scope={"a", "c"}),
     rule("/role", roles={"clerk", "auditor"}),
+    rule("/role-and-one-of", any_scope={"a", "c"}, roles={"clerk"}),
+    rule("/all-and-one-of", scopes={"b"}, any_scope={"a", "c"}),
     rule("/role-and-scope", scopes={"a"}, roles={"clerk"}),
     rule("/issuer", issuers={ISSUER}),
     rule("/other-issuer", issuers={"https://other.example"}, scopes={"a"}),

@@ -65,6 +65,11 @@ def test_a_context_in_another_form_is_rejected(changes: dict[str, object]) -> No
         Principal.from_context(PRINCIPAL.to_context() | changes)
 
 
+def test_a_context_without_scopes_has_none() -> None:
+    context = {name: value for name, value in PRINCIPAL.to_context().items() if name != "scopes"}
+    assert Principal.from_context(context).scopes == frozenset()
+
+
 @pytest.mark.parametrize("missing", ["user_id", "tenant_id", "issuer", "expires_at", "auth_method"])
 def test_an_incomplete_context_is_rejected(missing: str) -> None:
     context = {name: value for name, value in PRINCIPAL.to_context().items() if name != missing}

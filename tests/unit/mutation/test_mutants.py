@@ -50,6 +50,7 @@ def test_each_form_is_changed(tmp_path: Path, source: str, changed: set[str]) ->
         "x = cast('T', a)",
         "if TYPE_CHECKING:\n  x = 1",
         "def f():\n  return None",
+        "if __name__ == '__main__':\n  main()",
     ],
 )
 def test_text_types_and_imports_are_left_alone(tmp_path: Path, source: str) -> None:

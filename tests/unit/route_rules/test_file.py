@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tenantgate.route_rules.engine import RuleSet
-from tenantgate.route_rules.file import RulesError, as_json, load_rules, read_rules
+from tenantgate.route_rules.file import RulesError, _print_checked, as_json, load_rules, read_rules
 from tenantgate.route_rules.model import RouteRule
 
 VALID = """\
@@ -152,3 +152,23 @@ def test_the_module_fails_and_locates_every_mistake(tmp_path: Path) -> None:
 
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"{tmp_path}/rules.toml:1: version must be 1\n"
+
+
+def test_the_checked_rules_are_printed_as_compact_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text(VALID.replace("clerk", "clérk"), encoding="utf-8")
+    _print_checked(str(path))
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == read_rules(str(path)).checked()
+    assert "clérk" in printed
+    assert ", " not in printed
+    assert ": " not in printed
+
+
+def test_a_file_with_mistakes_is_not_printed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "rules.toml"
+    path.write_text("version = 2", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        _print_checked(str(path))
+    assert str(path) in str(ended.value)
+    assert capsys.readouterr().out == ""

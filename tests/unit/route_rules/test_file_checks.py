@@ -53,6 +53,16 @@ def with_route(*lines: str) -> str:
             id="unknown-key",
         ),
         pytest.param(with_route('route = "GET /a"', "scopes = 'x'"), [(7, "scopes must be a list")], id="not-a-list"),
+        pytest.param(with_route('route = "GET /a"', "roles = [7]"), [(7, "roles must be a list")], id="a-number"),
+        pytest.param(with_route('route = "GET /a"', "roles = ['a', ' ']"), [(7, "roles must be a list")], id="a-blank"),
+        pytest.param(
+            with_route('route = "GET /a"', "max_auth_age_seconds = 31_536_001"),
+            [(7, "from 0 to 31536000")],
+            id="age-of-more-than-a-year",
+        ),
+        pytest.param(
+            with_route('route = "GET /a"', "max_auth_age_seconds = -1"), [(7, "from 0 to 31536000")], id="age-below-0"
+        ),
         pytest.param(with_route('route = "GET /a"', "scopes = []"), [(7, "scopes must be a list")], id="empty-list"),
         pytest.param(
             with_route('route = "GET /a"', "scopes = [", "  'a b']"),

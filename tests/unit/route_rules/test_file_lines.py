@@ -68,6 +68,14 @@ def test_the_last_line_may_end_without_a_line_break(ending: str) -> None:
     assert lines_of(f"a = 1\nb = [\n2]{ending}") == {("a",): 1, ("b",): 2}
 
 
+def test_a_value_ends_behind_its_last_bracket() -> None:
+    assert lines_of("a = [\n[1],\nb = 2\n[\n[3]],\n]\nc = {d = [\n1]}\ne = 1\n") == {
+        ("a",): 1,
+        ("c",): 7,
+        ("e",): 9,
+    }
+
+
 def test_a_place_without_a_line_has_the_line_of_the_table_around_it() -> None:
     lines = lines_of(TEXT)
 
