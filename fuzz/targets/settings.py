@@ -10,7 +10,8 @@ from fuzz.judge import Finding
 from fuzz.targets import Target, Try
 from tenantgate.tokens.policy import VARIABLES, PolicyError, TokenPolicy, token_policy
 
-_LOOPBACK = re.compile(r"http://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?([/?].*)?\Z")
+# 127.0.0.0/8, ::1 and the name.
+_LOOPBACK = re.compile(r"http://(127(?:\.\d{1,3}){3}|(?i:localhost)|\[::1\])(:\d+)?([/?].*)?\Z")
 
 
 def _judge(policy: TokenPolicy, local: bool) -> None:
