@@ -31,8 +31,6 @@ ELSEWHERE = {
     "tokens/jwks.py": "functional/jwks/test_cache.py",
     # Protocols, which only the type checker reads.
     "tokens/key_source.py": "unit/tokens/test_verifier.py",
-    "tokens/signatures.py": "unit/tokens/test_pipeline.py",
-    "tokens/trusted_issuers.py": "unit/tokens/test_policy.py",
 }
 
 

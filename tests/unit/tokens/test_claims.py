@@ -1,4 +1,4 @@
-"""How claims of the many shapes that providers give them are read: one reader for tenant, user, scopes and roles."""
+"""Claims in the many forms that providers use: one reader for tenant, user, scopes and roles."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ URI = "https://example.com/claims"
     ("name", "claims", "expected"),
     [
         pytest.param("a", {"a": 1}, 1, id="plain"),
-        pytest.param("a.b", {"a.b": 1, "a": {"b": 2}}, 1, id="the-very-name-first"),
+        pytest.param("a.b", {"a.b": 1, "a": {"b": 2}}, 1, id="the-exact-name-first"),
         pytest.param("a.b", {"a.b": None, "a": {"b": 2}}, 2, id="null-is-absent"),
         pytest.param("realm_access.roles", {"realm_access": {"roles": ["x"]}}, ["x"], id="keycloak"),
-        pytest.param("a.b.c", {"a": {"b.c": 1, "b": {"c": 2}}}, 1, id="the-very-name-first-within-an-object"),
+        pytest.param("a.b.c", {"a": {"b.c": 1, "b": {"c": 2}}}, 1, id="the-exact-name-first-within-an-object"),
         pytest.param("a.b.c", {"a.b": {"c": 1}, "a": {"b": {"c": 2}}}, 1, id="the-longest-beginning"),
-        pytest.param("a.b.c", {"a.b": "x", "a": {"b": {"c": 2}}}, None, id="the-longest-beginning-is-no-object"),
+        pytest.param("a.b.c", {"a.b": "x", "a": {"b": {"c": 2}}}, None, id="the-longest-beginning-is-a-text"),
         pytest.param("a.b.c", {"a.b": {}, "a": {"b": {"c": 2}}}, None, id="the-longest-beginning-lacks-it"),
         pytest.param(f"{URI}.roles", {URI: {"roles": 1}}, 1, id="below-a-uri"),
         pytest.param(f"{URI}.v1.roles", {f"{URI}.v1": {"roles": 1}}, 1, id="below-a-uri-with-a-dot"),
@@ -38,8 +38,8 @@ URI = "https://example.com/claims"
         pytest.param("organization.*.id", {"organization": {"acme": {"id": "o-1"}}}, "o-1", id="only-member"),
         pytest.param("organization.*", {"organization": {"acme": {"id": 1}}}, {"id": 1}, id="only-member-itself"),
         pytest.param("organization.*.id", {"organization": {}}, None, id="no-member"),
-        pytest.param("organization.*.id", {"organization": {"acme": "x"}}, None, id="only-member-is-no-object"),
-        pytest.param("organization.*.id", {"organization": {"*.id": {"id": 1}}}, 1, id="a-member-is-no-path"),
+        pytest.param("organization.*.id", {"organization": {"acme": "x"}}, None, id="only-member-is-a-text"),
+        pytest.param("organization.*.id", {"organization": {"*.id": {"id": 1}}}, 1, id="a-member-named-like-a-path"),
         pytest.param("*", {"a": 1}, None, id="the-claims-themselves-have-no-only-member"),
     ],
 )  # fmt: skip
@@ -48,7 +48,7 @@ def test_finds_a_claim_by_its_name_or_its_path(name: str, claims: dict[str, obje
 
 
 @pytest.mark.parametrize("name", ["organization.*.id", "organization.*"])
-def test_two_members_where_one_is_meant_are_no_value_of_any_form(name: str) -> None:
+def test_a_star_with_two_members_has_no_value_of_any_form(name: str) -> None:
     found = find({"organization": {"acme": {"id": "a"}, "globex": {"id": "b"}}}, name)
     assert found is not None
     assert (one_text(found), only_name(found), texts_in(found)) == (None, None, [])
@@ -118,7 +118,7 @@ def test_an_organizations_id_is_reached_past_its_name() -> None:
         pytest.param(1.5, id="fraction"),
         pytest.param(-42, id="negative"),
         pytest.param(10**300, id="huge-number"),
-        pytest.param({"id": "acme"}, id="an-object-that-is-no-organization"),
+        pytest.param({"id": "acme"}, id="an-object-with-a-text"),
     ],
 )
 def test_no_tenant_is_guessed(claim: object) -> None:
@@ -126,13 +126,13 @@ def test_no_tenant_is_guessed(claim: object) -> None:
         _tenant("{slug}", "tenant", "other", tenant=claim, other="acme")
 
 
-def test_the_ids_of_two_organizations_are_no_tenant() -> None:
+def test_two_organizations_give_no_tenant() -> None:
     two = {"acme": {"id": "o-1"}, "globex": {"id": "o-2"}}
     with pytest.raises(TenantMalformed):
         _tenant("{slug}", "organization.*.id", "other", organization=two, other="o-1")
 
 
-def test_an_organization_without_the_member_leaves_the_next_name_its_turn() -> None:
+def test_the_next_name_counts_when_the_organization_lacks_the_member() -> None:
     assert _tenant("{slug}", "organization.*.id", "other", organization={"acme": {}}, other="o-3") == "o-3"
     with pytest.raises(TenantMissing):
         _tenant("{slug}", "organization.*.id", organization={"acme": {}})
@@ -142,7 +142,7 @@ def test_an_organization_without_the_member_leaves_the_next_name_its_turn() -> N
 @pytest.mark.parametrize(
     "tenant", ["org\n1", "org\u0000", "org\u202e1", "\ud800", "org\u200b", "\u00a0x", "x\x7f", "x\r"]
 )
-def test_a_tenant_id_is_printable_whatever_the_pattern_says(pattern: str, tenant: str) -> None:
+def test_a_tenant_id_is_printable_under_every_pattern(pattern: str, tenant: str) -> None:
     with pytest.raises(TenantMalformed):
         _tenant(pattern, "tenant", tenant=tenant)
 

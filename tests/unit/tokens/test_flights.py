@@ -143,14 +143,14 @@ def test_a_caller_that_finds_a_fetch_past_its_deadline_records_the_failure(
     issuer.clock.pass_by(BACKGROUND + seconds)
     keys.find("rsa-1", "RS256", fetch=False)
     if blamed:
-        assert len(issuer.asked) == 2, "not a second fetch beside the stuck one"
+        assert len(issuer.asked) == 2, "no second fetch during the stuck one"
         issuer.clock.pass_by(2)
         keys.find("rsa-1", "RS256", fetch=False)
     _until(lambda: len(issuer.asked) == 3)
     issuer.jwks = public_jwks("rsa-late")
     held.set()
     _join("tenantgate-jwks-refresh")
-    assert not _knows(keys, "rsa-late"), "and what the stuck one brings in the end is discarded"
+    assert not _knows(keys, "rsa-late"), "the late result of the stuck one is discarded"
 
 
 def test_the_load_has_less_time_than_its_callers_wait(issuer: Issuer) -> None:
@@ -267,7 +267,7 @@ def test_an_error_of_a_waiting_caller_is_its_own(issuer: Issuer) -> None:
     assert second.private["failure"] == "ConnectionRefusedError"
 
 
-def test_fetches_of_one_provider_are_apart_from_those_of_another() -> None:
+def test_providers_have_separate_fetches() -> None:
     clock, held = ManualClock(), threading.Event()
 
     def of(load: Callable[[Flight], Callable[[], None]]) -> Flight:

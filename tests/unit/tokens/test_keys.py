@@ -39,7 +39,7 @@ class TestEmptyMembers:
         assert static_verifier(_set(jwk)).verify(sign(good_claims(), alg, kid=kid))
 
     @pytest.mark.parametrize("value", EMPTY)
-    def test_a_kid_left_empty_is_none(self, value: object) -> None:
+    def test_an_empty_kid_counts_as_missing(self, value: object) -> None:
         jwk: dict[str, object] = {**public_jwk("rsa-1"), "kid": value}
         verifier = static_verifier(_set(jwk))
         assert verifier.verify(sign_raw('{"alg":"RS256"}', json.dumps(good_claims())))
@@ -130,7 +130,7 @@ class TestEd25519:
 
 
 class TestSameKid:
-    """RFC 7517 §4.5: keys of one `kid` are told apart by trying a few."""
+    """RFC 7517 §4.5: several keys may have the same `kid`; a few of them are tried."""
 
     @staticmethod
     def _same(*kids: str, **members: object) -> dict[str, object]:

@@ -89,7 +89,7 @@ def test_classes_cannot_be_turned_back_into_unicode(pattern: str) -> None:
 @pytest.mark.parametrize(
     "pattern", ["^(a$", "^a{4294967296}$", "^*$", "^" + "(" * 400 + "a" + ")" * 399 + "$", r"^\8$"]
 )
-def test_what_is_no_regular_expression_is_refused(pattern: str) -> None:
+def test_an_invalid_regular_expression_is_rejected(pattern: str) -> None:
     with pytest.raises(ValueError, match="a regular expression"):
         parse_tenant_id_pattern(pattern)
 

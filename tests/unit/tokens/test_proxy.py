@@ -1,4 +1,4 @@
-"""HTTPS_PROXY and NO_PROXY: forms, precedence, exceptions; the same answers as boto3's reading."""
+"""HTTPS_PROXY and NO_PROXY: forms, precedence, exceptions; the same results as boto3's reading."""
 
 from __future__ import annotations
 

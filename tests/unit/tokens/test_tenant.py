@@ -1,4 +1,4 @@
-"""Which tenant a token speaks for: priority, dotted paths, URIs, form, and issuers bound to tenants."""
+"""The tenant of a token: priority, dotted paths, URIs, form, and issuers bound to tenants."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _extractor(*names: str) -> TenantExtractor:
         pytest.param(["org.id"], {"org": {"id": TENANT}}, TENANT, id="dotted-path"),
         pytest.param(["a.b.c"], {"a": {"b": {"c": TENANT}}}, TENANT, id="longer-path"),
         pytest.param(
-            ["org.id"], {"org.id": TENANT, "org": {"id": OTHER}}, TENANT, id="a-claim-of-that-very-name-first"
+            ["org.id"], {"org.id": TENANT, "org": {"id": OTHER}}, TENANT, id="a-claim-with-exactly-that-name-first"
         ),
         pytest.param([URI], {URI: TENANT}, TENANT, id="uri"),
         pytest.param(["custom:tenant_id"], {"custom:tenant_id": TENANT}, TENANT, id="cognito-attribute"),
@@ -49,8 +49,8 @@ def test_finds_the_tenant(names: list[str], claims: dict[str, object], expected:
         pytest.param(["tenant_id"], {"Tenant_id": TENANT}, TenantMissing, id="other-case"),
         pytest.param(["tenant_id"], {"tenant_id": None}, TenantMissing, id="null"),
         pytest.param(["a.b"], {"a": {}}, TenantMissing, id="path-ends-early"),
-        pytest.param([URI], {"https://tenantgate": {"example": TENANT}}, TenantMissing, id="a-uri-is-no-path"),
-        pytest.param(["a", "b"], {"a": "", "b": TENANT}, TenantMalformed, id="a-bad-first-is-not-mended-by-a-second"),
+        pytest.param([URI], {"https://tenantgate": {"example": TENANT}}, TenantMissing, id="a-uri-with-dots"),
+        pytest.param(["a", "b"], {"a": "", "b": TENANT}, TenantMalformed, id="an-invalid-first-one-decides"),
         pytest.param(["a"], {"a": [TENANT, TENANT]}, TenantMalformed, id="two-in-a-list"),
         pytest.param(["a"], {"a": []}, TenantMalformed, id="empty-list"),
         pytest.param(["a"], {"a": {"id": TENANT}}, TenantMalformed, id="object"),
@@ -73,14 +73,14 @@ def test_refuses_with_auth_005(names: list[str], claims: dict[str, object], erro
     assert refusal.value.http_status == 403
 
 
-def test_a_tenant_id_has_at_most_128_characters_whatever_the_pattern() -> None:
+def test_a_tenant_id_has_at_most_128_characters_under_any_pattern() -> None:
     extractor = TenantExtractor(("a",), parse_tenant_id_pattern("^x+$"))
     assert extractor.tenant_of({"a": "x" * 128}) == "x" * 128
     with pytest.raises(TenantMalformed):
         extractor.tenant_of({"a": "x" * 129})
 
 
-def test_an_issuer_speaks_only_for_the_tenants_it_is_bound_to() -> None:
+def test_an_issuer_may_issue_tokens_only_for_its_own_tenants() -> None:
     bound = {"issuer": "https://bound.example.test", "audiences": ["a"], "tenants": [OTHER]}
     extractor = tenant_extractor(policy_of(trusted_issuers=json.dumps([bound])))
     assert extractor.tenant_of({"iss": bound["issuer"], "tenant_id": OTHER}) == OTHER
@@ -90,7 +90,7 @@ def test_an_issuer_speaks_only_for_the_tenants_it_is_bound_to() -> None:
     assert refusal.value.error.code == "AUTH_005"
 
 
-def test_an_issuer_may_have_claim_names_of_its_own() -> None:
+def test_an_issuer_may_have_its_own_claim_names() -> None:
     own = {"issuer": "https://own.example.test", "audiences": ["a"], "tenants": "*", "claims": {"tenant": ["org.id"]}}
     extractor = tenant_extractor(policy_of(trusted_issuers=json.dumps([own])))
     assert extractor.tenant_of({"iss": own["issuer"], "org": {"id": OTHER}, "tenant_id": TENANT}) == OTHER

@@ -1,4 +1,4 @@
-"""What the verifier accepts, remembers and tells; several issuers; the conformance suite's cases of a missing kid."""
+"""The verifier: accepted tokens, its memo, several issuers, and the conformance suite's cases of a missing kid."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from tests.fixtures.tokens.issuer import (
 
 
 @pytest.mark.parametrize("alg", ALGORITHM_KEYS)
-def test_accepts_each_algorithm_and_tells_what_the_token_says(alg: str) -> None:
+def test_accepts_each_algorithm_and_returns_the_claims(alg: str) -> None:
     verified = static_verifier().verify(sign(good_claims(), alg))
     assert verified == (
         ISSUER,
@@ -68,7 +68,7 @@ def test_accepts_each_algorithm_and_tells_what_the_token_says(alg: str) -> None:
         pytest.param({"deep": {"a": [{"b": {"c": 1.5}}]}}, id="nested-claims"),
     ],
 )
-def test_accepts_what_is_within_bounds(changes: dict[str, object]) -> None:
+def test_accepts_values_within_their_limits(changes: dict[str, object]) -> None:
     assert static_verifier().verify(sign(good_claims(**changes)))  # type: ignore[arg-type]
 
 
@@ -123,7 +123,7 @@ class TestMemo:
         with pytest.raises(NotYetValid):
             verifier.verify(token)
 
-    def test_a_refused_token_is_not_remembered_as_good_after_a_good_one(self) -> None:
+    def test_a_changed_token_is_rejected_after_a_valid_one(self) -> None:
         verifier = static_verifier()
         token = sign(good_claims())
         verifier.verify(token)
@@ -163,13 +163,13 @@ class TestMemo:
         assert wrong == []
 
 
-def test_signing_out_forgives_the_expiry_and_nothing_else() -> None:
+def test_signing_out_allows_only_an_expired_token() -> None:
     verifier = static_verifier()
     with pytest.raises(WrongAudience):
         verifier.verify(sign(good_claims(iat=NOW - 3000, exp=NOW - 600, aud="other")), allow_expired=True)
 
 
-def test_an_expired_token_that_is_bad_otherwise_is_not_called_expired() -> None:
+def test_an_expired_token_with_another_fault_is_not_called_expired() -> None:
     with pytest.raises(WrongAudience):
         static_verifier().verify(sign(good_claims(iat=NOW - 3000, exp=NOW - 600, aud="other")))
 
@@ -229,7 +229,7 @@ class TestSeveralIssuers:
             # A key of the second issuer says nothing for the first one.
             verifier.verify(sign(good_claims(), kid="rsa-2"))
 
-    def test_an_issuer_may_demand_the_type_of_rfc_9068(self) -> None:
+    def test_an_issuer_may_require_the_type_of_rfc_9068(self) -> None:
         verifier = _two_issuers(token_types=["at+jwt"])
         claims = good_claims(iss=OTHER_ISSUER, aud="other-api")
         assert verifier.verify(sign(claims, typ="at+jwt"))
@@ -287,7 +287,7 @@ def test_an_untrusted_issuer_is_refused_before_any_key_is_looked_up() -> None:
             return self
 
         def __getattr__(self, name: str) -> object:
-            raise AssertionError(f"{name} was asked for")
+            raise AssertionError(f"{name} was used")
 
     verifier = TokenVerifier(policy_of(), NoKeys(), clock=ManualClock())  # type: ignore[arg-type]
     with pytest.raises(WrongIssuer):

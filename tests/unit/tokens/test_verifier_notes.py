@@ -1,4 +1,4 @@
-"""What the verifier says beside its result: that an issuer's clock is ahead, and that only a fetch could tell."""
+"""The verifier's log line for an issuer whose clock is ahead, and its error when only a fetch could find the key."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class TestClockSkew:
 
 
 @pytest.mark.parametrize("at", ["cold", "unknown-kid"])
-def test_without_leave_to_fetch_the_verifier_says_that_a_fetch_is_needed(at: str) -> None:
+def test_without_permission_to_fetch_the_verifier_raises_that_it_needs_one(at: str) -> None:
     clock, fetched = ManualClock(), []
 
     def load(_: float) -> dict[str, object]:

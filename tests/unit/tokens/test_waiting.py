@@ -135,7 +135,7 @@ async def test_a_stale_set_serves_after_the_wait_for_a_silent_issuer() -> None:
     issuer.open.set()
 
 
-async def test_an_unknown_key_is_asked_for_once_and_then_unknown() -> None:
+async def test_an_unknown_key_is_fetched_once_and_then_unknown() -> None:
     issuer = Issuer()
     issuer.open.set()
     keys = issuer.keys()
@@ -170,7 +170,7 @@ async def test_a_fetch_that_is_not_needed_any_more_is_not_waited_for() -> None:
     assert await awaited(attempt) == "found"
 
 
-def test_a_landing_after_the_loop_was_closed_harms_no_one() -> None:
+def test_a_landing_after_the_loop_was_closed_has_no_effect() -> None:
     class NeverForgets(Flight):
         def forget(self, _: object) -> None:
             return

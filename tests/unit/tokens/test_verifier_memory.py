@@ -1,4 +1,4 @@
-"""What tokens leave behind in memory: bounded in bytes, whatever issuers put into them."""
+"""The memory that verified tokens take: limited in bytes, for tokens with any content."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def test_an_issuer_is_any_text_where_discovery_is_elsewhere(issuer: str) -> None
     assert _policy(oidc_issuer_url=issuer, trusted_issuers=own).issuers[0].discovery_url == ELSEWHERE
 
 
-def test_an_issuer_that_is_no_url_needs_a_place_for_its_discovery() -> None:
+def test_an_issuer_that_isnt_a_url_needs_a_discovery_url() -> None:
     assert "OIDC_DISCOVERY_URL" in _problems(oidc_issuer_url="urn:x:1")["OIDC_ISSUER_URL"]
     keys_only = _trusting({"issuer": "urn:x:1", "jwks_file": "/opt/jwks.json"})
     assert "OIDC_ISSUER_URL" in _problems(oidc_issuer_url="urn:x:1", trusted_issuers=keys_only)
@@ -68,7 +68,7 @@ def test_the_case_of_a_host_is_kept() -> None:
         "https://login.example.test/" + "x" * 3000,
     ],
 )
-def test_what_is_fetched_or_visited_is_a_plain_https_url(variable: str, url: str) -> None:
+def test_a_url_to_fetch_or_visit_is_a_plain_https_url(variable: str, url: str) -> None:
     assert set(_problems(**{variable: url})) == {variable}
 
 
@@ -79,7 +79,7 @@ def test_plain_http_on_loopback_is_for_development_in_an_entry_too(member: str) 
     assert _policy(trusted_issuers=entries, environment="development").issuers[1].issuer == OTHER
 
 
-def test_variables_win_over_the_members_of_the_login_issuers_entry() -> None:
+def test_variables_override_the_members_of_the_login_issuers_entry() -> None:
     entry: dict[str, object] = {
         "issuer": ISSUER,
         "logout_url": "https://a.example.test/out",

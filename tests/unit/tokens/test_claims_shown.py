@@ -1,4 +1,4 @@
-"""A claim's value as a refusal may log it: bounded, and never a structure that a token's author chose."""
+"""A claim's value in a form for logs: limited, and never a structure that the token's author chose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Property: a URL that is accepted is read alike by every parser that it meets, so no host hides behind another."""
+"""Property: all parsers read an accepted URL the same way, so no host can hide behind another one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What real issuers send, and RFC 7515 and RFC 7519 allow, is accepted."""
+"""Tokens that real issuers send, and that RFC 7515 and RFC 7519 allow, are accepted."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_a_whole_certificate_chain_is_only_a_hint(certificates: int) -> None:
     [
         pytest.param(_with_chain(5), id="longer-than-any-chain"),
         pytest.param(_with_chain(0, x="x" * 4000), id="room-for-a-chain-with-none-in-it"),
-        pytest.param(_with_chain(0, x5c="M" * 4000), id="a-text-is-no-chain"),
+        pytest.param(_with_chain(0, x5c="M" * 4000), id="a-text-as-chain"),
     ],
 )
 def test_a_header_is_long_only_for_a_chain(token: str) -> None:
@@ -123,7 +123,7 @@ def test_a_header_is_long_only_for_a_chain(token: str) -> None:
         static_verifier().verify(token)
 
 
-def test_a_null_kid_is_no_kid() -> None:
+def test_a_null_kid_counts_as_missing() -> None:
     header = json.dumps({"alg": "RS256", "kid": None})
     assert static_verifier(public_jwks("rsa-1", "p256-1")).verify(sign_raw(header, json.dumps(good_claims())))
 

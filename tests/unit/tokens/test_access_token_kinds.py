@@ -11,7 +11,7 @@ from tests.fixtures.tokens.issuer import AUDIENCE, NOW, NULL, good_claims, sign,
 
 CLIENT = "spa-client"
 OTHER = "https://other.example.test"
-# What no ID token, and no UserInfo response, has to have.
+# Claims that ID tokens and UserInfo responses may lack.
 _BARE: dict[str, object] = {"aud": CLIENT, "client_id": None, "scope": None, "jti": None}
 
 
@@ -50,17 +50,17 @@ PRETENDERS = [
     pytest.param(_claims(scp=["", " "]), id="scp-of-blanks"),
     pytest.param(_claims(scope=NULL, scp=NULL, token_use=NULL, typ=NULL), id="evidence-that-is-null"),
     pytest.param(_claims(scope=1), id="scope-that-is-a-number"),
-    pytest.param(_claims(typ="JWT"), id="claim-typ-that-says-nothing"),
-    pytest.param(_claims(roles=["admin"], permissions=["a"]), id="roles-are-no-evidence"),
+    pytest.param(_claims(typ="JWT"), id="claim-typ-that-proves-nothing"),
+    pytest.param(_claims(roles=["admin"], permissions=["a"]), id="roles-prove-nothing"),
 ]
 
 
 @pytest.mark.parametrize("typ", ["JWT", None, ""])
 @pytest.mark.parametrize("claims", PRETENDERS)
-def test_a_token_for_the_client_must_say_that_it_is_an_access_token(claims: dict[str, object], typ: str | None) -> None:
-    with pytest.raises(WrongTokenType) as refusal:
+def test_a_token_for_the_client_must_prove_to_be_an_access_token(claims: dict[str, object], typ: str | None) -> None:
+    with pytest.raises(WrongTokenType) as error:
         _verify(claims, typ)
-    assert refusal.value.error.code == "AUTH_004"
+    assert error.value.error.code == "AUTH_004"
 
 
 @pytest.mark.parametrize(
@@ -79,11 +79,11 @@ def test_an_access_token_for_the_client_passes(claims: dict[str, object], typ: s
     assert _verify(claims, typ)
 
 
-def test_the_refusal_says_what_is_missing() -> None:
-    with pytest.raises(WrongTokenType, match="its audience is a client") as refusal:
+def test_the_error_names_the_missing_evidence() -> None:
+    with pytest.raises(WrongTokenType, match="its audience is a client") as error:
         _verify(_claims())
-    assert "at+jwt" in str(refusal.value.private["expected"])
-    assert refusal.value.private["actual"] == CLIENT
+    assert "at+jwt" in str(error.value.private["expected"])
+    assert error.value.private["actual"] == CLIENT
 
 
 def test_a_token_for_the_api_needs_no_more_than_its_audience() -> None:
@@ -91,7 +91,7 @@ def test_a_token_for_the_api_needs_no_more_than_its_audience() -> None:
     assert _verify(_claims(aud=AUDIENCE, azp=CLIENT), oidc_audience=AUDIENCE)
 
 
-def test_an_id_token_with_a_second_audience_is_one_for_the_client_still() -> None:
+def test_an_id_token_with_a_second_audience_is_still_for_the_client() -> None:
     with pytest.raises(WrongTokenType):
         _verify(_claims(aud=[AUDIENCE, CLIENT], azp=CLIENT), oidc_audience=AUDIENCE)
 
@@ -113,19 +113,19 @@ class TestOtherIssuers:
             self._verify(_claims(aud="other-client"), client_ids=["other-client"])
 
     @pytest.mark.parametrize("name", ["azp", "client_id", "cid", "appid"])
-    def test_a_token_whose_audience_is_its_own_client_is_one_for_a_client(self, name: str) -> None:
+    def test_a_token_for_its_own_client_is_for_a_client(self, name: str) -> None:
         with pytest.raises(WrongTokenType):
             self._verify(_claims(aud="other-client", **{name: "other-client"}))
 
     def test_the_client_of_a_token_without_aud_is_its_audience(self) -> None:
-        # Cognito: no `aud`, so no ID token; what it names is a client all the same when it is known as one.
+        # Cognito: without `aud`, it can't be an ID token; its audience is a client only if the policy lists it.
         entry: dict[str, object] = {"audience_claims": ["client_id"]}
         assert self._verify(_claims(aud=None, client_id="other-client"), **entry)
         with pytest.raises(WrongTokenType):
             self._verify(_claims(aud=None, client_id=CLIENT), **entry)
         assert self._verify(_claims(aud=None, client_id=CLIENT, token_use="access"), **entry)
 
-    def test_id_tokens_pass_where_the_entry_writes_it_out(self) -> None:
+    def test_id_tokens_pass_if_the_entry_allows_them(self) -> None:
         assert self._verify(_claims(nonce="n"), allow_id_tokens=True)
         assert self._verify(_claims(typ="ID"), allow_id_tokens=True)
 
