@@ -171,7 +171,7 @@ def _is_left_alone(node: ast.AST, parent: ast.AST) -> bool:
             return True
         case ast.Expr(value=ast.Constant()) | ast.If(test=ast.Name(id="TYPE_CHECKING")):
             return True
-        # Runs only in its own process, where the module is not the changed one.
+        # Runs only in its own process, which has the unchanged module.
         case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
             return True
         case ast.Assign(targets=[ast.Name(id=name)]):
