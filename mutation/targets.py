@@ -32,6 +32,7 @@ TESTS = (
     "tests/unit/sessions",
     "tests/unit/login",
     "tests/unit/web",
+    "tests/unit/tenantgate_cli/checks",
     "tests/security",
     "tests/functional/authorizer",
     "tests/functional/jwks",

@@ -72,7 +72,10 @@ def test_an_event_of_no_known_shape_is_denied_with_one_line(event: Any, capsys: 
 
 def test_a_malformed_event_is_denied_and_the_line_names_the_problem(capsys: pytest.CaptureFixture[str]) -> None:
     event = authorizer_event("http-2.0", token()) | {"stageVariables": {"tenantgate_answer": "polcy"}}
-    assert authorizer().decide(event)["isAuthorized"] is False
+    response: Any = authorizer().decide(event, function_request_id=LAMBDAS_OWN_ID)
+    assert response["isAuthorized"] is False
+    reported = {"request_id": LAMBDAS_OWN_ID, "error_code": "SYS_003", "reason": "malformed_event"}
+    assert response["context"] == reported
     [line] = log_lines(capsys.readouterr().out)
     assert (line["context"]["shape"], line["context"]["reason"]) == ("http-2.0", "malformed_event")
     assert "tenantgate_answer" in line["context"]["finding"]

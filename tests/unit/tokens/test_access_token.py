@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tenantgate.errors.tokens import InvalidClaim, MissingClaim, WrongAudience
-from tenantgate.tokens.access_token import check_audience
+from tenantgate.tokens.access_token import ACCESS_TOKEN_STEPS, check_audience
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.signatures import TrustedIssuer
 from tests.fixtures.tokens.issuer import ISSUER, ManualClock, public_jwks, static_keys
@@ -61,3 +61,10 @@ def test_a_present_aud_must_be_the_apis_as_well() -> None:
     with pytest.raises(WrongAudience) as refused:
         check_audience({"client_id": "api", "aud": "x"}, MAPPED)
     assert refused.value.private["claim"] == "aud"
+
+
+def test_the_steps_have_the_names_and_the_order_that_explain_reports() -> None:
+    assert [name for name, _, _ in ACCESS_TOKEN_STEPS] == [
+        *("form", "issuer", "algorithm", "key", "signature"),
+        *("type", "times", "audience", "subject", "scopes", "expiry"),
+    ]

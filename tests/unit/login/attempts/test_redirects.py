@@ -199,3 +199,13 @@ def test_a_path_may_be_encoded_at_most_three_times() -> None:
     assert POLICY.require_return_to("/%252541") == "/%252541"
     with pytest.raises(RedirectNotAllowed):
         POLICY.require_return_to("/%25252541")
+
+
+@pytest.mark.parametrize("target", ["https://evil.example/", "https://app.example.com/a//b", "//evil.example", "ftp:x"])
+def test_the_error_names_the_parameter(target: str) -> None:
+    with pytest.raises(RedirectNotAllowed) as refused:
+        POLICY.require_return_to(target)
+    assert str(refused.value.detail).startswith("return_to: it")
+    with pytest.raises(RedirectNotAllowed) as refused:
+        POLICY.require_redirect_uri(target)
+    assert str(refused.value.detail).startswith("redirect_uri: it")

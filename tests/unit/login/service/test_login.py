@@ -316,3 +316,12 @@ async def test_a_refused_access_token_is_unusable_unless_it_lacks_a_tenant() -> 
     with pytest.raises(TenantMissing) as missing:
         await login.complete(await login.begin())
     assert missing.value.detail
+
+
+async def test_a_description_is_kept_in_full_where_it_repeats_no_secret() -> None:
+    login = Login()
+    with pytest.raises(InvalidAuthorizationCode) as refused:
+        await login.complete(
+            await login.begin(), error="access_denied", error_description="X is not allowed.", code=None
+        )
+    assert refused.value.private["description"] == "X is not allowed."
