@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tenantgate.errors.tokens import InvalidClaim, MissingClaim, WrongAudience
-from tenantgate.tokens.access_token import ACCESS_TOKEN_STEPS, check_audience
+from tenantgate.errors.tokens import InvalidClaim, MissingClaim, WrongAudience, WrongTokenType
+from tenantgate.tokens.access_token import ACCESS_TOKEN_STEPS, check_audience, check_kind
 from tenantgate.tokens.issuers import IssuerPolicy
+from tenantgate.tokens.jws import Header
 from tenantgate.tokens.signatures import TrustedIssuer
 from tests.fixtures.tokens.issuer import ISSUER, ManualClock, public_jwks, static_keys
 
@@ -68,3 +69,18 @@ def test_the_steps_have_the_names_and_the_order_that_explain_reports() -> None:
         *("form", "issuer", "algorithm", "key", "signature"),
         *("type", "times", "audience", "subject", "scopes", "expiry"),
     ]
+
+
+def test_a_token_without_any_audience_claim_is_not_for_a_client() -> None:
+    header = Header("RS256", None, "jwt")
+    check_kind({}, header, MAPPED)
+    check_kind({"azp": "other-client"}, header, MAPPED)
+    with pytest.raises(MissingClaim):
+        check_audience({}, MAPPED)
+
+
+def test_a_client_in_a_later_audience_claim_is_found() -> None:
+    issuer = trusted(audience_claims=("client_id", "azp"), client_ids=("app",))
+    with pytest.raises(WrongTokenType) as error:
+        check_kind({"azp": "app"}, Header("RS256", None, "jwt"), issuer)
+    assert error.value.private["actual"] == "app"

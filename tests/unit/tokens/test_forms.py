@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tenantgate.tokens.forms import parse_list, parse_tenant_id_pattern
+from tenantgate.tokens.forms import parse_issuer, parse_list, parse_tenant_id_pattern
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,14 @@ def test_a_list_has_each_word_once_and_in_order() -> None:
         with pytest.raises(ValueError, match="names"):
             parse_list(text, what="names")
     assert parse_list("a" * 256, what="names") == ("a" * 256,)
+
+
+@pytest.mark.parametrize("issuer", ["https://A.example/", "urn:issuer", "accounts.example", "i" * 256])
+def test_an_issuer_is_kept_as_it_is_written(issuer: str) -> None:
+    assert parse_issuer(f" {issuer} ") == issuer
+
+
+@pytest.mark.parametrize("issuer", ["", " ", "a\u0000", "a\nb", "i" * 257])
+def test_an_issuer_is_a_printable_text(issuer: str) -> None:
+    with pytest.raises(ValueError, match="at most 256 printable characters"):
+        parse_issuer(issuer)

@@ -28,14 +28,6 @@ def test_the_signed_bytes_are_header_and_payload_as_sent() -> None:
     assert take_apart("a-_.b-_.c-_") == (b"a+/", b"b+/", b"c+/", b"a-_.b-_")
 
 
-@pytest.mark.parametrize(
-    ("token", "reason"), [("a.b", "compact"), ("a.b.c.d", "compact"), ("a.b.c.d.e", "JWE"), ("", "compact")]
-)
-def test_a_token_has_three_segments(token: str, reason: str) -> None:
-    with pytest.raises(MalformedToken, match=reason):
-        take_apart(token)
-
-
 def test_a_header_has_at_most_4096_characters_in_addition_to_its_chain() -> None:
     # 3 bytes of JSON are 4 characters, and `{"alg": "RS256", "x": ""}` takes 25 bytes.
     assert len(header(x="x" * (3072 - 25))) == 4096
@@ -127,3 +119,47 @@ def test_one_json_object_may_have_white_space_around_it(raw: bytes) -> None:
 def test_anything_else_is_not_one_json_object(raw: bytes) -> None:
     with pytest.raises(MalformedToken, match="x is not"):
         json_object(raw, "x")
+
+
+@pytest.mark.parametrize("token", ["\u00e4.b.c", "a.\ud800.c", "a.b.\uff0b"])
+def test_a_token_is_ascii(token: str) -> None:
+    with pytest.raises(MalformedToken, match="outside ASCII"):
+        take_apart(token)
+
+
+@pytest.mark.parametrize(
+    ("token", "segments"),
+    [
+        ("a.b.c", (b"a", b"b", b"c", b"a.b")),
+        ("a-_.b-.c_", (b"a+/", b"b+", b"c/", b"a-_.b-")),
+        ("..", (b"", b"", b"", b".")),
+    ],
+)
+def test_a_token_has_three_segments(token: str, segments: tuple[bytes, bytes, bytes, bytes]) -> None:
+    assert take_apart(token) == segments
+
+
+@pytest.mark.parametrize(
+    ("token", "number", "kind"),
+    [
+        ("", 1, "compact"),
+        ("a", 1, "compact"),
+        ("a.b", 2, "compact"),
+        ("a.b.c.d", 4, "compact"),
+        ("a.b.c.d.e", 5, "JWE"),
+    ],
+)
+def test_another_number_of_segments_is_rejected(token: str, number: int, kind: str) -> None:
+    with pytest.raises(MalformedToken, match=kind) as error:
+        take_apart(token)
+    assert error.value.private == {"expected": "3 segments", "actual": number}
+
+
+@pytest.mark.parametrize("character", ["+", "/", "="])
+def test_the_other_alphabet_of_base64_and_padding_are_rejected(character: str) -> None:
+    for segments in (
+        take_apart(f"AAA{character}.AAA{character}.AAA{character}"),
+        take_apart(f"-_A{character}.-_AA.-_AA"),
+    ):
+        with pytest.raises(MalformedToken, match="canonical"):
+            decode(segments[0], "header")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tenantgate.errors.tokens import ProviderTimeout, UnknownKey
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import IdTokenRefused, ProviderTimeout, UnknownKey
 from tenantgate.identity.bearer import BearerCredential
 from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import KeyFetchNeeded, TokenVerifier
@@ -67,3 +68,20 @@ def test_without_permission_to_fetch_the_verifier_raises_that_it_needs_one(at: s
             attempt(token, fetch=False)
         assert isinstance(needed.value.failure, ProviderTimeout if at == "cold" else UnknownKey)
     assert len(fetched) == before
+
+
+@pytest.mark.parametrize(("at", "failure"), [("cold", ProviderTimeout), ("unknown-kid", IdTokenRefused)])
+def test_an_id_token_that_needs_a_fetch_fails_as_an_id_token_or_with_the_providers_failure(
+    at: str, failure: type[TenantgateError]
+) -> None:
+    clock = ManualClock()
+    keys = CachedIssuerKeys(ISSUER, lambda _: public_jwks("rsa-1"), timings=Timings(), clock=clock)
+    verifier = TokenVerifier(policy_of(), JwksCache({ISSUER: keys}), clock=clock)
+    if at == "unknown-kid":
+        verifier.verify(sign(good_claims()))
+    token = sign(good_claims(aud="a-client"), kid="rsa-1" if at == "cold" else "rsa-2", typ="JWT")
+
+    with pytest.raises(KeyFetchNeeded) as needed:
+        verifier.verify_id_token(token, client_id="a-client", nonce=None, access_token=None, fetch=False)
+
+    assert type(needed.value.failure) is failure

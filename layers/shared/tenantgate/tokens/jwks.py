@@ -233,7 +233,8 @@ class CachedIssuerKeys:
 
     def _fetch(self, flight: Flight, retries: int) -> Callable[[], None]:
         timings, clock = self._timings, self._clock
-        for attempt in range(retries + 1):
+        attempt = 0
+        while True:
             asked_at = clock()
             try:
                 keys = KeySet.parse(self._load(min(timings.attempt, max(0.1, flight.ends_at - asked_at))))
@@ -245,9 +246,9 @@ class CachedIssuerKeys:
                 return lambda: self._install(keys, asked_at)
             pause = timings.first_pause * 2**attempt
             if attempt == retries or clock() + pause >= flight.ends_at:
-                break
+                raise error
             self._pause(pause)
-        raise error
+            attempt += 1
 
     def _install(self, keys: KeySet, asked_at: float) -> None:
         tend_at = asked_at + self._timings.ttl * self._timings.refresh_ahead
