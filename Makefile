@@ -63,7 +63,7 @@ check: tools ## Check style, types, imports, generated docs, prose and template
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 	$(RUN)/tenantgate docs --check
-	$(RUN)/python -m tenantgate_cli.checks.prose --report
+	$(RUN)/python -m tenantgate_cli.checks.prose
 	$(RUN)/python -m tenantgate_cli.commands.sam validate
 
 build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86_64)

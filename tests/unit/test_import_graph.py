@@ -1,6 +1,6 @@
 """The import graph of the product has no circle, imports inside functions included.
 
-Within a circle no module can be read, tested or moved by itself; and import-linter's layers see circles only between
+Modules of a circle can only be read, tested and moved together, and import-linter's layers see only circles between
 floors. Imports for the type checker are left out: they don't run.
 """
 
