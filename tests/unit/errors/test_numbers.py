@@ -18,9 +18,12 @@ PACKAGE = Path(tenantgate.__file__).parent
 
 def registered(file: Path) -> dict[str, str]:
     """Return the codes that a module registers, each with the name that is assigned to it."""
+    text = file.read_text(encoding="utf-8")
+    if "register(" not in text:
+        return {}
     return {
         str(ast.literal_eval(node.value.args[0])): ast.unparse(node.targets[0])
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.Assign)
         and isinstance(node.value, ast.Call)
         and ast.unparse(node.value.func) == "register"
