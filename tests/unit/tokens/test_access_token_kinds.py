@@ -68,6 +68,7 @@ def test_a_token_for_the_client_must_prove_to_be_an_access_token(claims: dict[st
     [
         pytest.param(_claims(), "at+jwt", id="rfc-9068"),
         pytest.param(_claims(), "application/AT+JWT", id="rfc-9068-in-full"),
+        pytest.param(_claims(typ="JWT"), "at+jwt", id="rfc-9068-with-a-claim-that-proves-nothing"),
         pytest.param(_claims(scope="openid"), "JWT", id="scope"),
         pytest.param(_claims(scp=["openid"]), "JWT", id="scp-list"),
         pytest.param(_claims(scp="access_as_user"), None, id="entra-scp"),

@@ -115,3 +115,24 @@ def test_a_failure_is_logged_with_whether_older_metadata_serves(caplog: pytest.L
     assert [context["issuer"] for context in contexts] == [ISSUER, ISSUER]
     assert [str(context["reason"]) for context in contexts]
     assert {context["url"] for context in contexts} == {well_known_url(ISSUER)}
+
+
+@pytest.mark.parametrize(("age", "serves"), [(86399.5, True), (86400, False)])
+def test_metadata_serves_for_a_day_while_the_provider_is_down(age: float, serves: bool) -> None:
+    clock, documents = ManualClock(), Documents()
+    down = False
+
+    def fetch(url: str, *, timeout: float) -> Mapping[str, object]:
+        if down:
+            raise ProviderUnreachable("nothing is there", url=url)
+        return documents(url, timeout=timeout)
+
+    directory = ProviderDirectory(fetcher=fetch, clock=clock)
+    directory.metadata(ISSUER)
+    down = True
+    clock.now = NOW + age
+    if serves:
+        assert directory.metadata(ISSUER)["number"] == 1
+        return
+    with pytest.raises(ProviderUnreachable):
+        directory.metadata(ISSUER)

@@ -148,3 +148,27 @@ def test_keys_may_be_dropped_as_soon_as_they_are_stale_and_not_before() -> None:
     assert policy_of(jwks_cache_ttl_seconds="600", jwks_max_age_seconds="600").jwks_max_age_seconds == 600
     with pytest.raises(PolicyError, match="JWKS_MAX_AGE_SECONDS must be at least JWKS_CACHE_TTL_SECONDS"):
         policy_of(jwks_cache_ttl_seconds="601", jwks_max_age_seconds="600")
+
+
+@pytest.mark.parametrize(
+    ("variable", "low", "high"),
+    [
+        ("JWKS_CACHE_TTL_SECONDS", 1, 86400),
+        ("JWKS_MAX_AGE_SECONDS", 3600, 31_536_000),
+        ("JWT_MAX_LIFETIME_MINUTES", 1, 1440),
+        ("JWT_LEEWAY_SECONDS", 0, 300),
+    ],
+)
+def test_the_first_and_the_last_number_of_each_range_are_accepted(variable: str, low: int, high: int) -> None:
+    for number in (low, high):
+        token_policy({**GOOD, variable: str(number)})
+    for number in (low - 1, high + 1):
+        with pytest.raises(PolicyError, match=variable):
+            token_policy({**GOOD, variable: str(number)})
+
+
+def test_the_age_of_keys_has_at_least_one_second() -> None:
+    short = {"JWKS_CACHE_TTL_SECONDS": "1", "JWKS_MAX_AGE_SECONDS": "1"}
+    assert token_policy({**GOOD, **short}).jwks_max_age_seconds == 1
+    with pytest.raises(PolicyError, match="whole number from 1 to"):
+        token_policy({**GOOD, **short, "JWKS_MAX_AGE_SECONDS": "0"})

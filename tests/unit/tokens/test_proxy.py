@@ -49,6 +49,7 @@ def test_the_forms_of_a_proxy(text: str, proxy: Proxy) -> None:
         "http://proxy.example.test:3128000",
         "http://[gd00::1]:3128",
         "http://[fd00::g]:3128",
+        "http://[fd00::X]:3128",
         "http://proxy.example.test/path",
         "http://proxy.example.test?x",
         "http://proxy .example.test",
