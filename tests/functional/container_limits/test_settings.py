@@ -56,9 +56,9 @@ def test_the_limits_are_those_in_the_documents() -> None:
         f"; more than {used.spare_connections} of these are closed",
         f"| request line and headers | {used.header_bytes // 1024} KiB |",
         f"| time for the headers | {used.header_seconds:g} s |",
-        f"| time for a body that its route reads | {used.body_seconds:g} s |",
+        f"| time for a body, if the route reads it | {used.body_seconds:g} s |",
         f"| time for any body | {used.request_seconds:g} s |",
-        f"| time that written data may stay unread | {used.response_seconds:g} s |",
+        f"| time until the client reads written data | {used.response_seconds:g} s |",
         f"| time between two requests | {used.idle_seconds} s |",
         f"| body | {LONGEST_BODY // 1024} KiB |",
     ):

@@ -109,6 +109,7 @@ class Load:
                 task.result()
 
 
+@pytest.mark.timed
 async def test_killed_under_load_and_restarted_requests_fail_and_recover_and_nothing_is_lost(
     server: EmbeddedPostgres, database: Database
 ) -> None:

@@ -40,6 +40,7 @@ async def backend(unit: Unit) -> int:
     return int(row["pid"])
 
 
+@pytest.mark.timed
 async def test_every_caller_sees_its_own_tenant_on_shared_connections(
     environments: list[Database], pooler: TransactionPooler
 ) -> None:
