@@ -52,7 +52,7 @@ def find(keys: CachedIssuerKeys, *, fetch: bool = False) -> object:
     return keys.find("rsa-1", "RS256", fetch=fetch)
 
 
-def test_a_fetched_set_has_its_moments_from_when_it_was_asked_for(source: Source) -> None:
+def test_the_moments_of_a_fetched_set_count_from_the_start_of_its_fetch(source: Source) -> None:
     keys = source.keys()
     find(keys, fetch=True)
     held = keys.held
