@@ -22,6 +22,8 @@ from mutation.targets import ROOT
 
 _ARGUMENTS = (
     *("-q", "-p", "no:cacheprovider", "-m", "not timed"),
+    # The parent limits the time, and a suspended machine doesn't count there.
+    "--timeout=0",
     # Files that a test leaves to the garbage collector would end any run, by chance.
     *("-p", "no:unraisableexception"),
     # The parent holds pytest's plugins already, so their assertions are not rewritten.
@@ -110,10 +112,8 @@ def judge(
         raise RuntimeError(f"imported before the mutants: {', '.join(sorted(held))}")
     with tempfile.TemporaryDirectory() as folder:
         output, tests = Path(folder, "output"), set(list(known.seconds)[:_FIRST_TESTS])
-        if (
-            wait(start(lambda: _run(root, Substitutes({}), _files(tests, known), [Chosen(tests)]), _LIMITS, output))
-            != _PASSED
-        ):
+        unchanged = start(lambda: _run(root, Substitutes({}), _files(tests, known), [Chosen(tests)]), _LIMITS, output)
+        if wait(unchanged) != _PASSED:
             raise RuntimeError(f"the tests fail without any mutant:\n{output.read_text(encoding='utf-8')[-4000:]}")
     waiting = iter(mutants)
     trials: list[_Trial] = []

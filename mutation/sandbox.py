@@ -24,6 +24,8 @@ from typing import NamedTuple
 CRASHED = 70
 # A mutant that appends without end gets a MemoryError before it takes the machine's memory.
 _MOST_MEMORY = 4 * 1024**3
+# Seconds between two polls that count at most.
+_LONGEST_STEP = 1.0
 
 
 class Substitutes(importlib.abc.MetaPathFinder):
@@ -65,17 +67,23 @@ class Limits(NamedTuple):
     wall: float
 
 
-class Running(NamedTuple):
-    """A process that runs tests."""
+class Running:
+    """A process that runs tests, with the wall-clock time that it has left."""
 
-    process: int
-    ends: float
+    def __init__(self, process: int, seconds: float) -> None:
+        self._process = process
+        self._left = seconds
+        self._polled = time.monotonic()
 
     def poll(self) -> int | None:
         """Return its exit code, negative for a signal; None while it runs. Ends it when its time is up."""
-        if time.monotonic() > self.ends:
+        now = time.monotonic()
+        # A machine that was suspended, or a stopped parent, must not end it.
+        self._left -= min(now - self._polled, _LONGEST_STEP)
+        self._polled = now
+        if self._left < 0:
             self.end()
-        process, status = os.waitpid(self.process, os.WNOHANG)
+        process, status = os.waitpid(self._process, os.WNOHANG)
         if not process:
             return None
         # Servers that its tests started end with it.
@@ -85,7 +93,7 @@ class Running(NamedTuple):
     def end(self) -> None:
         """Kill it and the processes that it started."""
         try:
-            os.killpg(self.process, signal.SIGKILL)
+            os.killpg(self._process, signal.SIGKILL)
         except ProcessLookupError:
             return
 
@@ -95,7 +103,7 @@ def start(work: Callable[[], int], limits: Limits, output: Path | None = None) -
     sys.stdout.flush()
     process = os.fork()
     if process:
-        return Running(process, time.monotonic() + limits.wall)
+        return Running(process, limits.wall)
     code = CRASHED
     try:
         os.setsid()
