@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from inspect import signature
 from pathlib import Path
 
 import pytest
 
 from tenantgate.identity.principal import Principal
-from tenantgate.tokens.records import Record
+from tenantgate.tokens.claims import verified_token
+from tenantgate.tokens.records import Record, record_of
 from tenantgate.tokens.verifier import VerifiedToken
 
 PACKAGE = Path(__file__).parents[3] / "layers" / "shared" / "tenantgate"
@@ -97,3 +99,22 @@ def test_an_identity_is_never_made_with_a_field_missing(made: type[Record]) -> N
 def test_only_the_constructor_makes_records() -> None:
     found = [path.name for path in PACKAGE.rglob("*.py") if re.search(r"tuple\.__new__", path.read_text("utf-8"))]
     assert found == ["records.py"]
+
+
+def test_a_record_of_values_needs_each_once() -> None:
+    assert record_of(Point, (1, 3, "q")) == Point(1, 3, "q")
+    for values in ((), (1, 3), (1, 3, "q", 4)):
+        with pytest.raises(TypeError, match="each once"):
+            record_of(Point, values)
+
+
+def test_the_maker_of_verified_tokens_takes_every_field() -> None:
+    assert tuple(signature(verified_token).parameters) == VerifiedToken._fields
+    made = verified_token("issuer", "subject", 1, 2, frozenset({"a"}), {"iss": "issuer"}, "id")
+    assert made == ("issuer", "subject", 1, 2, frozenset({"a"}), {"iss": "issuer"}, "id")
+    assert type(made) is VerifiedToken
+
+
+def test_only_verified_tokens_are_made_without_their_constructor() -> None:
+    users = [path.name for path in PACKAGE.rglob("*.py") if re.search(r"record_of\(", path.read_text("utf-8"))]
+    assert users == ["claims.py"]
