@@ -92,6 +92,45 @@ async def test_a_failing_read_is_tried_three_times_and_then_refused(clock: Clock
     assert client.calls == ATTEMPTS == 3
 
 
+def test_the_environment_is_the_only_source_without_a_secret_id(clock: Clock) -> None:
+    def never() -> CountingClient:
+        raise AssertionError("no client is loaded")
+
+    secrets = SecretStore(
+        secret_id=None,
+        environment={"OIDC_CLIENT_SECRET": "local-value"},
+        client=never,
+        fall_back_to_environment=False,
+        clock=clock,
+    )
+    secrets.prepare()
+
+    assert secrets.get_now("OIDC_CLIENT_SECRET") == "local-value"
+
+
+@pytest.mark.parametrize("fall_back", [True, False])
+def test_a_failing_read_falls_back_only_where_it_may(clock: Clock, *, fall_back: bool) -> None:
+    client = CountingClient(None)
+    secrets = store(client, clock, fall_back=fall_back)
+
+    if fall_back:
+        assert secrets.get_now("OIDC_CLIENT_SECRET") == "local-value"
+    else:
+        with pytest.raises(SecretsUnavailable):
+            secrets.get_now("OIDC_CLIENT_SECRET")
+    assert client.calls == ATTEMPTS
+
+
+def test_a_second_caller_uses_the_read_of_the_first(clock: Clock) -> None:
+    client = CountingClient(MEMBERS)
+    secrets = store(client, clock)
+
+    assert secrets.get_now("OIDC_CLIENT_SECRET") == "first-value"
+    assert secrets.get_now("OIDC_CLIENT_SECRET") == "first-value"
+
+    assert client.calls == 1
+
+
 async def test_what_is_in_memory_survives_an_outage_and_recovers(clock: Clock) -> None:
     client = CountingClient(MEMBERS)
     secrets = store(client, clock)
@@ -189,7 +228,7 @@ async def test_the_store_is_fresh_only_once_it_has_values(clock: Clock) -> None:
     assert secrets._is_fresh()
 
 
-async def test_a_read_that_began_before_an_invalidation_does_not_count(clock: Clock) -> None:
+def test_a_read_that_began_before_an_invalidation_does_not_count(clock: Clock) -> None:
     client = CountingClient(MEMBERS)
     secrets = store(client, clock)
     read_now = client.get_secret_value
@@ -201,9 +240,9 @@ async def test_a_read_that_began_before_an_invalidation_does_not_count(clock: Cl
         return read
 
     client.get_secret_value = read_then_invalidate  # type: ignore[method-assign]
-    await secrets.get("OIDC_CLIENT_SECRET")
+    secrets.get_now("OIDC_CLIENT_SECRET")
     client.get_secret_value = read_now  # type: ignore[method-assign]
-    assert await secrets.get("OIDC_CLIENT_SECRET") == "second-value"
+    assert secrets.get_now("OIDC_CLIENT_SECRET") == "second-value"
     assert client.calls == 2
 
 
