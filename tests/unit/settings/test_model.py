@@ -182,3 +182,19 @@ def test_every_loopback_address_is_a_base_url_and_an_issuer() -> None:
     settings = Settings.from_mapping({"ENVIRONMENT": "development", "PUBLIC_BASE_URL": "http://127.0.0.2:3000"})
 
     assert settings.token_policy.issuers[0].issuer == "http://127.0.0.2:3000/idp"
+
+
+@pytest.mark.parametrize(
+    ("environment", "base_url", "is_local"),
+    [
+        ("development", "http://localhost:3000", True),
+        ("development", "http://127.0.0.1:3000", True),
+        ("development", "https://dev.example.com", False),
+        ("test", "http://localhost:3000", False),
+        ("staging", "https://auth.example.com", False),
+    ],
+)
+def test_only_a_development_stack_on_loopback_is_local(environment: str, base_url: str, *, is_local: bool) -> None:
+    settings = Settings.from_mapping(PRODUCTION | {"ENVIRONMENT": environment, "PUBLIC_BASE_URL": base_url})
+
+    assert settings.is_local_development is is_local

@@ -21,6 +21,7 @@ from tenantgate.settings.fields import setting
 from tenantgate.settings.parsing import parse_authorize_params, parse_scopes, split_url
 from tenantgate.settings.verification import VerificationSettings
 from tenantgate.tokens.policy import PolicyError, TokenPolicy, token_policy
+from tenantgate.urls import is_loopback_url
 
 
 class Settings(VerificationSettings):
@@ -78,6 +79,15 @@ class Settings(VerificationSettings):
     @property
     def is_development(self) -> bool:
         return self.environment == "development"
+
+    @property
+    def is_local_development(self) -> bool:
+        """Tell whether this is a development stack that only this machine reaches.
+
+        Personas and copyable tokens exist only there: a deployed stack must never show them, even if its
+        `ENVIRONMENT` is wrong.
+        """
+        return self.is_development and is_loopback_url(self.public_base_url)
 
     @property
     def on_lambda(self) -> bool:
