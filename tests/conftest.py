@@ -5,12 +5,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fixtures.browsers.chromium import chromium, complaints, page
 from tests.fixtures.databases.postgres import database_urls, postgres_server
 from tests.fixtures.process.logs import logging_restored
 from tests.fixtures.programs.requires import MISSING, SYSTEM_PACKAGES
 from tests.fixtures.stack.running import container, gateway
 
-__all__ = ["container", "database_urls", "gateway", "postgres_server"]  # fixtures
+__all__ = ["chromium", "complaints", "container", "database_urls", "gateway", "page", "postgres_server"]  # fixtures
 
 
 @pytest.fixture(autouse=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
 from tests.fixtures.programs.requires import requires_chromium
@@ -18,43 +15,11 @@ from tests.fixtures.stack.flow import SPA_CALLBACK, SPA_ORIGIN
 
 pytestmark = [requires_chromium, pytest.mark.xdist_group("stacks")]
 
-# Disable background requests. The sandbox is off only for root, because Chromium refuses to start with it.
-ARGUMENTS = ["--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-component-update"]
-# Chromium treats a page that a test serves as a page from the internet, because it has no address.
-ARGUMENTS += ["--disable-features=LocalNetworkAccessChecks"]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    arguments = [*ARGUMENTS, "--no-sandbox"] if os.geteuid() == 0 else ARGUMENTS
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
-        yield browser
-        browser.close()
-
 
 @pytest.fixture(params=["gateway", "container"])
 def base(request: pytest.FixtureRequest) -> str:
     stack: RunningStack = request.getfixturevalue(request.param)
     return stack.url
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    """Return the browser's console messages, which include blocked scripts and styles."""
-    return []
-
-
-@pytest.fixture
-def page(chromium: Browser, complaints: list[str]) -> Iterator[Page]:
-    def heard(message: ConsoleMessage) -> None:
-        complaints.append(message.text)
-
-    context = chromium.new_context()
-    page = context.new_page()
-    page.on("console", heard)
-    yield page
-    context.close()
 
 
 def sign_in(page: Page, *, password: str = DEMO_PASSWORD) -> None:
