@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.text import Text
 
+from tenantgate_cli.program import as_called
+
 # Printed with `soft_wrap`: lines that users copy or programs read are never broken.
 out = Console(highlight=False, markup=False)
 err = Console(highlight=False, markup=False, stderr=True)
@@ -29,7 +31,7 @@ def say(text: str | Text = "", style: str | None = None) -> None:
 def show_failure(failure: Failure) -> None:
     err.print(Text("✗ ", style="red") + Text(str(failure)), soft_wrap=True)
     if failure.remedy:
-        err.print(Text("  → ", style="green") + Text(failure.remedy), soft_wrap=True)
+        err.print(Text("  → ", style="green") + Text(as_called(failure.remedy)), soft_wrap=True)
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""The commands and their options. Each command imports its module when it runs, so that `--help` is fast."""

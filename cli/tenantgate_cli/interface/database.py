@@ -1,0 +1,62 @@
+"""`tenantgate migrate`."""
+
+# ruff: noqa: PLC0415
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tenantgate_cli.interface.help import command, failures
+from tenantgate_cli.interface.options import DatabaseOption, DataDirOption
+from tenantgate_cli.paths import DEFAULT_DATA_DIR
+
+migrate = typer.Typer(help="Migrate the database's schema, or show its revision.", no_args_is_help=True)
+_FAILED = "the database can't be reached, or the migration failed"
+
+
+@command(
+    migrate,
+    examples=["tenantgate migrate up", "tenantgate migrate up 0002"],
+    exits={0: "the schema is at the revision", 1: _FAILED},
+)
+def up(
+    revision: Annotated[str, typer.Argument(help="The revision to migrate to.")] = "head",
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: DatabaseOption = None,
+) -> None:
+    """Apply migrations."""
+    with failures():
+        from tenantgate_cli.commands.migrate import move
+
+        typer.echo(move("up", revision, data_dir, database_url))
+
+
+@command(
+    migrate,
+    examples=["tenantgate migrate down", "tenantgate migrate down 0001"],
+    exits={0: "the schema is at the revision", 1: _FAILED},
+)
+def down(
+    revision: Annotated[str, typer.Argument(help="The revision to return to; -1 for one step, base for all.")] = "-1",
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: DatabaseOption = None,
+) -> None:
+    """Undo migrations. Deletes the data in the tables that they created."""
+    with failures():
+        from tenantgate_cli.commands.migrate import move
+
+        typer.echo(move("down", revision, data_dir, database_url))
+
+
+@command(
+    migrate,
+    examples=["tenantgate migrate current"],
+    exits={0: "the revision was printed", 1: "the database can't be reached"},
+)
+def current(data_dir: DataDirOption = DEFAULT_DATA_DIR, database_url: DatabaseOption = None) -> None:
+    """Show the database's revision and the newest one."""
+    with failures():
+        from tenantgate_cli.commands.migrate import show
+
+        typer.echo(show(data_dir, database_url))
