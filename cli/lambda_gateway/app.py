@@ -6,12 +6,13 @@ API Gateway's common behaviour is here: size limits, the `Host` header, and resp
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from traceback import format_exception
 from typing import Protocol
 
 from lambda_gateway.apis.backend import Backend
 from lambda_gateway.apis.http_api import HttpApi
+from lambda_gateway.apis.outcome import Outcome
 from lambda_gateway.apis.rest_api import RestApi
 from lambda_gateway.asgi import (
     AsgiApp,
@@ -25,7 +26,7 @@ from lambda_gateway.asgi import (
     send_response,
 )
 from lambda_gateway.events.request import Request
-from lambda_gateway.model import Api, Kind, Route, Template
+from lambda_gateway.model import Api, Kind, Template
 from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.responses.http_api import gateway_response
 from lambda_gateway.responses.response import Response
@@ -39,7 +40,8 @@ MAX_HEADERS = 10240
 class _Api(Protocol):
     """An API of either kind."""
 
-    async def handle(self, request: Request) -> tuple[Response, Route | None]: ...
+    async def handle(self, request: Request) -> Outcome: ...
+    def forget(self, functions: Collection[str]) -> None: ...
     def error(self, request: Request, status: int) -> Response: ...
     def finish(self, request: Request, response: Response) -> None: ...
 
@@ -69,7 +71,13 @@ class Gateway:
         return self._template
 
     def restart(self, names: Iterable[str]) -> list[str]:
-        """Restart functions whose code changed. Return those that were running, the last used first."""
+        """Restart functions whose code changed. Return those that were running, the last used first.
+
+        What an authorizer among them decided before is dropped.
+        """
+        names = list(names)
+        for api in self._apis.values():
+            api.forget(names)
         return self.functions.restart(names)
 
     async def retire_idle(self) -> None:
@@ -99,7 +107,7 @@ class Gateway:
         path = request.path
         # A reload may have removed the API.
         api = self._apis.get(name) or HttpApi(Api(name, (), {}), self._backend)
-        route: Route | None = None
+        outcome: Outcome | None = None
         try:
             if not request.has_valid_host:
                 response = gateway_response(400)
@@ -108,7 +116,8 @@ class Gateway:
             elif not await read_body(request, receive):
                 response = api.error(request, 413)
             else:
-                response, route = await api.handle(request)
+                outcome = await api.handle(request)
+                response = outcome.response
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - a bug of the gateway is a 500 too, as on AWS
@@ -116,6 +125,7 @@ class Gateway:
             response = api.error(request, 500)
         api.finish(request, response)
         await send_response(send, request, response)
+        route = outcome.route if outcome is not None else None
         self._observer.handled(
             Handled(
                 method=request.method,
@@ -124,8 +134,10 @@ class Gateway:
                 seconds=time.perf_counter() - began,
                 request_id=request.request_id,
                 route_key=route.key if route else "",
-                function=route.function if route else "",
+                function=outcome.function if outcome is not None else "",
                 api=name,
+                trace_id=request.trace_id,
+                authorization=outcome.authorization if outcome is not None else None,
             )
         )
 

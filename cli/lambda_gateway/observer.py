@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from lambda_gateway.authorizers.results import Authorization
 from lambda_gateway.responses.response import MalformedResponse
 from lambda_gateway.runtime.failures import FunctionError
 
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """One completed request. `function` and `route_key` are empty if the response is the gateway's own."""
+    """One completed request.
+
+    route_key      the matched route's, empty without one
+    function       the route's function if it was invoked, otherwise empty: the response is the gateway's own
+    api            the name of the API
+    trace_id       the id that all functions of the request get
+    authorization  the authorizer's part, None if the route has no authorizer or wasn't found
+    """
 
     method: str
     path: str
@@ -21,6 +29,8 @@ class Handled:
     route_key: str = ""
     function: str = ""
     api: str = ""
+    trace_id: str = ""
+    authorization: Authorization | None = None
 
 
 @dataclass(slots=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from lambda_gateway.apis import cors
 from lambda_gateway.apis.backend import Backend, IntegrationFailed, IntegrationTimeout
+from lambda_gateway.apis.outcome import Outcome
 from lambda_gateway.apis.routing import Router
-from lambda_gateway.authorizers.results import Denied, Reason
+from lambda_gateway.authorizers.results import Authorization, Denied, Reason
 from lambda_gateway.aws import MAX_LAMBDA_PAYLOAD
 from lambda_gateway.events.http_api import integration_event
 from lambda_gateway.events.request import Request
@@ -32,21 +33,30 @@ class HttpApi:
         self._router = Router(api.routes)
         self._gates = backend.gates(api)
 
-    async def handle(self, request: Request) -> tuple[Response, Route | None]:
-        """Return the response and the matched route, if any."""
+    async def handle(self, request: Request) -> Outcome:
         if self.api.cors is not None and cors.is_preflight(request):
-            return cors.preflight(self.api.cors, request), None
+            return Outcome(cors.preflight(self.api.cors, request))
         found = self._router.find(request.method, request.path)
         if found is None:
-            return gateway_response(404), None
+            return Outcome(gateway_response(404))
         route, path_parameters = found
         context: object = None
+        authorization: Authorization | None = None
         if route.authorizer is not None:
             decision = await self._gates[route.authorizer].decide(request, route, path_parameters)
+            authorization = decision.authorization
             if isinstance(decision, Denied):
-                return gateway_response(_DENIALS[decision.reason]), route
+                return Outcome(gateway_response(_DENIALS[decision.reason]), route, authorization)
             context = decision.context
-        return await self._integrate(request, route, path_parameters, context), route
+        payload = json.dumps(integration_event(self.api, request, route, path_parameters, context)).encode()
+        if len(payload) > MAX_LAMBDA_PAYLOAD:
+            return Outcome(gateway_response(413), route, authorization)
+        return Outcome(await self._integrate(request, route, payload), route, authorization, route.function)
+
+    def forget(self, functions: Collection[str]) -> None:
+        """Drop what the authorizers among these functions returned before."""
+        for gate in self._gates.values():
+            gate.forget(functions)
 
     def error(self, request: Request, status: int) -> Response:
         """Build the response to a request that no route handled: 413, 431 or 500."""
@@ -59,12 +69,7 @@ class HttpApi:
             cors.decorate(self.api.cors, request, response)
         response.headers.append(("apigw-requestid", request.request_id))
 
-    async def _integrate(
-        self, request: Request, route: Route, path_parameters: Mapping[str, str], context: object
-    ) -> Response:
-        payload = json.dumps(integration_event(self.api, request, route, path_parameters, context)).encode()
-        if len(payload) > MAX_LAMBDA_PAYLOAD:
-            return gateway_response(413)
+    async def _integrate(self, request: Request, route: Route, payload: bytes) -> Response:
         try:
             return await self._backend.integrate(route, payload, request.trace_id, from_function)
         except IntegrationTimeout:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import unquote
 
 from lambda_gateway.apis.backend import Backend, IntegrationFailed, IntegrationTimeout
+from lambda_gateway.apis.outcome import Outcome
 from lambda_gateway.apis.routing import ResourceRouter
-from lambda_gateway.authorizers.results import Denied, Reason
+from lambda_gateway.authorizers.results import Authorization, Denied, Reason
 from lambda_gateway.aws import MAX_LAMBDA_PAYLOAD
 from lambda_gateway.events.request import Request
 from lambda_gateway.events.rest_api import flat_context, is_binary, proxy_event
@@ -36,8 +37,8 @@ class RestApi:
         self._router = ResourceRouter(api.routes)
         self._gates = backend.gates(api)
 
-    async def handle(self, request: Request) -> tuple[Response, Route | None]:
-        """Return the response and the matched route, if any. Removes the stage from the request's path.
+    async def handle(self, request: Request) -> Outcome:
+        """Return the outcome. Removes the stage from the request's path.
 
         A REST API matches resources by the decoded path, but puts the path into events and ARNs as it was sent.
         """
@@ -45,23 +46,35 @@ class RestApi:
         sent = request.encoded_path if request.encoded_path is not None else request.path
         stage, slash, rest = sent.removeprefix("/").partition("/")
         if stage != self.api.stage:
-            return respond(types.NO_STAGE, self.api, request), None
+            return Outcome(respond(types.NO_STAGE, self.api, request))
         request.path = f"{slash}{rest}" or "/"
         found = self._router.find(request.method, unquote(request.path, errors="replace"))
         if found is None:
-            return respond(types.MISSING_TOKEN, self.api, request), None
+            return Outcome(respond(types.MISSING_TOKEN, self.api, request))
         route, path_parameters = found
-        authorizer: Mapping[str, object] | None = None
+        context: Mapping[str, object] | None = None
+        authorization: Authorization | None = None
         if route.authorizer is not None:
             began = time.perf_counter()
             decision = await self._gates[route.authorizer].decide(request, route, path_parameters)
+            authorization = decision.authorization
             if isinstance(decision, Denied):
-                return respond(_DENIALS[decision.reason], self.api, request, route, decision.context), route
+                denial = respond(_DENIALS[decision.reason], self.api, request, route, decision.context)
+                return Outcome(denial, route, authorization)
             latency = int((time.perf_counter() - began) * 1000)
-            authorizer = flat_context(decision.principal, decision.context, latency)
+            context = flat_context(decision.principal, decision.context, latency)
         if route.mock_headers is not None:
-            return Response(200, b"{}\n", [("content-type", "application/json"), *route.mock_headers]), route
-        return await self._integrate(request, route, path_parameters, authorizer), route
+            mocked = Response(200, b"{}\n", [("content-type", "application/json"), *route.mock_headers])
+            return Outcome(mocked, route, authorization)
+        payload = json.dumps(proxy_event(self.api, request, route, path_parameters, context)).encode()
+        if len(payload) > MAX_LAMBDA_PAYLOAD:
+            return Outcome(respond(types.TOO_LARGE, self.api, request, route), route, authorization)
+        return Outcome(await self._integrate(request, route, payload), route, authorization, route.function)
+
+    def forget(self, functions: Collection[str]) -> None:
+        """Drop what the authorizers among these functions returned before."""
+        for gate in self._gates.values():
+            gate.forget(functions)
 
     def error(self, request: Request, status: int) -> Response:
         """Build the response to a request that no route handled: 413, 431 (for REST APIs also a 413) or 500."""
@@ -71,16 +84,7 @@ class RestApi:
         """Add the header that every response has."""
         response.headers.append(("x-amzn-requestid", request.request_id))
 
-    async def _integrate(
-        self,
-        request: Request,
-        route: Route,
-        path_parameters: Mapping[str, str],
-        authorizer: Mapping[str, object] | None,
-    ) -> Response:
-        payload = json.dumps(proxy_event(self.api, request, route, path_parameters, authorizer)).encode()
-        if len(payload) > MAX_LAMBDA_PAYLOAD:
-            return respond(types.TOO_LARGE, self.api, request, route)
+    async def _integrate(self, request: Request, route: Route, payload: bytes) -> Response:
         wants_binary = is_binary(self.api, request.header("accept"))
         try:
             return await self._backend.integrate(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs
 
+from lambda_gateway.authorizers.results import MissingIdentity
 from lambda_gateway.aws import ACCOUNT_ID
 from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Authorizer, Route
@@ -16,8 +17,8 @@ from lambda_gateway.model import Api, Authorizer, Route
 _HEADER, _QUERY, _CONTEXT, _STAGE = "request.header.", "request.querystring.", "context.", "stageVariables."
 
 
-def identity_of(authorizer: Authorizer, api: Api, request: Request, route: Route) -> tuple[str, ...] | None:
-    """Return the values of the identity sources; None if one is missing, empty or doesn't match the validation.
+def identity_of(authorizer: Authorizer, api: Api, request: Request, route: Route) -> tuple[str, ...] | MissingIdentity:
+    """Return the values of the identity sources, or the one that is missing, empty or doesn't match the validation.
 
     API Gateway then responds with 401 without invoking the function.
     """
@@ -25,10 +26,12 @@ def identity_of(authorizer: Authorizer, api: Api, request: Request, route: Route
     for source in authorizer.identity_sources:
         value = _value(source, api, request, route)
         if not value:
-            return None
+            return MissingIdentity(source)
         values.append(value)
-    if authorizer.validation is not None and not all(map(authorizer.validation.fullmatch, values)):
-        return None
+    if authorizer.validation is not None:
+        for source, value in zip(authorizer.identity_sources, values, strict=True):
+            if authorizer.validation.fullmatch(value) is None:
+                return MissingIdentity(source, mismatched=True)
     return tuple(values)
 
 

@@ -19,6 +19,14 @@ from lambda_gateway.responses.response import MalformedResponse, load
 MAX_RESULT = 8 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class MissingIdentity:
+    """An identity source without a usable value. `mismatched`: it has one, which the validation doesn't accept."""
+
+    source: str
+    mismatched: bool = False
+
+
 class Reason(Enum):
     """The reason for which a request is denied."""
 
@@ -30,17 +38,44 @@ class Reason(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Authorization:
+    """The part of an authorizer in one request, for observers.
+
+    function      the authorizer's function
+    denied        None for an allowed request
+    missing       not None: the gateway itself denied the request, and no result was used
+    seconds_left  the remaining lifetime of the cached result, None if the function ran for this request
+    trace_id      the trace id of the request for which the function ran
+    by_policy     the result is a policy for all routes, evaluated for this one
+    """
+
+    function: str
+    denied: Reason | None = None
+    missing: MissingIdentity | None = None
+    seconds_left: float | None = None
+    trace_id: str = ""
+    by_policy: bool = False
+
+    @property
+    def ran(self) -> bool:
+        """The origin of the result: the function, invoked for this request."""
+        return self.missing is None and self.seconds_left is None
+
+
+@dataclass(frozen=True, slots=True)
 class Allowed:
     """An allowed request. `principal` is the result's `principalId`, empty in a simple result."""
 
     context: Mapping[str, object] = field(default_factory=dict)
     principal: str = ""
+    authorization: Authorization | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
     reason: Reason
     context: Mapping[str, object] = field(default_factory=dict)
+    authorization: Authorization | None = field(default=None, compare=False)
 
 
 type Decision = Allowed | Denied

@@ -3,6 +3,7 @@
 import pytest
 
 from lambda_gateway.authorizers.identity import identity_of, readable
+from lambda_gateway.authorizers.results import MissingIdentity
 from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Authorizer, Kind, Route
 
@@ -37,7 +38,8 @@ def test_values(api: Api, source: str, value: str) -> None:
     "source", ["$request.header.X-B", "$request.querystring.other", "$request.querystring.empty", "$stageVariables.x"]
 )
 def test_a_missing_or_empty_source_means_no_identity(source: str) -> None:
-    assert identity_of(Authorizer("G", "F", ("$request.header.Authorization", source)), HTTP, SENT, ROUTE) is None
+    found = identity_of(Authorizer("G", "F", ("$request.header.Authorization", source)), HTTP, SENT, ROUTE)
+    assert found == MissingIdentity(source)
 
 
 @pytest.mark.parametrize("source", ["$context.authorizer.user", "$request.path.id", "$request.body.a", "Authorization"])
