@@ -20,7 +20,7 @@ PYTHON3 := $(shell for p in python3.13 python3 $(wildcard $(PYENV)/3.13*/bin/pyt
 UV := $(or $(shell for u in uv $(wildcard $(PYENV)/*/bin/uv); do "$$u" run --quiet --no-project --no-config --offline $(if $(PYTHON3),--python "$(PYTHON3)") -- printenv UV 2>/dev/null && break; done),.uv/bin/uv)
 RUN := .venv/bin
 # One worker of pytest-xdist for each core. In T, `-n 0` runs the tests in one process.
-PYTEST := $(RUN)/pytest -n logical --maxprocesses 8 --dist loadgroup -p tests.plugins.distribution
+PYTEST := $(RUN)/pytest -n logical --maxprocesses 8 --dist loadgroup -p tests.plugins.distribution -p tests.plugins.leftovers
 export UV
 export UV_PYTHON := $(PYTHON3)
 # Tests start many processes: without bytecode, each of them compiles everything it imports.
