@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import selectors
 import socket
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.login.app import CALLBACK, LoginApp, running_login_app
-from tests.fixtures.programs.node_packages import install
+from tests.fixtures.providers.certified import certified_provider
 from tests.fixtures.servers.app_server import free_socket
 
-FOLDER = Path(__file__).parent
 RESOURCE = "https://api.example.test"
 USER, TENANT, WITHOUT_TENANT = "alice", "org-8a1f5f0e-6f0b-4b7e-9a57-2f7c4f3d9b11", "without-tenant"
 
@@ -65,29 +59,10 @@ def registrations() -> Iterator[dict[str, Registration]]:
 
 @pytest.fixture(scope="module")
 def issuer(registrations: dict[str, Registration]) -> Iterator[str]:
-    install(FOLDER)
-    configuration = {
-        "clients": [registration.as_configured() for registration in registrations.values()],
-        "resource": RESOURCE,
-        "defaultFor": [name for name, registration in registrations.items() if registration.by_default],
-        "tenants": {USER: TENANT},
-    }
-    process = subprocess.Popen(
-        ["node", "--no-warnings", str(FOLDER / "server.mjs")],
-        env=os.environ | {"PROVIDER_CONFIG": json.dumps(configuration)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    with process, process.stdin:
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            assert selector.select(30), "the provider did not start"
-        ready = process.stdout.readline()
-        assert ready, f"the provider ended with {process.wait(5)}"
-        yield json.loads(ready)["issuer"]
+    clients = [registration.as_configured() for registration in registrations.values()]
+    defaults = [name for name, registration in registrations.items() if registration.by_default]
+    with certified_provider(clients, resource=RESOURCE, default_for=defaults, tenants={USER: TENANT}) as issuer:
+        yield issuer
 
 
 def app_as(registration: Registration, issuer: str, database: DatabaseUrls) -> Iterator[LoginApp]:
