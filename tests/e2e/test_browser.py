@@ -57,8 +57,10 @@ def test_a_person_signs_in_sees_who_they_are_and_signs_out(page: Page, base: str
     assert complaints == []
 
 
-def test_a_person_who_arrives_at_localhost_can_sign_in(page: Page, base: str) -> None:
-    page.goto(base.replace("127.0.0.1", "localhost") + "/")
+@pytest.mark.parametrize("name", ["127.0.0.1", "[::1]"])
+def test_a_person_who_arrives_at_another_loopback_name_can_sign_in(page: Page, base: str, name: str) -> None:
+    page.goto(base.replace("localhost", name) + "/?from=mail")
+    expect(page).to_have_url(f"{base}/?from=mail")
     sign_in(page)
 
     expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
@@ -132,22 +134,20 @@ POST = """async ([url, body]) => {
 
 
 def test_an_app_of_the_same_site_posts_the_code_and_has_a_session(page: Page, base: str) -> None:
-    # Use `localhost`: with 127.0.0.1 the app would be on another site and get no session cookie.
-    api = base.replace("127.0.0.1", "localhost")
     page.route(f"{SPA_ORIGIN}/**", the_app)
     page.goto(f"{SPA_ORIGIN}/")
-    page.goto(page.evaluate(BEGIN, api))
+    page.goto(page.evaluate(BEGIN, base))
     submit(page)
     expect(page).to_have_title("the app")
 
     returned = dict(parse_qsl(urlsplit(page.url).query))
     code_and_state = {name: returned[name] for name in ("code", "state")}
-    status, body = page.evaluate(POST, [f"{api}/api/v1/auth/callback", code_and_state])
+    status, body = page.evaluate(POST, [f"{base}/api/v1/auth/callback", code_and_state])
 
     assert (status, set(body)) == (200, {"access_token", "token_type", "expires_in"})
     assert page.evaluate("document.cookie") == ""
     # Sign out by the session's cookie; the session holds the ID token that the provider gets as a hint.
-    status, body = page.evaluate(POST, [f"{api}/api/v1/auth/logout", {}])
+    status, body = page.evaluate(POST, [f"{base}/api/v1/auth/logout", {}])
     assert status == 200
     assert "id_token_hint" in body["logout_url"]
 

@@ -57,7 +57,7 @@ def test_the_ready_lines_name_each_api(stack: RunningStack) -> None:
     port = int(stack.url.rpartition(":")[2])
     addresses = [address(stack, name) for name in ("OrdersRestApi", "OrdersHttpApi")]
     assert addresses[0].endswith("/v1")
-    assert all(url.startswith("http://127.0.0.1:") and f":{port}" not in url for url in addresses)
+    assert all(url.startswith("http://localhost:") and f":{port}" not in url for url in addresses)
 
 
 def test_a_token_opens_its_routes_and_no_others_in_any_order(api: str, token: str) -> None:

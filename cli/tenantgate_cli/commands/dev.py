@@ -66,9 +66,9 @@ class _Dev:
             with step("gateway"):
                 gateway = Gateway(self._first_template(), observer=self._observer())
                 others = sockets.enter_context(addresses(gateway.template, self._stack.url))
-                await servers.start(Front(gateway, self._stack.url, OPENAPI), self._stack.sock)
+                await servers.start(Front(gateway, self._stack.url, OPENAPI), self._stack.bound)
                 for address in others:
-                    await servers.start(gateway.api(address.api.name), address.sock)
+                    await servers.start(gateway.api(address.api.name), address.bound)
             problem = await self._until_stopped(self._check_provider())
             if self._stop.is_set():
                 return

@@ -13,7 +13,7 @@ import uvicorn
 from tenantgate_cli.console import say, step
 from tenantgate_cli.stack import ready
 from tenantgate_cli.stack.local_stack import Stack, local_stack
-from tenantgate_cli.stack.ports import HOST
+from tenantgate_cli.stack.ports import LOOPBACK_NAMES
 from tenantgate_cli.stack.signals import ignore_signals
 from tenantgate_cli.stack.variables import environment
 
@@ -35,7 +35,7 @@ def _serve(stack: Stack) -> None:
     os.environ.pop("DATABASE_OWNER_URL", None)
     os.environ.pop("AWS_SECRETS_MANAGER_SECRET_ID", None)
     # The built-in provider runs in this process.
-    os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), HOST]))
+    os.environ["NO_PROXY"] = ",".join(filter(None, [os.environ.get("NO_PROXY"), *LOOPBACK_NAMES]))
     os.environ["LOG_LEVEL"] = environment().get("LOG_LEVEL") or "INFO"
     with step("application"):
         from container.app import container_app  # noqa: PLC0415 - reads the environment
@@ -50,7 +50,7 @@ def _serve(stack: Stack) -> None:
     config = uvicorn.Config(app, timeout_graceful_shutdown=2, **SERVER_OPTIONS)
     server = _Server(config, stack)
     try:
-        server.run(sockets=[stack.sock])
+        server.run(sockets=list(stack.bound.sockets))
     finally:
         ignore_signals()
 

@@ -3,50 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from lambda_gateway.asgi import AsgiApp, Receive, Scope, Send
+from tenantgate.web.canonical_host import CanonicalHost
 
 
 class Front:
-    """An ASGI application that passes all other requests to `app`.
+    """An ASGI application that serves `/docs`, and passes all other requests to `app`.
 
-    A browser that opens a page at `localhost` is redirected to the canonical host: the two don't share cookies, so that
-    a sign-in that begins at one would fail at the other.
+    It redirects browsers to the host name of `url`, as the container does.
     """
 
     def __init__(self, app: AsgiApp, url: str, openapi: Path) -> None:
         self._app = app
-        self._url = url
-        self._host = urlsplit(url).netloc
+        self._host = urlsplit(url).netloc.encode()
+        self._ipv6_host = f"[::1]:{urlsplit(url).port}".encode()
         self._openapi = openapi
         self._documentation: AsgiApp | None = None
+        self._entry = CanonicalHost(self._route, url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._is_foreign_page(scope):
-            await self._redirect(scope, send)
-        elif scope["path"] == "/docs" or scope["path"].startswith("/docs/"):
+        await self._entry(scope, receive, send)
+
+    async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] == "/docs" or scope["path"].startswith("/docs/"):
             await self._docs()(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._app(self._named(scope), receive, send)
 
-    def _is_foreign_page(self, scope: Scope) -> bool:
-        if scope["method"] not in ("GET", "HEAD"):
-            return False
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        host = headers.get(b"host", b"").decode("latin-1")
-        if host == self._host or host.rpartition(":")[0] not in ("localhost", "[::1]"):
-            return False
-        return b"text/html" in headers.get(b"accept", b"")
-
-    async def _redirect(self, scope: Scope, send: Send) -> None:
-        path = scope.get("raw_path") or quote(scope["path"]).encode()
-        query = scope["query_string"]
-        # The location begins with the base URL's authority, so that no path can redirect to another host.
-        location = self._url.encode() + path + (b"?" + query if query else b"")
-        headers = [(b"location", location), (b"content-length", b"0"), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 307, "headers": headers})
-        await send({"type": "http.response.body", "body": b""})
+    def _named(self, scope: Scope) -> Scope:
+        # An API has a host name; the gateway rejects the address in brackets that an IPv6 client sends.
+        if (b"host", self._ipv6_host) not in scope["headers"]:
+            return scope
+        named = [
+            (name, self._host if (name, value) == (b"host", self._ipv6_host) else value)
+            for name, value in scope["headers"]
+        ]
+        return {**scope, "headers": named}
 
     def _docs(self) -> AsgiApp:
         if self._documentation is None:

@@ -11,6 +11,7 @@ from typing import override
 import uvicorn
 
 from lambda_gateway.asgi import AsgiApp
+from tenantgate_cli.stack.ports import BoundPort
 
 _GRACE_SECONDS = 2
 
@@ -40,8 +41,8 @@ class HttpServers:
         self._servers: list[_Server] = []
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, app: AsgiApp, sock: socket.socket) -> None:
-        """Serve `app`. Return when the server accepts requests."""
+    async def start(self, app: AsgiApp, bound: BoundPort) -> None:
+        """Serve `app` on every socket of the port. Return when the server accepts requests."""
         config = uvicorn.Config(
             app,
             lifespan="off",
@@ -55,7 +56,7 @@ class HttpServers:
         )
         server = _Server(config)
         self._servers.append(server)
-        self._tasks.append(asyncio.create_task(server.serve(sockets=[sock])))
+        self._tasks.append(asyncio.create_task(server.serve(sockets=list(bound.sockets))))
         await server.serving.wait()
 
     def stop(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from threading import Thread
 
 from tenantgate_cli.console import Failure, step
 from tenantgate_cli.stack.data_folder import RESET_REMEDY, DataFolder
-from tenantgate_cli.stack.ports import PortForbidden, PortTaken, bind, next_free, port_of
+from tenantgate_cli.stack.ports import BoundPort, PortForbidden, PortTaken, bind, next_free
 from tenantgate_cli.stack.signals import ignore_signals, stopped_by_signals
-from tenantgate_cli.stack.variables import Variables, base_url, environment, variables_for
+from tenantgate_cli.stack.variables import Variables, environment, variables_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +20,7 @@ class Stack:
     """A running database, a bound port, and the variables of the functions."""
 
     folder: DataFolder
-    sock: socket.socket
+    bound: BoundPort
     url: str
     variables: Variables
 
@@ -33,33 +32,33 @@ def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iter
     folder = DataFolder(data_dir)
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals())
-        sock = stack.enter_context(_bound(command, port))
+        bound = stack.enter_context(_bound(command, port))
         stack.enter_context(folder.held())
         if reset:
             folder.reset()
         stored = folder.secrets()
         app_url, owner_url = stack.enter_context(_database(folder))
-        port = port_of(sock)
-        variables = variables_for(port, given, stored, app_url=app_url, owner_url=owner_url)
-        folder.publish(url=base_url(port), owner_url=owner_url)
+        variables = variables_for(bound.port, given, stored, app_url=app_url, owner_url=owner_url)
+        url = variables.settings["PUBLIC_BASE_URL"]
+        folder.publish(url=url, owner_url=owner_url)
         stack.callback(folder.withdraw)
-        yield Stack(folder, sock, base_url(port), variables)
+        yield Stack(folder, bound, url, variables)
 
 
 @contextmanager
-def _bound(command: str, port: int) -> Iterator[socket.socket]:
+def _bound(command: str, port: int) -> Iterator[BoundPort]:
     try:
-        sock = bind(port)
+        bound = bind(port)
     except PortTaken as taken:
         free = next_free(port)
         raise Failure(
-            f"port {port} is taken by {taken.holder}",
+            str(taken),
             f"stop that program, or choose another port: make {command} PORT={free}",
         ) from taken
     except (PortForbidden, OverflowError) as error:
         raise Failure(f"port {port} can't be used: {error}", f"choose another: make {command} PORT=3000") from error
-    with sock:
-        yield sock
+    with bound:
+        yield bound
 
 
 @contextmanager

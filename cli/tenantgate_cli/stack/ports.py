@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import socket
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 import psutil
 
-HOST = "127.0.0.1"
+# The name that every address shows. Its cookies and those of 127.0.0.1 are separate.
+HOST = "localhost"
+# All names of this machine, as they are written in URLs.
+LOOPBACK_NAMES = (HOST, "127.0.0.1", "[::1]")
+
+_ADDRESSES = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
+_NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
+_ATTEMPTS = 20
 
 
 class PortTaken(Exception):
     """Another process holds the port. `holder` describes it, if this user may see it."""
 
-    def __init__(self, port: int, holder: str) -> None:
-        super().__init__(f"port {port} is taken by {holder}")
+    def __init__(self, port: int, address: str, holder: str) -> None:
+        where = "" if address == "127.0.0.1" else f" on [{address}]"
+        super().__init__(f"port {port}{where} is taken by {holder}")
         self.port = port
         self.holder = holder
 
@@ -23,26 +35,39 @@ class PortForbidden(Exception):
     """This user isn't allowed to listen on the port."""
 
 
-def bind(port: int) -> socket.socket:
-    """Return a listening socket on 127.0.0.1:`port`, 0 for any free port. Raises PortTaken or PortForbidden."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    # Allows a restart while connections of the last run are closing. Two programs still can't share a port.
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((HOST, port))
-        sock.listen(1024)
-    except OSError as error:
-        sock.close()
-        if error.errno == errno.EADDRINUSE:
-            raise PortTaken(port, holder_of(port)) from error
-        if error.errno == errno.EACCES:
-            raise PortForbidden(f"port {port} needs administrator rights") from error
-        raise
-    return sock
+@dataclass(frozen=True, slots=True)
+class BoundPort:
+    """One port with a listening socket on 127.0.0.1 and, on a machine with IPv6, another one on ::1.
+
+    `localhost` may resolve to either address. If another program held the port on ::1, it would receive the requests
+    of some clients.
+    """
+
+    port: int
+    sockets: tuple[socket.socket, ...]
+
+    def close(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-def port_of(sock: socket.socket) -> int:
-    return int(sock.getsockname()[1])
+def bind(port: int) -> BoundPort:
+    """Listen on `port` of every loopback address, 0 for any free port. Raises PortTaken or PortForbidden."""
+    if port != 0:
+        return _bind_all(port)
+    for _ in range(_ATTEMPTS):
+        # A port that is free on 127.0.0.1 may be taken on ::1.
+        with contextlib.suppress(PortTaken):
+            return _bind_all(0)
+    return _bind_all(0)
 
 
 def next_free(port: int) -> int:
@@ -69,3 +94,37 @@ def holder_of(port: int) -> str:
         if listens:
             return f"{process.info['name']} (process {process.pid})"
     return "another program"
+
+
+def _bind_all(port: int) -> BoundPort:
+    with contextlib.ExitStack() as opened:
+        sockets: list[socket.socket] = []
+        for family, address in _ADDRESSES:
+            sock = _listen(family, address, port)
+            if sock is not None:
+                sockets.append(opened.enter_context(sock))
+                port = int(sock.getsockname()[1])
+        opened.pop_all()
+    return BoundPort(port, tuple(sockets))
+
+
+def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.socket | None:
+    """Return a listening socket; None if this machine has no such IPv6 address."""
+    sock: socket.socket | None = None
+    try:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        # Allows a restart while connections of the last run are closing. Two programs still can't share a port.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, port))
+        sock.listen(1024)
+    except OSError as error:
+        if sock is not None:
+            sock.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(port, address, holder_of(port)) from error
+        if error.errno == errno.EACCES:
+            raise PortForbidden(f"port {port} needs administrator rights") from error
+        if family == socket.AF_INET6 and error.errno in _NO_SUCH_ADDRESS:
+            return None
+        raise
+    return sock

@@ -6,7 +6,6 @@ as it has its own host name on AWS.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from urllib.parse import urlsplit
 
 from lambda_gateway.model import Api, Template, TemplateError
 from lambda_gateway.template.reader import read_template
-from tenantgate_cli.stack.ports import HOST, PortForbidden, PortTaken, bind, port_of
+from tenantgate_cli.stack.ports import HOST, BoundPort, PortForbidden, PortTaken, bind
 
 RULES_FILE = "rules.toml"
 RULES_VARIABLE = "ROUTE_RULES_FILE"
@@ -27,11 +26,11 @@ class ApiAddress:
     """The address of one API. `url` includes its stage."""
 
     api: Api
-    sock: socket.socket
+    bound: BoundPort
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{port_of(self.sock)}{self.api.base_path}"
+        return f"http://{HOST}:{self.bound.port}{self.api.base_path}"
 
     @property
     def title(self) -> str:
@@ -71,13 +70,13 @@ def addresses(template: Template, ours: str) -> Iterator[list[ApiAddress]]:
     with ExitStack() as sockets:
         found: list[ApiAddress] = []
         for api in template.apis[1:]:
-            sock = sockets.enter_context(_bind_after(port))
-            port = port_of(sock)
-            found.append(ApiAddress(api, sock))
+            bound = sockets.enter_context(_bind_after(port))
+            port = bound.port
+            found.append(ApiAddress(api, bound))
         yield found
 
 
-def _bind_after(port: int) -> socket.socket:
+def _bind_after(port: int) -> BoundPort:
     for candidate in range(port + 1, min(port + _MAX_PORTS, 65536)):
         try:
             return bind(candidate)

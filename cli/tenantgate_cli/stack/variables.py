@@ -6,13 +6,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from tenantgate.settings.deployment import DEVELOPMENT_ORIGINS, SECRET_NAMES
 from tenantgate.settings.errors import SettingsError
 from tenantgate.settings.model import Settings
+from tenantgate.urls import parse_http_url
 from tenantgate_cli.console import Failure
 from tenantgate_cli.paths import ROOT
-from tenantgate_cli.stack.ports import HOST
+from tenantgate_cli.stack.ports import HOST, LOOPBACK_NAMES
 
 BUILT_IN_CLIENT_ID = "tenantgate-dev"
 BUILT_IN_AUDIENCE = "tenantgate-api"
@@ -61,19 +63,28 @@ def environment(folder: Path = ROOT) -> dict[str, str]:
     return {**written, **{name: value for name, value in variables.items() if value}}
 
 
-def base_url(port: int) -> str:
-    return f"http://{HOST}:{port}"
+def base_url(port: int, given: Mapping[str, str]) -> str:
+    """Return the stack's URL: `localhost`, or the loopback name in the caller's `PUBLIC_BASE_URL`.
+
+    A provider may have the redirect URI of 127.0.0.1 registered. The port is always the stack's.
+    """
+    parsed = parse_http_url(given.get("PUBLIC_BASE_URL", ""), longest=2048)
+    named = parsed.host if parsed is not None and parsed.scheme == "http" else HOST
+    return f"http://{named if named in LOOPBACK_NAMES else HOST}:{port}"
 
 
 def choose_provider(given: Mapping[str, str], base: str) -> Provider:
     """Choose the caller's provider if its issuer, client id and client secret are set, otherwise the built-in one."""
     present = [name for name in _PROVIDER_VARIABLES if given.get(name)]
     own = f"{base}/idp"
-    if len(present) == len(_PROVIDER_VARIABLES) and given["OIDC_ISSUER_URL"] != own:
+    port = urlsplit(base).port
+    # A `.env` of an earlier version names the built-in provider by another name of this machine.
+    is_other = given.get("OIDC_ISSUER_URL") not in {f"http://{name}:{port}/idp" for name in LOOPBACK_NAMES}
+    if len(present) == len(_PROVIDER_VARIABLES) and is_other:
         return Provider(given["OIDC_ISSUER_URL"], built_in=False)
     missing = [name for name in _PROVIDER_VARIABLES if not given.get(name)]
     note = ""
-    if "OIDC_ISSUER_URL" in present and missing and given["OIDC_ISSUER_URL"] != own:
+    if "OIDC_ISSUER_URL" in present and missing and is_other:
         note = f"OIDC_ISSUER_URL is set, but {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not"
     return Provider(own, built_in=True, note=note)
 
@@ -85,9 +96,15 @@ def variables_for(
 
     Raises Failure, which names every invalid variable.
     """
-    base = base_url(port)
+    base = base_url(port, given)
     provider = choose_provider(given, base)
-    origins = [base, f"http://localhost:{port}", *(_listed(given.get("ALLOWED_ORIGINS")) or DEVELOPMENT_ORIGINS)]
+    # 127.0.0.1 is allowed, so that redirect URIs with that name stay valid. A content security policy can't have [::1].
+    origins = [
+        base,
+        f"http://{HOST}:{port}",
+        f"http://127.0.0.1:{port}",
+        *(_listed(given.get("ALLOWED_ORIGINS")) or DEVELOPMENT_ORIGINS),
+    ]
     settings = {name: given[name] for name in _PASSED_ON if given.get(name)}
     if given.get("ROUTE_RULES_FILE"):
         # Absolute, because the functions have another working directory.

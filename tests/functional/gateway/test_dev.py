@@ -107,13 +107,6 @@ def test_the_token_command_gets_a_token_that_the_api_accepts(stack: RunningStack
     assert get(stack, "/api/v1/auth/me").json() == {"message": "Unauthorized"}
 
 
-def test_a_browser_at_localhost_is_sent_to_the_canonical_host(stack: RunningStack) -> None:
-    port = stack.url.rpartition(":")[2]
-    response = get(stack, "/api/v1/auth/login?a=b", host=f"localhost:{port}", accept="text/html,*/*")
-    assert (response.status_code, response.headers["location"]) == (307, f"{stack.url}/api/v1/auth/login?a=b")
-    assert get(stack, "/api/v1/health/live", host=f"localhost:{port}", accept="application/json").status_code == 200
-
-
 def test_the_documentation_is_served_here(stack: RunningStack) -> None:
     page = get(stack, "/docs", accept="text/html")
     assert page.status_code == 200

@@ -14,7 +14,7 @@ type Environment = Literal["development", "test", "staging", "production"]
 type DatabaseTls = Literal["verify-full", "encrypted", "private-network"]
 
 DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://localhost:5173", "http://localhost:8080")
-DEVELOPMENT_BASE_URL = "http://127.0.0.1:3000"
+DEVELOPMENT_BASE_URL = "http://localhost:3000"
 # Secrets that the environment may contain when Secrets Manager isn't used.
 SECRET_NAMES = ("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lambda_gateway.model import Api, Kind, Template, TemplateError
-from tenantgate_cli.stack.ports import bind, port_of
+from tenantgate_cli.stack.ports import bind
 from tenantgate_cli.stack.second_stack import SecondStack, addresses
 from tenantgate_cli.stack.templates import read_product_template
 from tests.fixtures.gateway.project import HEAD, REST_HEAD, api_event, function_resource, write_project
@@ -63,12 +63,12 @@ def test_each_api_except_ours_gets_the_next_free_port(ours: Template) -> None:
     rest = Api("t-Rest", (), {}, kind=Kind.REST, id="Rest", stage="v1")
     http = Api("t-Http", (), {}, id="Http")
     template = ours.joined(Template((), (http, rest), {}))
-    with bind(0) as taken, addresses(template, f"http://127.0.0.1:{port_of(taken) - 1}") as found:
-        ports = [port_of(address.sock) for address in found]
-        assert port_of(taken) not in ports
+    with bind(0) as taken, addresses(template, f"http://localhost:{taken.port - 1}") as found:
+        ports = [address.bound.port for address in found]
+        assert taken.port not in ports
         assert len(set(ports)) == 2
         assert [address.url for address in found] == [
-            f"http://127.0.0.1:{ports[0]}",
-            f"http://127.0.0.1:{ports[1]}/v1",
+            f"http://localhost:{ports[0]}",
+            f"http://localhost:{ports[1]}/v1",
         ]
         assert [address.title for address in found] == ["Http, HTTP API", "Rest, REST API"]

@@ -3,9 +3,9 @@
 import pytest
 
 from tenantgate_cli.console import Failure
-from tenantgate_cli.stack.variables import choose_provider, variables_for
+from tenantgate_cli.stack.variables import Provider, choose_provider, variables_for
 
-BASE = "http://127.0.0.1:3000"
+BASE = "http://localhost:3000"
 STORED = {"OIDC_CLIENT_SECRET": "stored", "COOKIE_SEALING_KEYS": "A" * 43}
 OTHER = {
     "OIDC_ISSUER_URL": "http://127.0.0.1:9000",
@@ -50,16 +50,39 @@ def test_an_incomplete_provider_is_ignored_and_reported(missing: set[str], note:
     assert variables.settings["OIDC_AUDIENCE"] == "tenantgate-api"
 
 
-def test_the_defaults_of_env_example_select_the_built_in_provider() -> None:
-    given = {"OIDC_ISSUER_URL": f"{BASE}/idp", "OIDC_CLIENT_ID": "tenantgate-dev", "OIDC_CLIENT_SECRET": "x"}
-    assert choose_provider(given, BASE).built_in
+@pytest.mark.parametrize("base", [BASE, "http://127.0.0.1:3000"])
+@pytest.mark.parametrize("issuer", [f"{BASE}/idp", "http://127.0.0.1:3000/idp", "http://[::1]:3000/idp"])
+def test_the_defaults_of_this_and_earlier_versions_select_the_built_in_provider(issuer: str, base: str) -> None:
+    given = {"OIDC_ISSUER_URL": issuer, "OIDC_CLIENT_ID": "tenantgate-dev", "OIDC_CLIENT_SECRET": "x"}
+    assert choose_provider(given, base) == Provider(f"{base}/idp", built_in=True)
+    assert not choose_provider({**given, "OIDC_ISSUER_URL": issuer.replace("3000", "3001")}, base).built_in
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        ("", "http://localhost:3001"),
+        ("http://localhost:3000", "http://localhost:3001"),
+        ("http://127.0.0.1:3000", "http://127.0.0.1:3001"),
+        ("http://[::1]:3000", "http://[::1]:3001"),
+        ("https://gate.example.com", "http://localhost:3001"),
+        ("https://127.0.0.1:3000", "http://localhost:3001"),
+        ("http://127.0.0.2:3000", "http://localhost:3001"),
+        ("127.0.0.1", "http://localhost:3001"),
+    ],
+)
+def test_the_callers_base_url_chooses_the_loopback_name(given: str, base: str) -> None:
+    settings = variables_for(3001, {"PUBLIC_BASE_URL": given}, STORED, **URLS).settings
+    assert settings["PUBLIC_BASE_URL"] == base
+    assert settings["OIDC_ISSUER_URL"] == f"{base}/idp"
+    assert settings["ALLOWED_ORIGINS"].startswith(base)
 
 
 def test_our_own_origins_are_always_allowed() -> None:
     origins = variables_for(3001, {"ALLOWED_ORIGINS": "http://localhost:9999"}, STORED, **URLS).settings[
         "ALLOWED_ORIGINS"
     ]
-    assert origins == "http://127.0.0.1:3001,http://localhost:3001,http://localhost:9999"
+    assert origins == "http://localhost:3001,http://127.0.0.1:3001,http://localhost:9999"
     assert "http://localhost:5173" in variables_for(3000, {}, STORED, **URLS).settings["ALLOWED_ORIGINS"]
 
 
