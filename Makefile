@@ -57,11 +57,12 @@ test: tools ## Run all tests, and measure branch coverage (T='-k name' for some 
 test-unit: tools ## Run the unit tests (T='-k name' for some)
 	@$(PYTEST) tests/unit $(T)
 
-check: tools ## Check style, types, imports, generated docs, prose and template
+check: tools ## Check style, types, imports, structure, generated docs, prose and template
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
 	$(RUN)/lint-imports
+	$(RUN)/python -m tenantgate_cli.checks.structure
 	$(RUN)/tenantgate docs --check
 	$(RUN)/python -m tenantgate_cli.checks.prose
 	$(RUN)/python -m tenantgate_cli.commands.sam validate

@@ -4,53 +4,42 @@ import importlib
 import json
 import re
 
-import pytest
 from fastapi import APIRouter
 from fastapi.routing import APIRoute
 
+from tenantgate.route_rules.file import read_rules
+from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS
 from tenantgate.web import headers
+from tenantgate_cli.checks.structure.tree import same_path
 from tenantgate_cli.paths import ROOT
-from tests.fixtures.template.deployed import Stack, function_folder
+from tests.fixtures.template.deployed import ApiRoute, Stack, function_folder
 
-# Every route is in exactly one of these lists, so that adding a route includes a decision on its authorizer.
-PUBLIC = {
-    "GET /": "HomeFunction",
-    "GET /api/v1/health/live": "HealthFunction",
-    "GET /api/v1/health/ready": "HealthFunction",
-    "GET /api/v1/auth/login": "AuthLoginFunction",
-    "POST /api/v1/auth/callback": "AuthCallbackFunction",
-    "GET /api/v1/auth/callback": "AuthCallbackFunction",
-    "ANY /idp/{proxy+}": "IdentityProviderFunction",
-    "$default": "UnknownRouteFunction",
-}
-# Their responses are about the token itself, so they return exact error codes.
-SELF_VERIFYING = {
-    "GET /api/v1/auth/validate": "AuthValidateFunction",
-    "POST /api/v1/auth/logout": "AuthLogoutFunction",
-}
-BEHIND_THE_AUTHORIZER = {
-    "GET /api/v1/auth/me": "AuthMeFunction",
-}
+RULES = read_rules(str(ROOT / "functions" / "authorizer" / "rules.toml"))
+# The rules decide which routes are public, and the structure check compares them with template.yaml. Here they are
+# compared with the API that SAM translates it to.
+PUBLIC = {same_path(rule.route) for rule in RULES.for_api(CONTAINER_API).rules if rule.public}
+GUARDED = {same_path(rule.route) for rule in RULES.for_api(OTHER_APIS).rules}
 
 
-def test_every_route_is_on_exactly_one_list(stack: Stack) -> None:
-    listed = [*PUBLIC, *SELF_VERIFYING, *BEHIND_THE_AUTHORIZER]
-
-    assert sorted(route.key for route in stack.routes) == sorted(listed)
+def routes_of(stack: Stack) -> list[ApiRoute]:
+    return [route for route in stack.routes if route.key != "$default"]
 
 
-def test_routes_lead_to_their_functions(stack: Stack) -> None:
-    assert {route.key: route.function for route in stack.routes} == PUBLIC | SELF_VERIFYING | BEHIND_THE_AUTHORIZER
+def test_a_route_is_behind_the_authorizer_unless_the_rules_make_it_public(stack: Stack) -> None:
+    for route in routes_of(stack):
+        key = same_path(route.key)
+        assert (key in GUARDED, key in PUBLIC) == (bool(route.authorizers), not route.authorizers), route.key
+    assert {route.authorizers for route in stack.routes} == {("TenantgateAuthorizer",), ()}
+    assert any(route.authorizers for route in stack.routes)
 
 
-def test_the_authorizer_guards_its_list_and_nothing_else(stack: Stack) -> None:
-    guarded = {route.key for route in stack.routes if route.authorizers}
+def test_the_default_route_is_public_and_leads_to_the_function_for_unknown_routes(stack: Stack) -> None:
+    [default] = [route for route in stack.routes if route.key == "$default"]
 
-    assert guarded == set(BEHIND_THE_AUTHORIZER)
-    assert {route.authorizers for route in stack.routes if route.authorizers} == {("TenantgateAuthorizer",)}
+    assert (default.function, default.authorizers) == ("UnknownRouteFunction", ())
 
 
-def test_code_and_template_have_the_same_routes(stack: Stack) -> None:
+def test_code_and_api_have_the_same_routes(stack: Stack) -> None:
     in_code: set[tuple[str, str]] = set()
     for module in sorted(ROOT.glob("functions/*/routes.py")):
         folder = module.parent.name
@@ -62,8 +51,7 @@ def test_code_and_template_have_the_same_routes(stack: Stack) -> None:
                 (folder, _template_key(f"{method} {route.path}")) for method in (route.methods or set()) - {"HEAD"}
             }
 
-    in_template = {(function_folder(route.function), route.key) for route in stack.routes if route.key != "$default"}
-    assert in_code == in_template
+    assert {(function_folder(route.function), route.key) for route in routes_of(stack)} == in_code
 
 
 def _template_key(key: str) -> str:
@@ -110,20 +98,19 @@ def test_the_access_log_is_json_without_query_strings_or_header_values(stack: St
     assert not [value for value in written.values() if re.search(r"(?i)query|header|cookie|protocol|userAgent", value)]
 
 
-@pytest.mark.parametrize("route", sorted(PUBLIC | SELF_VERIFYING | BEHIND_THE_AUTHORIZER))
-def test_api_gateway_may_invoke_each_function_only_for_this_api(stack: Stack, route: str) -> None:
-    function = (PUBLIC | SELF_VERIFYING | BEHIND_THE_AUTHORIZER)[route]
-    permissions = [
-        body["Properties"]
-        for body in stack.resources("AWS::Lambda::Permission").values()
-        if body["Properties"]["FunctionName"] == {"Ref": function}
-    ]
+def test_api_gateway_may_invoke_each_function_only_for_this_api(stack: Stack) -> None:
+    for route in stack.routes:
+        permissions = [
+            body["Properties"]
+            for body in stack.resources("AWS::Lambda::Permission").values()
+            if body["Properties"]["FunctionName"] == {"Ref": route.function}
+        ]
 
-    assert permissions
-    for permission in permissions:
-        assert permission["Principal"] == "apigateway.amazonaws.com"
-        assert "${__ApiId__}" in json.dumps(permission["SourceArn"])
-        assert {"Ref": "HttpApi"} in _leaves(permission["SourceArn"])
+        assert permissions, route.key
+        for permission in permissions:
+            assert permission["Principal"] == "apigateway.amazonaws.com"
+            assert "${__ApiId__}" in json.dumps(permission["SourceArn"])
+            assert {"Ref": "HttpApi"} in _leaves(permission["SourceArn"])
 
 
 def _leaves(value: object) -> list[object]:

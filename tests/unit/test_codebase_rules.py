@@ -21,8 +21,6 @@ READ_THE_ENVIRONMENT = {
     PACKAGE / "authorizer" / "environment.py",
     PACKAGE / "tokens" / "proxy.py",
 }
-# Packages that have a wiring but are not domains.
-INFRASTRUCTURE = {"database", "secrets", "tokens"}
 LEAN = [
     *(
         path
@@ -67,55 +65,13 @@ def test_verifying_and_deciding_import_only_the_standard_library_and_cryptograph
     assert names <= sys.stdlib_module_names | {"_typeshed", "cryptography", "tenantgate"}
 
 
-def test_a_function_is_a_folder_with_a_handler_and_its_parent_is_not_a_package() -> None:
-    folders = [path for path in (ROOT / "functions").iterdir() if path.is_dir() and path.name != "__pycache__"]
-
-    assert [folder.name for folder in folders if not (folder / "handler.py").is_file()] == []
+def test_the_parent_of_the_functions_is_not_a_package() -> None:
     assert not (ROOT / "functions" / "__init__.py").exists()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "functions").glob("*/handler.py")), ids=lambda path: path.parent.name)
 def test_a_handler_is_a_short_adapter(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 100
-
-
-# The packages that make decisions. All have the same file names, so that a reader of one knows the others.
-DOMAINS = sorted(path.parent.name for path in PACKAGE.glob("*/wiring.py") if path.parent.name not in INFRASTRUCTURE)
-DOMAIN_FILES = {
-    *("__init__", "models", "errors", "service", "repository", "tables", "wiring"),
-    *("cache", "client", "credential", "tasks"),
-}
-# Parts of a domain that outgrew one file.
-SUB_PACKAGES = {
-    "login": {"service", "provider", "attempts"},
-    "openid_provider": {"endpoints", "protocol", "storage"},
-}
-# Contracts that list the domains, and the suffix of the listed modules.
-CONTRACTS_OF_DOMAINS = {"web-apart": "", "domains-meet-in-wiring": "", "plain": "", "wiring-on-top": ".wiring"}
-
-
-def test_the_domains_are_known() -> None:
-    assert set(DOMAINS) >= {"login", "openid_provider", "sessions"}
-
-
-@pytest.mark.parametrize("domain", DOMAINS)
-def test_a_domain_has_only_the_files_that_every_domain_may_have(domain: str) -> None:
-    folder = PACKAGE / domain
-    files = {path.stem for path in folder.glob("*.py")}
-    folders = {path.name for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"}
-
-    assert files - DOMAIN_FILES == set()
-    assert folders - SUB_PACKAGES.get(domain, set()) == set()
-
-
-@pytest.mark.parametrize("domain", DOMAINS)
-@pytest.mark.parametrize("contract", CONTRACTS_OF_DOMAINS)
-def test_a_domain_is_in_the_contracts_of_domains(contract: str, domain: str) -> None:
-    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    [found] = [item for item in configuration["tool"]["importlinter"]["contracts"] if item["id"] == contract]
-    listed = {name for value in found.values() if isinstance(value, list) for name in value}
-
-    assert f"tenantgate.{domain}{CONTRACTS_OF_DOMAINS[contract]}" in listed
 
 
 def test_the_lean_packages_are_the_same_in_the_contract_and_here() -> None:
@@ -140,11 +96,3 @@ def too_long(folder: Path) -> list[str]:
 @pytest.mark.parametrize("name", ["layers", "functions", "container", "cli", "migrations"])
 def test_a_module_is_short_enough_to_be_read_at_once(name: str) -> None:
     assert too_long(ROOT / name) == []
-
-
-HANDLERS = sorted(path.parent / "handler.py" for path in (ROOT / "functions").glob("*/routes.py"))
-
-
-def test_the_handlers_of_routers_are_identical() -> None:
-    assert len(HANDLERS) > 5
-    assert len({path.read_bytes() for path in HANDLERS}) == 1

@@ -20,7 +20,6 @@ from tenantgate.settings.errors import SettingsError
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import CurrentPrincipal
 from tests.fixtures.web.setup import ISSUER, TENANT, Issuer, make_settings
-from tests.template.test_api import BEHIND_THE_AUTHORIZER, PUBLIC, SELF_VERIFYING
 
 router = APIRouter()
 
@@ -200,14 +199,6 @@ def test_the_container_decides_as_the_authorizers_engine(
 
 class TestTheProductsRules:
     rules = read_rules(str(SHIPPED_RULES))
-
-    def test_each_route_of_the_template_has_its_rule(self) -> None:
-        listed = {rule.route: rule.public for rule in self.rules.for_api(CONTAINER_API).rules}
-        public = {key.replace("{proxy+}", "{path+}") for key in [*PUBLIC, *SELF_VERIFYING] if key != "$default"}
-        documentation = {"GET /docs", "GET /docs/{asset+}"}
-
-        assert {route for route, is_public in listed.items() if is_public} == public | documentation
-        assert {route for route, is_public in listed.items() if not is_public} == set(BEHIND_THE_AUTHORIZER)
 
     def test_behind_the_authorizer_the_rules_are_the_same_and_nothing_is_public(self) -> None:
         guarded = [rule for rule in self.rules.for_api(CONTAINER_API).rules if not rule.public]
