@@ -11,7 +11,12 @@ from pydantic import Field
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import CrossSiteRequest
 from tenantgate.errors.tokens import IdTokenRefused, TenantMissing
-from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
+from tenantgate.login.errors import (
+    AccessTokenUnusable,
+    InvalidAuthorizationCode,
+    ProviderRefusedClient,
+    StateMismatch,
+)
 from tenantgate.login.models import AuthorizationResponse, SignedIn
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.wiring import callback_service
@@ -33,6 +38,7 @@ _SIGN_IN_ERRORS: ErrorClasses = (
     TenantMissing,
     IdTokenRefused,
     AccessTokenUnusable,
+    ProviderRefusedClient,
     DatabaseUnreachable,
     SecretsUnavailable,
     *PROVIDER_ERRORS,

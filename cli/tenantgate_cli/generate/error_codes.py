@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from tenantgate.errors.base import ErrorCode
 from tenantgate_cli.checks.error_numbers import BLOCKS
-from tenantgate_cli.checks.registry import registry
+from tenantgate_cli.checks.registry import errors, registry
 
 _HEAD = """\
 # Error codes
@@ -48,10 +49,20 @@ def error_codes_page() -> str:
     rows = [f"| [`{e.code}`](#{e.code.lower()}) | {e.status} | {e.message} |" for e in registry().values()]
     sections = [
         f"## {e.code}\n\n**{e.message}** ({e.status} {HTTPStatus(e.status).phrase})\n\n"
-        f"- Cause: {e.cause}\n- Remedy: {e.remedy}"
+        f"- Cause: {e.cause}\n- Remedy: {e.remedy}{_variants(e)}"
         for e in registry().values()
     ]
     return _HEAD + "\n".join(rows) + "\n\n" + "\n\n".join([*sections, _blocks()]) + "\n"
+
+
+def _variants(row: ErrorCode) -> str:
+    """Return the other messages with this code, each with its cause and remedy."""
+    others = {error.error.message: error.error for error in errors() if error.error.code == row.code}
+    others.pop(row.message, None)
+    return "".join(
+        f"\n\n**{message}**\n\n- Cause: {other.cause}\n- Remedy: {other.remedy}"
+        for message, other in sorted(others.items())
+    )
 
 
 def _blocks() -> str:

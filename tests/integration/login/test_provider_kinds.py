@@ -207,7 +207,7 @@ class TestProvidersTexts:
             {"error": "invalid_client", "error_description": said}, status
         )
         response = sign_in(browser, app)
-        assert (response.status_code, code_of(response)) == (502, "SYS_004")
+        assert (response.status_code, code_of(response)) == (502, "SYS_012")
         assert "Wrong client" not in response.text
         log = capsys.readouterr()
         text = log.out + log.err
@@ -248,7 +248,7 @@ class TestProvidersTexts:
             pytest.param(("state {state} code {code} again", "state *** code *** again"), id="secrets-of-the-request"),
         ],
     )
-    def test_an_authorization_errors_description_is_logged_and_not_shown(
+    def test_an_authorization_errors_description_is_logged_and_shown(
         self,
         said: tuple[str, str],
         browser: Browser,
@@ -267,7 +267,9 @@ class TestProvidersTexts:
         provider.edit_authorization_response = refuse
         response = browser.get(returned_to(browser, app), accept=JSON)
         assert code_of(response) == "AUTH_001"
-        assert response.json()["error"]["detail"] == {"provider_error": "access_denied"}
+        detail = response.json()["error"]["detail"]
+        assert detail["provider_error"] == "access_denied"
+        assert json.dumps(detail["description"]) == f'"{logged}"'
         (line,) = (line for line in capsys.readouterr().out.splitlines() if '"request refused"' in line)
         assert f'"description":"{logged}"' in line
         assert '"provider_error":"access_denied"' in line

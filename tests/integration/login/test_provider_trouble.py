@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.login.attempts.transactions import COOKIE_PREFIX, LoginTransaction
+from tenantgate.login.errors import ProviderRefusedClient
 from tenantgate.login.provider.client import MAX_RESPONSE_BYTES, ProviderClient, Timeouts
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 from tests.fixtures.browsers.scripted import Browser
@@ -55,8 +55,13 @@ def good_enough(**changes: object) -> bytes:
         pytest.param(
             CannedResponse.of_json({"error": "invalid_grant"}, 403), 400, "AUTH_001", id="invalid-grant-by-403"
         ),
-        pytest.param(CannedResponse.of_json({"error": "invalid_client"}, 401), 502, "SYS_004", id="invalid-client"),
-        pytest.param(CannedResponse.of_json({"error": "invalid_target"}, 400), 502, "SYS_004", id="invalid-target"),
+        pytest.param(CannedResponse.of_json({"error": "invalid_client"}, 401), 502, "SYS_012", id="invalid-client"),
+        pytest.param(CannedResponse.of_json({"error": "invalid_target"}, 400), 502, "SYS_012", id="invalid-target"),
+        pytest.param(CannedResponse.of_json({"error": "of_its_own"}, 400), 502, "SYS_012", id="another-error-code"),
+        pytest.param(CannedResponse.of_json({"error": "invalid_client"}, 200), 502, "SYS_012", id="invalid-client-200"),
+        pytest.param(CannedResponse.of_json({"error": "server_error"}, 400), 502, "SYS_004", id="server-error"),
+        pytest.param(CannedResponse.of_json({"error": "invalid_client"}, 503), 502, "SYS_004", id="error-503-in-json"),
+        pytest.param(CannedResponse.of_json({"error": "slow_down"}, 429), 502, "SYS_004", id="rate-limit"),
         pytest.param(CannedResponse.of_json({"error": "<b>x</b>"}, 400), 502, "SYS_004", id="error-code-in-markup"),
         pytest.param(CannedResponse.of_json({"error": 7}, 400), 502, "SYS_004", id="error-code-of-another-type"),
     ],
@@ -74,7 +79,12 @@ def test_an_invalid_response_of_the_token_endpoint(
 
 @pytest.mark.parametrize(
     ("error", "named"),
-    [("invalid_client", "OIDC_CLIENT_SECRET"), ("invalid_target", "OIDC_RESOURCE"), ("invalid_scope", "OIDC_SCOPES")],
+    [
+        ("invalid_client", "OIDC_CLIENT_SECRET"),
+        ("unauthorized_client", "OIDC_CLIENT_ID"),
+        ("invalid_target", "OIDC_RESOURCE"),
+        ("invalid_scope", "OIDC_SCOPES"),
+    ],
 )
 def test_an_error_that_the_operator_can_fix_names_the_setting(
     error: str, named: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
@@ -238,6 +248,39 @@ async def test_a_wrong_client_secret_is_not_tried_twice(
     code, transaction = attempt(browser, app)
     client = ProviderClient(ClientRegistration(CLIENT_ID, ("openid",)), RotatedSecret("wrong"))
     metadata = ProviderMetadata.from_document(provider.metadata())
-    with pytest.raises(ProviderUnreachable, match="invalid_client"):
+    with pytest.raises(ProviderRefusedClient, match="invalid_client"):
         await client.exchange(metadata, code=code, transaction=transaction)
     assert len(provider.asked("/token")) == 1
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("status", "error", "calls"),
+    [
+        pytest.param(401, "invalid_client", 2, id="by-the-specification"),
+        pytest.param(401, "unauthorized_client", 2, id="keycloak"),
+        pytest.param(401, "access_denied", 2, id="auth0"),
+        pytest.param(400, "unauthorized_client", 1, id="the-grant-is-not-allowed"),
+        pytest.param(400, "invalid_scope", 1, id="another-error"),
+    ],
+)
+async def test_a_secret_is_read_again_when_the_credentials_were_refused(
+    status: int, error: str, *, calls: int, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    code, transaction = attempt(browser, app)
+    provider.responses["/token"] = CannedResponse.of_json({"error": error}, status)
+    client = ProviderClient(ClientRegistration(CLIENT_ID, ("openid",)), RotatedSecret("the old one", "the new one"))
+    metadata = ProviderMetadata.from_document(provider.metadata())
+    with pytest.raises(ProviderRefusedClient):
+        await client.exchange(metadata, code=code, transaction=transaction)
+    assert len(provider.asked("/token")) == calls
+
+
+def test_a_reload_succeeds_after_the_client_secret_was_corrected(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    url = returned_to(browser, app)
+    provider.responses["/token"] = CannedResponse.of_json({"error": "invalid_client"}, 401)
+    assert browser.get(url).status_code == 502
+    del provider.responses["/token"]
+    assert browser.get(url).status_code == 303

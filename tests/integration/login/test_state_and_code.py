@@ -131,7 +131,7 @@ class TestCode:
         }
         response = browser.get(returned_to(browser, app), accept=JSON)
         assert (response.status_code, code_of(response)) == (400, "AUTH_001")
-        assert response.json()["error"]["detail"] == {"provider_error": reported}
+        assert response.json()["error"]["detail"] == {"provider_error": reported, "description": "<b>no</b>"}
         assert not provider.asked("/token")
         assert not browser.cookies
 

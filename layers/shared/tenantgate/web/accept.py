@@ -10,6 +10,11 @@ def prefers_html(accept: str | None) -> bool:
     return _quality(accept, "text/html") > _quality(accept, "application/json")
 
 
+def navigates(method: str, accept: str | None) -> bool:
+    """Check that the request is a browser's that opens an address."""
+    return method in ("GET", "HEAD") and prefers_html(accept)
+
+
 def _quality(accept: str, wanted: str) -> float:
     """Return the weight of exactly this media type. Wildcards don't count, since every script sends them."""
     for item in accept.split(","):

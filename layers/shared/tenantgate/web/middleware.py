@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import Overloaded
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
-from tenantgate.web.accept import prefers_html
+from tenantgate.web.accept import navigates, prefers_html
 from tenantgate.web.cookies import clear_cookies
 from tenantgate.web.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
 from tenantgate.web.failures import failure_of
@@ -72,6 +72,7 @@ class RequestLogging:
             request.completed(status)
 
 
+_NO_ROUTE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 _LEAVE_THE_BODY_UNREAD = (BodyTooLarge, HeadersTooLarge, Overloaded, RequestTooSlow)
 
 type Finish = Callable[[Scope, Message], None]
@@ -116,19 +117,28 @@ class ErrorRendering:
             await self._app(scope, receive, watch)
         except Exception as error:
             failure, allow = failure_of(error, scope), None
-            if failure.http_status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+            if failure.http_status in _NO_ROUTE:
                 # The router's own 405 names the methods of one route, but a path may have several.
                 failure, allow = self._routes().error_for(scope["path"]) if failure is not error else (failure, None)
             log_failure(failure)
             if started:
                 raise
             clear_cookies(scope, failure.clears_cookies)
-            if scope.get(PAGES_KEY) and prefers_html(header(scope, b"accept")):
+            if self._is_page(failure, scope):
                 from tenantgate.web.pages.rendering import error_page  # noqa: PLC0415  (Jinja2 is only for browsers)
 
-                await error_page(failure, debug=self._debug)(scope, receive, send_finished)
+                shown = error_page(failure, debug=self._debug, path=scope["path"], allow=allow)
+                await shown(scope, receive, send_finished)
                 return
             await error_response(failure, debug=self._debug, allow=allow)(scope, receive, send_finished)
+
+    @staticmethod
+    def _is_page(failure: TenantgateError, scope: Scope) -> bool:
+        # Of a route for people, or where a browser found no route.
+        accept = header(scope, b"accept")
+        if failure.http_status in _NO_ROUTE and navigates(scope["method"], accept):
+            return True
+        return bool(scope.get(PAGES_KEY)) and prefers_html(accept)
 
 
 class Headers:

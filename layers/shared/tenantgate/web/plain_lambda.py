@@ -1,4 +1,7 @@
-"""Requests and error responses of Lambda functions that use no web framework. Standard library only."""
+"""Requests and error responses of Lambda functions that use no web framework.
+
+Standard library only, except for a page.
+"""
 
 from __future__ import annotations
 
@@ -34,15 +37,24 @@ def begin(event: Mapping[str, Any], context: Any) -> RequestLog:
 
 def lambda_error_response(error: TenantgateError, *, allow: str | None = None) -> dict[str, Any]:
     """Return the error in the one shape, with the headers that every response carries (payload format 2.0)."""
-    request_id = current_request().request_id
+    headers = {**error_headers(error, allow=allow), "content-type": "application/json"}
+    body = json.dumps(error_body(error, request_id=current_request().request_id), separators=(",", ":"))
+    return _response(error.http_status, headers, body)
+
+
+def lambda_error_page(error: TenantgateError, *, path: str, allow: str | None = None) -> dict[str, Any]:
+    """Return the error as a page, with the same headers. Imports Starlette and Jinja2 at the first call."""
+    from tenantgate.web.pages.rendering import error_page  # noqa: PLC0415  (only for browsers)
+
+    page = error_page(error, debug=False, path=path, allow=allow)
+    headers = {name: value for name, value in page.headers.items() if name != "content-length"}
+    return _response(page.status_code, headers, bytes(page.body).decode())
+
+
+def _response(status: int, headers: Mapping[str, str], body: str) -> dict[str, Any]:
     return {
-        "statusCode": error.http_status,
-        "headers": {
-            **SECURE_HEADERS,
-            **error_headers(error, allow=allow),
-            "content-type": "application/json",
-            "x-request-id": request_id,
-        },
-        "body": json.dumps(error_body(error, request_id=request_id), separators=(",", ":")),
+        "statusCode": status,
+        "headers": {**SECURE_HEADERS, **headers, "x-request-id": current_request().request_id},
+        "body": body,
         "isBase64Encoded": False,
     }

@@ -73,14 +73,14 @@ def error_response(error: TenantgateError, *, debug: bool = False, allow: str | 
     """Build the JSON response to an error. `debug`, only in development, adds the private reason, redacted."""
     body = error_body(error, request_id=current_request().request_id)
     if debug and error.detail is None:
-        body["error"] = {**_members(body["error"]), "detail": shown_detail(error, debug=True)}
+        body["error"] = {**_members(body["error"]), "detail": debug_detail(error) or None}
     return JSONResponse(body, status_code=error.http_status, headers=error_headers(error, allow=allow))
 
 
-def shown_detail(error: TenantgateError, *, debug: bool) -> object:
-    """Return the error's `detail`. With `debug`, an error without one shows its private side, redacted."""
-    if error.detail is not None or not debug or not (error.reason or error.private):
-        return error.detail
+def debug_detail(error: TenantgateError) -> dict[str, object]:
+    """Return the private side of an error, redacted, for development. Empty when it has none."""
+    if not (error.reason or error.private):
+        return {}
     return redact_context({"reason": error if error.reason else "", "kind": type(error), **error.private})
 
 

@@ -21,10 +21,11 @@ from urllib.parse import quote_plus, urlsplit
 
 from tenantgate.errors.tokens import IdTokenRefused, Overloaded, ProviderTimeout, ProviderUnreachable
 from tenantgate.login.attempts.transactions import LoginTransaction
-from tenantgate.login.errors import InvalidAuthorizationCode
+from tenantgate.login.errors import InvalidAuthorizationCode, ProviderRefusedClient
 from tenantgate.login.models import ProviderTokens
 from tenantgate.login.provider.lookups import HostLookups
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata, printable_error_code
+from tenantgate.login.provider.provider_errors import refuses_client, token_endpoint_remedy
 from tenantgate.login.provider.provider_text import provider_text
 from tenantgate.tokens.waiting import MOST_WAITING
 
@@ -76,8 +77,9 @@ class ProviderClient:
         """Redeem the code (RFC 6749 §4.1.3 with RFC 7636 §4.5 and RFC 8707 §2.2).
 
         Raises `InvalidAuthorizationCode` when the provider refuses the code, `IdTokenRefused` when it issues no ID
-        token, `ProviderUnreachable` when it refuses the client or its response is invalid, `ProviderTimeout` when it
-        is too slow, `Overloaded` when too many calls are running.
+        token, `ProviderRefusedClient` when it refuses the client or its request, `ProviderUnreachable` when its
+        response is invalid or reports a temporary failure, `ProviderTimeout` when it is too slow, `Overloaded` when
+        too many calls are running.
         """
         form = {
             "grant_type": "authorization_code",
@@ -89,7 +91,8 @@ class ProviderClient:
             form["resource"] = self._registration.resource
         secret = renewed = await self._secrets.get("OIDC_CLIENT_SECRET")
         status, body = await self._post_form(provider, form, secret)
-        if _error_code(body) == "invalid_client":
+        error = _error_code(body)
+        if error is not None and refuses_client(status, error):
             # The secret may have been rotated since it was read. The provider has not used the code yet.
             self._secrets.invalidate()
             if (renewed := await self._secrets.get("OIDC_CLIENT_SECRET")) != secret:
@@ -215,19 +218,20 @@ def _raise_error(status: int, body: Mapping[str, object] | None, *, sent: Iterab
             "the provider refused the code", detail={"provider_error": code}, description=description
         )
     context = {"status": status, "provider_error": code, "description": description}
-    logger.error("the token endpoint refused the client", extra={"context": context})
+    logger.error("the token endpoint returned an error", extra={"context": context})
     if code is None:
         raise ProviderUnreachable("the token endpoint's response is invalid", status=status)
-    remedy = _REMEDIES.get(code, "See the provider's log for the reason.")
-    raise ProviderUnreachable(f"the token endpoint returned {code}", detail={"provider_error": code, "remedy": remedy})
+    if status >= 500 or status == 429 or code in _TEMPORARY:
+        raise ProviderUnreachable(f"the token endpoint returned {code}", detail={"provider_error": code})
+    raise ProviderRefusedClient(
+        f"the token endpoint returned {code}",
+        detail={"provider_error": code, "remedy": token_endpoint_remedy(code)},
+        description=description,
+    )
 
 
-_REMEDIES = {
-    "invalid_client": "Compare OIDC_CLIENT_ID and OIDC_CLIENT_SECRET with the client registered at the provider.",
-    "unauthorized_client": "Allow the authorization code grant for the client OIDC_CLIENT_ID at the provider.",
-    "invalid_target": "Register OIDC_RESOURCE at the provider as a resource that this client may request.",
-    "invalid_scope": "Compare OIDC_SCOPES with the scopes that the provider grants this client.",
-}
+# Codes of the authorization endpoint that some providers also return here. They say nothing about the client.
+_TEMPORARY = frozenset({"server_error", "temporarily_unavailable"})
 
 
 def _tokens(body: Mapping[str, object] | None) -> ProviderTokens:

@@ -1,4 +1,4 @@
-"""Prepare a provider's error text for the log. Callers never see it."""
+"""Prepare a provider's error text for the log, and for the page that reports a failed sign-in."""
 
 from __future__ import annotations
 

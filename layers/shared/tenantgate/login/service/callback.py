@@ -10,7 +10,7 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
 from tenantgate.identity.principal import Principal
 from tenantgate.login.attempts.transactions import transaction_cookie_name
-from tenantgate.login.errors import StateMismatch
+from tenantgate.login.errors import ProviderRefusedClient, StateMismatch
 from tenantgate.login.models import AuthorizationResponse, ProviderTokens, SignedIn, VerifiedSignIn
 
 
@@ -62,7 +62,7 @@ class CallbackService:
 
         `by_redirect`, `cookies` and the errors are those of `LoginService.complete`, and `DatabaseUnreachable` when the
         session can't be stored. `session_cookie`: the value of the session cookie that the browser sent. An error
-        clears the attempt's cookie, unless the provider was unreachable.
+        clears the attempt's cookie, unless the provider was unreachable or refused our client.
         """
         try:
             if response.is_ambiguous:
@@ -87,9 +87,9 @@ class CallbackService:
 
 def _ended_attempt(error: TenantgateError, state: str | None, cookies: Mapping[str, str]) -> tuple[str, ...]:
     """Name the attempt's cookie, if the browser sent it and must not use it again."""
-    # Keep it when the provider was unreachable, or too many requests waited for it: the code may not have been
-    # redeemed, so reloading the page can still succeed.
-    if state is None or isinstance(error, ProviderUnreachable | Overloaded):
+    # Keep it when the provider was unreachable or refused our client, or too many requests waited for it: the code may
+    # not have been redeemed, so reloading the page can still succeed.
+    if state is None or isinstance(error, ProviderUnreachable | ProviderRefusedClient | Overloaded):
         return ()
     name = transaction_cookie_name(state)
     return (name,) if name in cookies else ()

@@ -19,6 +19,7 @@ from tenantgate.login.provider.metadata import (
     authorization_url,
     printable_error_code,
 )
+from tenantgate.login.provider.provider_errors import returned_error
 from tenantgate.login.provider.provider_text import provider_text
 from tenantgate.login.service.remedies import ISSUER_PAIR, access_token_remedy, id_token_remedy
 from tenantgate.observability.redaction import disclose
@@ -114,8 +115,8 @@ class LoginService:
         attempt that was begun with an app's `redirect_uri` can only be completed by a post, any other by either.
 
         Raises `StateMismatch` (AUTH_002), `InvalidAuthorizationCode` (AUTH_001), `IdTokenRefused` (AUTH_008),
-        `AccessTokenUnusable` (AUTH_009), the tenant extractor's errors (AUTH_005), `ProviderUnreachable`,
-        `ProviderTimeout`, `SecretsUnavailable`.
+        `AccessTokenUnusable` (AUTH_009), the tenant extractor's errors (AUTH_005), `ProviderRefusedClient` (SYS_012),
+        `ProviderUnreachable`, `ProviderTimeout`, `SecretsUnavailable`.
         """
         # The state comes first: before it matches, the rest of the response may come from anyone.
         transaction = (await self._transactions()).find(response.state, cookies)
@@ -201,12 +202,7 @@ def _require_code(response: AuthorizationResponse, transaction: LoginTransaction
         for text in filter(None, (code, description)):
             # The log would mask them, since the request carried them. The state shows that the provider sent them.
             disclose(text)
-        raise InvalidAuthorizationCode(
-            "the provider returned an error",
-            detail={"provider_error": code},
-            provider_error=code,
-            description=description,
-        )
+        raise returned_error(code, description=description)
     if not response.code or len(response.code) > _MAX_CODE_LENGTH or not response.code.isprintable():
         raise InvalidAuthorizationCode("the response has no usable code")
     return response.code

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse
 from tenantgate.context import current_request
 from tenantgate.errors.base import TenantgateError
 from tenantgate.web.headers import error_headers
-from tenantgate.web.responses import shown_detail
+from tenantgate.web.pages.details import details
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,23 +45,34 @@ def page(
     )
 
 
-def error_page(error: TenantgateError, *, debug: bool) -> HTMLResponse:
-    """Render an error: its code, its cause, a way to try again, and the request id to quote.
+def error_page(error: TenantgateError, *, debug: bool, path: str = "", allow: str | None = None) -> HTMLResponse:
+    """Render an error: its cause, what to do, its code and details as rows, and the request id to quote.
 
-    `debug`, only in development, shows the private reason, redacted.
+    `path` is the request's, `allow` the `Allow` header of a 405. `debug`, only in development, also shows the private
+    reason, redacted.
     """
+    detail = details(error, debug=debug)
     response = page(
         "error.html",
         status=error.http_status,
         code=error.error.code,
         message=error.error.message,
         cause=error.error.cause.split("`"),
-        detail=shown_detail(error, debug=debug),
+        detail=detail,
+        remedy=(detail.remedy or error.error.remedy).split("`"),
+        onward=_onward(error, path),
         is_server_error=error.http_status >= HTTPStatus.INTERNAL_SERVER_ERROR,
     )
-    for name, value in error_headers(error).items():
+    for name, value in error_headers(error, allow=allow).items():
         response.headers[name] = value
     return response
+
+
+def _onward(error: TenantgateError, path: str) -> tuple[str, str, str]:
+    """Return the id, the label and the target of the page's button."""
+    if error.http_status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
+        return "start", "Go to the start page", "/"
+    return "try-again", "Try again", "/" if path == "/" else "/api/v1/auth/login?return_to=/"
 
 
 @cache
