@@ -12,12 +12,11 @@ from fastapi.responses import JSONResponse, RedirectResponse
 
 from functions.identity_provider.forms import submitted, submitted_form
 from tenantgate.errors.access import CrossSiteRequest
-from tenantgate.openid_provider.endpoints.authorization import SignInNeeded
+from tenantgate.openid_provider.endpoints.authorization import SignedIn, SignInNeeded
 from tenantgate.openid_provider.endpoints.end_session import SignedOut, SignOutNeedsConsent
-from tenantgate.openid_provider.endpoints.metadata import provider_metadata
 from tenantgate.openid_provider.models import BROWSER_SESSION_LIFETIME_SECONDS, ProtocolResponse
 from tenantgate.openid_provider.service import ProviderService
-from tenantgate.openid_provider.wiring import issuer, provider_service
+from tenantgate.openid_provider.wiring import metadata, provider_service
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.errors import MalformedBody, NotFound, UnsupportedMediaType
 from tenantgate.web.pages.rendering import page
@@ -58,7 +57,7 @@ Service = Annotated[ProviderService, Depends(provider_service)]
 
 @router.get("/.well-known/openid-configuration")
 async def discovery() -> Response:
-    return JSONResponse(provider_metadata(issuer()), headers=_PUBLIC)
+    return JSONResponse(metadata(), headers=_PUBLIC)
 
 
 @router.get("/jwks")
@@ -77,12 +76,17 @@ async def authorize(request: Request, service: Service) -> Response:
 @router.post("/sign_in", dependencies=[ShowPages, Depends(from_own_page)])
 async def sign_in(request: Request, service: Service) -> Response:
     form = (await submitted_form(request)).values
-    result = await service.sign_in(
-        form_token=form.get("form", ""),
-        username=form.get("username", ""),
-        password=form.get("password", ""),
-        cookie=request.cookies.get(BROWSER_COOKIE),
-    )
+    form_token, cookie = form.get("form", ""), request.cookies.get(BROWSER_COOKIE)
+    result: SignedIn | SignInNeeded
+    if "persona" in form:
+        result = await service.sign_in_as(form_token=form_token, persona_id=form["persona"], cookie=cookie)
+    else:
+        result = await service.sign_in(
+            form_token=form_token,
+            username=form.get("username", ""),
+            password=form.get("password", ""),
+            cookie=cookie,
+        )
     if isinstance(result, SignInNeeded):
         return _sign_in_page(request, result)
     set_cookie(request, BROWSER_COOKIE, result.cookie, max_age=BROWSER_SESSION_LIFETIME_SECONDS)
@@ -138,6 +142,7 @@ def _sign_in_page(request: Request, needed: SignInNeeded) -> Response:
         error=_SIGN_IN_FAILED if needed.failed else None,
         hidden={"form": needed.form_token},
         username=needed.username,
+        personas=needed.personas,
     )
     # With `no-referrer` the browser would send the form with `Origin: null`.
     response.headers["referrer-policy"] = "same-origin"

@@ -28,7 +28,7 @@ OTHER_USES = {
     "login/attempts/transactions.py": "state, nonce and PKCE verifier, stored sealed in the browser (RFC 6749, 7636)",
     "openid_provider/protocol/grants.py": "the PKCE challenge of a verifier (RFC 7636 §4.6)",
     "openid_provider/protocol/keys.py": "key ids, which are published",
-    "openid_provider/protocol/server.py": "token ids, which are readable in the token (RFC 7519 §4.1.7)",
+    "openid_provider/protocol/access_tokens.py": "token ids, which are readable in the token (RFC 7519 §4.1.7)",
     "tokens/id_token.py": "at_hash (OpenID Connect Core §3.1.3.6)",
     "tokens/wiring.py": "when a key set is refreshed",
     "web/pages/rendering.py": "nonces of a content security policy",

@@ -15,6 +15,8 @@ from tenantgate.crypto.opaque import OpaqueKind
 type SigningAlgorithm = Literal["RS256", "ES256"]
 
 SIGNING_ALGORITHMS: tuple[SigningAlgorithm, ...] = ("RS256", "ES256")
+DEFAULT_ALGORITHM: SigningAlgorithm = "RS256"
+# The scopes of OpenID Connect Core §5.4, which every user may have.
 SUPPORTED_SCOPES = ("openid", "profile", "email", "address", "phone")
 
 CODE_LIFETIME_SECONDS = 60
@@ -27,32 +29,49 @@ CODES = OpaqueKind()
 BROWSER_SESSIONS = OpaqueKind()
 
 
+def token_lifetime(longest_accepted: int) -> int:
+    """Return the lifetime of tokens, in seconds: an hour, or less if this stack accepts only shorter ones."""
+    return min(TOKEN_LIFETIME_SECONDS, longest_accepted)
+
+
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person who can sign in. `claims`: the standard claims of OpenID Connect Core §5.1."""
+    """A person who can sign in. `claims`: the standard claims of OpenID Connect Core §5.1.
+
+    `roles`: those in every access token of the user. `scopes`: those of APIs that the user may grant.
+    """
 
     id: str
     tenant_id: str
     claims: Mapping[str, object] = field(default_factory=dict)
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+
+    def allowed_scope(self, scope: str) -> str:
+        """Return the part of a space-separated scope that this user may grant."""
+        return " ".join(name for name in scope.split() if name in SUPPORTED_SCOPES or name in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
     """The relying party, with the methods that authlib's server calls on a client (RFC 6749 §2).
 
-    It is confidential and first-party: it authenticates with its secret, and needs no consent of the user.
+    It is confidential and first-party: it authenticates with its secret, and needs no consent of the user. It may ask
+    for `api_scopes` in addition to those of OpenID Connect; each user grants only their own.
     """
 
     client_id: str
     client_secret: str = field(repr=False)
     allows_redirect: Callable[[str], bool]
     allows_post_logout_redirect: Callable[[str], bool]
-    id_token_signed_response_alg: SigningAlgorithm = "RS256"  # noqa: S105  (an algorithm)
+    id_token_signed_response_alg: SigningAlgorithm = DEFAULT_ALGORITHM
+    token_lifetime_seconds: int = TOKEN_LIFETIME_SECONDS
+    api_scopes: tuple[str, ...] = ()
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """Return the requested scopes that are supported, in their own order; None if none is (§3.1.2.1)."""
         requested = (scope or "").split()
-        return " ".join(known for known in SUPPORTED_SCOPES if known in requested) or None
+        return " ".join(known for known in (*SUPPORTED_SCOPES, *self.api_scopes) if known in requested) or None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         return self.allows_redirect(redirect_uri)

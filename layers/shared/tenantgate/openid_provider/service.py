@@ -57,6 +57,11 @@ class ProviderService:
         service = await self._authorization()
         return await service.sign_in(form_token=form_token, username=username, password=password, cookie=cookie)
 
+    async def sign_in_as(self, *, form_token: str, persona_id: str, cookie: str | None) -> SignedIn:
+        """Respond to a persona's button, see `AuthorizationService.sign_in_as`."""
+        service = await self._authorization()
+        return await service.sign_in_as(form_token=form_token, persona_id=persona_id, cookie=cookie)
+
     async def end_session(self, submitted: Submitted, *, cookie: str | None) -> SignedOut | SignOutNeedsConsent:
         """Respond to a sign-out, see `EndSessionService.end`."""
         return await (await self._end_session()).end(submitted, cookie=cookie)

@@ -7,7 +7,8 @@ import time
 from weakref import WeakKeyDictionary
 
 from tenantgate.database.wiring import database
-from tenantgate.openid_provider.models import Client
+from tenantgate.openid_provider.endpoints.metadata import provider_metadata
+from tenantgate.openid_provider.models import Client, token_lifetime
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.keys import SigningKeys
 from tenantgate.openid_provider.protocol.redirects import RedirectRule
@@ -26,13 +27,18 @@ def issuer() -> str:
     return f"{get_settings().public_base_url}/idp"
 
 
+def metadata() -> dict[str, object]:
+    """Return the provider's discovery document. Raises `RuntimeError` outside development."""
+    return provider_metadata(issuer(), _users().scopes())
+
+
 async def provider_service() -> ProviderService:
     """Build the provider with the client's current secret and sealing keys.
 
     Raises `RuntimeError` outside development, and `SecretsUnavailable`.
     """
     settings = get_settings()
-    users = DemoUsers(is_development=settings.is_development)
+    users = _users()
     secrets = secret_store()
     origins = settings.allowed_origins
     client = Client(
@@ -40,6 +46,8 @@ async def provider_service() -> ProviderService:
         client_secret=await secrets.get("OIDC_CLIENT_SECRET"),
         allows_redirect=RedirectRule(exact=[settings.oidc_redirect_uri], origins=origins),
         allows_post_logout_redirect=RedirectRule(exact=[], origins=[*origins, settings.public_base_url]),
+        token_lifetime_seconds=token_lifetime(settings.token_policy.max_lifetime_seconds),
+        api_scopes=tuple(users.scopes()),
     )
     return ProviderService(
         Provider(
@@ -54,6 +62,11 @@ async def provider_service() -> ProviderService:
             clock=time.time,
         )
     )
+
+
+def _users() -> DemoUsers:
+    settings = get_settings()
+    return DemoUsers(is_development=settings.is_development, is_local=settings.is_local_development)
 
 
 def _keys() -> SigningKeys:

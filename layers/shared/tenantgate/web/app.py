@@ -40,7 +40,8 @@ class TenantgateApp(FastAPI):
             from tenantgate.web.route_rules import RouteRules  # noqa: PLC0415  (no function behind API Gateway needs it)
 
             app = RouteRules(app, rules=self._route_rules, route_of=self._route_of)
-        if self._cors and self.settings.is_local_development:
+        # A proxy that terminates TLS for `https://localhost` serves only the name in its certificate.
+        if self._cors and self.settings.is_local_development and self.settings.public_base_url.startswith("http://"):
             from tenantgate.web.canonical_host import CanonicalHost  # noqa: PLC0415  (only where no gateway does it)
 
             app = CanonicalHost(app, self.settings.public_base_url)

@@ -1,6 +1,7 @@
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from types import SimpleNamespace
 from typing import Any, override
 
 import pytest
@@ -56,6 +57,9 @@ def _request() -> None:
     begin_request(RequestContext(request_id="request-4711"))
 
 
+PERSONAS = [SimpleNamespace(id="1", name="Demo Admin", email="a@b.example")]
+
+
 def sign_in(**context: Any) -> HTMLResponse:
     given: dict[str, Any] = {
         "action": "/idp/authorize",
@@ -63,6 +67,7 @@ def sign_in(**context: Any) -> HTMLResponse:
         "error": None,
         "hidden": {},
         "username": "",
+        "personas": (),
     }
     return page("sign_in.html", **(given | context))
 
@@ -77,6 +82,7 @@ PAGES = [
     pytest.param(lambda: error_page(StateMismatch(), debug=False), id="error"),
     pytest.param(lambda: error_page(StateMismatch("no cookie", state="x"), debug=True), id="error-with-debug"),
     pytest.param(lambda: sign_in(error="Wrong", hidden={"state": "s"}, username="a@b.example"), id="sign-in"),
+    pytest.param(lambda: sign_in(personas=PERSONAS), id="sign-in-with-personas"),
 ]
 
 
@@ -120,6 +126,9 @@ def test_every_rendering_has_a_new_nonce() -> None:
         pytest.param(
             lambda: sign_in(action=ATTACK, client_name=ATTACK, error=ATTACK, hidden={ATTACK: ATTACK}, username=ATTACK),
             id="sign-in",
+        ),
+        pytest.param(
+            lambda: sign_in(personas=[SimpleNamespace(id=ATTACK, name=ATTACK, email=ATTACK)]), id="personas"
         ),
     ],
 )  # fmt: skip

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oidc.core.errors import LoginRequiredError
 
-from tenantgate.openid_provider.models import Client, Parameters, ProtocolResponse
+from tenantgate.openid_provider.errors import SignInFormRefused
+from tenantgate.openid_provider.models import Client, Parameters, ProtocolResponse, User
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.grants import ProtocolRequest, SignedInUser
 from tenantgate.openid_provider.protocol.hints import IdTokenHints
@@ -23,6 +24,7 @@ from tenantgate.openid_provider.protocol.requests import (
 )
 from tenantgate.openid_provider.protocol.server import ProtocolServer
 from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
+from tenantgate.openid_provider.storage.demo import Persona
 from tenantgate.openid_provider.storage.stores import CodeStore
 from tenantgate.openid_provider.storage.users import UserDirectory
 
@@ -33,18 +35,22 @@ _FORM = "sign-in"
 
 @dataclass(frozen=True, slots=True)
 class SignInNeeded:
-    """Show the sign-in page. The form sends `form_token` back; the sign-in ends at `redirect_uri`."""
+    """Show the sign-in page. The form sends `form_token` back; the sign-in ends at `redirect_uri`.
+
+    `personas` may sign in without a password.
+    """
 
     form_token: str
     client_name: str
     redirect_uri: str
+    personas: Sequence[Persona] = ()
     username: str = ""
     failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """The password was right: send `response`, and set `cookie` for the lifetime of a browser session."""
+    """The user has signed in: send `response`, and set `cookie` for the lifetime of a browser session."""
 
     response: ProtocolResponse
     cookie: str
@@ -106,6 +112,21 @@ class AuthorizationService:
         if user is None:
             _log.warning("a sign-in at the provider failed")
             return self._page(values, username=username, failed=True)
+        return await self._start(user, values, cookie)
+
+    async def sign_in_as(self, *, form_token: str, persona_id: str, cookie: str | None) -> SignedIn:
+        """Sign a persona in without a password, with the form of the sign-in page.
+
+        Raises `SignInFormRefused` also for an id that no button has: only local development has personas.
+        """
+        values = self._forms.open(_FORM, form_token)
+        offered = [persona.id for persona in self._users.personas()]
+        user = self._users.find(persona_id) if persona_id in offered else None
+        if user is None:
+            raise SignInFormRefused(form=_FORM, problem="unknown persona")
+        return await self._start(user, values, cookie)
+
+    async def _start(self, user: User, values: Parameters, cookie: str | None) -> SignedIn:
         started = await self._browser_sessions.start(user, replacing=cookie)
         # The user has just signed in: keeping `prompt` would show the form again, and again after that.
         request = self._request({name: value for name, value in values.items() if name != "prompt"})
@@ -152,6 +173,7 @@ class AuthorizationService:
             form_token=self._forms.seal(_FORM, values),
             client_name=self._client.client_id,
             redirect_uri=values["redirect_uri"],
+            personas=self._users.personas(),
             username=username,
             failed=failed,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SUPPORTED_SCOPES
 
 _CLAIMS = (
@@ -11,8 +13,8 @@ _CLAIMS = (
 )  # fmt: skip
 
 
-def provider_metadata(issuer: str) -> dict[str, object]:
-    """Return the metadata from which a relying party configures itself."""
+def provider_metadata(issuer: str, api_scopes: Sequence[str] = ()) -> dict[str, object]:
+    """Return the metadata from which a relying party configures itself. `api_scopes`: those of any user."""
     return {
         "issuer": issuer,
         "authorization_endpoint": f"{issuer}/authorize",
@@ -20,7 +22,7 @@ def provider_metadata(issuer: str) -> dict[str, object]:
         "userinfo_endpoint": f"{issuer}/userinfo",
         "jwks_uri": f"{issuer}/jwks",
         "end_session_endpoint": f"{issuer}/end_session",
-        "scopes_supported": list(SUPPORTED_SCOPES),
+        "scopes_supported": [*SUPPORTED_SCOPES, *api_scopes],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code"],

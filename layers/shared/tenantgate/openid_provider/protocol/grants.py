@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, OAuth2Request
+from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError, OAuth2Request
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -23,7 +23,6 @@ from tenantgate.crypto.opaque import OpaqueSecret
 from tenantgate.openid_provider.models import (
     CODE_LIFETIME_SECONDS,
     CODES,
-    TOKEN_LIFETIME_SECONDS,
     AuthorizationCode,
     BrowserSession,
     Client,
@@ -82,11 +81,18 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 
     def save_authorization_code(self, code: str, request: ProtocolRequest) -> None:
         subject: SignedInUser = request.user
+        scope = subject.user.allowed_scope(request.scope)
+        if not scope:
+            raise InvalidScopeError(
+                "The user has none of the requested scopes.",
+                redirect_uri=request.payload.redirect_uri,
+                state=request.payload.state,
+            )
         request.issued = AuthorizationCode(
             digest=self.secret.digest,
             client_id=request.client.client_id,
             redirect_uri=request.payload.redirect_uri,
-            scope=request.scope,
+            scope=scope,
             tenant_id=subject.user.tenant_id,
             user_id=subject.user.id,
             sid=subject.session.sid,
@@ -155,7 +161,7 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
             "sub": code.user_id,
             "aud": request.client.client_id,
             "iat": request.now,
-            "exp": request.now + TOKEN_LIFETIME_SECONDS,
+            "exp": request.now + request.client.token_lifetime_seconds,
             "sid": code.sid,
             "tenant_id": code.tenant_id,
         }

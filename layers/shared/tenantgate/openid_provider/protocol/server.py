@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
-import secrets
 from collections.abc import Mapping, Sequence
 from urllib.parse import unquote_plus
 
@@ -14,7 +13,8 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 
-from tenantgate.openid_provider.models import TOKEN_LIFETIME_SECONDS, Client, ProtocolResponse
+from tenantgate.openid_provider.models import Client, ProtocolResponse
+from tenantgate.openid_provider.protocol.access_tokens import AccessGrant, AccessTokens
 from tenantgate.openid_provider.protocol.grants import CodeGrant, IdTokens, ProtocolRequest, RedeemedCode, RequiredS256
 from tenantgate.openid_provider.protocol.keys import KeyRing
 
@@ -41,7 +41,7 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
         self._issuer = issuer
         self._client = client
         self.register_grant(CodeGrant, [RequiredS256(required=True), IdTokens(issuer, ring)])
-        self.register_token_generator("default", _AccessTokens(issuer, audience, ring))
+        self.register_token_generator("default", _CodeTokens(AccessTokens(issuer, audience, ring)))
 
     def endpoint(self, name: str) -> str:
         """Return the URL of an endpoint."""
@@ -94,30 +94,26 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
         return response
 
 
-class _AccessTokens(BearerTokenGenerator):  # type: ignore[misc]
-    """JWT access tokens (RFC 9068 §2.2) with the claim `tenant_id`."""
+class _CodeTokens(BearerTokenGenerator):  # type: ignore[misc]
+    """The access tokens that the client gets for codes: with the user's roles, and the scope of the code."""
 
-    def __init__(self, issuer: str, audience: str, ring: KeyRing) -> None:
-        super().__init__(self._access_token, expires_generator=TOKEN_LIFETIME_SECONDS)
-        self._issuer = issuer
-        self._audience = audience
-        self._ring = ring
+    def __init__(self, tokens: AccessTokens) -> None:
+        super().__init__(self._access_token, expires_generator=lambda client, _: client.token_lifetime_seconds)
+        self._tokens = tokens
 
     def _access_token(self, *, client: Client, grant_type: str, user: RedeemedCode, scope: str) -> str:
-        claims = {
-            "iss": self._issuer,
-            "sub": user.user.id,
-            "aud": self._audience,
-            "client_id": client.client_id,
-            "iat": user.now,
-            "exp": user.now + TOKEN_LIFETIME_SECONDS,
-            "jti": secrets.token_urlsafe(16),
-            "scope": scope,
-            "auth_time": user.code.auth_time,
-            "amr": user.code.get_amr(),
-            "tenant_id": user.user.tenant_id,
-        }
-        return self._ring.sign(claims, algorithm=client.id_token_signed_response_alg, typ="at+jwt")
+        grant = AccessGrant(
+            user_id=user.user.id,
+            tenant_id=user.user.tenant_id,
+            client_id=client.client_id,
+            scope=scope,
+            roles=user.user.roles,
+            auth_time=user.code.auth_time,
+            amr=user.code.get_amr(),
+            issued_at=user.now,
+            expires_at=user.now + client.token_lifetime_seconds,
+        )
+        return self._tokens.issue(grant, client.id_token_signed_response_alg)
 
 
 def _basic_credentials(authorization: str) -> tuple[str, str]:
