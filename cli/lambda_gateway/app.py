@@ -5,6 +5,7 @@ API Gateway's common behaviour is here: size limits, the `Host` header, and resp
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection, Iterable
 from traceback import format_exception
@@ -32,13 +33,16 @@ from lambda_gateway.responses.http_api import gateway_response
 from lambda_gateway.responses.response import Response
 from lambda_gateway.runtime.failures import FunctionError
 from lambda_gateway.runtime.functions import Functions
+from lambda_gateway.websocket.api import WebSocketApi
+from lambda_gateway.websocket.handshake import reject
+from lambda_gateway.websocket.limits import Lifetime
 
 # Bytes: the limit of the request line and the headers together.
 MAX_HEADERS = 10240
 
 
 class _Api(Protocol):
-    """An API of either kind."""
+    """An API of any kind."""
 
     async def handle(self, request: Request) -> Outcome: ...
     def forget(self, functions: Collection[str]) -> None: ...
@@ -49,11 +53,22 @@ class _Api(Protocol):
 class Gateway:
     """The APIs of a template and the functions behind them. As an ASGI application it is the first API.
 
-    `environments` is the maximum number of processes of each function.
+    `environments` is the maximum number of processes of each function, `lifetime` that of WebSocket connections.
     """
 
-    def __init__(self, template: Template, *, observer: Observer | None = None, environments: int = 8) -> None:
+    def __init__(
+        self,
+        template: Template,
+        *,
+        observer: Observer | None = None,
+        environments: int = 8,
+        lifetime: Lifetime | None = None,
+    ) -> None:
         self._observer = observer or Observer()
+        self._lifetime = lifetime or Lifetime()
+        self._apis: dict[str, _Api] = {}
+        # WebSocket APIs of earlier templates, whose connections are closing.
+        self._replaced: list[WebSocketApi] = []
         self.functions = Functions(
             environments=environments, on_output=self._observer.output, on_start=self._observer.started
         )
@@ -61,10 +76,18 @@ class Gateway:
         self.load(template)
 
     def load(self, template: Template) -> None:
-        """Replace the template. Functions whose description changed restart."""
+        """Replace the template. Functions whose description changed restart.
+
+        The connections of a WebSocket API that changed or was removed are closed, those of others remain open.
+        """
         self.functions.load(template.functions)
         self._template = template
-        self._apis = {api.name: _api(api, self._backend) for api in template.apis}
+        before = self._apis
+        self._apis = {api.name: self._api(api, before.get(api.name)) for api in template.apis}
+        for api in before.values():
+            if isinstance(api, WebSocketApi) and self._apis.get(api.api.name) is not api:
+                api.close()
+                self._replaced.append(api)
 
     @property
     def template(self) -> Template:
@@ -85,7 +108,9 @@ class Gateway:
         await self.functions.retire_idle()
 
     async def stop(self) -> None:
-        """Stop every function's processes."""
+        """Close every connection and stop every function's processes."""
+        websockets = [api for api in self._apis.values() if isinstance(api, WebSocketApi)]
+        await asyncio.gather(*(api.stop() for api in (*websockets, *self._replaced)))
         await self.functions.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,8 +125,11 @@ class Gateway:
         return serve
 
     async def _serve(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await self._connect(name, scope, receive, send)
+            return
         if scope["type"] != "http":
-            raise NotImplementedError("the gateway supports only HTTP")
+            raise NotImplementedError("the gateway supports only HTTP and WebSocket")
         began = time.perf_counter()
         request = read_request(scope)
         path = request.path
@@ -121,7 +149,7 @@ class Gateway:
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - a bug of the gateway is a 500 too, as on AWS
-            self._observer.failed("gateway", FunctionError(type(error).__name__, str(error), format_exception(error)))
+            self._report_bug(error)
             response = api.error(request, 500)
         api.finish(request, response)
         await send_response(send, request, response)
@@ -141,6 +169,33 @@ class Gateway:
             )
         )
 
+    async def _connect(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        api = self._apis.get(name)
+        invalid: Response | None = None
+        if not read_request(scope).has_valid_host:
+            invalid = gateway_response(400)
+        elif header_size(scope) > MAX_HEADERS:
+            invalid = gateway_response(431)
+        if not isinstance(api, WebSocketApi):
+            # A reload has removed it, or made it an API of another kind.
+            await receive()
+            await reject(send, gateway_response(404))
+            return
+        try:
+            await api.serve(scope, receive, send, invalid)
+        except Exception as error:  # noqa: BLE001 - uvicorn closes the connection
+            self._report_bug(error)
 
-def _api(api: Api, backend: Backend) -> _Api:
-    return RestApi(api, backend) if api.kind is Kind.REST else HttpApi(api, backend)
+    def _report_bug(self, error: Exception) -> None:
+        self._observer.failed("gateway", FunctionError(type(error).__name__, str(error), format_exception(error)))
+
+    def _api(self, api: Api, before: _Api | None) -> _Api:
+        match api.kind:
+            case Kind.REST:
+                return RestApi(api, self._backend)
+            case Kind.HTTP:
+                return HttpApi(api, self._backend)
+            case Kind.WEBSOCKET:
+                if isinstance(before, WebSocketApi) and before.api == api:
+                    return before
+                return WebSocketApi(api, self._backend, self._observer, self._lifetime)

@@ -22,14 +22,14 @@ class ClientGone(Exception):
 
 
 def read_request(scope: Scope) -> Request:
-    """Build the request, without its body."""
+    """Build the request, without its body. The handshake of a WebSocket is a GET request."""
     raw_path: bytes = (scope.get("raw_path") or scope["path"].encode()).split(b"?", 1)[0]
     # An HTTP API decodes the path before routing, and drops the part after a `?` that was encoded.
     path = unquote_to_bytes(raw_path).decode("utf-8", "replace").split("?", 1)[0]
     headers = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]]
     client = scope.get("client")
     return Request(
-        method=scope["method"],
+        method=scope.get("method", "GET"),
         path=path,
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
@@ -42,7 +42,7 @@ def read_request(scope: Scope) -> Request:
 
 def header_size(scope: Scope) -> int:
     """Return the size of the request line and the headers in bytes."""
-    line = len(scope["method"]) + len(scope.get("raw_path") or b"") + len(scope["query_string"]) + 12
+    line = len(scope.get("method", "GET")) + len(scope.get("raw_path") or b"") + len(scope["query_string"]) + 12
     return line + sum(len(name) + len(value) for name, value in scope["headers"])
 
 

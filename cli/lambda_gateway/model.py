@@ -44,6 +44,7 @@ class FunctionSpec:
 class Kind(StrEnum):
     HTTP = "HTTP API"
     REST = "REST API"
+    WEBSOCKET = "WebSocket API"
 
 
 class Payload(StrEnum):
@@ -78,9 +79,10 @@ class Authorizer:
 class Route:
     """A route of an API.
 
-    path          None for the $default route
+    path          None for the $default route of an HTTP API; empty for a WebSocket API, whose route key is the method
     timeout       the integration's, in seconds
     mock_headers  not None: there is no function, and the response is 200 with these headers (REST's CORS preflight)
+    responds      WebSocket API: the body of the function's response is sent to the client
     """
 
     method: str
@@ -89,10 +91,11 @@ class Route:
     authorizer: str | None = None
     timeout: float = 30.0
     mock_headers: tuple[tuple[str, str], ...] | None = None
+    responds: bool = False
 
     @property
     def key(self) -> str:
-        return DEFAULT_ROUTE if self.path is None else f"{self.method} {self.path}"
+        return DEFAULT_ROUTE if self.path is None else f"{self.method} {self.path}".rstrip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,10 @@ class GatewayResponse:
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """An API. Only REST APIs have `gateway_responses` and `binary_types`. `id` is the API's id in ARNs."""
+    """An API. Only REST APIs have `gateway_responses` and `binary_types`. `id` is the API's id in ARNs.
+
+    `selection` are the members of a WebSocket message that lead to its route key: ("action",) for `{"action": "send"}`.
+    """
 
     name: str
     routes: tuple[Route, ...]
@@ -134,11 +140,20 @@ class Api:
     stage_variables: Mapping[str, str] = field(default_factory=dict)
     gateway_responses: Mapping[str, GatewayResponse] = field(default_factory=dict)
     binary_types: tuple[str, ...] = ()
+    selection: tuple[str, ...] = ()
 
     @property
     def base_path(self) -> str:
-        """The prefix of every path: a REST API's is the name of its stage."""
-        return f"/{self.stage}" if self.kind is Kind.REST else ""
+        """The prefix of every path: the name of the stage, except for an HTTP API."""
+        return "" if self.kind is Kind.HTTP else f"/{self.stage}"
+
+
+@dataclass(frozen=True, slots=True)
+class Unserved:
+    """An API of the template that the gateway doesn't serve. `type` is CloudFormation's."""
+
+    name: str
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +161,7 @@ class Template:
     """The contents of one template, or of several that were joined: then `paths` has the file of each.
 
     `exports` and `parameters` (of Systems Manager) are the values that a template read after this one may import.
+    `unserved` are APIs that are left out.
     """
 
     paths: tuple[Path, ...]
@@ -153,6 +169,7 @@ class Template:
     functions: Mapping[str, FunctionSpec]
     exports: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    unserved: tuple[Unserved, ...] = ()
 
     @property
     def api(self) -> Api:
@@ -174,4 +191,5 @@ class Template:
             functions={**self.functions, **other.functions},
             exports={**self.exports, **other.exports},
             parameters={**self.parameters, **other.parameters},
+            unserved=(*self.unserved, *other.unserved),
         )

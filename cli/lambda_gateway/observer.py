@@ -12,8 +12,10 @@ from lambda_gateway.runtime.failures import FunctionError
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """One completed request.
+    """One completed request, or a part of a WebSocket connection.
 
+    method         CONNECT, MESSAGE and CLOSE for a WebSocket connection
+    status         of CLOSE the code with which the connection was closed
     route_key      the matched route's, empty without one
     function       the route's function if it was invoked, otherwise empty: the response is the gateway's own
     api            the name of the API

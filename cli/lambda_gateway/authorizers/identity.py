@@ -13,7 +13,8 @@ from lambda_gateway.aws import ACCOUNT_ID
 from lambda_gateway.events.request import Request
 from lambda_gateway.model import Api, Authorizer, Route
 
-# An HTTP API writes `$request.header.X`, a REST API `method.request.header.X`.
+# An HTTP API writes `$request.header.X`, a REST API `method.request.header.X`, a WebSocket API `route.request.header.X`
+# for the handshake.
 _HEADER, _QUERY, _CONTEXT, _STAGE = "request.header.", "request.querystring.", "context.", "stageVariables."
 
 
@@ -56,7 +57,7 @@ def _value(source: str, api: Api, request: Request, route: Route) -> str | None:
 
 
 def _normal(source: str) -> str:
-    return source.removeprefix("$").removeprefix("method.")
+    return source.removeprefix("$").removeprefix("method.").removeprefix("route.")
 
 
 def _context(api: Api, request: Request, route: Route) -> dict[str, str]:

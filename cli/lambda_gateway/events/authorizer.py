@@ -2,6 +2,7 @@
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-lambda-authorizer-input.html
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ from lambda_gateway.aws import ACCOUNT_ID, REGION
 from lambda_gateway.events.http_api import common_event
 from lambda_gateway.events.request import Request
 from lambda_gateway.events.rest_api import common_rest_event
-from lambda_gateway.model import Api, Authorizer, Payload, Route
+from lambda_gateway.events.websocket import CONNECT, Handshake, handshake_event
+from lambda_gateway.model import Api, Authorizer, Kind, Payload, Route
 
 
 def method_arn(api: Api, request: Request) -> str:
-    """Return the ARN of the requested method, which policies refer to."""
-    path = request.path.removeprefix("/")
-    return f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{api.id}/{api.stage}/{request.method}/{path}"
+    """Return the ARN of the requested method, which policies refer to: for a WebSocket API it is $connect."""
+    stage = f"arn:aws:execute-api:{REGION}:{ACCOUNT_ID}:{api.id}/{api.stage}"
+    if api.kind is Kind.WEBSOCKET:
+        return f"{stage}/{CONNECT}"
+    return f"{stage}/{request.method}/{request.path.removeprefix('/')}"
 
 
 def authorizer_event(
@@ -32,6 +36,9 @@ def authorizer_event(
 ) -> dict[str, object]:
     """Build the event for an authorizer. `identity` has the values of its identity sources."""
     arn = method_arn(api, request)
+    if isinstance(request, Handshake):
+        event = _with_empty_maps(handshake_event(api, request))
+        return {"type": "REQUEST", "methodArn": arn, **event}
     match authorizer.payload:
         case Payload.TOKEN:
             return {"type": "TOKEN", "methodArn": arn, "authorizationToken": identity[0]}

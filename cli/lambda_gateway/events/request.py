@@ -21,6 +21,13 @@ def new_request_id() -> str:
     return "".join(secrets.choice(_REQUEST_ID_ALPHABET) for _ in range(15)) + "="
 
 
+def api_gateway_time(seconds: float) -> str:
+    """Format epoch seconds as API Gateway does: 21/Nov/2026:20:15:00 +0000."""
+    given = time.gmtime(seconds)
+    # strftime's %b would follow the machine's locale.
+    return time.strftime(f"%d/{_MONTHS[given.tm_mon - 1]}/%Y:%H:%M:%S +0000", given)
+
+
 @dataclass(slots=True)
 class Request:
     """One HTTP request.
@@ -68,10 +75,8 @@ class Request:
 
     @property
     def received_at(self) -> str:
-        """The time of receipt in API Gateway's format: 21/Nov/2026:20:15:00 +0000."""
-        received = time.gmtime(self.received)
-        # strftime's %b would follow the machine's locale.
-        return time.strftime(f"%d/{_MONTHS[received.tm_mon - 1]}/%Y:%H:%M:%S +0000", received)
+        """The time of receipt in API Gateway's format."""
+        return api_gateway_time(self.received)
 
     @property
     def forwarded(self) -> dict[str, str]:

@@ -52,8 +52,8 @@ def common_rest_event(
     authorizer: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
     """Build the members that the events for functions and for authorizers share, also in an HTTP API's payload 1.0."""
-    headers = _multi_headers(request)
-    query = _multi_query(request.query)
+    headers = multi_headers(request)
+    query = multi_query(request.query)
     return {
         "resource": route.path or route.key,
         "path": request.path,
@@ -92,7 +92,8 @@ def _body(api: Api, request: Request) -> tuple[str, bool]:
     return request.body.decode("utf-8", "replace"), False
 
 
-def _multi_headers(request: Request) -> dict[str, list[str]]:
+def multi_headers(request: Request) -> dict[str, list[str]]:
+    """Return all values of each header, with those that API Gateway adds."""
     headers: dict[str, list[str]] = {}
     for name, value in request.headers:
         headers.setdefault(_CANONICAL.get(name, name), []).append(value)
@@ -101,7 +102,8 @@ def _multi_headers(request: Request) -> dict[str, list[str]]:
     return dict(sorted(headers.items()))
 
 
-def _multi_query(query: str) -> dict[str, list[str]]:
+def multi_query(query: str) -> dict[str, list[str]]:
+    """Return all values of each query parameter."""
     parameters: dict[str, list[str]] = {}
     for name, value in parse_qsl(query, keep_blank_values=True):
         parameters.setdefault(name, []).append(value)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from lambda_gateway.model import FunctionSpec
 from lambda_gateway.runtime.environments import Function
+from lambda_gateway.runtime.failures import FunctionError
 
 
 class Functions(Mapping[str, Function]):
@@ -84,6 +85,9 @@ class Functions(Mapping[str, Function]):
 
         The invocation itself continues after a TimeoutError, as it does on AWS.
         """
+        if name not in self._functions:
+            # A reload removed it while a request or a connection still needed it.
+            raise FunctionError("Function.Removed", f"{name} is no longer in the template")
         task = asyncio.create_task(self._functions[name].invoke(payload, trace_id=trace_id))
         done, _ = await asyncio.wait({task}, timeout=limit)
         if done:

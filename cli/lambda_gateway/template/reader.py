@@ -11,11 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from lambda_gateway.model import Api, FunctionSpec, Template, TemplateError
-from lambda_gateway.template import http_api, rest_api
+from lambda_gateway.template import http_api, rest_api, websocket_api
 from lambda_gateway.template.document import load_template
 from lambda_gateway.template.functions import FunctionReader
 from lambda_gateway.template.intrinsics import Resolver
 from lambda_gateway.template.resources import ApiEvent, Resources, api_events
+from lambda_gateway.template.unserved import unserved_apis
 from lambda_gateway.template.values import mapping
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -94,6 +95,7 @@ class _Reader:
             functions=functions,
             exports=self._exports(),
             parameters=self._parameters(),
+            unserved=tuple(unserved_apis(self._resources)),
         )
 
     def _qualified(self, logical_id: str) -> str:
@@ -101,15 +103,17 @@ class _Reader:
 
     def _apis(self, functions: Mapping[str, FunctionSpec]) -> tuple[Api, ...]:
         """Read all APIs, HTTP APIs first. A first stack without any API gets an HTTP API without routes."""
+        websockets = list(websocket_api.websocket_apis(self._resources, functions))
         http = self._events_by_api("HttpApi", "AWS::Serverless::HttpApi", "ApiId", http_api.IMPLICIT)
         rest = self._events_by_api("Api", "AWS::Serverless::Api", "RestApiId", rest_api.IMPLICIT)
-        if not http and not rest and self._after is None:
+        if not http and not rest and not websockets and self._after is None:
             http[http_api.IMPLICIT] = []
         # Several APIs need ids that distinguish them. On AWS, API Gateway assigns the ids.
-        single = len(http) + len(rest) == 1 and self._after is None
+        single = len(http) + len(rest) + len(websockets) == 1 and self._after is None
         apis = [
             *(http_api.http_api(name, self._resources, events, functions) for name, events in http.items()),
             *(rest_api.rest_api(name, self._resources, events, functions) for name, events in rest.items()),
+            *websockets,
         ]
         return tuple(replace(api, name=self._qualified(api.name), id="local" if single else api.name) for api in apis)
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 
 from lambda_gateway.app import Gateway
-from lambda_gateway.model import Template, TemplateError
+from lambda_gateway.model import Kind, Template, TemplateError
 from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.reload import reload_on_change
 from tenantgate_cli.console import Failure, say, step
@@ -68,7 +68,8 @@ class _Dev:
                 others = sockets.enter_context(addresses(gateway.template, self._stack.url))
                 await servers.start(Front(gateway, self._stack.url, OPENAPI), self._stack.bound)
                 for address in others:
-                    await servers.start(gateway.api(address.api.name), address.bound)
+                    websocket = address.api.kind is Kind.WEBSOCKET
+                    await servers.start(gateway.api(address.api.name), address.bound, websocket=websocket)
             problem = await self._until_stopped(self._check_provider())
             if self._stop.is_set():
                 return

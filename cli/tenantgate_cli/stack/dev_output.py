@@ -15,7 +15,15 @@ _SHOWN_FILES = 3
 
 def show_request(handled: Handled) -> None:
     # Only the path: a query may contain codes and tokens.
-    style = "red" if handled.status >= 500 else "yellow" if handled.status >= 400 else "green"
+    style = (
+        "dim"
+        if handled.method == "CLOSE"
+        else "red"
+        if handled.status >= 500
+        else "yellow"
+        if handled.status >= 400
+        else "green"
+    )
     say(
         Text(f"{handled.method:<7} {handled.path}  ")
         + Text(str(handled.status), style=style)

@@ -11,6 +11,7 @@ from typing import override
 import uvicorn
 
 from lambda_gateway.asgi import AsgiApp
+from lambda_gateway.websocket.limits import SIZE_LIMITS
 from tenantgate_cli.stack.ports import BoundPort
 
 _GRACE_SECONDS = 2
@@ -41,12 +42,16 @@ class HttpServers:
         self._servers: list[_Server] = []
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self, app: AsgiApp, bound: BoundPort) -> None:
+    async def start(self, app: AsgiApp, bound: BoundPort, *, websocket: bool = False) -> None:
         """Serve `app` on every socket of the port. Return when the server accepts requests."""
         config = uvicorn.Config(
             app,
             lifespan="off",
-            ws="none",
+            ws="websockets-sansio" if websocket else "none",
+            # A pair limits frames too; uvicorn passes it to `websockets` unchanged. API Gateway sends no pings.
+            ws_max_size=SIZE_LIMITS,  # type: ignore[arg-type]
+            ws_ping_interval=None,
+            ws_per_message_deflate=False,
             http="httptools",
             log_config=None,
             access_log=False,

@@ -20,6 +20,7 @@ from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.responses.response import MalformedResponse
 from lambda_gateway.runtime.failures import FunctionError
 from lambda_gateway.template.reader import read_template
+from lambda_gateway.websocket.limits import SIZE_LIMITS, Lifetime
 from tests.fixtures.gateway.project import write_project
 
 ECHO = """\
@@ -50,7 +51,9 @@ def serve(tmp_path: Path) -> Serve:
     """`async with serve(template, handler_name=code, ...) as running:`."""
 
     @asynccontextmanager
-    async def run(template: str, *, environments: int = 8, **handlers: str) -> AsyncIterator[Running]:
+    async def run(
+        template: str, *, environments: int = 8, lifetime: Lifetime | None = None, **handlers: str
+    ) -> AsyncIterator[Running]:
         path = write_project(tmp_path, template, {name: textwrap.dedent(code) for name, code in handlers.items()})
         seen = Running(None, None, tmp_path, "")  # type: ignore[arg-type]
         observer = Observer(
@@ -59,7 +62,7 @@ def serve(tmp_path: Path) -> Serve:
             output=lambda *what: seen.output.append(what),
             started=lambda name, _: seen.started.append(name),
         )
-        seen.gateway = Gateway(read_template(path), observer=observer, environments=environments)
+        seen.gateway = Gateway(read_template(path), observer=observer, environments=environments, lifetime=lifetime)
         async with listening(seen.gateway) as url:
             seen.url = url
             try:
@@ -74,7 +77,16 @@ def serve(tmp_path: Path) -> Serve:
 @asynccontextmanager
 async def listening(app: AsgiApp) -> AsyncIterator[str]:
     config = uvicorn.Config(
-        app, port=0, lifespan="off", ws="none", http="httptools", log_config=None, server_header=False
+        app,
+        port=0,
+        lifespan="off",
+        ws="websockets-sansio",
+        ws_max_size=SIZE_LIMITS,  # type: ignore[arg-type]
+        ws_ping_interval=None,
+        ws_per_message_deflate=False,
+        http="httptools",
+        log_config=None,
+        server_header=False,
     )
     server = _Server(config)
     task = asyncio.create_task(server.serve())
