@@ -24,6 +24,11 @@ class Failure(Exception):
         self.remedy = remedy
 
 
+def printable(text: str) -> str:
+    """Return text of untrusted origin without characters that write to the terminal: each becomes `?`."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def say(text: str | Text = "", style: str | None = None) -> None:
     out.print(text, style=style, soft_wrap=True)
 

@@ -28,6 +28,7 @@ from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.signatures import Step, TrustedIssuer
 from tenantgate.tokens.wiring import tenant_extractor
+from tenantgate_cli.denials.values import as_text, duration
 
 type FindBundle = Callable[[IssuerPolicy], Bundle | None]
 """The key set of an issuer on this machine, None without one."""
@@ -198,30 +199,13 @@ def _check_route(checks: _Checks, route: Route, now: float) -> None:
     checks.lines.append(Line("route rule", False, expected, as_text(decision.actual), decision.reason))
 
 
-def as_text(value: object) -> str:
-    """Return the value of a finding as text: empty for None, the members of a collection in order."""
-    if value is None:
-        return ""
-    if isinstance(value, list | tuple | set | frozenset):
-        return ", ".join(sorted(map(str, value)))
-    return str(value)
-
-
-def _span(seconds: float) -> str:
-    whole = int(seconds)
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if abs(whole) >= 2 * size:
-            return f"{whole // size} {unit}"
-    return f"{whole} s"
-
-
 def _kept(allowed: frozenset[str] | None, found: frozenset[str]) -> tuple[str, str]:
     """Return the names that the issuer may grant, and those of the token that remain."""
     return "any" if allowed is None else f"only {as_text(allowed)}" if allowed else "none", " ".join(sorted(found))
 
 
 def _key_shown(value: Mapping[str, Any]) -> tuple[str, str]:
-    header, age = value["header"], _span(value["now"] - value["issuer"].keys.bundle.fetched_at)
+    header, age = value["header"], duration(value["now"] - value["issuer"].keys.bundle.fetched_at)
     return f"a key for {header.alg}", f"{header.kid or 'the only one'}, of a key set {age} old"
 
 
@@ -240,15 +224,15 @@ _SHOWN: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
     "signature": lambda _: ("by that key", "verifies"),
     "type": lambda value: ("an access token", value["header"].typ or "no typ"),
     "times": lambda value: (
-        f"lives at most {_span(value['longest'])}",
-        f"issued {_span(value['now'] - value['issued_at'])} ago",
+        f"lives at most {duration(value['longest'])}",
+        f"issued {duration(value['now'] - value['issued_at'])} ago",
     ),
     "audience": _audience_shown,
     "subject": lambda value: (value["issuer"].user_claim, value["user_id"]),
     "scopes": lambda value: _kept(value["issuer"].scopes, value["scopes"]),
     "expiry": lambda value: (
         f"not past, {value['leeway']} s leeway",
-        f"in {_span(value['expires_at'] - value['now'])}",
+        f"in {duration(value['expires_at'] - value['now'])}",
     ),
     "tenant": lambda value: (value["policy"].tenant_id_pattern.pattern, value["tenant_id"]),
     "roles": lambda value: _kept(value["issuer"].policy.roles, value["roles"]),

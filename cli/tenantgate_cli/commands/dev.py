@@ -19,6 +19,8 @@ from tenantgate_cli.stack.function_logs import FunctionLogs
 from tenantgate_cli.stack.http_servers import HttpServers
 from tenantgate_cli.stack.local_stack import Stack, local_stack
 from tenantgate_cli.stack.provider_check import discovery_problem
+from tenantgate_cli.stack.request_lines import RequestLines
+from tenantgate_cli.stack.running_stack import described
 from tenantgate_cli.stack.second_stack import RULES_VARIABLE, SecondStack, addresses
 from tenantgate_cli.stack.signals import handle_signals_in, ignore_signals_in
 from tenantgate_cli.stack.templates import read_product_template
@@ -51,9 +53,10 @@ class _Dev:
         self._path = template
         self._second = None if second is None else SecondStack(second)
         self._logs = FunctionLogs(stack.folder.logs, dev_output.show_output)
+        self._requests = RequestLines(self._show_request, self._logs.write)
         self._shown_logs = f"{stack.folder.shown()}/logs"
         self._stop = asyncio.Event()
-        self._is_ready = False
+        self._is_ready = self._has_hinted = False
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -94,6 +97,7 @@ class _Dev:
                 retiring.cancel()
             await servers.wait_stopped()
             sockets.close()
+            self._requests.flush()
             self._logs.close()
 
     def _template(self) -> Template:
@@ -102,6 +106,9 @@ class _Dev:
         read = read_product_template(self._path, settings, variables.secrets)
         if self._second is not None:
             read = self._second.joined(read)
+        self._stack.folder.publish(
+            url=self._stack.url, owner_url=settings["DATABASE_OWNER_URL"], **described(read, settings)
+        )
         return read.with_variables(variables.machine)
 
     def _first_template(self) -> Template:
@@ -112,15 +119,23 @@ class _Dev:
 
     def _observer(self) -> Observer:
         return Observer(
-            handled=self._show_request,
+            handled=self._requests.handled,
             failed=lambda function, error: dev_output.show_failure(self._shown_logs, function, error),
-            output=self._logs.write,
+            output=self._output,
         )
 
-    def _show_request(self, handled: Handled) -> None:
+    def _output(self, function: str, line: str) -> None:
+        self._logs.write(function, line)
+        self._requests.output(function, line)
+
+    def _show_request(self, handled: Handled, words: str) -> None:
         # The provider check's own requests come before the ready lines.
-        if self._is_ready:
-            dev_output.show_request(handled)
+        if not self._is_ready:
+            return
+        dev_output.show_request(handled, words)
+        if handled.authorization is not None and handled.authorization.denied and not self._has_hinted:
+            self._has_hinted = True
+            dev_output.show_hint(handled, self._stack.folder.option())
 
     async def _check_provider(self) -> str:
         """Return the problem with the provider's discovery document, or an empty string.

@@ -21,7 +21,7 @@ from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.wiring import read_bundle
 from tenantgate_cli.checks.explain import Explanation, FindBundle, Line, Route, explain_token
 from tenantgate_cli.checks.registry import code_page
-from tenantgate_cli.console import Failure, out, say
+from tenantgate_cli.console import Failure, out, printable, say
 from tenantgate_cli.paths import LAYER, ROOT, RULES
 from tenantgate_cli.stack.data_folder import DataFolder
 from tenantgate_cli.stack.variables import BUILT_IN_AUDIENCE, environment
@@ -150,4 +150,4 @@ def _row(line: Line) -> tuple[Text, ...]:
     mark, style = _MARKS[line.passed]
     texts = (line.check, line.expected, line.actual, line.reason)
     # Text, not markup, and no control characters: what a token holds must not write to the terminal.
-    return (Text(mark, style=style), *(Text("".join(c if c.isprintable() else "?" for c in text)) for text in texts))
+    return (Text(mark, style=style), *(Text(printable(text)) for text in texts))

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tenantgate.settings.deployment import SECRET_NAMES
 from tenantgate_cli.console import Failure
-from tenantgate_cli.paths import shown
+from tenantgate_cli.paths import DEFAULT_DATA_DIR, shown
 
 RESET_REMEDY = "make dev RESET=1   (starts over; deletes the data)"
 _OWN_FILES = ("secrets.json", "postgres", "logs")
@@ -38,6 +38,10 @@ class DataFolder:
     def shown(self) -> str:
         """Return the path relative to the working directory if it is below it."""
         return shown(self.path)
+
+    def option(self) -> str:
+        """Return the option that other commands need to find this folder; empty for the default folder."""
+        return "" if self.shown() == str(DEFAULT_DATA_DIR) else f" --data-dir {self.shown()}"
 
     @contextmanager
     def held(self) -> Iterator[None]:

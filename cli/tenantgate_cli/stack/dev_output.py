@@ -8,12 +8,14 @@ from lambda_gateway.model import TemplateError
 from lambda_gateway.observer import Handled
 from lambda_gateway.responses.response import MalformedResponse
 from lambda_gateway.runtime.failures import FunctionError, InitFailed
-from tenantgate_cli.console import say
+from tenantgate_cli.console import printable, say
+from tenantgate_cli.program import as_called
 
 _SHOWN_FILES = 3
 
 
-def show_request(handled: Handled) -> None:
+def show_request(handled: Handled, words: str = "") -> None:
+    """Print the line of a request. `words` explain its status."""
     # Only the path: a query may contain codes and tokens.
     style = (
         "dim"
@@ -25,26 +27,32 @@ def show_request(handled: Handled) -> None:
         else "green"
     )
     say(
-        Text(f"{handled.method:<7} {handled.path}  ")
-        + Text(str(handled.status), style=style)
-        + Text(f"  {handled.seconds * 1000:.0f} ms  {handled.function}".rstrip(), style="dim")
+        Text(printable(f"{handled.method:<7} {handled.path}  "))
+        + Text(printable(f"{handled.status} {words}".rstrip()), style=style)
+        + Text(f"  {handled.seconds * 1000:.0f} ms  {handled.function or handled.request_id}", style="dim")
     )
+
+
+def show_hint(handled: Handled, option: str) -> None:
+    """Print how to learn more about a denied request. `option` names the data folder if it isn't the default."""
+    say(Text(f"  why: {as_called(f'tenantgate explain --request {handled.request_id}{option}')}", style="dim"))
 
 
 def show_failure(logs: str, function: str, error: FunctionError | MalformedResponse) -> None:
     """Print a failed invocation. `logs` is the folder of the function logs."""
     kind = error.error_type if isinstance(error, FunctionError) else "malformed response"
     what = "can't be loaded" if isinstance(error, InitFailed) else "failed"
-    say(Text("✗ ", style="red") + Text(f"{function} {what}: {kind}: {error}"))
+    say(Text("✗ ", style="red") + Text(_printable_lines(f"{function} {what}: {kind}: {error}")))
     for line in error.stack_trace if isinstance(error, FunctionError) else ():
-        say(Text(line.rstrip("\n"), style="dim"))
+        say(Text(_printable_lines(line.rstrip("\n")), style="dim"))
     say(Text(f"  its log: {logs}/{function}.log", style="dim"))
 
 
 def show_output(function: str, level: str, text: str) -> None:
     """Print a line that a function wrote. `level` is empty if it isn't a log line."""
     style = {"": "dim", "WARNING": "yellow"}.get(level, "red")
-    say(Text(f"{level:<8}" if level else "│ ", style=style) + Text(f"{function}: ", style="dim") + Text(text))
+    shown = Text(printable(text))
+    say(Text(f"{level:<8}" if level else "│ ", style=style) + Text(f"{function}: ", style="dim") + shown)
 
 
 def show_reload(files: list[str], restarted: list[str]) -> None:
@@ -55,3 +63,7 @@ def show_reload(files: list[str], restarted: list[str]) -> None:
 
 def show_template_error(error: TemplateError) -> None:
     say(Text("✗ ", style="red") + Text(str(error)))
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))

@@ -15,7 +15,7 @@ _RUNTIME_NOISE = ("LAMBDA_WARNING: Unhandled exception",)
 
 
 class FunctionLogs:
-    """The files `<folder>/<function>.log`, which each start of the stack overwrites.
+    """The files `<folder>/<function>.log` of one run. The constructor deletes those of an earlier run.
 
     `show(function, level, text)` is called for warnings and errors, and with an empty level for lines that aren't log
     lines, such as those of a `print`. A warning is shown once, even if several functions write it.
@@ -27,6 +27,8 @@ class FunctionLogs:
         self._files: dict[str, TextIO] = {}
         self._warned: set[str] = set()
         folder.mkdir(parents=True, exist_ok=True)
+        for old in folder.glob("*.log"):
+            old.unlink()
 
     def path(self, function: str) -> Path:
         return self._folder / f"{function}.log"

@@ -8,7 +8,6 @@ from rich.text import Text
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
 from tenantgate_cli.console import say
-from tenantgate_cli.paths import DEFAULT_DATA_DIR
 from tenantgate_cli.stack.local_stack import Stack
 
 # The number of lines for the APIs of a second stack.
@@ -34,9 +33,7 @@ def _show(
     stack: Stack, command: str, more: list[tuple[str, str]], *, provider_problem: str = "", note: str = ""
 ) -> None:
     url, provider = stack.url, stack.variables.provider
-    data = stack.folder.shown()
-    # Without the option, the other commands look for the stack in the default folder.
-    option = "" if data == str(DEFAULT_DATA_DIR) else f" --data-dir {data}"
+    data, option = stack.folder.shown(), stack.folder.option()
     lines = [("sign in", f"{url}/api/v1/auth/login"), ("API docs", f"{url}/docs")]
     if provider.built_in:
         lines += [

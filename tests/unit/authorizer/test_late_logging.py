@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 
 import pytest
 
@@ -32,6 +33,23 @@ def test_the_first_line_configures_logging_and_is_written(capsys: pytest.Capture
     for line in lines:
         assert (line["function_request_id"], line["trace_id"], line["cold_start"]) == ("invocation-1", "Root=1-2", True)
         assert line["service"] == "authorizer"
+
+
+def test_a_first_line_of_a_background_thread_leaves_the_other_lines_their_invocation(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    late = installed()
+    late.begin("invocation-1", "Root=1-2")
+    fetch = threading.Thread(target=_log.info, args=("key set fetched",))
+    fetch.start()
+    fetch.join()
+    _log.info("denied")
+
+    lines = log_lines(capsys.readouterr().out)
+    assert [(line["message"], line["trace_id"]) for line in lines] == [
+        ("key set fetched", "Root=1-2"),
+        ("denied", "Root=1-2"),
+    ]
 
 
 def test_a_later_invocation_is_named_and_is_not_a_cold_start(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from tests.fixtures.web.setup import LOG_MEMBERS, log_lines
 
 @pytest.fixture(autouse=True)
 def _configured() -> None:
-    ours._invocation.set(None)
+    ours._invocation = None
     configure_logging(level="DEBUG", service="test")
 
 
@@ -49,7 +49,7 @@ def test_on_lambda_a_line_names_its_invocation(
     for invocation in ("first", "second"):
         begin_invocation(invocation, trace_id="Root=1-5e6722a7")
         logging.getLogger("tenantgate.x").info("hello")
-    ours._invocation.set(None)
+    ours._invocation = None
     first, second = log_lines(capsys.readouterr().out)
     assert first.keys() == LOG_MEMBERS | {"cold_start", "function_request_id", "trace_id"}
     assert (first["cold_start"], first["function_request_id"]) == (True, "first")

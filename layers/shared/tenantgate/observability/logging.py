@@ -14,7 +14,6 @@ import logging
 import sys
 import threading
 import time
-from contextvars import ContextVar
 from types import TracebackType
 from typing import Any, NamedTuple, TextIO, override
 
@@ -41,7 +40,8 @@ class Invocation(NamedTuple):
     cold_start: bool
 
 
-_invocation: ContextVar[Invocation | None] = ContextVar("tenantgate_invocation")
+# Of the process, not of a context: Lambda runs one invocation at a time, and background threads log for it too.
+_invocation: Invocation | None = None
 _warm = False
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _literals: set[tuple[str, int, str]] = set()
@@ -52,8 +52,8 @@ def begin_invocation(function_request_id: str, *, trace_id: str | None = None, c
 
     A function that configures logging late passes `cold_start` itself.
     """
-    global _warm  # noqa: PLW0603
-    _invocation.set(Invocation(function_request_id, trace_id, not _warm if cold_start is None else cold_start))
+    global _invocation, _warm  # noqa: PLW0603
+    _invocation = Invocation(function_request_id, trace_id, not _warm if cold_start is None else cold_start)
     _warm = True
 
 
@@ -111,10 +111,10 @@ class JsonFormatter(logging.Formatter):
             "tenant_id": request.tenant_id,
             "context": context,
         }
-        if (invocation := _invocation.get(None)) is not None:
-            line["cold_start"] = invocation.cold_start
-            line["function_request_id"] = invocation.function_request_id
-            line["trace_id"] = invocation.trace_id
+        if _invocation is not None:
+            line["cold_start"] = _invocation.cold_start
+            line["function_request_id"] = _invocation.function_request_id
+            line["trace_id"] = _invocation.trace_id
         return _encode(line)
 
 

@@ -19,7 +19,7 @@ _SIGN_OUT_PARAMETERS = frozenset({"client_id", "id_token_hint", "state"})
 _URL_FORM = "an https:// URL without user info or fragment"
 _LOOPBACK_FORM = " (http:// for localhost, 127.0.0.0/8 or [::1])"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_PLACEHOLDERS = {"{uuid}": _UUID, "{slug}": "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "{digits}": "[0-9]{1,20}"}
+PLACEHOLDERS = {"{uuid}": _UUID, "{slug}": "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", "{digits}": "[0-9]{1,20}"}
 _MAX_NAME = 256
 
 
@@ -97,7 +97,7 @@ def parse_tenant_id_pattern(text: str) -> re.Pattern[str]:
     if pattern.startswith("^") and pattern.endswith("$") and len(pattern) > 2:
         return _tenant_id_expression(pattern[1:-1])
     expression, literal = re.escape(pattern), pattern
-    for placeholder, meaning in _PLACEHOLDERS.items():
+    for placeholder, meaning in PLACEHOLDERS.items():
         expression = expression.replace(re.escape(placeholder), meaning)
         literal = literal.replace(placeholder, "")
     if literal != pattern and not set("{}") & set(literal):

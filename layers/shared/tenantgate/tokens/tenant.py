@@ -22,6 +22,7 @@ class TenantExtractor:
         self, names: tuple[str, ...], pattern: re.Pattern[str], *, issuers: tuple[IssuerPolicy, ...] = ()
     ) -> None:
         self._names = names
+        self._pattern = pattern.pattern
         self._matches = pattern.fullmatch
         self._names_of = {
             policy.issuer: policy.tenant_claim_names for policy in issuers if policy.tenant_claim_names is not None
@@ -44,9 +45,13 @@ class TenantExtractor:
         tenant = value if isinstance(value, str) else one_text(value) or only_name(value)
         # Printable under any pattern: a tenant id goes into logs, headers and the authorizer's context.
         if tenant is None or len(tenant) > _LONGEST or not tenant.isprintable() or self._matches(tenant) is None:
-            raise TenantMalformed("the tenant claim's form is wrong", claim=name, actual=shown(value))
+            raise TenantMalformed(
+                "the tenant claim's form is wrong", claim=name, expected=self._pattern, actual=shown(value)
+            )
         bound = self._tenants_of.get(issuer) if isinstance(issuer, str) else None
         # The issuer of one tenant must never be able to issue tokens for another tenant.
         if bound is not None and tenant not in bound:
-            raise TenantNotAllowed("the issuer may not issue tokens for this tenant", issuer=issuer, actual=tenant)
+            raise TenantNotAllowed(
+                "the issuer may not issue tokens for this tenant", issuer=issuer, expected=sorted(bound), actual=tenant
+            )
         return tenant

@@ -1,0 +1,145 @@
+"""One line for each request, in the terminal and in the gateway's own log file.
+
+The reason of a denial is in the authorizer's output, never in the response to the client. Both arrive at nearly the
+same time, so the line of a denied request waits a moment for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from lambda_gateway.observer import Handled
+from tenantgate.observability.redaction import redact_text
+from tenantgate_cli.denials.decision_lines import DecisionLine, read_decision, root_of
+from tenantgate_cli.stack.request_words import explanation
+
+# No function of a template can have this name: logical ids have no hyphen.
+GATEWAY = "api-gateway"
+# Seconds that the line of a denied request waits for the authorizer's line.
+PATIENCE = 0.5
+# As many as the gateway caches.
+_MOST_ORIGINS = 10_000
+
+
+@dataclass(slots=True)
+class _Origin:
+    """The request for which an authorizer ran: a cached result refers to it."""
+
+    method: str = ""
+    path: str = ""
+    decision: DecisionLine | None = None
+
+
+class RequestLines:
+    """Explains requests by the output of their authorizer.
+
+    show   called with a request and its words
+    log    called with GATEWAY and the request's line of JSON
+    """
+
+    def __init__(self, show: Callable[[Handled, str], None], log: Callable[[str, str], None]) -> None:
+        self._show = show
+        self._log = log
+        self._origins: OrderedDict[tuple[str, str], _Origin] = OrderedDict()
+        self._waiting: dict[tuple[str, str], tuple[Handled, asyncio.TimerHandle]] = {}
+
+    def output(self, function: str, line: str) -> None:
+        """Read a line that a function wrote."""
+        decision = read_decision(line)
+        if decision is None:
+            return
+        key = function, decision.trace_id
+        self._origin(key).decision = decision
+        waiting = self._waiting.pop(key, None)
+        if waiting is not None:
+            handled, timer = waiting
+            timer.cancel()
+            self._explain(handled)
+
+    def handled(self, handled: Handled) -> None:
+        """Print the request's line, at once or when its reason is known."""
+        seen = handled.authorization
+        if seen is None or not seen.ran:
+            self._explain(handled)
+            return
+        key = seen.function, root_of(handled.trace_id)
+        origin = self._origin(key)
+        origin.method, origin.path = handled.method, handled.path
+        if seen.denied is None or origin.decision is not None:
+            self._explain(handled)
+            return
+        timer = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, key)
+        self._waiting[key] = handled, timer
+
+    def flush(self) -> None:
+        """Print the lines that still wait."""
+        for key in list(self._waiting):
+            self._waiting[key][1].cancel()
+            self._give_up(key)
+
+    def _give_up(self, key: tuple[str, str]) -> None:
+        handled, _ = self._waiting.pop(key)
+        self._explain(handled)
+
+    def _origin(self, key: tuple[str, str]) -> _Origin:
+        origin = self._origins.get(key)
+        if origin is None:
+            origin = self._origins[key] = _Origin()
+            if len(self._origins) > _MOST_ORIGINS:
+                self._origins.popitem(last=False)
+        return origin
+
+    def _explain(self, handled: Handled) -> None:
+        words = explanation(handled, self._decision_on(handled))
+        self._log(GATEWAY, gateway_line(handled, words))
+        self._show(handled, words)
+
+    def _decision_on(self, handled: Handled) -> DecisionLine | None:
+        seen = handled.authorization
+        origin = self._origins.get((seen.function, root_of(seen.trace_id))) if seen is not None else None
+        if seen is None or origin is None:
+            return None
+        # A policy may deny this request for a reason other than that of the request it was made for.
+        if seen.by_policy and (origin.method, origin.path) != (handled.method, handled.path):
+            return None
+        return origin.decision
+
+
+def gateway_line(handled: Handled, words: str, now: float | None = None) -> str:
+    """Return the line of the gateway's log file, in the form of the product's own log lines."""
+    at = time.time() if now is None else now
+    context: dict[str, object] = {
+        "method": handled.method,
+        "path": redact_text(handled.path),
+        "api": handled.api,
+        "route": handled.route_key or None,
+        "function": handled.function or None,
+        "status": handled.status,
+        "duration_ms": round(handled.seconds * 1000),
+        **_authorizer(handled),
+    }
+    line: Mapping[str, object] = {
+        "timestamp": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1000):03d}Z",
+        "level": "INFO",
+        "logger": "lambda_gateway",
+        "message": redact_text(f"{handled.status} {words}".rstrip()),
+        "service": GATEWAY,
+        "request_id": handled.request_id,
+        "trace_id": root_of(handled.trace_id),
+        "context": context,
+    }
+    return json.dumps(line, separators=(",", ":"))
+
+
+def _authorizer(handled: Handled) -> dict[str, object]:
+    seen = handled.authorization
+    if seen is None:
+        return {}
+    how = "not called" if seen.missing is not None else "called" if seen.ran else "cached"
+    more = {} if seen.seconds_left is None else {"seconds_left": int(seen.seconds_left)}
+    return {"authorizer": seen.function, "authorizer_result": how, "decided_in": root_of(seen.trace_id), **more}

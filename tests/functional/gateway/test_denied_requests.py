@@ -1,0 +1,89 @@
+"""`tenantgate dev --with`: what the developer of a guarded API sees of denied requests, and can ask about them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.fixtures.stack.commands import ROOT, RunningStack, dev_stack
+from tests.functional.gateway.test_dev import command
+
+
+@dataclass
+class Guarded:
+    """A running stack with a copy of the example, its APIs' addresses, and a token of the demo user."""
+
+    stack: RunningStack
+    rules: Path
+    http: str
+    rest: str
+    token: str
+
+    def send(self, method: str, url: str, token: str | None = None) -> httpx2.Response:
+        headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        return httpx2.request(method, url, headers=headers, timeout=30, trust_env=False)
+
+    def line(self, pattern: str) -> str:
+        """Wait for a line of exactly this form."""
+        return self.stack.wait_for_line(lambda line: re.fullmatch(pattern, line) is not None)
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    folder = tmp_path_factory.mktemp("denied")
+    example = folder / "example"
+    shutil.copytree(ROOT / "examples" / "guarded_api", example)
+    with dev_stack(folder / "data", "--with", str(example / "template.yaml")) as stack:
+        urls = dict(re.findall(r"guarded +(\S+)  \((\w+),", "\n".join(stack.ready_lines)))
+        ids = {name: url for url, name in urls.items()}
+        token = command("token", "--data-dir", str(stack.data_dir)).stdout.strip()
+        yield Guarded(stack, example / "rules.toml", ids["OrdersHttpApi"], ids["OrdersRestApi"], token)
+
+
+def test_a_missing_credential_never_reached_the_authorizer(guarded: Guarded) -> None:
+    denied = guarded.send("GET", f"{guarded.http}/orders")
+    assert denied.status_code == 401
+    request_id = re.escape(denied.headers["apigw-requestid"])
+    words = "401 from the gateway: the Authorization header is missing, so the authorizer didn't run"
+    guarded.line(rf"GET     /orders  {words}  \d+ ms  {request_id}")
+
+
+def test_a_denial_has_its_reason_and_then_the_cache_has_it(guarded: Guarded) -> None:
+    denied = guarded.send("POST", f"{guarded.http}/orders", guarded.token)
+    assert denied.status_code == 403
+    assert denied.json() == {"message": "Forbidden"}
+    request_id = re.escape(denied.headers["apigw-requestid"])
+    reason = r'missing_scope \(orders:write\) by "POST /orders"'
+    guarded.line(rf"POST    /orders  403 denied: {reason}  \d+ ms  {request_id}")
+    assert guarded.send("POST", f"{guarded.http}/orders", guarded.token).status_code == 403
+    guarded.line(rf"POST    /orders  403 from the authorizer's cache, \d+ s left: {reason}  \d+ ms  \S+=")
+    assert not any("OrdersFunction" in line for line in guarded.stack.lines if line.startswith("POST    /orders"))
+
+
+def test_a_cached_policy_denies_without_a_known_reason(guarded: Guarded) -> None:
+    assert guarded.send("GET", f"{guarded.rest}/orders", guarded.token).status_code == 200
+    assert guarded.send("POST", f"{guarded.rest}/orders", guarded.token).status_code == 403
+    guarded.line(r"POST    /v1/orders  403 from the authorizer's cache, \d+ s left  \d+ ms  \S+")
+
+
+def test_a_function_that_ran_is_named(guarded: Guarded) -> None:
+    assert guarded.send("GET", f"{guarded.http}/orders", guarded.token).status_code == 200
+    guarded.line(r"GET     /orders  200  \d+ ms  \S*OrdersFunction")
+
+
+def test_changed_rules_clear_the_authorizers_cache(guarded: Guarded) -> None:
+    url = f"{guarded.http}/orders"
+    assert guarded.send("POST", url, guarded.token).status_code == 403
+    written = guarded.rules.read_text()
+    guarded.rules.write_text(written.replace('scopes = ["orders:write"]', ""))
+    try:
+        guarded.line(r"changed: rules\.toml; restarting: AuthorizerFunction")
+        assert guarded.send("POST", url, guarded.token).status_code == 201
+    finally:
+        guarded.rules.write_text(written)
