@@ -3,6 +3,8 @@
 If `DATABASE_URL` has a user other than the owner, that user gets its login and the application's privileges. If it is
 the owner's URL, as hosting platforms provide it, the start creates a login for the application. Neither case needs
 manual SQL, and the server never has the owner's URL.
+
+A database that a newer version migrated is served without a migration, so that a rollback starts.
 """
 
 import logging
@@ -12,6 +14,7 @@ from typing import NoReturn
 
 from sqlalchemy import make_url
 
+from tenantgate.database.errors import MadeByNewer
 from tenantgate.database.migrator import owner_url, upgrade
 from tenantgate.database.own_login import ensure_own_login
 from tenantgate.database.roles import ensure_login
@@ -32,7 +35,7 @@ def main() -> NoReturn:
         sys.exit(str(error))
     configure_logging(level=settings.effective_log_level, service="tenantgate")
     try:
-        migrated = upgrade(owner)
+        _migrate(owner)
         serving = _login(owner, application)
     except TenantgateError as error:
         context = {"error_code": error.error.code, "detail": error.detail, "remedy": error.error.remedy}
@@ -41,9 +44,20 @@ def main() -> NoReturn:
     except Exception:
         logger.exception("the migration failed; not serving")
         sys.exit(1)
-    logger.info("database migrated", extra={"context": {"before": migrated.before, "after": migrated.after}})
     # Replaces the process image, so that an attacker finds nothing of this process in the server's memory.
     os.execve(sys.executable, [sys.executable, "-m", "container"], server_variables(serving, owner))  # noqa: S606
+
+
+def _migrate(owner: str) -> None:
+    try:
+        migrated = upgrade(owner)
+    except MadeByNewer as newer:
+        # A rollback: migrations keep the tables that the version before them uses, so this version can serve.
+        logger.warning(
+            "the database was made by a newer Tenantgate; serving without a migration", extra={"context": newer.detail}
+        )
+    else:
+        logger.info("database migrated", extra={"context": {"before": migrated.before, "after": migrated.after}})
 
 
 def _login(owner: str, application: str) -> str:

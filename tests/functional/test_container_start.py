@@ -135,6 +135,29 @@ def test_the_owners_url_is_enough_and_does_not_reach_the_server(
         assert url.startswith("DATABASE_URL=postgresql://tenantgate_tenantgate_")
 
 
+def test_a_rollback_serves_the_database_of_a_newer_version(
+    postgres: PostgresAddresses, tmp_path: Path, port: int
+) -> None:
+    migrator.upgrade(postgres.owner_url)
+    ((row,),) = execute(postgres.owner_url, "SELECT version_num FROM alembic_version")
+    execute(postgres.owner_url, "UPDATE alembic_version SET version_num = '9999'")
+    try:
+        with started(variables(postgres.app_url, postgres.owner_url, port), tmp_path) as process:
+            assert process.stdout is not None
+            lines = list(takewhile(lambda line: "Uvicorn running" not in line, process.stdout))
+            live = httpx2.get(f"http://127.0.0.1:{port}/api/v1/health/live")
+    finally:
+        execute(postgres.owner_url, f"UPDATE alembic_version SET version_num = '{row['version_num']}'")
+
+    said = json.loads(lines[0])
+    assert (said["level"], said["message"]) == (
+        "WARNING",
+        "the database was made by a newer Tenantgate; serving without a migration",
+    )
+    assert said["context"] == {"revision": "9999", "newest_known": row["version_num"]}
+    assert live.status_code == 200
+
+
 def test_a_role_that_may_not_migrate_stops_it_with_the_variable_to_set(
     postgres: PostgresAddresses, tmp_path: Path, port: int
 ) -> None:

@@ -32,6 +32,7 @@ LISTED: Mapping[str, str] = {
     "SYS_010": "errors.tokens",
     "SYS_011": "revocation",
     "SYS_012": "login",
+    "SYS_013": "database",
     "VAL_001": "errors.base",
     "VAL_002": "web",
     "VAL_003": "web",

@@ -2,38 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from urllib.parse import urlsplit
 
-from tenantgate.errors.base import TenantgateError
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.data_folder import DataFolder
 
+NEWER_REMEDY = (
+    "run this command with the version that migrated the database (a rollback needs no migration: docs/OPERATIONS.md)"
+)
 
-def move(direction: Literal["up", "down"], revision: str, data_dir: Path, url: str | None) -> str:
-    """Migrate, and return the revisions before and after. Raises Failure."""
-    from tenantgate.database.migrator import downgrade, upgrade  # noqa: PLC0415
 
-    with _owner_url(data_dir, url) as owner_url, _explained():
-        moved = (upgrade if direction == "up" else downgrade)(owner_url, revision)
-    return f"{moved.before or 'nothing'} → {moved.after or 'nothing'}"
+def up(revision: str, data_dir: Path, url: str | None) -> str:
+    """Apply migrations, and return the revisions before and after. Raises Failure."""
+    from tenantgate.database.migrator import upgrade  # noqa: PLC0415
+
+    with _owner_url(data_dir, url) as owner_url, _explained(owner_url):
+        moved = upgrade(owner_url, revision)
+    return _moved(moved.before, moved.after)
+
+
+def down(revision: str, data_dir: Path, url: str | None, *, confirmed: Callable[[str], bool] | None) -> str:
+    """Undo migrations, and return the revisions before and after. Raises Failure.
+
+    `confirmed` decides before data is deleted; None deletes it without a question.
+    """
+    from tenantgate.database.migrator import current, downgrade, revisions  # noqa: PLC0415
+    from tenantgate.database.revisions import BASE, resolve  # noqa: PLC0415
+
+    with _owner_url(data_dir, url) as owner_url, _explained(owner_url):
+        known, at = revisions(), current(owner_url)
+        target = resolve(revision, at=at, known=known, down=True)
+        undone = _after(target if target != BASE else None, at, known)
+        if undone and confirmed is not None:
+            where = urlsplit(owner_url)
+            place = f"{where.path.lstrip('/')} at {where.hostname}"
+            if not confirmed(f"Undo {', '.join(undone)} in {place}, and delete the data in their tables?"):
+                raise Failure("nothing was undone")
+        moved = downgrade(owner_url, target)
+    return _moved(moved.before, moved.after)
+
+
+def ask(question: str) -> bool:
+    """Ask on the terminal. Raises Failure without one: a script must say that it means it."""
+    if not sys.stdin.isatty():
+        raise Failure(f"this needs a confirmation, and there is no terminal to ask on: {question}", "add --yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def show(data_dir: Path, url: str | None) -> str:
     """Return the database's revision and the newest one. Raises Failure."""
-    from tenantgate.database.migrator import current, head  # noqa: PLC0415
+    from tenantgate.database.migrator import current, revisions  # noqa: PLC0415
+    from tenantgate.database.revisions import shown_revision  # noqa: PLC0415
 
-    with _owner_url(data_dir, url) as owner_url, _explained():
+    with _owner_url(data_dir, url) as owner_url, _explained(owner_url):
         at = current(owner_url)
-    newest = head()
-    return f"{at or 'nothing'} (newest)" if at == newest else f"{at or 'nothing'} (newest: {newest})"
+    known = revisions()
+    if at is not None and at not in known:
+        return f"{shown_revision(at)} (made by a newer Tenantgate; the newest here: {known[-1]})"
+    return f"{at or 'nothing'} (newest)" if at == known[-1] else f"{at or 'nothing'} (newest: {known[-1]})"
+
+
+def _moved(before: str | None, after: str | None) -> str:
+    if before == after:
+        return f"{after or 'nothing'} (nothing to do)"
+    return f"{before or 'nothing'} → {after or 'nothing'}"
+
+
+def _after(target: str | None, at: str | None, known: list[str]) -> list[str]:
+    """Return the applied revisions above `target`, newest first: those that a migration down undoes."""
+    first = 0 if target is None else known.index(target) + 1
+    end = 0 if at is None else known.index(at) + 1
+    return known[first:end][::-1]
 
 
 @contextmanager
 def _owner_url(data_dir: Path, url: str | None) -> Iterator[str]:
     if url:
+        from tenantgate.settings.parsing import parse_database_url  # noqa: PLC0415
+
+        try:
+            parse_database_url(url, tls="private-network")
+        except ValueError as problem:
+            raise Failure("--database-url (or DATABASE_OWNER_URL) has another form", str(problem)) from None
         yield url
         return
     folder = DataFolder(data_dir)
@@ -53,8 +109,11 @@ def _owner_url(data_dir: Path, url: str | None) -> Iterator[str]:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(url: str) -> Iterator[None]:
+    from tenantgate.errors.base import TenantgateError  # noqa: PLC0415
+    from tenantgate_cli.stack.database_failures import failure_of  # noqa: PLC0415
+
     try:
         yield
     except TenantgateError as error:
-        raise Failure(f"{error.error.code} {error}: {error.detail or error.error.remedy}") from error
+        raise failure_of(error, url=url, newer_remedy=NEWER_REMEDY) from error

@@ -27,26 +27,28 @@ def up(
 ) -> None:
     """Apply migrations."""
     with failures():
-        from tenantgate_cli.commands.migrate import move
+        from tenantgate_cli.commands.migrate import up
 
-        typer.echo(move("up", revision, data_dir, database_url))
+        typer.echo(up(revision, data_dir, database_url))
 
 
 @command(
     migrate,
-    examples=["tenantgate migrate down", "tenantgate migrate down 0001"],
-    exits={0: "the schema is at the revision", 1: _FAILED},
+    examples=["tenantgate migrate down", "tenantgate migrate down 0001", "tenantgate migrate down base --yes"],
+    exits={0: "the schema is at the revision", 1: f"{_FAILED}, or it wasn't confirmed"},
+    takes_negative_numbers=True,
 )
 def down(
     revision: Annotated[str, typer.Argument(help="The revision to return to; -1 for one step, base for all.")] = "-1",
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
     database_url: DatabaseOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask for a confirmation.")] = False,
 ) -> None:
-    """Undo migrations. Deletes the data in the tables that they created."""
+    """Undo migrations. Deletes the data in the tables that they created, so it asks first."""
     with failures():
-        from tenantgate_cli.commands.migrate import move
+        from tenantgate_cli.commands.migrate import ask, down
 
-        typer.echo(move("down", revision, data_dir, database_url))
+        typer.echo(down(revision, data_dir, database_url, confirmed=None if yes else ask))
 
 
 @command(

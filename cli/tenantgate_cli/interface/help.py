@@ -49,17 +49,23 @@ class Command(TyperCommand):
 
 
 def command[F: Callable[..., Any]](
-    app: typer.Typer, name: str | None = None, *, examples: Sequence[str], exits: Mapping[int, str]
+    app: typer.Typer,
+    name: str | None = None,
+    *,
+    examples: Sequence[str],
+    exits: Mapping[int, str],
+    takes_negative_numbers: bool = False,
 ) -> Callable[[F], F]:
     """Add the decorated function to `app` as a command.
 
     `examples` are complete command lines; a test parses each of them. `exits` gives the meaning of each exit status,
-    except 2 if it only stands for wrong arguments.
+    except 2 if it only stands for wrong arguments. `takes_negative_numbers`: an argument may be `-1`.
     """
+    settings = {"ignore_unknown_options": True} if takes_negative_numbers else None
 
     def add(function: F) -> F:
         setattr(function, _FORM, Form(examples, exits))
-        app.command(name=name, cls=Command)(function)
+        app.command(name=name, cls=Command, context_settings=settings)(function)
         return function
 
     return add

@@ -14,6 +14,8 @@ from tenantgate_cli.stack.ports import BoundPort, PortForbidden, PortTaken, bind
 from tenantgate_cli.stack.signals import ignore_signals, stopped_by_signals
 from tenantgate_cli.stack.variables import Variables, environment, variables_for
 
+NEWER_REMEDY = f"check out that version again; or give this one its own data: --data-dir .local-2; or {RESET_REMEDY}"
+
 
 @dataclass(frozen=True, slots=True)
 class Stack:
@@ -90,10 +92,14 @@ def _import_migrator() -> None:
 
 
 def _migrate(owner_url: str) -> None:
+    from tenantgate.database.errors import MadeByNewer  # noqa: PLC0415
     from tenantgate.database.migrator import upgrade  # noqa: PLC0415
     from tenantgate.errors.base import TenantgateError  # noqa: PLC0415
+    from tenantgate_cli.stack.database_failures import failure_of  # noqa: PLC0415
 
     try:
         upgrade(owner_url)
+    except MadeByNewer as error:
+        raise failure_of(error, url=owner_url, newer_remedy=NEWER_REMEDY) from error
     except TenantgateError as error:
         raise Failure(f"the migrations failed: {error} {error.detail or ''}".strip(), RESET_REMEDY) from error

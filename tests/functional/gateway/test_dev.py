@@ -16,6 +16,9 @@ import httpx2
 import psutil
 import pytest
 
+from tenantgate.database import migrator
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
+from tests.fixtures.databases.postgres import execute
 from tests.fixtures.gateway.project import HEAD, event, function_resource, write_handler, write_project
 from tests.fixtures.stack.commands import ROOT, RunningStack, dev_stack, serve_stack, start_command
 
@@ -154,7 +157,7 @@ def test_data_survives_a_restart_a_broken_folder_is_reported_and_reset_starts_ov
     with dev_stack(tmp_path):
         assert (tmp_path / "secrets.json").read_text() == secrets
         assert (tmp_path / "postgres" / "roles.json").read_text() == roles
-    at_rest = command("migrate", "down", "base", "--data-dir", str(tmp_path))
+    at_rest = command("migrate", "down", "base", "--yes", "--data-dir", str(tmp_path))
     assert at_rest.stdout.strip().endswith("→ nothing")
 
     (tmp_path / "postgres" / "cluster" / "PG_VERSION").write_text("9.6\n")
@@ -213,6 +216,28 @@ def test_another_provider_is_used_and_said(tmp_path: Path) -> None:
         assert DEMO not in said
         assert not any("canary-of-a-secret" in line for line in running.lines)
         assert len(running.ready_lines) <= 15
+
+
+@pytest.mark.parametrize("name", ["dev", "serve"])
+def test_the_database_of_a_newer_version_stops_the_start_with_the_ways_out(tmp_path: Path, name: str) -> None:
+    server = EmbeddedPostgres(tmp_path / "postgres")
+    try:
+        addresses = server.start()
+        execute(
+            addresses.owner_url,
+            "CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)",
+            "INSERT INTO alembic_version VALUES ('9999')",
+        )
+    finally:
+        server.stop()
+    stopped = command(name, "--port", "0", "--data-dir", str(tmp_path))
+    assert stopped.returncode == 1
+    assert stopped.stderr == (
+        "✗ the database was made by a newer Tenantgate: it is at revision 9999, and the newest that this version "
+        f"knows is {migrator.head()}\n"
+        "  → check out that version again; or give this one its own data: --data-dir .local-2; "
+        "or make dev RESET=1   (starts over; deletes the data)\n"
+    )
 
 
 def test_serve_runs_the_containers_application(tmp_path: Path) -> None:

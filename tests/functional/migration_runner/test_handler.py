@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
+from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer, execute
 
 ROOT = Path(__file__).parents[3]
 INVOKE = """
@@ -121,6 +121,24 @@ def test_invalid_input_is_a_failed_invocation_in_our_shape(
 
 def test_invalid_input_changes_nothing(rejected: list[dict[str, Any]]) -> None:
     assert rejected[-1]["revision"] == rejected[-1]["head"]
+
+
+def test_a_database_of_a_newer_version_is_left_alone(empty: DatabaseUrls) -> None:
+    (_, *refused, current), _ = invoke_newer(empty)
+    for result in refused:
+        error = failure(result)
+        assert (error["code"], error["message"]) == ("SYS_013", "The database was made by a newer Tenantgate")
+        assert error["detail"] == {"revision": "9999", "newest_known": current["head"]}
+    assert current["revision"] == "9999"
+
+
+def invoke_newer(empty: DatabaseUrls) -> tuple[list[dict[str, Any]], str]:
+    upgraded, _ = invoke(empty.owner_url, {"action": "upgrade"})
+    execute(empty.admin_url, "UPDATE alembic_version SET version_num = '9999'")
+    rest, written = invoke(
+        empty.owner_url, {"action": "upgrade"}, {"action": "downgrade", "revision": "-1"}, {"action": "current"}
+    )
+    return upgraded + rest, written
 
 
 def test_an_unreachable_database_is_reported_without_its_password() -> None:

@@ -33,6 +33,17 @@ SYS_008 = register(
 )
 
 
+SYS_013 = register(
+    "SYS_013",
+    409,
+    "The database was made by a newer Tenantgate",
+    cause="The database's revision is not one of this version's migrations: a newer version, or another branch, has "
+    "migrated it.",
+    remedy="Run the version that migrated it, or use it to migrate down first. A rollback needs neither: this version "
+    "serves with the newer schema (docs/OPERATIONS.md).",
+)
+
+
 class DatabaseUnreachable(TenantgateError):
     error = SYS_001
 
@@ -43,3 +54,9 @@ class MigrationBusy(TenantgateError):
 
 class MigrationFailed(TenantgateError):
     error = SYS_008
+
+
+class MadeByNewer(TenantgateError):
+    """The database's revision is unknown here. `detail`: `revision`, and `newest_known` of this version."""
+
+    error = SYS_013

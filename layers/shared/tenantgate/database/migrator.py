@@ -17,14 +17,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from alembic.util import CommandError
 from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tenantgate.database.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed
+from tenantgate.database.revisions import resolve
 from tenantgate.database.vector import CREATE_WHERE_AVAILABLE, IS_PRESENT
-from tenantgate.errors.base import TenantgateError, ValidationFailed
+from tenantgate.errors.base import TenantgateError
 from tenantgate.settings.environment import get_settings
 
 logger = logging.getLogger(__name__)
@@ -43,10 +43,10 @@ class Migrated:
 
 
 def upgrade(url: str, revision: str = "head") -> Migrated:
-    """Apply migrations up to `revision`.
+    """Apply migrations up to `revision`; nothing if the database is past it.
 
-    Raises `ValidationFailed` (no such revision), `MigrationBusy`, `DatabaseUnreachable`, `MigrationFailed` (the failed
-    migration is rolled back; those before it stay applied).
+    Raises `ValidationFailed` (no such revision), `MadeByNewer`, `MigrationBusy`, `DatabaseUnreachable`,
+    `MigrationFailed` (the failed migration is rolled back; those before it stay applied).
     """
     return asyncio.run(_migrate(url, revision, command.upgrade))
 
@@ -64,6 +64,11 @@ def current(url: str) -> str | None:
 def head() -> str | None:
     """Return the newest revision in `migrations/`."""
     return ScriptDirectory.from_config(configuration()).get_current_head()
+
+
+def revisions() -> list[str]:
+    """Return the revisions in `migrations/`, oldest first."""
+    return [script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()][::-1]
 
 
 def configuration() -> Config:
@@ -168,10 +173,9 @@ def _step(connection: Connection, revision: str, step: Callable[[Config, str], N
     config.attributes["connection"] = connection
     before = _current_revision(connection)
     connection.rollback()
+    target = resolve(revision, at=before, known=revisions(), down=step is command.downgrade)
     try:
-        step(config, revision)
-    except CommandError as error:
-        raise ValidationFailed("no such revision", detail=[{"field": "revision", "problem": str(error)}]) from error
+        step(config, target)
     except exc.DBAPIError as error:
         if error.connection_invalidated:
             raise
