@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from datetime import UTC, datetime
+import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from fastapi import APIRouter, Request, Response
@@ -21,6 +19,10 @@ from tenantgate.web.responses import error_responses
 
 if TYPE_CHECKING:
     from tenantgate.sessions.models import Session
+
+# Set by the page's own script before it sends the browser to the provider, which returns it here without a parameter:
+# providers compare the whole URL. It selects a heading and means nothing else, so a forged one is harmless.
+SIGNED_OUT_COOKIE = "__Host-tg_signed_out"
 
 router = APIRouter(tags=["health"])
 
@@ -45,10 +47,13 @@ async def root(request: Request) -> Response:
 
     cookie = request.cookies.get(SESSION_COOKIE)
     session = await _live_session(cookie) if cookie else None
-    response = page("home.html", session=_displayed(session) if session else None)
+    signed_out = session is None and SIGNED_OUT_COOKIE in request.cookies
+    response = page("home.html", session=_displayed(request, session), signed_out=signed_out, marker=SIGNED_OUT_COOKIE)
     response.headers["vary"] = "Accept, Cookie"
     if cookie and session is None:
         clear_cookie(request, SESSION_COOKIE)
+    if SIGNED_OUT_COOKIE in request.cookies:
+        clear_cookie(request, SIGNED_OUT_COOKIE)
     return response
 
 
@@ -61,23 +66,9 @@ async def _live_session(cookie: str) -> Session | None:
         return None
 
 
-def _displayed(session: Session) -> dict[str, Any]:
-    return {
-        "user_id": session.user_id,
-        "tenant_id": session.tenant_id,
-        "issuer": session.issuer,
-        "expires": datetime.fromtimestamp(session.expires_at, UTC),
-        "claims": [
-            (name, json.dumps(value, ensure_ascii=False)) for name, value in _claims(session.tokens.access_token)
-        ],
-    }
+def _displayed(request: Request, session: Session | None) -> dict[str, Any] | None:
+    if session is None:
+        return None
+    from functions.home.displayed import displayed  # noqa: PLC0415  (only a signed-in browser needs it)
 
-
-def _claims(token: str) -> list[tuple[str, object]]:
-    """Read the claims for display: the token was verified before it was sealed into the session."""
-    try:
-        payload = token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    except (ValueError, IndexError):
-        return []
-    return list(claims.items()) if isinstance(claims, dict) else []
+    return displayed(session, request.app.settings, now=time.time())

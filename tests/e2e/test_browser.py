@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
+import subprocess
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
 from tests.fixtures.programs.requires import requires_chromium
@@ -45,16 +48,87 @@ def test_a_person_signs_in_sees_who_they_are_and_signs_out(page: Page, base: str
 
     expect(page.get_by_role("heading", name="You are signed in")).to_be_visible()
     expect(page.get_by_text(DEMO_TENANT_ID).first).to_be_visible()
-    expect(page.get_by_text(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"))).to_be_visible()
+    expect(page.locator("#expires time")).to_have_text(re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC"))
     expect(page.get_by_text("tenantgate-api")).to_be_visible()
     # Scripts can't read the session's cookie.
     assert page.evaluate("document.cookie") == ""
 
+    expect(page.locator("#name")).to_have_text("Demo Admin")
+    expect(page.locator("#email")).to_have_text(DEMO_USERNAME)
+    expect(page.locator("#expires")).to_contain_text(re.compile(r"\(in (59 min|1 h)\)"))
+
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
     page.reload()
-    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in to continue")).to_be_visible()
     assert complaints == []
+
+
+def test_a_developer_copies_the_token_and_a_command_that_works(page: Page, base: str) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"{base}/")
+    sign_in(page)
+
+    copied = []
+    for number in range(2):
+        page.get_by_role("button", name="Copy").nth(number).click()
+        expect(page.get_by_role("button", name="Copied")).to_be_visible()
+        copied.append(page.evaluate("navigator.clipboard.readText()"))
+        expect(page.get_by_role("button", name="Copied")).to_be_hidden()
+    token, command = copied
+
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+", token)
+    assert command == f'curl -H "Authorization: Bearer {token}" {base}/api/v1/auth/me'
+    done = subprocess.run(["curl", "-s", *shlex.split(command)[1:]], capture_output=True, check=True, timeout=30)
+    assert json.loads(done.stdout)["tenant_id"] == DEMO_TENANT_ID
+
+
+def test_without_javascript_the_token_is_a_field_without_a_button(chromium: Browser, base: str) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{base}/")
+    sign_in(page)
+
+    expect(page.get_by_label("Access token")).to_have_value(re.compile(r"[\w-]+\.[\w-]+\.[\w-]+"))
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+    context.close()
+
+
+def test_a_cancelled_sign_in_says_so(page: Page, base: str) -> None:
+    page.goto(f"{base}/api/v1/auth/login")
+    asked = dict(parse_qsl(urlsplit(page.url).query))
+    description = 'The user isn\'t "willing" <b>today</b>.'
+    returned = {"state": asked["state"], "iss": f"{base}/idp", "error": "access_denied"}
+    response = page.goto(f"{base}/api/v1/auth/callback?{urlencode(returned | {'error_description': description})}")
+
+    assert response is not None
+    assert response.status == 400
+    expect(page.get_by_role("heading", name="The sign-in was cancelled")).to_be_visible()
+    expect(page.get_by_text(description)).to_be_visible()
+    page.get_by_role("link", name="Try again").click()
+    expect(page.get_by_label("Email")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "heading"),
+    [
+        ("/idp", 404, "There is nothing at this path"),
+        ("/idp/nothing", 404, "There is nothing at this path"),
+        ("/idp/token", 405, "The method is not allowed here"),
+        ("/nothing/here", 404, "There is nothing at this path"),
+        ("/api/v1/auth/logout", 405, "The method is not allowed here"),
+    ],
+)
+def test_an_address_without_a_page_gets_one_that_says_so(
+    page: Page, base: str, *, path: str, status: int, heading: str
+) -> None:
+    response = page.goto(base + path)
+
+    assert response is not None
+    assert response.status == status
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    page.get_by_role("link", name="Go to the start page").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "[::1]"])

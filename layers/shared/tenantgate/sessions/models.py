@@ -8,7 +8,11 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SessionTokens:
-    """The provider's tokens. They never leave the server, and this class has no repr that could show them in a log."""
+    """The provider's tokens.
+
+    They never leave the server, except that on a local development stack the home page shows the access token. This
+    class has no repr that could show them in a log.
+    """
 
     access_token: str
     id_token: str

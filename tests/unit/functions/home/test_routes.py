@@ -2,12 +2,15 @@
 
 import base64
 import hashlib
+import json
+import re
+import time
 from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
 
-from functions.home.routes import router
+from functions.home.routes import SIGNED_OUT_COOKIE, router
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.identity.principal import Principal
@@ -72,6 +75,92 @@ async def test_with_a_session_the_page_shows_its_user(client: TestClient, sessio
     for text in ("You are signed in", "user-1", TENANT, "https://issuer.example", "roles", "&lt;b&gt;"):
         assert text in response.text
     assert "e30." not in response.text
+    assert "/docs" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        pytest.param({"ENVIRONMENT": "development", "PUBLIC_BASE_URL": "http://localhost:3000"}, True, id="local"),
+        pytest.param({"ENVIRONMENT": "development", "PUBLIC_BASE_URL": "http://127.0.0.1:3000"}, True, id="address"),
+        pytest.param({"ENVIRONMENT": "development"}, False, id="development-elsewhere"),
+        pytest.param({"ENVIRONMENT": "test", "PUBLIC_BASE_URL": "http://localhost:3000"}, False, id="another"),
+        pytest.param({}, False, id="deployed"),
+    ],
+)
+async def test_the_token_and_a_command_are_shown_in_local_development_only(
+    sessions: SessionService, variables: dict[str, str], shown: bool
+) -> None:
+    settings = make_settings(**variables)
+    token = f"e30.{CLAIMS}.c2ln"
+    with TestClient(create_app(router, settings=settings), base_url=settings.public_base_url) as client:
+        html = client.get("/", headers=await started(sessions, token)).text
+    command = f"curl -H &#34;Authorization: Bearer {token}&#34; {settings.public_base_url}/api/v1/auth/me"
+    assert "You are signed in" in html
+    assert (token in html, f'value="{command}"' in html, 'href="/docs"' in html) == (shown, shown, shown)
+
+
+@pytest.mark.parametrize("token", ["a b.c.d", "$(id).e30.x", "e30.e30.c2ln\n", "'.e30.`", "opaque"])
+async def test_a_token_that_a_shell_could_run_is_not_offered(sessions: SessionService, token: str) -> None:
+    settings = make_settings(ENVIRONMENT="development", PUBLIC_BASE_URL="http://localhost:3000")
+    with TestClient(create_app(router, settings=settings), base_url="http://localhost:3000") as client:
+        html = client.get("/", headers=await started(sessions, token)).text
+    assert "You are signed in" in html
+    assert "access-token" not in html
+
+
+def token_with(**claims: object) -> str:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{payload}.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("id_token", "access_token", "name", "email"),
+    [
+        pytest.param({"name": "Ada", "email": "ada@example.test"}, {}, "Ada", "ada@example.test", id="id-token"),
+        pytest.param({}, {"name": "Ada", "email": "a@example.test"}, "Ada", "a@example.test", id="access-token"),
+        pytest.param({"name": "Ada"}, {"name": "Other"}, "Ada", None, id="id-token-first"),
+        pytest.param({"name": "x" * 999, "email": 7}, {}, "x" * 200 + "…", None, id="long-and-malformed"),
+        pytest.param({"name": "A\u202eda\n", "email": " "}, {}, "A da", None, id="control-characters"),
+        pytest.param({}, {}, None, None, id="unknown"),
+    ],
+)
+async def test_name_and_email_are_shown_where_they_are_known(
+    *,
+    client: TestClient,
+    sessions: SessionService,
+    id_token: dict[str, object],
+    access_token: dict[str, object],
+    name: str | None,
+    email: str | None,
+) -> None:
+    tokens = SessionTokens(access_token=token_with(**access_token), id_token=token_with(**id_token))
+    session = await sessions.start(principal=PRINCIPAL, tokens=tokens)
+    html = client.get("/", headers={**HTML, "cookie": f"{SESSION_COOKIE}={session.secret}"}).text
+    found = {key: re.search(f'<dd id="{key}">(.*?)</dd>', html) for key in ("name", "email")}
+    assert {key: match and match[1] for key, match in found.items()} == {"name": name, "email": email}
+
+
+async def test_times_are_also_relative(client: TestClient, sessions: SessionService) -> None:
+    now = int(time.time())
+    html = client.get("/", headers=await started(sessions, token_with(exp=now + 3630, iat=now - 125, nbf="x"))).text
+    for text in ("(in 1 h)", "(2 min ago)", "<code>x</code></td>"):
+        assert text in html
+    assert html.count("<time ") == 3
+
+
+async def test_after_a_sign_out_the_page_says_so_once(client: TestClient) -> None:
+    response = client.get("/", headers={**HTML, "cookie": f"{SIGNED_OUT_COOKIE}=1"})
+    assert "<h1>You are signed out</h1>" in response.text
+    assert response.headers["set-cookie"].startswith(f"{SIGNED_OUT_COOKIE}=; Max-Age=0")
+    assert "<h1>Sign in to continue</h1>" in client.get("/", headers=HTML).text
+
+
+async def test_a_live_session_is_never_shown_as_signed_out(client: TestClient, sessions: SessionService) -> None:
+    headers = await started(sessions, f"e30.{CLAIMS}.c2ln")
+    response = client.get("/", headers={**headers, "cookie": f"{headers['cookie']}; {SIGNED_OUT_COOKIE}=1"})
+    assert "<h1>You are signed in</h1>" in response.text
+    assert response.headers["set-cookie"].startswith(f"{SIGNED_OUT_COOKIE}=; Max-Age=0")
 
 
 @pytest.mark.parametrize("access_token", ["opaque", "a.b.c", "e30.W10.c2ln", "e30.bnVsbA.c2ln", "e30.\u00e4.c2ln"])

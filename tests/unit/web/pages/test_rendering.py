@@ -1,5 +1,4 @@
 import re
-from datetime import UTC, datetime
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any, override
@@ -9,17 +8,25 @@ from starlette.responses import HTMLResponse
 
 from tenantgate.context import RequestContext, begin_request
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.login.errors import StateMismatch
+from tenantgate.errors.base import TenantgateError, ValidationFailed
+from tenantgate.login.errors import ProviderRefusedClient, StateMismatch
+from tenantgate.login.provider.provider_errors import returned_error, token_endpoint_remedy
+from tenantgate.web.errors import MethodNotAllowed, NotFound
+from tenantgate.web.pages.moments import moment
 from tenantgate.web.pages.rendering import error_page, page
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x>"
 SESSION = {
+    "name": "Ada",
+    "email": "ada@example.test",
+    "developer": None,
     "user_id": "user-1",
     "tenant_id": "org-1",
     "issuer": "https://issuer.example.test",
-    "expires": datetime(2026, 11, 21, 20, 0, tzinfo=UTC),
-    "claims": [("sub", '"user-1"'), ("scope", '"openid"')],
+    "expires": moment(1_795_291_200, now=1_795_291_200 - 3599),
+    "claims": [("sub", "user-1", None), ("scope", "openid", None), ("exp", "0", moment(0, now=5))],
 }
+DEVELOPER = {"token": "e30.e30.c2ln", "curl": "curl e30.e30.c2ln http://localhost:3000/"}
 
 
 class Elements(HTMLParser):
@@ -76,9 +83,20 @@ def html_of(response: HTMLResponse) -> str:
     return bytes(response.body).decode()
 
 
+def home(session: dict[str, Any] | None, **context: Any) -> HTMLResponse:
+    given: dict[str, Any] = {"signed_out": False, "marker": "__Host-x"}
+    return page("home.html", session=session, **(given | context))
+
+
 PAGES = [
-    pytest.param(lambda: page("home.html", session=None), id="signed-out"),
-    pytest.param(lambda: page("home.html", session=SESSION), id="signed-in"),
+    pytest.param(lambda: home(None), id="home"),
+    pytest.param(lambda: home(None, signed_out=True), id="signed-out"),
+    pytest.param(lambda: home(SESSION), id="signed-in"),
+    pytest.param(lambda: home(SESSION | {"developer": DEVELOPER}), id="signed-in-in-development"),
+    pytest.param(lambda: error_page(NotFound(), debug=False), id="not-found"),
+    pytest.param(lambda: error_page(MethodNotAllowed(), debug=False, allow="POST"), id="wrong-method"),
+    pytest.param(lambda: page("sign_out.html", action="/idp/sign_out", form_token="x"), id="sign-out"),
+    pytest.param(lambda: page("signed_out.html"), id="signed-out-at-the-provider"),
     pytest.param(lambda: error_page(StateMismatch(), debug=False), id="error"),
     pytest.param(lambda: error_page(StateMismatch("no cookie", state="x"), debug=True), id="error-with-debug"),
     pytest.param(lambda: sign_in(error="Wrong", hidden={"state": "s"}, username="a@b.example"), id="sign-in"),
@@ -111,7 +129,7 @@ def test_a_page_is_well_formed_and_loads_nothing_from_other_sites(make: Any) -> 
 
 
 def test_every_rendering_has_a_new_nonce() -> None:
-    one, two = page("home.html", session=None), page("home.html", session=None)
+    one, two = home(None), home(None)
     assert one.headers["content-security-policy"] != two.headers["content-security-policy"]
 
 
@@ -119,8 +137,18 @@ def test_every_rendering_has_a_new_nonce() -> None:
     "make",
     [
         pytest.param(
-            lambda: page("home.html", session=SESSION | {"user_id": ATTACK, "claims": [(ATTACK, ATTACK)]}), id="home"
+            lambda: home(
+                SESSION
+                | {"user_id": ATTACK, "name": ATTACK, "email": ATTACK, "claims": [(ATTACK, ATTACK, None)]}
+                | {"developer": {"token": ATTACK, "curl": ATTACK}}
+            ),
+            id="home",
         ),
+        pytest.param(
+            lambda: error_page(DatabaseUnreachable(detail={"description": ATTACK, "remedy": ATTACK}), debug=False),
+            id="description",
+        ),
+        pytest.param(lambda: error_page(ValidationFailed(detail=[{ATTACK: ATTACK}]), debug=False), id="rows"),
         pytest.param(lambda: error_page(DatabaseUnreachable(ATTACK, value=ATTACK), debug=True), id="error"),
         pytest.param(lambda: error_page(DatabaseUnreachable(detail=ATTACK), debug=False), id="detail"),
         pytest.param(
@@ -140,15 +168,39 @@ def test_text_is_escaped(make: Any) -> None:
 
 
 def test_without_a_session_the_home_page_links_to_the_sign_in() -> None:
-    elements = Elements(html_of(page("home.html", session=None)))
+    elements = Elements(html_of(home(None)))
     assert {"class": "button", "id": "sign-in", "href": "/api/v1/auth/login?return_to=/"} in elements.named("a")
     assert elements.named("script") == []
 
 
 def test_with_a_session_the_home_page_shows_user_and_expiry() -> None:
-    html = html_of(page("home.html", session=SESSION))
-    for text in ("user-1", "org-1", "https://issuer.example.test", "2026-11-21 20:00:00 UTC", "openid", "Sign out"):
+    html = html_of(home(SESSION))
+    texts = ("Ada", "ada@example.test", "user-1", "org-1", "https://issuer.example.test", "openid", "Sign out")
+    for text in (*texts, "2026-11-21 20:00:00 UTC", "(in 59 min)", "(5 s ago)"):
         assert text in html
+    assert "access-token" not in html
+    assert "/docs" not in html
+
+
+def test_only_local_development_shows_the_token() -> None:
+    elements = Elements(html_of(home(SESSION | {"developer": DEVELOPER})))
+    fields = {element["id"]: element for element in elements.named("input")}
+    assert {name: field["value"] for name, field in fields.items()} == {
+        "access-token": DEVELOPER["token"],
+        "curl": DEVELOPER["curl"],
+    }
+    # Without JavaScript the field can be selected and the button, which could do nothing, is hidden.
+    assert all("readonly" in field for field in fields.values())
+    buttons = [element for element in elements.named("button") if "data-copy" in element]
+    assert [(button["data-copy"], "hidden" in button) for button in buttons] == [("access-token", True), ("curl", True)]
+    assert [link for link in elements.named("a") if link["href"] == "/docs"]
+
+
+@pytest.mark.parametrize(
+    ("signed_out", "heading"), [(False, "<h1>Sign in to continue</h1>"), (True, "<h1>You are signed out</h1>")]
+)
+def test_the_heading_says_that_the_user_signed_out(signed_out: bool, heading: str) -> None:
+    assert heading in html_of(home(None, signed_out=signed_out))
 
 
 def test_an_error_page_shows_code_cause_request_id_and_a_link() -> None:
@@ -167,5 +219,48 @@ def test_only_debugging_shows_private_details() -> None:
 
 
 def test_a_page_may_allow_other_targets_for_its_form() -> None:
-    response = page("home.html", session=None, form_targets=("'self'", "https://app.example.test"))
+    response = home(None, form_targets=("'self'", "https://app.example.test"))
     assert "form-action 'self' https://app.example.test;" in response.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize(
+    ("error", "path", "button"),
+    [
+        (NotFound(), "/nothing", '<a class="button" id="start" href="/">Go to the start page</a>'),
+        (MethodNotAllowed(), "/api/v1/auth/logout", '<a class="button" id="start" href="/">Go to the start page</a>'),
+        (DatabaseUnreachable(), "/", '<a class="button" id="try-again" href="/">Try again</a>'),
+        (
+            StateMismatch(),
+            "/api/v1/auth/callback",
+            '<a class="button" id="try-again" href="/api/v1/auth/login?return_to=/">Try again</a>',
+        ),
+    ],
+)
+def test_an_error_page_has_a_way_on(error: TenantgateError, path: str, button: str) -> None:
+    assert button in html_of(error_page(error, debug=False, path=path))
+
+
+def test_an_error_page_has_no_json_and_shows_what_the_provider_says() -> None:
+    html = html_of(error_page(returned_error("access_denied", description="It's the user's \"no\"."), debug=True))
+    for text in (
+        "<h1>The sign-in was cancelled</h1>",
+        '<blockquote id="description">It&#39;s the user&#39;s &#34;no&#34;.</blockquote>',
+        '<div class="detail"><dt>provider error</dt><dd>access_denied</dd></div>',
+        '<div class="detail"><dt>reason</dt><dd>the provider returned an error</dd></div>',
+    ):
+        assert text in html
+    for text in ("\\u00", "{&#34;", "***"):
+        assert text not in html
+
+
+def test_a_refused_client_names_its_settings_and_not_the_network() -> None:
+    detail = {"provider_error": "invalid_client", "remedy": token_endpoint_remedy("invalid_client")}
+    html = html_of(error_page(ProviderRefusedClient(detail=detail), debug=False))
+    for text in (
+        "<h1>The identity provider refused our client</h1>",
+        "SYS_012",
+        '<p id="remedy">Compare OIDC_CLIENT_ID and OIDC_CLIENT_SECRET with the client registered at the provider.',
+        "report it with the code and the request id",
+    ):
+        assert text in html
+    assert "can&#39;t be reached" not in html

@@ -137,7 +137,10 @@ class RequiredS256(CodeChallenge):  # type: ignore[misc]
 
 
 class IdTokens(OpenIDCode):  # type: ignore[misc]
-    """Adds an ID token if the scope includes `openid`. The userinfo endpoint has the profile claims (§5.4)."""
+    """Adds an ID token if the scope includes `openid`.
+
+    It has the two claims that a page shows, as most providers' ID tokens do. The userinfo endpoint has all (§5.4).
+    """
 
     def __init__(self, issuer: str, ring: KeyRing) -> None:
         super().__init__(require_nonce=False)
@@ -167,4 +170,6 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
         }
 
     def generate_user_info(self, user: RedeemedCode, scope: str) -> dict[str, object]:
-        return {}
+        granted = scope.split()
+        names = [name for name, of in (("name", "profile"), ("email", "email")) if of in granted]
+        return {name: user.user.claims[name] for name in names if name in user.user.claims}
