@@ -45,15 +45,16 @@ async def ready() -> ReadyResponse:
     """Check every dependency, in less than 500 ms. If one fails, return 503 with all checks in `error.detail`.
 
     `secrets` is `warning` when Secrets Manager can't be read but every required secret is in memory. `database` is
-    `warning` when `DATABASE_TLS` allows connections to a server that isn't verified. `vector` is `absent` when the
-    database has no pgvector, which is optional.
+    `warning` when `DATABASE_TLS` allows connections to a server that isn't verified. `schema` is `failed` when the
+    database's schema is older than the code, and `warning` when it is newer, as after a rollback. `vector` is `absent`
+    when the database has no pgvector, which is optional.
     """
     statuses = await readiness().run()
     timestamp = int(time.time())
     checks: dict[str, Literal["ok", "warning", "absent"]] = {}
     for name, status in statuses.items():
         if status == "failed":
-            failure = DatabaseUnreachable if name == "database" else SecretsUnavailable
+            failure = SecretsUnavailable if name == "secrets" else DatabaseUnreachable
             raise failure(detail={"checks": statuses, "timestamp": timestamp})
         checks[name] = status
     return ReadyResponse(checks=checks, timestamp=timestamp)
@@ -71,13 +72,21 @@ def readiness() -> Readiness:
     return Readiness({"database": Check(_database), "secrets": Check(secrets.check, secrets.overdue)})
 
 
+_SCHEMA: Mapping[str, Status] = {"ok": "ok", "older": "failed", "newer": "warning"}
+
+
 async def _database() -> Mapping[str, Status]:
-    from tenantgate.database.wiring import database, database_is_verified  # noqa: PLC0415  (as `readiness` does)
+    from tenantgate.database.wiring import (  # noqa: PLC0415  (as `readiness` does)
+        database,
+        database_is_verified,
+        schema_age,
+    )
 
     # Earlier than the common deadline, so that the log has the cause.
     found = await database().check(timeout=DEADLINE_SECONDS - 0.05)
     return {
         "database": "ok" if database_is_verified() else "warning",
+        "schema": _SCHEMA[schema_age(found.revision)],
         "vector": "ok" if found.vector else "absent",
     }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from tenantgate_cli.generate.authorizer import authorizer_page
 from tenantgate_cli.generate.configuration import configuration_page, env_example
 from tenantgate_cli.generate.error_codes import error_codes_page
+from tenantgate_cli.generate.known_revisions import known_revisions_module
 from tenantgate_cli.generate.openapi import openapi_document
 from tenantgate_cli.generate.providers import auth_configuration_page, readme
 from tenantgate_cli.generate.route_table import route_table_module
@@ -21,6 +22,7 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     ".env.example": env_example,
     "docs/openapi.json": openapi_document,
     "functions/unknown_route/route_table.py": route_table_module,
+    "layers/shared/tenantgate/database/known_revisions.py": known_revisions_module,
 }
 
 

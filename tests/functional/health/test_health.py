@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,7 +17,8 @@ import psutil
 import pytest
 
 from functions.health import routes
-from tenantgate.database import wiring
+from tenantgate.database import migrator, wiring
+from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.settings.environment import get_settings
 from tenantgate.web.app import create_app
@@ -76,7 +77,7 @@ class SecretsManager:
 
 
 def forget_singletons() -> None:
-    for made in (get_settings, secret_store, routes.readiness, wiring._warn):
+    for made in (get_settings, secret_store, routes.readiness, wiring._warn, wiring._warn_of_schema):
         made.cache_clear()
 
 
@@ -86,6 +87,11 @@ def manager() -> Iterator[SecretsManager]:
         yield made
 
 
+def migrate_without_vector(owner_url: str) -> None:
+    migrator.upgrade(owner_url)
+    execute(owner_url, "DROP EXTENSION vector")
+
+
 @pytest.fixture(scope="module")
 def postgres_pids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, int, str]]:
     """Yield the application's URL of a database without pgvector, the server's process id, and the owner's URL."""
@@ -93,6 +99,7 @@ def postgres_pids(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[st
     try:
         addresses = server.start()
         assert server.pid is not None
+        migrate_without_vector(addresses.owner_url)
         yield addresses.app_url, server.pid, addresses.owner_url
     finally:
         server.stop()
@@ -162,7 +169,10 @@ def test_ready_when_every_dependency_responds(api: httpx2.Client) -> None:
         response, seconds = timed(api)
     assert response.status_code == 200
     body = response.json()
-    assert (body["status"], body["checks"]) == ("ready", {"database": "ok", "vector": "absent", "secrets": "ok"})
+    assert (body["status"], body["checks"]) == (
+        "ready",
+        {"database": "ok", "schema": "ok", "vector": "absent", "secrets": "ok"},
+    )
     assert isinstance(body["timestamp"], int)
     assert seconds < LIMIT_SECONDS
 
@@ -176,6 +186,62 @@ def test_pgvector_is_reported_when_it_exists(api: httpx2.Client, postgres_pids: 
         execute(owner, "DROP EXTENSION vector")
     response, _ = timed(api)
     assert (response.status_code, response.json()["checks"]["vector"]) == (200, "absent")
+
+
+@pytest.fixture
+def revision(postgres_pids: tuple[str, int, str]) -> Iterator[Callable[[str | None], None]]:
+    """Return a function that changes the database's revision, which is the newest one again after the test."""
+    owner = postgres_pids[2]
+
+    def change(to: str | None) -> None:
+        execute(owner, "DELETE FROM alembic_version")
+        if to is not None:
+            execute(owner, f"INSERT INTO alembic_version VALUES ('{to}')")
+
+    yield change
+    change(KNOWN_REVISIONS[-1])
+    execute(owner, "GRANT SELECT ON alembic_version TO tenantgate_app")
+
+
+@pytest.mark.parametrize("older", [None, KNOWN_REVISIONS[0]])
+def test_a_schema_that_is_older_than_the_code_fails(
+    api: httpx2.Client, revision: Callable[[str | None], None], caplog: pytest.LogCaptureFixture, older: str | None
+) -> None:
+    revision(older)
+    for _ in range(3):
+        response, _ = timed(api)
+        error = response.json()["error"]
+        assert (response.status_code, error["code"]) == (503, "SYS_001")
+        assert error["detail"]["checks"] == {"database": "ok", "schema": "failed", "vector": "absent", "secrets": "ok"}
+    (line,) = (record for record in caplog.records if "schema" in record.message)
+    assert line.message == "the database's schema is older than the code: run the migrations"
+    assert line.__dict__["context"] == {"revision": older, "newest_known": KNOWN_REVISIONS[-1]}
+
+
+@pytest.mark.timed
+def test_a_schema_that_is_newer_than_the_code_is_a_warning(
+    api: httpx2.Client, revision: Callable[[str | None], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    revision("9999")
+    for _ in range(3):
+        response, seconds = timed(api)
+        assert (response.status_code, response.json()["status"]) == (200, "ready")
+        assert response.json()["checks"]["schema"] == "warning"
+    assert seconds < LIMIT_SECONDS
+    (line,) = (record for record in caplog.records if "schema" in record.message)
+    assert line.message == "the database's schema is newer than the code: this is expected after a rollback"
+
+
+def test_a_schema_whose_revision_the_application_may_not_read_is_an_older_one(
+    api: httpx2.Client, postgres_pids: tuple[str, int, str], revision: Callable[[str | None], None]
+) -> None:
+    execute(postgres_pids[2], "REVOKE SELECT ON alembic_version FROM tenantgate_app")
+    response, _ = timed(api)
+    assert (response.status_code, response.json()["error"]["detail"]["checks"]["schema"]) == (503, "failed")
+    # As the next upgrade does, also without a migration to apply.
+    migrator.upgrade(postgres_pids[2])
+    assert timed(api)[0].json()["checks"]["schema"] == "ok"
+    execute(postgres_pids[2], "DROP EXTENSION vector")
 
 
 @pytest.mark.parametrize("tls", ["encrypted", "private-network"])
@@ -226,7 +292,7 @@ def test_a_frozen_secrets_manager_fails_when_no_secret_is_in_memory(
     response, seconds = timed(api)
     error = response.json()["error"]
     assert (response.status_code, error["code"]) == (503, "SYS_002")
-    assert error["detail"]["checks"] == {"database": "ok", "vector": "absent", "secrets": "failed"}
+    assert error["detail"]["checks"] == {"database": "ok", "schema": "ok", "vector": "absent", "secrets": "failed"}
     assert seconds < LIMIT_SECONDS
 
 
@@ -240,7 +306,7 @@ def test_a_frozen_secrets_manager_is_a_warning_when_every_secret_is_in_memory(
     response, seconds = timed(api)
     assert (response.status_code, response.json()["checks"]) == (
         200,
-        {"database": "ok", "vector": "absent", "secrets": "warning"},
+        {"database": "ok", "schema": "ok", "vector": "absent", "secrets": "warning"},
     )
     assert seconds < LIMIT_SECONDS
 
@@ -248,7 +314,9 @@ def test_a_frozen_secrets_manager_is_a_warning_when_every_secret_is_in_memory(
 def test_a_stopped_database_is_reported(tmp_path: Path, api: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     server = start_postgres(tmp_path)
     try:
-        monkeypatch.setenv("DATABASE_URL", server.start().app_url)
+        addresses = server.start()
+        migrator.upgrade(addresses.owner_url)
+        monkeypatch.setenv("DATABASE_URL", addresses.app_url)
         forget_singletons()
         assert timed(api)[0].status_code == 200
         assert server.pid is not None

@@ -8,8 +8,10 @@ SYS_001 = register(
     "SYS_001",
     503,
     "The database can't be reached",
-    cause="PostgreSQL is down, unreachable or out of connections.",
-    remedy="Try again shortly. Operators: see the readiness check and `DATABASE_URL`.",
+    cause="PostgreSQL is down, unreachable or out of connections. The readiness check also returns this code if the "
+    "database's schema is older than the code (`checks.schema` is `failed`).",
+    remedy="Try again shortly. Operators: see the readiness check and `DATABASE_URL`. If `checks.schema` is `failed`, "
+    "run the migrations (docs/OPERATIONS.md).",
 )
 
 

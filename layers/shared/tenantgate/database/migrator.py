@@ -124,6 +124,7 @@ async def _migrate(url: str, revision: str, step: Callable[[Config, str], None])
         migrated = await connection.run_sync(_step, revision, step)
         if step is command.upgrade:
             await _enable_vector(connection)
+            await _show_revision(connection)
         return migrated
 
 
@@ -166,6 +167,12 @@ async def _enable_vector(connection: AsyncConnection) -> None:
     await connection.commit()
     if not await connection.scalar(text(f"SELECT {IS_PRESENT}")):
         logger.warning("this database has no pgvector: the server doesn't offer it, or the owner may not create it")
+
+
+async def _show_revision(connection: AsyncConnection) -> None:
+    # The readiness check compares it with the code's.
+    await connection.exec_driver_sql("GRANT SELECT ON alembic_version TO tenantgate_app")
+    await connection.commit()
 
 
 def _step(connection: Connection, revision: str, step: Callable[[Config, str], None]) -> Migrated:

@@ -14,9 +14,12 @@ from tenantgate.database.unit import Checked
 from tenantgate.database.vector import IS_PRESENT
 
 _QUERY = (
-    f"SELECT rolsuper OR rolbypassrls AS bypasses, {IS_PRESENT} AS vector"  # noqa: S608  (no part comes from outside)
+    f"SELECT rolsuper OR rolbypassrls AS bypasses, {IS_PRESENT} AS vector,"  # noqa: S608  (no part comes from outside)
+    " coalesce(has_table_privilege(to_regclass('alembic_version'), 'SELECT'), false) AS migrated"
     " FROM pg_catalog.pg_roles WHERE rolname = current_user"
 )
+# Migrations since this check exist let the application read it: an unreadable table is that of an older schema.
+_REVISION = "SELECT version_num FROM alembic_version"
 UNSAFE_ROLE = (
     "the role in DATABASE_URL may bypass row-level security, so tenants would not be separated: "
     "use the application's role there, and the owner's in DATABASE_OWNER_URL"
@@ -62,7 +65,8 @@ class Probe:
         try:
             connection = await connect(self._url, attempt_seconds=seconds)
             try:
-                row = await connection.fetchrow(_QUERY, timeout=max(0.001, deadline - time.monotonic()))
+                row = await connection.fetchrow(_QUERY, timeout=_left(deadline))
+                revision = await connection.fetchval(_REVISION, timeout=_left(deadline)) if row["migrated"] else None
             finally:
                 # Sends the farewell without waiting for a response.
                 connection.terminate()
@@ -70,4 +74,8 @@ class Probe:
             raise DatabaseUnreachable(type(error).__name__, error=str(error)) from error
         if row["bypasses"]:
             raise DatabaseUnreachable(UNSAFE_ROLE)
-        return Checked(vector=row["vector"])
+        return Checked(vector=row["vector"], revision=revision)
+
+
+def _left(deadline: float) -> float:
+    return max(0.001, deadline - time.monotonic())

@@ -29,9 +29,10 @@ class StatementRefused(InternalError):
 
 
 class Checked(NamedTuple):
-    """A check's findings. `vector`: the database has pgvector."""
+    """A check's findings. `vector`: the database has pgvector. `revision`: its schema's, None without a migration."""
 
     vector: bool
+    revision: str | None
 
 
 class Unit(Protocol):

@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable
 from functools import cache
+from typing import Literal
 from weakref import WeakKeyDictionary
 
+from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate.database.unit import Database
 from tenantgate.settings.environment import get_settings
 
@@ -45,6 +47,26 @@ def database_is_verified() -> bool:
 @cache
 def _warn(tls: str) -> None:
     logger.warning("DATABASE_TLS=%s: connections to the database may reach a server that isn't verified", tls)
+
+
+def schema_age(revision: str | None) -> Literal["ok", "older", "newer"]:
+    """Compare the schema's revision with the newest one of this code; log each difference once."""
+    if revision == KNOWN_REVISIONS[-1]:
+        return "ok"
+    age: Literal["older", "newer"] = "older" if revision is None or revision in KNOWN_REVISIONS else "newer"
+    _warn_of_schema(age, revision)
+    return age
+
+
+@cache
+def _warn_of_schema(age: str, revision: str | None) -> None:
+    action = "run the migrations" if age == "older" else "this is expected after a rollback"
+    logger.warning(
+        "the database's schema is %s than the code: %s",
+        age,
+        action,
+        extra={"context": {"revision": revision, "newest_known": KNOWN_REVISIONS[-1]}},
+    )
 
 
 async def dispose_database() -> None:

@@ -1,0 +1,7 @@
+"""The revisions of migrations/, oldest first. Written by `make docs`."""
+
+KNOWN_REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+)
