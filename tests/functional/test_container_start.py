@@ -168,7 +168,7 @@ def test_a_role_that_may_not_migrate_stops_it_with_the_variable_to_set(
     assert process.returncode == 1
     context = json.loads(said.splitlines()[-1])["context"]
     assert context["error_code"] == "SYS_008"
-    assert context["detail"]["reason"] == "permission denied for table alembic_version"
+    assert context["detail"]["reason"] == "permission denied to alter role"
     assert "DATABASE_OWNER_URL" in context["remedy"]
 
 

@@ -151,5 +151,5 @@ def test_a_role_that_may_not_migrate_gets_the_message_of_postgresql(database_url
     (result,), written = invoke(database_urls.app_url, {"action": "downgrade", "revision": "base"})
     error = failure(result)
     assert error["code"] == "SYS_008"
-    assert error["detail"]["reason"] == "permission denied for table alembic_version"
+    assert error["detail"]["reason"].startswith("must be owner of ")
     assert "Traceback" not in written

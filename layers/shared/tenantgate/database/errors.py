@@ -31,7 +31,8 @@ SYS_008 = register(
     cause="PostgreSQL rejected one of its statements, or the application's login can't be created. The failed "
     "migration was rolled back.",
     remedy="`error.detail` has the revision and the reason. Fix the migration or the data, and run it again. If "
-    "permission was denied, set `DATABASE_OWNER_URL` (or `DATABASE_URL`, if it is the only one) to the owner's URL.",
+    "permission was denied, or the role must be the owner, set `DATABASE_OWNER_URL` (or "
+    "`DATABASE_URL`, if it is the only one) to the owner's URL.",
 )
 
 
