@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import CrossSiteRequest
@@ -22,7 +22,7 @@ from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.wiring import callback_service
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie
-from tenantgate.web.models import PageParameters, StrictModel
+from tenantgate.web.models import PageParameters, RelayedParameters, StrictModel
 from tenantgate.web.origins import refuse_foreign_site
 from tenantgate.web.pages.show_pages import ShowPages
 from tenantgate.web.responses import BODY_ERRORS, PROVIDER_ERRORS, ErrorClasses, error_responses
@@ -45,14 +45,40 @@ _SIGN_IN_ERRORS: ErrorClasses = (
 )
 
 
-class CallbackRequest(StrictModel):
-    code: str = Field(max_length=_LONGEST, description="The `code` that the provider sent to the redirect URI.")
-    state: str = Field(max_length=_LONGEST, description="The `state` that came with it.")
+class CallbackRequest(RelayedParameters):
+    """The parameters that the provider added to the redirect URI: `state` with `code`, or with `error`.
+
+    Others are ignored, so that an app can post all of them.
+    """
+
+    state: str = Field(max_length=_LONGEST, description="The `state` that the provider sent to the redirect URI.")
+    error: str | None = Field(
+        default=None,
+        max_length=_LONGEST,
+        description="The `error` that came instead of a code, such as `access_denied` (RFC 6749 §4.1.2.1). The "
+        "response is then an error, too, and the attempt has ended.",
+    )
+    error_description: str | None = Field(
+        default=None, max_length=_LONGEST, description="The `error_description` that came with the `error`."
+    )
+    code: str | None = Field(
+        default=None,
+        max_length=_LONGEST,
+        validate_default=True,
+        description="The `code` that came with the `state`. Required, unless there is an `error`.",
+    )
     iss: str | None = Field(
         default=None,
         max_length=_LONGEST,
         description="The `iss` that came with it (RFC 9207). Optional or null; a wrong one is refused.",
     )
+
+    @field_validator("code")
+    @classmethod
+    def _required_without_an_error(cls, code: str | None, info: ValidationInfo) -> str | None:
+        if code is None and info.data.get("error") is None:
+            raise ValueError("Field required")
+        return code
 
 
 class TokenResponse(StrictModel):
@@ -84,7 +110,7 @@ async def redeem_code(request: Request, body: CallbackRequest, service: Callback
     token that is returned here has a session that can be ended.
     """
     refuse_foreign_site(request)
-    response = AuthorizationResponse(code=body.code, state=body.state, iss=body.iss)
+    response = AuthorizationResponse(**body.model_dump())
     signed_in = await _complete(request, response, service, by_redirect=False)
     return TokenResponse(access_token=signed_in.access_token, expires_in=signed_in.expires_in)
 

@@ -52,9 +52,11 @@ class LogoutResponse(StrictModel):
     ),
 )
 async def logout(
-    request: Request, body: LogoutRequest, service: Annotated[LogoutService, Depends(logout_service)]
+    request: Request, service: Annotated[LogoutService, Depends(logout_service)], body: LogoutRequest | None = None
 ) -> LogoutResponse:
-    """Sign out by bearer token, which may be expired, or by session cookie. Send the browser to `logout_url` next."""
+    """Sign out by bearer token, which may be expired, or by session cookie. Send the browser to `logout_url` next.
+
+    The body is optional."""
     session_cookie = request.cookies.get(SESSION_COOKIE)
     authorization = request.headers.get("authorization")
     bearer: str | None = None
@@ -63,7 +65,8 @@ async def logout(
     else:
         # A page of another site can send the cookie, but no Authorization header.
         require_same_site(request)
-    signed_out = await service.sign_out(redirect_uri=body.redirect_uri, bearer=bearer, session_cookie=session_cookie)
+    redirect_uri = None if body is None else body.redirect_uri
+    signed_out = await service.sign_out(redirect_uri=redirect_uri, bearer=bearer, session_cookie=session_cookie)
     if session_cookie is not None:
         # The session has ended, even if the next line raises.
         clear_cookie(request, SESSION_COOKIE)

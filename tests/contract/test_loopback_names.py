@@ -67,3 +67,66 @@ def test_a_path_cannot_change_the_host(base: str) -> None:
         received = b"".join(iter(lambda: connection.recv(65536), b""))
     assert received.startswith((b"HTTP/1.1 400", b"HTTP/1.1 404"))
     assert b"evil.example" not in received.split(b"\r\n\r\n")[0]
+
+
+NO_COOKIES = "browsers send no cookies of localhost from pages of 127.0.0.1."
+OPEN_THE_OTHER = f"Open the app at http://localhost:5173, which ALLOWED_ORIGINS has: {NO_COOKIES}"
+
+
+def post(url: str, origin: str, cookie: str = "") -> httpx2.Response:
+    headers = {"origin": origin, "cookie": cookie, "accept": "application/json"}
+    return httpx2.post(url, headers=headers, trust_env=False, timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("origin", "detail"),
+    [
+        ("http://127.0.0.1:5173", OPEN_THE_OTHER),
+        (
+            "http://127.0.0.1:4200",
+            f"Add http://localhost:4200 to ALLOWED_ORIGINS if it is your app, and open the app there: {NO_COOKIES}",
+        ),
+        ("http://localhost:4200", "Add http://localhost:4200 to ALLOWED_ORIGINS if it is your app."),
+    ],
+)
+def test_a_page_of_an_origin_that_is_not_allowed_learns_where_to_open_it(base: str, origin: str, detail: str) -> None:
+    refused = post(f"{base}/api/v1/auth/logout", origin, "__Host-tg_session=x")
+    assert refused.status_code == 403
+    assert "access-control-allow-origin" not in refused.headers
+    assert (refused.json()["error"]["code"], refused.json()["error"]["detail"]) == ("AUTH_021", detail)
+    login = get(f"{base}/api/v1/auth/login?redirect_uri={origin}/callback", {"origin": origin})
+    assert login.status_code == 400
+    assert login.json()["error"]["detail"] == f"redirect_uri: its origin is not in ALLOWED_ORIGINS. {detail}"
+
+
+def preflight(base: str, origin: str) -> httpx2.Response:
+    asked = {"origin": origin, "access-control-request-method": "POST"}
+    return httpx2.request("OPTIONS", f"{base}/api/v1/auth/callback", headers=asked, trust_env=False, timeout=30)
+
+
+def test_the_terminal_of_dev_names_the_setting_once_although_no_function_gets_a_preflight(
+    gateway: RunningStack,
+) -> None:
+    for _ in range(3):
+        assert "access-control-allow-origin" not in preflight(gateway.url, "http://127.0.0.1:8080").headers
+    said = (
+        "WARNING the origin http://127.0.0.1:8080 is refused. "
+        f"Open the app at http://localhost:8080, which ALLOWED_ORIGINS has: {NO_COOKIES}"
+    )
+    gateway.wait_for_line(lambda line: line == said)
+    assert gateway.lines.count(said) == 1
+
+
+def test_the_containers_log_names_the_setting_once(container: RunningStack) -> None:
+    for _ in range(3):
+        assert "access-control-allow-origin" not in preflight(container.url, "http://127.0.0.1:8080").headers
+    line = container.wait_for_line(lambda line: "http://127.0.0.1:8080" in line)
+    assert '"message":"the origin of a page is not in ALLOWED_ORIGINS"' in line
+    assert f"Open the app at http://localhost:8080, which ALLOWED_ORIGINS has: {NO_COOKIES}" in line
+    assert sum("http://127.0.0.1:8080" in line for line in container.lines) == 1
+
+
+def test_scripts_may_read_the_gateways_request_id(base: str) -> None:
+    response = get(f"{base}/api/v1/health/live", {"origin": "http://localhost:5173"})
+    exposed = response.headers["access-control-expose-headers"].split(",")
+    assert {"apigw-requestid", "x-request-id"} <= set(exposed)

@@ -49,6 +49,7 @@ def case(name: str, *arguments: Any, **more: Any) -> Any:
 
 
 BEARER = {**JSON, "authorization": "Bearer {token}"}
+LOGIN = "/api/v1/auth/login"
 LOGOUT = "/api/v1/auth/logout"
 CALLBACK = "/api/v1/auth/callback"
 VALIDATE = "/api/v1/auth/validate"
@@ -92,8 +93,11 @@ CASES = [
          {**TYPED, "origin": "https://evil.example"}, '{"code":"x","state":"y"}'),
     case("callback-json-null-iss", "POST", CALLBACK, 403, "AUTH_002", TYPED, '{"code":"x","state":"y","iss":null}'),
     case("callback-json-missing-member", "POST", CALLBACK, 422, "VAL_001", TYPED, '{"code":"x"}'),
-    case("callback-json-unknown-member", "POST", CALLBACK, 422, "VAL_001", TYPED,
-         '{"code":"x","state":"y","redirect":"z"}'),
+    case("callback-json-added-members", "POST", CALLBACK, 403, "AUTH_002", TYPED,
+         '{"code":"x","state":"y","session_state":"z","scope":"openid","authuser":"0","prompt":"none","hd":null}'),
+    case("callback-json-error", "POST", CALLBACK, 403, "AUTH_002", TYPED,
+         '{"error":"access_denied","error_description":"no","state":"y"}'),
+    case("callback-json-neither", "POST", CALLBACK, 422, "VAL_001", TYPED, '{"state":"y","code":null,"error":null}'),
     case("callback-json-wrong-type", "POST", CALLBACK, 422, "VAL_001", TYPED, '{"code":1,"state":true}'),
     case("callback-json-too-long", "POST", CALLBACK, 422, "VAL_001", TYPED,
          json.dumps({"code": "x" * 5000, "state": "y"})),
@@ -106,6 +110,16 @@ CASES = [
     case("callback-untyped", "POST", CALLBACK, 415, "VAL_004", JSON, b"{}"),
     case("callback-huge", "POST", CALLBACK, 413, "VAL_003", TYPED, json.dumps({"code": "x" * 70_000})),
     case("logout", "POST", LOGOUT, 200, None, {**TYPED, "authorization": "Bearer {token}"}, "{}"),
+    case("logout-no-body", "POST", LOGOUT, 200, None, {**JSON, "authorization": "Bearer {token}"}),
+    case("logout-empty-body", "POST", LOGOUT, 200, None, {**TYPED, "authorization": "Bearer {token}"}, ""),
+    case("logout-unknown-member", "POST", LOGOUT, 422, "VAL_001", {**TYPED, "authorization": "Bearer {token}"},
+         '{"session_state":"x"}'),
+    case("logout-no-body-no-credential", "POST", LOGOUT, 401, "AUTH_007", JSON),
+    case("logout-no-body-cross-site", "POST", LOGOUT, 403, "AUTH_021",
+         {**JSON, "cookie": "__Host-tg_session={session}", "origin": "https://evil.example"}),
+    case("logout-from-another-loopback-name", "POST", LOGOUT, 403, "AUTH_021",
+         {**TYPED, "cookie": "__Host-tg_session={session}", "origin": "http://127.0.0.1:5173"}, "{}"),
+    case("login-from-another-loopback-name", "GET", f"{LOGIN}?redirect_uri=http://127.0.0.1:5173/", 400, "AUTH_006"),
     case("logout-foreign-redirect", "POST", LOGOUT, 400, "AUTH_006", {**TYPED, "authorization": "Bearer {token}"},
          '{"redirect_uri":"https://evil.example/"}'),
     case("logout-no-credential", "POST", LOGOUT, 401, "AUTH_007", TYPED, "{}"),

@@ -11,6 +11,7 @@ from lambda_gateway.app import Gateway
 from lambda_gateway.model import Kind, Template, TemplateError
 from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.reload import reload_on_change
+from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate_cli.console import Failure, say, step
 from tenantgate_cli.paths import OPENAPI
 from tenantgate_cli.stack import dev_output, ready
@@ -69,7 +70,7 @@ class _Dev:
             with step("gateway"):
                 gateway = Gateway(self._first_template(), observer=self._observer())
                 others = sockets.enter_context(addresses(gateway.template, self._stack.url))
-                await servers.start(Front(gateway, self._stack.url, OPENAPI), self._stack.bound)
+                await servers.start(self._front(gateway), self._stack.bound)
                 for address in others:
                     websocket = address.api.kind is Kind.WEBSOCKET
                     await servers.start(gateway.api(address.api.name), address.bound, websocket=websocket)
@@ -99,6 +100,11 @@ class _Dev:
             sockets.close()
             self._requests.flush()
             self._logs.close()
+
+    def _front(self, gateway: Gateway) -> Front:
+        allowed = self._stack.variables.settings["ALLOWED_ORIGINS"].split(",")
+        refused = RefusedOrigins(allowed=allowed, base_url=self._stack.url)
+        return Front(gateway, self._stack.url, OPENAPI, refused=refused, on_refused=dev_output.show_refused_origin)
 
     def _template(self) -> Template:
         variables = self._stack.variables

@@ -38,6 +38,10 @@ def show_hint(handled: Handled, option: str) -> None:
     say(Text(f"  why: {as_called(f'tenantgate explain --request {handled.request_id}{option}')}", style="dim"))
 
 
+def show_refused_origin(origin: str, remedy: str) -> None:
+    say(Text("WARNING ", style="yellow") + Text(f"the origin {origin} is refused. {remedy}"))
+
+
 def show_failure(logs: str, function: str, error: FunctionError | MalformedResponse) -> None:
     """Print a failed invocation. `logs` is the folder of the function logs."""
     kind = error.error_type if isinstance(error, FunctionError) else "malformed response"

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from lambda_gateway.asgi import AsgiApp, Receive, Scope, Send
 from tenantgate.web.canonical_host import CanonicalHost
+from tenantgate.web.refused_origins import RefusedOrigins
 
 
 class Front:
     """An ASGI application that serves `/docs`, and passes all other requests to `app`.
 
-    It redirects browsers to the host name of `url`, as the container does.
+    It redirects browsers to the host name of `url`, as the container does. It reports refused origins, because API
+    Gateway responds to a page's preflight request itself and no function gets it.
     """
 
-    def __init__(self, app: AsgiApp, url: str, openapi: Path) -> None:
+    def __init__(
+        self,
+        app: AsgiApp,
+        url: str,
+        openapi: Path,
+        *,
+        refused: RefusedOrigins,
+        on_refused: Callable[[str, str], None],
+    ) -> None:
+        """Serve at `url`. `on_refused` gets each refused origin and its remedy, once."""
         self._app = app
+        self._refused = refused
+        self._on_refused = on_refused
         self._host = urlsplit(url).netloc.encode()
         self._ipv6_host = f"[::1]:{urlsplit(url).port}".encode()
         self._openapi = openapi
@@ -27,6 +41,9 @@ class Front:
         await self._entry(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
+        for name, value in scope["headers"]:
+            if name == b"origin" and (remedy := self._refused.remedy(origin := value.decode("latin-1"))) is not None:
+                self._on_refused(origin, remedy)
         if scope["path"] == "/docs" or scope["path"].startswith("/docs/"):
             await self._docs()(scope, receive, send)
         else:

@@ -1,6 +1,7 @@
 """The two forms of the callback, by post or by redirect: the attempts that each completes, and those that fail."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 from urllib.parse import quote, urlencode
 
 import httpx2
@@ -36,6 +37,52 @@ def by_redirect(browser: Browser, app: LoginApp, url: str, **changes: str | None
     """Send the authorization response in `url` to the callback by GET. A change to None omits the parameter."""
     response = {name: value for name, value in (response_parameters(url) | changes).items() if value is not None}
     return browser.get(f"{app.callback_url}?{urlencode(response)}", accept=JSON)
+
+
+class TestWhatProvidersAdd:
+    """An app can post every parameter that the provider added to its redirect URI."""
+
+    ADDED: ClassVar[dict[str, object]] = {
+        "session_state": "4e7a.b1",
+        "scope": "openid profile",
+        "authuser": "0",
+        "prompt": "consent",
+        "hd": "example.com",
+        "client_info": {"uid": 1},
+        "admin_consent": True,
+        "id_token": "eyJhbGciOiJub25lIn0.e30.",
+        "redirect_uri": "https://evil.example/",
+        "code_verifier": "chosen-by-the-caller",
+    }
+
+    def test_is_ignored(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        response = posted(browser, app, returned_to(browser, app, redirect_uri=APP), **self.ADDED)
+        assert response.status_code == 200, response.text
+        (sent,) = provider.asked("/token")
+        assert sent.form["redirect_uri"] == APP
+        assert sent.form["code_verifier"] != "chosen-by-the-caller"
+
+    def test_an_error_is_reported_in_our_shape_and_ends_the_attempt(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        state = response_parameters(returned_to(browser, app, redirect_uri=APP))["state"]
+        cancelled = {"error": "access_denied", "error_description": "The user cancelled.", "state": state}
+        response = browser.post_json(app.callback_url, {**cancelled, "session_state": "x"})
+        assert (response.status_code, code_of(response)) == (400, "AUTH_001")
+        assert response.json()["error"]["detail"]["provider_error"] == "access_denied"
+        assert not provider.asked("/token")
+        assert not browser.cookies
+        # Without the attempt's cookie, nothing shows that a provider sent it.
+        again = browser.post_json(app.callback_url, cancelled)
+        assert code_of(again) == "AUTH_002"
+        assert "access_denied" not in again.text
+
+    def test_an_error_counts_more_than_a_code(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        response = posted(browser, app, returned_to(browser, app), error="server_error")
+        assert code_of(response) == "AUTH_001"
+        assert not provider.asked("/token")
 
 
 class TestIss:

@@ -115,7 +115,14 @@ def test_an_allowed_origin_may_read_every_response(client: TestClient, method: s
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert response.headers["access-control-allow-credentials"] == "true"
     exposed = response.headers["access-control-expose-headers"].split(",")
-    assert {"x-request-id", "retry-after", "ratelimit", "ratelimit-policy"} <= set(exposed)
+    assert exposed == [
+        "apigw-requestid",
+        "x-request-id",
+        "retry-after",
+        "ratelimit",
+        "ratelimit-policy",
+        "www-authenticate",
+    ]
 
 
 def test_a_response_without_an_origin_varies_by_origin_too(client: TestClient) -> None:

@@ -1,7 +1,11 @@
+from typing import Any, cast, get_args
+
 import pytest
+from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
-from tenantgate.web.models import PageParameters, StrictModel
+from container.app import function_routers
+from tenantgate.web.models import PageParameters, RelayedParameters, StrictModel
 
 
 class Thing(StrictModel):
@@ -38,3 +42,32 @@ def test_a_strict_model_is_frozen() -> None:
 
 def test_page_parameters_ignore_what_others_add_to_a_link() -> None:
     assert Query.model_validate({"name": "a", "fbclid": "x"}) == Query(name="a")
+
+
+def test_only_the_callbacks_body_is_lenient() -> None:
+    bodies = {
+        (method, route.path, _model(field.field_info.annotation))
+        for router in function_routers()
+        for route in router.routes
+        if isinstance(route, APIRoute)
+        for field in route.dependant.body_params
+        for method in route.methods or ()
+    }
+    assert len(bodies) >= 2
+    lenient = {(method, path) for method, path, model in bodies if not issubclass(model, StrictModel)}
+    assert lenient == {("POST", "/api/v1/auth/callback")}
+
+
+def test_relayed_parameters_ignore_what_a_provider_adds_and_stay_strict() -> None:
+    class Redirect(RelayedParameters):
+        state: str
+
+    assert Redirect.model_validate({"state": "a", "session_state": 1}) == Redirect(state="a")
+    with pytest.raises(ValidationError):
+        Redirect.model_validate({"state": 1})
+
+
+def _model(annotation: Any) -> type:
+    """Return the model of a body that may be optional."""
+    (model,) = [item for item in (get_args(annotation) or (annotation,)) if item is not type(None)]
+    return cast("type", model)

@@ -8,14 +8,14 @@ from tenantgate.web.origins import require_same_site
 from tests.fixtures.web.setup import ORIGIN, make_settings
 
 
-def request_with(headers: dict[str, str]) -> Request:
+def request_with(headers: dict[str, str], **variables: str) -> Request:
     return Request(
         {
             "type": "http",
             "method": "POST",
             "path": "/",
             "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-            "app": SimpleNamespace(settings=make_settings()),
+            "app": SimpleNamespace(settings=make_settings(**variables)),
         }
     )
 
@@ -52,3 +52,19 @@ def test_accepts_own_and_allowed_origins(headers: dict[str, str]) -> None:
 def test_refuses_other_origins(headers: dict[str, str]) -> None:
     with pytest.raises(CrossSiteRequest):
         require_same_site(request_with(headers))
+
+
+LOCAL = {"PUBLIC_BASE_URL": "http://localhost:3000", "ALLOWED_ORIGINS": "http://localhost:5173"}
+REMEDY = (
+    "Open the app at http://localhost:5173, which ALLOWED_ORIGINS has: "
+    "browsers send no cookies of localhost from pages of 127.0.0.1."
+)
+
+
+@pytest.mark.parametrize(("environment", "detail"), [("development", REMEDY), ("test", None)])
+def test_only_in_development_the_response_names_the_remedy(environment: str, detail: str | None) -> None:
+    request = request_with({"origin": "http://127.0.0.1:5173"}, ENVIRONMENT=environment, **LOCAL)
+    with pytest.raises(CrossSiteRequest) as refused:
+        require_same_site(request)
+    assert refused.value.detail == detail
+    assert refused.value.private == {"origin": "http://127.0.0.1:5173", "remedy": REMEDY}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 from tenantgate.errors.tokens import ProviderUnreachable
@@ -22,6 +22,7 @@ from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.models import SessionTokens
 from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.wiring import session_service
+from tenantgate.settings.allowed_origins import origin_remedy
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.discovery import provider_directory, provider_metadata, well_known_url
@@ -161,4 +162,6 @@ def _registration(settings: Settings) -> ClientRegistration:
 
 
 def _redirects(settings: Settings) -> RedirectPolicy:
-    return RedirectPolicy(allowed_origins=settings.allowed_origins, public_base_url=settings.public_base_url)
+    allowed, base_url = settings.allowed_origins, settings.public_base_url
+    remedy = partial(origin_remedy, allowed=allowed, base_url=base_url) if settings.is_development else None
+    return RedirectPolicy(allowed_origins=allowed, public_base_url=base_url, remedy=remedy)

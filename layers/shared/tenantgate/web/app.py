@@ -21,6 +21,7 @@ from tenantgate.web.ambiguous_requests import RejectAmbiguousRequests
 from tenantgate.web.cookies import Cookies
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
 from tenantgate.web.openapi import security_schemes
+from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate.web.route_table import RouteTable
 
 
@@ -45,7 +46,9 @@ class TenantgateApp(FastAPI):
             from tenantgate.web.canonical_host import CanonicalHost  # noqa: PLC0415  (only where no gateway does it)
 
             app = CanonicalHost(app, self.settings.public_base_url)
-        headers = Headers(app, allowed_origins=self.settings.allowed_origins if self._cors else None)
+        origins = self.settings.allowed_origins
+        refused = RefusedOrigins(allowed=origins, base_url=self.settings.public_base_url)
+        headers = Headers(app, allowed_origins=origins if self._cors else None, refused=refused)
         errors = ErrorRendering(
             RejectAmbiguousRequests(headers),
             debug=self.settings.is_development,

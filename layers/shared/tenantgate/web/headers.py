@@ -20,7 +20,14 @@ CORS_REQUEST_HEADERS = (
     "x-csrf-token",
     "x-request-id",
 )
-CORS_EXPOSED_HEADERS = ("x-request-id", "retry-after", "ratelimit", "ratelimit-policy", "www-authenticate")
+CORS_EXPOSED_HEADERS = (
+    "apigw-requestid",
+    "x-request-id",
+    "retry-after",
+    "ratelimit",
+    "ratelimit-policy",
+    "www-authenticate",
+)
 CORS_MAX_AGE = 86_400
 
 SECURE_HEADERS: dict[str, str] = {

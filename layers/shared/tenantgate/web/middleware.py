@@ -19,6 +19,7 @@ from tenantgate.web.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
 from tenantgate.web.failures import failure_of
 from tenantgate.web.headers import SECURE_HEADERS, preflight_headers, response_headers
 from tenantgate.web.pages.show_pages import PAGES_KEY
+from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate.web.request_body import bounded, header
 from tenantgate.web.request_log import RequestLog, log_failure
 from tenantgate.web.responses import error_response
@@ -144,9 +145,10 @@ class ErrorRendering:
 class Headers:
     """Adds the secure headers to every response and, without a gateway, handles CORS (Fetch standard §3.2)."""
 
-    def __init__(self, app: ASGIApp, *, allowed_origins: Collection[str] | None) -> None:
+    def __init__(self, app: ASGIApp, *, allowed_origins: Collection[str] | None, refused: RefusedOrigins) -> None:
         """Add headers to the responses of `app`. `allowed_origins` None: API Gateway handles CORS."""
         self._app = app
+        self._refused = refused
         self._allowed = None if allowed_origins is None else frozenset(allowed_origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -159,15 +161,17 @@ class Headers:
                 self.finish(scope, message)
             await send(message)
 
-        if self._allowed is not None and scope["method"] == "OPTIONS":
-            origin = header(scope, b"origin")
-            if origin is not None and header(scope, b"access-control-request-method") is not None:
-                headers = [(n.encode(), v.encode()) for n, v in preflight_headers(origin, self._allowed).items()]
-                start: Message = {"type": "http.response.start", "status": 204, "headers": headers}
-                self.finish(scope, start, preflight=True)
-                await send(start)
-                await send({"type": "http.response.body", "body": b""})
-                return
+        origin = header(scope, b"origin")
+        if origin is not None:
+            self._refused.log(origin)
+        is_asking = scope["method"] == "OPTIONS" and header(scope, b"access-control-request-method") is not None
+        if self._allowed is not None and origin is not None and is_asking:
+            headers = [(n.encode(), v.encode()) for n, v in preflight_headers(origin, self._allowed).items()]
+            start: Message = {"type": "http.response.start", "status": 204, "headers": headers}
+            self.finish(scope, start, preflight=True)
+            await send(start)
+            await send({"type": "http.response.body", "body": b""})
+            return
         await self._app(scope, receive, send_finished)
 
     def finish(self, scope: Scope, message: Message, *, preflight: bool = False) -> None:

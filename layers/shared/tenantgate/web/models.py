@@ -15,6 +15,12 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class RelayedParameters(BaseModel):
+    """A body with the parameters of another server's redirect. Ignores the ones that it adds (`session_state`)."""
+
+    model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
+
+
 class PageParameters(BaseModel):
     """The query of a page that people link to. Ignores the parameters that others add (`fbclid`, `utm_…`)."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from tenantgate.errors.access import CrossSiteRequest
+from tenantgate.settings.allowed_origins import origin_remedy
 from tenantgate.settings.model import Settings
 
 
@@ -29,7 +30,11 @@ def refuse_foreign_site(request: Request, *, settings: Settings | None = None) -
     origin = request.headers.get("origin")
     if origin is not None:
         if origin != settings.public_base_url and origin not in settings.allowed_origins:
-            raise CrossSiteRequest("foreign origin", origin=origin)
+            allowed, base_url = settings.allowed_origins, settings.public_base_url
+            remedy = origin_remedy(origin, allowed=allowed, base_url=base_url)
+            # Only in development does the response say which origins are allowed.
+            detail = remedy if settings.is_development else None
+            raise CrossSiteRequest("foreign origin", detail=detail, origin=origin, remedy=remedy)
         return
     site = request.headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):

@@ -1,5 +1,7 @@
 """Redirect targets. Each attack has led some parser to another host."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tenantgate.errors.access import RedirectNotAllowed
@@ -209,3 +211,23 @@ def test_the_error_names_the_parameter(target: str) -> None:
     with pytest.raises(RedirectNotAllowed) as refused:
         POLICY.require_redirect_uri(target)
     assert str(refused.value.detail).startswith("redirect_uri: it")
+
+
+@pytest.mark.parametrize(
+    ("remedy", "detail"),
+    [
+        (None, "redirect_uri: its origin is not in ALLOWED_ORIGINS"),
+        (
+            lambda origin: f"Open {origin}.",
+            "redirect_uri: its origin is not in ALLOWED_ORIGINS. Open http://127.0.0.1:5173.",
+        ),
+    ],
+    ids=["deployed", "development"],
+)
+def test_the_words_for_a_foreign_origin(remedy: Callable[[str], str] | None, detail: str) -> None:
+    policy = RedirectPolicy(
+        allowed_origins=["http://localhost:5173"], public_base_url="http://localhost:3000", remedy=remedy
+    )
+    with pytest.raises(RedirectNotAllowed) as refused:
+        policy.require_redirect_uri("http://127.0.0.1:5173/callback?secret=1")
+    assert (refused.value.detail, refused.value.reason) == (detail, detail)

@@ -1,8 +1,10 @@
 """The end session endpoint, in memory."""
 
+import jwt
 import pytest
 
 from tenantgate.errors.access import RedirectNotAllowed
+from tenantgate.openid_provider.endpoints.authorization import SignedIn
 from tenantgate.openid_provider.endpoints.end_session import SignedOut, SignOutNeedsConsent
 from tenantgate.openid_provider.errors import AuthorizationRequestRefused, SignInFormRefused
 from tenantgate.openid_provider.protocol.requests import Submitted
@@ -21,18 +23,54 @@ async def end(
     return await provider.service.end_session(Submitted(values), cookie=cookie)
 
 
-async def test_a_hint_ends_the_browser_session_at_once() -> None:
-    provider = ProviderInMemory()
+async def signed_in_with_id_token(provider: ProviderInMemory) -> tuple[SignedIn, str]:
     signed_in = await sign_in(provider)
     response = await redeem(provider, (signed_in.response.location or "").partition("code=")[2].partition("&")[0])
     assert response.body is not None
-    hint = str(response.body["id_token"])
+    return signed_in, str(response.body["id_token"])
+
+
+async def test_the_sessions_own_hint_ends_it_at_once() -> None:
+    provider = ProviderInMemory()
+    signed_in, hint = await signed_in_with_id_token(provider)
 
     assert isinstance(await end(provider, {}, signed_in.cookie), SignOutNeedsConsent)
     assert len(provider.browser_sessions.rows) == 1
 
     assert await end(provider, {"id_token_hint": hint}, signed_in.cookie) == SignedOut(None)
     assert provider.browser_sessions.rows == {}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"sub": "another-user"}, id="another-user"),
+        pytest.param({"sid": "another-session"}, id="another-session"),
+        pytest.param({"sid": None}, id="no-session"),
+        pytest.param({"sub": None}, id="no-user"),
+    ],
+)
+async def test_a_hint_of_another_session_needs_consent(changes: dict[str, object]) -> None:
+    provider = ProviderInMemory()
+    signed_in, hint = await signed_in_with_id_token(provider)
+    claims = {**jwt.decode(hint, options={"verify_signature": False}), **changes}
+    other = (await provider.signing_keys.ring()).sign(claims, algorithm="RS256", typ="JWT")
+    values = {"id_token_hint": other, "post_logout_redirect_uri": TARGET}
+
+    page = await end(provider, values, signed_in.cookie)
+
+    assert isinstance(page, SignOutNeedsConsent)
+    assert len(provider.browser_sessions.rows) == 1
+    assert await provider.service.confirm_sign_out(page.form_token, cookie=signed_in.cookie) == SignedOut(TARGET)
+
+
+async def test_a_hint_of_the_session_before_needs_consent() -> None:
+    provider = ProviderInMemory()
+    _, old = await signed_in_with_id_token(provider)
+    signed_in = await sign_in(provider)
+    assert isinstance(await end(provider, {"id_token_hint": old}, signed_in.cookie), SignOutNeedsConsent)
+    # Without a session there is nothing that a link could end.
+    assert await end(provider, {"id_token_hint": old}) == SignedOut(None)
 
 
 async def test_a_browser_that_is_not_signed_in_needs_no_consent() -> None:

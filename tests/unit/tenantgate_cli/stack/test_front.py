@@ -5,10 +5,18 @@ from typing import Any
 
 import pytest
 
+from tenantgate.web.refused_origins import RefusedOrigins
+from tenantgate_cli.stack import dev_output
 from tenantgate_cli.stack.front import Front
 
 pytestmark = pytest.mark.anyio
 BASE = "http://localhost:3000"
+
+
+def front(gateway: Any, base: str = BASE, reports: list[tuple[str, str]] | None = None) -> Front:
+    refused = RefusedOrigins(allowed=["http://localhost:5173"], base_url=base)
+    shown = [] if reports is None else reports
+    return Front(gateway, base, Path("openapi.json"), refused=refused, on_refused=lambda *report: shown.append(report))
 
 
 async def visit(host: str, *, accept: str = "*/*", path: str = "/a", base: str = BASE) -> Any:
@@ -29,7 +37,7 @@ async def visit(host: str, *, accept: str = "*/*", path: str = "/a", base: str =
         "query_string": b"",
         "headers": [(b"host", host.encode()), (b"accept", accept.encode())],
     }
-    await Front(gateway, base, Path("openapi.json"))(scope, None, send)  # type: ignore[arg-type]
+    await front(gateway, base)(scope, None, send)  # type: ignore[arg-type]
     if isinstance(sent[0], str):
         return sent
     return sent[0]["status"], dict(sent[0]["headers"])[b"location"].decode()
@@ -56,3 +64,33 @@ async def test_other_requests_go_to_the_gateway(host: str, seen: str) -> None:
 
 async def test_the_ipv6_name_is_kept_as_the_one_that_the_user_chose() -> None:
     assert await visit("127.0.0.1:3000", accept="text/html", base="http://[::1]:3000") == (307, "http://[::1]:3000/a")
+
+
+async def test_a_refused_origin_is_reported_once_also_for_a_preflight() -> None:
+    served: list[str] = []
+    reports: list[tuple[str, str]] = []
+
+    async def gateway(scope: Any, receive: Any, send: Any) -> None:
+        served.append(scope["method"])
+
+    app = front(gateway, reports=reports)
+    for method, origin in (
+        ("OPTIONS", b"http://127.0.0.1:5173"),
+        ("POST", b"http://127.0.0.1:5173"),
+        ("GET", b"http://localhost:5173"),
+        ("GET", b"http://localhost:3000"),
+        ("GET", b"null"),
+        ("GET", b"\x1b[2J"),
+    ):
+        scope = {"type": "http", "method": method, "path": "/a", "headers": [(b"origin", origin)]}
+        await app(scope, None, None)  # type: ignore[arg-type]
+    assert len(served) == 6
+    assert [origin for origin, _ in reports] == ["http://127.0.0.1:5173"]
+
+
+def test_the_line_of_a_refused_origin(capsys: pytest.CaptureFixture[str]) -> None:
+    dev_output.show_refused_origin("http://localhost:9", "Add http://localhost:9 to ALLOWED_ORIGINS if it is your app.")
+    assert capsys.readouterr().out == (
+        "WARNING the origin http://localhost:9 is refused. "
+        "Add http://localhost:9 to ALLOWED_ORIGINS if it is your app.\n"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import unquote
 
 from tenantgate.errors.access import RedirectNotAllowed
@@ -19,10 +19,17 @@ class RedirectPolicy:
     """Allows targets of the allowed origins and of this API.
 
     `public_base_url`: this API's URL, whose origin is always allowed. `allowed_origins`: already validated by the
-    settings.
+    settings. `remedy`: the step that makes an origin allowed; the error's detail has it if this is given.
     """
 
-    def __init__(self, *, allowed_origins: Iterable[str], public_base_url: str) -> None:
+    def __init__(
+        self,
+        *,
+        allowed_origins: Iterable[str],
+        public_base_url: str,
+        remedy: Callable[[str], str] | None = None,
+    ) -> None:
+        self._remedy = remedy
         self._origins = frozenset(
             parsed.origin
             for url in (*allowed_origins, public_base_url)
@@ -50,7 +57,8 @@ class RedirectPolicy:
         if parsed is None:
             raise _not_allowed(parameter, "it is not a plain http or https URL")
         if parsed.origin not in self._origins:
-            raise _not_allowed(parameter, "its origin is not allowed")
+            hint = "" if self._remedy is None else f". {self._remedy(parsed.origin)}"
+            raise _not_allowed(parameter, f"its origin is not in ALLOWED_ORIGINS{hint}")
         if parsed.has_fragment and not fragment:
             raise _not_allowed(parameter, "it has a fragment")
         if parsed.rest.startswith("/") and not _is_safe_path(parsed.rest):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from authlib.common.urls import add_params_to_uri
 
 from tenantgate.errors.access import RedirectNotAllowed
 from tenantgate.openid_provider.errors import AuthorizationRequestRefused
-from tenantgate.openid_provider.models import Client, Parameters
+from tenantgate.openid_provider.models import BrowserSession, Client, Parameters
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.hints import IdTokenHints
 from tenantgate.openid_provider.protocol.keys import TokenRefused
@@ -52,9 +53,10 @@ class EndSessionService:
         values = submitted.values
         if submitted.is_repeated_or_too_long():
             raise AuthorizationRequestRefused(detail="a parameter is too long or given more than once")
-        proven = self._check_hint(values)
+        hint = self._hint(values)
         location = self._location(values)
-        if not proven and await self._browser_sessions.find_live(cookie) is not None:
+        session = await self._browser_sessions.find_live(cookie)
+        if session is not None and not _was_issued_in(session, hint):
             return SignOutNeedsConsent(self._forms.seal(_FORM, {"location": location or ""}))
         await self._browser_sessions.end(cookie)
         return SignedOut(location)
@@ -65,20 +67,20 @@ class EndSessionService:
         await self._browser_sessions.end(cookie)
         return SignedOut(form["location"] or None)
 
-    def _check_hint(self, values: Parameters) -> bool:
-        """Return True if an ID token issued to the client proves that the client made the request."""
+    def _hint(self, values: Parameters) -> Mapping[str, object] | None:
+        """Return the claims of the client's ID token; None without one. Raises `AuthorizationRequestRefused`."""
         client_id = values.get("client_id", self._client.client_id)
         if client_id != self._client.client_id:
             raise AuthorizationRequestRefused(detail="client_id is not known here")
         if not values.get("id_token_hint"):
-            return False
+            return None
         try:
-            audience = self._hints.claims(values["id_token_hint"]).get("aud")
+            claims = self._hints.claims(values["id_token_hint"])
         except TokenRefused as error:
             raise AuthorizationRequestRefused(detail="id_token_hint is not of this provider") from error
-        if audience != client_id:
+        if claims.get("aud") != client_id:
             raise AuthorizationRequestRefused(detail="id_token_hint was issued to another client")
-        return True
+        return claims
 
     def _location(self, values: Parameters) -> str | None:
         uri = values.get("post_logout_redirect_uri")
@@ -91,3 +93,12 @@ class EndSessionService:
             raise RedirectNotAllowed(redirect_uri=uri)
         state = values.get("state")
         return str(add_params_to_uri(uri, [("state", state)])) if state else uri
+
+
+def _was_issued_in(session: BrowserSession, hint: Mapping[str, object] | None) -> bool:
+    """Tell whether the hint is an ID token of this browser session.
+
+    It then proves that the request comes from a client in which this user signed in. An ID token of another user, or of
+    an earlier session, proves nothing: anyone who got hold of it could sign this browser out by a link (§2, §6).
+    """
+    return hint is not None and hint.get("sub") == session.user_id and hint.get("sid") == session.sid
