@@ -7,7 +7,8 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tenantgate.openid_provider.storage.demo import PERSONAS, Persona
+from tenantgate.openid_provider.storage.demo import PERSONAS
+from tenantgate.openid_provider.storage.personas import Persona
 from tests.fixtures.programs.requires import requires_chromium
 from tests.fixtures.stack.commands import RunningStack
 

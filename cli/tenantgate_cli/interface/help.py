@@ -13,6 +13,7 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 from tenantgate_cli.console import Failure, out, show_failure
+from tenantgate_cli.paths import shown
 from tenantgate_cli.program import as_called
 
 _FORM = "__form__"
@@ -80,6 +81,8 @@ class failures(AbstractContextManager[None]):  # noqa: N801 - used as a function
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if not isinstance(error, Failure):
+            error = _mistake(error)
+        if error is None:
             return
         if self._as_json:
             from tenantgate_cli.results import print_failure  # noqa: PLC0415
@@ -88,3 +91,15 @@ class failures(AbstractContextManager[None]):  # noqa: N801 - used as a function
         else:
             show_failure(error)
         raise typer.Exit(self._exit_code) from None
+
+
+def _mistake(error: BaseException | None) -> Failure | None:
+    """Return the failure for a mistake in a file that developers edit and that modules read when they are imported."""
+    if not isinstance(error, ValueError):
+        return None
+    from tenantgate.openid_provider.storage.personas import PERSONAS_FILE, PersonasError  # noqa: PLC0415
+
+    if not isinstance(error, PersonasError):
+        return None
+    file = shown(PERSONAS_FILE)
+    return Failure(f"{file}: {error}", f"correct it, or restore it: git checkout {file}")

@@ -3,10 +3,12 @@
 # ruff: noqa: PLC0415
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from tenantgate_cli.interface.help import command, failures
-from tenantgate_cli.interface.options import DataDirOption
+from tenantgate_cli.interface.options import DataDirOption, JsonOption
 from tenantgate_cli.paths import DEFAULT_DATA_DIR
 
 app = typer.Typer()
@@ -14,12 +16,43 @@ app = typer.Typer()
 
 @command(
     app,
-    examples=["tenantgate token", "tenantgate token > token.txt"],
-    exits={0: "the token was printed", 1: "no stack is running, or it has another provider"},
+    examples=[
+        "tenantgate token",
+        "tenantgate token --scope orders:write --role clerk --tenant other",
+        "tenantgate token --user member@example.test --expires 5m",
+        "tenantgate token --expires -5m > expired.txt",
+    ],
+    exits={
+        0: "the token was printed",
+        1: "no stack is running, it has another provider, or the user may not have that",
+    },
 )
-def token(data_dir: DataDirOption = DEFAULT_DATA_DIR) -> None:
-    """Sign the demo user in at the running stack and print the access token."""
-    with failures():
-        from tenantgate_cli.commands.token import access_token
+def token(
+    *,
+    user: Annotated[
+        str | None, typer.Option(help="The demo user, by e-mail or name. Default: demo@example.test (Demo Admin).")
+    ] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="The token's scopes, separated by spaces or repeated. Default: openid profile email."),
+    ] = None,
+    role: Annotated[
+        list[str] | None, typer.Option(help="The token's only role; repeat it for several. Default: all of the user's.")
+    ] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="The token's tenant, by id or name. Default: the user's first.")
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(help="The lifetime, such as 90s, 5m, 1h or 3600; -5m for a token that has expired. Default: 1h."),
+    ] = None,
+    as_json: JsonOption = False,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+) -> None:
+    """Print an access token of a demo user, for the running stack with the built-in provider."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands.token import run
+        from tenantgate_cli.stack.token_request import Wanted
 
-        typer.echo(access_token(data_dir))
+        wanted = Wanted(user=user, tenant=tenant, scopes=scope or (), roles=role or (), expires=expires)
+        run(data_dir, wanted, as_json=as_json)

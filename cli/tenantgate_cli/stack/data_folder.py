@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class DataFolder:
         self.postgres = path / "postgres"
         self.logs = path / "logs"
         self._state = path / "dev.json"
+        self._published: dict[str, object] = {}
 
     def shown(self) -> str:
         """Return the path relative to the working directory if it is below it."""
@@ -70,10 +71,16 @@ class DataFolder:
             os.close(handle)
 
     def publish(self, **state: object) -> None:
-        """Write how other commands can reach this stack."""
-        self._state.write_text(json.dumps({"pid": os.getpid(), **state}))
+        """Write how other commands can reach this stack. Members that this process published before are kept."""
+        self._published |= {"pid": os.getpid(), **state}
+        self._state.write_text(json.dumps(self._published))
+
+    def publish_settings(self, settings: Mapping[str, str]) -> None:
+        """Write the stack's settings, so that other commands don't depend on the variables of their own shell."""
+        self.publish(all_settings=json.dumps(dict(settings)))
 
     def withdraw(self) -> None:
+        self._published = {}
         self._state.write_text("")
 
     def running(self) -> dict[str, str]:
@@ -87,6 +94,11 @@ class DataFolder:
         except (OSError, ValueError):
             pass
         return {}
+
+    def running_settings(self) -> dict[str, str] | None:
+        """Return the settings of the running stack, with the database's URL; None if none is running."""
+        published = self.running().get("all_settings")
+        return None if published is None else dict(json.loads(published))
 
     def _holder(self) -> str:
         state = self.running()

@@ -43,6 +43,7 @@ def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iter
         variables = variables_for(bound.port, given, stored, app_url=app_url, owner_url=owner_url)
         url = variables.settings["PUBLIC_BASE_URL"]
         folder.publish(url=url, owner_url=owner_url)
+        folder.publish_settings(variables.settings)
         stack.callback(folder.withdraw)
         yield Stack(folder, bound, url, variables)
 

@@ -110,6 +110,38 @@ def test_the_token_command_gets_a_token_that_the_api_accepts(stack: RunningStack
     assert get(stack, "/api/v1/auth/me").json() == {"message": "Unauthorized"}
 
 
+def test_the_token_command_gets_the_token_that_its_options_describe(stack: RunningStack) -> None:
+    options = ("--user", "member@example.test", "--scope", "orders:read", "--expires", "5m", "--json")
+    token = json.loads(command("token", *options, "--data-dir", str(stack.data_dir)).stdout)
+    caller = get(stack, "/api/v1/auth/me", authorization=f"Bearer {token['access_token']}").json()
+    assert (caller["user_id"], caller["tenant_id"]) == (token["user_id"], token["tenant_id"])
+    assert (caller["scopes"], token["scope"]) == (["orders:read"], "orders:read")
+    assert (token["ok"], token["token_type"], token["expires_in"], token["roles"]) == (True, "Bearer", 300, ["member"])
+    assert (caller["expires_at"], token["user"]) == (token["expires_at"], "Demo Member")
+
+
+def test_the_token_command_gets_an_expired_token(stack: RunningStack) -> None:
+    token = command("token", "--expires", "-5m", "--data-dir", str(stack.data_dir)).stdout.strip()
+    refused = get(stack, "/api/v1/auth/validate", authorization=f"Bearer {token}")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "AUTH_003")
+
+
+def test_the_token_command_refuses_what_the_user_may_not_have(stack: RunningStack) -> None:
+    data = ("--data-dir", str(stack.data_dir))
+    refused = command("token", "--user", "Demo Member", "--scope", "orders:write", *data)
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == (
+        "✗ Demo Member doesn't have the scope 'orders:write'\n"
+        "  → choose from openid, profile, email, address, phone, orders:read, "
+        "or use --user demo@example.test or --user outsider@example.test\n"
+    )
+    as_json = command("token", "--role", "king", "--json", *data)
+    assert (as_json.returncode, json.loads(as_json.stdout)["problems"][0]["problem"]) == (
+        1,
+        "Demo Admin doesn't have the role 'king'",
+    )
+
+
 def test_the_documentation_is_served_here(stack: RunningStack) -> None:
     page = get(stack, "/docs", accept="text/html")
     assert page.status_code == 200

@@ -9,7 +9,8 @@ import httpx2
 import jwt
 import pytest
 
-from tenantgate.openid_provider.storage.demo import PERSONAS, Persona
+from tenantgate.openid_provider.storage.demo import PERSONAS
+from tenantgate.openid_provider.storage.personas import Persona
 from tests.fixtures.browsers.built_in_provider import HTML, Form, authorize, form_of, parameters, replay_cookie
 from tests.fixtures.providers.built_in import query_of, token_request
 from tests.fixtures.providers.built_in_app import SPA_ORIGIN, SetTime, provider_client

@@ -6,7 +6,8 @@ import pytest
 from tenantgate.openid_provider.endpoints.authorization import SignedIn, SignInNeeded
 from tenantgate.openid_provider.errors import SignInFormRefused
 from tenantgate.openid_provider.models import TOKEN_LIFETIME_SECONDS, ProtocolResponse, token_lifetime
-from tenantgate.openid_provider.storage.demo import PERSONAS, Persona
+from tenantgate.openid_provider.storage.demo import PERSONAS
+from tenantgate.openid_provider.storage.personas import Persona
 from tests.fixtures.providers.built_in import ProviderInMemory, authorization_request, query_of
 from tests.fixtures.providers.built_in_flows import authorize, code_of, redeem
 

@@ -6,7 +6,8 @@ import uuid
 import pytest
 
 from tenantgate.openid_provider.models import SUPPORTED_SCOPES
-from tenantgate.openid_provider.storage.demo import DEMO_USER, PERSONAS, Persona, personas_of
+from tenantgate.openid_provider.storage.demo import DEMO_USER, PERSONAS
+from tenantgate.openid_provider.storage.personas import Persona
 from tenantgate.tokens.policy import token_policy
 
 # RFC 6749 §3.3.
@@ -42,9 +43,3 @@ def test_a_persona_has_a_user_id_and_tenants_and_scopes_that_tokens_may_hold(per
 @pytest.mark.parametrize("attribute", ["id", "name", "email"])
 def test_no_two_personas_share(attribute: str) -> None:
     assert len({getattr(persona, attribute) for persona in PERSONAS}) == len(PERSONAS)
-
-
-def test_a_persona_of_an_unknown_tenant_is_an_error() -> None:
-    persona = {"id": "i", "name": "n", "email": "e", "tenants": ["nowhere"], "roles": [], "scopes": []}
-    with pytest.raises(KeyError, match="nowhere"):
-        personas_of({"tenants": {"demo": "org-1"}, "persona": [persona]})

@@ -10,8 +10,8 @@ from tenantgate.openid_provider.storage.demo import (
     DEMO_USER_ID,
     DEMO_USERNAME,
     PERSONAS,
-    Persona,
 )
+from tenantgate.openid_provider.storage.personas import Persona
 from tenantgate.openid_provider.storage.users import DemoUsers
 
 

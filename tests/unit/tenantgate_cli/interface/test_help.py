@@ -12,6 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tenantgate.openid_provider.storage.personas import PersonasError
 from tenantgate_cli.console import Failure
 from tenantgate_cli.interface.help import Command, failures
 from tenantgate_cli.main import app
@@ -133,3 +134,32 @@ def test_a_failure_ends_with_a_remedy_that_can_be_pasted(
     result = CliRunner().invoke(failing, [])
 
     assert (result.exit_code, result.stdout, result.stderr) == (3, stdout, stderr)
+
+
+def test_a_mistake_in_the_personas_has_words_instead_of_a_stack_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    failing = typer.Typer()
+
+    @failing.command()
+    def fail() -> None:
+        with failures():
+            raise PersonasError("[[persona]] 1: name must be a text")
+
+    result = CliRunner().invoke(failing, [])
+
+    file = "layers/shared/tenantgate/openid_provider/storage/personas.toml"
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"✗ {file}: [[persona]] 1: name must be a text\n  → correct it, or restore it: git checkout {file}\n",
+    )
+
+
+def test_any_other_mistake_keeps_its_stack_trace() -> None:
+    failing = typer.Typer()
+
+    @failing.command()
+    def fail() -> None:
+        with failures():
+            raise ValueError("unexpected")
+
+    assert isinstance(CliRunner().invoke(failing, []).exception, ValueError)

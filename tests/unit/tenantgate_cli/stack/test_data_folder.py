@@ -52,3 +52,18 @@ def test_reset_deletes_only_what_a_stack_created(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text(json.dumps("keep"))
     folder.reset()
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_the_settings_stay_published_when_more_is(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    with folder.held():
+        folder.publish(url=BASE)
+        assert DataFolder(tmp_path).running_settings() is None
+        folder.publish_settings({"ENVIRONMENT": "development"})
+        folder.publish(url=f"{BASE}1")
+        assert DataFolder(tmp_path).running_settings() == {"ENVIRONMENT": "development"}
+        assert DataFolder(tmp_path).running()["url"] == f"{BASE}1"
+        assert (tmp_path / "dev.json").stat().st_mode & 0o077 == 0
+        folder.withdraw()
+        assert DataFolder(tmp_path).running() == {}
+    assert DataFolder(tmp_path).running_settings() is None

@@ -24,7 +24,7 @@ from tenantgate.openid_provider.protocol.requests import (
 )
 from tenantgate.openid_provider.protocol.server import ProtocolServer
 from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
-from tenantgate.openid_provider.storage.demo import Persona
+from tenantgate.openid_provider.storage.personas import Persona
 from tenantgate.openid_provider.storage.stores import CodeStore
 from tenantgate.openid_provider.storage.users import UserDirectory
 

@@ -8,7 +8,8 @@ from typing import Protocol
 
 from tenantgate.crypto.comparison import same_text
 from tenantgate.openid_provider.models import User
-from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_USER, PERSONAS, Persona
+from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_USER, PERSONAS
+from tenantgate.openid_provider.storage.personas import Persona
 
 
 class UserDirectory(Protocol):
