@@ -18,6 +18,7 @@ from tenantgate.openid_provider.protocol.access_tokens import AccessGrant, Acces
 from tenantgate.openid_provider.protocol.keys import KeyRing, SigningKeys
 from tenantgate.openid_provider.storage.demo import PERSONAS
 from tenantgate.openid_provider.storage.repository import KeyRepository
+from tenantgate.settings.errors import SettingsError
 from tenantgate.settings.model import Settings
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.data_folder import DataFolder
@@ -25,6 +26,7 @@ from tenantgate_cli.stack.token_request import Limits, TokenRequest, Wanted, tok
 
 # A minted token stands for a sign-in with the user's password.
 _METHODS = ("pwd",)
+_AGAIN = "start the stack again: make dev"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,13 @@ def mint(folder: DataFolder, wanted: Wanted) -> MintedToken:
 
 def _local_settings(folder: DataFolder) -> Settings:
     """Return the running stack's settings, if tokens may be minted for it."""
-    given = folder.running_settings()
-    if given is None:
+    if not folder.running().get("url"):
         raise Failure("no stack is running here", "make dev   (in another terminal)")
-    settings = Settings.from_mapping(given)
+    try:
+        settings = Settings.from_mapping(folder.running_settings() or {})
+    except SettingsError as error:
+        # Its settings are valid for its own version.
+        raise Failure("the running stack was started by another version of Tenantgate", _AGAIN) from error
     if not settings.is_local_development:
         raise Failure(
             f"tokens are minted only for a development stack on this machine, not for {settings.public_base_url}",
@@ -89,7 +94,7 @@ async def _signing_keys(settings: Settings, sealing_keys: str) -> KeyRing:
     try:
         return await SigningKeys(_KeptKeys(database), sealer=sealer, clock=time.time).ring()
     except DatabaseUnreachable as error:
-        raise Failure("the stack's database can't be reached", "start the stack again: make dev") from error
+        raise Failure("the stack's database can't be reached", _AGAIN) from error
     finally:
         await database.dispose()
 
@@ -99,4 +104,4 @@ class _KeptKeys(KeyRepository):
 
     @override
     async def remove(self, kid: str) -> None:
-        raise Failure("the stack's signing keys were sealed with another key", "start the stack again: make dev")
+        raise Failure("the stack's signing keys were sealed with another key", _AGAIN)

@@ -195,6 +195,18 @@ async def test_refuses_other_stacks_with_words(
     assert failure.value.remedy == remedy.replace("DATA", folder.shown())
 
 
+async def test_refuses_a_stack_of_a_version_that_published_no_settings(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    with folder.held():
+        folder.publish(url=LOCAL_URL)
+        with pytest.raises(Failure) as failure:
+            await minted(folder)
+    assert (str(failure.value), failure.value.remedy) == (
+        "the running stack was started by another version of Tenantgate",
+        "start the stack again: make dev",
+    )
+
+
 async def test_refuses_when_no_stack_is_running(tmp_path: Path) -> None:
     with pytest.raises(Failure) as failure:
         await minted(DataFolder(tmp_path))

@@ -17,8 +17,8 @@ AUTH_041 = register(
     "AUTH_041",
     400,
     "The form has expired or was changed",
-    cause="A form of the built-in provider was sent more than 10 minutes after it was shown, or its hidden value was "
-    "changed.",
+    cause="A form of the built-in provider was sent more than 10 minutes after it was shown, its hidden value was "
+    "changed, or it names a user that the page didn't offer.",
     remedy="Start again at the application.",
 )
 

@@ -117,7 +117,8 @@ class AuthorizationService:
     async def sign_in_as(self, *, form_token: str, persona_id: str, cookie: str | None) -> SignedIn:
         """Sign a persona in without a password, with the form of the sign-in page.
 
-        Raises `SignInFormRefused` also for an id that no button has: only local development has personas.
+        The tokens are those of a sign-in with the password, which is published. Raises `SignInFormRefused` also for an
+        id that no button has: only local development has personas.
         """
         values = self._forms.open(_FORM, form_token)
         offered = [persona.id for persona in self._users.personas()]
