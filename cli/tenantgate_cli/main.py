@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from tenantgate_cli.interface import database, diagnosis, documents, keys, rules, stack, tokens
+from tenantgate_cli.interface import database, diagnosis, documents, keys, rules, stack, tokens, websockets
 from tenantgate_cli.interface.options import JsonOption
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 app.add_typer(stack.app)
 app.add_typer(tokens.app)
+app.add_typer(websockets.app)
 app.add_typer(diagnosis.app)
 app.add_typer(rules.rules, name="rules")
 app.add_typer(database.migrate, name="migrate")

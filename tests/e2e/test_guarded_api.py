@@ -57,6 +57,7 @@ def test_the_ready_lines_name_each_api(stack: RunningStack) -> None:
     port = int(stack.url.rpartition(":")[2])
     addresses = [address(stack, name) for name in ("OrdersRestApi", "OrdersHttpApi")]
     assert addresses[0].endswith("/v1")
+    assert address(stack, "ChatApi").startswith("ws://localhost:")
     assert all(url.startswith("http://localhost:") and f":{port}" not in url for url in addresses)
 
 

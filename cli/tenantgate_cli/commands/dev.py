@@ -15,6 +15,7 @@ from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate_cli.console import Failure, say, step
 from tenantgate_cli.paths import OPENAPI
 from tenantgate_cli.stack import dev_output, ready
+from tenantgate_cli.stack.api_addresses import ApiAddress, addresses
 from tenantgate_cli.stack.front import Front
 from tenantgate_cli.stack.function_logs import FunctionLogs
 from tenantgate_cli.stack.http_servers import HttpServers
@@ -22,7 +23,7 @@ from tenantgate_cli.stack.local_stack import Stack, local_stack
 from tenantgate_cli.stack.provider_check import discovery_problem
 from tenantgate_cli.stack.request_lines import RequestLines
 from tenantgate_cli.stack.running_stack import described
-from tenantgate_cli.stack.second_stack import RULES_VARIABLE, SecondStack, addresses
+from tenantgate_cli.stack.second_stack import RULES_VARIABLE, SecondStack
 from tenantgate_cli.stack.signals import handle_signals_in, ignore_signals_in
 from tenantgate_cli.stack.templates import read_product_template
 
@@ -57,6 +58,7 @@ class _Dev:
         self._requests = RequestLines(self._show_request, self._logs.write)
         self._shown_logs = f"{stack.folder.shown()}/logs"
         self._stop = asyncio.Event()
+        self._addresses: list[ApiAddress] = []
         self._is_ready = self._has_hinted = False
 
     async def run(self) -> None:
@@ -68,17 +70,17 @@ class _Dev:
         sockets = contextlib.ExitStack()
         try:
             with step("gateway"):
+                self._addresses = sockets.enter_context(addresses(self._first_template(), self._stack.url))
                 gateway = Gateway(self._first_template(), observer=self._observer())
-                others = sockets.enter_context(addresses(gateway.template, self._stack.url))
                 await servers.start(self._front(gateway), self._stack.bound)
-                for address in others:
+                for address in self._addresses:
                     websocket = address.api.kind is Kind.WEBSOCKET
                     await servers.start(gateway.api(address.api.name), address.bound, websocket=websocket)
             problem = await self._until_stopped(self._check_provider())
             if self._stop.is_set():
                 return
-            guarded = [(address.url, address.title) for address in others]
-            ready.show_dev(self._stack, problem or "", guarded, self._second.note if self._second else "")
+            note = self._second.note if self._second else ""
+            ready.show_dev(self._stack, problem or "", self._addresses, note)
             self._is_ready = True
             retiring = asyncio.create_task(gateway.retire_idle())
             await reload_on_change(
@@ -111,7 +113,7 @@ class _Dev:
         settings = {**variables.settings, **(self._second.settings(variables.settings) if self._second else {})}
         read = read_product_template(self._path, settings, variables.secrets)
         if self._second is not None:
-            read = self._second.joined(read)
+            read = self._second.joined(read, self._addresses)
         self._stack.folder.publish(
             url=self._stack.url, owner_url=settings["DATABASE_OWNER_URL"], **described(read, settings)
         )

@@ -11,8 +11,8 @@ from typing import override
 import uvicorn
 
 from lambda_gateway.asgi import AsgiApp
-from lambda_gateway.websocket.limits import SIZE_LIMITS
 from tenantgate_cli.stack.ports import BoundPort
+from tenantgate_cli.stack.websocket_server import quiet_server_log, websocket_settings
 
 _GRACE_SECONDS = 2
 
@@ -41,17 +41,15 @@ class HttpServers:
     def __init__(self) -> None:
         self._servers: list[_Server] = []
         self._tasks: list[asyncio.Task[None]] = []
+        quiet_server_log()
 
     async def start(self, app: AsgiApp, bound: BoundPort, *, websocket: bool = False) -> None:
         """Serve `app` on every socket of the port. Return when the server accepts requests."""
+        settings = websocket_settings() if websocket else {"ws": "none"}
         config = uvicorn.Config(
             app,
             lifespan="off",
-            ws="websockets-sansio" if websocket else "none",
-            # A pair limits frames too; uvicorn passes it to `websockets` unchanged. API Gateway sends no pings.
-            ws_max_size=SIZE_LIMITS,  # type: ignore[arg-type]
-            ws_ping_interval=None,
-            ws_per_message_deflate=False,
+            **settings,
             http="httptools",
             log_config=None,
             access_log=False,

@@ -8,20 +8,27 @@ from rich.text import Text
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
 from tenantgate_cli.console import say
+from tenantgate_cli.program import as_called
+from tenantgate_cli.stack.api_addresses import ApiAddress
 from tenantgate_cli.stack.local_stack import Stack
 
 # The number of lines for the APIs of a second stack.
 _MAX_GUARDED = 3
 
 
-def show_dev(stack: Stack, provider_problem: str, guarded: Sequence[tuple[str, str]] = (), note: str = "") -> None:
-    """Print the lines of `dev`. `guarded` has the addresses and titles of a second stack's APIs."""
+def show_dev(stack: Stack, provider_problem: str, guarded: Sequence[ApiAddress] = (), note: str = "") -> None:
+    """Print the lines of `dev`. `guarded` has the addresses of a second stack's APIs."""
     logs = ("logs", f"{stack.folder.shown()}/logs/<function>.log")
-    lines = [("guarded", f"{url}  ({title})") for url, title in guarded]
+    lines = [("guarded", _guarded_line(address, stack.folder.option())) for address in guarded]
     if len(lines) > _MAX_GUARDED:
-        rest = ", ".join(url for url, _ in guarded[_MAX_GUARDED - 1 :])
+        rest = ", ".join(address.url for address in guarded[_MAX_GUARDED - 1 :])
         lines[_MAX_GUARDED - 1 :] = [("guarded", rest)]
     _show(stack, "dev", [logs, *lines], provider_problem=provider_problem, note=note)
+
+
+def _guarded_line(address: ApiAddress, option: str) -> str:
+    line, example = f"{address.url}  ({address.title})", address.example(option)
+    return f"{line}  try {as_called(example)}" if example else line
 
 
 def show_serve(stack: Stack) -> None:

@@ -6,43 +6,35 @@ as it has its own host name on AWS.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from lambda_gateway.model import Api, Template, TemplateError
+from lambda_gateway.model import Template, TemplateError, Unserved
 from lambda_gateway.template.reader import read_template
-from tenantgate_cli.stack.ports import HOST, BoundPort, PortForbidden, PortTaken, bind
+from tenantgate_cli.stack.api_addresses import ApiAddress, with_addresses
 
 RULES_FILE = "rules.toml"
 RULES_VARIABLE = "ROUTE_RULES_FILE"
-_MAX_PORTS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class ApiAddress:
-    """The address of one API. `url` includes its stage."""
-
-    api: Api
-    bound: BoundPort
-
-    @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.bound.port}{self.api.base_path}"
-
-    @property
-    def title(self) -> str:
-        return f"{self.api.id}, {self.api.kind}"
+_GRAPHQL = (
+    "check a token against its rules with tenantgate explain --token-file FILE --route 'POST /graphql' --api {name}; "
+    "the event that AppSync sends to the authorizer is in tests/fixtures/authorizer/event_files/appsync.json"
+)
+# The alternative for each type of API that the gateway doesn't serve.
+_REMEDIES = {
+    "AWS::ApiGateway::RestApi": "declare it as AWS::Serverless::Api, with Api events at its functions",
+    "AWS::ApiGatewayV2::Api": "declare it as AWS::Serverless::HttpApi, with HttpApi events at its functions",
+    "AWS::AppSync::Api": "the authorizer doesn't support AppSync Events, only AppSync's GraphQL APIs",
+    "AWS::AppSync::GraphQLApi": _GRAPHQL,
+    "AWS::Serverless::GraphQLApi": _GRAPHQL,
+}
 
 
 class SecondStack:
     """The stack of the template at `path`. Its route rules are in `rules.toml` in the same folder."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path.resolve()
-        self._rules = self._path.with_name(RULES_FILE)
+        self.path = path.resolve()
+        self._rules = self.path.with_name(RULES_FILE)
         self.note = ""
 
     def settings(self, ours: Mapping[str, str]) -> dict[str, str]:
@@ -55,31 +47,20 @@ class SecondStack:
         self.note = ""
         return {RULES_VARIABLE: str(self._rules)}
 
-    def joined(self, ours: Template) -> Template:
-        """Return both templates as one. Raises TemplateError."""
-        theirs = read_template(self._path, after=ours)
+    def joined(self, ours: Template, found: Sequence[ApiAddress] = ()) -> Template:
+        """Return both templates as one. Raises TemplateError.
+
+        `found` are the addresses of its APIs, once they are known.
+        """
+        theirs = read_template(self.path, after=ours)
         if not theirs.apis:
-            raise TemplateError(f"{self._path}: has neither an AWS::Serverless::Api nor an AWS::Serverless::HttpApi")
-        return ours.joined(theirs)
+            lines = [f"{self.path}: has no API that is served here (AWS::Serverless::Api, HttpApi or WebSocketApi)"]
+            lines += [f"{problem}: {remedy}" for problem, remedy in unserved(theirs.unserved)]
+            raise TemplateError("\n  ".join(lines))
+        return with_addresses(ours.joined(theirs), found, theirs.functions)
 
 
-@contextmanager
-def addresses(template: Template, ours: str) -> Iterator[list[ApiAddress]]:
-    """Bind a port for each API except the first, whose URL is `ours`. Ports after its port are tried first."""
-    port = urlsplit(ours).port or 0
-    with ExitStack() as sockets:
-        found: list[ApiAddress] = []
-        for api in template.apis[1:]:
-            bound = sockets.enter_context(_bind_after(port))
-            port = bound.port
-            found.append(ApiAddress(api, bound))
-        yield found
-
-
-def _bind_after(port: int) -> BoundPort:
-    for candidate in range(port + 1, min(port + _MAX_PORTS, 65536)):
-        try:
-            return bind(candidate)
-        except (PortTaken, PortForbidden):
-            continue
-    return bind(0)
+def unserved(apis: Sequence[Unserved]) -> Iterator[tuple[str, str]]:
+    """Yield the problem and the remedy for each API that isn't served."""
+    for api in apis:
+        yield f"{api.name} ({api.type}) isn't served here", _REMEDIES[api.type].format(name=api.name)

@@ -20,7 +20,8 @@ from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.responses.response import MalformedResponse
 from lambda_gateway.runtime.failures import FunctionError
 from lambda_gateway.template.reader import read_template
-from lambda_gateway.websocket.limits import SIZE_LIMITS, Lifetime
+from lambda_gateway.websocket.limits import Lifetime
+from tenantgate_cli.stack.websocket_server import websocket_settings
 from tests.fixtures.gateway.project import write_project
 
 ECHO = """\
@@ -80,10 +81,7 @@ async def listening(app: AsgiApp) -> AsyncIterator[str]:
         app,
         port=0,
         lifespan="off",
-        ws="websockets-sansio",
-        ws_max_size=SIZE_LIMITS,  # type: ignore[arg-type]
-        ws_ping_interval=None,
-        ws_per_message_deflate=False,
+        **websocket_settings(),
         http="httptools",
         log_config=None,
         server_header=False,

@@ -80,6 +80,21 @@ def test_the_sam_snippet_of_an_http_api(apis: dict[str, Api]) -> None:
     assert gate.identity_sources == ("$request.header.Authorization", "$context.routeKey")
 
 
+def test_the_sam_snippet_of_a_websocket_api(apis: dict[str, Api]) -> None:
+    api = apis["ChatApi"]
+    (gate,) = api.authorizers.values()
+    assert (api.kind, api.stage, api.selection) == (Kind.WEBSOCKET, "live", ("action",))
+    # Browsers and other clients send the token in different headers.
+    assert (gate.function, gate.identity_sources, gate.ttl) == ("AuthorizerFunction", (), 0)
+    assert [(route.key, route.authorizer) for route in api.routes] == [("$connect", gate.name), ("say", None)]
+
+
+def test_the_address_for_sending_is_that_of_the_example(apis: dict[str, Api]) -> None:
+    (line,) = snippets("text")
+    assert line.strip() in (ROOT / "examples" / "guarded_api" / "template.yaml").read_text("utf-8")
+    assert line.strip().endswith(f"/{apis['ChatApi'].stage}")
+
+
 def test_the_snippet_of_gateway_responses(apis: dict[str, Api]) -> None:
     answer = respond(UNAUTHORIZED, apis["OrdersRestApi"], Request("GET", "/orders", "", [], request_id="r-1"))
     assert (answer.status, answer.body) == (401, b'{"message":"Unauthorized","request_id":"r-1"}')

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lambda_gateway.model import Api, Kind, Template, TemplateError
-from tenantgate_cli.stack.ports import bind
-from tenantgate_cli.stack.second_stack import SecondStack, addresses
+from lambda_gateway.model import Template, TemplateError
+from tenantgate_cli.stack.second_stack import SecondStack
 from tenantgate_cli.stack.templates import read_product_template
 from tests.fixtures.gateway.project import HEAD, REST_HEAD, api_event, function_resource, write_project
 
@@ -54,21 +53,38 @@ def test_a_rules_file_of_the_caller_wins(tmp_path: Path) -> None:
     assert stack.settings({"ROUTE_RULES_FILE": "/mine.toml"}) == {}
 
 
-def test_a_template_without_an_api_is_rejected(tmp_path: Path, ours: Template) -> None:
-    with pytest.raises(TemplateError, match="has neither"):
-        theirs(tmp_path, "Resources:\n" + function_resource("Hello", "hello")).joined(ours)
+NOT_SERVED = {
+    "Graph: { Type: AWS::AppSync::GraphQLApi, Properties: { Name: g } }": (
+        "Graph (AWS::AppSync::GraphQLApi) isn't served here: check a token against its rules with tenantgate explain "
+        "--token-file FILE --route 'POST /graphql' --api Graph; the event that AppSync sends to the authorizer is in "
+        "tests/fixtures/authorizer/event_files/appsync.json"
+    ),
+    "Graph: { Type: AWS::Serverless::GraphQLApi, Properties: { Name: g } }": (
+        "Graph (AWS::Serverless::GraphQLApi) isn't served here: check a token against its rules with tenantgate "
+        "explain --token-file FILE --route 'POST /graphql' --api Graph; the event that AppSync sends to the authorizer "
+        "is in tests/fixtures/authorizer/event_files/appsync.json"
+    ),
+    "Events: { Type: AWS::AppSync::Api, Properties: { Name: e } }": (
+        "Events (AWS::AppSync::Api) isn't served here: the authorizer doesn't support AppSync Events, only AppSync's "
+        "GraphQL APIs"
+    ),
+    "Old: { Type: AWS::ApiGateway::RestApi, Properties: { Name: o } }": (
+        "Old (AWS::ApiGateway::RestApi) isn't served here: declare it as AWS::Serverless::Api, with Api events at its "
+        "functions"
+    ),
+    "New: { Type: AWS::ApiGatewayV2::Api, Properties: { Name: n, ProtocolType: HTTP } }": (
+        "New (AWS::ApiGatewayV2::Api) isn't served here: declare it as AWS::Serverless::HttpApi, with HttpApi events "
+        "at its functions"
+    ),
+}
 
 
-def test_each_api_except_ours_gets_the_next_free_port(ours: Template) -> None:
-    rest = Api("t-Rest", (), {}, kind=Kind.REST, id="Rest", stage="v1")
-    http = Api("t-Http", (), {}, id="Http")
-    template = ours.joined(Template((), (http, rest), {}))
-    with bind(0) as taken, addresses(template, f"http://localhost:{taken.port - 1}") as found:
-        ports = [address.bound.port for address in found]
-        assert taken.port not in ports
-        assert len(set(ports)) == 2
-        assert [address.url for address in found] == [
-            f"http://localhost:{ports[0]}",
-            f"http://localhost:{ports[1]}/v1",
-        ]
-        assert [address.title for address in found] == ["Http, HTTP API", "Rest, REST API"]
+@pytest.mark.parametrize(("resource", "line"), NOT_SERVED.items(), ids=["graphql", "sam-graphql", "events", "v1", "v2"])
+def test_an_api_that_is_not_served_is_named_with_what_to_do_instead(
+    tmp_path: Path, ours: Template, resource: str, line: str
+) -> None:
+    stack = theirs(tmp_path, f"Resources:\n  {resource}\n")
+    with pytest.raises(TemplateError) as error:
+        stack.joined(ours)
+    first = f"{stack.path}: has no API that is served here (AWS::Serverless::Api, HttpApi or WebSocketApi)"
+    assert str(error.value) == f"{first}\n  {line}"
