@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID
+from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID, DEMO_USER_ID, PERSONAS
 from tests.fixtures.stack.commands import ROOT, RunningStack, dev_stack
 
 EXAMPLE = ROOT / "examples" / "guarded_api"
@@ -30,10 +30,14 @@ def stack(example: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
         yield running
 
 
+def minted(stack: RunningStack, *options: str) -> str:
+    command = [sys.executable, "-m", "tenantgate_cli.main", "token", "--data-dir", str(stack.data_dir), *options]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+
+
 @pytest.fixture(scope="module")
 def token(stack: RunningStack) -> str:
-    command = [sys.executable, "-m", "tenantgate_cli.main", "token", "--data-dir", str(stack.data_dir)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    return minted(stack)
 
 
 def address(stack: RunningStack, api: str) -> str:
@@ -111,6 +115,23 @@ def test_our_own_api_still_works(stack: RunningStack, token: str) -> None:
     assert ask(stack.url, "GET /orders", token).status_code == 404
 
 
+def test_a_token_with_the_scope_of_a_route_opens_it(api: str, stack: RunningStack) -> None:
+    assert ask(api, "POST /orders", minted(stack, "--scope", "orders:write")).status_code == 201
+    assert ask(api, "POST /orders", minted(stack, "--scope", "orders:read")).status_code == 403
+
+
+def test_the_backend_sees_the_user_and_tenant_of_the_token(api: str, stack: RunningStack) -> None:
+    outsider = PERSONAS[2]
+    said = ask(api, "GET /orders/7", minted(stack, "--user", outsider.email)).json()
+    assert (said["user_id"], said["tenant_id"]) == (outsider.id, outsider.tenant_id)
+    said = ask(api, "GET /orders/7", minted(stack, "--tenant", "other")).json()
+    assert (said["user_id"], said["tenant_id"]) == (DEMO_USER_ID, outsider.tenant_id)
+
+
+def restarts(stack: RunningStack) -> int:
+    return sum(line.startswith("changed: rules.toml; restarting: AuthorizerFunction") for line in stack.lines)
+
+
 def test_changed_rules_apply_at_once(stack: RunningStack, example: Path, token: str) -> None:
     rest = address(stack, "OrdersRestApi")
     rules = example / "rules.toml"
@@ -119,3 +140,19 @@ def test_changed_rules_apply_at_once(stack: RunningStack, example: Path, token: 
     # Another spelling of the same credential has no cached response.
     response = httpx2.post(f"{rest}/orders", headers={"authorization": f"bearer {token}"}, timeout=30, trust_env=False)
     assert response.status_code == 201
+
+
+def test_a_rule_with_a_role_admits_only_users_with_it(stack: RunningStack, example: Path) -> None:
+    rest = address(stack, "OrdersRestApi")
+    rules = example / "rules.toml"
+    # An earlier test may have changed the rules, too.
+    earlier = restarts(stack)
+    rules.write_text(rules.read_text().replace('route = "GET /orders"', 'route = "GET /orders"\nroles = ["clerk"]'))
+    stack.wait_for_line(lambda _: restarts(stack) > earlier)
+    for options, status in (
+        ([], 200),
+        (["--role", "clerk"], 200),
+        (["--role", "admin"], 403),
+        (["--user", "Demo Member"], 403),
+    ):
+        assert (options, ask(rest, "GET /orders", minted(stack, *options)).status_code) == (options, status)
