@@ -44,6 +44,8 @@ MAX_HEADERS = 10240
 class _Api(Protocol):
     """An API of any kind."""
 
+    api: Api
+
     async def handle(self, request: Request) -> Outcome: ...
     def forget(self, functions: Collection[str]) -> None: ...
     def error(self, request: Request, status: int) -> Response: ...
@@ -166,6 +168,7 @@ class Gateway:
                 api=name,
                 trace_id=request.trace_id,
                 authorization=outcome.authorization if outcome is not None else None,
+                api_id=api.api.id,
             )
         )
 

@@ -19,6 +19,7 @@ class Handled:
     route_key      the matched route's, empty without one
     function       the route's function if it was invoked, otherwise empty: the response is the gateway's own
     api            the name of the API
+    api_id         its id in ARNs
     trace_id       the id that all functions of the request get
     authorization  the authorizer's part, None if the route has no authorizer or wasn't found
     """
@@ -33,6 +34,7 @@ class Handled:
     api: str = ""
     trace_id: str = ""
     authorization: Authorization | None = None
+    api_id: str = ""
 
 
 @dataclass(slots=True)

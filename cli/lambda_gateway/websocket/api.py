@@ -219,6 +219,7 @@ class WebSocketApi:
                 api=self.api.name,
                 trace_id=handshake.trace_id,
                 authorization=outcome.authorization,
+                api_id=self.api.id,
             )
         )
 

@@ -79,6 +79,7 @@ class Messages:
                 function=route.function if route else "",
                 api=self._api.name,
                 trace_id=trace_id,
+                api_id=self._api.id,
             )
         )
 

@@ -28,7 +28,8 @@ from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.signatures import Step, TrustedIssuer
 from tenantgate.tokens.wiring import tenant_extractor
-from tenantgate_cli.denials.values import as_text, duration
+from tenantgate_cli.denials.facts import facts_of, shown_expected
+from tenantgate_cli.denials.values import as_text, duration, pattern_text
 
 type FindBundle = Callable[[IssuerPolicy], Bundle | None]
 """The key set of an issuer on this machine, None without one."""
@@ -42,6 +43,8 @@ class Line(NamedTuple):
     expected: str = ""
     actual: str = ""
     reason: str = ""
+    facts: Mapping[str, str] = {}
+    """Of a check that failed: cause, expected, actual, remedy and others, see `denials.facts`."""
 
 
 class Explanation(NamedTuple):
@@ -157,13 +160,15 @@ class _Checks:
         expected, actual = rejection.private.get("expected"), rejection.private.get("actual")
         self.error = self.error or rejection.error
         failed = check_of(rejection)
+        reason = reason_code(type(rejection))
         self.lines.append(
             Line(
                 f"{name}: {failed}" if failed.startswith("claim ") and name not in failed else name,
                 False,
-                as_text(expected),
+                as_text(shown_expected(reason, expected)),
                 rejection.reason if actual is None else f"{rejection.reason}: {as_text(actual)}",
-                reason_code(type(rejection)),
+                reason,
+                facts_of(reason, {"finding": rejection.reason, **rejection.private}),
             )
         )
 
@@ -196,7 +201,15 @@ def _check_route(checks: _Checks, route: Route, now: float) -> None:
         return
     checks.error = checks.error or (decision.error.error if decision.error is not None else None)
     expected = f"{rule}: {as_text(decision.expected)}" if decision.expected is not None else rule
-    checks.lines.append(Line("route rule", False, expected, as_text(decision.actual), decision.reason))
+    facts = facts_of(
+        decision.reason,
+        {
+            "rule": decision.rule.route if decision.rule is not None else None,
+            "expected": decision.expected,
+            "actual": decision.actual,
+        },
+    )
+    checks.lines.append(Line("route rule", False, expected, as_text(decision.actual), decision.reason, facts))
 
 
 def _kept(allowed: frozenset[str] | None, found: frozenset[str]) -> tuple[str, str]:
@@ -234,6 +247,6 @@ _SHOWN: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
         f"not past, {value['leeway']} s leeway",
         f"in {duration(value['expires_at'] - value['now'])}",
     ),
-    "tenant": lambda value: (value["policy"].tenant_id_pattern.pattern, value["tenant_id"]),
+    "tenant": lambda value: (pattern_text(value["policy"].tenant_id_pattern.pattern), value["tenant_id"]),
     "roles": lambda value: _kept(value["issuer"].policy.roles, value["roles"]),
 }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from functools import cache
 from http import HTTPStatus
+from typing import NamedTuple
 
 import tenantgate
-from tenantgate.authorizer.decision_log import RULE_REASONS, reason_code
-from tenantgate.errors.base import REGISTRY, ErrorCode, TenantgateError
+from tenantgate.authorizer.decision_log import MALFORMED_EVENT, RULE_REASONS, UNKNOWN_EVENT, reason_code
+from tenantgate.errors.base import REGISTRY, SYS_003, ErrorCode, TenantgateError
 from tenantgate.errors.tokens import TokenError
-from tenantgate_cli.console import Failure
+from tenantgate_cli.console import Failure, printable
+from tenantgate_cli.denials.reasons import REASONS
 
 
 @cache
@@ -35,20 +38,62 @@ def errors() -> list[type[TenantgateError]]:
     return found
 
 
-def code_page(name: str) -> str:
+class CodePage(NamedTuple):
+    """An error code, or a reason code with the error code that clients get for it."""
+
+    code: ErrorCode
+    reason: str = ""
+    reasons: Sequence[str] = ()
+    """Of an error code: its reason codes."""
+
+    def __str__(self) -> str:
+        status = f"{self.code.status} {HTTPStatus(self.code.status).phrase}"
+        if not self.reason:
+            lines = [
+                f"{self.code.code}  {self.code.message} ({status})",
+                f"  cause   {self.code.cause}",
+                f"  remedy  {self.code.remedy}",
+            ]
+            return "\n".join([*lines, f"  reasons {', '.join(self.reasons)}"] if self.reasons else lines)
+        words = REASONS.get(self.reason)
+        cause, remedy = (words.words, words.remedy) if words is not None else (self.code.cause, self.code.remedy)
+        code = f"{self.code.code}, {self.code.message} ({status})"
+        return f"{self.reason}\n  cause   {cause}\n  remedy  {remedy}\n  code    {code}"
+
+    def members(self) -> dict[str, object]:
+        """Return the page as JSON values."""
+        words = REASONS.get(self.reason)
+        return {
+            "code": self.code.code,
+            "status": self.code.status,
+            "message": self.code.message,
+            "reason": self.reason or None,
+            "reasons": list(self.reasons),
+            "cause": words.words if words is not None else self.code.cause,
+            "remedy": words.remedy if words is not None else self.code.remedy,
+        }
+
+
+def code_page(name: str) -> CodePage:
     """Explain an error code or a reason code; raises `Failure` for an unknown one."""
     wanted = name.strip()
-    reasons = {**{reason_code(error): error.error for error in errors()}, **RULE_REASONS}
-    code = registry().get(wanted.upper().replace("-", "_")) or reasons.get(wanted.lower())
-    if code is None:
-        raise Failure(f"there is no code {name!r}", "docs/ERROR_CODES.md lists them")
-    lines = [
-        f"{code.code}  {code.message} ({code.status} {HTTPStatus(code.status).phrase})",
-        f"  cause   {code.cause}",
-        f"  remedy  {code.remedy}",
-    ]
-    of_code = sorted(reason for reason, of in reasons.items() if of is code)
-    return "\n".join([*lines, f"  reasons {', '.join(of_code)}"] if of_code else lines)
+    reasons = all_reasons()
+    code = registry().get(wanted.upper().replace("-", "_"))
+    if code is not None:
+        return CodePage(code, reasons=sorted(reason for reason, of in reasons.items() if of is code))
+    reason = wanted.lower().replace("-", "_")
+    if reason not in reasons:
+        raise Failure(
+            f"there is no code {printable(name)!r}",
+            "docs/ERROR_CODES.md lists them; for a request id: tenantgate explain --request ID",
+        )
+    return CodePage(reasons[reason], reason)
+
+
+def all_reasons() -> dict[str, ErrorCode]:
+    """Return every reason code with the error code that clients get for it."""
+    events = dict.fromkeys((MALFORMED_EVENT, UNKNOWN_EVENT), SYS_003)
+    return {**{reason_code(error): error.error for error in errors()}, **RULE_REASONS, **events}
 
 
 def token_reasons() -> dict[str, ErrorCode]:

@@ -1,30 +1,25 @@
-"""`tenantgate explain`: read its input, and print the result as a table."""
+"""`tenantgate explain`: read its input, and print the result as a table or as JSON."""
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from tenantgate.authorizer.environment import InvalidEnvironment, route_rules, verification_policy
-from tenantgate.route_rules.engine import RuleSet
 from tenantgate.route_rules.model import CONNECT
-from tenantgate.tokens.fetch import fetch_json
-from tenantgate.tokens.issuers import IssuerPolicy
-from tenantgate.tokens.jwks import Bundle
-from tenantgate.tokens.keys import KeySet
-from tenantgate.tokens.policy import TokenPolicy
-from tenantgate.tokens.wiring import read_bundle
-from tenantgate_cli.checks.explain import Explanation, FindBundle, Line, Route, explain_token
+from tenantgate_cli.checks.explain import Explanation, Line, Route, explain_token
 from tenantgate_cli.checks.registry import code_page
+from tenantgate_cli.commands import explain_request
+from tenantgate_cli.commands.explain_sources import consulted_rules, consulted_verification
 from tenantgate_cli.console import Failure, out, printable, say
-from tenantgate_cli.paths import LAYER, ROOT, RULES
+from tenantgate_cli.program import as_called
+from tenantgate_cli.results import Problem, print_result
 from tenantgate_cli.stack.data_folder import DataFolder
-from tenantgate_cli.stack.variables import BUILT_IN_AUDIENCE, environment
+from tenantgate_cli.stack.running_stack import running_stack
+from tenantgate_cli.stack.variables import environment
 
 _LONGEST = 128 * 1024
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "dim")}
@@ -33,29 +28,51 @@ _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("–", "dim")}
 def run(
     code: str | None,
     token_file: Path | None,
+    request_id: str | None,
     *,
     route: str | None,
-    api_id: str,
+    api: str | None,
     jwks: Path | None,
     rules: Path | None,
     data_dir: Path,
+    as_json: bool,
 ) -> bool:
-    """Explain a code or a token. Return whether the request would pass, and True for a code.
+    """Explain a code, a token or a request. Return whether a token's request would pass, otherwise True.
 
     Raises `Failure` when the input doesn't suffice.
     """
-    if (code is None) == (token_file is None):
-        raise Failure("say what to explain", "tenantgate explain CODE, or tenantgate explain --token-file F")
+    if sum(given is not None for given in (code, token_file, request_id)) != 1:
+        raise Failure(
+            "say what to explain",
+            "tenantgate explain CODE, or tenantgate explain --request ID, or tenantgate explain --token-file F",
+        )
     if code is not None:
-        say(code_page(code))
+        page = code_page(code)
+        if as_json:
+            print_result(ok=True, **page.members())
+        else:
+            say(str(page))
         return True
-    variables = environment()
+    if request_id is not None:
+        explain_request.run(request_id, data_dir, as_json_line=as_json)
+        return True
+    variables, running = environment(), running_stack(DataFolder(data_dir))
+    consulted: dict[str, str] = {}
     asked = None
     if route is not None:
-        asked = Route(*_parse_route(route), _rules(rules, variables), api_id)
-    policy, keys = _verification(variables, jwks, data_dir)
-    explanation = explain_token(_token(token_file).strip(), policy, keys, route=asked)
-    _print(explanation)
+        method, path = _parse_route(route)
+        found = consulted_rules(rules, api, variables, running)
+        asked = Route(method, path, found.rules, found.api_id)
+        consulted |= found.words
+    elif api is not None:
+        raise Failure("--api needs a route", "add --route, such as --route 'GET /orders/42'")
+    verification = consulted_verification(jwks, variables, running)
+    consulted |= verification.words
+    explanation = explain_token(_token(token_file).strip(), verification.policy, verification.keys, route=asked)
+    if as_json:
+        _print_json(explanation, consulted)
+    else:
+        _print(explanation, consulted)
     return explanation.allowed
 
 
@@ -65,7 +82,7 @@ def _parse_route(text: str) -> tuple[str, str]:
     if method == CONNECT and not path:
         return CONNECT, ""
     if not method.isalpha() or not path.strip().startswith("/"):
-        raise Failure(f"{text!r} is not a route", "write it as --route 'GET /orders/42'")
+        raise Failure(f"{printable(text)!r} is not a route", "write it as --route 'GET /orders/42'")
     return method.upper(), path.strip()
 
 
@@ -79,59 +96,9 @@ def _token(file: Path | None) -> str:
         raise Failure(f"{file} can't be read: {problem}", "name a file that holds one token, or - for stdin") from None
 
 
-def _rules(file: Path | None, variables: Mapping[str, str]) -> RuleSet:
-    named = {**variables, "ROUTE_RULES_FILE": str(file)} if file is not None else variables
-    try:
-        return route_rules(str(RULES), named)
-    except InvalidEnvironment as problem:
-        raise Failure(str(problem), "tenantgate rules check FILE") from None
-
-
-def _verification(variables: Mapping[str, str], jwks: Path | None, data_dir: Path) -> tuple[TokenPolicy, FindBundle]:
-    """Read policy and keys from the environment; without an issuer there, from the stack that runs on this machine."""
-    keys = _bundle_finder(jwks, layer=ROOT / LAYER)
-    if not variables.get("OIDC_ISSUER_URL") and not variables.get("TRUSTED_ISSUERS"):
-        running = DataFolder(data_dir).running().get("url")
-        if not running:
-            raise Failure(
-                "no issuer is configured, and no stack runs here",
-                "set OIDC_ISSUER_URL and OIDC_AUDIENCE (or TRUSTED_ISSUERS) as the authorizer has them",
-            )
-        issuer = {"OIDC_ISSUER_URL": f"{running}/idp", "OIDC_AUDIENCE": BUILT_IN_AUDIENCE, "ENVIRONMENT": "development"}
-        variables = {**variables, **issuer}
-        if jwks is None:
-            keys = _running_keys(f"{running}/idp/jwks")
-    try:
-        return verification_policy(variables), keys
-    except InvalidEnvironment as problem:
-        raise Failure(str(problem), "set these variables as the authorizer has them") from None
-
-
-def _bundle_finder(jwks: Path | None, *, layer: Path) -> FindBundle:
-    """Return key sets from one file for all issuers, or from each issuer's own bundled file."""
-    if jwks is not None:
-        bundle = read_bundle(str(jwks))
-        if bundle is None:
-            raise Failure(f"{jwks} is not a usable key set", "give --jwks the JSON document at the issuer's jwks_uri")
-        return lambda _: bundle
-
-    def find(issuer: IssuerPolicy) -> Bundle | None:
-        if issuer.jwks_file is None:
-            return None
-        named = Path(issuer.jwks_file)
-        built = layer / named.relative_to("/opt") if named.is_relative_to("/opt") else named
-        return next((read_bundle(str(file)) for file in (named, built) if file.is_file()), None)
-
-    return find
-
-
-def _running_keys(url: str) -> FindBundle:
-    # Only from loopback: `explain` uses no network.
-    bundle = Bundle(KeySet.parse(fetch_json(url, timeout=5)), time.time())
-    return lambda _: bundle
-
-
-def _print(explanation: Explanation) -> None:
+def _print(explanation: Explanation, consulted: Mapping[str, str]) -> None:
+    for name, words in consulted.items():
+        say(Text(f"{name:<7} ", style="dim") + Text(printable(words)))
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("", "check", "expected", "actual", "reason"):
         table.add_column(column, overflow="fold")
@@ -141,8 +108,12 @@ def _print(explanation: Explanation) -> None:
     if explanation.allowed:
         say(Text("would pass", style="green"))
         return
+    for line in explanation.lines:
+        if line.passed is False:
+            say(Text("✗ ", style="red") + Text(printable(f"{line.check}: {line.reason}")))
+            explain_request.show_facts(line.facts)
     code = explanation.error
-    verdict = f"{code.code}: {code.message} ({code.status}). {code.remedy}" if code is not None else "would not pass"
+    verdict = f"{code.code}: {code.message} ({code.status})" if code is not None else "would not pass"
     say(Text(verdict, style="red"))
 
 
@@ -151,3 +122,25 @@ def _row(line: Line) -> tuple[Text, ...]:
     texts = (line.check, line.expected, line.actual, line.reason)
     # Text, not markup, and no control characters: what a token holds must not write to the terminal.
     return (Text(mark, style=style), *(Text(printable(text)) for text in texts))
+
+
+def _print_json(explanation: Explanation, consulted: Mapping[str, str]) -> None:
+    code = explanation.error
+    checks = [
+        {
+            "check": line.check,
+            "passed": line.passed,
+            "expected": line.expected,
+            "actual": line.actual,
+            "reason": line.reason or None,
+            **{name: as_called(line.facts[name]) for name in ("cause", "remedy") if name in line.facts},
+        }
+        for line in explanation.lines
+    ]
+    error = None if code is None else {"code": code.code, "status": code.status, "message": code.message}
+    problems = [
+        Problem(f"{line.check}: {line.reason}", line.facts.get("remedy", ""))
+        for line in explanation.lines
+        if line.passed is False
+    ]
+    print_result(*problems, ok=explanation.allowed, consulted=dict(consulted), error=error, checks=checks)

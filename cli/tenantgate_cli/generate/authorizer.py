@@ -16,6 +16,7 @@ from tenantgate.tokens.jwks import CachedIssuerKeys, Timings
 from tenantgate.tokens.signatures import TrustedIssuer
 from tenantgate.tokens.wiring import jwks_loader
 from tenantgate_cli.checks.registry import token_reasons
+from tenantgate_cli.denials.reasons import REASONS
 
 
 class Outcome(NamedTuple):
@@ -194,11 +195,19 @@ here. A cached policy serves other routes too, so its context contains nothing a
 A simple result, and the policy of a rejected tenant, also contain `error_code` and `reason`
 (`$context.authorizer.reason` in a gateway response).
 
-`tenantgate explain <reason or code>` explains a code. `tenantgate explain --token-file F --route 'GET /orders/42'` runs
-every check offline and prints a table. It exits with 0 if the request would pass, 1 if not, and 2 if this is unknown.
+`tenantgate explain <reason or code>` explains a code. `tenantgate explain --token-file F --route 'GET /orders/42' --api
+ID` runs every check offline and prints a table, with cause, expected and actual values and remedy of each failed check.
+It consults the rules and settings of the stack that runs on this machine, and names the file and the API; without a
+stack, `--rules`, `ROUTE_RULES_FILE` or the product's own file. It exits with 0 if the request would pass, 1 if not, and
+2 if this is unknown.
 
-| reason | code |
-|---|---|
+On a developer's machine, `tenantgate dev` reads these lines to say in each request's line why it was denied, and
+`tenantgate explain --request ID` prints a request's lines from all functions, and the decision. Denials from the
+gateway's cache and missing identity sources are in the gateway's own log, `.local/logs/api-gateway.log`. `tenantgate
+logs [FUNCTION] [--request ID] [--follow]` prints all lines in order of time.
+
+| reason | code | cause and remedy |
+|---|---|---|
 {reasons}
 
 ## Bundled key sets
@@ -221,7 +230,10 @@ def authorizer_page() -> str:
         shapes="\n".join(f"| {name} | {recognized_by} | {result} |" for name, recognized_by, result in SHAPES.values()),
         matrix=_matrix(),
         finding=_wrong_audience(),
-        reasons="\n".join(f"| `{reason}` | `{code.code}` |" for reason, code in _reasons()),
+        reasons="\n".join(
+            f"| `{reason}` | `{code.code}` | {REASONS[reason].words} {REASONS[reason].remedy} |"
+            for reason, code in _reasons()
+        ),
     )
 
 

@@ -95,8 +95,9 @@ class RequestLines:
         return origin
 
     def _explain(self, handled: Handled) -> None:
-        words = explanation(handled, self._decision_on(handled))
-        self._log(GATEWAY, gateway_line(handled, words))
+        decision = self._decision_on(handled)
+        words = explanation(handled, decision)
+        self._log(GATEWAY, gateway_line(handled, words, decision.reason if decision is not None else None))
         self._show(handled, words)
 
     def _decision_on(self, handled: Handled) -> DecisionLine | None:
@@ -110,18 +111,21 @@ class RequestLines:
         return origin.decision
 
 
-def gateway_line(handled: Handled, words: str, now: float | None = None) -> str:
-    """Return the line of the gateway's log file, in the form of the product's own log lines."""
+def gateway_line(handled: Handled, words: str, reason: str | None = None, now: float | None = None) -> str:
+    """Return the line of the gateway's log file, in the form of the product's own log lines.
+
+    `reason` is the code of the denial, if it is known. `now` is in epoch seconds.
+    """
     at = time.time() if now is None else now
     context: dict[str, object] = {
         "method": handled.method,
         "path": redact_text(handled.path),
-        "api": handled.api,
+        "api": handled.api_id,
         "route": handled.route_key or None,
         "function": handled.function or None,
         "status": handled.status,
         "duration_ms": round(handled.seconds * 1000),
-        **_authorizer(handled),
+        **_authorizer(handled, reason),
     }
     line: Mapping[str, object] = {
         "timestamp": f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1000):03d}Z",
@@ -136,10 +140,11 @@ def gateway_line(handled: Handled, words: str, now: float | None = None) -> str:
     return json.dumps(line, separators=(",", ":"))
 
 
-def _authorizer(handled: Handled) -> dict[str, object]:
+def _authorizer(handled: Handled, reason: str | None) -> dict[str, object]:
     seen = handled.authorization
     if seen is None:
         return {}
     how = "not called" if seen.missing is not None else "called" if seen.ran else "cached"
     more = {} if seen.seconds_left is None else {"seconds_left": int(seen.seconds_left)}
-    return {"authorizer": seen.function, "authorizer_result": how, "decided_in": root_of(seen.trace_id), **more}
+    facts = {"authorizer": seen.function, "authorizer_result": how, "decided_in": root_of(seen.trace_id)}
+    return {**facts, "denied": seen.denied is not None, "reason": reason, **more}

@@ -23,7 +23,7 @@ def explanation(handled: Handled, decision: DecisionLine | None) -> str:
     seen = handled.authorization
     if seen is None or seen.denied is None:
         unrouted = handled.status in (403, 404) and not handled.route_key
-        return f"no such route in {handled.api}" if unrouted else ""
+        return f"no such route in {handled.api_id}" if unrouted else ""
     if seen.missing is not None:
         return f"from the gateway: {_missing(seen.missing)}, so the authorizer didn't run"
     brief = decision.brief if decision is not None else ""

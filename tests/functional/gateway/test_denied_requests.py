@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -66,6 +67,51 @@ def test_a_denial_has_its_reason_and_then_the_cache_has_it(guarded: Guarded) -> 
     assert not any("OrdersFunction" in line for line in guarded.stack.lines if line.startswith("POST    /orders"))
 
 
+def test_a_denial_is_explained_by_the_id_that_the_client_got(guarded: Guarded) -> None:
+    denied = guarded.send("DELETE", f"{guarded.http}/orders", guarded.token)
+    assert denied.status_code == 404
+    denied = guarded.send("POST", f"{guarded.http}/orders", guarded.token)
+    request_id = denied.headers["apigw-requestid"]
+    guarded.line(rf"POST    /orders  403 .*  {re.escape(request_id)}")
+    explained = command("explain", "--request", request_id, "--data-dir", str(guarded.stack.data_dir))
+    assert (explained.returncode, explained.stderr) == (0, "")
+    lines = explained.stdout.splitlines()
+    assert lines[0] == f"POST /orders, 403, request {request_id}"
+    assert "  rule      POST /orders" in lines
+    assert "  expected  the rule's scopes, all of: orders:write" in lines
+    assert any(line.startswith("  actual    the token's scopes: email, openid") for line in lines)
+    assert not any(part in explained.stdout for part in guarded.token.split("."))
+
+
+def test_the_lines_of_a_request_come_from_all_functions(guarded: Guarded) -> None:
+    mine = "request-of-the-client"
+    headers = {"authorization": f"Bearer {guarded.token}", "x-request-id": mine}
+    url = f"{guarded.stack.url}/api/v1/auth/me"
+    response = httpx2.get(url, headers=headers, timeout=30, trust_env=False)
+    assert (response.status_code, response.headers["x-request-id"]) == (200, mine)
+    guarded.line(r"GET     /api/v1/auth/me  200  \d+ ms  AuthMeFunction")
+    shown = command("logs", "--request", mine, "--json", "--data-dir", str(guarded.stack.data_dir))
+    lines = [json.loads(line) for line in shown.stdout.splitlines()]
+    functions = [line["function"] for line in lines]
+    assert functions[0] == "AuthorizerFunction"
+    assert functions[-2:] == ["AuthMeFunction", "api-gateway"]
+    assert len({line["trace_id"] for line in lines}) == 1
+
+
+def test_a_token_is_explained_by_the_rules_of_the_running_stack(guarded: Guarded, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(guarded.token)
+    arguments = ["--token-file", str(tmp_path / "token"), "--data-dir", str(guarded.stack.data_dir), "--json"]
+    for method, api, passes in (("GET", "OrdersHttpApi", True), ("POST", "OrdersHttpApi", False)):
+        done = command("explain", *arguments, "--route", f"{method} /orders", "--api", api)
+        found = json.loads(done.stdout)
+        assert (done.returncode, found["ok"]) == (0 if passes else 1, passes)
+        assert found["consulted"]["rules"].startswith(f"{guarded.rules} (the running stack's)")
+        assert found["consulted"]["api"] == 'OrdersHttpApi, block "orders over HTTP"'
+    unknown = command("explain", *arguments, "--route", "GET /orders", "--api", "Ordres")
+    assert unknown.returncode == 2
+    assert "OrdersHttpApi (orders over HTTP)" in json.loads(unknown.stdout)["problems"][0]["remedy"]
+
+
 def test_a_cached_policy_denies_without_a_known_reason(guarded: Guarded) -> None:
     assert guarded.send("GET", f"{guarded.rest}/orders", guarded.token).status_code == 200
     assert guarded.send("POST", f"{guarded.rest}/orders", guarded.token).status_code == 403
@@ -87,3 +133,19 @@ def test_changed_rules_clear_the_authorizers_cache(guarded: Guarded) -> None:
         assert guarded.send("POST", url, guarded.token).status_code == 201
     finally:
         guarded.rules.write_text(written)
+
+
+def test_the_lines_of_one_function_also_after_the_stack_has_ended(guarded: Guarded) -> None:
+    # The last test of this module: it stops the stack.
+    denied = guarded.send("GET", f"{guarded.http}/orders")
+    guarded.line(rf"GET     /orders  401 .*  {re.escape(denied.headers['apigw-requestid'])}")
+    assert guarded.stack.stop() == 0
+    folder = ("--data-dir", str(guarded.stack.data_dir))
+    explained = command("explain", "--request", denied.headers["apigw-requestid"], *folder)
+    assert "The Authorization header is missing, so the authorizer didn't run." in explained.stdout
+    shown = command("logs", "authorizer", *folder)
+    assert shown.returncode == 0
+    assert all("  AuthorizerFunction  " in line for line in shown.stdout.splitlines() if not line.startswith(" "))
+    unknown = command("logs", "nope", *folder)
+    assert unknown.returncode == 1
+    assert "the functions are AuthMeFunction, AuthorizerFunction, " in unknown.stderr

@@ -30,7 +30,9 @@ class Printed:
 
 def request(trace: str = "1-a", path: str = "/a", **facts: object) -> Handled:
     seen = replace(Authorization("Gate", Reason.EXPLICIT_DENY, trace_id=f"Root={trace};Parent=1"), **facts)  # type: ignore[arg-type]
-    return Handled("GET", path, 403, 0.01, f"id-{trace}", "GET /a", "", "Orders", f"Root={trace};Parent=1", seen)
+    return Handled(
+        "GET", path, 403, 0.01, f"id-{trace}", "GET /a", "", "Orders", f"Root={trace};Parent=1", seen, "Orders"
+    )
 
 
 def denial(trace: str = "1-a") -> str:
@@ -119,7 +121,9 @@ async def test_every_request_is_in_the_gateways_log() -> None:
 
 def test_the_line_of_the_gateways_log() -> None:
     again = Authorization("Gate", Reason.EXPLICIT_DENY, seconds_left=41.7, trace_id="Root=1-0;Parent=1")
-    line = gateway_line(replace(request(), authorization=again), "from the authorizer's cache", 1_790_000_000.25)
+    line = gateway_line(
+        replace(request(), authorization=again), "from the authorizer's cache", "no_rule", 1_790_000_000.25
+    )
     assert json.loads(line) == {
         "timestamp": "2026-09-21T14:13:20.250Z",
         "level": "INFO",
@@ -139,6 +143,8 @@ def test_the_line_of_the_gateways_log() -> None:
             "authorizer": "Gate",
             "authorizer_result": "cached",
             "decided_in": "Root=1-0",
+            "denied": True,
+            "reason": "no_rule",
             "seconds_left": 41,
         },
     }

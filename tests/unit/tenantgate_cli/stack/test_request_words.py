@@ -17,7 +17,7 @@ DENIED = Reason.EXPLICIT_DENY
 def handled(
     status: int, authorization: Authorization | None, route_key: str = "GET /a", function: str = "", api: str = "Orders"
 ) -> Handled:
-    return Handled("GET", "/a", status, 0.01, "request-id", route_key, function, api, "Root=1-a", authorization)
+    return Handled("GET", "/a", status, 0.01, "request-id", route_key, function, api, "Root=1-a", authorization, api)
 
 
 def line(reason: str, message: str = "denied", trace_id: object = "Root=1-a", **context: object) -> str:
