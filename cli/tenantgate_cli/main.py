@@ -6,7 +6,17 @@ from typing import Annotated
 
 import typer
 
-from tenantgate_cli.interface import database, diagnosis, documents, keys, rules, stack, tokens, websockets
+from tenantgate_cli.interface import (
+    database,
+    diagnosis,
+    documents,
+    growth,
+    keys,
+    rules,
+    stack,
+    tokens,
+    websockets,
+)
 from tenantgate_cli.interface.options import JsonOption
 
 app = typer.Typer(
@@ -24,6 +34,7 @@ app.add_typer(diagnosis.app)
 app.add_typer(rules.rules, name="rules")
 app.add_typer(database.migrate, name="migrate")
 app.add_typer(keys.jwks, name="jwks")
+app.add_typer(growth.new, name="new")
 app.add_typer(documents.app)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tenantgate_cli.generate.architecture import architecture_page
 from tenantgate_cli.generate.authorizer import authorizer_page
 from tenantgate_cli.generate.configuration import configuration_page, env_example
 from tenantgate_cli.generate.error_codes import error_codes_page
@@ -15,6 +16,7 @@ from tenantgate_cli.generate.route_table import route_table_module
 
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "README.md": readme,
+    "docs/API_ARCHITECTURE.md": architecture_page,
     "docs/AUTH_CONFIGURATION.md": auth_configuration_page,
     "docs/AUTHORIZER.md": authorizer_page,
     "docs/ERROR_CODES.md": error_codes_page,

@@ -1,7 +1,8 @@
-"""docs/API_ARCHITECTURE.md, "Add an endpoint" and "Add a domain": the steps, followed in a copy of the tree."""
+"""`tenantgate new` in a copy of the tree, and the sections of docs/API_ARCHITECTURE.md that explain it."""
 
 from __future__ import annotations
 
+import difflib
 import json
 import os
 import re
@@ -10,109 +11,45 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tenantgate_cli.build.uv import find_uv
+from tenantgate_cli.checks.structure.report import problems_in
 
 ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "API_ARCHITECTURE.md").read_text(encoding="utf-8")
 NOT_COPIED = shutil.ignore_patterns(
-    *(
-        ".venv",
-        ".uv",
-        ".git",
-        ".local",
-        ".aws-sam",
-        ".coverage*",
-        "node_modules",
-        "__pycache__",
-        ".*_cache",
-        ".hypothesis",
-    )
+    *(".venv", ".uv", ".git", ".local", ".aws-sam", ".coverage*", "node_modules", "__pycache__", ".*_cache"),
+    ".hypothesis",
 )
-BLOCK = re.compile(r'^```\w+ (file|insert)=(\S+)(?: before="((?:[^"\\]|\\.)+)")?\n(.*?)^```$', re.MULTILINE | re.DOTALL)
-TEMPLATE = "tests/template/test_functions.py"
-BUDGETS = "tests/functional/test_import_budgets.py"
-NUMBERS = "cli/tenantgate_cli/checks/error_numbers.py"
+COMMAND = ["-m", "tenantgate_cli.main"]
+# Written in parts: the structure check looks for the path in the tests, and must not find it here.
+PATH = "/".join(["/api", "v1", "tenants", "current"])
+BLOCK = re.compile(r"^```python file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 IMPORTS = ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
-# The checks and tests that notice a forgotten step.
+# The checks of `make check` that read the whole tree. For time, the other two read only the new files.
 CHECKS = [
     ["-m", "ruff", "check", "."],
     ["-m", "ruff", "format", "--check", "."],
-    ["-m", "mypy", "-p", "tenantgate", "-p", "functions"],
     IMPORTS,
-    ["-m", "tenantgate_cli.main", "docs", "--check"],
+    ["-m", "tenantgate_cli.checks.structure"],
+    [*COMMAND, "docs", "--check"],
 ]
+# The tests that know every endpoint and domain. A complete `make test` takes too long for this test.
 TESTS = [
-    "tests/unit/test_codebase_rules.py", "tests/unit/test_import_graph.py", BUDGETS,
-    "tests/unit/docs/test_generated.py", "tests/unit/errors", "tests/unit/container", TEMPLATE,
-    "tests/integration/database/test_migrations.py",
-]  # fmt: skip
-
-INVOKE = """
-import json
-from functions.tenant_current.handler import lambda_handler
-
-class Context:
-    aws_request_id = "request-0001"
-    function_name = "tenant_current"
-
-granted = {
-    "user_id": "user-1", "tenant_id": "org-1", "issuer": "https://issuer.example", "scopes": "openid",
-    "expires_at": 2000000000, "auth_method": "bearer", "request_id": "request-0001",
-}
-
-def event(authorizer):
-    return {
-        "version": "2.0", "routeKey": "GET /api/v1/tenants/current", "rawPath": "/api/v1/tenants/current",
-        "rawQueryString": "", "headers": {}, "isBase64Encoded": False,
-        "requestContext": {
-            "requestId": "request-0001", "stage": "$default", "authorizer": authorizer,
-            "http": {"method": "GET", "path": "/api/v1/tenants/current", "sourceIp": "127.0.0.1"},
-        },
-    }
-
-print(json.dumps([lambda_handler(event(given), Context()) for given in ({"lambda": granted}, None)]))
-"""
+    *("tests/unit/test_codebase_rules.py", "tests/unit/test_import_graph.py", "tests/unit/test_mirrored.py"),
+    *("tests/unit/docs/test_generated.py", "tests/unit/errors", "tests/unit/container", "tests/unit/functions"),
+    *("tests/unit/web/test_route_rules.py", "tests/template/test_api.py", "tests/template/test_functions.py"),
+    *("tests/functional/test_import_budgets.py", "tests/integration/database/test_migrations.py"),
+]
 
 
-def section(title: str) -> str:
-    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", PAGE, flags=re.MULTILINE | re.DOTALL)
-    assert found is not None
-    return found[1]
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Iterator[Path]:
-    copy = tmp_path / "tree"
-    shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
-    yield copy
-    shutil.rmtree(copy)
-
-
-def follow(title: str, tree: Path) -> None:
-    """Create and change the files as the section says."""
-    blocks = BLOCK.findall(section(title))
-    assert blocks
-    for kind, name, before, text in blocks:
-        file = tree / name
-        if kind == "file":
-            file.parent.mkdir(exist_ok=True)
-            assert not file.exists(), name
-            file.write_text(text, encoding="utf-8")
-            continue
-        place = before.replace('\\"', '"')
-        content = file.read_text(encoding="utf-8")
-        assert content.count(f"\n{place}") == 1, (name, place)
-        file.write_text(content.replace(f"\n{place}", f"\n{text}{place}"), encoding="utf-8")
-
-
-def run(tree: Path, *arguments: str) -> str:
+def run(tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     # Before the checkout that the environment was installed from.
     paths = f"{tree}:{tree / 'layers' / 'shared'}:{tree / 'cli'}"
     environment = {**os.environ, "PYTHONPATH": paths, "UV": find_uv(), "ENVIRONMENT": "development"}
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, *arguments],
         cwd=tree,
         env=environment,
@@ -121,60 +58,192 @@ def run(tree: Path, *arguments: str) -> str:
         timeout=280,
         check=False,
     )
+
+
+def succeed(tree: Path, *arguments: str) -> str:
+    done = run(tree, *arguments)
     assert done.returncode == 0, f"{arguments}\n{done.stdout[-6000:]}\n{done.stderr[-6000:]}"
     return done.stdout
 
 
-def add_endpoint(tree: Path) -> None:
-    follow("Add an endpoint", tree)
-    (tree / "functions" / "tenant_current" / "__init__.py").touch()
-    budgets = tree / "tests" / "functional" / "import_budgets.json"
-    known = json.loads(budgets.read_text(encoding="utf-8"))
-    known["tenant_current"] = known["auth_me"]
-    budgets.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    copy = tmp_path_factory.mktemp("growing") / "tree"
+    shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
+    yield copy
+    shutil.rmtree(copy)
 
 
-def add_domain(tree: Path) -> None:
-    follow("Add a domain", tree)
-    contracts = tree / "pyproject.toml"
-    text = contracts.read_text(encoding="utf-8")
-    for name, times in (("tenantgate.sessions", 3), ("tenantgate.sessions.wiring", 1)):
-        added = name.replace("sessions", "notes")
-        assert f'`"{name}"`' in section("Add a domain")
-        assert f'`"{added}"`' in section("Add a domain")
-        assert text.count(f'"{name}"') == times
-        text = text.replace(f'"{name}"', f'"{name}", "{added}"')
-    contracts.write_text(text, encoding="utf-8")
+@pytest.fixture(scope="module")
+def written(tree: Path) -> list[dict[str, str]]:
+    """The files that both commands wrote, each with `path` and `action`."""
+    endpoint = succeed(tree, *COMMAND, "new", "endpoint", "tenant_current", "--route", f"GET {PATH}", "--json")
+    domain = succeed(tree, *COMMAND, "new", "domain", "notes", "--json")
+    results: list[dict[str, Any]] = [json.loads(endpoint), json.loads(domain)]
+    assert [result["ok"] for result in results] == [True, True]
+    return [file for result in results for file in result["files"]]
 
 
-def test_an_endpoint_and_a_domain_added_as_shown_pass_every_check(tree: Path) -> None:
-    add_endpoint(tree)
-    add_domain(tree)
-    run(tree, "-m", "tenantgate_cli.main", "docs")
+def created(written: list[dict[str, str]]) -> list[str]:
+    return [file["path"] for file in written if file["action"] == "create"]
 
-    for check in CHECKS:
-        run(tree, *check)
-    run(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS)
-    responses = run(tree, "-c", INVOKE)
 
-    granted, anonymous = json.loads(responses.splitlines()[-1])
-    assert (granted["statusCode"], json.loads(granted["body"])) == (200, {"tenant_id": "org-1"})
-    assert (anonymous["statusCode"], json.loads(anonymous["body"])["error"]["code"]) == (401, "AUTH_007")
+@pytest.mark.parametrize("check", CHECKS, ids=" ".join)
+def test_the_new_files_pass_every_check(check: list[str], written: list[dict[str, str]], tree: Path) -> None:
+    succeed(tree, *check)
+
+
+def test_the_new_files_have_correct_types_and_plain_words(written: list[dict[str, str]], tree: Path) -> None:
+    succeed(tree, "-m", "mypy", *(path for path in created(written) if path.endswith(".py")))
+    succeed(tree, "-m", "tenantgate_cli.checks.prose", *(file["path"] for file in written))
+
+
+def test_the_tests_pass_with_them(written: list[dict[str, str]], tree: Path) -> None:
+    own = [path for path in created(written) if path.startswith("tests/")]
+
+    assert len(own) == 3
+    succeed(tree, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-n", "0", *own, *TESTS)
+
+
+def test_each_file_that_is_removed_and_each_addition_that_is_undone_is_noticed(
+    written: list[dict[str, str]], tree: Path
+) -> None:
+    """`make check` runs the two commands that notice them: the structure check and `docs --check`."""
+    unnoticed = []
+    count = 0
+    for file in written:
+        path, kept = tree / file["path"], (tree / file["path"]).read_text(encoding="utf-8")
+        for without in _without(file, kept):
+            count += 1
+            if without is None:
+                path.unlink()
+            else:
+                path.write_text(without, encoding="utf-8")
+            if file["action"] == "generate":
+                noticed = run(tree, *COMMAND, "docs", "--check").returncode == 1
+            else:
+                noticed = problems_in(tree) != []
+            path.write_text(kept, encoding="utf-8")
+            if not noticed:
+                unnoticed.append(file["path"])
+    assert unnoticed == []
+    # 14 files, 9 additions to lists, and the generated documents.
+    assert count >= 26
+    assert problems_in(tree) == []
+    targets = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ncheck:")[2].partition("\n\n")[0]
+    assert "-m tenantgate_cli.checks.structure\n" in targets
+    assert "tenantgate docs --check\n" in targets
+
+
+def _without(file: dict[str, str], text: str) -> Iterator[str | None]:
+    """Yield the file's text without each addition; None removes the file."""
+    if file["action"] == "create":
+        yield None
+        return
+    before = (ROOT / file["path"]).read_text(encoding="utf-8").splitlines(keepends=True)
+    after = text.splitlines(keepends=True)
+    if file["action"] == "generate":
+        yield "".join(before)
+        return
+    for kind, start, end, new_start, new_end in difflib.SequenceMatcher(
+        None, before, after, autojunk=False
+    ).get_opcodes():
+        if kind != "equal":
+            yield "".join([*after[:new_start], *before[start:end], *after[new_end:]])
+
+
+def test_the_page_shows_the_written_modules(written: list[dict[str, str]], tree: Path) -> None:
+    page = (ROOT / "docs" / "API_ARCHITECTURE.md").read_text(encoding="utf-8")
+    shown = {_example(name): text for name, text in BLOCK.findall(page)}
+    modules = {_example(path): path for path in created(written) if path.endswith(".py") and "tests/" not in path}
+
+    # The empty file of the endpoint's package is described in a sentence.
+    assert set(shown) == set(modules) - {"functions/tenant_current/__init__.py"}
+    for name, text in shown.items():
+        assert _example((tree / modules[name]).read_text(encoding="utf-8")) == _example(text)
+    for command in (f"new endpoint tenant_current --route 'GET {PATH}'", "new domain notes"):
+        assert f"```sh\n.venv/bin/tenantgate {command}\n```" in page
+
+
+def _example(text: str) -> str:
+    """Replace the numbers that depend on the migrations and error codes that exist."""
+    return re.sub(r"AUTH_\d{3}", "AUTH_NNN", re.sub(r'(versions/|revision = ")\d{4}', r"\1NNNN", text))
+
+
+def test_the_new_route_responds_behind_the_authorizer(written: list[dict[str, str]], tree: Path) -> None:
+    [route] = [path for path in created(written) if path.endswith("test_routes.py")]
+
+    assert PATH in (tree / route).read_text(encoding="utf-8")
+    assert f'"{PATH}"' in (tree / "functions" / "unknown_route" / "route_table.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    ("forgotten", "check"),
+    ("arguments", "problem"),
     [
-        pytest.param("template.yaml", ["-m", "pytest", "-q", TEMPLATE], id="the-template"),
-        pytest.param("tests/functional/import_budgets.json", ["-m", "pytest", "-q", BUDGETS], id="the-budget"),
-        pytest.param("pyproject.toml", IMPORTS, id="the-floor"),
-        pytest.param(NUMBERS, ["-m", "pytest", "-q", "tests/unit/errors"], id="the-block-of-numbers"),
+        (["endpoint", "tenant_current"], "there is already a function tenant_current"),
+        (["endpoint", "auth_me"], "there is already a function auth_me"),
+        (["endpoint", "tenant_now", "--route", f"GET {PATH}"], f"GET {PATH} is already a route of functions/"),
+        (["domain", "notes"], "tenantgate.notes already exists"),
+        (["domain", "sessions"], "tenantgate.sessions already exists"),
+        (["domain", "web"], "tenantgate.web already exists"),
+        (["domain", "provider_users"], ""),
     ],
 )
-def test_a_forgotten_step_is_noticed(tree: Path, forgotten: str, check: list[str]) -> None:
-    add_endpoint(tree)
-    add_domain(tree)
-    shutil.copy(ROOT / forgotten, tree / forgotten)
+def test_nothing_that_exists_is_overwritten(
+    arguments: list[str], problem: str, written: list[dict[str, str]], tree: Path
+) -> None:
+    before = _contents(tree)
+    done = run(tree, *COMMAND, "new", *arguments, "--dry-run", "--json")
 
-    with pytest.raises(AssertionError):
-        run(tree, *check)
+    result = json.loads(done.stdout)
+    assert (result["ok"], done.returncode) == ((True, 0) if not problem else (False, 1))
+    assert problem in "".join(found["problem"] for found in result["problems"])
+    assert _contents(tree) == before
+
+
+def test_if_the_documents_can_not_be_written_nothing_is_left(written: list[dict[str, str]], tree: Path) -> None:
+    broken = tree / "cli" / "tenantgate_cli" / "generate" / "error_codes.py"
+    kept = broken.read_text(encoding="utf-8")
+    broken.write_text(kept + "\n\nraise RuntimeError('a document that fails')\n", encoding="utf-8")
+    before = _contents(tree)
+    try:
+        # The command imports the list of the documents too, so it must fail only in the process that writes them.
+        program = (
+            "from tenantgate_cli.new.changes import write; from tenantgate_cli.new.domain import plan_domain;"
+            "from pathlib import Path; plan = plan_domain(Path.cwd(), 'labels', None);"
+            "write(plan.root, plan.changes, ['docs/ERROR_CODES.md'])"
+        )
+        done = run(tree, "-c", program)
+        assert done.returncode == 1
+        assert "the generated documents can't be written; nothing was changed" in done.stderr
+        assert _contents(tree) == before
+        assert not (tree / "layers" / "shared" / "tenantgate" / "labels").exists()
+        assert not (tree / "tests" / "unit" / "labels").exists()
+    finally:
+        broken.write_text(kept, encoding="utf-8")
+
+
+def test_make_check_names_each_remaining_mention_of_a_removed_endpoint(
+    written: list[dict[str, str]], tree: Path
+) -> None:
+    folder, aside = tree / "functions" / "tenant_current", tree / "aside"
+    folder.rename(aside)
+    try:
+        found = {(problem.file, problem.problem) for problem in problems_in(tree)}
+    finally:
+        aside.rename(folder)
+
+    assert {file for file, _ in found} == {
+        "template.yaml",
+        "functions/tenant_current/routes.py",
+        "tests/functional/import_budgets.json",
+    }
+
+
+def _contents(tree: Path) -> dict[str, bytes]:
+    """Return all files, without caches."""
+    return {
+        str(path.relative_to(tree)): path.read_bytes()
+        for path in sorted(tree.rglob("*"))
+        if path.is_file() and "_cache" not in str(path) and "__pycache__" not in path.parts
+    }

@@ -95,10 +95,10 @@ def test_pgvector_works_after_the_first_migration(empty: DatabaseUrls) -> None:
     migrator.upgrade(empty.owner_url, "0001")
     *_, rows = execute(
         empty.owner_url,
-        "CREATE TABLE items (embedding vector(3))",
-        "CREATE INDEX ON items USING hnsw (embedding vector_l2_ops)",
-        "INSERT INTO items VALUES ('[1,2,3]'), ('[4,5,6]')",
-        "SELECT embedding::text FROM items ORDER BY embedding <-> '[4,5,5]' LIMIT 1",
+        "CREATE TABLE example_items (embedding vector(3))",
+        "CREATE INDEX ON example_items USING hnsw (embedding vector_l2_ops)",
+        "INSERT INTO example_items VALUES ('[1,2,3]'), ('[4,5,6]')",
+        "SELECT embedding::text FROM example_items ORDER BY embedding <-> '[4,5,5]' LIMIT 1",
     )
     assert rows[0][0] == "[4,5,6]"
 

@@ -18,7 +18,7 @@ from tests.fixtures.databases.session_stores import OTHER_TENANT, TENANT
 
 pytestmark = pytest.mark.anyio
 
-INSERT = "INSERT INTO notes (tenant_id, number, text) VALUES ($1, $2, $3)"
+INSERT = "INSERT INTO example_notes (tenant_id, number, text) VALUES ($1, $2, $3)"
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'tenantgate_app' AND pid = {}"
 
 
@@ -30,11 +30,12 @@ def notes(database_urls: DatabaseUrls) -> None:
     """
     execute(
         database_urls.owner_url,
-        "CREATE TABLE notes (tenant_id text, number int UNIQUE DEFERRABLE INITIALLY DEFERRED, text text UNIQUE,"
+        "CREATE TABLE example_notes (tenant_id text, number int UNIQUE DEFERRABLE INITIALLY DEFERRED, text text UNIQUE,"
         " created_at timestamptz, updated_at timestamptz, CHECK (text <> ''))",
-        "SELECT tenantgate_tenant_table('notes')",
-        "CREATE TABLE labels (text text UNIQUE CHECK (text !~ '!'), created_at timestamptz, updated_at timestamptz)",
-        "SELECT tenantgate_shared_table('labels')",
+        "SELECT tenantgate_tenant_table('example_notes')",
+        "CREATE TABLE example_labels (text text UNIQUE CHECK (text !~ '!'),"
+        " created_at timestamptz, updated_at timestamptz)",
+        "SELECT tenantgate_shared_table('example_labels')",
     )
 
 
@@ -46,7 +47,7 @@ def _no_notes(notes: None, database_urls: DatabaseUrls) -> Iterator[None]:
         database_urls.admin_url,
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE usename = 'tenantgate_app' AND datname = current_database()",
-        "TRUNCATE notes",
+        "TRUNCATE example_notes",
     )
 
 
@@ -86,7 +87,7 @@ async def kill(urls: DatabaseUrls, pid: int) -> None:
 
 async def numbers(database: Database, tenant: str = TENANT) -> list[int]:
     async with database.tenant(tenant) as unit:
-        return [row["number"] for row in await unit.fetch_all("SELECT number FROM notes ORDER BY number")]
+        return [row["number"] for row in await unit.fetch_all("SELECT number FROM example_notes ORDER BY number")]
 
 
 async def assert_nothing_is_left(database: Database) -> None:
@@ -111,16 +112,16 @@ async def test_the_end_commits(database: Database) -> None:
 
 async def test_a_unit_gives_back_rows_by_column_name(database: Database) -> None:
     async with database.tenant(TENANT) as unit:
-        assert await unit.fetch_one("SELECT number FROM notes") is None
-        assert await unit.fetch_all("SELECT number FROM notes") == []
-        await unit.execute("INSERT INTO notes SELECT $1, n FROM generate_series(1, $2) AS n", TENANT, 3)
-        assert await unit.fetch_one("SELECT number, text FROM notes ORDER BY 1") == {"number": 1, "text": None}
-        assert await unit.fetch_all("DELETE FROM notes WHERE number > $1 RETURNING number AS n", 1) == [
+        assert await unit.fetch_one("SELECT number FROM example_notes") is None
+        assert await unit.fetch_all("SELECT number FROM example_notes") == []
+        await unit.execute("INSERT INTO example_notes SELECT $1, n FROM generate_series(1, $2) AS n", TENANT, 3)
+        assert await unit.fetch_one("SELECT number, text FROM example_notes ORDER BY 1") == {"number": 1, "text": None}
+        assert await unit.fetch_all("DELETE FROM example_notes WHERE number > $1 RETURNING number AS n", 1) == [
             {"n": 2},
             {"n": 3},
         ]
-        assert await unit.fetch_all("UPDATE notes SET text = $1", "%s :x $9") == []
-        assert await unit.fetch_one("SELECT text FROM notes WHERE text LIKE '%s :%'") == {"text": "%s :x $9"}
+        assert await unit.fetch_all("UPDATE example_notes SET text = $1", "%s :x $9") == []
+        assert await unit.fetch_one("SELECT text FROM example_notes WHERE text LIKE '%s :%'") == {"text": "%s :x $9"}
 
 
 async def test_an_exception_rolls_back_and_is_raised_unchanged(database: Database) -> None:
@@ -145,7 +146,7 @@ async def test_a_refused_statement_rolls_back_and_leaves_the_connection_in_use(d
     async def fail() -> None:
         async with database.tenant(TENANT) as unit:
             await unit.execute(INSERT, TENANT, 1, "one")
-            await unit.execute("SELECT no_such_column FROM notes")
+            await unit.execute("SELECT no_such_column FROM example_notes")
 
     with pytest.raises(StatementRefused, match='column "no_such_column" does not exist') as caught:
         await fail()
@@ -175,7 +176,7 @@ async def test_a_refused_commit_raises_and_leaves_nothing(database: Database) ->
             await unit.execute(INSERT, TENANT, 7, "one")
             await unit.execute(INSERT, TENANT, 7, "two")
 
-    with pytest.raises(StatementRefused, match="notes_number_key") as caught:
+    with pytest.raises(StatementRefused, match="example_notes_number_key") as caught:
         await repeat_a_number()
     assert caught.value.sqlstate == "23505"
     await assert_nothing_is_left(database)
@@ -185,7 +186,7 @@ async def test_one_connection_is_not_kept_after_a_refused_commit(single: SingleC
     before = await used_backend(single)
     with pytest.raises(StatementRefused):
         async with single.tenant(TENANT) as unit:
-            await unit.execute("INSERT INTO notes (tenant_id, number) VALUES ($1, 7), ($1, 7)", TENANT)
+            await unit.execute("INSERT INTO example_notes (tenant_id, number) VALUES ($1, 7), ($1, 7)", TENANT)
     assert await used_backend(single) != before
 
 
@@ -241,7 +242,7 @@ async def test_a_connection_killed_between_two_units_is_replaced(
         await kill(database_urls, before)
         async with database.tenant(TENANT) as unit:
             assert await backend(unit) != before
-            await unit.execute("DELETE FROM notes")
+            await unit.execute("DELETE FROM example_notes")
 
 
 async def at_once(unit: Unit, entered: asyncio.Event) -> None:
@@ -288,14 +289,16 @@ async def test_a_unit_cancelled_at_any_moment_leaves_nothing_half_done(database:
     async def request() -> None:
         async with database.tenant(TENANT) as unit:
             for _ in range(2):
-                await unit.execute("INSERT INTO notes (tenant_id, number) SELECT $1, count(*) FROM notes", TENANT)
+                await unit.execute(
+                    "INSERT INTO example_notes (tenant_id, number) SELECT $1, count(*) FROM example_notes", TENANT
+                )
 
     await request()
     began = time.monotonic()
     await request()
     takes = time.monotonic() - began
     async with database.tenant(TENANT) as unit:
-        await unit.execute("DELETE FROM notes")
+        await unit.execute("DELETE FROM example_notes")
     outcomes: set[bool] = set()
     for step in range(60):
         task = asyncio.create_task(request())
@@ -307,7 +310,7 @@ async def test_a_unit_cancelled_at_any_moment_leaves_nothing_half_done(database:
         assert found in ([], [0, 1])
         outcomes.add(bool(found))
         async with database.tenant(TENANT) as unit:
-            await unit.execute("DELETE FROM notes")
+            await unit.execute("DELETE FROM example_notes")
         await assert_nothing_is_left(database)
     assert outcomes == {False, True}
 
@@ -332,7 +335,7 @@ async def test_a_unit_is_unusable_after_its_end(database: Database) -> None:
         await unit.execute(INSERT, TENANT, 1, "one")
         for use in (ended.execute, ended.fetch_one, ended.fetch_all):
             with pytest.raises(RuntimeError, match="has ended"):
-                await use("SELECT text FROM notes")
+                await use("SELECT text FROM example_notes")
     with pytest.raises(ZeroDivisionError):
         async with database.tenant(TENANT) as failed:
             raise ZeroDivisionError
@@ -343,8 +346,8 @@ async def test_a_unit_is_unusable_after_its_end(database: Database) -> None:
 @pytest.mark.parametrize(
     ("statement", "sqlstate"),
     [
-        pytest.param("INSERT INTO labels (text) VALUES ($1 || $2), ($1 || $2)", "23505", id="in-the-detail"),
-        pytest.param("INSERT INTO labels (text) VALUES ($1 || '!' || $2)", "23514", id="the-whole-row"),
+        pytest.param("INSERT INTO example_labels (text) VALUES ($1 || $2), ($1 || $2)", "23505", id="in-the-detail"),
+        pytest.param("INSERT INTO example_labels (text) VALUES ($1 || '!' || $2)", "23514", id="the-whole-row"),
         pytest.param("SELECT CAST(CAST($1 AS text) AS uuid), CAST($2 AS text)", "22P02", id="in-the-message"),
         pytest.param("SELECT CAST($1 AS int), CAST($2 AS text)", "22000", id="in-the-drivers-message"),
         pytest.param("SELECT CAST($1 AS uuid), CAST($2 AS text)", "22000", id="in-the-drivers-cause"),

@@ -6,8 +6,7 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-from tenantgate_cli.checks.error_numbers import owner_of
-from tenantgate_cli.checks.structure.tree import PACKAGE, PYPROJECT, Tree
+from tenantgate_cli.checks.structure.tree import NUMBERS, PACKAGE, PYPROJECT, Tree
 from tenantgate_cli.results import Problem
 
 # Packages that have some of a domain's files but make no decisions about requests.
@@ -131,10 +130,11 @@ def _error_numbers(tree: Tree) -> Iterator[Problem]:
         name = path.relative_to(tree.root).as_posix()
         owner = _owner(path.relative_to(tree.root / PACKAGE))
         for code in registered_codes(tree.module(name)):
-            if owner_of(code) != owner:
+            # A listed code is an exception from its block.
+            if tree.error_owners.get(code, tree.error_owners.get(f"{code[:-1]}0")) != owner:
                 yield Problem(
                     f"{code} isn't reserved for {owner}",
-                    "reserve a block in cli/tenantgate_cli/checks/error_numbers.py",
+                    f"reserve a block in {NUMBERS}",
                     file=name,
                 )
 

@@ -165,8 +165,9 @@ def _budgets(tree: Tree) -> Iterator[Problem]:
 
 
 def _is_tested(event: str, tests: str) -> bool:
+    # A path after a space is the text of a route, not a request.
     path, variable, _ = event.partition(" ")[2].partition("{")
-    return re.search(re.escape(path) + ("" if variable else r"(?![\w-])"), tests) is not None
+    return re.search(r"(?<![\w ])" + re.escape(path) + ("" if variable else r"(?![\w-])"), tests) is not None
 
 
 def _by_route(rules: Iterable[RouteRule]) -> dict[str, RouteRule]:

@@ -16,7 +16,7 @@ def table_problems(tree: Tree) -> Iterator[Problem]:
     """Yield gaps in the chain of migrations, and differences between the migrated and the declared tables."""
     yield from _chain(tree)
     migrated = _migrated(tree)
-    declared = _declared(tree)
+    declared = declared_tables(tree)
     for table, name in declared.items():
         if table not in migrated:
             yield Problem(f"no migration creates the table {table}", f"add one to {MIGRATIONS}", file=name)
@@ -31,15 +31,24 @@ def table_problems(tree: Tree) -> Iterator[Problem]:
                 f"op.execute(\"SELECT tenantgate_tenant_table('{table}')\")",
                 file=name,
             )
-    for path in sorted((tree.root / PACKAGE).rglob("repository.py")):
-        name = path.relative_to(tree.root).as_posix()
-        if not path.with_name("tables.py").is_file():
-            yield Problem(f"{name} has no tables.py next to it", "declare its tables there", file=name)
+    yield from _pairs(tree)
 
 
 def migrations_of(tree: Tree) -> list[str]:
     """Return the names of the migrations in the order of their numbers."""
     return sorted(path.name for path in (tree.root / MIGRATIONS).glob("*.py"))
+
+
+def _pairs(tree: Tree) -> Iterator[Problem]:
+    """Compare the modules with SQL with the declared tables: a folder has both or neither."""
+    for name, other, remedy in (
+        ("repository.py", "tables.py", "declare its tables there"),
+        ("tables.py", "repository.py", "write the SQL for these tables there"),
+    ):
+        for path in sorted((tree.root / PACKAGE).rglob(name)):
+            place = path.relative_to(tree.root).as_posix()
+            if not path.with_name(other).is_file():
+                yield Problem(f"{place} has no {other} next to it", remedy, file=place)
 
 
 def _chain(tree: Tree) -> Iterator[Problem]:
@@ -81,7 +90,8 @@ def _migrated(tree: Tree) -> dict[str, str]:
     return tables
 
 
-def _declared(tree: Tree) -> dict[str, str]:
+def declared_tables(tree: Tree) -> dict[str, str]:
+    """Return the tables of every tables.py, each with the name of the file."""
     tables: dict[str, str] = {}
     for path in sorted((tree.root / PACKAGE).rglob("tables.py")):
         name = path.relative_to(tree.root).as_posix()

@@ -22,6 +22,7 @@ TEMPLATE = "template.yaml"
 RULES = "functions/authorizer/rules.toml"
 BUDGETS = "tests/functional/import_budgets.json"
 PYPROJECT = "pyproject.toml"
+NUMBERS = "cli/tenantgate_cli/checks/error_numbers.py"
 PACKAGE = "layers/shared/tenantgate"
 MIGRATIONS = "migrations/versions"
 _METHODS = {"get", "post", "put", "patch", "delete"}
@@ -110,6 +111,15 @@ class Tree:
     def tests(self) -> str:
         """The text of all test modules."""
         return "\n".join(path.read_text(encoding="utf-8") for path in sorted((self.root / "tests").rglob("*.py")))
+
+    @cached_property
+    def error_owners(self) -> Mapping[str, str]:
+        """The owner of each listed error code and of each block of ten, by its first code."""
+        found: dict[str, str] = {}
+        for node in self.module(NUMBERS).body:
+            if isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.target) in {"LISTED", "BLOCKS"}:
+                found |= ast.literal_eval(node.value)
+        return found
 
     def contract(self, name: str) -> Mapping[str, Any]:
         """Return a contract of import-linter; empty if it is missing."""

@@ -13,7 +13,7 @@ from tenantgate_cli.checks.structure.__main__ import main
 from tenantgate_cli.checks.structure.report import problems_in
 from tenantgate_cli.paths import ROOT
 
-PARTS = ("functions", "layers/shared/tenantgate", "migrations", "tests")
+PARTS = ("functions", "layers/shared/tenantgate", "migrations", "tests", "cli/tenantgate_cli/checks")
 FILES = ("template.yaml", "pyproject.toml")
 CASES = tomllib.loads(Path(__file__).with_name("problems.toml").read_text(encoding="utf-8"))["case"]
 
