@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID, DEMO_USER_ID, PERSONAS
-from tests.fixtures.stack.commands import ROOT, RunningStack, dev_stack
+from tests.fixtures.stack.commands import ROOT, RunningStack, dev_stack, start_command
 
 EXAMPLE = ROOT / "examples" / "guarded_api"
 ROUTES = {"GET /orders": 200, "GET /orders/7": 200, "POST /orders": 403, "GET /status": 200}
@@ -115,6 +115,19 @@ def test_our_own_api_still_works(stack: RunningStack, token: str) -> None:
     assert ask(stack.url, "GET /orders", token).status_code == 404
 
 
+def test_an_unsafe_cache_stops_the_start_in_words(example: Path, tmp_path: Path) -> None:
+    unsafe = shutil.copytree(example, tmp_path / "guarded_api") / "template.yaml"
+    unsafe.write_text(unsafe.read_text().replace("Context: [routeKey]", "Context: []"))
+    started = start_command("dev", tmp_path / "data", "--with", str(unsafe))
+    assert started.stop(0, seconds=90) == 1
+    first = next(number for number, line in enumerate(started.lines) if line.startswith("✗ "))
+    place, _, problem = started.lines[first].partition(": authorizer ")
+    assert place.startswith(f"✗ {unsafe}:")
+    assert problem.startswith("Tenantgate of OrdersHttpApi caches results for 60 s, each of which is for one route")
+    assert started.lines[first + 1].startswith("  → add $context.routeKey to the identity source (Context: [routeKey])")
+    assert started.lines[first + 2] == "  → correct this, then start again"
+
+
 def test_a_token_with_the_scope_of_a_route_opens_it(api: str, stack: RunningStack) -> None:
     assert ask(api, "POST /orders", minted(stack, "--scope", "orders:write")).status_code == 201
     assert ask(api, "POST /orders", minted(stack, "--scope", "orders:read")).status_code == 403
@@ -156,3 +169,13 @@ def test_a_rule_with_a_role_admits_only_users_with_it(stack: RunningStack, examp
         (["--user", "Demo Member"], 403),
     ):
         assert (options, ask(rest, "GET /orders", minted(stack, *options)).status_code) == (options, status)
+
+
+def test_rules_that_leave_a_route_without_one_are_noticed_while_it_runs(stack: RunningStack, example: Path) -> None:
+    rules = example / "rules.toml"
+    rules.write_text(rules.read_text().replace('route = "$connect"', 'route = "GET /other"'))
+    line = stack.wait_for_line(lambda line: "$connect is behind authorizer" in line)
+    assert line.startswith(f"! {example / 'template.yaml'}:")
+    assert line.endswith("ChatAuthorizer of ChatApi, and no rule matches it: all its requests would be denied")
+    remedy = '  → add [[api.route]] route = "$connect" to the rules of "chat over WebSocket"'
+    assert stack.wait_for_line(lambda line: line == remedy)

@@ -15,11 +15,15 @@ from tenantgate_cli.checks.rules_template import Guard, GuardedRoute
 
 
 class Finding(NamedTuple):
-    """A problem in a line of the template. `remedy` is the text to write."""
+    """A problem in a line of the template. `remedy` is the text to write.
+
+    `unsafe`: a caller could get the result of another caller, route or time.
+    """
 
     line: int
     problem: str
     remedy: str
+    unsafe: bool = False
 
 
 # Returns the route of a rule with its place: "GET /a" (rules.toml:12).
@@ -35,8 +39,16 @@ def findings(guard: Guard, rules: ApiRules, place: Place) -> Iterator[Finding]:
     if guard.ttl is None:
         yield Finding(line, f"{authorizer}: its TTL is unknown here", _NO_CACHE)
     elif guard.ttl > 0:
-        for problem, remedy in _caching(guard, rules, place):
+        for problem, remedy in _unsafe_caching(guard, rules, place):
+            yield Finding(line, f"{authorizer} caches results for {guard.ttl} s{problem}", remedy, unsafe=True)
+        for problem, remedy in _useless_caching(guard, rules, place):
             yield Finding(line, f"{authorizer} caches results for {guard.ttl} s{problem}", remedy)
+    if guard.websocket and not guard.routes:
+        yield Finding(
+            guard.line,
+            f"{authorizer} guards no route: every caller may connect",
+            f"set AuthorizationType: CUSTOM and AuthorizerId: !Ref {guard.name} on the route $connect",
+        )
     for route in guard.routes or ():
         if uncovered := _uncovered(route, rules):
             yield Finding(
@@ -54,7 +66,7 @@ def findings(guard: Guard, rules: ApiRules, place: Place) -> Iterator[Finding]:
         )
 
 
-def _caching(guard: Guard, rules: ApiRules, place: Place) -> Iterator[tuple[str, str]]:
+def _unsafe_caching(guard: Guard, rules: ApiRules, place: Place) -> Iterator[tuple[str, str]]:
     sources = set(guard.sources)
     if not guard.token and "header.authorization" not in sources:
         yield (
@@ -64,22 +76,30 @@ def _caching(guard: Guard, rules: ApiRules, place: Place) -> Iterator[tuple[str,
     timed = next((rule for rule in rules.rules if rule.max_auth_age is not None), None)
     if timed is not None:
         yield f", past the max_auth_age_seconds of {place(timed.route)}", _NO_CACHE
-    by_path = "context.path" in sources and sources & {"context.httpmethod", "context.routekey"}
-    if by_path:
+    if not guard.simple or _by_path(guard):
         return
-    if guard.simple:
-        if "context.routekey" not in sources:
-            yield (
-                ", each of which is for one route, and API Gateway would use it for all other routes",
-                "add $context.routeKey to the identity source (Context: [routeKey]), or " + _NO_CACHE,
-            )
-            return
-        mixed = next((route for route in guard.routes or () if not _one_requirement(route, rules)), None)
-        if mixed is not None:
-            yield (
-                f" by route, but several rules apply to requests for its route {_name(mixed)}",
-                "add $context.path to the identity source (Context: [path, httpMethod]), or " + _NO_CACHE,
-            )
+    if "context.routekey" not in sources:
+        yield (
+            ", each of which is for one route, and API Gateway would use it for all other routes",
+            "add $context.routeKey to the identity source (Context: [routeKey]), or " + _NO_CACHE,
+        )
+        return
+    mixed = next((route for route in guard.routes or () if not _one_requirement(route, rules)), None)
+    if mixed is not None:
+        yield (
+            f" by route, but several rules apply to requests for its route {_name(mixed)}",
+            "add $context.path to the identity source (Context: [path, httpMethod]), or " + _NO_CACHE,
+        )
+
+
+def _by_path(guard: Guard) -> bool:
+    """Return True if each path and method has its own cached result."""
+    return "context.path" in guard.sources and not {"context.httpmethod", "context.routekey"}.isdisjoint(guard.sources)
+
+
+def _useless_caching(guard: Guard, rules: ApiRules, place: Place) -> Iterator[tuple[str, str]]:
+    """Yield the reason why a cached policy would deny routes that the rules allow."""
+    if guard.simple or _by_path(guard):
         return
     weak = first_incomplete(rules, decoded=not guard.rest)
     if weak is None:
@@ -154,4 +174,4 @@ def _shape(route: GuardedRoute) -> Segments:
 
 
 def _name(route: GuardedRoute) -> str:
-    return "$default" if route.path is None else f"{route.method} {route.path}"
+    return "$default" if route.path is None else f"{route.method} {route.path}".rstrip()

@@ -11,6 +11,7 @@ import yaml
 from lambda_gateway.model import TemplateError
 from lambda_gateway.template.document import load_template
 from lambda_gateway.template.intrinsics import Resolver
+from tenantgate.route_rules.model import CONNECT
 from tenantgate_cli.console import Failure
 
 # Seconds: API Gateway's default for authorizers of REST APIs.
@@ -23,7 +24,7 @@ type Place = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class GuardedRoute:
-    """A route behind an authorizer. The path of `$default` is None."""
+    """A route behind an authorizer. The path of `$default` is None, that of `$connect` is empty."""
 
     method: str
     path: str | None
@@ -45,6 +46,7 @@ class Guard:
     token: bool = False
     simple: bool = False
     rest: bool = False
+    websocket: bool = False
     ttl: int | None = None
     ttl_line: int = 0
     sources: tuple[str, ...] = ()
@@ -79,6 +81,8 @@ class _Reader:
                     kind = str(resource["Type"]).rpartition(":")[2]
                     found += self._of_sam_api(kind, name, properties, place)
                     found += self._of_openapi(name, properties.get("DefinitionBody"), (*place, "DefinitionBody"))
+                case "AWS::Serverless::WebSocketApi":
+                    found += self._of_sam_websocket(name, properties, place)
                 case "AWS::ApiGateway::RestApi" | "AWS::ApiGatewayV2::Api":
                     found += self._of_openapi(name, properties.get("Body"), (*place, "Body"))
                 case "AWS::ApiGateway::Authorizer":
@@ -141,13 +145,19 @@ class _Reader:
         kind = str(self._value(properties.get("Type" if rest else "AuthorizerType")))
         api = str(self._value(properties.get("RestApiId" if rest else "ApiId")))
         protocol = _map(_map(self._resources.get(api)).get("Properties")).get("ProtocolType")
-        if kind not in ("TOKEN", "REQUEST") or protocol == "WEBSOCKET":
+        if kind not in ("TOKEN", "REQUEST"):
             return
         guard = Guard(api, name, self._line(place[:2]), rest=rest, token=kind == "TOKEN")
+        guard.websocket = protocol == "WEBSOCKET"
         guard.simple = str(self._value(properties.get("EnableSimpleResponses"))).lower() == "true"
         guard.ttl, guard.ttl_line = self._ttl(properties, "AuthorizerResultTtlInSeconds", place)
         guard.sources = _sources(self._value(properties.get("IdentitySource")))
         guard.routes = None if rest else list(self._v2_routes(name))
+        if guard.websocket:
+            # API Gateway caches no results for it.
+            guard.ttl = 0
+            yield guard
+            return
         yield self._with_default(guard, unset="AuthorizerResultTtlInSeconds" not in properties)
 
     def _v2_routes(self, authorizer: str) -> Iterator[GuardedRoute]:
@@ -155,9 +165,22 @@ class _Reader:
             properties = _map(_map(body).get("Properties"))
             if _map(body).get("Type") != "AWS::ApiGatewayV2::Route":
                 continue
-            if self._value(properties.get("AuthorizerId")) == authorizer:
+            # API Gateway ignores an authorizer's id without this type.
+            guarded = self._value(properties.get("AuthorizationType")) == "CUSTOM"
+            if guarded and self._value(properties.get("AuthorizerId")) == authorizer:
                 method, _, path = str(self._value(properties.get("RouteKey"))).partition(" ")
-                yield GuardedRoute(method, path or None, self._line(("Resources", name)))
+                without_path = None if method == "$default" else ""
+                yield GuardedRoute(method, path or without_path, self._line(("Resources", name)))
+
+    def _of_sam_websocket(self, name: str, properties: Mapping[str, object], place: Place) -> Iterator[Guard]:
+        auth = _map(properties.get("Auth"))
+        if self._value(auth.get("AuthType")) == "CUSTOM":
+            line = self._line((*place, "Auth"))
+            guard = Guard(name, f"{name}ConnectAuthorizer", line, websocket=True, ttl=0)
+            guard.sources = _sources(self._value(auth.get("IdentitySource")))
+            if CONNECT in _map(properties.get("Routes")):
+                guard.routes = [GuardedRoute(CONNECT, "", self._line((*place, "Routes", CONNECT)))]
+            yield guard
 
     def _of_openapi(self, api: str, definition: object, place: Place) -> Iterator[Guard]:
         for at, given in _found(definition, place):

@@ -12,8 +12,9 @@ from lambda_gateway.model import Kind, Template, TemplateError
 from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.reload import reload_on_change
 from tenantgate.web.refused_origins import RefusedOrigins
+from tenantgate_cli.commands.second_stack_check import SecondStackCheck
 from tenantgate_cli.console import Failure, say, step
-from tenantgate_cli.paths import OPENAPI
+from tenantgate_cli.paths import OPENAPI, RULES
 from tenantgate_cli.stack import dev_output, ready
 from tenantgate_cli.stack.api_addresses import ApiAddress, addresses
 from tenantgate_cli.stack.front import Front
@@ -54,6 +55,8 @@ class _Dev:
         self._stack = stack
         self._path = template
         self._second = None if second is None else SecondStack(second)
+        self._check = None if self._second is None else SecondStackCheck(self._second)
+        self._rules = RULES
         self._logs = FunctionLogs(stack.folder.logs, dev_output.show_output)
         self._requests = RequestLines(self._show_request, self._logs.write)
         self._shown_logs = f"{stack.folder.shown()}/logs"
@@ -76,6 +79,7 @@ class _Dev:
                 for address in self._addresses:
                     websocket = address.api.kind is Kind.WEBSOCKET
                     await servers.start(gateway.api(address.api.name), address.bound, websocket=websocket)
+            self._show_warnings()
             problem = await self._until_stopped(self._check_provider())
             if self._stop.is_set():
                 return
@@ -86,7 +90,7 @@ class _Dev:
             await reload_on_change(
                 gateway,
                 self._template,
-                on_reload=dev_output.show_reload,
+                on_reload=self._reloaded,
                 on_problem=dev_output.show_template_error,
                 stop=self._stop,
                 file_variables=(RULES_VARIABLE,),
@@ -114,6 +118,9 @@ class _Dev:
         read = read_product_template(self._path, settings, variables.secrets)
         if self._second is not None:
             read = self._second.joined(read, self._addresses)
+        if self._check is not None:
+            self._rules = Path(settings.get(RULES_VARIABLE) or RULES)
+            self._check.run(read, self._rules)
         self._stack.folder.publish(
             url=self._stack.url, owner_url=settings["DATABASE_OWNER_URL"], **described(read, settings)
         )
@@ -123,7 +130,21 @@ class _Dev:
         try:
             return self._template()
         except TemplateError as error:
-            raise Failure(str(error), "fix the template, then start again") from error
+            raise Failure(str(error), "correct this, then start again") from error
+
+    def _reloaded(self, files: list[str], restarted: list[str]) -> None:
+        dev_output.show_reload(files, restarted)
+        if self._rules.name in files:
+            # Other rules can make the template's use of the authorizer unsafe.
+            try:
+                self._template()
+            except TemplateError as error:
+                dev_output.show_template_error(error)
+        self._show_warnings()
+
+    def _show_warnings(self) -> None:
+        for notice in self._check.news() if self._check is not None else ():
+            dev_output.show_warning(notice.problem, notice.remedy)
 
     def _observer(self) -> Observer:
         return Observer(

@@ -66,7 +66,13 @@ def show_reload(files: list[str], restarted: list[str]) -> None:
 
 
 def show_template_error(error: TemplateError) -> None:
-    say(Text("✗ ", style="red") + Text(str(error)))
+    say(Text("✗ ", style="red") + Text(_printable_lines(str(error))))
+
+
+def show_warning(problem: str, remedy: str) -> None:
+    """Print a problem that doesn't stop the stack."""
+    say(Text("! ", style="yellow") + Text(printable(problem)))
+    say(Text("  → ", style="green") + Text(printable(as_called(remedy))))
 
 
 def _printable_lines(text: str) -> str:
