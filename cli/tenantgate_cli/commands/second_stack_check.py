@@ -1,8 +1,8 @@
 """The check of a second stack before `tenantgate dev` serves it: `tenantgate rules check --template`, and more.
 
 An unsafe use of the authorizer's cache stops the start, as it fails the command: the local gateway caches as AWS does,
-so that the stack would answer callers with the results of others. Anything else is a warning, because it only denies
-requests, and a developer may add the rules later.
+so that callers would get the results of others. Anything else is a warning: it denies requests, or is an API that the
+template itself leaves open.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The check of a second stack before it is served: its exact words, and what stops the start."""
+"""The check of a second stack before it is served: exact words, and the findings that stop the start."""
 
 from __future__ import annotations
 
