@@ -21,6 +21,18 @@ class _Relevant(DefaultFilter):
         return path.endswith(_SUFFIXES) and super().__call__(change, path)
 
 
+class _Exactly(DefaultFilter):
+    """Accepts only these files."""
+
+    def __init__(self, files: Collection[Path]) -> None:
+        super().__init__()
+        self._files = {str(path) for path in files}
+
+    def __call__(self, change: Change, path: str) -> bool:
+        del change
+        return path in self._files
+
+
 async def reload_on_change(
     gateway: Gateway,
     read: Callable[[], Template],
@@ -36,9 +48,8 @@ async def reload_on_change(
     on_reload       called with the names of the changed files and of the functions that were running and restart
     file_variables  names of variables that hold the path of a file which a function reads when it starts
     """
-    folders = {path for path in watched(gateway.template, file_variables) if path.exists()}
-    async for changes in awatch(*folders, watch_filter=_Relevant(), step=_STEP, debounce=_DEBOUNCE, stop_event=stop):
-        paths = {Path(path) for _, path in changes}
+
+    def reload(paths: set[Path]) -> None:
         if paths.intersection(gateway.template.paths):
             try:
                 gateway.load(read())
@@ -46,6 +57,34 @@ async def reload_on_change(
                 on_problem(error)
         restarted = gateway.restart(affected(gateway.template, paths, file_variables))
         on_reload(sorted(path.name for path in paths), restarted)
+
+    paths = watched(gateway.template, file_variables)
+    folders = {path for path in paths if path.is_dir()}
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_watch(folders, _Relevant(), stop, reload))
+        group.create_task(_watch_files(paths - folders, stop, reload))
+
+
+async def _watch(
+    folders: Collection[Path],
+    wanted: DefaultFilter,
+    stop: asyncio.Event,
+    changed: Callable[[set[Path]], None],
+    *,
+    recursive: bool = True,
+) -> None:
+    if not folders:
+        return
+    async for changes in awatch(
+        *folders, watch_filter=wanted, step=_STEP, debounce=_DEBOUNCE, stop_event=stop, recursive=recursive
+    ):
+        changed({Path(path) for _, path in changes})
+
+
+async def _watch_files(files: Collection[Path], stop: asyncio.Event, changed: Callable[[set[Path]], None]) -> None:
+    """Watch files by their folders. A watch of the file itself ends when an editor replaces it by another one."""
+    folders = {path.parent for path in files if path.parent.is_dir()}
+    await _watch(folders, _Exactly(files), stop, changed, recursive=False)
 
 
 def watched(template: Template, file_variables: Collection[str] = ()) -> set[Path]:

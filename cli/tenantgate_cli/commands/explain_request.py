@@ -21,6 +21,8 @@ from tenantgate_cli.stack.request_history import RequestHistory, requests_with_i
 
 # Messages of the functions' lines about one of their own errors.
 _ERRORS = frozenset({"request refused", "request failed"})
+# The status of a request for which the authorizer made no decision.
+_FAILED = 500
 type Facts = Mapping[str, str]
 
 
@@ -94,6 +96,9 @@ def _denied_without_reason(history: RequestHistory) -> tuple[str, Facts]:
             check = f"tenantgate explain --token-file FILE --route '{route}' --api {seen.get('api')}"
             remedy = f"Check the same token against the rules: {check}"
             return "denied by the policy in the authorizer's cache", {"cause": cause, "remedy": remedy}
+        case _ if seen.get("status") == _FAILED:
+            cause = f"{authorizer} failed, couldn't be loaded, or returned an invalid result."
+            return "no decision", {"cause": cause, "remedy": f"Read its output: tenantgate logs {authorizer}"}
         case _:
             cause = f"The log of {authorizer} has no line about this decision."
             remedy = "Run the stack with LOG_LEVEL=INFO or DEBUG, and send the request again."

@@ -11,7 +11,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,10 @@ _UNAUTHORIZED = "Unauthorized"
 
 
 class LogLine(NamedTuple):
-    """One line. `record` is None if it isn't JSON. Both may have any content: functions write what they like."""
+    """One line. `record` is None if it isn't JSON. Both may have any content: functions write what they like.
+
+    They may also have secrets that other code than the product's logged: `shown` masks them.
+    """
 
     time: str
     function: str
@@ -42,6 +45,11 @@ class LogLine(NamedTuple):
         context = self.record.get("context") if self.record is not None else None
         return context if isinstance(context, dict) else {}
 
+    def shown(self) -> LogLine:
+        """Return the line without secrets. That takes much longer than to read the line."""
+        record = redact(self.record) if self.record is not None else None
+        return self._replace(record=record if isinstance(record, dict) else None, text=redact_text(self.text))
+
     @property
     def is_noise(self) -> bool:
         """The runtime client's report of a rejected credential."""
@@ -53,9 +61,9 @@ def functions_with_logs(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.log"))
 
 
-def log_lines(folder: Path, functions: Sequence[str]) -> Iterator[LogLine]:
-    """Yield the lines of these functions in order of time."""
-    return heapq.merge(*(_lines_of(folder, name) for name in functions), key=lambda line: line.time)
+def log_lines(folder: Path, functions: Sequence[str], containing: Collection[str] | None = None) -> Iterator[LogLine]:
+    """Yield the lines of these functions in order of time; with `containing`, only those with one of these texts."""
+    return heapq.merge(*(_lines_of(folder, name, containing) for name in functions), key=lambda line: line.time)
 
 
 def followed(folder: Path, functions: Sequence[str], *, every: float = 0.3) -> Iterator[LogLine]:
@@ -74,21 +82,20 @@ def followed(folder: Path, functions: Sequence[str], *, every: float = 0.3) -> I
 
 
 def read_line(function: str, text: str, before: str = "") -> LogLine:
-    """Read one line. `before` is the time of the line before it. Secrets are masked, also those of other code."""
+    """Read one line. `before` is the time of the line before it."""
     text = text[:_LONGEST]
     try:
         record = json.loads(text)
     except ValueError:
         record = None
     if not isinstance(record, dict):
-        return LogLine(before, function, None, redact_text(text))
+        return LogLine(before, function, None, text)
     at = record.get("timestamp")
     known = at if isinstance(at, str) and _TIME.fullmatch(at) else before
-    clean = redact(record)
-    return LogLine(known, function, clean if isinstance(clean, dict) else {}, text)
+    return LogLine(known, function, record, text)
 
 
-def _lines_of(folder: Path, name: str) -> Iterator[LogLine]:
+def _lines_of(folder: Path, name: str, containing: Collection[str] | None) -> Iterator[LogLine]:
     before = ""
     try:
         file = _path(folder, name).open(encoding="utf-8", errors="replace", newline="\n")
@@ -96,7 +103,7 @@ def _lines_of(folder: Path, name: str) -> Iterator[LogLine]:
         return
     with file:
         for text in file:
-            if not text.strip():
+            if not text.strip() or (containing is not None and not any(part in text for part in containing)):
                 continue
             line = read_line(name, text.rstrip("\n"), before)
             before = line.time

@@ -21,7 +21,7 @@ _TIME = slice(11, 24)
 
 def show_line(line: LogLine) -> None:
     """Print a line. Further lines, of an exception, are indented."""
-    first, *rest = _parts(line)
+    first, *rest = _parts(line.shown())
     say(first)
     for text in rest:
         say(Text(f"    {text}", style="dim"))
@@ -29,7 +29,8 @@ def show_line(line: LogLine) -> None:
 
 def as_json(line: LogLine) -> str:
     """Return the line as one line of JSON, with the name of the function. Text that isn't JSON is its `message`."""
-    record = {"message": line.text} if line.record is None else line.record
+    shown = line.shown()
+    record = {"message": shown.text} if shown.record is None else shown.record
     return json.dumps({"function": line.function, **record})
 
 

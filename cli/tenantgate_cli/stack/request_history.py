@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +13,10 @@ from tenantgate_cli.stack.request_lines import GATEWAY
 from tenantgate_cli.stack.running_stack import running_stack
 
 _ROOT = "Root="
+
+
+class _Decisions(dict[tuple[str, str], DecisionLine]):
+    """The decisions by function and trace id."""
 
 
 @dataclass(slots=True)
@@ -52,11 +55,10 @@ def requests_with_id(folder: Path, request_id: str) -> list[RequestHistory]:
     """
     names = functions_with_logs(folder)
     found: dict[str, RequestHistory] = {}
-    for line in log_lines(folder, names):
-        if request_id in line.text and request_id in _ids(line):
-            trace_id = root_of(line.member("trace_id"))
-            if trace_id:
-                found.setdefault(trace_id, RequestHistory(trace_id))
+    for line in log_lines(folder, names, [request_id]) if request_id else ():
+        trace_id = root_of(line.member("trace_id"))
+        if trace_id and request_id in _ids(line):
+            found.setdefault(trace_id, RequestHistory(trace_id))
     if found:
         _read(folder, names, found)
     return list(found.values())
@@ -92,45 +94,42 @@ def _ids(line: LogLine) -> set[str]:
 
 
 def _read(folder: Path, names: list[str], found: dict[str, RequestHistory]) -> None:
+    """Fill in the requests: first their own lines, then those that only these name."""
     invocations: dict[str, RequestHistory] = {}
-    for line in log_lines(folder, names):
-        history = found.get(root_of(line.member("trace_id"))) or invocations.get(line.member("requestId"))
-        if history is None or line.is_noise:
+    for line in log_lines(folder, names, found):
+        history = found.get(root_of(line.member("trace_id")))
+        if history is None:
             continue
         history.lines.append(line)
         if function_id := line.member("function_request_id"):
             invocations[function_id] = history
         if line.function == GATEWAY:
             history.gateway = line
-    origins = {history.decided_in for history in found.values()}
-    decisions, ids = _decisions(log_lines(folder, names), origins)
-    for history in found.values():
-        gateway = history.gateway
-        if gateway is None:
-            # Still running, or the gateway's line is lost: the request's own lines have the decision.
-            own = [decision for line in history.lines if (decision := decision_of(line.record)) is not None]
-            history.decision = own[0] if own else None
-            continue
-        key = str(gateway.context.get("authorizer")), history.decided_in
-        # A cached policy may deny this request for a reason other than that of the request it was made for.
-        applies = not history.is_cached or bool(gateway.context.get("reason"))
-        history.decision = decisions.get(key) if applies else None
-        history.origin = ids.get(history.decided_in, "") if history.is_cached else ""
-
-
-def _decisions(
-    lines: Iterable[LogLine], traces: set[str]
-) -> tuple[dict[tuple[str, str], DecisionLine], dict[str, str]]:
-    """Return the decisions by function and trace id, and the request ids by trace id, of these traces."""
-    decisions: dict[tuple[str, str], DecisionLine] = {}
-    ids: dict[str, str] = {}
-    for line in lines:
+    origins = {history.decided_in for history in found.values()} - {""}
+    decisions, ids = _Decisions(), dict[str, str]()
+    for line in log_lines(folder, names, [*invocations, *origins, *found]):
+        history = invocations.get(line.member("requestId"))
+        if history is not None and not line.is_noise:
+            history.lines.append(line)
         trace_id = root_of(line.member("trace_id"))
-        if trace_id not in traces:
-            continue
-        decision = decision_of(line.record)
-        if decision is not None:
-            decisions[line.function, trace_id] = decision
+        if (decision := decision_of(line.record)) is not None:
+            decisions.setdefault((line.function, trace_id), decision)
         if line.function == GATEWAY:
             ids[trace_id] = line.member("request_id")
-    return decisions, ids
+    for history in found.values():
+        history.lines.sort(key=lambda line: line.time)
+        _decide(history, decisions, ids)
+
+
+def _decide(history: RequestHistory, decisions: _Decisions, ids: dict[str, str]) -> None:
+    gateway = history.gateway
+    if gateway is None:
+        # Still running, or the gateway's line is lost: the request's own lines have the decision.
+        own = (decision for (_, trace_id), decision in decisions.items() if trace_id == history.trace_id)
+        history.decision = next(own, None)
+        return
+    # A cached policy may deny this request for a reason other than that of the request it was made for.
+    if not history.is_cached or gateway.context.get("reason"):
+        history.decision = decisions.get((str(gateway.context.get("authorizer")), history.decided_in))
+    if history.is_cached:
+        history.origin = ids.get(history.decided_in, "")

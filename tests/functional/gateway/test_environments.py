@@ -134,6 +134,20 @@ class Watched:
         await self._task
 
 
+async def test_a_file_that_an_editor_replaces_is_noticed_every_time(serve: Serve) -> None:
+    async with serve(TEMPLATE, who=versioned(1)) as running, Watched(running) as watched:
+        template = running.folder / "template.yaml"
+        for number in range(3):
+            saved = running.folder / "template.yaml.new"
+            saved.write_text(TEMPLATE + f"# {number}\n")
+            saved.replace(template)
+            await eventually(lambda: len(watched.reloads) == number + 1)  # noqa: B023
+        # Other files in its folder don't count.
+        (running.folder / "notes.yaml").write_text("x")
+        await asyncio.sleep(0.5)
+        assert len(watched.reloads) == 3
+
+
 @pytest.mark.timed
 async def test_changed_code_serves_the_next_request_within_a_second(serve: Serve) -> None:
     async with serve(TEMPLATE, who=WHO) as running, Watched(running) as watched:

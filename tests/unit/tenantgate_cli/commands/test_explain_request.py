@@ -98,6 +98,14 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
             "  code      SYS_004, The identity provider can't be reached\n"
         ),
     ),
+    "a broken authorizer": (
+        {"api_gateway": [gateway_record("500 the authorizer failed", "request-1", status=500, **CALLED)]},
+        (
+            "no decision\n"
+            "  cause     Gate failed, couldn't be loaded, or returned an invalid result.\n"
+            "  remedy    Read its output: tenantgate logs Gate\n"
+        ),
+    ),
     "an error of a function": (
         {
             "F": [
@@ -184,20 +192,23 @@ def test_the_lines_of_all_functions_come_in_order(tmp_path: Path) -> None:
         Gate=[
             log_record("first", at="04:00:00.100", function_request_id="invocation-1"),
             {"errorMessage": "Unauthorized", "errorType": "Exception", "requestId": "invocation-1"},
+            {"errorMessage": "no memory", "errorType": "Exception", "requestId": "invocation-1", "level": "ERROR"},
+            {"errorMessage": "not mine", "errorType": "Exception", "requestId": "invocation-2", "level": "ERROR"},
         ],
         api_gateway=[gateway_record("200", "request-1", function="F", status=200)],
     )
     printed = command("--request", "request-1")[1].splitlines()
-    assert printed[:4] == [
+    assert printed[:5] == [
         "GET /a, 200, request request-1",
         "04:00:00.100Z  Gate  INFO     first",
+        "04:00:00.100Z  Gate  ERROR    no memory",
         "04:00:00.600Z  F  INFO     second",
         (
             '04:00:01.000Z  api-gateway  INFO     200  method=GET  path=/a  api=Orders  route="GET /a"  function=F  '
             "status=200"
         ),
     ]
-    assert not any("another" in line or "Unauthorized" in line for line in printed)
+    assert not any("another" in line or "Unauthorized" in line or "not mine" in line for line in printed)
 
 
 @pytest.mark.parametrize("given", ["request-1", "client-id", "invocation-1", "Root=1-a", "1-a", " request-1\n"])

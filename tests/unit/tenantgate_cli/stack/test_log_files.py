@@ -46,8 +46,10 @@ def test_a_very_long_line_is_shortened() -> None:
 
 def test_secrets_that_other_code_logged_are_masked() -> None:
     token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlLW9mLXRoZS1jYW5hcnk"
-    printed = read_line("A", f"got {token}")
-    logged = read_line("A", f'{{"message":"event","headers":{{"authorization":"Bearer {token}"}},"password":"canary"}}')
+    printed = read_line("A", f"got {token}").shown()
+    logged = read_line(
+        "A", f'{{"message":"event","headers":{{"authorization":"Bearer {token}"}},"password":"canary"}}'
+    ).shown()
     assert "eyJ" not in printed.text
     assert logged.record is not None
     assert "eyJ" not in str(logged.record)
