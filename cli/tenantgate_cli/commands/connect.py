@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -92,14 +92,13 @@ async def _talk(url: str, messages: Sequence[str], token: str, *, as_browser: bo
 
 async def _exchange(connection: ClientConnection, messages: Sequence[str], wait: float) -> None:
     outgoing: asyncio.Queue[str | None] = asyncio.Queue()
-    loop = asyncio.get_running_loop()
-
-    def put(text: str | None) -> None:
-        loop.call_soon_threadsafe(outgoing.put_nowait, text)
-
-    # A daemon: a read of the terminal can't be interrupted.
-    lines: Iterable[str] = messages or sys.stdin
-    threading.Thread(target=_read, args=(lines, put), daemon=True).start()
+    if messages:
+        for message in (*messages, None):
+            outgoing.put_nowait(message)
+    else:
+        loop = asyncio.get_running_loop()
+        # A daemon: a read of the terminal can't be interrupted.
+        threading.Thread(target=_read_lines, args=(loop, outgoing), daemon=True).start()
     sending = asyncio.create_task(_send(connection, outgoing))
     receiving = asyncio.create_task(connection.recv())
     try:
@@ -138,7 +137,9 @@ async def _send(connection: ClientConnection, outgoing: asyncio.Queue[str | None
             await connection.send(text)
 
 
-def _read(lines: Iterable[str], put: Callable[[str | None], None]) -> None:
-    for line in lines:
-        put(line.rstrip("\r\n"))
-    put(None)
+def _read_lines(loop: asyncio.AbstractEventLoop, outgoing: asyncio.Queue[str | None]) -> None:
+    # The loop is closed if the connection ended first.
+    with suppress(RuntimeError):
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(outgoing.put_nowait, line.rstrip("\r\n"))
+        loop.call_soon_threadsafe(outgoing.put_nowait, None)
