@@ -76,7 +76,7 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
 
     Raises `SettingsError`, so that a container with an invalid or missing setting never starts.
     """
-    settings = settings or get_settings()
+    given, settings = settings, settings or get_settings()
     _ = settings.required_database_url
     documentation = []
     if settings.is_development:
@@ -85,7 +85,7 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
         documentation = documentation_routes(OPENAPI_DOCUMENT)
     return create_app(
         *function_routers(),
-        settings=settings,
+        settings=given,
         lifespan=_lifespan,
         extra_routes=documentation,
         route_rules=container_rules(settings),

@@ -23,10 +23,12 @@ from tenantgate.database import migrator
 from tenantgate.database.roles import ensure_login
 from tenantgate.errors.base import InternalError, TenantgateError, error_body
 from tenantgate.observability.logging import configure_logging
-from tenantgate.settings.environment import get_settings
+from tenantgate.settings.environment import get_settings, read_variables
+from tenantgate.settings.notes import log_notes
 
 logger = logging.getLogger(__name__)
 configure_logging(level=get_settings().effective_log_level, service="migration_runner")
+log_notes(get_settings(), read_variables())
 
 
 class RunnerFailed(Exception):

@@ -203,6 +203,28 @@ def test_an_invalid_setting_stops_it_with_one_message(tmp_path: Path, port: int)
     assert "ALLOWED_ORIGINS" in said
 
 
+def test_notes_on_settings_are_logged_once_without_their_values(
+    postgres: PostgresAddresses, tmp_path: Path, port: int
+) -> None:
+    environment = variables(postgres.app_url, postgres.owner_url, port) | {
+        "OIDC_ISUER_URL": "canary-of-a-value",
+        "AWS_SECRETS_MANAGER_SECRET_ID": "canary-of-a-name",
+    }
+    with started(environment, tmp_path) as process:
+        assert process.stdout is not None
+        lines = list(takewhile(lambda line: "Uvicorn running" not in line, process.stdout))
+
+    warnings = [
+        said["message"] for line in lines if (said := json.loads(line))["logger"] == "tenantgate.settings.notes"
+    ]
+    assert warnings == [
+        "OIDC_ISUER_URL is not a setting; did you mean OIDC_ISSUER_URL?",
+        "OIDC_CLIENT_SECRET in the environment is ignored: AWS_SECRETS_MANAGER_SECRET_ID is set",
+        "COOKIE_SEALING_KEYS in the environment is ignored: AWS_SECRETS_MANAGER_SECRET_ID is set",
+    ]
+    assert "canary" not in "".join(lines)
+
+
 def test_an_unreachable_database_stops_it_before_it_serves(tmp_path: Path, port: int) -> None:
     url = "postgresql://owner:pw@127.0.0.1:9/name"
     with started(variables(url, url, port), tmp_path) as process:

@@ -18,6 +18,7 @@ BUDGETS: dict[str, list[str]] = json.loads((Path(__file__).parent / "import_budg
 ENVIRONMENT = {
     "ENVIRONMENT": "development",
     "OIDC_ISSUER_URL": "https://issuer.example.com",
+    "OIDC_CLIENT_ID": "tenantgate",
     "OIDC_AUDIENCE": "api",
 }
 

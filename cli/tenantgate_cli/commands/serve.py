@@ -41,12 +41,14 @@ def _serve(stack: Stack) -> None:
         from container.app import container_app  # noqa: PLC0415 - reads the environment
         from container.server import SERVER_OPTIONS  # noqa: PLC0415
         from tenantgate.observability.logging import configure_logging  # noqa: PLC0415
+        from tenantgate.settings.environment import get_settings  # noqa: PLC0415
 
         configure_logging(level=os.environ["LOG_LEVEL"], service="tenantgate")
         # The steps and the ready line report the start already.
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-        app = container_app()
+        # With the settings: the notes on this process's variables are printed already.
+        app = container_app(get_settings())
     config = uvicorn.Config(app, timeout_graceful_shutdown=2, **SERVER_OPTIONS)
     server = _Server(config, stack)
     try:

@@ -16,8 +16,9 @@ _HEAD = """\
 
 Every setting is an environment variable. An invalid value prevents the start, with one message that lists every invalid
 variable, its value (never a secret's) and the fix. In development and test, a `.env` file in the working directory is
-read too; `.env.example` lists all settings. [AUTH_CONFIGURATION.md](AUTH_CONFIGURATION.md) has the settings for each
-provider.
+read too; `.env.example` lists all settings. Names that are close to a setting's (`OIDC_ISUER_URL`), and secrets that
+have no effect, are noted: on the terminal by `tenantgate dev` and `serve`, otherwise in the log.
+[AUTH_CONFIGURATION.md](AUTH_CONFIGURATION.md) has the settings for each provider.
 
 An unset `ENVIRONMENT` means production. "Required" means required in staging and production. If
 `AWS_SECRETS_MANAGER_SECRET_ID` is set, secrets come from AWS Secrets Manager and are read again every five minutes.

@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 
-from tenantgate_cli.console import Failure, step
+from rich.text import Text
+
+from tenantgate_cli.console import Failure, say, step
 from tenantgate_cli.stack.data_folder import RESET_REMEDY, DataFolder
+from tenantgate_cli.stack.given_settings import check_settings, setting_notes
 from tenantgate_cli.stack.ports import BoundPort, PortForbidden, PortTaken, bind, next_free
 from tenantgate_cli.stack.signals import ignore_signals, stopped_by_signals
 from tenantgate_cli.stack.variables import Variables, environment, variables_for
@@ -34,6 +37,10 @@ def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iter
     folder = DataFolder(data_dir)
     with ExitStack() as stack:
         stack.enter_context(stopped_by_signals())
+        for note in setting_notes(port, given, folder):
+            say(Text(f"note: {note}", style="yellow"))
+        # Before anything starts, so that an invalid setting stops the command at once.
+        check_settings(port, given)
         bound = stack.enter_context(_bound(command, port))
         stack.enter_context(folder.held())
         if reset:

@@ -59,8 +59,6 @@ def _show(
     say(Text(f"Tenantgate ready at {url}", style="bold green"))
     for name, value in lines:
         say(Text(f"  {name:<12}", style="dim") + Text(value))
-    if provider.note:
-        say(Text(f"  note: {provider.note}; the built-in provider is used", style="yellow"))
     if note:
         say(Text(f"  note: {note}", style="yellow"))
     if provider_problem:

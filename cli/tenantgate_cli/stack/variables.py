@@ -18,27 +18,27 @@ from tenantgate_cli.stack.ports import HOST, LOOPBACK_NAMES
 
 BUILT_IN_CLIENT_ID = "tenantgate-dev"
 BUILT_IN_AUDIENCE = "tenantgate-api"
-_PROVIDER_VARIABLES = ("OIDC_ISSUER_URL", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
 # These describe another provider's tokens: with the built-in provider they would reject valid ones.
-_OTHER_PROVIDER_VARIABLES = (
+OTHER_PROVIDER_VARIABLES = (
     *("OIDC_AUDIENCE", "OIDC_SCOPES", "OIDC_RESOURCE", "OIDC_AUTHORIZE_PARAMS", "OIDC_JWKS_FILE", "TRUSTED_ISSUERS"),
+    *("OIDC_DISCOVERY_URL", "OIDC_ACCESS_TOKEN_ISSUER", "OIDC_LOGOUT_URL", "OIDC_LOGOUT_REDIRECT_PARAM"),
     *("JWT_TENANT_CLAIM_NAME", "JWT_ROLES_CLAIM_NAME", "TENANT_ID_PATTERN"),
 )
 _PASSED_ON = (
     *("LOG_LEVEL", "JWT_MAX_LIFETIME_MINUTES", "JWT_LEEWAY_SECONDS", "JWKS_CACHE_TTL_SECONDS"),
-    *("JWKS_MAX_AGE_SECONDS", "REDIS_URL"),
+    *("JWKS_MAX_AGE_SECONDS", "REDIS_URL", "ROUTE_RULES_FILE"),
 )
+_FILES = ("ROUTE_RULES_FILE", "OIDC_JWKS_FILE")
 # The certificates that this machine trusts. Not its proxies: token verification uses none.
 _MACHINE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """The OpenID provider in use. `note` says why an incompletely configured provider is ignored."""
+    """The OpenID provider in use."""
 
     issuer: str
     built_in: bool
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +74,13 @@ def base_url(port: int, given: Mapping[str, str]) -> str:
 
 
 def choose_provider(given: Mapping[str, str], base: str) -> Provider:
-    """Choose the caller's provider if its issuer, client id and client secret are set, otherwise the built-in one."""
-    present = [name for name in _PROVIDER_VARIABLES if given.get(name)]
-    own = f"{base}/idp"
+    """Choose the caller's provider if its issuer is set, otherwise the built-in one."""
     port = urlsplit(base).port
     # A `.env` of an earlier version names the built-in provider by another name of this machine.
     is_other = given.get("OIDC_ISSUER_URL") not in {f"http://{name}:{port}/idp" for name in LOOPBACK_NAMES}
-    if len(present) == len(_PROVIDER_VARIABLES) and is_other:
+    if given.get("OIDC_ISSUER_URL") and is_other:
         return Provider(given["OIDC_ISSUER_URL"], built_in=False)
-    missing = [name for name in _PROVIDER_VARIABLES if not given.get(name)]
-    note = ""
-    if "OIDC_ISSUER_URL" in present and missing and is_other:
-        note = f"OIDC_ISSUER_URL is set, but {' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not"
-    return Provider(own, built_in=True, note=note)
+    return Provider(f"{base}/idp", built_in=True)
 
 
 def variables_for(
@@ -106,9 +100,6 @@ def variables_for(
         *(_listed(given.get("ALLOWED_ORIGINS")) or DEVELOPMENT_ORIGINS),
     ]
     settings = {name: given[name] for name in _PASSED_ON if given.get(name)}
-    if given.get("ROUTE_RULES_FILE"):
-        # Absolute, because the functions have another working directory.
-        settings["ROUTE_RULES_FILE"] = str(Path(given["ROUTE_RULES_FILE"]).absolute())
     settings |= {
         "ENVIRONMENT": "development",
         "LOG_LEVEL": given.get("LOG_LEVEL") or "DEBUG",
@@ -125,15 +116,42 @@ def variables_for(
     if provider.built_in:
         settings |= {"OIDC_CLIENT_ID": BUILT_IN_CLIENT_ID, "OIDC_AUDIENCE": BUILT_IN_AUDIENCE}
     else:
-        settings["OIDC_CLIENT_ID"] = given["OIDC_CLIENT_ID"]
-        settings |= {name: given[name] for name in _OTHER_PROVIDER_VARIABLES if given.get(name)}
-        kept["OIDC_CLIENT_SECRET"] = given["OIDC_CLIENT_SECRET"]
-    try:
-        Settings.from_mapping({name: value for name, value in settings.items() if name != "SECRET_ARN"})
-    except SettingsError as error:
-        raise Failure(str(error), "correct or unset these variables, then start again") from error
+        settings["OIDC_CLIENT_ID"] = given.get("OIDC_CLIENT_ID", "")
+        settings |= {name: given[name] for name in OTHER_PROVIDER_VARIABLES if given.get(name)}
+        kept["OIDC_CLIENT_SECRET"] = given.get("OIDC_CLIENT_SECRET", "")
+    _check(settings, given, half_set(given, provider))
+    for name in _FILES:
+        if settings.get(name):
+            # Absolute, because the functions have another working directory.
+            settings[name] = str(Path(settings[name]).absolute())
     machine = {name: given[name] for name in _MACHINE_VARIABLES if given.get(name)}
     return Variables(settings, {name: kept[name] for name in SECRET_NAMES}, machine, provider)
+
+
+def half_set(given: Mapping[str, str], provider: Provider) -> dict[str, str]:
+    """Return the problems of a provider that is only partly set, by variable."""
+    back = "to use the built-in provider"
+    if provider.built_in:
+        if given.get("OIDC_CLIENT_ID", BUILT_IN_CLIENT_ID) in ("", BUILT_IN_CLIENT_ID):
+            return {}
+        problem = f"set it to the issuer that OIDC_CLIENT_ID is registered at, or unset OIDC_CLIENT_ID {back}"
+        return {"OIDC_ISSUER_URL": problem}
+    if given.get("OIDC_CLIENT_SECRET"):
+        return {}
+    problem = "set it to the client secret that the provider gave this application"
+    return {"OIDC_CLIENT_SECRET": f"{problem}, or unset OIDC_ISSUER_URL {back}"}
+
+
+def _check(settings: Mapping[str, str], caller: Mapping[str, str], problems: Mapping[str, str]) -> None:
+    """Raise Failure with these problems and those that the settings themselves have."""
+    given = {name: value for name, value in settings.items() if name != "SECRET_ARN"}
+    try:
+        Settings.from_mapping(given)
+    except SettingsError as error:
+        problems = {**error.problems, **problems}
+    if problems:
+        values = {**given, "OIDC_ISSUER_URL": caller.get("OIDC_ISSUER_URL", "")}
+        raise Failure(str(SettingsError(problems, values)), "correct or unset these variables, then start again")
 
 
 def _listed(text: str | None) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tenantgate.observability.setting_text import shown_setting
 
@@ -15,13 +15,17 @@ PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy")
 
 
 class SettingsError(Exception):
-    """The process can't start. `problems`: variable → the problem and the fix; the text lists them all."""
+    """The process can't start. `problems`: variable → the problem and the fix; the text lists them all.
 
-    def __init__(self, problems: Mapping[str, str], values: Mapping[str, str]) -> None:
+    `notes` (see `settings/notes.py`) follow them: a misspelled name is a probable cause.
+    """
+
+    def __init__(self, problems: Mapping[str, str], values: Mapping[str, str], notes: Sequence[str] = ()) -> None:
         self.problems = dict(problems)
         lines = [f"Tenantgate can't start: {len(problems)} setting{'s are' if len(problems) > 1 else ' is'} wrong."]
         for variable, problem in problems.items():
             lines.append(f"  {variable} {_shown(variable, values)}: {problem}")
+        lines += [f"  note: {note}" for note in notes]
         super().__init__("\n".join(lines))
 
 

@@ -15,9 +15,10 @@ from typing import Annotated, Self, override
 from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from tenantgate.settings.deployment import DEVELOPMENT_BASE_URL
+from tenantgate.settings.deployment import DEVELOPMENT_BASE_URL, SECRET_NAMES
 from tenantgate.settings.errors import PROXY_VARIABLES, SettingsError
 from tenantgate.settings.fields import setting
+from tenantgate.settings.misspelled import misspelling_notes
 from tenantgate.settings.parsing import parse_authorize_params, parse_scopes, split_url
 from tenantgate.settings.verification import VerificationSettings
 from tenantgate.tokens.policy import PolicyError, TokenPolicy, token_policy
@@ -140,6 +141,10 @@ class Settings(VerificationSettings):
         return parse_authorize_params(value) if isinstance(value, str) else value
 
 
+# The variables that this product reads, with the secrets.
+SETTING_NAMES = frozenset(name.upper() for name in Settings.model_fields) | frozenset(SECRET_NAMES)
+
+
 def validated[T: Settings](build: Callable[[], T], values: Mapping[str, str]) -> T:
     """Build the settings and parse the token policy, so that one error lists every problem."""
     problems: dict[str, str] = {}
@@ -157,7 +162,7 @@ def validated[T: Settings](build: Callable[[], T], values: Mapping[str, str]) ->
             problems.setdefault(variable, problem)
     problems |= _proxy_problem(values)
     if settings is None or problems:
-        raise SettingsError(problems, values)
+        raise SettingsError(problems, values, misspelling_notes(values, SETTING_NAMES))
     return settings
 
 
@@ -179,7 +184,7 @@ def _readable(message: str) -> str:
 
 def _with_defaults(values: Mapping[str, str]) -> dict[str, str]:
     # Other fields are invalid already; report the problems of the token variables as well.
-    given = dict(values)
+    given = {name: value for name, value in values.items() if value}
     if given.get("ENVIRONMENT") in ("development", "test"):
         given.setdefault("OIDC_ISSUER_URL", f"{DEVELOPMENT_BASE_URL}/idp")
     given.setdefault("OIDC_CLIENT_ID", "unset")

@@ -88,8 +88,24 @@ class VerificationSettings(DeploymentSettings):
     @field_validator("oidc_client_id")
     @classmethod
     def _client_id(cls, value: str, info: ValidationInfo) -> str:
-        if not value and is_relaxed(info):
-            return "tenantgate-dev"
-        if not value:
-            raise ValueError("set it to the client id that the provider gave this application")
+        if value:
+            return value
+        remedy = "set it to the client id that the provider gave this application"
+        if not is_relaxed(info):
+            raise ValueError(remedy)
+        if not _is_built_in(info):
+            # Never the built-in provider instead: the caller named another one.
+            raise ValueError(f"{remedy}, or unset OIDC_ISSUER_URL to use the built-in provider")
+        return "tenantgate-dev"
+
+    @field_validator("oidc_discovery_url")
+    @classmethod
+    def _discovery_url(cls, value: str, info: ValidationInfo) -> str:
+        if value and is_relaxed(info) and _is_built_in(info):
+            raise ValueError("set OIDC_ISSUER_URL as well, or unset it: the built-in provider has its own document")
         return value
+
+
+def _is_built_in(info: ValidationInfo) -> bool:
+    """Tell whether the issuer is the built-in provider, which serves under this API's own address."""
+    return bool(info.data.get("oidc_issuer_url") == f"{info.data.get('public_base_url', DEVELOPMENT_BASE_URL)}/idp")

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp, Scope
 from tenantgate import __version__
 from tenantgate.observability.logging import configure_logging
 from tenantgate.route_rules.engine import ApiRules
-from tenantgate.settings.environment import get_settings
+from tenantgate.settings.environment import get_settings, read_variables
 from tenantgate.settings.model import Settings
+from tenantgate.settings.notes import log_notes
 from tenantgate.web.ambiguous_requests import RejectAmbiguousRequests
 from tenantgate.web.cookies import Cookies
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
@@ -107,11 +108,14 @@ def create_app(
     """Build an ASGI application from these routers, and configure the process's logging.
 
     `route_rules`: checked for every request, where no API Gateway asks the authorizer first. `cors=False`: API Gateway
-    handles cross-origin requests. `settings` defaults to the process's. A body over 64 KiB is refused with VAL_003 as
-    soon as a route reads it.
+    handles cross-origin requests. `settings` defaults to the process's, whose notes are logged. A body over 64 KiB is
+    refused with VAL_003 as soon as a route reads it.
     """
+    is_process = settings is None
     settings = settings or get_settings()
     configure_logging(level=settings.effective_log_level, service=service)
+    if is_process:
+        log_notes(settings, read_variables())
     app = TenantgateApp(
         settings=settings,
         cors=cors,

@@ -1,5 +1,7 @@
 """The variables that `tenantgate dev` gives the functions."""
 
+from pathlib import Path
+
 import pytest
 
 from tenantgate_cli.console import Failure
@@ -32,22 +34,21 @@ def test_all_three_variables_choose_another_provider() -> None:
     assert variables.secrets == {**STORED, "OIDC_CLIENT_SECRET": "theirs"}
 
 
-@pytest.mark.parametrize(
-    ("missing", "note"),
-    [
-        pytest.param({"OIDC_CLIENT_SECRET"}, "OIDC_CLIENT_SECRET is not", id="one"),
-        pytest.param(
-            {"OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"}, "OIDC_CLIENT_ID and OIDC_CLIENT_SECRET are not", id="two"
-        ),
-    ],
-)
-def test_an_incomplete_provider_is_ignored_and_reported(missing: set[str], note: str) -> None:
-    given = {name: value for name, value in OTHER.items() if name not in missing}
-    variables = variables_for(3000, given, STORED, **URLS)
-    assert variables.provider.built_in
-    assert variables.provider.note.endswith(note)
-    # With its audience, every token of the built-in provider would be rejected.
-    assert variables.settings["OIDC_AUDIENCE"] == "tenantgate-api"
+def test_files_of_another_provider_are_found_from_every_working_directory() -> None:
+    given = {**OTHER, "OIDC_JWKS_FILE": "keys.json", "ROUTE_RULES_FILE": "rules.toml"}
+    settings = variables_for(3000, given, STORED, **URLS).settings
+    assert settings["OIDC_JWKS_FILE"] == str(Path("keys.json").absolute())
+    assert settings["ROUTE_RULES_FILE"] == str(Path("rules.toml").absolute())
+
+
+def test_the_addresses_of_another_provider_are_passed_on() -> None:
+    more = {
+        "OIDC_DISCOVERY_URL": "https://login.example.com/discovery",
+        "OIDC_LOGOUT_URL": "https://login.example.com/logout",
+        "OIDC_LOGOUT_REDIRECT_PARAM": "logout_uri",
+    }
+    settings = variables_for(3000, OTHER | more, STORED, **URLS).settings
+    assert {name: settings[name] for name in more} == more
 
 
 @pytest.mark.parametrize("base", [BASE, "http://127.0.0.1:3000"])
