@@ -56,6 +56,15 @@ async def test_a_user_without_any_requested_scope_is_an_error_at_the_client() ->
     assert provider.codes.rows == {}
 
 
+@pytest.mark.parametrize(("persona", "withheld"), [(MEMBER, [["orders:write"]]), (ADMIN, [])])
+async def test_scopes_that_a_user_does_not_have_are_logged(
+    persona: Persona, withheld: list[list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
+    await sign_in_as(ProviderInMemory(), persona, scope=EVERYTHING)
+    logged = [record for record in caplog.records if record.getMessage().startswith("the user doesn't have")]
+    assert [getattr(record, "context", None) for record in logged] == [{"withheld": scopes} for scopes in withheld]
+
+
 async def test_a_signed_in_member_does_not_get_more_scopes_by_asking_again() -> None:
     provider = ProviderInMemory()
     signed_in = await sign_in_as(provider, MEMBER, scope="openid")

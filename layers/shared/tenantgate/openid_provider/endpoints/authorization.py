@@ -161,10 +161,19 @@ class AuthorizationService:
 
     async def _grant(self, request: ProtocolRequest, signed_in: SignedInUser) -> ProtocolResponse:
         grant = self._server.get_consent_grant(request, end_user=signed_in)
+        self._log_withheld(request, signed_in.user)
         response: ProtocolResponse = self._server.create_authorization_response(request, signed_in, grant)
         if request.issued is not None:
             await self._codes.save(request.issued)
         return response
+
+    def _log_withheld(self, request: ProtocolRequest, user: User) -> None:
+        """Log the scopes that another user would get: the token response only has the granted ones."""
+        requested = self._client.get_allowed_scope(request.payload.scope) or ""
+        if withheld := set(requested.split()) - set(user.allowed_scope(requested).split()):
+            _log.warning(
+                "the user doesn't have every requested scope", extra={"context": {"withheld": sorted(withheld)}}
+            )
 
     def _request(self, values: Parameters) -> ProtocolRequest:
         return ProtocolRequest("GET", self._server.endpoint("authorize"), values, {}, now=int(self._clock()))
