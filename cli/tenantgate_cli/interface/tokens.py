@@ -21,10 +21,11 @@ app = typer.Typer()
         "tenantgate token --scope orders:write --role clerk --tenant other",
         "tenantgate token --user member@example.test --expires 5m",
         "tenantgate token --expires -5m > expired.txt",
+        "tenantgate token --browser",
     ],
     exits={
         0: "the token was printed",
-        1: "no stack is running, it has another provider, or the user may not have that",
+        1: "no stack is running, it has another provider, the user may not have that, or the sign-in failed",
     },
 )
 def token(
@@ -46,11 +47,25 @@ def token(
         str | None,
         typer.Option(help="The lifetime, such as 90s, 5m, 1h or 3600; -5m for a token that has expired. Default: 1h."),
     ] = None,
+    browser: Annotated[
+        bool,
+        typer.Option(
+            "--browser",
+            help="Sign in with a browser instead, at any provider. Needs a loopback origin in ALLOWED_ORIGINS.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
 ) -> None:
-    """Print an access token of a demo user, for the running stack with the built-in provider."""
+    """Print an access token for the running stack: of a demo user, or of the user who signs in with a browser."""
     with failures(as_json=as_json):
+        if browser:
+            from tenantgate_cli.commands import token_browser
+
+            given = {"--user": user, "--scope": scope, "--role": role, "--tenant": tenant, "--expires": expires}
+            refused = [name for name, value in given.items() if value]
+            token_browser.run(data_dir, as_json=as_json, refused_options=refused)
+            return
         from tenantgate_cli.commands.token import run
         from tenantgate_cli.stack.token_request import Wanted
 
