@@ -26,7 +26,8 @@ class Reason(NamedTuple):
 REASONS: Mapping[str, Reason] = {
     "authentication_required": Reason(
         "The request has no bearer token that can be read.",
-        "Send `Authorization: Bearer <access token>` once, with the token unchanged.",
+        "Send `Authorization: Bearer <access token>` once, with the token unchanged. On your machine, "
+        "`tenantgate token` prints one.",
     ),
     "malformed_token": Reason(
         "The token isn't a signed JWT.",
@@ -156,20 +157,22 @@ REASONS: Mapping[str, Reason] = {
     ),
     "missing_scope": Reason(
         "The token lacks a scope that the rule requires.",
-        "Request a token with the missing scopes, or change `scopes` of the rule.",
+        "Request a token with the missing scopes (on your machine: `tenantgate token --scope`), or change `scopes` "
+        "of the rule.",
         "the rule's scopes, all of",
         "the token's scopes",
     ),
     "missing_any_scope": Reason(
         "The token has none of the scopes of which the rule requires one.",
-        "Request a token with one of these scopes, or change `any_scope` of the rule.",
+        "Request a token with one of these scopes (on your machine: `tenantgate token --scope`), or change "
+        "`any_scope` of the rule.",
         "the rule's scopes, one of",
         "the token's scopes",
     ),
     "missing_role": Reason(
         "The caller has none of the roles of which the rule requires one.",
-        "Grant the user one of these roles at the provider, or change `roles` of the rule. A role counts only from the "
-        "claims in `JWT_ROLES_CLAIM_NAME`.",
+        "Grant the user one of these roles at the provider (on your machine: `tenantgate token --role`), or change "
+        "`roles` of the rule. A role counts only from the claims in `JWT_ROLES_CLAIM_NAME`.",
         "the rule's roles, one of",
         "the token's roles",
     ),

@@ -185,3 +185,121 @@ def test_a_code_is_explained(code: str) -> None:
 
 def test_an_unknown_code_is_said_to_be_one() -> None:
     assert command("AUTH_999")[0] == 2
+
+
+WORDS = [
+    (
+        {"aud": "billing-api"},
+        "audience",
+        "wrong_audience",
+        {"expected": f"the accepted audiences: {AUDIENCE}", "actual": "the token's audience: billing-api"},
+    ),
+    (
+        {"tenant_id": "acme"},
+        "tenant",
+        "tenant_malformed",
+        {"expected": "the pattern for tenants: org-{uuid}", "actual": "the token's tenant: acme"},
+    ),
+    (
+        {"iss": "https://evil.example"},
+        "issuer",
+        "wrong_issuer",
+        {"expected": f"the trusted issuers: {ISSUER}", "actual": "the token's `iss`: https://evil.example"},
+    ),
+    (
+        {"iat": NOW - 7200, "exp": NOW - 3600},
+        "expiry",
+        "token_expired",
+        {
+            "expected": f"the time of the request (epoch seconds): before {NOW - 3600} + 60",
+            "actual": f"the time of the check: {NOW}",
+        },
+    ),
+]
+
+
+@pytest.mark.parametrize(("changes", "check", "reason", "facts"), WORDS)
+def test_a_failed_check_has_its_values_by_name(
+    changes: dict[str, object], check: str, reason: str, facts: dict[str, str]
+) -> None:
+    [line] = [line for line in explained(token(**changes)).lines if line.passed is False]
+    assert (line.check, line.reason) == (check, reason)
+    assert {name: line.facts[name] for name in facts} == facts
+    assert line.facts["cause"]
+    assert line.facts["remedy"]
+
+
+def test_the_command_prints_each_failed_check_with_its_remedy(files: Path) -> None:
+    (files / "other").write_text(sign(good_claims(int(time.time()), aud="billing-api", tenant_id="acme")))
+    code, said = command("--token-file", str(files / "other"), "--jwks", str(files / "jwks.json"))
+    assert code == 1
+    assert said.startswith(f"tokens  {ISSUER} for {AUDIENCE} (of your environment)\n")
+    _, _, words = said.partition("✗ audience: wrong_audience\n")
+    assert words == (
+        "  cause     The token is for another audience.\n"
+        "  finding   aud names another audience\n"
+        "  claim     aud\n"
+        f"  expected  the accepted audiences: {AUDIENCE}\n"
+        "  actual    the token's audience: billing-api\n"
+        "  remedy    Request the token for an accepted audience, or add the token's audience to `OIDC_AUDIENCE`.\n"
+        "✗ tenant: tenant_malformed\n"
+        "  cause     The tenant in the token doesn't have the configured form.\n"
+        "  finding   the tenant claim's form is wrong\n"
+        "  claim     tenant_id\n"
+        "  expected  the pattern for tenants: org-{uuid}\n"
+        "  actual    the token's tenant: acme\n"
+        "  remedy    Correct the tenant at the provider, or set `TENANT_ID_PATTERN` to the form of your tenant ids.\n"
+        "AUTH_004: The token is not valid (401)\n"
+    )
+
+
+def test_the_result_as_json(files: Path) -> None:
+    arguments = ("--token-file", str(files / "good"), "--jwks", str(files / "jwks.json"), "--json")
+    code, said = command(*arguments, "--route", "GET /orders/42", "--api", "q7w3e5r9t1")
+    found = json.loads(said)
+    assert (code, found["ok"], found["problems"], found["error"]) == (0, True, [], None)
+    assert [check["check"] for check in found["checks"]] == [*NAMES, "route rule"]
+    code, said = command(*arguments, "--route", "GET /nowhere", "--api", "q7w3e5r9t1")
+    found = json.loads(said)
+    assert (code, found["ok"], found["error"]["code"]) == (1, False, "AUTH_010")
+    assert found["problems"] == [
+        {
+            "problem": "route rule: no_rule",
+            "remedy": "Add a rule for the route to the rules file, in the block of this API.",
+        }
+    ]
+
+
+CODES = [
+    (
+        "missing_claim",
+        (
+            "missing_claim\n"
+            "  cause   The token lacks a required claim.\n"
+            "  remedy  Have the provider add the claim to its access tokens.\n"
+            "  code    AUTH_004, The token is not valid (401 Unauthorized)\n"
+        ),
+    ),
+    (
+        "malformed-event",
+        (
+            "malformed_event\n"
+            "  cause   The authorizer got an event that contradicts itself or lacks a member.\n"
+            "  remedy  Attach the authorizer to the API as docs/GUARD_YOUR_API.md shows.\n"
+            "  code    SYS_003, Something went wrong on our side (500 Internal Server Error)\n"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "words"), CODES)
+def test_a_reason_is_explained_in_its_own_words(code: str, words: str) -> None:
+    assert command(code) == (0, words)
+    page = json.loads(command(code, "--json")[1])
+    assert (page["ok"], page["reason"]) == (True, code.replace("-", "_"))
+    assert page["cause"] in words
+
+
+def test_an_api_without_a_route_is_an_error(files: Path) -> None:
+    code, said = command("--token-file", str(files / "good"), "--api", "q7w3e5r9t1")
+    assert (code, said) == (2, "✗ --api needs a route\n  → add --route, such as --route 'GET /orders/42'\n")

@@ -20,8 +20,8 @@ ROLE_FACTS = """\
   rule      GET /a
   expected  the rule's roles, one of: clerk
   actual    the token's roles: none
-  remedy    Grant the user one of these roles at the provider, or change `roles` of the rule. A role counts only from \
-the claims in `JWT_ROLES_CLAIM_NAME`.
+  remedy    Grant the user one of these roles at the provider (on your machine: `tenantgate token --role`), or change \
+`roles` of the rule. A role counts only from the claims in `JWT_ROLES_CLAIM_NAME`.
   code      AUTH_010, The credential doesn't allow this
 """
 ORIGIN = gateway_record("403 denied: missing_role", "origin-id", reason="missing_role", **CALLED)

@@ -56,8 +56,8 @@ FACTS = [
             "expected": "the rule's roles, one of: clerk",
             "actual": "the token's roles: none",
             "remedy": (
-                "Grant the user one of these roles at the provider, or change `roles` of the rule. A role counts only "
-                "from the claims in `JWT_ROLES_CLAIM_NAME`."
+                "Grant the user one of these roles at the provider (on your machine: `tenantgate token --role`), or "
+                "change `roles` of the rule. A role counts only from the claims in `JWT_ROLES_CLAIM_NAME`."
             ),
         },
     ),
