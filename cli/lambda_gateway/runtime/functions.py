@@ -83,13 +83,17 @@ class Functions(Mapping[str, Function]):
     async def invoke(self, name: str, payload: bytes, trace_id: str, limit: float) -> bytes:
         """Invoke a function. Raises FunctionError, or TimeoutError after `limit` seconds.
 
-        The invocation itself continues after a TimeoutError, as it does on AWS.
+        The invocation itself continues after a TimeoutError, as it does on AWS, and if the caller is cancelled.
         """
         if name not in self._functions:
             # A reload removed it while a request or a connection still needed it.
             raise FunctionError("Function.Removed", f"{name} is no longer in the template")
         task = asyncio.create_task(self._functions[name].invoke(payload, trace_id=trace_id))
-        done, _ = await asyncio.wait({task}, timeout=limit)
+        try:
+            done, _ = await asyncio.wait({task}, timeout=limit)
+        except asyncio.CancelledError:
+            self._abandon(task)
+            raise
         if done:
             return task.result()
         self._abandon(task)

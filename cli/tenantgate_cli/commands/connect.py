@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 import sys
 import threading
 from collections.abc import Sequence
@@ -12,6 +14,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
 from tenantgate_cli.console import Failure, printable, say
@@ -23,6 +26,8 @@ _REMEDIES = {
     401: "send a valid token: tenantgate explain --token-file FILE says what is wrong with one",
     403: "the route rules deny $connect, or the path isn't the API's stage: the request's line of make dev says which",
 }
+# Other characters could end the command that the user pastes.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}=?")
 _OTHER_REMEDY = "the request's line of make dev names the function that failed"
 
 
@@ -42,7 +47,7 @@ def run(
     the connection.
     """
     token = _token(url, token_file, user, data_dir)
-    asyncio.run(_talk(url, messages, token, as_browser=as_browser, wait=wait))
+    asyncio.run(_talk(url, messages, token, data_dir, as_browser=as_browser, wait=wait))
 
 
 def _token(url: str, file: Path | None, user: str | None, data_dir: Path) -> str:
@@ -68,7 +73,9 @@ def is_loopback(url: str) -> bool:
     return urlsplit(url).hostname in (*LOOPBACK_NAMES, "::1")
 
 
-async def _talk(url: str, messages: Sequence[str], token: str, *, as_browser: bool, wait: float) -> None:
+async def _talk(
+    url: str, messages: Sequence[str], token: str, data_dir: Path, *, as_browser: bool, wait: float
+) -> None:
     # A browser can't set Authorization on a WebSocket.
     headers = None if as_browser else {"Authorization": f"Bearer {token}"}
     protocols = [Subprotocol("bearer"), Subprotocol(token)] if as_browser else None
@@ -82,12 +89,27 @@ async def _talk(url: str, messages: Sequence[str], token: str, *, as_browser: bo
         )
     except InvalidStatus as error:
         status = error.response.status_code
-        raise Failure(f"{url} rejected the connection: {status}", _REMEDIES.get(status, _OTHER_REMEDY)) from None
+        remedy = _explained(error.response, url, data_dir) or _REMEDIES.get(status, _OTHER_REMEDY)
+        raise Failure(f"{url} rejected the connection: {status}", remedy) from None
     except (InvalidURI, InvalidHandshake, OSError, TimeoutError, ValueError) as error:
         raise Failure(f"can't connect to {url}: {printable(str(error))}", "copy the URL from the ready lines") from None
     say(f"connected to {url}; Ctrl-D ends" if not messages and sys.stdin.isatty() else f"connected to {url}", "dim")
     async with connection:
         await _exchange(connection, messages, wait)
+
+
+def _explained(response: Response, url: str, data_dir: Path) -> str:
+    """Return the command that explains a denial by the local stack; an empty text for any other response."""
+    try:
+        found: object = json.loads(response.body or b"null")
+    except ValueError:
+        return ""
+    request_id = found.get("requestId") if isinstance(found, dict) else None
+    if response.status_code not in (401, 403) or not is_loopback(url) or not isinstance(request_id, str):
+        return ""
+    if _REQUEST_ID.fullmatch(request_id) is None:
+        return ""
+    return f"tenantgate explain --request {request_id}{DataFolder(data_dir).option()}"
 
 
 async def _exchange(connection: ClientConnection, messages: Sequence[str], wait: float) -> None:

@@ -120,7 +120,7 @@ class _Dev:
             read = self._second.joined(read, self._addresses)
         if self._check is not None:
             self._rules = Path(settings.get(RULES_VARIABLE) or RULES)
-            self._check.run(read, self._rules)
+            self._check.run(read, self._rules, [address.api.name for address in self._addresses])
         self._stack.folder.publish(
             url=self._stack.url, owner_url=settings["DATABASE_OWNER_URL"], **described(read, settings)
         )

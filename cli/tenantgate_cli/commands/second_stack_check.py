@@ -7,7 +7,7 @@ template itself leaves open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,9 +39,12 @@ class SecondStackCheck:
         self._shown: list[Notice] = []
         self._found: list[Notice] = []
 
-    def run(self, template: Template, rules: Path) -> None:
-        """Check the template with this rules file. Raises TemplateError, which lists what stops the stack."""
-        found = list(notices(self._stack, template, rules))
+    def run(self, template: Template, rules: Path, served: Sequence[str]) -> None:
+        """Check the template with this rules file. Raises TemplateError, which lists what stops the stack.
+
+        `served` are the names of the APIs that have a port; before any has one, it is empty.
+        """
+        found = [*notices(self._stack, template, rules), *_added(template, served)]
         stopping = [str(notice) for notice in found if notice.stops]
         if stopping:
             raise TemplateError("\n".join(stopping))
@@ -52,6 +55,13 @@ class SecondStackCheck:
         fresh = [notice for notice in self._found if notice not in self._shown]
         self._shown = self._found
         return fresh
+
+
+def _added(template: Template, served: Sequence[str]) -> Iterator[Notice]:
+    """Yield the APIs that the running stack doesn't serve, because the template didn't have them at the start."""
+    for api in template.apis[1:] if served else ():
+        if api.name not in served:
+            yield Notice(f"{api.id}, {api.kind}, was added and isn't served yet", "stop, and start again: make dev")
 
 
 def notices(stack: SecondStack, template: Template, rules: Path) -> Iterator[Notice]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -104,6 +105,27 @@ def test_a_rejected_connection(tmp_path: Path, status: HTTPStatus, remedy: str) 
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == f"✗ {url} rejected the connection: {status.value}\n  → {remedy}\n"
     assert TOKEN not in done.output
+
+
+@pytest.mark.parametrize(
+    ("request_id", "explained"),
+    [
+        ("pYmv02eyPHxhc4j=", True),
+        ("x; rm -rf ~", False),
+        ("$(id)", False),
+        ("a\x1b[31m", False),
+        ("", False),
+        (7, False),
+    ],
+)
+def test_a_denial_by_the_local_stack_names_the_command_that_explains_it(
+    tmp_path: Path, request_id: object, explained: bool
+) -> None:
+    body = json.dumps({"message": "Unauthorized", "requestId": request_id})
+    with listening(echo, process_request=lambda connection, _: connection.respond(401, body)) as url:
+        done = connect(tmp_path, url, "--data-dir", str(tmp_path / "data"), "x")
+    command = f".venv/bin/tenantgate explain --request {request_id} --data-dir {tmp_path / 'data'}"
+    assert done.stderr.splitlines()[1] == f"  → {command if explained else REJECTED[HTTPStatus.UNAUTHORIZED]}"
 
 
 CLOSED = {

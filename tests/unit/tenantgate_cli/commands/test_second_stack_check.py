@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ class Second:
         self.rules = folder / "theirs" / "rules.toml"
         self.check: SecondStackCheck | None = None
 
-    def notices(self, template: str, rules: str | None) -> list[Notice]:
+    def notices(self, template: str, rules: str | None, served: Sequence[str] = ()) -> list[Notice]:
         """Run the check. Raises TemplateError."""
         if rules is not None:
             self.rules.write_text(rules)
@@ -53,7 +54,7 @@ class Second:
         stack.settings({})
         self.check = self.check or SecondStackCheck(stack)
         joined: Template = stack.joined(self.ours)
-        self.check.run(joined, self.rules)
+        self.check.run(joined, self.rules, served)
         return self.check.news()
 
 
@@ -156,3 +157,11 @@ def test_a_warning_is_shown_again_only_after_it_was_gone(second: Second) -> None
     assert second.notices(SECOND, uncovered) == []
     assert second.notices(SECOND, RULES) == []
     assert len(second.notices(SECOND, uncovered)) == 1
+
+
+def test_an_api_that_is_added_while_the_stack_runs_is_noticed(second: Second) -> None:
+    assert second.notices(SECOND, RULES, ["theirs-Api"]) == []
+    added = f"{SECOND}  Other: {{ Type: AWS::Serverless::HttpApi }}\n"
+    assert second.notices(added, RULES, ["theirs-Api"]) == [
+        Notice("Other, HTTP API, was added and isn't served yet", "stop, and start again: make dev")
+    ]
