@@ -27,7 +27,7 @@ export UV_PYTHON := $(PYTHON3)
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
-.PHONY: help dev serve test test-unit check build bench fuzz mutate docs fmt clean
+.PHONY: help dev serve shell test test-unit check build bench fuzz mutate docs fmt clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,9 @@ dev: stack ## Run everything locally (PORT=3000, RESET=1 to start over, WITH=tem
 
 serve: stack ## Run the container's application locally, without an image (PORT=3000)
 	@exec $(RUN)/tenantgate serve --port $(PORT)
+
+shell: stack ## Open your shell with `tenantgate` as a command
+	@exec $(RUN)/python -m tenantgate_cli.commands.shell
 
 test: tools ## Run all tests, and measure branch coverage (T='-k name' for some tests, without coverage)
 	@$(PYTEST) $(if $(T),$(T),-p tests.plugins.measured)

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-
-from rich.text import Text
 
 from tenantgate.route_rules.file import RulesError, as_json, load_rules
 from tenantgate_cli.checks.rules_report import RulesFile, guard_findings, template_guards
-from tenantgate_cli.console import Failure, err, say
+from tenantgate_cli.console import Failure, say, show_failure
 from tenantgate_cli.paths import RULES, shown
+from tenantgate_cli.results import Problem, print_result
+
+_THINGS = {"apis": "API", "rules": "rule", "authorizers": "authorizer"}
 
 
-def check(file: Path | None, template: Path | None, api: str | None) -> bool:
+def check(file: Path | None, template: Path | None, api: str | None, *, as_json: bool = False) -> bool:
     """Print every finding with its line. Return True if nothing was found. Raises Failure if a file can't be read."""
+    checked: list[dict[str, object]] = []
+    problems = list(_findings(file, template, api, checked))
+    if as_json:
+        print_result(*problems, checked=checked)
+        return not problems
+    for passed in checked:
+        counts = ", ".join(_counted(count, _THINGS[name]) for name, count in passed.items() if isinstance(count, int))
+        say(f"{passed['file']}: {counts} ✓")
+    for problem in problems:
+        _show(problem)
+    return not problems
+
+
+def _findings(
+    file: Path | None, template: Path | None, api: str | None, checked: list[dict[str, object]]
+) -> Iterator[Problem]:
+    """Yield the findings, and add each file without any to `checked`, with the number of things in it."""
     source = shown(file or Path(os.environ.get("ROUTE_RULES_FILE") or RULES))
     try:
         text = Path(source).read_text("utf-8")
@@ -24,11 +43,19 @@ def check(file: Path | None, template: Path | None, api: str | None) -> bool:
         rules = RulesFile(source, text, load_rules(text))
     except RulesError as error:
         for line, problem in error.problems:
-            _show(source, line, problem)
-        return False
+            yield Problem(problem, file=source, line=line)
+        return
     count = sum(len(block.rules) for block in rules.blocks)
-    say(f"{source}: {_counted(len(rules.blocks), 'API')}, {_counted(count, 'rule')} ✓")
-    return template is None or _check_template(shown(template), rules, api)
+    checked.append({"file": source, "apis": len(rules.blocks), "rules": count})
+    if template is None:
+        return
+    name = shown(template)
+    guards = template_guards(name)
+    found = [finding for guard in guards for finding in guard_findings(guard, rules, api)]
+    for finding in found:
+        yield Problem(finding.problem, finding.remedy, file=name, line=finding.line)
+    if not found:
+        checked.append({"file": name, "authorizers": len(guards)})
 
 
 def compiled(file: Path) -> str:
@@ -41,21 +68,9 @@ def compiled(file: Path) -> str:
         raise Failure(f"{file} can't be read: {error}", "tenantgate rules json FILE") from None
 
 
-def _check_template(template: str, rules: RulesFile, api: str | None) -> bool:
-    guards = template_guards(template)
-    found = [finding for guard in guards for finding in guard_findings(guard, rules, api)]
-    for finding in found:
-        _show(template, finding.line, finding.problem, finding.remedy)
-    if not found:
-        say(f"{template}: {_counted(len(guards), 'authorizer')} ✓")
-    return not found
-
-
-def _show(file: str, line: int | None, problem: str, remedy: str = "") -> None:
-    place = f"{file}:{line}" if line else file
-    err.print(Text("✗ ", style="red") + Text(f"{place}: {problem}"), soft_wrap=True)
-    if remedy:
-        err.print(Text("  → ", style="green") + Text(remedy), soft_wrap=True)
+def _show(problem: Problem) -> None:
+    place = f"{problem.file}:{problem.line}" if problem.line else problem.file
+    show_failure(Failure(f"{place}: {problem.problem}", problem.remedy))
 
 
 def _counted(count: int, thing: str) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tenantgate_cli.interface.help import command, failures
+from tenantgate_cli.interface.options import JsonOption
 from tenantgate_cli.paths import LAYER
 
 jwks = typer.Typer(help="Work with the key sets of the trusted issuers.", no_args_is_help=True)
@@ -22,9 +23,10 @@ jwks = typer.Typer(help="Work with the key sets of the trusted issuers.", no_arg
 )
 def jwks_bundle(
     layer: Annotated[Path, typer.Option(help="The folder that becomes /opt.")] = LAYER,
+    as_json: JsonOption = False,
 ) -> None:
     """Fetch the issuers' key sets for the bundle, so that a cold start needs no network for them."""
-    with failures():
+    with failures(as_json=as_json):
         from tenantgate_cli.commands.jwks import run
 
-        run(layer)
+        run(layer, as_json=as_json)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from tenantgate_cli.interface.help import command, failures
+from tenantgate_cli.interface.options import JsonOption
 
 rules = typer.Typer(help="Check or convert route rules.", no_args_is_help=True)
 
@@ -19,6 +20,7 @@ rules = typer.Typer(help="Check or convert route rules.", no_args_is_help=True)
         "tenantgate rules check",
         "tenantgate rules check my-rules.toml",
         "tenantgate rules check my-rules.toml --template my-template.yaml",
+        "tenantgate rules check --json",
     ],
     exits={0: "nothing was found", 1: "something was found, or a file can't be read"},
 )
@@ -33,12 +35,13 @@ def check(
         str | None,
         typer.Option(help="The name of the rules for the template's APIs, if their ids don't show it."),
     ] = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Report, with line numbers, errors in the rules and unsafe uses of the authorizer in a template."""
-    with failures():
+    with failures(as_json=as_json):
         from tenantgate_cli.commands.rules import check
 
-        if not check(file, template, api):
+        if not check(file, template, api, as_json=as_json):
             raise typer.Exit(1)
 
 

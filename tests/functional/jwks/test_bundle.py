@@ -20,6 +20,7 @@ from tenantgate.tokens.jwks import CachedIssuerKeys, JwksCache, Timings
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import jwks_cache, jwks_loader, read_bundle
 from tenantgate_cli.build.jwks_bundle import bundle
+from tenantgate_cli.commands import jwks
 from tenantgate_cli.console import Failure
 from tests.fixtures.authorizer.events import authorizer_event
 from tests.fixtures.authorizer.guarded import RULES
@@ -89,6 +90,33 @@ def test_each_issuer_gets_its_own_file(issuer: IssuerServer, tmp_path: Path) -> 
         issuer.url: tmp_path / "jwks.json",
         "https://acme.example.test": tmp_path / "jwks-acme.json",
         "https://asked.example.test": None,
+    }
+
+
+def test_programs_get_the_result_of_each_issuer(
+    issuer: IssuerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = {
+        "issuer": "https://acme.example.test",
+        "audiences": ["a"],
+        "tenants": "*",
+        "jwks_uri": f"{issuer.url}/jwks",
+    }
+    monkeypatch.setattr(
+        "tenantgate_cli.commands.jwks.environment",
+        lambda: variables(issuer, "/opt/jwks.json", TRUSTED_ISSUERS=json.dumps([entry])),
+    )
+
+    jwks.run(tmp_path, as_json=True)
+
+    keys = len(json.loads((tmp_path / "jwks.json").read_text())["keys"])
+    assert json.loads(capsys.readouterr().out) == {
+        "ok": True,
+        "issuers": [
+            {"issuer": issuer.url, "file": str(tmp_path / "jwks.json"), "written": True, "keys": keys, "skipped": 0},
+            {"issuer": "https://acme.example.test", "file": None, "written": False, "keys": 0, "skipped": 0},
+        ],
+        "problems": [],
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -48,3 +49,43 @@ def test_json_of_the_rules(tmp_path: Path) -> None:
 
     assert CliRunner().invoke(app, ["rules", "check", str(tmp_path / "rules.json")]).exit_code == 0
     assert CliRunner().invoke(app, ["rules", "json", str(tmp_path / "nothing")]).exit_code == 1
+
+
+def test_programs_get_the_findings_with_their_lines(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.toml"
+    rules.write_text(RULES.replace("scopes", "scope"), encoding="utf-8")
+
+    result = CliRunner().invoke(app, ["rules", "check", str(rules), "--json"])
+
+    assert result.exit_code == 1
+    assert json.loads(result.output) == {
+        "ok": False,
+        "checked": [],
+        "problems": [
+            {
+                "problem": '"scope" is not a known key; did you mean scopes?',
+                "remedy": "",
+                "file": str(rules),
+                "line": 11,
+            }
+        ],
+    }
+
+
+def test_programs_get_the_number_of_rules_and_authorizers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("ROUTE_RULES_FILE", raising=False)
+    result = json.loads(CliRunner().invoke(app, ["rules", "check", "--template", "template.yaml", "--json"]).output)
+
+    assert (result["ok"], result["problems"]) == (True, [])
+    [rules, template] = result["checked"]
+    assert (rules["file"], rules["apis"]) == ("functions/authorizer/rules.toml", 2)
+    assert template == {"file": "template.yaml", "authorizers": 1}
+
+
+def test_programs_get_a_failure_as_json() -> None:
+    result = CliRunner().invoke(app, ["rules", "check", "nowhere.toml", "--json"])
+
+    assert result.exit_code == 1
+    [problem] = json.loads(result.output)["problems"]
+    assert problem["problem"].startswith("nowhere.toml can't be read: ")
