@@ -35,7 +35,9 @@ def token(
     ] = None,
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="The token's scopes, separated by spaces or repeated. Default: openid profile email."),
+        typer.Option(
+            help="The token's scopes, separated by spaces or repeated. Default: OIDC_SCOPES (openid profile email)."
+        ),
     ] = None,
     role: Annotated[
         list[str] | None, typer.Option(help="The token's only role; repeat it for several. Default: all of the user's.")

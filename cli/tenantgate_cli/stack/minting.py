@@ -43,7 +43,9 @@ def mint(folder: DataFolder, wanted: Wanted) -> MintedToken:
     settings = _local_settings(folder)
     policy = settings.token_policy
     longest = policy.max_lifetime_seconds
-    limits = Limits(usual=token_lifetime(longest), longest=longest, leeway=policy.leeway_seconds)
+    limits = Limits(
+        usual=token_lifetime(longest), longest=longest, leeway=policy.leeway_seconds, scopes=settings.oidc_scopes
+    )
     request = token_request(wanted, PERSONAS, limits)
     ring = asyncio.run(_signing_keys(settings, folder.secrets()["COOKIE_SEALING_KEYS"]))
     expires_at = int(time.time()) + request.expires_in

@@ -14,8 +14,6 @@ from tenantgate.openid_provider.storage.personas import PERSONAS_FILE, Persona
 from tenantgate_cli.console import Failure
 from tenantgate_cli.paths import shown
 
-# The default of OIDC_SCOPES, so that the token is like one from a sign-in.
-DEFAULT_SCOPES = ("openid", "profile", "email")
 _DURATION = re.compile(r"(-?)([0-9]{1,6})([smh]?)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600}
 _LONGEST_AGO = 24 * 3600
@@ -36,11 +34,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The lifetimes of the stack's tokens, and the clock skew that it tolerates, in seconds."""
+    """The lifetimes of the stack's tokens, and the clock skew that it tolerates, in seconds; and a sign-in's scopes."""
 
     usual: int
     longest: int
     leeway: int
+    scopes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ def token_request(wanted: Wanted, personas: Sequence[Persona], limits: Limits) -
     return TokenRequest(
         persona=persona,
         tenant_id=_tenant(wanted.tenant, persona, personas),
-        scopes=_scopes(wanted.scopes, persona, personas),
+        scopes=_scopes(wanted.scopes, persona, personas) or _usual_scopes(persona, limits),
         roles=_roles(wanted.roles, persona, personas),
         lifetime=expires_in if expires_in > 0 else limits.usual,
         expires_in=expires_in,
@@ -104,7 +103,12 @@ def _scopes(wanted: Sequence[str], persona: Persona, personas: Sequence[Persona]
     if missing:
         others = [other for other in personas if {*SUPPORTED_SCOPES, *other.scopes}.issuperset(names)]
         raise _lacking(persona, "scope", missing, own, others)
-    return names or DEFAULT_SCOPES
+    return names
+
+
+def _usual_scopes(persona: Persona, limits: Limits) -> tuple[str, ...]:
+    """Return the scopes that the user would get by signing in."""
+    return tuple(name for name in limits.scopes if name in SUPPORTED_SCOPES or name in persona.scopes)
 
 
 def _roles(wanted: Sequence[str], persona: Persona, personas: Sequence[Persona]) -> tuple[str, ...]:

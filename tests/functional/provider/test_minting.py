@@ -137,6 +137,12 @@ async def test_a_stack_that_accepts_only_short_tokens_gets_them(running: Running
     assert str(failure.value) == "--expires 11m is longer than the stack accepts: 10m"
 
 
+async def test_without_scopes_a_token_has_those_of_a_sign_in(running: RunningFolder) -> None:
+    with running(OIDC_SCOPES="orders:read orders:write") as folder:
+        _, claims = decoded((await minted(folder, Wanted(user=MEMBER.email))).access_token)
+    assert claims["scope"] == "openid orders:read"
+
+
 async def test_commands_that_run_at_once_use_the_same_keys(running: RunningFolder) -> None:
     with running() as folder, ThreadPoolExecutor(4) as threads:
         tokens = list(threads.map(lambda _: mint(folder, Wanted()), range(4)))

@@ -10,7 +10,8 @@ from tenantgate_cli.stack.token_request import Limits, Wanted, token_request
 
 ADMIN, MEMBER, OUTSIDER = PERSONAS
 DEMO, OTHER = ADMIN.tenants["demo"], ADMIN.tenants["other"]
-LIMITS = Limits(usual=3600, longest=3600, leeway=60)
+SIGN_IN = ("openid", "profile", "email")
+LIMITS = Limits(usual=3600, longest=3600, leeway=60, scopes=SIGN_IN)
 FILE = shown(PERSONAS_FILE)
 
 
@@ -41,6 +42,12 @@ def test_a_tenant_is_found_by_name_or_id(tenant: str) -> None:
 )
 def test_scopes_are_exactly_the_given_ones(given: list[str], scopes: tuple[str, ...]) -> None:
     assert token_request(Wanted(scopes=given), PERSONAS, LIMITS).scopes == scopes
+
+
+def test_without_scopes_a_user_gets_those_that_a_sign_in_asks_for_and_the_user_has() -> None:
+    limits = Limits(usual=3600, longest=3600, leeway=60, scopes=("openid", "orders:read", "orders:write", "unknown"))
+    scopes = [token_request(Wanted(user=user.email), PERSONAS, limits).scopes for user in (ADMIN, MEMBER)]
+    assert scopes == [("openid", "orders:read", "orders:write"), ("openid", "orders:read")]
 
 
 def test_roles_are_exactly_the_given_ones() -> None:
@@ -181,5 +188,5 @@ def test_everything_else_is_refused_with_words(wanted: Wanted, problem: str, rem
 
 
 def test_the_usual_lifetime_is_never_longer_than_the_stack_accepts() -> None:
-    request = token_request(Wanted(), PERSONAS, Limits(usual=600, longest=600, leeway=60))
+    request = token_request(Wanted(), PERSONAS, Limits(usual=600, longest=600, leeway=60, scopes=SIGN_IN))
     assert (request.lifetime, request.expires_in) == (600, 600)

@@ -26,6 +26,12 @@ def test_without_variables_the_built_in_provider_is_used() -> None:
     assert variables.secrets == STORED
 
 
+def test_a_sign_in_at_the_built_in_provider_asks_for_the_callers_scopes() -> None:
+    variables = variables_for(3000, {"OIDC_SCOPES": "openid orders:read"}, STORED, **URLS)
+    assert variables.provider.built_in
+    assert variables.settings["OIDC_SCOPES"] == "openid orders:read"
+
+
 def test_all_three_variables_choose_another_provider() -> None:
     variables = variables_for(3000, OTHER, STORED, **URLS)
     assert not variables.provider.built_in
