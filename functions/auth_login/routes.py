@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 from pydantic import Field
 
-from tenantgate.errors.access import RedirectNotAllowed
+from tenantgate.errors.access import CrossSiteRequest, RedirectNotAllowed
 from tenantgate.login.service.login import LoginService
 from tenantgate.login.wiring import login_service
 from tenantgate.secrets.errors import SecretsUnavailable
@@ -18,6 +18,7 @@ from tenantgate.urls import is_loopback
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import clear_cookie, set_cookie
 from tenantgate.web.models import PageParameters, StrictModel
+from tenantgate.web.origins import refuse_other_loopback_name
 from tenantgate.web.pages.show_pages import ShowPages
 from tenantgate.web.responses import PROVIDER_ERRORS, error_responses
 
@@ -59,7 +60,7 @@ class AuthorizationUrl(StrictModel):
             "description": "Redirects to the provider's sign-in page.",
             "headers": {"Location": {"schema": {"type": "string"}}},
         },
-        **error_responses(RedirectNotAllowed, SecretsUnavailable, *PROVIDER_ERRORS),
+        **error_responses(RedirectNotAllowed, CrossSiteRequest, SecretsUnavailable, *PROVIDER_ERRORS),
     },
 )
 async def login(
@@ -71,6 +72,7 @@ async def login(
     accept = request.headers.get("accept", "")
     if prefers_html(accept) and (elsewhere := _url_on_callback_host(request, parameters)) is not None:
         return RedirectResponse(elsewhere, status_code=302)
+    refuse_other_loopback_name(request)
     started = await service.begin(
         redirect_uri=parameters.redirect_uri, return_to=parameters.return_to, cookies=request.cookies
     )

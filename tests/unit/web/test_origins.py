@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from tenantgate.errors.access import CrossSiteRequest
-from tenantgate.web.origins import require_same_site
+from tenantgate.web.origins import refuse_other_loopback_name, require_same_site
 from tests.fixtures.web.setup import ORIGIN, make_settings
 
 
@@ -68,3 +68,29 @@ def test_only_in_development_the_response_names_the_remedy(environment: str, det
         require_same_site(request)
     assert refused.value.detail == detail
     assert refused.value.private == {"origin": "http://127.0.0.1:5173", "remedy": REMEDY}
+
+
+PAGE = {"origin": "http://localhost:5173", "host": "127.0.0.1:3000", "sec-fetch-site": "cross-site"}
+
+
+def test_a_page_that_calls_the_api_by_another_loopback_name_learns_the_right_one() -> None:
+    for refuse in (refuse_other_loopback_name, require_same_site):
+        with pytest.raises(CrossSiteRequest) as refused:
+            refuse(request_with(PAGE, ENVIRONMENT="development", **LOCAL))
+        assert refused.value.detail == (
+            "Call the API at http://localhost:3000: browsers send no cookies of 127.0.0.1 from pages of localhost."
+        )
+
+
+@pytest.mark.parametrize(
+    ("changes", "environment"),
+    [
+        pytest.param({}, "test", id="only-in-development"),
+        pytest.param({"sec-fetch-site": "same-site"}, "development", id="the-browser-says-same-site"),
+        pytest.param({"sec-fetch-site": None}, "development", id="not-a-browser"),
+        pytest.param({"host": "localhost:3000"}, "development", id="the-same-name"),
+    ],
+)
+def test_other_requests_pass(changes: dict[str, str | None], environment: str) -> None:
+    headers = {name: value for name, value in {**PAGE, **changes}.items() if value is not None}
+    require_same_site(request_with(headers, ENVIRONMENT=environment, **LOCAL))

@@ -1,4 +1,4 @@
-"""The remedy for a page whose origin `ALLOWED_ORIGINS` doesn't have."""
+"""The remedies for a page that can't use this API because of its origin, or because of the name that it calls."""
 
 from __future__ import annotations
 
@@ -29,3 +29,19 @@ def origin_remedy(origin: str, *, allowed: Collection[str], base_url: str) -> st
     if same_site in allowed or same_site == api.origin:
         return f"Open the app at {same_site}, which ALLOWED_ORIGINS has: {why}"
     return f"Add {same_site} to ALLOWED_ORIGINS if it is your app, and open the app there: {why}"
+
+
+def name_remedy(origin: str, host: str, *, allowed: Collection[str], base_url: str) -> str | None:
+    """Return the step for a page that calls the API by another loopback name than its own; None for any other page.
+
+    `host`: the request's `Host`. No cookie is sent then, although the origin may be allowed.
+    """
+    page, api = parse_origin(origin), parse_http_url(base_url, longest=_LONGEST)
+    called = parse_http_url(f"http://{host}", longest=_LONGEST)
+    if page is None or api is None or called is None or page.host == called.host:
+        return None
+    if not (is_loopback(page.host) and is_loopback(called.host) and is_loopback(api.host)):
+        return None
+    if called.host != api.host:
+        return f"Call the API at {api.origin}: browsers send no cookies of {called.host} from pages of {page.host}."
+    return origin_remedy(origin, allowed=allowed, base_url=base_url)

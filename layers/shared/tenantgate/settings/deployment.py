@@ -44,7 +44,8 @@ class DeploymentSettings(BaseSettings):
         validate_default=True,
     )
     public_base_url: str = setting(
-        "Where clients reach this API. The default redirect URI is `<it>/api/v1/auth/callback`.",
+        "Where clients reach this API. The default redirect URI is `<it>/api/v1/auth/callback`. `tenantgate dev` uses "
+        "only its host, and only if that is `localhost`, 127.0.0.1 or [::1].",
         injected_by="template parameter `PublicBaseUrl`",
         example=DEVELOPMENT_BASE_URL,
         default="",

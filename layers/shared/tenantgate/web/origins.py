@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from tenantgate.errors.access import CrossSiteRequest
-from tenantgate.settings.allowed_origins import origin_remedy
+from tenantgate.settings.allowed_origins import name_remedy, origin_remedy
 from tenantgate.settings.model import Settings
 
 
@@ -35,7 +35,24 @@ def refuse_foreign_site(request: Request, *, settings: Settings | None = None) -
             # Only in development does the response say which origins are allowed.
             detail = remedy if settings.is_development else None
             raise CrossSiteRequest("foreign origin", detail=detail, origin=origin, remedy=remedy)
+        refuse_other_loopback_name(request, settings=settings)
         return
     site = request.headers.get("sec-fetch-site")
     if site not in (None, "same-origin", "none"):
         raise CrossSiteRequest("no origin", sec_fetch_site=site)
+
+
+def refuse_other_loopback_name(request: Request, *, settings: Settings | None = None) -> None:
+    """Raise `CrossSiteRequest` for a page on this machine that calls the API by another name than its own.
+
+    Only in local development. The browser neither stores nor sends a cookie then, so that a sign-in could only end with
+    a message about a foreign browser.
+    """
+    settings = settings or request.app.settings
+    origin = request.headers.get("origin")
+    if origin is None or request.headers.get("sec-fetch-site") != "cross-site" or not settings.is_local_development:
+        return
+    host, base_url = request.headers.get("host", ""), settings.public_base_url
+    remedy = name_remedy(origin, host, allowed=settings.allowed_origins, base_url=base_url)
+    if remedy is not None:
+        raise CrossSiteRequest("the page and the API have different loopback names", detail=remedy, origin=origin)
