@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_TENANT_ID, DEMO_USERNAME
-from tenantgate_cli.console import say
+from tenantgate_cli.console import printable, say
 from tenantgate_cli.program import as_called
 from tenantgate_cli.stack.api_addresses import ApiAddress
 from tenantgate_cli.stack.local_stack import Stack
 
 # The number of lines for the APIs of a second stack.
 _MAX_GUARDED = 3
+_SCHEMES = ("http://", "https://", "ws://")
 
 
 def show_dev(stack: Stack, provider_problem: str, guarded: Sequence[ApiAddress] = (), note: str = "") -> None:
@@ -46,7 +47,7 @@ def _show(
         lines += [
             ("demo user", f"{DEMO_USERNAME} / {DEMO_PASSWORD}"),
             ("demo tenant", DEMO_TENANT_ID),
-            ("provider", f"built in, {provider.issuer}"),
+            ("provider", f"{provider.issuer} (built in)"),
             ("try", f'curl -H "Authorization: Bearer $(.venv/bin/tenantgate token{option})" {url}/api/v1/auth/me'),
         ]
     else:
@@ -56,11 +57,17 @@ def _show(
             ("try", f"curl {url}/api/v1/health/ready"),
         ]
     lines += [("data", f"{data} (make {command} keeps it; make dev RESET=1 starts over)"), *more]
+    # Addresses first: people open these.
+    lines.sort(key=lambda line: not line[1].startswith(_SCHEMES))
     say(Text(f"Tenantgate ready at {url}", style="bold green"))
-    for name, value in lines:
-        say(Text(f"  {name:<12}", style="dim") + Text(value))
-    if note:
-        say(Text(f"  note: {note}", style="yellow"))
-    if provider_problem:
-        say(Text(f"  warning: sign-in won't work: {provider_problem}", style="yellow"))
-    say(Text("  Ctrl-C stops everything", style="dim"))
+    for name, value in ((name, printable(value)) for name, value in lines):
+        address = value.partition(" ")[0] if value.startswith(_SCHEMES) else ""
+        say(Text(f"  {name:<12}") + Text(address, style="bold cyan") + Text(value.removeprefix(address)))
+    notes = [
+        f"note: {note}" if note else "",
+        f"warning: sign-in won't work: {provider_problem}" if provider_problem else "",
+    ]
+    for text in filter(None, notes):
+        # A foreign template or discovery document may have chosen a part of it.
+        say(Text(f"  {printable(text)}", style="yellow"))
+    say(Text("  Ctrl-C stops everything"))

@@ -73,7 +73,7 @@ def test_the_ready_lines_say_what_is_needed_for_a_start(stack: RunningStack) -> 
         f"{stack.url}/docs",
         DEMO,
         "org-",
-        f"built in, {stack.url}/idp",
+        f"{stack.url}/idp (built in)",
         "curl -H",
         str(stack.data_dir),
     ):
