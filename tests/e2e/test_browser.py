@@ -238,6 +238,31 @@ def test_the_api_browser_shows_every_route_from_local_assets(page: Page, base: s
     assert foreign == []
 
 
+def test_the_authorize_dialog_of_the_api_browser_signs_in(page: Page, base: str, complaints: list[str]) -> None:
+    page.goto(f"{base}/docs")
+    page.get_by_role("button", name="Authorize").click()
+    expect(page.get_by_text("paste one above")).to_be_visible()
+    page.get_by_role("link", name="Sign in").click()
+    submit(page)
+
+    # Back in the API browser, which has the token of the new session.
+    expect(page).to_have_url(f"{base}/docs")
+    page.get_by_role("button", name="Authorize").click()
+    expect(
+        page.get_by_text(f"You are signed in as {DEMO_USERNAME}. The token is the one of your session.")
+    ).to_be_visible()
+    page.get_by_role("button", name="Close").last.click()
+    for path in ("/api/v1/auth/me", "/api/v1/auth/validate"):
+        operation = page.locator(".opblock", has_text=path)
+        operation.locator(".opblock-summary-control").click()
+        operation.get_by_role("button", name="Try it out").click()
+        with page.expect_response(base + path) as called:
+            operation.get_by_role("button", name="Execute").click()
+        assert called.value.status == 200
+        assert called.value.json()["tenant_id"] == DEMO_TENANT_ID
+    assert complaints == []
+
+
 def test_every_page_fits_a_narrow_screen(page: Page, base: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
 

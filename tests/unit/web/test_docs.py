@@ -20,7 +20,7 @@ def test_the_page_and_its_assets_are_served_from_here(tmp_path: Path) -> None:
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert "script-src 'self';" in page.headers["content-security-policy"]
         loaded = re.findall(r'(?:src|href)="([^"]+)"', page.text)
-        assert len(loaded) == 5
+        assert len(loaded) == 7
         for target in loaded:
             assert target.startswith(("/docs/", "data:"))
             if target.startswith("/"):
@@ -28,7 +28,9 @@ def test_the_page_and_its_assets_are_served_from_here(tmp_path: Path) -> None:
                 assert response.status_code == 200
                 assert response.content
         assert client.get("/docs/openapi.json").json()["openapi"] == "3.1.0"
-        assert client.get("/docs/assets/start.js").headers["content-type"].startswith("text/javascript")
+        for name in ("start.js", "theme.js"):
+            assert client.get(f"/docs/assets/{name}").headers["content-type"].startswith("text/javascript")
+        assert client.get("/docs/assets/docs.css").headers["content-type"].startswith("text/css")
         assert client.get("/docs/assets/..%2f..%2f__init__.py").status_code == 404
 
 

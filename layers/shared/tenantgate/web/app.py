@@ -21,7 +21,7 @@ from tenantgate.settings.notes import log_notes
 from tenantgate.web.ambiguous_requests import RejectAmbiguousRequests
 from tenantgate.web.cookies import Cookies
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
-from tenantgate.web.openapi import security_schemes
+from tenantgate.web.openapi import DESCRIPTION, TAGS, complete
 from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate.web.route_table import RouteTable
 
@@ -76,9 +76,7 @@ class TenantgateApp(FastAPI):
 
     @override
     def openapi(self) -> dict[str, Any]:
-        document = super().openapi()
-        document.setdefault("components", {})["securitySchemes"] = security_schemes(self.settings)
-        return document
+        return complete(super().openapi(), self.settings)
 
     @cached_property
     def _own_texts(self) -> frozenset[str]:
@@ -121,6 +119,9 @@ def create_app(
         cors=cors,
         route_rules=route_rules,
         title="Tenantgate",
+        summary="Sign-in, token validation and sessions for multi-tenant APIs",
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
         version=__version__,
         lifespan=lifespan,
         docs_url=None,

@@ -12,8 +12,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
-_ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
-# Swagger UI writes style attributes. Scripts are only our two files.
+_SWAGGER_UI = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+_OURS = {"theme.js": "text/javascript", "start.js": "text/javascript", "docs.css": "text/css"}
+_OUR_FOLDER = Path(__file__).parent / "docs_assets"
+# Swagger UI writes style attributes. Scripts are only our own files.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -23,9 +25,12 @@ _PAGE = """<!doctype html>
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
 <title>API · Tenantgate</title>
 <link rel="icon" href="data:,">
+<script src="/docs/assets/theme.js"></script>
 <link rel="stylesheet" href="/docs/assets/swagger-ui.css">
+<link rel="stylesheet" href="/docs/assets/docs.css">
 </head>
 <body>
 <main id="api"></main>
@@ -34,13 +39,6 @@ _PAGE = """<!doctype html>
 <script src="/docs/assets/start.js"></script>
 </body>
 </html>
-"""
-_START = """SwaggerUIBundle({
-  url: "/docs/openapi.json",
-  dom_id: "#api",
-  deepLinking: true,
-  validatorUrl: null,
-});
 """
 
 
@@ -60,20 +58,15 @@ def documentation_routes(openapi_path: Path) -> list[BaseRoute]:
     async def document(_: Request) -> Response:
         return FileResponse(openapi_path, media_type="application/json", headers={"cache-control": "no-cache"})
 
-    async def start(_: Request) -> Response:
-        return Response(_START, media_type="text/javascript", headers={"cache-control": "no-cache"})
-
-    def asset(name: str, media_type: str) -> Route:
+    def asset(path: Path, media_type: str, cache_control: str) -> Route:
         async def serve(_: Request) -> Response:
-            return FileResponse(
-                folder / name, media_type=media_type, headers={"cache-control": "public, max-age=86400"}
-            )
+            return FileResponse(path, media_type=media_type, headers={"cache-control": cache_control})
 
-        return Route(f"/docs/assets/{name}", serve)
+        return Route(f"/docs/assets/{path.name}", serve)
 
     return [
         Route("/docs", show),
         Route("/docs/openapi.json", document),
-        Route("/docs/assets/start.js", start),
-        *(asset(name, media_type) for name, media_type in _ASSETS.items()),
+        *(asset(_OUR_FOLDER / name, media_type, "no-cache") for name, media_type in _OURS.items()),
+        *(asset(folder / name, media_type, "public, max-age=86400") for name, media_type in _SWAGGER_UI.items()),
     ]

@@ -1,11 +1,29 @@
-"""Security schemes for the OpenAPI document (OpenAPI 3.1 §4.8.27), and the requirements that routes name."""
+"""The parts of the OpenAPI document (3.1) that no route writes: description, security schemes, shared schemas."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from tenantgate.errors.base import VAL_001
 from tenantgate.settings.model import Settings
 from tenantgate.web.cookies import SESSION_COOKIE
+
+_SCHEMAS = "#/components/schemas/"
+DESCRIPTION = """\
+Tenantgate signs users in through an OpenID provider, validates their access tokens, and ends their sessions. Every
+token belongs to one tenant.
+
+- **Sign in**: open `GET /api/v1/auth/login` in a browser. It returns with a session cookie. A single-page app receives
+  the code itself and sends it to `POST /api/v1/auth/callback`, which returns an access token.
+- **Call an API**: send `Authorization: Bearer <access token>`. API Gateway asks the authorizer before a route that
+  needs a token; `GET /api/v1/auth/me` returns what the authorizer found.
+- **Errors** have one shape: `{"error": {"code", "message", "detail", "request_id"}}`. Each `code` has a cause and a
+  remedy in `docs/ERROR_CODES.md`; `tenantgate explain CODE` prints them.
+"""
+TAGS = [
+    {"name": "auth", "description": "Sign in, validate tokens, sign out."},
+    {"name": "health", "description": "Whether the service runs and reaches what it needs."},
+]
 
 # For the `openapi_extra=` of a route. Each list holds alternatives: one of them is enough.
 NEEDS_TOKEN: dict[str, Any] = {"security": [{"bearer": []}, {"openIdConnect": []}]}
@@ -33,3 +51,46 @@ def security_schemes(settings: Settings) -> dict[str, dict[str, str]]:
             "description": "The session that a sign-in in a browser starts.",
         },
     }
+
+
+def complete(document: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Add the security schemes to FastAPI's document, correct its validation errors, and drop unused schemas."""
+    for operations in document.get("paths", {}).values():
+        for operation in operations.values():
+            _correct_validation_error(operation["responses"])
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = security_schemes(settings)
+    schemas: dict[str, Any] = components.pop("schemas", {})
+    used = _used_schemas({**document, "components": components}, schemas)
+    if used:
+        components["schemas"] = {name: schema for name, schema in schemas.items() if name in used}
+    return document
+
+
+def _correct_validation_error(responses: dict[str, Any]) -> None:
+    # FastAPI describes its own shape for a route with parameters, but every error of the product has ours.
+    shape = responses.get("422", {}).get("content", {}).get("application/json", {}).get("schema", {})
+    if shape.get("$ref") == f"{_SCHEMAS}HTTPValidationError":
+        shape["$ref"] = f"{_SCHEMAS}ErrorResponse"
+        responses["422"]["description"] = f"`{VAL_001.code}` {VAL_001.message}"
+
+
+def _used_schemas(document: object, schemas: dict[str, Any]) -> set[str]:
+    used: set[str] = set()
+    waiting = _references(document)
+    while waiting:
+        name = waiting.pop()
+        if name in schemas and name not in used:
+            used.add(name)
+            waiting |= _references(schemas[name])
+    return used
+
+
+def _references(part: object) -> set[str]:
+    if isinstance(part, dict):
+        reference = part.get("$ref")
+        own = {reference.removeprefix(_SCHEMAS)} if isinstance(reference, str) else set()
+        return own.union(*(_references(member) for member in part.values()))
+    if isinstance(part, list):
+        return set().union(*(_references(item) for item in part))
+    return set()
