@@ -23,7 +23,7 @@ from tests.fixtures.stack.commands import RunningStack
 pytestmark = [requires_chromium, pytest.mark.xdist_group("stacks")]
 
 WIDE, NARROW = 1280, 390
-# The structure of Swagger UI's own elements, which no style sheet or plug-in of ours can change.
+# The structure of Swagger UI's own elements, which neither our style sheet nor our plug-in can change.
 FOREIGN_RULES = frozenset({"heading-order", "nested-interactive"})
 
 type Open = Callable[[Page, str], object]
@@ -117,7 +117,7 @@ def check(page: Page, name: str, *, heading: str, foreign_rules: frozenset[str] 
     expect(page.get_by_role("heading", name=heading, level=1, exact=True)).to_be_visible()
     folder = os.environ.get("PAGE_SCREENSHOTS")
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of its literals
+        page.emulate_media(color_scheme=theme)
         for width in (WIDE, NARROW):
             page.set_viewport_size({"width": width, "height": 844})
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
@@ -198,7 +198,7 @@ def test_the_api_documentation_is_accessible_and_fits(page: Page, gateway: Runni
 def test_the_api_documentation_follows_the_theme(page: Page, gateway: RunningStack) -> None:
     grounds = []
     for theme in ("dark", "light"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]  # one of its literals
+        page.emulate_media(color_scheme=theme)
         open_docs(page, gateway.url)
         grounds.append(page.evaluate("getComputedStyle(document.querySelector('.swagger-ui')).backgroundColor"))
     assert grounds[0] == "rgb(28, 32, 34)"
