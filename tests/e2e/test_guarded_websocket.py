@@ -11,11 +11,15 @@ from typing import Any
 
 import psutil
 import pytest
+from playwright.sync_api import Page
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID
+from tests.fixtures.docs.guard_page import snippets
+from tests.fixtures.programs.requires import requires_chromium
 from tests.fixtures.stack.commands import ROOT, RunningStack, dev_stack
+from tests.fixtures.stack.flow import SPA_ORIGIN
 
 pytestmark = pytest.mark.xdist_group("stacks")
 EXAMPLE = ROOT / "examples" / "guarded_api" / "template.yaml"
@@ -70,6 +74,31 @@ def test_a_page_in_a_browser_sends_the_token_as_a_subprotocol(url: str, token: s
         assert connection.subprotocol == "bearer"
         connection.send(WHOAMI)
         assert json.loads(connection.recv())["tenant_id"] == DEMO_TENANT_ID
+
+
+# Opens a socket with a line of a page, sends a text, and returns the protocol and the first message, or the close code.
+CONVERSE = """async ([url, token, text]) => {
+    %s
+    return await new Promise((done) => {
+        socket.onopen = () => socket.send(text);
+        socket.onmessage = (message) => done([socket.protocol, message.data]);
+        socket.onclose = (closed) => done(["closed", String(closed.code)]);
+    });
+}"""
+
+
+@requires_chromium
+def test_the_line_for_browsers_works_in_one_and_other_ways_do_not(page: Page, url: str, token: str) -> None:
+    (line,) = snippets("javascript")
+    page.route(f"{SPA_ORIGIN}/**", lambda route: route.fulfill(status=200, content_type="text/html", body="<p>app"))
+    page.goto(f"{SPA_ORIGIN}/")
+
+    protocol, message = page.evaluate(CONVERSE % line, [url, token, WHOAMI])
+    assert protocol == "bearer"
+    assert json.loads(message)["tenant_id"] == DEMO_TENANT_ID
+    for wrong in ("new WebSocket(url)", "new WebSocket(`${url}?access_token=${token}`)"):
+        script = CONVERSE % f"const socket = {wrong};"
+        assert page.evaluate(script, [url, token, WHOAMI]) == ["closed", "1006"]
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,14 @@ from lambda_gateway.app import Gateway
 from lambda_gateway.model import Kind, Template, TemplateError
 from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.reload import reload_on_change
+from lambda_gateway.responses.response import MalformedResponse
+from lambda_gateway.runtime.failures import FunctionError
 from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate_cli.commands.second_stack_check import SecondStackCheck
 from tenantgate_cli.console import Failure, say, step
 from tenantgate_cli.paths import OPENAPI, RULES
 from tenantgate_cli.stack import dev_output, ready
-from tenantgate_cli.stack.api_addresses import ApiAddress, addresses
+from tenantgate_cli.stack.api_addresses import ApiAddress, addresses, tls_hint
 from tenantgate_cli.stack.front import Front
 from tenantgate_cli.stack.function_logs import FunctionLogs
 from tenantgate_cli.stack.http_servers import HttpServers
@@ -149,9 +151,12 @@ class _Dev:
     def _observer(self) -> Observer:
         return Observer(
             handled=self._requests.handled,
-            failed=lambda function, error: dev_output.show_failure(self._shown_logs, function, error),
+            failed=self._show_failure,
             output=self._output,
         )
+
+    def _show_failure(self, function: str, error: FunctionError | MalformedResponse) -> None:
+        dev_output.show_failure(self._shown_logs, function, error, tls_hint(str(error), self._addresses))
 
     def _output(self, function: str, line: str) -> None:
         self._logs.write(function, line)

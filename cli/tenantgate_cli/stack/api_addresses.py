@@ -92,6 +92,19 @@ def with_addresses(template: Template, found: Collection[ApiAddress], theirs: Co
     return replace(template, functions=functions)
 
 
+def tls_hint(problem: str, found: Collection[ApiAddress]) -> str:
+    """Return a remedy if a function failed because it called one of these APIs over TLS; otherwise an empty text.
+
+    Functions often build the address for sending to connections from the event, with the scheme that AWS has.
+    """
+    if not any(f"https://{HOST}:{address.bound.port}" in problem for address in found):
+        return ""
+    return (
+        f"there is no TLS on this machine: use boto3's client without endpoint_url, which reads {MANAGEMENT_VARIABLE}, "
+        "or http:// here"
+    )
+
+
 def _variables(function: FunctionSpec, name: str, found: Collection[ApiAddress]) -> Mapping[str, str]:
     env = dict(function.env)
     for address in found:

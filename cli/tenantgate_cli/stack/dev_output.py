@@ -42,7 +42,7 @@ def show_refused_origin(origin: str, remedy: str) -> None:
     say(Text("WARNING ", style="yellow") + Text(f"the origin {origin} is refused. {remedy}"))
 
 
-def show_failure(logs: str, function: str, error: FunctionError | MalformedResponse) -> None:
+def show_failure(logs: str, function: str, error: FunctionError | MalformedResponse, remedy: str = "") -> None:
     """Print a failed invocation. `logs` is the folder of the function logs."""
     kind = error.error_type if isinstance(error, FunctionError) else "malformed response"
     what = "can't be loaded" if isinstance(error, InitFailed) else "failed"
@@ -50,6 +50,8 @@ def show_failure(logs: str, function: str, error: FunctionError | MalformedRespo
     for line in error.stack_trace if isinstance(error, FunctionError) else ():
         say(Text(_printable_lines(line.rstrip("\n")), style="dim"))
     say(Text(f"  its log: {logs}/{function}.log", style="dim"))
+    if remedy:
+        say(Text("  → ", style="green") + Text(remedy))
 
 
 def show_output(function: str, level: str, text: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lambda_gateway.model import Api, FunctionSpec, Kind, Route, Template
-from tenantgate_cli.stack.api_addresses import MANAGEMENT_VARIABLE, ApiAddress, addresses, with_addresses
+from tenantgate_cli.stack.api_addresses import MANAGEMENT_VARIABLE, ApiAddress, addresses, tls_hint, with_addresses
 from tenantgate_cli.stack.ports import BoundPort, bind
 
 LISTED = Route("GET", "/orders/{id}", "t-Hello", "Gate"), Route("GET", "/orders", "t-Hello", "Gate")
@@ -108,3 +108,18 @@ def test_with_two_websocket_apis_only_the_functions_behind_one_get_its_address()
     found = [at(other, 3001), at(CHAT, 3002)]
     assert variables(found)[MANAGEMENT_VARIABLE] == "http://localhost:3002/live"
     assert variables(found, "t-Worker") == {}
+
+
+def test_a_function_that_calls_over_tls_gets_a_remedy() -> None:
+    found = [at(REST, 3001), at(CHAT, 3002)]
+    failed = "SSL validation failed for https://localhost:3002/live/%40connections/a [SSL] record layer failure"
+    assert tls_hint(failed, found) == (
+        "there is no TLS on this machine: use boto3's client without endpoint_url, which reads "
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI, or http:// here"
+    )
+    for other in (
+        "SSL validation failed for https://localhost:3003/",
+        "https://example.com:3002",
+        "http://localhost:3002",
+    ):
+        assert tls_hint(other, found) == ""
