@@ -180,7 +180,8 @@ VARYING = [
     (re.compile(r"__Host-tg_login_[0-9a-f]{16}=[\w-]+"), "<login cookie>"),
     (re.compile(r"((?:state|nonce|code_challenge|client_id)=)[\w-]+"), r"\1<varies>"),
     (re.compile(r'(nonce[-=]"?)[\w+/=-]+'), r"\1<nonce>"),
-    (re.compile(r"&#34;[\w-]{22}&#34;"), "<jti>"),
+    (re.compile(r"(?<=<code>)[\w-]{22}(?=</code>)"), "<jti>"),
+    (re.compile(r"\b(?:in \d+ (?:s|min|h)|\d+ (?:s|min|h) ago)\b|(?<=\()now(?=\))"), "<distance>"),
 ]
 
 
