@@ -13,7 +13,9 @@ import httpx2
 import jwt
 import pytest
 
+from tenantgate.database.single import SingleConnectionDatabase
 from tenantgate.openid_provider.storage.demo import PERSONAS
+from tenantgate.openid_provider.storage.repository import KeyRepository
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.data_folder import DataFolder
 from tenantgate_cli.stack.minting import MintedToken, mint
@@ -143,11 +145,19 @@ async def test_without_scopes_a_token_has_those_of_a_sign_in(running: RunningFol
     assert claims["scope"] == "openid orders:read"
 
 
-async def test_commands_that_run_at_once_use_the_same_keys(running: RunningFolder) -> None:
-    with running() as folder, ThreadPoolExecutor(4) as threads:
-        tokens = list(threads.map(lambda _: mint(folder, Wanted()), range(4)))
+async def test_commands_that_run_at_once_on_a_new_stack_make_one_key(
+    local: dict[str, str], running: RunningFolder
+) -> None:
+    database = SingleConnectionDatabase(local["DATABASE_URL"])
+    for key in await KeyRepository(database).load():
+        await KeyRepository(database).remove(key.kid)
+    with running() as folder, ThreadPoolExecutor(3) as threads:
+        tokens = await anyio.to_thread.run_sync(lambda: list(threads.map(lambda _: mint(folder, Wanted()), range(3))))
+    stored = await KeyRepository(database).load()
+    await database.dispose()
     assert len({decoded(token.access_token)[0]["kid"] for token in tokens}) == 1
-    assert len({decoded(token.access_token)[1]["jti"] for token in tokens}) == 4
+    assert decoded(tokens[0].access_token)[0]["kid"] in [key.kid for key in stored]
+    assert len({decoded(token.access_token)[1]["jti"] for token in tokens}) == 3
 
 
 async def test_another_sealing_key_removes_no_key_of_the_stack(
