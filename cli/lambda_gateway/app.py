@@ -86,6 +86,7 @@ class Gateway:
         self._template = template
         before = self._apis
         self._apis = {api.name: self._api(api, before.get(api.name)) for api in template.apis}
+        self._replaced = [api for api in self._replaced if api.is_serving]
         for api in before.values():
             if isinstance(api, WebSocketApi) and self._apis.get(api.api.name) is not api:
                 api.close()

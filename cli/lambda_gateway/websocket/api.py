@@ -59,9 +59,9 @@ class WebSocketApi:
         self._serving: set[asyncio.Task[object]] = set()
 
     @property
-    def connections(self) -> int:
-        """The number of open connections."""
-        return len(self._connections)
+    def is_serving(self) -> bool:
+        """The activity of the API: a connection is open, or its end is being reported."""
+        return bool(self._serving)
 
     async def serve(self, scope: Scope, receive: Receive, send: Send, invalid: Response | None) -> None:
         """Serve one connection until it is closed. `invalid` is the response to a handshake that no API accepts."""

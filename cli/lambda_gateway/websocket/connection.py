@@ -59,9 +59,6 @@ class Connections:
     def __init__(self) -> None:
         self._open: dict[str, Connection] = {}
 
-    def __len__(self) -> int:
-        return len(self._open)
-
     def __iter__(self) -> Iterator[Connection]:
         return iter(list(self._open.values()))
 

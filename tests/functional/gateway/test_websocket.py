@@ -4,45 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import Any
 
 import httpx2
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
-from lambda_gateway.template.reader import read_template
-from lambda_gateway.websocket.limits import Lifetime
-from tests.fixtures.gateway.websockets import ACCEPT, ECHO, HEAD, address, client, functions, route, say
-from tests.functional.gateway.conftest import Running, Serve
+from tests.fixtures.gateway.websockets import (
+    ECHO,
+    HANDLERS,
+    HEAD,
+    PLAIN,
+    address,
+    client,
+    functions,
+    noted,
+    route,
+    say,
+)
+from tests.functional.gateway.conftest import Serve
 
 pytestmark = pytest.mark.anyio
-
-SIGNED = {"authorization": "AWS4-HMAC-SHA256 Credential=key/20261126/us-east-1/execute-api/aws4_request, Signature=0"}
-PLAIN = (
-    HEAD
-    + route("Connect", "$connect", "Accept")
-    + route("Echo", "echo", "Echo", responds=True)
-    + route("Quiet", "quiet", "Echo")
-    + route("End", "$disconnect", "Note")
-    + functions("Accept", "Echo", "Note")
-)
-# Writes its event where a test finds it.
-NOTE = """
-    import json
-    def lambda_handler(event, context):
-        print("event " + json.dumps(event), flush=True)
-"""
-HANDLERS = {"accept": ACCEPT, "echo": ECHO, "note": NOTE}
-
-
-async def noted(running: Running, count: int = 1) -> list[dict[str, Any]]:
-    """Return the events that the function Note got."""
-    for _ in range(200):
-        found = [json.loads(line[6:]) for _, line in running.output if line.startswith("event ")]
-        if len(found) >= count:
-            return found
-        await asyncio.sleep(0.02)
-    raise AssertionError(running.output)
 
 
 async def test_a_connection_from_its_handshake_to_its_end(serve: Serve) -> None:
@@ -50,7 +31,7 @@ async def test_a_connection_from_its_handshake_to_its_end(serve: Serve) -> None:
         async with client(running.url, user_agent_header="test/1") as connection:
             event = await say(connection, action="echo", text="grüezi")
             await connection.close(1000, "bye")
-        (ended,) = await noted(running)
+        (ended,) = await noted(running.output)
     context = event["requestContext"]
     assert json.loads(event["body"]) == {"action": "echo", "text": "grüezi"}
     assert event["isBase64Encoded"] is False
@@ -116,64 +97,6 @@ async def test_every_other_message_goes_to_the_default_route(serve: Serve) -> No
             assert (event["requestContext"]["routeKey"], event["body"]) == ("$default", sent)
 
 
-async def test_a_route_without_a_response_sends_nothing_and_functions_send_by_the_management_api(serve: Serve) -> None:
-    async with serve(PLAIN, **HANDLERS) as running, client(running.url) as connection:
-        connection_id = (await say(connection, action="echo"))["requestContext"]["connectionId"]
-        await connection.send(json.dumps({"action": "quiet"}))
-        path = f"/live/@connections/{connection_id}"
-        posted = await running.client.post(path, content="à toi", headers=SIGNED)
-        assert (posted.status_code, posted.content) == (200, b"")
-        assert await connection.recv() == "à toi"
-        described = (await running.client.get(path, headers=SIGNED)).json()
-        assert set(described) == {"connectedAt", "identity", "lastActiveAt"}
-        assert described["connectedAt"] <= described["lastActiveAt"]
-        assert (await running.client.delete(path, headers=SIGNED)).status_code == 204
-        with pytest.raises(ConnectionClosed) as closed:
-            await connection.recv()
-        assert closed.value.rcvd is not None
-        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1000, "Connection Closed Normally")
-        gone = await running.client.post(path, content="x", headers=SIGNED)
-        assert (gone.status_code, gone.headers["x-amzn-errortype"], gone.json()) == (
-            410,
-            "GoneException",
-            {"message": "Gone"},
-        )
-
-
-MANAGED: tuple[tuple[bytes, dict[str, str], int, str | None], ...] = (
-    (b"x" * (128 * 1024), SIGNED, 200, None),
-    (b"x" * (128 * 1024 + 1), SIGNED, 413, "a message may have at most 131072 bytes"),
-    (b"\xff", SIGNED, 400, "a message must be UTF-8: WebSocket APIs send only text frames"),
-    (b"x", {}, 403, "Missing Authentication Token"),
-    (b"x", {"authorization": "Bearer x.y.z"}, 403, "Missing Authentication Token"),
-    (
-        b"x",
-        {"authorization": SIGNED["authorization"].replace("execute-api", "s3")},
-        403,
-        "Missing Authentication Token",
-    ),
-)
-
-
-async def test_what_the_management_api_accepts(serve: Serve) -> None:
-    async with serve(PLAIN, **HANDLERS) as running, client(running.url, max_size=None) as connection:
-        connection_id = (await say(connection, action="echo"))["requestContext"]["connectionId"]
-        for content, headers, status, message in MANAGED:
-            path = f"/live/@connections/{connection_id}"
-            response = await running.client.post(path, content=content, headers=headers)
-            assert response.status_code == status
-            assert (response.json()["message"] if message else None) == message
-
-
-async def test_a_page_in_a_browser_may_not_send_to_a_connection(serve: Serve) -> None:
-    async with serve(PLAIN, **HANDLERS) as running, client(running.url) as connection:
-        connection_id = (await say(connection, action="echo"))["requestContext"]["connectionId"]
-        headers = {"origin": "https://evil.example", "access-control-request-headers": "authorization"}
-        response = await running.client.options(f"/live/@connections/{connection_id}", headers=headers)
-        assert response.status_code == 403
-        assert not [name for name in response.headers if name.startswith("access-control")]
-
-
 @pytest.mark.parametrize(
     ("function", "status"),
     [
@@ -220,61 +143,6 @@ async def test_the_function_selects_the_subprotocol(serve: Serve) -> None:
         assert "x-other" not in connection.response.headers
 
 
-SIZES: tuple[tuple[Any, int | None], ...] = (
-    ("x" * (32 * 1024), None),
-    ("x" * (32 * 1024 + 1), 1009),
-    (["x" * (32 * 1024)] * 4, None),
-    ([*["x" * (32 * 1024)] * 4, "x"], 1009),
-    (b"binary", 1003),
-)
-
-
-async def test_sizes_and_binary_messages(serve: Serve) -> None:
-    async with serve(PLAIN, **HANDLERS) as running:
-        for sent, code in SIZES:
-            async with client(running.url) as connection:
-                await connection.send(sent)
-                if code is None:
-                    assert json.loads(await connection.recv())["message"] == "Forbidden"
-                    continue
-                with pytest.raises(ConnectionClosed) as closed:
-                    await connection.recv()
-                assert closed.value.rcvd is not None
-                assert closed.value.rcvd.code == code
-        ended = await noted(running, len(SIZES))
-        codes = [event["requestContext"]["disconnectStatusCode"] for event in ended]
-        assert sorted(codes) == [1000, 1000, 1003, 1009, 1009]
-
-
-@pytest.mark.parametrize("lifetime", [Lifetime(idle=0.4), Lifetime(total=0.4)], ids=["idle", "total"])
-async def test_a_connection_ends_when_its_time_is_over(serve: Serve, lifetime: Lifetime) -> None:
-    async with serve(PLAIN, lifetime=lifetime, **HANDLERS) as running, client(running.url) as connection:
-        with pytest.raises(ConnectionClosed) as closed:
-            await asyncio.wait_for(connection.recv(), 10)
-        assert closed.value.rcvd is not None
-        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "Going away")
-        (ended,) = await noted(running)
-        assert ended["requestContext"]["disconnectStatusCode"] == 1001
-
-
-async def test_messages_in_either_direction_keep_a_connection(serve: Serve) -> None:
-    async with serve(PLAIN, lifetime=Lifetime(idle=1.0), **HANDLERS) as running, client(running.url) as connection:
-        connection_id = (await say(connection, action="echo"))["requestContext"]["connectionId"]
-        for _ in range(5):
-            await asyncio.sleep(0.4)
-            posted = await running.client.post(f"/live/@connections/{connection_id}", content="x", headers=SIGNED)
-            assert posted.status_code == 200
-
-
-async def test_a_client_that_breaks_off_is_reported_once(serve: Serve) -> None:
-    async with serve(PLAIN, **HANDLERS) as running:
-        async with client(running.url) as connection:
-            await say(connection, action="echo")
-            connection.transport.abort()
-        (ended,) = await noted(running)
-        assert ended["requestContext"]["disconnectStatusCode"] in (1005, 1006)
-
-
 async def test_another_path_than_the_stage(serve: Serve) -> None:
     async with serve(PLAIN, **HANDLERS) as running:
         for path in ("", "/", "/other", "/live/more", "/livelive", "/LIVE", "/live/@connections/AAAAAAAAAAAAAAA="):
@@ -305,40 +173,8 @@ async def test_many_connections_get_only_their_own_messages(serve: Serve) -> Non
 
         ids = await asyncio.gather(*(converse(number) for number in range(12)))
         assert len(set(ids)) == 12
-        ended = await noted(running, 12)
+        ended = await noted(running.output, 12)
         assert {event["requestContext"]["connectionId"] for event in ended} == set(ids)
-
-
-async def test_stopping_closes_connections_and_reports_their_end(serve: Serve) -> None:
-    async with serve(PLAIN, **HANDLERS) as running, client(running.url) as connection:
-        await say(connection, action="echo")
-        processes = [pid for function in running.gateway.functions.values() for pid in function.pids]
-        await running.gateway.stop()
-        with pytest.raises(ConnectionClosed) as closed:
-            await connection.recv()
-        assert closed.value.rcvd is not None
-        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1001, "Going away")
-        (ended,) = await noted(running)
-        assert ended["requestContext"]["disconnectStatusCode"] == 1001
-        assert processes
-        assert [pid for function in running.gateway.functions.values() for pid in function.pids] == []
-
-
-async def test_a_reload_keeps_the_connections_of_an_unchanged_api_and_closes_the_others(serve: Serve) -> None:
-    async with serve(PLAIN, **HANDLERS) as running, client(running.url) as connection:
-        await say(connection, action="echo")
-        path = running.folder / "template.yaml"
-        running.gateway.load(read_template(path))
-        running.gateway.restart(["Echo"])
-        await say(connection, action="echo")
-        path.write_text(PLAIN.replace("StageName: live", "StageName: other"))
-        running.gateway.load(read_template(path))
-        with pytest.raises(ConnectionClosed) as closed:
-            await connection.recv()
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1001
-        async with client(address(running.url, "other")) as again:
-            await say(again, action="echo")
 
 
 async def test_an_invalid_host_is_rejected(serve: Serve) -> None:

@@ -12,9 +12,8 @@ from websockets.exceptions import ConnectionClosed
 from lambda_gateway.template.reader import read_template
 from lambda_gateway.websocket import connection as connections
 from lambda_gateway.websocket.limits import MAX_PENDING
-from tests.fixtures.gateway.websockets import ACCEPT, HEAD, client, functions, route, say
+from tests.fixtures.gateway.websockets import ACCEPT, HANDLERS, HEAD, PLAIN, SIGNED, client, functions, route, say
 from tests.functional.gateway.conftest import Serve
-from tests.functional.gateway.test_websocket import HANDLERS, PLAIN, SIGNED
 
 pytestmark = pytest.mark.anyio
 
