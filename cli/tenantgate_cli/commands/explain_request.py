@@ -8,19 +8,16 @@ from pathlib import Path
 
 from rich.text import Text
 
-from tenantgate.authorizer.decision_log import reason_code
-from tenantgate_cli.checks.registry import errors, registry
+from tenantgate_cli.checks.registry import registry
 from tenantgate_cli.console import printable, say
+from tenantgate_cli.denials.decision_lines import own_error_of
 from tenantgate_cli.denials.facts import facts_of
 from tenantgate_cli.program import as_called
 from tenantgate_cli.results import print_result
 from tenantgate_cli.stack.data_folder import DataFolder
-from tenantgate_cli.stack.log_files import LogLine
 from tenantgate_cli.stack.log_text import as_json, show_line
 from tenantgate_cli.stack.request_history import RequestHistory, requests_with_id, unknown_request
 
-# Messages of the functions' lines about one of their own errors.
-_ERRORS = frozenset({"request refused", "request failed"})
 # The status of a request for which the authorizer made no decision.
 _FAILED = 500
 type Facts = Mapping[str, str]
@@ -108,20 +105,12 @@ def _denied_without_reason(history: RequestHistory) -> tuple[str, Facts]:
 def _own_error(history: RequestHistory) -> tuple[str, Facts] | None:
     """Return the error with which a function responded, if it logged one."""
     for line in history.lines:
-        code = registry().get(str(line.context.get("error_code")))
-        if code is not None and line.member("message") in _ERRORS:
-            finding = {"finding": line.context.get("reason")}
-            private = line.context.get("private")
-            context = {**finding, **private} if isinstance(private, dict) else finding
-            facts = _facts(_reason_of(line), context, code.code)
+        error = own_error_of(line.record)
+        code = registry().get(error.code) if error is not None else None
+        if error is not None and code is not None:
+            facts = _facts(error.reason, error.context, code.code)
             return f"{code.code} from {line.function}: {code.message}", facts
     return None
-
-
-def _reason_of(line: LogLine) -> str:
-    """Return the reason code of the error class that a function logged."""
-    kind = str(line.context.get("kind"))
-    return next((reason_code(error) for error in errors() if error.__name__ == kind), "")
 
 
 def _facts(reason: str, context: Mapping[str, object], error_code: object) -> Facts:

@@ -10,7 +10,7 @@ from tenantgate_cli.console import Failure, printable
 from tenantgate_cli.stack.data_folder import DataFolder
 from tenantgate_cli.stack.log_files import LogLine, followed, functions_with_logs, log_lines
 from tenantgate_cli.stack.log_text import as_json, show_line
-from tenantgate_cli.stack.request_history import requests_with_id, unknown_request
+from tenantgate_cli.stack.request_history import requests_with_id, unknown_request, without_log_files
 from tenantgate_cli.stack.running_stack import running_stack
 
 _SUFFIX = "function"
@@ -34,6 +34,8 @@ def run(function: str | None, request_id: str | None, data_dir: Path, *, as_json
 
 
 def _chosen(function: str | None, folder: DataFolder) -> list[str]:
+    if (failure := without_log_files(folder)) is not None:
+        raise failure
     written = functions_with_logs(folder.logs)
     running = running_stack(folder)
     known = sorted({*written, *(running.functions if running is not None else ())})

@@ -66,18 +66,24 @@ def requests_with_id(folder: Path, request_id: str) -> list[RequestHistory]:
 
 def unknown_request(request_id: str, folder: DataFolder) -> Failure:
     """Return the failure of a command that found no request with this id."""
-    running = running_stack(folder)
-    if running is not None and not running.functions:
-        return Failure(
-            "the running stack is `tenantgate serve`, which writes no log files",
-            "read its output, or run make dev for this",
-        )
+    if (failure := without_log_files(folder)) is not None:
+        return failure
     if not functions_with_logs(folder.logs):
         return Failure(f"there are no logs in {folder.shown()}/logs", "make dev, then send the request again")
     return Failure(
         f"no line in {folder.shown()}/logs has the request id {printable(request_id)!r}",
         "copy the id from X-Request-ID, apigw-requestid, x-amzn-requestid or error.request_id; each start of the stack "
         "deletes the logs of the run before",
+    )
+
+
+def without_log_files(folder: DataFolder) -> Failure | None:
+    """Return the failure of a command that reads logs while `tenantgate serve` runs; None otherwise."""
+    running = running_stack(folder)
+    if running is None or running.functions:
+        return None
+    return Failure(
+        "the running stack is tenantgate serve, which writes no log files", "read its output, or run make dev instead"
     )
 
 

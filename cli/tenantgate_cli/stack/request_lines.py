@@ -1,7 +1,7 @@
 """One line for each request, in the terminal and in the gateway's own log file.
 
-The reason of a denial is in the authorizer's output, never in the response to the client. Both arrive at nearly the
-same time, so the line of a denied request waits a moment for it.
+The reason of a denial is in the output of the authorizer or of the route's function. Output and response arrive at
+nearly the same time, so the line of a denied request waits a moment for it.
 """
 
 from __future__ import annotations
@@ -15,24 +15,28 @@ from dataclasses import dataclass
 
 from lambda_gateway.observer import Handled
 from tenantgate.observability.redaction import redact_text
-from tenantgate_cli.denials.decision_lines import DecisionLine, read_decision, root_of
+from tenantgate_cli.denials.decision_lines import DecisionLine, OwnError, read_decision, read_own_error, root_of
 from tenantgate_cli.stack.request_words import explanation
 
 # No function of a template can have this name: logical ids have no hyphen.
 GATEWAY = "api-gateway"
 # Seconds that the line of a denied request waits for the authorizer's line.
 PATIENCE = 0.5
+# Of a function that responded with an error: it may have no line, and most lines come before the response.
+PATIENCE_FOR_FUNCTIONS = 0.05
+_ERROR = 400
 # As many as the gateway caches.
 _MOST_ORIGINS = 10_000
 
 
 @dataclass(slots=True)
 class _Origin:
-    """The request for which an authorizer ran: a cached result refers to it."""
+    """A request with the lines of one function. A cached result refers to the request for which the authorizer ran."""
 
     method: str = ""
     path: str = ""
     decision: DecisionLine | None = None
+    error: OwnError | None = None
 
 
 class RequestLines:
@@ -50,11 +54,13 @@ class RequestLines:
 
     def output(self, function: str, line: str) -> None:
         """Read a line that a function wrote."""
-        decision = read_decision(line)
-        if decision is None:
+        decision, error = read_decision(line), read_own_error(line)
+        found = decision or error
+        if found is None:
             return
-        key = function, decision.trace_id
-        self._origin(key).decision = decision
+        key = function, found.trace_id
+        origin = self._origin(key)
+        origin.decision, origin.error = decision or origin.decision, error or origin.error
         waiting = self._waiting.pop(key, None)
         if waiting is not None:
             handled, timer = waiting
@@ -64,17 +70,20 @@ class RequestLines:
     def handled(self, handled: Handled) -> None:
         """Print the request's line, at once or when its reason is known."""
         seen = handled.authorization
-        if seen is None or not seen.ran:
-            self._explain(handled)
+        root = root_of(handled.trace_id)
+        if seen is not None and seen.ran:
+            origin = self._origin((seen.function, root))
+            origin.method, origin.path = handled.method, handled.path
+            if seen.denied is not None and origin.decision is None:
+                self._wait((seen.function, root), handled, PATIENCE)
+                return
+        if handled.function and handled.status >= _ERROR and self._error_of(handled) is None:
+            self._wait((handled.function, root), handled, PATIENCE_FOR_FUNCTIONS)
             return
-        key = seen.function, root_of(handled.trace_id)
-        origin = self._origin(key)
-        origin.method, origin.path = handled.method, handled.path
-        if seen.denied is None or origin.decision is not None:
-            self._explain(handled)
-            return
-        timer = asyncio.get_running_loop().call_later(PATIENCE, self._give_up, key)
-        self._waiting[key] = handled, timer
+        self._explain(handled)
+
+    def _wait(self, key: tuple[str, str], handled: Handled, seconds: float) -> None:
+        self._waiting[key] = handled, asyncio.get_running_loop().call_later(seconds, self._give_up, key)
 
     def flush(self) -> None:
         """Print the lines that still wait."""
@@ -96,9 +105,13 @@ class RequestLines:
 
     def _explain(self, handled: Handled) -> None:
         decision = self._decision_on(handled)
-        words = explanation(handled, decision)
+        words = explanation(handled, decision, self._error_of(handled))
         self._log(GATEWAY, gateway_line(handled, words, decision.reason if decision is not None else None))
         self._show(handled, words)
+
+    def _error_of(self, handled: Handled) -> OwnError | None:
+        origin = self._origins.get((handled.function, root_of(handled.trace_id)))
+        return origin.error if origin is not None else None
 
     def _decision_on(self, handled: Handled) -> DecisionLine | None:
         seen = handled.authorization

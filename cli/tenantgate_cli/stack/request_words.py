@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from lambda_gateway.authorizers.results import MissingIdentity, Reason
 from lambda_gateway.observer import Handled
-from tenantgate_cli.denials.decision_lines import DecisionLine
+from tenantgate_cli.denials.decision_lines import DecisionLine, OwnError
 
 _WITHOUT_LINE: Mapping[Reason, str] = {
     Reason.FAILED: "the authorizer failed",
@@ -15,13 +15,16 @@ _WITHOUT_LINE: Mapping[Reason, str] = {
 }
 
 
-def explanation(handled: Handled, decision: DecisionLine | None) -> str:
+def explanation(handled: Handled, decision: DecisionLine | None, error: OwnError | None = None) -> str:
     """Return the words that follow the status in the request's line; empty if there is nothing to explain.
 
-    `decision` is that of the request for which the authorizer ran, None if it is unknown or doesn't apply.
+    `decision` is that of the request for which the authorizer ran, None if it is unknown or doesn't apply. `error` is
+    the one that the route's function logged.
     """
     seen = handled.authorization
     if seen is None or seen.denied is None:
+        if error is not None:
+            return error.brief
         unrouted = handled.status in (403, 404) and not handled.route_key
         return f"no such route in {handled.api_id}" if unrouted else ""
     if seen.missing is not None:

@@ -123,6 +123,12 @@ def test_a_function_that_ran_is_named(guarded: Guarded) -> None:
     guarded.line(r"GET     /orders  200  \d+ ms  \S*OrdersFunction")
 
 
+def test_an_error_of_a_function_has_its_code_and_reason(guarded: Guarded) -> None:
+    url = f"{guarded.stack.url}/api/v1/auth/validate"
+    assert guarded.send("GET", url, "not-a-token").status_code == 401
+    guarded.line(r"GET     /api/v1/auth/validate  401 AUTH_004: malformed_token  \d+ ms  AuthValidateFunction")
+
+
 def test_changed_rules_clear_the_authorizers_cache(guarded: Guarded) -> None:
     url = f"{guarded.http}/orders"
     written = guarded.rules.read_text()
@@ -157,4 +163,4 @@ def test_the_lines_of_one_function_also_after_the_stack_has_ended(guarded: Guard
     assert all("  AuthorizerFunction  " in line for line in shown.stdout.splitlines() if not line.startswith(" "))
     unknown = command("logs", "nope", *folder)
     assert unknown.returncode == 1
-    assert "the functions are AuthMeFunction, AuthorizerFunction, " in unknown.stderr
+    assert "the functions are AuthMeFunction, AuthValidateFunction, AuthorizerFunction, " in unknown.stderr

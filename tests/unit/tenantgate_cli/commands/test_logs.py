@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tenantgate_cli.main import app
+from tenantgate_cli.stack.data_folder import DataFolder
 from tests.fixtures.stack.log_folder import denial_record, gateway_record, log_record, write_logs
 
 
@@ -97,6 +98,21 @@ FAILURES = [
 @pytest.mark.parametrize(("arguments", "words"), FAILURES)
 def test_failures_in_words(folder: Path, arguments: list[str], words: str) -> None:
     assert command(*arguments) == (1, "", words)
+
+
+@pytest.mark.parametrize(
+    "command_line", [["logs"], ["logs", "--request", "request-1"], ["explain", "--request", "nope"]]
+)
+def test_a_running_container_writes_no_log_files(folder: Path, command_line: list[str]) -> None:
+    stack = DataFolder(folder)
+    with stack.held():
+        stack.publish(url="http://localhost:3000", owner_url="postgresql://x")
+        done = CliRunner().invoke(app, command_line)
+    assert done.exit_code in (1, 2)
+    assert done.stderr == (
+        "✗ the running stack is tenantgate serve, which writes no log files\n"
+        "  → read its output, or run make dev instead\n"
+    )
 
 
 def test_a_failure_as_json(folder: Path) -> None:

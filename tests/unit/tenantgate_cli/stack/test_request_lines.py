@@ -153,3 +153,59 @@ def test_the_line_of_the_gateways_log() -> None:
 def test_a_token_in_a_path_is_not_written() -> None:
     token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJlLW9mLXRoZS1jYW5hcnk"
     assert "eyJ" not in gateway_line(request(path=f"/a/{token}"), f"no such route {token}")
+
+
+def refused(trace: str = "1-a", **context: object) -> str:
+    named = {"error_code": "AUTH_004", "kind": "WrongAudience", "reason": "aud names another audience"}
+    record = {"message": "request refused", "trace_id": f"Root={trace}", "context": {**named, **context}}
+    return json.dumps(record, separators=(",", ":"))
+
+
+def responded(status: int, trace: str = "1-a") -> Handled:
+    return Handled("GET", "/a", status, 0.01, f"id-{trace}", "GET /a", "F", "Orders", f"Root={trace};Parent=1")
+
+
+PRIVATE: dict[str, object] = {"private": {"expected": ["orders"], "actual": "billing"}}
+ERRORS = [
+    (refused("1-a", **PRIVATE), "AUTH_004: wrong_audience (billing instead of orders)"),
+    (refused(kind="SessionExpired", error_code="AUTH_030"), "AUTH_030: session_expired"),
+    (refused(kind=None), "AUTH_004"),
+    (refused(private="x", kind="MalformedToken"), "AUTH_004: malformed_token"),
+    (refused(error_code=None), ""),
+    (refused("1-b"), ""),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), ERRORS)
+@pytest.mark.parametrize("first", [True, False])
+async def test_the_error_of_a_function_is_its_code_and_reason(line: str, words: str, *, first: bool) -> None:
+    printed = Printed()
+    if first:
+        printed.lines.output("F", line)
+    printed.lines.handled(responded(401))
+    if not first:
+        printed.lines.output("F", line)
+    printed.lines.flush()
+    assert printed.words == [("/a", words)]
+
+
+async def test_the_error_of_a_function_without_a_line_waits_only_a_moment() -> None:
+    printed = Printed()
+    printed.lines.handled(responded(404))
+    assert printed.words == []
+    await asyncio.sleep(request_lines.PATIENCE_FOR_FUNCTIONS + 0.05)
+    assert printed.words == [("/a", "")]
+
+
+async def test_a_response_without_an_error_does_not_wait() -> None:
+    printed = Printed()
+    printed.lines.handled(responded(200))
+    assert printed.words == [("/a", "")]
+
+
+async def test_another_functions_error_is_not_that_of_the_request() -> None:
+    printed = Printed()
+    printed.lines.output("G", refused())
+    printed.lines.handled(responded(401))
+    printed.lines.flush()
+    assert printed.words == [("/a", "")]
