@@ -243,7 +243,7 @@ def test_an_error_page_has_a_way_on(error: TenantgateError, path: str, button: s
 def test_an_error_page_has_no_json_and_shows_what_the_provider_says() -> None:
     html = html_of(error_page(returned_error("access_denied", description="It's the user's \"no\"."), debug=True))
     for text in (
-        "<h1>The sign-in was cancelled</h1>",
+        '<h1>The <span class="word">sign-in</span> was cancelled</h1>',
         '<blockquote id="description">It&#39;s the user&#39;s &#34;no&#34;.</blockquote>',
         '<div class="detail"><dt>provider error</dt><dd>access_denied</dd></div>',
         '<div class="detail"><dt>reason</dt><dd>the provider returned an error</dd></div>',
