@@ -39,7 +39,7 @@ def show_hint(handled: Handled, option: str) -> None:
 
 
 def show_refused_origin(origin: str, remedy: str) -> None:
-    say(Text("WARNING ", style="yellow") + Text(f"the origin {origin} is refused. {remedy}"))
+    say(Text("WARNING ", style="yellow") + Text(printable(f"the origin {origin} is refused. {remedy}")))
 
 
 def show_failure(logs: str, function: str, error: FunctionError | MalformedResponse, remedy: str = "") -> None:

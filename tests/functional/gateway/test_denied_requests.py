@@ -123,6 +123,16 @@ def test_a_function_that_ran_is_named(guarded: Guarded) -> None:
     guarded.line(r"GET     /orders  200  \d+ ms  \S*OrdersFunction")
 
 
+def test_a_denied_connection_of_a_websocket_api_has_its_reason(guarded: Guarded, tmp_path: Path) -> None:
+    [url] = re.findall(r"guarded +(ws://\S+)", "\n".join(guarded.stack.ready_lines))
+    (tmp_path / "token").write_text("not-a-token")
+    folder = ("--data-dir", str(guarded.stack.data_dir))
+    assert command("connect", "--token-file", str(tmp_path / "token"), *folder, url, "x").returncode == 1
+    line = guarded.line(r"CONNECT /live  401 denied: malformed_token  \d+ ms  \S+=")
+    explained = command("explain", "--request", line.split()[-1], *folder)
+    assert "denied: malformed_token\n  cause     The token isn't a signed JWT.\n" in explained.stdout
+
+
 def test_an_error_of_a_function_has_its_code_and_reason(guarded: Guarded) -> None:
     url = f"{guarded.stack.url}/api/v1/auth/validate"
     assert guarded.send("GET", url, "not-a-token").status_code == 401

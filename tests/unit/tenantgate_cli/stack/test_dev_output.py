@@ -57,3 +57,8 @@ def test_output_of_functions_cannot_write_to_the_terminal(capsys: pytest.Capture
         "    ?[2Jc",
         "  its log: logs/F.log",
     ]
+
+
+def test_headers_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    dev_output.show_refused_origin("http://a\x1b[2J\x9b", "Add it.")
+    assert capsys.readouterr().out == "WARNING the origin http://a?[2J? is refused. Add it.\n"
