@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -144,6 +145,17 @@ def test_a_page_that_calls_the_api_by_the_other_name_learns_the_right_one(page: 
         f"Call the API at {setup.api}: browsers send no cookies of 127.0.0.1 from pages of localhost."
     )
     expect(alert).to_contain_text("AUTH_021")
+
+
+def test_a_page_that_is_opened_as_a_file_is_refused_and_the_log_says_to_serve_it(
+    page: Page, setup: Setup, tmp_path: Path
+) -> None:
+    # A file can't load a module, and has no origin. Its own script can call the API.
+    file = tmp_path / "app.html"
+    file.write_text(f"<script>fetch('{setup.api}/api/v1/health/live').catch(() => document.title = 'refused')</script>")
+    page.goto(file.as_uri())
+    expect(page).to_have_title("refused")
+    setup.stack.wait_for_line(lambda line: "Serve the page from an origin that ALLOWED_ORIGINS has" in line)
 
 
 def test_an_api_that_does_not_run_is_shown_as_an_error(page: Page, setup: Setup) -> None:

@@ -41,9 +41,9 @@ class Front:
         await self._entry(scope, receive, send)
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:
-        for name, value in scope["headers"]:
-            if name == b"origin" and (remedy := self._refused.remedy(origin := value.decode("latin-1"))) is not None:
-                self._on_refused(origin, remedy)
+        refused = self._refused.found_in(scope["headers"])
+        if refused is not None:
+            self._on_refused(*refused)
         if scope["path"] == "/docs" or scope["path"].startswith("/docs/"):
             await self._docs()(scope, receive, send)
         else:

@@ -61,6 +61,14 @@ class TestBySession:
         with_session(browser, app)
         assert parameters(sign_out(browser, app, origin=app.base))["post_logout_redirect_uri"] == app.base + "/"
 
+    def test_needs_no_body(self, browser: Browser, app: LoginApp) -> None:
+        with_session(browser, app)
+        response = browser.post(app.logout_url, b"", media_type="application/json", headers={"origin": app.base})
+        assert parameters(response)["post_logout_redirect_uri"] == app.base + "/"
+        assert "id_token_hint" in parameters(response)
+        assert not app.store.rows
+        assert not browser.cookies
+
     @pytest.mark.parametrize(
         ("headers", "allowed"),
         [

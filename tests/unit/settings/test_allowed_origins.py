@@ -56,6 +56,16 @@ NO_COOKIES = "browsers send no cookies of localhost from pages of 127.0.0.1."
             "Add https://app.example.com to ALLOWED_ORIGINS if it is your app.",
             id="deployed",
         ),
+        *(
+            pytest.param(
+                text,
+                API,
+                "Serve the page from an origin that ALLOWED_ORIGINS has: "
+                "a page that is opened as a file, or that runs in a sandbox, has none.",
+                id=name,
+            )
+            for text, name in (("null", "a-file"), ("\x1b[2J", "not-an-origin"), ("*", "a-wildcard"))
+        ),
         pytest.param(
             "http://127.0.0.1:5173",
             "https://gate.example.com",

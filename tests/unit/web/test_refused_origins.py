@@ -23,21 +23,39 @@ def refused() -> RefusedOrigins:
     return RefusedOrigins(allowed=[ORIGIN], base_url=BASE_URL)
 
 
+def remedy(origins: RefusedOrigins, origin: str, **more: str) -> str | None:
+    headers = {"origin": origin, **{name.replace("_", "-"): value for name, value in more.items()}}
+    found = origins.found_in([(name.encode(), value.encode("latin-1")) for name, value in headers.items()])
+    assert found is None or found[0] == origin
+    return None if found is None else found[1]
+
+
 def test_each_is_reported_once() -> None:
     origins = refused()
-    assert origins.remedy("https://b.example") == "Add https://b.example to ALLOWED_ORIGINS if it is your app."
-    assert origins.remedy("https://b.example") is None
-    assert origins.remedy("https://c.example") is not None
+    assert remedy(origins, "https://b.example") == "Add https://b.example to ALLOWED_ORIGINS if it is your app."
+    assert remedy(origins, "https://b.example") is None
+    assert remedy(origins, "https://c.example") is not None
 
 
 @pytest.mark.parametrize("origin", [ORIGIN, BASE_URL, "null", "", "https://b.example/", "https://b.example\x1b[2J"])
 def test_allowed_ones_and_other_texts_are_not_reported(origin: str) -> None:
-    assert refused().remedy(origin) is None
+    assert remedy(refused(), origin) is None
+    assert refused().found_in([]) is None
+
+
+def test_a_page_that_was_opened_as_a_file_is_reported_and_a_form_without_an_origin_is_not() -> None:
+    origins = refused()
+    assert remedy(origins, "null", sec_fetch_mode="navigate") is None
+    assert remedy(origins, "null", sec_fetch_mode="cors") == (
+        "Serve the page from an origin that ALLOWED_ORIGINS has: "
+        "a page that is opened as a file, or that runs in a sandbox, has none."
+    )
+    assert remedy(origins, "null", sec_fetch_mode="cors") is None
 
 
 def test_a_caller_cannot_fill_the_log_or_the_memory() -> None:
     origins = refused()
-    reported = [number for number in range(10 * MOST_REPORTED) if origins.remedy(f"https://a{number}.example")]
+    reported = [number for number in range(10 * MOST_REPORTED) if remedy(origins, f"https://a{number}.example")]
     assert len(reported) == len(origins._reported) == MOST_REPORTED
 
 

@@ -6,6 +6,9 @@ from collections.abc import Collection
 
 from tenantgate.urls import HttpUrl, is_loopback, parse_http_url
 
+# The header `Origin` of a page without one (Fetch standard §2.5).
+NO_ORIGIN = "null"
+
 _LONGEST = 300
 
 
@@ -22,7 +25,12 @@ def origin_remedy(origin: str, *, allowed: Collection[str], base_url: str) -> st
     API on the other, even if its origin were allowed.
     """
     page, api = parse_origin(origin), parse_http_url(base_url, longest=_LONGEST)
-    if page is None or api is None or page.host == api.host or not (is_loopback(page.host) and is_loopback(api.host)):
+    if page is None:
+        return (
+            "Serve the page from an origin that ALLOWED_ORIGINS has: "
+            "a page that is opened as a file, or that runs in a sandbox, has none."
+        )
+    if api is None or page.host == api.host or not (is_loopback(page.host) and is_loopback(api.host)):
         return f"Add {origin} to ALLOWED_ORIGINS if it is your app."
     same_site = HttpUrl(page.scheme, api.host, page.port, "").origin
     why = f"browsers send no cookies of {api.host} from pages of {page.host}."

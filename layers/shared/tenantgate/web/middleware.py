@@ -161,9 +161,8 @@ class Headers:
                 self.finish(scope, message)
             await send(message)
 
+        self._refused.log(scope["headers"])
         origin = header(scope, b"origin")
-        if origin is not None:
-            self._refused.log(origin)
         is_asking = scope["method"] == "OPTIONS" and header(scope, b"access-control-request-method") is not None
         if self._allowed is not None and origin is not None and is_asking:
             headers = [(n.encode(), v.encode()) for n, v in preflight_headers(origin, self._allowed).items()]
