@@ -19,6 +19,8 @@ PYENV := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
 PYTHON3 := $(shell for p in python3.13 python3 $(wildcard $(PYENV)/3.13*/bin/python3.13); do "$$p" -c 'import sys; sys.version_info[:2] != (3, 13) and sys.exit(1); print(sys._base_executable)' 2>/dev/null && break; done)
 UV := $(or $(shell for u in uv $(wildcard $(PYENV)/*/bin/uv); do "$$u" run --quiet --no-project --no-config --offline $(if $(PYTHON3),--python "$(PYTHON3)") -- printenv UV 2>/dev/null && break; done),.uv/bin/uv)
 RUN := .venv/bin
+# A Ctrl-C while Python itself starts waits until the command handles it. Python would print a stack trace.
+START := $(shell env --block-signal=INT true 2>/dev/null && echo "env --block-signal=INT")
 # One worker of pytest-xdist for each core. In T, `-n 0` runs the tests in one process.
 PYTEST := $(RUN)/pytest -n logical --maxprocesses 8 --dist loadgroup -p tests.plugins.distribution -p tests.plugins.leftovers
 export UV
@@ -46,10 +48,10 @@ tools: $(filter .uv/bin/uv,$(UV))
 	@$(UV) sync --quiet --frozen --inexact --all-extras
 
 dev: stack ## Run everything locally (PORT=3000, RESET=1 to start over, WITH=template.yaml of a guarded stack)
-	@exec $(RUN)/tenantgate dev --port $(PORT) $(if $(RESET),--reset) $(if $(WITH),--with $(WITH))
+	@exec $(START) $(RUN)/tenantgate dev --port $(PORT) $(if $(RESET),--reset) $(if $(WITH),--with $(WITH))
 
 serve: stack ## Run the container's application locally, without an image (PORT=3000)
-	@exec $(RUN)/tenantgate serve --port $(PORT)
+	@exec $(START) $(RUN)/tenantgate serve --port $(PORT)
 
 shell: stack ## Open your shell with `tenantgate` as a command
 	@exec $(RUN)/python -m tenantgate_cli.commands.shell

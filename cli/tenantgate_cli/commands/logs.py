@@ -12,6 +12,7 @@ from tenantgate_cli.stack.log_files import LogLine, followed, functions_with_log
 from tenantgate_cli.stack.log_text import as_json, show_line
 from tenantgate_cli.stack.request_history import requests_with_id, unknown_request, without_log_files
 from tenantgate_cli.stack.running_stack import running_stack
+from tenantgate_cli.stack.signals import stopped_by_signals
 
 _SUFFIX = "function"
 
@@ -61,8 +62,9 @@ def _show_request(request_id: str, names: list[str], folder: DataFolder, show: C
 
 def _follow(folder: Path, names: list[str], show: Callable[[LogLine], None]) -> None:
     try:
-        for line in followed(folder, names):
-            show(line)
+        with stopped_by_signals():
+            for line in followed(folder, names):
+                show(line)
     except KeyboardInterrupt:
         return
 

@@ -68,7 +68,12 @@ def launch(command: list[str], *, directory: Path, log: Path, user: User | None,
         start_new_session=True,
     )
     assert supervisor.stdout is not None  # noqa: S101
-    return Running(supervisor, pid=int(supervisor.stdout.readline() or 0))
+    try:
+        return Running(supervisor, pid=int(supervisor.stdout.readline() or 0))
+    except BaseException:
+        # A Ctrl-C at this moment must not leave a server that no caller knows.
+        Running(supervisor, pid=0).stop()
+        raise
 
 
 def postgres_version() -> str:

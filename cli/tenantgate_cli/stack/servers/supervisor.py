@@ -11,6 +11,7 @@ Prints one line, the server's process id. The exit status is the server's, or 12
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -70,7 +71,9 @@ def main() -> int:
             os.write(2, f"FATAL:  {type(error).__name__}: {error}\n".encode())
         finally:
             os._exit(127)
-    os.write(1, f"{server}\n".encode())
+    # A parent that is gone already closes standard input as well, which stops the server below.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(1, f"{server}\n".encode())
 
     steps = [(getattr(signal, name), float(seconds)) for name, seconds in spec["stop_signals"]]
     poll = select.poll()
