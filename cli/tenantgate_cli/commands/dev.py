@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Coroutine
 from pathlib import Path
 
@@ -99,6 +100,8 @@ class _Dev:
             )
         finally:
             ignore_signals_in(loop)
+            # A request that the stop cancels is not an error.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             servers.stop()
             if gateway is not None:
                 await gateway.stop()
