@@ -19,8 +19,9 @@ _SCHEMES = ("http://", "https://", "ws://")
 
 def show_dev(stack: Stack, provider_problem: str, guarded: Sequence[ApiAddress] = (), note: str = "") -> None:
     """Print the lines of `dev`. `guarded` has the addresses of a second stack's APIs."""
-    logs = ("logs", f"{stack.folder.shown()}/logs/<function>.log")
-    lines = [("guarded", _guarded_line(address, stack.folder.option())) for address in guarded]
+    option = stack.folder.option()
+    logs = ("logs", f"{stack.folder.shown()}/logs/<function>.log, all of them: .venv/bin/tenantgate logs{option}")
+    lines = [("guarded", _guarded_line(address, option)) for address in guarded]
     if len(lines) > _MAX_GUARDED:
         rest = ", ".join(address.url for address in guarded[_MAX_GUARDED - 1 :])
         lines[_MAX_GUARDED - 1 :] = [("guarded", rest)]

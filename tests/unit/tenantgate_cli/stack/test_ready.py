@@ -49,7 +49,7 @@ def test_the_lines_of_a_new_stack(printed: Callable[[], list[str]]) -> None:
         f"  demo tenant {DEMO_TENANT_ID}",
         f'  try         curl -H "Authorization: Bearer $(.venv/bin/tenantgate token)" {URL}/api/v1/auth/me',
         "  data        .local (make dev keeps it; make dev RESET=1 starts over)",
-        "  logs        .local/logs/<function>.log",
+        "  logs        .local/logs/<function>.log, all of them: .venv/bin/tenantgate logs",
         "  Ctrl-C stops everything",
     ]
 
@@ -66,7 +66,7 @@ def test_the_lines_with_another_provider_and_another_folder(printed: Callable[[]
         f"  callback    {URL}/api/v1/auth/callback (allow this redirect URI at the provider)",
         f"  try         curl {URL}/api/v1/health/ready",
         "  data        /data (make dev keeps it; make dev RESET=1 starts over)",
-        "  logs        /data/logs/<function>.log",
+        "  logs        /data/logs/<function>.log, all of them: .venv/bin/tenantgate logs --data-dir /data",
         "  note: the port 3000 is taken",
         "  warning: sign-in won't work: it can't be reached",
         "  Ctrl-C stops everything",
