@@ -34,7 +34,7 @@ from lambda_gateway.responses.websocket import from_connect, gateway_response, s
 from lambda_gateway.websocket.connection import Connection, Connections
 from lambda_gateway.websocket.handshake import accept, read_handshake, reject
 from lambda_gateway.websocket.limits import STOP_SECONDS, Lifetime
-from lambda_gateway.websocket.management import is_management, manage
+from lambda_gateway.websocket.management import MANAGEMENT, is_management, manage
 from lambda_gateway.websocket.messages import Messages
 
 _DENIALS: Mapping[Reason, tuple[int, str]] = {
@@ -96,7 +96,7 @@ class WebSocketApi:
         """Handle an HTTP request, which functions send to reach a connection."""
         path = request.path.removeprefix(self.api.base_path)
         if path != request.path and is_management(path):
-            return Outcome(await manage(self._connections, request, path))
+            return Outcome(await manage(self._connections, request, path), Route(request.method, MANAGEMENT, ""))
         if request.path.rstrip("/") != self.api.base_path:
             return Outcome(gateway_response(403, "Forbidden"))
         address = f"ws://{request.host}{self.api.base_path}"

@@ -14,6 +14,7 @@ from lambda_gateway.responses.response import Response
 from lambda_gateway.responses.websocket import MAX_MESSAGE, gateway_response
 from lambda_gateway.websocket.connection import ClientSlow, Connection, Connections, Gone
 
+MANAGEMENT = "/@connections/{connection_id}"
 _PATH = re.compile(r"/@connections/([^/]+)")
 # A request that is signed with AWS credentials for API Gateway. The signature isn't verified: only the ids are secret
 # here. But no page in a browser can send this header to another origin.

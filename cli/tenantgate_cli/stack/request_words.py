@@ -26,7 +26,9 @@ def explanation(handled: Handled, decision: DecisionLine | None, error: OwnError
         if error is not None:
             return error.brief
         unrouted = handled.status in (403, 404) and not handled.route_key
-        return f"no such route in {handled.api_id}" if unrouted else ""
+        # A WebSocket API has one path, its stage.
+        thing = "stage" if handled.method == "CONNECT" else "route"
+        return f"no such {thing} in {handled.api_id}" if unrouted else ""
     if seen.missing is not None:
         return f"from the gateway: {_missing(seen.missing)}, so the authorizer didn't run"
     brief = decision.brief if decision is not None else ""
@@ -39,7 +41,7 @@ def explanation(handled: Handled, decision: DecisionLine | None, error: OwnError
 
 
 def _missing(missing: MissingIdentity) -> str:
-    name = missing.source.removeprefix("$").removeprefix("method.")
+    name = missing.source.removeprefix("$").removeprefix("method.").removeprefix("route.")
     kinds = {"request.header.": "the {} header", "request.querystring.": "the query parameter {}"}
     thing = next(
         (words.format(name.removeprefix(kind)) for kind, words in kinds.items() if name.startswith(kind)),

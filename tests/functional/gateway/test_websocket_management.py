@@ -66,6 +66,7 @@ async def test_what_the_management_api_accepts(serve: Serve) -> None:
             response = await running.client.post(path, content=content, headers=headers)
             assert response.status_code == status
             assert (response.json()["message"] if message else None) == message
+            assert running.handled[-1].route_key == "POST /@connections/{connection_id}"
 
 
 async def test_a_page_in_a_browser_may_not_send_to_a_connection(serve: Serve) -> None:

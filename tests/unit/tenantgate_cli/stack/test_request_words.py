@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -86,6 +87,18 @@ WORDS = [
     ),
     (handled(404, None, route_key=""), None, "no such route in Orders"),
     (handled(403, None, route_key=""), None, "no such route in Orders"),
+    (replace(handled(403, None, route_key=""), method="CONNECT"), None, "no such stage in Orders"),
+    (replace(handled(403, None, route_key=""), method="MESSAGE"), None, "no such route in Orders"),
+    (
+        handled(401, unidentified("route.request.header.Authorization")),
+        None,
+        "from the gateway: the Authorization header is missing, so the authorizer didn't run",
+    ),
+    (
+        handled(401, unidentified("route.request.querystring.room")),
+        None,
+        "from the gateway: the query parameter room is missing, so the authorizer didn't run",
+    ),
     (handled(404, None, function="F"), None, ""),
     (handled(204, None, route_key=""), None, ""),
 ]
