@@ -221,6 +221,28 @@ async def test_a_built_function_serves_an_api_gateway_event(
     assert response["headers"]["x-request-id"]
 
 
+@pytest.mark.parametrize(
+    ("function", "path", "status", "heading"),
+    [
+        ("HomeFunction", "/", 200, "Sign in to continue"),
+        ("AuthLoginFunction", "/api/v1/auth/login", 502, "The identity provider can&#39;t be reached"),
+        ("UnknownRouteFunction", "/nowhere", 404, "There is nothing at this path"),
+        ("UnknownRouteFunction", "/api/v1/auth/logout", 405, "The method is not allowed here"),
+        ("IdentityProviderFunction", "/idp/nowhere", 404, "There is nothing at this path"),
+    ],
+)
+async def test_a_built_function_shows_a_page_to_a_browser(
+    *, build_dir: Path, migrated: PostgresAddresses, function: str, path: str, status: int, heading: str
+) -> None:
+    async with running(build_dir, function, migrated) as process:
+        response = await process.invoke(http_event("GET", path, headers={"accept": "text/html,*/*;q=0.8"}))
+
+    assert response["statusCode"] == status
+    assert response["headers"]["content-type"] == "text/html; charset=utf-8"
+    assert "style-src 'nonce-" in response["headers"]["content-security-policy"]
+    assert f"<h1>{heading}</h1>" in response["body"]
+
+
 def _reduced(given: Any, wanted: Any) -> Any:
     """Return the members of `given` that `wanted` names."""
     if isinstance(given, dict) and isinstance(wanted, dict):
