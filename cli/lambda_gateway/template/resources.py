@@ -13,6 +13,7 @@ _GLOBALS = {
     "AWS::Serverless::HttpApi": "HttpApi",
     "AWS::Serverless::Api": "Api",
     "AWS::Serverless::Function": "Function",
+    "AWS::Serverless::WebSocketApi": "WebSocketApi",
 }
 
 

@@ -73,6 +73,15 @@ def test_reads_sams_form(tmp_path: Path) -> None:
     assert api.authorizers["ChatConnectAuthorizer"].identity_sources == ("route.request.header.Authorization",)
 
 
+def test_sams_globals_apply(tmp_path: Path) -> None:
+    shared = (
+        "Globals: { WebSocketApi: { StageVariables: { size: large }, RouteSelectionExpression: $request.body.a } }\n"
+    )
+    api = read(tmp_path, shared + SAM.replace("      RouteSelectionExpression: ${request.body.kind.name}\n", ""))
+    assert api.selection == ("a",)
+    assert api.stage_variables == {"size": "large", "color": "blue"}
+
+
 WRONG = {
     "no-stage": (
         GUARDED.replace("ApiId: !Ref Chat, StageName", "ApiId: other, StageName"),
