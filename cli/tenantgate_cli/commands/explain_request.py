@@ -126,7 +126,9 @@ def _facts(reason: str, context: Mapping[str, object], error_code: object) -> Fa
 def _without_denial(seen: Mapping[str, object]) -> tuple[str, Facts]:
     if seen.get("route") is None and seen.get("status") in (403, 404):
         cause = f"No route of {seen.get('api')} matches the method and path."
-        remedy = "Compare them with the API's routes in the template; the paths of REST and WebSocket APIs begin with their stage."
+        remedy = (
+            "Compare them with the API's routes in the template; paths of REST and WebSocket APIs begin with the stage."
+        )
         return "no such route", {"cause": cause, "remedy": remedy}
     return f"not denied: the response is {seen.get('status')}", {}
 

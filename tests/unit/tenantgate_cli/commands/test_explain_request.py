@@ -138,8 +138,8 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
         (
             "no such route\n"
             "  cause     No route of Orders matches the method and path.\n"
-            "  remedy    Compare them with the API's routes in the template; the paths of a REST API begin with its "
-            "stage.\n"
+            "  remedy    Compare them with the API's routes in the template; paths of REST and WebSocket APIs "
+            "begin with the stage.\n"
         ),
     ),
     "allowed": (
