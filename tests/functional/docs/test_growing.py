@@ -17,12 +17,9 @@ import pytest
 
 from tenantgate_cli.build.uv import find_uv
 from tenantgate_cli.checks.structure.report import problems_in
+from tests.fixtures.stack.checkout import copy_checkout
 
 ROOT = Path(__file__).parents[3]
-NOT_COPIED = shutil.ignore_patterns(
-    *(".venv", ".uv", ".git", ".local", ".aws-sam", ".coverage*", "node_modules", "__pycache__", ".*_cache"),
-    ".hypothesis",
-)
 COMMAND = ["-m", "tenantgate_cli.main"]
 # Written in parts: the structure check looks for the path in the tests, and must not find it here.
 PATH = "/".join(["/api", "v1", "tenants", "current"])
@@ -68,8 +65,7 @@ def succeed(tree: Path, *arguments: str) -> str:
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    copy = tmp_path_factory.mktemp("growing") / "tree"
-    shutil.copytree(ROOT, copy, ignore=NOT_COPIED)
+    copy = copy_checkout(tmp_path_factory.mktemp("growing") / "tree")
     yield copy
     shutil.rmtree(copy)
 
