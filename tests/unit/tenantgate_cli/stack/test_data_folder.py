@@ -67,3 +67,10 @@ def test_the_settings_stay_published_when_more_is(tmp_path: Path) -> None:
         folder.withdraw()
         assert DataFolder(tmp_path).running() == {}
     assert DataFolder(tmp_path).running_settings() is None
+
+
+def test_other_commands_need_an_option_only_for_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert DataFolder(tmp_path / ".local").option() == ""
+    assert DataFolder(Path("other")).option() == " --data-dir other"
+    assert DataFolder(Path("/elsewhere")).option() == " --data-dir /elsewhere"

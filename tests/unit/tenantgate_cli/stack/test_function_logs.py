@@ -45,3 +45,17 @@ def test_files_have_every_line_unchanged(tmp_path: Path) -> None:
     assert (tmp_path / "Hello.log").read_text().splitlines() == [line("INFO", "a"), line("WARNING", "b"), "c"]
     # The same warning from a second function is not shown again.
     assert shown == [("Hello", "WARNING", "b"), ("Hello", "", "c")]
+
+
+def test_the_logs_of_an_earlier_run_are_deleted_and_other_files_stay(tmp_path: Path) -> None:
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    outside = tmp_path / "outside.log"
+    for path in (folder / "Old.log", folder / "notes.txt", outside):
+        path.write_text("old\n")
+    (folder / "Link.log").symlink_to(outside)
+    logs = FunctionLogs(folder, lambda *_: None)
+    logs.write("New", "a line")
+    logs.close()
+    assert sorted(path.name for path in folder.iterdir()) == ["New.log", "notes.txt"]
+    assert outside.read_text() == "old\n"

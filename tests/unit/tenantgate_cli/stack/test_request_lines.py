@@ -209,3 +209,17 @@ async def test_another_functions_error_is_not_that_of_the_request() -> None:
     printed.lines.handled(responded(401))
     printed.lines.flush()
     assert printed.words == [("/a", "")]
+
+
+async def test_concurrent_requests_have_their_own_reasons() -> None:
+    printed = Printed()
+    traces = [f"1-{number}" for number in range(50)]
+    for trace in traces:
+        printed.lines.handled(request(trace, f"/{trace}"))
+    for trace in reversed(traces):
+        line = json.loads(denial(trace))
+        line["context"]["expected"] = [trace]
+        printed.lines.output("Gate", json.dumps(line, separators=(",", ":")))
+    assert sorted(printed.words) == sorted(
+        (f"/{trace}", f'denied: missing_role ({trace}) by "GET /a"') for trace in traces
+    )
