@@ -15,6 +15,7 @@ MUTANTS ?= 20
 
 # Programs on PATH may be shims of a version manager, which work in some folders and fail in others. So this finds the
 # programs behind the shims once, including versions that pyenv has installed but doesn't activate in this folder.
+# A virtual environment's Python stands for the one that it was made from, which stays when the environment is deleted.
 PYENV := $(or $(PYENV_ROOT),$(HOME)/.pyenv)/versions
 PYTHON3 := $(shell for p in python3.13 python3 $(wildcard $(PYENV)/3.13*/bin/python3.13); do "$$p" -c 'import sys; sys.version_info[:2] != (3, 13) and sys.exit(1); print(sys._base_executable)' 2>/dev/null && break; done)
 UV := $(or $(shell for u in uv $(wildcard $(PYENV)/*/bin/uv); do "$$u" run --quiet --no-project --no-config --offline $(if $(PYTHON3),--python "$(PYTHON3)") -- printenv UV 2>/dev/null && break; done),.uv/bin/uv)

@@ -13,6 +13,7 @@ from tenantgate_cli.interface import (
     growth,
     keys,
     rules,
+    sealing_keys,
     stack,
     tokens,
     websockets,
@@ -34,6 +35,7 @@ app.add_typer(diagnosis.app)
 app.add_typer(rules.rules, name="rules")
 app.add_typer(database.migrate, name="migrate")
 app.add_typer(keys.jwks, name="jwks")
+app.add_typer(sealing_keys.keys, name="keys")
 app.add_typer(growth.new, name="new")
 app.add_typer(documents.app)
 

@@ -86,6 +86,35 @@ def test_the_makefile_finds_the_programs_behind_the_shims(checkout: Path, pyenv:
     assert not [path for path in made(checkout, pyenv) if path.startswith(str(pyenv / "shims"))]
 
 
+@pytest.mark.parametrize("name", ["python3.13", "python3"])
+def test_the_python_of_a_virtual_environment_stands_for_its_base(tmp_path: Path, name: str) -> None:
+    base = tmp_path / "base" / "bin"
+    base.mkdir(parents=True)
+    shutil.copy(os.path.realpath(PYTHON), base / name)
+    (tmp_path / "base" / "lib").symlink_to(Path(os.path.realpath(PYTHON)).parents[1] / "lib")
+    environment = tmp_path / "environment"
+    (environment / "bin").mkdir(parents=True)
+    # As uv and virtualenv write it: without the name of the base's program.
+    (environment / "pyvenv.cfg").write_text(f"home = {base}\ninclude-system-site-packages = false\n")
+    shutil.copy(os.path.realpath(PYTHON), environment / "bin" / "python3.13")
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    shutil.copy(ROOT / "Makefile", checkout)
+    done = subprocess.run(
+        ["make", "--eval", "print: ; @echo $(PYTHON3)", "print"],
+        cwd=checkout,
+        env={"PATH": f"{environment / 'bin'}:/usr/bin:/bin", "HOME": str(checkout), "VIRTUAL_ENV": str(environment)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = done.stdout.strip()
+    assert found == str(base / name)
+    # The bootstrap makes an environment with it.
+    subprocess.run([found, "-m", "venv", "--without-pip", str(tmp_path / "made")], check=True)
+    assert (tmp_path / "made" / "bin" / "python").exists()
+
+
 def test_the_makefile_installs_a_missing_uv(checkout: Path, pyenv: Path) -> None:
     for folder in (pyenv / "shims", pyenv / "versions" / "3.13.0" / "bin"):
         (folder / "uv").unlink()

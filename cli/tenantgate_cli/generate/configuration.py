@@ -78,7 +78,9 @@ Members of the JSON object in Secrets Manager. Outside AWS, environment variable
 comma-separated, newest first. To rotate, add a new key at the front, and remove an old one when the values that it \
 sealed have expired. |
 
-To create a key: `python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'`
+`tenantgate keys new` prints a new key; without a checkout,
+`python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'` does.
+[OPERATIONS.md](OPERATIONS.md) has the rotation.
 """
 
 

@@ -8,7 +8,6 @@ logs/           the output of each function in the last run
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import json
 import os
@@ -18,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from tenantgate.crypto.sealing import new_sealing_key
 from tenantgate.settings.deployment import SECRET_NAMES
 from tenantgate_cli.console import Failure
 from tenantgate_cli.paths import DEFAULT_DATA_DIR, shown
@@ -126,7 +126,7 @@ class DataFolder:
         if not file.exists():
             made = {
                 "OIDC_CLIENT_SECRET": secrets.token_urlsafe(32),
-                "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("="),
+                "COOKIE_SEALING_KEYS": new_sealing_key(),
             }
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w") as stream:

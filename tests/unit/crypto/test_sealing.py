@@ -1,6 +1,7 @@
 """A sealed value opens only unchanged, for its purpose and context, with one of the current keys."""
 
 import base64
+import logging
 import os
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tenantgate.crypto.sealing import SealBroken, Sealer
+from tenantgate.crypto.sealing import SealBroken, Sealer, new_sealing_key
 
 
 def key() -> str:
@@ -141,3 +142,28 @@ def test_the_documents_contain_no_usable_key() -> None:
             for word in re.findall(r"[A-Za-z0-9_-]{43}=?", line) if "SEALING" in line else ():
                 with pytest.raises(ValueError, match="a sealing key"):
                     Sealer([word])
+
+
+def test_a_value_of_a_removed_key_is_logged_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
+    now = [0.0]
+    removed, kept = (Sealer([new_sealing_key()], clock=lambda: now[0]) for _ in range(2))
+    sealed = removed.seal(b"canary", purpose="login")
+    for now[0] in (0.0, 1.0, 59.0, 60.0, 61.0):
+        with pytest.raises(SealBroken):
+            kept.open(sealed, purpose="login")
+    message = (
+        "sealed values were refused: no key of COOKIE_SEALING_KEYS has sealed them (a key that was removed, or a "
+        "forgery)"
+    )
+    assert caplog.record_tuples == [("tenantgate.crypto.sealing", logging.WARNING, message)] * 2
+    assert [record.__dict__["context"] for record in caplog.records] == [
+        {"purpose": "login", "refused": 1},
+        {"purpose": "login", "refused": 3},
+    ]
+
+
+@pytest.mark.parametrize("sealed", ["", "AQ", "garbage", "AQAAAAAAAAAA"])
+def test_a_value_that_names_no_key_is_not_logged(caplog: pytest.LogCaptureFixture, sealed: str) -> None:
+    with pytest.raises(SealBroken):
+        Sealer([new_sealing_key()]).open(sealed, purpose="login")
+    assert caplog.records == []

@@ -10,8 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import logging
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from cryptography.exceptions import InvalidTag
@@ -19,7 +21,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from tenantgate.errors.base import Word
+
+logger = logging.getLogger(__name__)
+
 _VERSION = b"\x01"
+# Anyone can send any number of forged values, so that there is one line a minute at most.
+_REPORT_SECONDS = 60.0
 _KEY_BYTES, _KEY_ID_BYTES, _NONCE_BYTES = 32, 8, 12
 _HEADER_BYTES = len(_VERSION) + _KEY_ID_BYTES + _NONCE_BYTES
 # Of 32 random bytes about 30 are different. A random key has fewer than this many once in 10^15 keys.
@@ -40,7 +48,7 @@ class Sealer:
     plainly not random, raises `ValueError`, which gives its number in the list and never its text.
     """
 
-    def __init__(self, keys: Sequence[str]) -> None:
+    def __init__(self, keys: Sequence[str], *, clock: Callable[[], float] = time.monotonic) -> None:
         if not keys:
             raise ValueError(f"at least one sealing key is needed; {_REMEDY}")
         self._keys: dict[bytes, bytes] = {}
@@ -51,6 +59,9 @@ class Sealer:
                 raise ValueError(f"key {number} of {len(keys)}: {problem}") from None
             self._keys[self._key_id(key)] = key
         self._newest = next(iter(self._keys))
+        self._clock = clock
+        self._unreported = 0
+        self._report_at = float("-inf")
 
     def seal(self, plaintext: bytes, *, purpose: str, context: bytes = b"") -> str:
         """Seal `plaintext`, so that only `open` with the same `purpose` and `context` returns it."""
@@ -70,12 +81,26 @@ class Sealer:
             raise SealBroken
         header, ciphertext = raw[:_HEADER_BYTES], raw[_HEADER_BYTES:]
         key_id, nonce = header[1 : 1 + _KEY_ID_BYTES], header[1 + _KEY_ID_BYTES :]
-        if header[:1] != _VERSION or key_id not in self._keys:
+        if header[:1] != _VERSION or len(header) < _HEADER_BYTES:
+            raise SealBroken
+        if key_id not in self._keys:
+            self._report(purpose)
             raise SealBroken
         try:
             return self._cipher(key_id, purpose).decrypt(nonce, ciphertext, header + context)
         except (InvalidTag, ValueError):
             raise SealBroken from None
+
+    def _report(self, purpose: str) -> None:
+        self._unreported += 1
+        if (now := self._clock()) < self._report_at:
+            return
+        logger.warning(
+            "sealed values were refused: no key of COOKIE_SEALING_KEYS has sealed them (a key that was removed, or a "
+            "forgery)",
+            extra={"context": {"purpose": Word(purpose), "refused": self._unreported}},
+        )
+        self._unreported, self._report_at = 0, now + _REPORT_SECONDS
 
     def _cipher(self, key_id: bytes, purpose: str) -> AESGCM:
         # One key per purpose: a value sealed for one use can never be opened as another.
@@ -87,6 +112,11 @@ class Sealer:
     @staticmethod
     def _key_id(key: bytes) -> bytes:
         return hashlib.sha256(b"tenantgate/key-id" + key).digest()[:_KEY_ID_BYTES]
+
+
+def new_sealing_key() -> str:
+    """Return a new random key, as unpadded base64url."""
+    return base64.urlsafe_b64encode(os.urandom(_KEY_BYTES)).rstrip(b"=").decode()
 
 
 def decode_sealing_key(text: str) -> bytes:
