@@ -22,11 +22,12 @@ from tenantgate_cli.interface.options import JsonOption
 
 app = typer.Typer(
     name="tenantgate",
-    help="Run Tenantgate on your machine, migrate its database, check tokens and route rules.",
+    help="Run Tenantgate on your machine, try tokens and route rules, migrate its database, and add endpoints.",
     no_args_is_help=True,
     invoke_without_command=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(stack.app)
 app.add_typer(tokens.app)

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tenantgate_cli.console import Failure
+from tenantgate_cli.console import Failure, say
+from tenantgate_cli.results import print_result
 from tenantgate_cli.stack.data_folder import DataFolder
 
 NEWER_REMEDY = (
@@ -16,16 +18,55 @@ NEWER_REMEDY = (
 )
 
 
-def up(revision: str, data_dir: Path, url: str | None) -> str:
+class Moved(NamedTuple):
+    """The revisions before and after a migration; None for an empty database."""
+
+    before: str | None
+    after: str | None
+
+    @property
+    def text(self) -> str:
+        if self.before == self.after:
+            return f"{self.after or 'nothing'} (nothing to do)"
+        return f"{self.before or 'nothing'} → {self.after or 'nothing'}"
+
+
+class Current(NamedTuple):
+    """The revision of the database, None if it is empty, and the newest one that this version knows.
+
+    `newer`: a newer Tenantgate made the database.
+    """
+
+    revision: str | None
+    newest: str
+    newer: bool
+
+    @property
+    def text(self) -> str:
+        if self.newer:
+            return f"{self.revision} (made by a newer Tenantgate; the newest here: {self.newest})"
+        newest = "newest" if self.revision == self.newest else f"newest: {self.newest}"
+        return f"{self.revision or 'nothing'} ({newest})"
+
+
+def report(result: Moved | Current, *, as_json: bool) -> None:
+    """Print the result."""
+    if as_json:
+        print_result(**result._asdict())
+    else:
+        say(result.text)
+
+
+def up(revision: str, data_dir: Path, url: str | None) -> Moved:
     """Apply migrations, and return the revisions before and after. Raises Failure."""
     from tenantgate.database.migrator import upgrade  # noqa: PLC0415
 
     with _owner_url(data_dir, url) as owner_url, _explained(owner_url):
         moved = upgrade(owner_url, revision)
-    return _moved(moved.before, moved.after)
+    return Moved(moved.before, moved.after)
 
 
-def down(revision: str, data_dir: Path, url: str | None, *, confirmed: Callable[[str], bool] | None) -> str:
+def down(revision: str, data_dir: Path, url: str | None, *, confirmed: Callable[[str], bool] | None) -> Moved:
     """Undo migrations, and return the revisions before and after. Raises Failure.
 
     `confirmed` decides before data is deleted; None deletes it without a question.
@@ -43,7 +84,7 @@ def down(revision: str, data_dir: Path, url: str | None, *, confirmed: Callable[
             if not confirmed(f"Undo {', '.join(undone)} in {place}, and delete the data in their tables?"):
                 raise Failure("nothing was undone")
         moved = downgrade(owner_url, target)
-    return _moved(moved.before, moved.after)
+    return Moved(moved.before, moved.after)
 
 
 def ask(question: str) -> bool:
@@ -55,7 +96,7 @@ def ask(question: str) -> bool:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-def show(data_dir: Path, url: str | None) -> str:
+def show(data_dir: Path, url: str | None) -> Current:
     """Return the database's revision and the newest one. Raises Failure."""
     from tenantgate.database.migrator import current, revisions  # noqa: PLC0415
     from tenantgate.database.revisions import shown_revision  # noqa: PLC0415
@@ -63,15 +104,8 @@ def show(data_dir: Path, url: str | None) -> str:
     with _owner_url(data_dir, url) as owner_url, _explained(owner_url):
         at = current(owner_url)
     known = revisions()
-    if at is not None and at not in known:
-        return f"{shown_revision(at)} (made by a newer Tenantgate; the newest here: {known[-1]})"
-    return f"{at or 'nothing'} (newest)" if at == known[-1] else f"{at or 'nothing'} (newest: {known[-1]})"
-
-
-def _moved(before: str | None, after: str | None) -> str:
-    if before == after:
-        return f"{after or 'nothing'} (nothing to do)"
-    return f"{before or 'nothing'} → {after or 'nothing'}"
+    newer = at is not None and at not in known
+    return Current(shown_revision(at) if at is not None and newer else at, known[-1], newer)
 
 
 def _after(target: str | None, at: str | None, known: list[str]) -> list[str]:

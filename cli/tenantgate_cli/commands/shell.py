@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 
-from tenantgate_cli.console import say
+from tenantgate_cli.console import Failure, say, show_failure
 
 # make sets these for its recipes. In them the command would take itself to be called by make.
 _OF_MAKE = ("MAKELEVEL", "MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKE_TERMOUT", "MAKE_TERMERR")
+# As a shell reports a command that it doesn't find.
+_NOT_STARTED = 127
 
 
 def main() -> int:
@@ -24,14 +26,23 @@ def main() -> int:
     environment["PATH"] = os.pathsep.join([scripts, environment.get("PATH", os.defpath)])
     shell = environment.get("SHELL") or "/bin/sh"
     if not sys.stdin.isatty():
-        return subprocess.run([shell], env=environment, check=False).returncode
+        return _run([shell], environment)
     say(f"In this {Path(shell).name}, `tenantgate` is a command. `exit` leaves it.")
     # A handler, because the shell would inherit it if the signal were ignored.
     signal.signal(signal.SIGINT, lambda *_: None)
     with tempfile.TemporaryDirectory(prefix="tenantgate-shell-") as folder:
         arguments, variables = _interactive(Path(shell).name, scripts, environment, Path(folder))
-        subprocess.run([shell, *arguments], env=environment | variables, check=False)
-    return 0
+        status = _run([shell, *arguments], environment | variables)
+    return status if status == _NOT_STARTED else 0
+
+
+def _run(arguments: list[str], environment: dict[str, str]) -> int:
+    try:
+        return subprocess.run(arguments, env=environment, check=False).returncode
+    except OSError as error:
+        problem = f"the shell {arguments[0]} can't be started: {error.strerror}"
+        show_failure(Failure(problem, "SHELL=/bin/sh make shell"))
+        return _NOT_STARTED
 
 
 def _interactive(

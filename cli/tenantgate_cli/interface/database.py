@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tenantgate_cli.interface.help import command, failures
-from tenantgate_cli.interface.options import DatabaseOption, DataDirOption
+from tenantgate_cli.interface.options import DatabaseOption, DataDirOption, JsonOption
 from tenantgate_cli.paths import DEFAULT_DATA_DIR
 
 migrate = typer.Typer(help="Migrate the database's schema, or show its revision.", no_args_is_help=True)
@@ -24,12 +24,13 @@ def up(
     revision: Annotated[str, typer.Argument(help="The revision to migrate to.")] = "head",
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
     database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Apply migrations."""
-    with failures():
-        from tenantgate_cli.commands.migrate import up
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands.migrate import report, up
 
-        typer.echo(up(revision, data_dir, database_url))
+        report(up(revision, data_dir, database_url), as_json=as_json)
 
 
 @command(
@@ -43,22 +44,27 @@ def down(
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
     database_url: DatabaseOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask for a confirmation.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Undo migrations. Deletes the data in the tables that they created, so it asks first."""
-    with failures():
-        from tenantgate_cli.commands.migrate import ask, down
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands.migrate import ask, down, report
 
-        typer.echo(down(revision, data_dir, database_url, confirmed=None if yes else ask))
+        report(down(revision, data_dir, database_url, confirmed=None if yes else ask), as_json=as_json)
 
 
 @command(
     migrate,
-    examples=["tenantgate migrate current"],
+    examples=["tenantgate migrate current", "tenantgate migrate current --json"],
     exits={0: "the revision was printed", 1: "the database can't be reached"},
 )
-def current(data_dir: DataDirOption = DEFAULT_DATA_DIR, database_url: DatabaseOption = None) -> None:
+def current(
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """Show the database's revision and the newest one."""
-    with failures():
-        from tenantgate_cli.commands.migrate import show
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands.migrate import report, show
 
-        typer.echo(show(data_dir, database_url))
+        report(show(data_dir, database_url), as_json=as_json)

@@ -88,3 +88,13 @@ def _read_until_end(controller: int, seconds: float = 30) -> str:
             break
         read += part
     return read.decode(errors="replace")
+
+
+def test_a_shell_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    variables = {**os.environ, "SHELL": "/nowhere/zsh", "TMPDIR": str(tmp_path)}
+    done = subprocess.run(START, input=ASK, env=variables, capture_output=True, text=True, timeout=60, check=False)
+
+    assert (done.returncode, done.stdout) == (127, "")
+    assert done.stderr == (
+        "✗ the shell /nowhere/zsh can't be started: No such file or directory\n  → SHELL=/bin/sh make shell\n"
+    )

@@ -1,5 +1,6 @@
 """`tenantgate migrate` with a real PostgreSQL: its exact words, and its question before data is deleted."""
 
+import json
 import os
 import pty
 import subprocess
@@ -78,6 +79,28 @@ def test_up_and_down_say_what_they_did(urls: DatabaseUrls) -> None:
     # Nothing would be deleted, so there is no question.
     assert migrate("down", "base", url=urls.owner_url).stdout == "nothing (nothing to do)\n"
     assert migrate("up", "+1", url=urls.owner_url).stdout == f"nothing → {REVISIONS[0]}\n"
+
+
+def test_programs_get_the_revisions(urls: DatabaseUrls) -> None:
+    def told(*arguments: str) -> dict[str, object]:
+        result: dict[str, object] = json.loads(migrate(*arguments, "--json", url=urls.owner_url).stdout)
+        assert (result.pop("ok"), result.pop("problems")) == (True, [])
+        return result
+
+    assert told("current") == {"revision": HEAD, "newest": HEAD, "newer": False}
+    assert told("up") == {"before": HEAD, "after": HEAD}
+    assert told("down", "base", "--yes") == {"before": HEAD, "after": None}
+    assert told("current") == {"revision": None, "newest": HEAD, "newer": False}
+
+
+def test_programs_get_the_reason_of_a_failure(newer: DatabaseUrls) -> None:
+    stopped = migrate("up", "--json", url=newer.owner_url)
+    [problem] = json.loads(stopped.stdout)["problems"]
+
+    assert (stopped.exit_code, stopped.stderr) == (1, "")
+    assert f"✗ {problem['problem']}\n  → {problem['remedy']}\n" == NEWER
+    shown = json.loads(migrate("current", "--json", url=newer.owner_url).stdout)
+    assert (shown["revision"], shown["newer"]) == ("9999", True)
 
 
 @pytest.mark.parametrize("arguments", [(), ("-1",), ("base",), (REVISIONS[0],)], ids=" ".join)

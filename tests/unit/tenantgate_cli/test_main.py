@@ -37,5 +37,5 @@ def test_misplaced_options_are_an_error(arguments: list[str], words: str) -> Non
 def test_without_arguments_the_commands_are_listed() -> None:
     output = CliRunner().invoke(app, []).output
 
-    for name in ("dev", "serve", "token", "explain", "rules", "migrate", "jwks", "docs"):
+    for name in ("dev", "serve", "token", "explain", "rules", "migrate", "jwks", "new", "docs"):
         assert f"│ {name} " in output

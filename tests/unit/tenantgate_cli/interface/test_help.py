@@ -19,6 +19,8 @@ from tenantgate_cli.main import app
 from tenantgate_cli.paths import ROOT
 
 PREFIX = ".venv/bin/"
+# Servers and a conversation, and a command whose output is JSON.
+WITHOUT_JSON = {("dev",), ("serve",), ("connect",), ("rules", "json")}
 FAILED = (
     '{"ok": false, "problems": [{"problem": "there is no file", "remedy": ".venv/bin/tenantgate rules check FILE"}]}\n'
 )
@@ -85,6 +87,18 @@ def test_help_ends_with_examples_and_exit_statuses_within_80_columns(
     assert examples.rstrip().splitlines()[1:] == pasted
     assert all(f"   {status}  " in statuses for status in command.form.exits)
     assert max(map(len, shown.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_a_command_that_prints_a_result_prints_it_as_json_too(path: tuple[str, ...]) -> None:
+    options = {option for parameter in COMMANDS[path].params for option in parameter.opts}
+
+    assert ("--json" in options) == (path not in WITHOUT_JSON)
+
+
+def test_the_short_option_for_help_works_everywhere() -> None:
+    for path in COMMANDS:
+        assert CliRunner().invoke(app, [*path, "-h"]).output == CliRunner().invoke(app, [*path, "--help"]).output
 
 
 @pytest.mark.parametrize(("path", "example"), EXAMPLES, ids=lambda value: value if isinstance(value, str) else None)
