@@ -82,15 +82,15 @@ def test_up_and_down_say_what_they_did(urls: DatabaseUrls) -> None:
 
 
 def test_programs_get_the_revisions(urls: DatabaseUrls) -> None:
-    def told(*arguments: str) -> dict[str, object]:
+    def reported(*arguments: str) -> dict[str, object]:
         result: dict[str, object] = json.loads(migrate(*arguments, "--json", url=urls.owner_url).stdout)
         assert (result.pop("ok"), result.pop("problems")) == (True, [])
         return result
 
-    assert told("current") == {"revision": HEAD, "newest": HEAD, "newer": False}
-    assert told("up") == {"before": HEAD, "after": HEAD}
-    assert told("down", "base", "--yes") == {"before": HEAD, "after": None}
-    assert told("current") == {"revision": None, "newest": HEAD, "newer": False}
+    assert reported("current") == {"revision": HEAD, "newest": HEAD, "newer": False}
+    assert reported("up") == {"before": HEAD, "after": HEAD}
+    assert reported("down", "base", "--yes") == {"before": HEAD, "after": None}
+    assert reported("current") == {"revision": None, "newest": HEAD, "newer": False}
 
 
 def test_programs_get_the_reason_of_a_failure(newer: DatabaseUrls) -> None:
