@@ -63,10 +63,10 @@ async def test_a_connection_ends_when_its_time_is_over(serve: Serve, lifetime: L
 
 
 async def test_messages_in_either_direction_keep_a_connection(serve: Serve) -> None:
-    async with serve(PLAIN, lifetime=Lifetime(idle=1.0), **HANDLERS) as running, client(running.url) as connection:
+    async with serve(PLAIN, lifetime=Lifetime(idle=2.0), **HANDLERS) as running, client(running.url) as connection:
         connection_id = (await say(connection, action="echo"))["requestContext"]["connectionId"]
-        for _ in range(5):
-            await asyncio.sleep(0.4)
+        for _ in range(4):
+            await asyncio.sleep(0.7)
             posted = await running.client.post(f"/live/@connections/{connection_id}", content="x", headers=SIGNED)
             assert posted.status_code == 200
 

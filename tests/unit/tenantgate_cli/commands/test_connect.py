@@ -48,7 +48,7 @@ def echo(connection: ServerConnection) -> None:
 
 def connect(folder: Path, url: str, *arguments: str, text: str | None = None) -> Result:
     (folder / "token").write_text(f"{TOKEN}\n")
-    given = ["connect", "--token-file", str(folder / "token"), "--wait", "0.2", url, *arguments]
+    given = ["connect", "--token-file", str(folder / "token"), "--wait", "0.8", url, *arguments]
     return CliRunner().invoke(app, given, input=text)
 
 
