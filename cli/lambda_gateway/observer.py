@@ -22,6 +22,7 @@ class Handled:
     api_id         its id in ARNs
     trace_id       the id that all functions of the request get
     authorization  the authorizer's part, None if the route has no authorizer or wasn't found
+    note           what a developer should know about a request that succeeded
     """
 
     method: str
@@ -35,6 +36,7 @@ class Handled:
     trace_id: str = ""
     authorization: Authorization | None = None
     api_id: str = ""
+    note: str = ""
 
 
 @dataclass(slots=True)

@@ -77,3 +77,16 @@ def from_message(raw: bytes, *, responds: bool) -> Response:
 def selected_protocol(response: Response) -> str | None:
     """Return the subprotocol that the function of `$connect` selected."""
     return next((value for name, value in response.headers if name == _PROTOCOL), None)
+
+
+def protocol_note(offered: str | None, selected: str | None) -> str:
+    """Return a note if clients will close the connection because of its subprotocol (RFC 6455 §4.1); otherwise nothing.
+
+    `offered` is the client's header, `selected` what the function of $connect selected.
+    """
+    protocols = [protocol.strip() for protocol in (offered or "").split(",") if protocol.strip()]
+    if protocols and selected is None:
+        return "but $connect selected no subprotocol, so a browser closes the connection"
+    if selected is not None and selected not in protocols:
+        return "but $connect selected a subprotocol that wasn't offered, so clients close the connection"
+    return ""

@@ -30,7 +30,7 @@ from lambda_gateway.events.websocket import (
 from lambda_gateway.model import Api, Route
 from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.responses.response import Response
-from lambda_gateway.responses.websocket import from_connect, gateway_response, selected_protocol
+from lambda_gateway.responses.websocket import from_connect, gateway_response, protocol_note, selected_protocol
 from lambda_gateway.websocket.connection import Connection, Connections
 from lambda_gateway.websocket.handshake import accept, read_handshake, reject
 from lambda_gateway.websocket.limits import STOP_SECONDS, Lifetime
@@ -127,8 +127,10 @@ class WebSocketApi:
         try:
             # The client may have gone while the function of $connect ran: $disconnect follows then too.
             with suppress(OSError):
-                await accept(send, selected_protocol(outcome.response))
-                self._report("CONNECT", handshake, replace(outcome, response=Response(101)), began)
+                selected = selected_protocol(outcome.response)
+                await accept(send, selected)
+                note = protocol_note(handshake.header("sec-websocket-protocol"), selected)
+                self._report("CONNECT", handshake, replace(outcome, response=Response(101)), began, note)
                 self._connections.add(connection)
                 code, reason = await self._until_closed(connection, receive, send)
         finally:
@@ -206,7 +208,7 @@ class WebSocketApi:
         function = route.function if route else ""
         self._report("CLOSE", connected.handshake, Outcome(Response(code), route, function=function), began)
 
-    def _report(self, method: str, handshake: Handshake, outcome: Outcome, began: float) -> None:
+    def _report(self, method: str, handshake: Handshake, outcome: Outcome, began: float, note: str = "") -> None:
         self._observer.handled(
             Handled(
                 method=method,
@@ -219,6 +221,7 @@ class WebSocketApi:
                 api=self.api.name,
                 trace_id=handshake.trace_id,
                 authorization=outcome.authorization,
+                note=note,
                 api_id=self.api.id,
             )
         )

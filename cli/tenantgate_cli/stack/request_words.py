@@ -28,7 +28,7 @@ def explanation(handled: Handled, decision: DecisionLine | None, error: OwnError
         unrouted = handled.status in (403, 404) and not handled.route_key
         # A WebSocket API has one path, its stage.
         thing = "stage" if handled.method == "CONNECT" else "route"
-        return f"no such {thing} in {handled.api_id}" if unrouted else ""
+        return f"no such {thing} in {handled.api_id}" if unrouted else handled.note
     if seen.missing is not None:
         return f"from the gateway: {_missing(seen.missing)}, so the authorizer didn't run"
     brief = decision.brief if decision is not None else ""

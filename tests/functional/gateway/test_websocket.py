@@ -141,6 +141,17 @@ async def test_the_function_selects_the_subprotocol(serve: Serve) -> None:
         assert connection.subprotocol == "bearer"
         assert connection.response is not None
         assert "x-other" not in connection.response.headers
+        assert [seen.note for seen in running.handled] == [""]
+
+
+async def test_a_forgotten_subprotocol_is_noted(serve: Serve) -> None:
+    async with serve(PLAIN, **HANDLERS) as running, client(running.url, subprotocols=["bearer", "a.b.c"]) as connection:
+        assert connection.subprotocol is None
+        (seen,) = running.handled
+        assert (seen.status, seen.note) == (
+            101,
+            "but $connect selected no subprotocol, so a browser closes the connection",
+        )
 
 
 async def test_another_path_than_the_stage(serve: Serve) -> None:

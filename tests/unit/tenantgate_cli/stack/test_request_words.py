@@ -87,6 +87,7 @@ WORDS = [
     ),
     (handled(404, None, route_key=""), None, "no such route in Orders"),
     (handled(403, None, route_key=""), None, "no such route in Orders"),
+    (replace(handled(101, ran(None), function="F"), note="but it is odd"), None, "but it is odd"),
     (replace(handled(403, None, route_key=""), method="CONNECT"), None, "no such stage in Orders"),
     (replace(handled(403, None, route_key=""), method="MESSAGE"), None, "no such route in Orders"),
     (
