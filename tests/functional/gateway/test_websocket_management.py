@@ -14,7 +14,7 @@ from tests.fixtures.gateway.websockets import (
     client,
     say,
 )
-from tests.functional.gateway.conftest import Serve
+from tests.functional.gateway.conftest import Serve, listening
 
 pytestmark = pytest.mark.anyio
 
@@ -76,3 +76,24 @@ async def test_a_page_in_a_browser_may_not_send_to_a_connection(serve: Serve) ->
         response = await running.client.options(f"/live/@connections/{connection_id}", headers=headers)
         assert response.status_code == 403
         assert not [name for name in response.headers if name.startswith("access-control")]
+
+
+async def test_a_connection_is_reached_only_through_its_own_api(serve: Serve) -> None:
+    other = """\
+  Other:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: { ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action }
+  OtherStage: { Type: AWS::ApiGatewayV2::Stage, Properties: { ApiId: !Ref Other, StageName: live } }
+"""
+    async with (
+        serve(PLAIN + other, **HANDLERS) as running,
+        client(running.url) as connection,
+        listening(running.gateway.api("Other")) as elsewhere,
+    ):
+        connection_id = (await say(connection, action="echo"))["requestContext"]["connectionId"]
+        for method in ("GET", "POST", "DELETE"):
+            path = f"{elsewhere}/live/@connections/{connection_id}"
+            response = await running.client.request(method, path, headers=SIGNED)
+            assert response.status_code == 410
+        # It is still open.
+        await say(connection, action="echo")
