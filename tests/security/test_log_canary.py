@@ -189,6 +189,7 @@ VARIABLES = {
     "ENVIRONMENT": "development",
     "LOG_LEVEL": "DEBUG",
     "OIDC_ISSUER_URL": ISSUER,
+    "OIDC_CLIENT_ID": "tenantgate-canary",
     "OIDC_AUDIENCE": "tenantgate-api",
     "PYTHONUNBUFFERED": "1",
 }

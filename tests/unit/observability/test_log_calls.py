@@ -45,6 +45,10 @@ FROM_OUTSIDE = {
     "thread": "a name that a library chose",
     "before": "a migration's revision",
     "after": "a migration's revision",
+    "revision": "the database's, logged where no caller chose it",
+    "refused": "a count",
+    "withheld": "the caller's scopes, of which one with the text of a secret is masked",
+    "origin": "the caller's, and masked where the caller sent the same text as a secret",
     "detail": "an error's, logged where no request is served",
     "remedy": "the registry's, logged where no request is served",
 }

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate.database.unit import Database
+from tenantgate.errors.base import Word
 from tenantgate.settings.environment import get_settings
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def _warn_of_schema(age: str, revision: str | None) -> None:
         "the database's schema is %s than the code: %s",
         age,
         action,
-        extra={"context": {"revision": revision, "newest_known": KNOWN_REVISIONS[-1]}},
+        extra={"context": {"revision": revision, "newest_known": Word(KNOWN_REVISIONS[-1])}},
     )
 
 
