@@ -7,6 +7,7 @@ import pytest
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.data_folder import DataFolder
 from tenantgate_cli.stack.given_settings import check_settings, setting_notes
+from tenantgate_cli.stack.variables import environment
 
 ISSUER = {"OIDC_ISSUER_URL": "https://login.example.com"}
 OTHER = {**ISSUER, "OIDC_CLIENT_ID": "client", "OIDC_CLIENT_SECRET": "canary-of-a-secret"}
@@ -109,3 +110,15 @@ def test_settings_without_effect_are_noted_without_their_values(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert setting_notes(3000, given, DataFolder(Path("data"))) == notes
+
+
+def test_a_name_in_the_env_file_is_noted_as_one_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".env").write_text("OIDC_ISUER_URL=https://login.example.com\n")
+    monkeypatch.setenv("COOKIE_SEALING_KEY", "canary")
+    notes = setting_notes(3000, environment(tmp_path), DataFolder(tmp_path))
+    assert [note for note in notes if "did you mean" in note] == [
+        "COOKIE_SEALING_KEY is not a setting; did you mean COOKIE_SEALING_KEYS?",
+        "OIDC_ISUER_URL is not a setting; did you mean OIDC_ISSUER_URL?",
+    ]
