@@ -70,9 +70,11 @@ def test_a_developer_copies_the_token_and_a_command_that_works(page: Page, base:
     sign_in(page)
 
     copied = []
-    for number in (1, 2):
-        page.get_by_role("button", name="Copy").first.click()
-        expect(page.get_by_role("button", name="Copied")).to_have_count(number)
+    for field in ("access-token", "curl"):
+        button = page.locator(f"button[data-copy={field}]")
+        expect(button).to_have_text("Copy")
+        button.click()
+        expect(button).to_have_text("Copied")
         copied.append(page.evaluate("navigator.clipboard.readText()"))
     token, command = copied
 
