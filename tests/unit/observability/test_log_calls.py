@@ -45,6 +45,7 @@ FROM_OUTSIDE = {
     "thread": "a name that a library chose",
     "before": "a migration's revision",
     "after": "a migration's revision",
+    "newest_known": "a migration's revision",
     "revision": "the database's, logged where no caller chose it",
     "refused": "a count",
     "withheld": "the caller's scopes, of which one with the text of a secret is masked",

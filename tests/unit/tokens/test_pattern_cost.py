@@ -99,7 +99,7 @@ def test_the_settings_and_the_authorizer_both_refuse_it() -> None:
     with pytest.raises(InvalidEnvironment, match="TENANT_ID_PATTERN"):
         verification_policy(variables)
     with pytest.raises(SettingsError) as refusal:
-        Settings.from_mapping({**variables, "ENVIRONMENT": "test"})
+        Settings.from_mapping({**variables, "ENVIRONMENT": "test", "OIDC_CLIENT_ID": "client-1"})
     assert list(refusal.value.problems) == ["TENANT_ID_PATTERN"]
 
 

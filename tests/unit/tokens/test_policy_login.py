@@ -125,6 +125,7 @@ def test_a_pair_of_issuers_names_one_that_is_trusted_itself() -> None:
 def test_the_settings_model_reads_the_same_variables() -> None:
     variables = {
         "ENVIRONMENT": "test",
+        "OIDC_CLIENT_ID": "client-1",
         "OIDC_ISSUER_URL": "urn:x:1",
         "OIDC_DISCOVERY_URL": ELSEWHERE,
         "OIDC_ACCESS_TOKEN_ISSUER": OTHER,

@@ -1,5 +1,6 @@
 """`tenantgate token --browser`: the origins to listen on, and the exact words of each failure."""
 
+import logging
 import os
 import re
 import socket
@@ -103,8 +104,16 @@ def test_when_every_port_is_taken_the_words_name_the_holders_and_another_origin(
     [("https://idp.example", "register it at https://idp.example"), (f"{API}/idp", "allowed")],
 )
 def test_a_taken_port_leads_to_the_next_origin_and_time_runs_out_with_words(
-    issuer: str, note: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    *,
+    issuer: str,
+    note: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    # The command configures no logging, but an earlier test of the same process may have.
+    caplog.set_level(logging.WARNING, logger="uvicorn.error")
     monkeypatch.setattr(token_browser, "begin_sign_in", lambda api, uri: ATTEMPT)
     monkeypatch.setattr(token_browser, "has_graphical_browser", lambda: False)
     with socket.socket() as holder, reserved_port() as free:
