@@ -4,6 +4,7 @@ import base64
 import contextlib
 import json
 import os
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ import pytest
 
 from lambda_gateway.runtime.failures import FunctionError
 from lambda_gateway.runtime.process import FunctionProcess
+from tenantgate_cli.checks.structure.tree import Tree
+from tenantgate_cli.paths import ROOT
 from tenantgate_cli.stack.servers.postgres import PostgresAddresses
 from tenantgate_cli.stack.templates import read_product_template
 
@@ -164,6 +167,12 @@ CASES = [
 ]
 
 
+# Every route behind the authorizer, as the template has it, with its function.
+GUARDED = [
+    (function.logical_id, event.key) for function in Tree(ROOT).functions for event in function.events if event.guarded
+]
+
+
 @contextlib.asynccontextmanager
 async def running(build_dir: Path, name: str, database: PostgresAddresses) -> AsyncIterator[FunctionProcess]:
     """The function of this name, with the variables that the built template gives it."""
@@ -286,8 +295,22 @@ async def test_every_line_that_a_built_function_writes_is_json(build_dir: Path, 
     assert [json.loads(line)["message"] for line in process.output] == ["request started", "request completed"]
 
 
+@pytest.mark.parametrize(("function", "key"), GUARDED)
+async def test_a_built_function_behind_the_authorizer_uses_its_context(
+    *, build_dir: Path, migrated: PostgresAddresses, function: str, key: str
+) -> None:
+    method, _, path = re.sub(r"\{\w+\}", "00000000-0000-4000-8000-000000000000", key).partition(" ")
+    async with running(build_dir, function, migrated) as process:
+        granted = await process.invoke(http_event(method, path, route=key, authorizer=PRINCIPAL))
+        rejected = await process.invoke(http_event(method, path, route=key))
+
+    assert granted["statusCode"] < 500, granted["body"]
+    assert (rejected["statusCode"], json.loads(rejected["body"])["error"]["code"]) == (401, "AUTH_007")
+
+
 async def test_each_function_has_a_case_here(build_dir: Path) -> None:
     covered = {case.values[0].function for case in CASES if isinstance(case.values[0], Case)}
     built = {folder.name for folder in build_dir.iterdir() if folder.name.endswith("Function")}
+    guarded = {function for function, _ in GUARDED}
 
-    assert built - covered == {"AuthorizerFunction", "MigrationRunnerFunction"}
+    assert built - covered - guarded == {"AuthorizerFunction", "MigrationRunnerFunction"}

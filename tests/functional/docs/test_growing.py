@@ -21,8 +21,24 @@ from tests.fixtures.stack.checkout import copy_checkout
 
 ROOT = Path(__file__).parents[3]
 COMMAND = ["-m", "tenantgate_cli.main"]
-# Written in parts: the structure check looks for the path in the tests, and must not find it here.
-PATH = "/".join(["/api", "v1", "tenants", "current"])
+# Written in parts: the structure check looks for the path in the tests, and must not find it here. The names are not
+# those of the page, so that the tests also pass in a checkout that has followed the page.
+PATH = "/".join(["/api", "v1", "growing-samples", "current"])
+ENDPOINT, DOMAIN = "growing_sample", "grown_samples"
+# The names in the page for those of the endpoint and the domain.
+IN_THE_PAGE = {
+    "growing-samples/current": "tenants/current",
+    "growing-samples": "tenants",
+    "growing_sample": "tenant_current",
+    "GrowingSample": "TenantCurrent",
+    "growingSample": "tenantCurrent",
+    "Growing sample": "Tenant current",
+    "grown_samples": "notes",
+    "grown samples": "notes",
+    "grown_sample": "note",
+    "grown sample": "note",
+    "GrownSample": "Note",
+}
 BLOCK = re.compile(r"^```python file=(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 IMPORTS = ["-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
 # The checks of `make check` that read the whole tree. For time, the other two read only the new files.
@@ -73,8 +89,8 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def written(tree: Path) -> list[dict[str, str]]:
     """The files that both commands wrote, each with `path` and `action`."""
-    endpoint = succeed(tree, *COMMAND, "new", "endpoint", "tenant_current", "--route", f"GET {PATH}", "--json")
-    domain = succeed(tree, *COMMAND, "new", "domain", "notes", "--json")
+    endpoint = succeed(tree, *COMMAND, "new", "endpoint", ENDPOINT, "--route", f"GET {PATH}", "--json")
+    domain = succeed(tree, *COMMAND, "new", "domain", DOMAIN, "--json")
     results: list[dict[str, Any]] = [json.loads(endpoint), json.loads(domain)]
     assert [result["ok"] for result in results] == [True, True]
     return [file for result in results for file in result["files"]]
@@ -151,14 +167,40 @@ def _without(file: dict[str, str], text: str) -> Iterator[str | None]:
 def test_the_page_shows_the_written_modules(written: list[dict[str, str]], tree: Path) -> None:
     page = (ROOT / "docs" / "API_ARCHITECTURE.md").read_text(encoding="utf-8")
     shown = {_example(name): text for name, text in BLOCK.findall(page)}
-    modules = {_example(path): path for path in created(written) if path.endswith(".py") and "tests/" not in path}
+    modules = {
+        _example(_named(path)): path for path in created(written) if path.endswith(".py") and "tests/" not in path
+    }
 
     # The empty file of the endpoint's package is described in a sentence.
     assert set(shown) == set(modules) - {"functions/tenant_current/__init__.py"}
     for name, text in shown.items():
-        assert _example((tree / modules[name]).read_text(encoding="utf-8")) == _example(text)
-    for command in (f"new endpoint tenant_current --route 'GET {PATH}'", "new domain notes"):
+        module = _named((tree / modules[name]).read_text(encoding="utf-8"))
+        assert _example(_formatted(tree, module)) == _example(text)
+    for command in ("new endpoint tenant_current --route 'GET /api/v1/tenants/current'", "new domain notes"):
         assert f"```sh\n.venv/bin/tenantgate {command}\n```" in page
+
+
+def _named(text: str) -> str:
+    """Replace the names of the samples by those of the page."""
+    for name, in_the_page in IN_THE_PAGE.items():
+        text = text.replace(name, in_the_page)
+    return text
+
+
+def _formatted(tree: Path, module: str) -> str:
+    """Sort the imports and break the lines, which depend on the names."""
+    packages = 'lint.isort.known-first-party = ["tenantgate"]'
+    for arguments in (["check", "--select", "I", "--fix", "--config", packages], ["format"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *arguments, "--quiet", "-"],
+            cwd=tree,
+            input=module,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        module = done.stdout
+    return module
 
 
 def _example(text: str) -> str:
@@ -176,13 +218,13 @@ def test_the_new_route_responds_behind_the_authorizer(written: list[dict[str, st
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["endpoint", "tenant_current"], "there is already a function tenant_current"),
+        (["endpoint", ENDPOINT], f"there is already a function {ENDPOINT}"),
         (["endpoint", "auth_me"], "there is already a function auth_me"),
-        (["endpoint", "tenant_now", "--route", f"GET {PATH}"], f"GET {PATH} is already a route of functions/"),
-        (["domain", "notes"], "tenantgate.notes already exists"),
+        (["endpoint", "growing_now", "--route", f"GET {PATH}"], f"GET {PATH} is already a route of functions/"),
+        (["domain", DOMAIN], f"tenantgate.{DOMAIN} already exists"),
         (["domain", "sessions"], "tenantgate.sessions already exists"),
         (["domain", "web"], "tenantgate.web already exists"),
-        (["domain", "provider_users"], ""),
+        (["domain", "grown_others"], ""),
     ],
 )
 def test_nothing_that_exists_is_overwritten(
@@ -206,15 +248,15 @@ def test_if_the_documents_can_not_be_written_nothing_is_left(written: list[dict[
         # The command imports the list of the documents too, so it must fail only in the process that writes them.
         program = (
             "from tenantgate_cli.new.changes import write; from tenantgate_cli.new.domain import plan_domain;"
-            "from pathlib import Path; plan = plan_domain(Path.cwd(), 'labels', None);"
+            "from pathlib import Path; plan = plan_domain(Path.cwd(), 'grown_labels', None);"
             "write(plan.root, plan.changes, ['docs/ERROR_CODES.md'])"
         )
         done = run(tree, "-c", program)
         assert done.returncode == 1
         assert "the generated documents can't be written; nothing was changed" in done.stderr
         assert _contents(tree) == before
-        assert not (tree / "layers" / "shared" / "tenantgate" / "labels").exists()
-        assert not (tree / "tests" / "unit" / "labels").exists()
+        assert not (tree / "layers" / "shared" / "tenantgate" / "grown_labels").exists()
+        assert not (tree / "tests" / "unit" / "grown_labels").exists()
     finally:
         broken.write_text(kept, encoding="utf-8")
 
@@ -222,7 +264,7 @@ def test_if_the_documents_can_not_be_written_nothing_is_left(written: list[dict[
 def test_make_check_names_each_remaining_mention_of_a_removed_endpoint(
     written: list[dict[str, str]], tree: Path
 ) -> None:
-    folder, aside = tree / "functions" / "tenant_current", tree / "aside"
+    folder, aside = tree / "functions" / ENDPOINT, tree / "aside"
     folder.rename(aside)
     try:
         found = {(problem.file, problem.problem) for problem in problems_in(tree)}
@@ -231,7 +273,7 @@ def test_make_check_names_each_remaining_mention_of_a_removed_endpoint(
 
     assert {file for file, _ in found} == {
         "template.yaml",
-        "functions/tenant_current/routes.py",
+        f"functions/{ENDPOINT}/routes.py",
         "tests/functional/import_budgets.json",
     }
 
