@@ -82,7 +82,7 @@ async def test_a_row_can_not_be_moved_into_another_tenant(database: Database) ->
         "SET SESSION AUTHORIZATION postgres",
         "CREATE TABLE mine ()",
         "SELECT tenantgate_shared_table('sessions')",
-        "SELECT * FROM alembic_version",
+        "UPDATE alembic_version SET version_num = '0000'",
         "COPY (SELECT 1) TO PROGRAM 'true'",
     ],
 )
