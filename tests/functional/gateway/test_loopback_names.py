@@ -11,17 +11,16 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from tests.fixtures.browsers.scripted import Browser, location
-from tests.fixtures.servers.ports import requires_ipv6
+from tests.fixtures.servers.ports import requires_ipv6, reserved_port
 from tests.fixtures.stack.commands import ROOT, dev_stack
 from tests.fixtures.stack.flow import sign_in_by_redirect, submit_demo_sign_in
 
 
 @requires_ipv6
 def test_a_port_that_is_taken_on_the_other_loopback_address_is_taken(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_INET6) as holder:
-        holder.bind(("::1", 0))
+    with reserved_port() as port, socket.socket(socket.AF_INET6) as holder:
+        holder.bind(("::1", port))
         holder.listen()
-        port = holder.getsockname()[1]
         failed = subprocess.run(
             [sys.executable, "-m", "tenantgate_cli.main", "dev", "--port", str(port), "--data-dir", str(tmp_path)],
             cwd=ROOT,
@@ -37,16 +36,17 @@ def test_a_port_that_is_taken_on_the_other_loopback_address_is_taken(tmp_path: P
 
 
 def test_the_data_of_a_stack_that_was_called_127_0_0_1_keep_working(tmp_path: Path) -> None:
-    with dev_stack(tmp_path, env={"PUBLIC_BASE_URL": "http://127.0.0.1:3000"}) as named:
-        assert re.fullmatch(r"http://127\.0\.0\.1:\d+", named.url)
-        with Browser() as browser:
-            assert sign_in_by_redirect(browser, named.url).status_code == 303
-        port = named.url.rpartition(":")[2]
-    with dev_stack(tmp_path, "--port", port) as renamed:
-        assert renamed.url == f"http://localhost:{port}"
-        with Browser() as browser:
-            assert sign_in_by_redirect(browser, renamed.url).status_code == 303
-            # A client that has the old name in its redirect URI still gets its code.
-            old = f"http://127.0.0.1:{port}/callback"
-            begun = browser.get(f"{renamed.url}/api/v1/auth/login?{urlencode({'redirect_uri': old})}")
-            assert submit_demo_sign_in(browser, location(begun)).startswith(f"{old}?")
+    with reserved_port() as number:
+        port = str(number)
+        with dev_stack(tmp_path, "--port", port, env={"PUBLIC_BASE_URL": "http://127.0.0.1:3000"}) as named:
+            assert named.url == f"http://127.0.0.1:{port}"
+            with Browser() as browser:
+                assert sign_in_by_redirect(browser, named.url).status_code == 303
+        with dev_stack(tmp_path, "--port", port) as renamed:
+            assert renamed.url == f"http://localhost:{port}"
+            with Browser() as browser:
+                assert sign_in_by_redirect(browser, renamed.url).status_code == 303
+                # A client that has the old name in its redirect URI still gets its code.
+                old = f"http://127.0.0.1:{port}/callback"
+                begun = browser.get(f"{renamed.url}/api/v1/auth/login?{urlencode({'redirect_uri': old})}")
+                assert submit_demo_sign_in(browser, location(begun)).startswith(f"{old}?")

@@ -8,15 +8,16 @@ import pytest
 
 from tenantgate_cli.stack import ports
 from tenantgate_cli.stack.ports import BoundPort, PortTaken, bind, next_free
-from tests.fixtures.servers.ports import requires_ipv6
+from tests.fixtures.servers.ports import requires_ipv6, reserved_port
 
 
 @contextmanager
 def held(family: socket.AddressFamily, address: str) -> Iterator[int]:
-    with socket.socket(family) as sock:
-        sock.bind((address, 0))
+    """Hold a port on one address that no other test uses on the other address."""
+    with reserved_port() as port, socket.socket(family) as sock:
+        sock.bind((address, port))
         sock.listen()
-        yield int(sock.getsockname()[1])
+        yield port
 
 
 def addresses(bound: BoundPort) -> list[tuple[str, int]]:
@@ -33,10 +34,10 @@ def test_any_free_port_is_the_same_on_both_addresses() -> None:
 
 
 def test_a_port_is_free_again_afterwards() -> None:
-    with bind(0) as bound:
-        port = bound.port
-    with bind(port) as again:
-        assert again.port == port
+    with reserved_port() as port:
+        bind(port).close()
+        with bind(port) as again:
+            assert again.port == port
 
 
 @pytest.mark.parametrize(
