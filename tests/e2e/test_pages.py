@@ -112,6 +112,10 @@ PAGES: dict[str, tuple[str, Open]] = {
 }
 
 
+# During a transition between themes, colors have less contrast.
+SETTLED = "Promise.allSettled(document.getAnimations().map((animation) => animation.finished)).then(() => null)"
+
+
 def check(page: Page, name: str, *, heading: str, foreign_rules: frozenset[str] = frozenset()) -> None:
     """Check this page in both themes and both widths, and write its screenshots if a folder is given."""
     expect(page.get_by_role("heading", name=heading, level=1, exact=True)).to_be_visible()
@@ -120,6 +124,7 @@ def check(page: Page, name: str, *, heading: str, foreign_rules: frozenset[str] 
         page.emulate_media(color_scheme=theme)
         for width in (WIDE, NARROW):
             page.set_viewport_size({"width": width, "height": 844})
+            page.evaluate(SETTLED)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than {width}"
             if folder is not None:
                 Path(folder).mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures.programs.requires import requires_zsh
+
 SCRIPTS = str(Path(sys.prefix) / "bin")
-SHELLS = ["bash", "sh", "zsh", "dash"]
+SHELLS = ["bash", "sh", pytest.param("zsh", marks=requires_zsh), "dash"]
 START = [sys.executable, "-m", "tenantgate_cli.commands.shell"]
 ASK = 'command -v tenantgate; echo "level ${MAKELEVEL:-none}"; exit 3\n'
 
