@@ -177,9 +177,13 @@ def checked_route(text: str | None, name: str) -> Route:
         )
     variables = tuple(re.findall(r"\{(\w+)\}", path))
     for variable in variables:
-        reserved = keyword.iskeyword(variable) or hasattr(builtins, variable) or variable in _USED_IN_ENDPOINTS
-        if reserved or variables.count(variable) > 1:
-            raise Failure(f"{{{variable}}} can't be a variable of this path", "choose another name for it")
+        if variables.count(variable) > 1:
+            raise Failure(f"{{{variable}}} appears twice in the path", "give each variable its own name")
+        if keyword.iskeyword(variable) or hasattr(builtins, variable) or variable in _USED_IN_ENDPOINTS:
+            raise Failure(
+                f"{{{variable}}} can't be a variable of this path: Python or the new code uses that name",
+                "choose a longer name, such as {note_id}",
+            )
     return Route(method, path, variables)
 
 

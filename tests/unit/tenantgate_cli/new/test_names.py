@@ -8,6 +8,8 @@ from tenantgate_cli.console import Failure
 from tenantgate_cli.new.names import camel_case, checked_name, checked_route, class_name, item_of, words
 
 WORDS = "use lower-case words of two characters or more, joined by _, such as "
+RESERVED = "can't be a variable of this path: Python or the new code uses that name"
+LONGER = "choose a longer name, such as {note_id}"
 PATHS = (
     "begin with /api/v1/, with segments of a-z, 0-9, '.', '_' and '-' or variables such as {note_id}, "
     "and at most 80 characters"
@@ -83,9 +85,10 @@ def test_a_name_that_can_be_used(name: str) -> None:
         ('GET /api/v1/a"', "'/api/v1/a\"' is not a path of this API", PATHS),
         ("GET /api/v1/{rest+}", "'/api/v1/{rest+}' is not a path of this API", PATHS),
         (f"GET /api/v1/{'x' * 80}", f"'/api/v1/{'x' * 80}' is not a path of this API", PATHS),
-        ("GET /api/v1/{class}", "{class} can't be a variable of this path", "choose another name for it"),
-        ("GET /api/v1/{tenant_id}", "{tenant_id} can't be a variable of this path", "choose another name for it"),
-        ("GET /api/v1/{a}/{a}", "{a} can't be a variable of this path", "choose another name for it"),
+        ("GET /api/v1/{class}", f"{{class}} {RESERVED}", LONGER),
+        ("GET /api/v1/notes/{id}", f"{{id}} {RESERVED}", LONGER),
+        ("GET /api/v1/{tenant_id}", f"{{tenant_id}} {RESERVED}", LONGER),
+        ("GET /api/v1/{a}/{a}", "{a} appears twice in the path", "give each variable its own name"),
     ],
 )
 def test_a_route_that_can_not_be_used(route: str, problem: str, remedy: str) -> None:
