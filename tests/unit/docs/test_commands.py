@@ -91,9 +91,7 @@ def test_the_pages_have_command_lines() -> None:
 
 def test_each_target_of_make_has_its_time() -> None:
     listed = re.findall(r"^([a-z-]+):.*## ", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    page = (
-        (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Make targets\n")[2].partition("\n## ")[0]
-    )
+    page = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Make targets\n")[2].partition("\n## ")[0]
     rows = [line for line in page.splitlines() if line.startswith("| `make ")]
 
     assert sorted(name for row in rows for name in re.findall(r"`make ([a-z-]+)`", row)) == sorted(listed)
