@@ -16,6 +16,7 @@ HOST = "localhost"
 # All names of this machine, as they are written in URLs.
 LOOPBACK_NAMES = (HOST, "127.0.0.1", "[::1]")
 
+_EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  (addresses of other programs)
 _ADDRESSES = ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"))
 _NO_SUCH_ADDRESS = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 _ATTEMPTS = 20
@@ -81,12 +82,16 @@ def next_free(port: int) -> int:
     return 0
 
 
-def holder_of(port: int) -> str:
-    """Return `name (process 123)` for the process that listens on the port."""
+def holder_of(port: int, address: str) -> str:
+    """Return `name (process 123)` for the process that listens on the port of this address, or of every address."""
     for process in psutil.process_iter(["name"]):
         try:
             listens = any(
-                connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr
+                and connection.laddr.port == port
+                # This process may hold the port of the other loopback address.
+                and connection.laddr.ip in (address, *_EVERY_ADDRESS)
                 for connection in process.net_connections(kind="tcp")
             )
         except psutil.Error:
@@ -121,7 +126,7 @@ def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.soc
         if sock is not None:
             sock.close()
         if error.errno == errno.EADDRINUSE:
-            raise PortTaken(port, address, holder_of(port)) from error
+            raise PortTaken(port, address, holder_of(port, address)) from error
         if error.errno == errno.EACCES:
             raise PortForbidden(f"port {port} needs administrator rights") from error
         if family == socket.AF_INET6 and error.errno in _NO_SUCH_ADDRESS:

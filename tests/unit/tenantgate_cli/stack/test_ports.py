@@ -1,5 +1,6 @@
 """Ports on both loopback addresses."""
 
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from tenantgate_cli.stack import ports
-from tenantgate_cli.stack.ports import BoundPort, PortTaken, bind, next_free
+from tenantgate_cli.stack.ports import BoundPort, PortTaken, bind, holder_of, next_free
 from tests.fixtures.servers.ports import requires_ipv6, reserved_port
 
 
@@ -50,7 +51,7 @@ def test_a_port_is_free_again_afterwards() -> None:
 def test_a_port_that_another_program_holds_on_either_address_is_taken(
     family: socket.AddressFamily, address: str, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ports, "holder_of", lambda port: "node (process 7)")
+    monkeypatch.setattr(ports, "holder_of", lambda port, address: "node (process 7)")
     with held(family, address) as port:
         with pytest.raises(PortTaken) as taken:
             bind(port)
@@ -89,3 +90,19 @@ def test_a_machine_without_ipv6_has_one_address(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(socket, "socket", without_ipv6)
     with bind(0) as bound:
         assert addresses(bound) == [("127.0.0.1", bound.port)]
+
+
+@requires_ipv6
+def test_the_holder_of_one_address_is_not_that_of_the_other() -> None:
+    with reserved_port() as port, socket.socket() as sock, socket.socket(socket.AF_INET6) as every:
+        sock.bind(("127.0.0.1", port))
+        sock.listen()
+        own = f"(process {os.getpid()})"
+
+        assert holder_of(port, "127.0.0.1").endswith(own)
+        assert holder_of(port, "::1") == "another program"
+
+        every.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        every.bind(("::", port))
+        every.listen()
+        assert holder_of(port, "::1").endswith(own)
