@@ -145,6 +145,9 @@ async def test_the_check_keeps_its_time_while_the_server_is_frozen(
             outcomes = await asyncio.gather(*[database.check(0.3) for _ in range(50)], return_exceptions=True)
             assert time.monotonic() - began < 0.3 + 0.15
             assert {type(outcome) for outcome in outcomes} == {DatabaseUnreachable}
+    # Callers share one query, and the last one of the frozen server may still be pending.
+    with suppress(DatabaseUnreachable):
+        await database.check(5)
     await database.check(5)
 
 
