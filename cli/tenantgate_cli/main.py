@@ -11,9 +11,9 @@ from tenantgate_cli.interface import (
     diagnosis,
     documents,
     growth,
+    jwks,
     keys,
     rules,
-    sealing_keys,
     stack,
     tokens,
     websockets,
@@ -35,8 +35,8 @@ app.add_typer(websockets.app)
 app.add_typer(diagnosis.app)
 app.add_typer(rules.rules, name="rules")
 app.add_typer(database.migrate, name="migrate")
-app.add_typer(keys.jwks, name="jwks")
-app.add_typer(sealing_keys.keys, name="keys")
+app.add_typer(jwks.jwks, name="jwks")
+app.add_typer(keys.keys, name="keys")
 app.add_typer(growth.new, name="new")
 app.add_typer(documents.app)
 

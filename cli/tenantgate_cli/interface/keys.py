@@ -1,32 +1,30 @@
-"""`tenantgate jwks`: key sets."""
+"""`tenantgate keys`: sealing keys."""
 
 # ruff: noqa: PLC0415
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
 from tenantgate_cli.interface.help import command, failures
 from tenantgate_cli.interface.options import JsonOption
-from tenantgate_cli.paths import LAYER
 
-jwks = typer.Typer(help="Work with the key sets of the trusted issuers.", no_args_is_help=True)
+keys = typer.Typer(help="Make the keys that seal cookies and stored tokens.", no_args_is_help=True)
 
 
 @command(
-    jwks,
-    "bundle",
-    examples=["tenantgate jwks bundle", "tenantgate jwks bundle --layer build/layer"],
-    exits={0: "every key set was written", 1: "a key set couldn't be fetched; no file was changed"},
+    keys,
+    "new",
+    examples=["tenantgate keys new", "tenantgate keys new --json"],
+    exits={0: "a key was printed", 1: "no key could be made"},
 )
-def jwks_bundle(
-    layer: Annotated[Path, typer.Option(help="The folder that becomes /opt.")] = LAYER,
-    as_json: JsonOption = False,
-) -> None:
-    """Fetch the issuers' key sets for the bundle, so that a cold start needs no network for them."""
+def new_key(as_json: JsonOption = False) -> None:
+    """Print a new key for COOKIE_SEALING_KEYS, and how to rotate to it. Nothing is stored."""
     with failures(as_json=as_json):
-        from tenantgate_cli.commands.jwks import run
+        from tenantgate_cli.commands.keys import print_new
 
-        run(layer, as_json=as_json)
+        print_new(as_json=as_json)
+
+
+@keys.callback()
+def _group() -> None:
+    """Keep `new` a subcommand: Typer would replace a group of one command by that command."""
