@@ -64,7 +64,3 @@ def main(
     else:
         typer.echo(f"tenantgate {number}")
     raise typer.Exit
-
-
-if __name__ == "__main__":
-    app()

@@ -31,7 +31,7 @@ def stack(example: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
 
 
 def minted(stack: RunningStack, *options: str) -> str:
-    command = [sys.executable, "-m", "tenantgate_cli.main", "token", "--data-dir", str(stack.data_dir), *options]
+    command = [sys.executable, "-m", "tenantgate_cli", "token", "--data-dir", str(stack.data_dir), *options]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 

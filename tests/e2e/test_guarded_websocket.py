@@ -34,7 +34,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 
 @pytest.fixture(scope="module")
 def token(stack: RunningStack) -> str:
-    command = [sys.executable, "-m", "tenantgate_cli.main", "token", "--data-dir", str(stack.data_dir)]
+    command = [sys.executable, "-m", "tenantgate_cli", "token", "--data-dir", str(stack.data_dir)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
@@ -58,7 +58,7 @@ def test_the_line_to_paste_works(stack: RunningStack, url: str) -> None:
     _, _, line = chat_line(stack).partition("  try ")
     program, *arguments = shlex.split(line)
     assert program.endswith("tenantgate")
-    command = [sys.executable, "-m", "tenantgate_cli.main", *arguments]
+    command = [sys.executable, "-m", "tenantgate_cli", *arguments]
     said = '{"action": "say", "text": "hello"}'
     done = subprocess.run([*command, WHOAMI, said], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -128,7 +128,7 @@ def _format(root: Path, modules: list[str]) -> None:
 
 def _write_documents(root: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tenantgate_cli.main", "docs"], cwd=root, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tenantgate_cli", "docs"], cwd=root, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise Failure(f"the generated documents can't be written; nothing was changed\n{done.stderr.strip()}")

@@ -20,7 +20,7 @@ from tenantgate_cli.checks.structure.report import problems_in
 from tests.fixtures.stack.checkout import copy_checkout
 
 ROOT = Path(__file__).parents[3]
-COMMAND = ["-m", "tenantgate_cli.main"]
+COMMAND = ["-m", "tenantgate_cli"]
 # Written in parts: the structure check looks for the path in the tests, and must not find it here. The names are not
 # those of the page, so that the tests also pass in a checkout that has followed the page.
 PATH = "/".join(["/api", "v1", "growing-samples", "current"])

@@ -32,7 +32,7 @@ def get(stack: RunningStack, path: str, **headers: str) -> httpx2.Response:
 
 def command(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "tenantgate_cli.main", *arguments],
+        [sys.executable, "-m", "tenantgate_cli", *arguments],
         cwd=ROOT,
         env={**os.environ, **env},
         capture_output=True,

@@ -22,7 +22,7 @@ def test_a_port_that_is_taken_on_the_other_loopback_address_is_taken(tmp_path: P
         holder.bind(("::1", port))
         holder.listen()
         failed = subprocess.run(
-            [sys.executable, "-m", "tenantgate_cli.main", "dev", "--port", str(port), "--data-dir", str(tmp_path)],
+            [sys.executable, "-m", "tenantgate_cli", "dev", "--port", str(port), "--data-dir", str(tmp_path)],
             cwd=ROOT,
             capture_output=True,
             text=True,

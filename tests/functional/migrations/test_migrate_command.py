@@ -122,7 +122,7 @@ def test_a_person_confirms_on_the_terminal(urls: DatabaseUrls, typed: str, after
     try:
         os.write(terminal, typed.encode())
         done = subprocess.run(
-            [sys.executable, "-m", "tenantgate_cli.main", "migrate", "down", "base", "--database-url", urls.owner_url],
+            [sys.executable, "-m", "tenantgate_cli", "migrate", "down", "base", "--database-url", urls.owner_url],
             cwd=ROOT,
             stdin=theirs,
             capture_output=True,

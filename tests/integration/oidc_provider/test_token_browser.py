@@ -60,7 +60,7 @@ def command(data_dir: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     hidden = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
     arguments = ["token", "--browser", "--data-dir", str(data_dir), *options]
     with subprocess.Popen(
-        [sys.executable, "-m", "tenantgate_cli.main", *arguments],
+        [sys.executable, "-m", "tenantgate_cli", *arguments],
         cwd=ROOT,
         env={name: value for name, value in os.environ.items() if name not in hidden},
         stdout=subprocess.PIPE,
