@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.access import SessionEnded
 from tenantgate.secrets.errors import SecretsUnavailable
-from tenantgate.sessions.errors import SessionEnded
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
 from tenantgate.web.models import StrictModel

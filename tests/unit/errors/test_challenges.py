@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tenantgate.errors.access import AuthenticationRequired, InsufficientScope, StepUpRequired
+from tenantgate.errors.access import AuthenticationRequired, InsufficientScope, SessionEnded, StepUpRequired
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import InvalidSignature, TenantMissing, TokenExpired
-from tenantgate.sessions.errors import SessionEnded
 from tenantgate_cli.checks.registry import errors
 
 

@@ -56,7 +56,7 @@ def test_a_listed_code_and_a_block_have_one_owner_each() -> None:
     [
         ("AUTH_010", "errors.access"),
         ("AUTH_019", "errors.access"),
-        ("AUTH_020", "sessions"),
+        ("AUTH_020", "errors.access"),
         ("AUTH_021", "errors.access"),
         ("AUTH_022", "sessions"),
         ("AUTH_041", "openid_provider"),

@@ -85,7 +85,17 @@ def test_a_valid_token_becomes_a_principal() -> None:
         "bearer",
         good_claims(),
         frozenset(),
+        None,
+        None,
     )
+
+
+@pytest.mark.parametrize(
+    ("claim", "expected"),
+    [(NOW - 60, NOW - 60), (0, 0), *((other, None) for other in (None, str(NOW), True, -1, 1.5, 10**12))],
+)
+def test_the_time_of_the_sign_in_is_known_if_the_claim_is_a_time(claim: object, expected: int | None) -> None:
+    assert _credential().principal(sign(good_claims(auth_time=claim))).auth_time == expected
 
 
 def test_errors_of_the_verification_and_of_the_tenant_pass_through() -> None:

@@ -40,7 +40,8 @@ def test_a_principal_read_from_the_context_has_no_claims(expires_at: object) -> 
 
 @pytest.mark.parametrize("auth_method", ["bearer", "session", "api_key"])
 def test_the_context_keeps_the_authentication_method(auth_method: str) -> None:
-    context = PRINCIPAL.to_context() | {"auth_method": auth_method}
+    session = {"session_id": "b8f4"} if auth_method == "session" else {}
+    context = PRINCIPAL.to_context() | {"auth_method": auth_method} | session
     assert Principal.from_context(context).auth_method == auth_method
 
 
@@ -75,3 +76,29 @@ def test_an_incomplete_context_is_rejected(missing: str) -> None:
     context = {name: value for name, value in PRINCIPAL.to_context().items() if name != missing}
     with pytest.raises(AuthenticationRequired):
         Principal.from_context(context)
+
+
+def test_a_session_keeps_its_id_and_the_time_of_the_sign_in() -> None:
+    principal = copy.replace(PRINCIPAL, auth_method="session", session_id="b8f4", auth_time=NOW - 60, claims={})
+    context = principal.to_context()
+    assert (context["session_id"], context["auth_time"]) == ("b8f4", NOW - 60)
+    assert Principal.from_context(context) == principal
+    # A REST API turns numbers into strings.
+    assert Principal.from_context(context | {"auth_time": str(NOW - 60)}) == principal
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"auth_method": "session"}, id="a session without its id"),
+        pytest.param({"auth_method": "session", "session_id": ""}, id="an empty id"),
+        pytest.param({"auth_method": "session", "session_id": 7}, id="an id that is not text"),
+        pytest.param({"session_id": "b8f4"}, id="an id without a session"),
+        pytest.param({"auth_time": "soon"}, id="a time that is not a number"),
+        pytest.param({"auth_time": -1}, id="a negative time"),
+        pytest.param({"auth_time": True}, id="a boolean as a time"),
+    ],
+)
+def test_a_malformed_session_in_the_context_is_rejected(changes: dict[str, object]) -> None:
+    with pytest.raises(AuthenticationRequired):
+        Principal.from_context(PRINCIPAL.to_context() | changes)

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tenantgate.crypto.sealing import Sealer
+from tenantgate.errors.access import SessionEnded
 from tenantgate.identity.principal import Principal
-from tenantgate.sessions.errors import SessionEnded
 from tenantgate.sessions.models import SessionTokens, StoredSession
 from tenantgate.sessions.service import SessionService
 from tests.fixtures.databases.session_stores import OTHER_TENANT, TENANT, MemorySessionStore

@@ -10,9 +10,8 @@ from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.errors.access import AuthenticationRequired, RedirectNotAllowed
+from tenantgate.errors.access import AuthenticationRequired, RedirectNotAllowed, SessionEnded
 from tenantgate.errors.tokens import InvalidSignature, ProviderTimeout, ProviderUnreachable, TenantMissing, TokenExpired
-from tenantgate.sessions.errors import SessionEnded
 from tenantgate.web.app import create_app
 from tenantgate.web.models import StrictModel
 from tenantgate.web.pages.show_pages import ShowPages

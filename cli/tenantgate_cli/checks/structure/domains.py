@@ -124,6 +124,7 @@ def _split(layer: str) -> list[str]:
 
 
 def _error_numbers(tree: Tree) -> Iterator[Problem]:
+    listed, blocks = tree.error_owners
     for path in sorted((tree.root / PACKAGE).rglob("*.py")):
         if "errors" not in path.relative_to(tree.root).with_suffix("").parts:
             continue
@@ -131,7 +132,7 @@ def _error_numbers(tree: Tree) -> Iterator[Problem]:
         owner = _owner(path.relative_to(tree.root / PACKAGE))
         for code in registered_codes(tree.module(name)):
             # A listed code is an exception from its block.
-            if tree.error_owners.get(code, tree.error_owners.get(f"{code[:-1]}0")) != owner:
+            if listed.get(code, blocks.get(f"{code[:-1]}0")) != owner:
                 yield Problem(
                     f"{code} isn't reserved for {owner}",
                     f"reserve a block in {NUMBERS}",

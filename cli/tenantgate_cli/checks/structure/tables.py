@@ -78,8 +78,8 @@ def _migrated(tree: Tree) -> dict[str, str]:
     tables: dict[str, str] = {}
     for file in migrations_of(tree):
         name = f"{MIGRATIONS}/{file}"
-        upgrade = [node for node in tree.module(name).body if isinstance(node, ast.FunctionDef)]
-        for function in (function for function in upgrade if function.name == "upgrade"):
+        functions = [node for node in tree.module(name).body if isinstance(node, ast.FunctionDef)]
+        for function in (function for function in functions if function.name != "downgrade"):
             for node in ast.walk(function):
                 if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                     called = ast.unparse(node.func)

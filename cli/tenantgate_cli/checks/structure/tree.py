@@ -113,13 +113,14 @@ class Tree:
         return "\n".join(path.read_text(encoding="utf-8") for path in sorted((self.root / "tests").rglob("*.py")))
 
     @cached_property
-    def error_owners(self) -> Mapping[str, str]:
-        """The owner of each listed error code and of each block of ten, by its first code."""
-        found: dict[str, str] = {}
-        for node in self.module(NUMBERS).body:
-            if isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.target) in {"LISTED", "BLOCKS"}:
-                found |= ast.literal_eval(node.value)
-        return found
+    def error_owners(self) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        """The owner of each listed error code, and of each block of ten by its first code."""
+        assigned = {
+            ast.unparse(node.target): ast.literal_eval(node.value)
+            for node in self.module(NUMBERS).body
+            if isinstance(node, ast.AnnAssign) and node.value and ast.unparse(node.target) in {"LISTED", "BLOCKS"}
+        }
+        return assigned["LISTED"], assigned["BLOCKS"]
 
     def contract(self, name: str) -> Mapping[str, Any]:
         """Return a contract of import-linter; empty if it is missing."""

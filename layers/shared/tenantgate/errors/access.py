@@ -4,6 +4,7 @@ TenantgateError
 ├── AuthenticationRequired      AUTH_007
 ├── InsufficientScope           AUTH_010
 ├── StepUpRequired              AUTH_011
+├── SessionEnded                AUTH_020
 ├── CrossSiteRequest            AUTH_021
 └── RedirectNotAllowed          AUTH_006
 """
@@ -48,6 +49,17 @@ AUTH_011 = register(
     cause="The route's rule requires an `acr` or a maximum authentication age that the token doesn't meet (RFC 9470).",
     remedy="Sign in again with the challenge's `acr_values` and `max_age`. Behind an HTTP API's authorizer, which "
     "controls no header, this is a plain 403.",
+)
+
+
+AUTH_020 = register(
+    "AUTH_020",
+    401,
+    "The session has ended",
+    cause="The session timed out, was ended by a sign-out or by the provider, or never existed. The authorizer also "
+    "returns this for a session that it has no recent copy of.",
+    remedy="Call `POST /api/v1/auth/refresh` or `GET /api/v1/auth/sessions`. If they return this code too, sign in "
+    "again at `GET /api/v1/auth/login`.",
 )
 
 
@@ -106,6 +118,13 @@ class StepUpRequired(TenantgateError):
     def challenge_parameters(self) -> Mapping[str, str]:
         found = {"acr_values": self.acr_values} if self.acr_values else {}
         return found if self.max_age is None else {**found, "max_age": str(self.max_age)}
+
+
+class SessionEnded(TenantgateError):
+    """The secret belongs to no live session."""
+
+    error = AUTH_020
+    challenge_error = ""
 
 
 class CrossSiteRequest(TenantgateError):

@@ -15,6 +15,8 @@ from tenantgate.tokens.wiring import tenant_extractor
 # would be a guess.
 _TOKEN_CHARACTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 _SCHEME = "bearer"
+# A context's numbers have at most 12 digits.
+_LATEST_TIME = 10**12
 
 
 def bearer_token(authorization: str | None) -> str:
@@ -62,4 +64,9 @@ class BearerCredential:
         tenant_id = self._tenants.tenant_of(claims)
         roles, claims = self._roles.read(claims, issuer=issuer, tenant_id=tenant_id)
         scopes, expires_at = verified.scopes, verified.expires_at
-        return Principal(verified.subject, tenant_id, issuer, scopes, expires_at, "bearer", claims, roles)
+        auth_time = claims.get("auth_time")
+        if type(auth_time) is not int or not 0 <= auth_time < _LATEST_TIME:
+            auth_time = None
+        return Principal(
+            verified.subject, tenant_id, issuer, scopes, expires_at, "bearer", claims, roles, None, auth_time
+        )

@@ -1,20 +1,45 @@
-"""Errors of sessions."""
+"""Errors of sessions. That a session has ended is in `errors/access.py`, because the authorizer says it too.
+
+TenantgateError
+├── NoRefreshToken          AUTH_022
+└── SecretReused            AUTH_023
+"""
 
 from __future__ import annotations
 
 from tenantgate.errors.base import TenantgateError, register
 
-AUTH_020 = register(
-    "AUTH_020",
+AUTH_022 = register(
+    "AUTH_022",
     401,
-    "The session has ended",
-    cause="The session expired, was ended by a sign-out, or never existed.",
+    "The provider gave no refresh token",
+    cause="The session is live, but the provider issued no refresh token at the sign-in, and no other token renews an "
+    "access token.",
+    remedy="Add `offline_access` to `OIDC_SCOPES` and allow it for the client at the provider "
+    "(docs/AUTH_CONFIGURATION.md says how for each provider), then sign in again. The session cookie itself stays "
+    "good.",
+)
+
+
+AUTH_023 = register(
+    "AUTH_023",
+    401,
+    "An earlier secret of the session was used",
+    cause="A session cookie that a refresh had replaced was sent again: two clients have copies of one session, and "
+    "one of them may be a thief's. The session has ended for both.",
     remedy="Sign in again at `GET /api/v1/auth/login`.",
 )
 
 
-class SessionEnded(TenantgateError):
-    """The secret belongs to no live session."""
+class NoRefreshToken(TenantgateError):
+    """The session has no refresh token, so it can't get a new access token."""
 
-    error = AUTH_020
+    error = AUTH_022
+    challenge_error = ""
+
+
+class SecretReused(TenantgateError):
+    """An earlier secret of a session was used after its grace. The session has ended."""
+
+    error = AUTH_023
     challenge_error = ""

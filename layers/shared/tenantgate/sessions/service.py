@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 
 from tenantgate.crypto.opaque import OpaqueKind, OpaqueSecret
 from tenantgate.crypto.sealing import SealBroken, Sealer
+from tenantgate.errors.access import SessionEnded
 from tenantgate.identity.principal import Principal
-from tenantgate.sessions.errors import SessionEnded
 from tenantgate.sessions.models import Session, SessionTokens, StartedSession, StoredSession
 
 _PURPOSE = "session-tokens"

@@ -1,22 +1,35 @@
-"""The table of sessions, for migrations and their tests. The repository uses SQL."""
+"""The tables of sessions, for migrations and their tests. The repositories use SQL."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from tenantgate.database.base import Base
 
+_NO_TEXTS = text("'{}'")
+
 
 class SessionRow(Base):
-    """Table `sessions`, which is under row-level security."""
+    """Table `sessions`, which is under row-level security.
+
+    `secret_hash`: of the current secret; `previous_hash`: of the one before it. `sealed_replay`: what the last rotation
+    returned, until its grace ends. `lease_holder`: the caller that asks the provider for new tokens.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (
         UniqueConstraint("tenant_id", "secret_hash", name="sessions_tenant_id_secret_hash_key"),
+        UniqueConstraint("tenant_id", "id", name="sessions_tenant_id_id_key"),
         CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
+        CheckConstraint("octet_length(csrf_token) = 32", name="csrf_token"),
+        Index("sessions_tenant_id_issuer_user_id_idx", "tenant_id", "issuer", "user_id"),
+        Index("sessions_tenant_id_last_used_at_idx", "tenant_id", "last_used_at"),
+        Index("sessions_tenant_id_expires_at_idx", "tenant_id", "expires_at"),
     )
 
     tenant_id: Mapped[str] = mapped_column(Text)
@@ -25,3 +38,95 @@ class SessionRow(Base):
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     sealed_tokens: Mapped[str] = mapped_column(Text)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    auth_time: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+    provider_auth_time: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    last_used_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=text("now()"))
+    scopes: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=_NO_TEXTS)
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=_NO_TEXTS)
+    acr: Mapped[str | None] = mapped_column(Text)
+    amr: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=_NO_TEXTS)
+    csrf_token: Mapped[bytes] = mapped_column(
+        LargeBinary, server_default=text("sha256((uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())))")
+    )
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    previous_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    rotated_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    sealed_replay: Mapped[str | None] = mapped_column(Text)
+    lease_holder: Mapped[UUID | None]
+    lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    device: Mapped[str | None] = mapped_column(Text)
+    address: Mapped[str | None] = mapped_column(Text)
+
+
+class SessionSecretRow(Base):
+    """Table `session_secrets`, under row-level security: every earlier secret of a session that exists."""
+
+    __tablename__ = "session_secrets"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "secret_hash", name="session_secrets_tenant_id_secret_hash_key"),
+        CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
+        ForeignKeyConstraint(
+            ["tenant_id", "session_id"],
+            ["sessions.tenant_id", "sessions.id"],
+            name="session_secrets_tenant_id_fkey",
+            onupdate="CASCADE",
+            ondelete="CASCADE",
+        ),
+        Index("session_secrets_tenant_id_session_id_idx", "tenant_id", "session_id"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(Text)
+    session_id: Mapped[UUID]
+    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SessionLookupRow(Base):
+    """Table `session_lookup`, shared by all tenants: sessions by the subject or `sid` of logout tokens, hashed."""
+
+    __tablename__ = "session_lookup"
+    __table_args__ = (
+        CheckConstraint("octet_length(lookup_hash) = 32", name="lookup_hash"),
+        Index("session_lookup_lookup_hash_idx", "lookup_hash"),
+        Index("session_lookup_session_id_idx", "session_id"),
+    )
+
+    lookup_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    tenant_id: Mapped[str] = mapped_column(Text)
+    session_id: Mapped[UUID]
+
+
+class SeenTokenIdRow(Base):
+    """Table `seen_token_ids`, shared by all tenants: the ids of logout tokens that were received.
+
+    `token_hash`: SHA-256 of issuer, NUL and `jti`. `done_at`: when every session that it named had ended.
+    """
+
+    __tablename__ = "seen_token_ids"
+    __table_args__ = (
+        UniqueConstraint("token_hash", name="seen_token_ids_token_hash_key"),
+        CheckConstraint("octet_length(token_hash) = 32", name="token_hash"),
+        Index("seen_token_ids_expires_at_idx", "expires_at"),
+    )
+
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+
+class TenantRow(Base):
+    """Table `tenants`, shared by all tenants: no personal data. A policy that is NULL adds no limit."""
+
+    __tablename__ = "tenants"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", name="tenants_tenant_id_key"),
+        CheckConstraint("status IN ('active', 'suspended')", name="status"),
+        CheckConstraint("session_idle_minutes > 0", name="session_idle_minutes"),
+        CheckConstraint("session_absolute_hours > 0", name="session_absolute_hours"),
+    )
+
+    tenant_id: Mapped[str] = mapped_column(Text)
+    name: Mapped[str | None] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(Text, server_default=text("'active'"))
+    session_idle_minutes: Mapped[int | None]
+    session_absolute_hours: Mapped[int | None]
+    allowed_issuers: Mapped[list[str] | None] = mapped_column(ARRAY(Text))
