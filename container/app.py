@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
+from tenantgate.cache.wiring import dispose_cache
 from tenantgate.database.wiring import dispose_database
 from tenantgate.observability.setting_text import shown_text
 from tenantgate.route_rules.engine import ApiRules
@@ -50,6 +51,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
         yield
     finally:
+        await dispose_cache()
         await dispose_database()
 
 

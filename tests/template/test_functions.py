@@ -19,10 +19,11 @@ NEEDS_THE_DATABASE = {
     "HomeFunction",
     "IdentityProviderFunction",
 }
+NEEDS_THE_CACHE = (NEEDS_THE_DATABASE - {"IdentityProviderFunction"}) | {"AuthorizerFunction"}
 NEEDS_THE_SECRET = NEEDS_THE_DATABASE | {"AuthLoginFunction"}
 
 # Set by the host, or not needed on AWS.
-NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "PORT", "REDIS_URL"}
+NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "PORT"}
 NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYDANTIC_DISABLE_PLUGINS"}
 
 DEPLOYMENT = {
@@ -71,10 +72,11 @@ def test_every_variable_is_a_setting_and_comes_from_the_parameter_of_its_name(st
                 assert variable_name(value["Ref"]) == variable
 
 
-def test_every_function_with_a_database_url_has_database_tls(stack: Stack) -> None:
+@pytest.mark.parametrize("server", ["DATABASE", "REDIS"])
+def test_every_function_with_a_servers_url_has_its_tls_setting(stack: Stack, server: str) -> None:
     for name in stack.functions:
         variables = stack.environment(name)
-        assert ("DATABASE_URL" in variables) == ("DATABASE_TLS" in variables)
+        assert (f"{server}_URL" in variables) == (f"{server}_TLS" in variables)
 
 
 def test_every_setting_can_be_set_by_the_template(stack: Stack) -> None:
@@ -92,6 +94,7 @@ def test_secret_variables_are_only_in_functions_that_need_them(stack: Stack) -> 
     assert {variable: functions for variable, functions in given.items() if functions} == {
         "DATABASE_URL": NEEDS_THE_DATABASE | {"MigrationRunnerFunction"},
         "DATABASE_OWNER_URL": {"MigrationRunnerFunction"},
+        "REDIS_URL": NEEDS_THE_CACHE,
         "AWS_SECRETS_MANAGER_SECRET_ID": NEEDS_THE_SECRET,
     }
 

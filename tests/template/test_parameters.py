@@ -33,7 +33,7 @@ def test_every_parameter_is_described_labelled_and_in_one_group(stack: Stack) ->
 def test_parameters_that_hold_passwords_are_not_echoed(stack: Stack) -> None:
     hidden = {name for name, parameter in stack.document["Parameters"].items() if parameter.get("NoEcho")}
 
-    assert hidden == {"DatabaseUrl", "DatabaseOwnerUrl"}
+    assert hidden == {"DatabaseUrl", "DatabaseOwnerUrl", "RedisUrl"}
 
 
 def test_no_default_weakens_security(stack: Stack) -> None:

@@ -7,11 +7,12 @@ from typing import Annotated, Literal
 from pydantic import ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from tenantgate.cache_url import CacheUrl, parse_cache_url
 from tenantgate.settings.fields import is_relaxed, setting
-from tenantgate.settings.parsing import parse_base_url, parse_database_url, parse_origins, parse_redis_url
+from tenantgate.settings.parsing import parse_base_url, parse_database_url, parse_origins
 
 type Environment = Literal["development", "test", "staging", "production"]
-type DatabaseTls = Literal["verify-full", "encrypted", "private-network"]
+type ServerTls = Literal["verify-full", "encrypted", "private-network"]
 
 DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://localhost:5173", "http://localhost:8080")
 DEVELOPMENT_BASE_URL = "http://localhost:3000"
@@ -51,7 +52,7 @@ class DeploymentSettings(BaseSettings):
         default="",
         validate_default=True,
     )
-    database_tls: DatabaseTls = setting(
+    database_tls: ServerTls = setting(
         "How connections to a database on another machine are protected in staging and production: `verify-full` (the "
         "URL says `sslmode=verify-full`), `encrypted` (`sslmode=require` at least; the server isn't verified), or "
         "`private-network` (any). The last two are a `warning` in the readiness check.",
@@ -75,8 +76,18 @@ class DeploymentSettings(BaseSettings):
         repr=False,
         default=None,
     )
+    redis_tls: ServerTls = setting(
+        "How connections to a Valkey or Redis on another machine are protected in staging and production: "
+        "`verify-full` (`rediss://`, with a verified server), `encrypted` (`rediss://`; the server isn't verified), or "
+        "`private-network` (any). The last two are a `warning` in the readiness check.",
+        injected_by="template parameter `RedisTls`",
+        default="verify-full",
+    )
     redis_url: str | None = setting(
-        "Valkey or Redis: `redis://host:6379/0`, or `rediss://` with TLS. Nothing needs it yet.",
+        "Valkey or Redis: `rediss://user:password@host:6379/0`, or `redis://…` without TLS. The certificate "
+        "authorities are those in its only parameter, `ssl_ca_certs`, or the system's. Unset: no session cookie passes "
+        "the authorizer; everything else works from PostgreSQL.",
+        injected_by="template parameter `RedisUrl`; Railway; `tenantgate dev`",
         repr=False,
         default=None,
     )
@@ -127,5 +138,17 @@ class DeploymentSettings(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _redis(cls, value: str | None) -> str | None:
-        return None if value is None else parse_redis_url(value)
+    def _redis(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is not None:
+            # An invalid REDIS_TLS has its own error, as above.
+            parse_cache_url(value, protection=info.data.get("redis_tls", "private-network"), relaxed=is_relaxed(info))
+        return value
+
+    @property
+    def cache_url(self) -> CacheUrl | None:
+        """`redis_url`, parsed."""
+        if self.redis_url is None:
+            return None
+        return parse_cache_url(
+            self.redis_url, protection=self.redis_tls, relaxed=self.environment in ("development", "test")
+        )

@@ -109,14 +109,6 @@ def parse_database_url(text: str, *, tls: str) -> str:
     return urlunsplit(("postgresql+asyncpg", parts.netloc, parts.path, parts.query, ""))
 
 
-def parse_redis_url(text: str) -> str:
-    """A Redis or Valkey URL."""
-    parts = split_url(text)
-    if parts is None or parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        raise ValueError("set it to redis://host:6379/0, or rediss://host:6379/0 with TLS")
-    return text
-
-
 def parse_scopes(text: str) -> tuple[str, ...]:
     """Scopes separated by spaces, `openid` always first (OpenID Connect Core §3.1.2.1)."""
     return tuple(dict.fromkeys(("openid", *text.replace(",", " ").split())))

@@ -1,0 +1,1 @@
+"""Valkey (or Redis): one client per event loop, with time limits."""

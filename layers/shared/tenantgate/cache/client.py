@@ -1,0 +1,170 @@
+"""The client of Valkey.
+
+Time limits keep a server that is down or frozen from blocking requests: 0.5 s to connect and log in, 0.5 s for a
+command. After a failure, callers get `CacheUnavailable` at once for a second; then one of them tries again.
+A connection whose command failed, timed out or was cancelled is aborted: the next caller would read its late reply.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from functools import lru_cache
+from typing import cast
+
+from redis import exceptions
+
+from tenantgate.cache.connection import ValkeyConnection
+from tenantgate.cache.pause import Pause
+from tenantgate.cache_url import CacheUrl
+from tenantgate.errors.cache import CacheUnavailable
+
+CONNECT_SECONDS = 0.5
+COMMAND_SECONDS = 0.5
+PAUSE_SECONDS = 1.0
+# Below the idle time-outs of servers and of the networks in between.
+IDLE_SECONDS = 60.0
+CONNECTIONS = 64
+
+_FAILURES = (OSError, exceptions.RedisError)
+
+
+class ValkeyCache:
+    """A `Cache` (`interface.py`) with up to 64 connections, opened as they are needed."""
+
+    def __init__(self, url: CacheUrl) -> None:
+        self._url = url
+        self._idle: list[ValkeyConnection] = []
+        self._slots = asyncio.Semaphore(CONNECTIONS)
+        self._pause = Pause(PAUSE_SECONDS)
+        self._disposed = False
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        if not keys:
+            return []
+        return cast("list[bytes | None]", await self._run(lambda connection: connection.ask("MGET", *keys)))
+
+    async def set(self, key: str, value: bytes, *, seconds: int) -> None:
+        await self._run(lambda connection: connection.ask("SET", key, value, "EX", seconds))
+
+    async def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> object:
+        async def work(connection: ValkeyConnection) -> object:
+            try:
+                return await connection.ask("EVALSHA", _digest(script), len(keys), *keys, *args)
+            except exceptions.NoScriptError:
+                return await connection.ask("EVAL", script, len(keys), *keys, *args)
+
+        return await self._run(work)
+
+    async def ping(self, timeout: float) -> None:  # noqa: ASYNC109  (the caller's own deadline)
+        # A new connection, also during a pause: an open one proves little.
+        connection = ValkeyConnection(self._url)
+        failed: CacheUnavailable | None = None
+        try:
+            async with asyncio.timeout(timeout):
+                await connection.open()
+                await connection.ask("PING")
+        except _FAILURES as error:
+            failed = _failure(error)
+        finally:
+            await connection.abort()
+        if failed is not None:
+            raise failed
+        self._pause.succeeded()
+
+    async def dispose(self) -> None:
+        self._disposed = True
+        await self._abort_idle()
+        # The transports close in the loop's next turn.
+        await asyncio.sleep(0)
+
+    async def _run[T](self, work: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
+        if not self._pause.admits():
+            raise CacheUnavailable("it failed a moment ago")
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS + COMMAND_SECONDS), self._slots:
+                result = await self._attempt(work)
+        except exceptions.ResponseError as error:
+            # The server responds, so that nothing is gained by a pause.
+            failed = _failure(error)
+        except _FAILURES as error:
+            self._pause.failed()
+            failed = _failure(error)
+        else:
+            self._pause.succeeded()
+            return result
+        # Outside the `except` blocks: a logged exception chain would contain the command's arguments.
+        raise failed
+
+    async def _attempt[T](self, work: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
+        reused = await self._take()
+        if reused is not None:
+            try:
+                return await self._on(reused, work)
+            except (TimeoutError, exceptions.TimeoutError):
+                raise
+            except (OSError, exceptions.ConnectionError):
+                # The server closed it in the meantime, and with it the others.
+                await self._abort_idle()
+        fresh = ValkeyConnection(self._url)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await fresh.open()
+        except BaseException:
+            await fresh.abort()
+            raise
+        return await self._on(fresh, work)
+
+    async def _on[T](self, connection: ValkeyConnection, work: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                result = await work(connection)
+        except exceptions.ResponseError:
+            await self._give_back(connection)
+            raise
+        except BaseException:
+            await connection.abort()
+            raise
+        await self._give_back(connection)
+        return result
+
+    async def _take(self) -> ValkeyConnection | None:
+        now = asyncio.get_running_loop().time()
+        while self._idle:
+            connection = self._idle.pop()
+            if now - connection.idle_since < IDLE_SECONDS and await _is_clean(connection):
+                return connection
+            await connection.abort()
+        return None
+
+    async def _give_back(self, connection: ValkeyConnection) -> None:
+        if self._disposed:
+            await connection.abort()
+            return
+        connection.idle_since = asyncio.get_running_loop().time()
+        self._idle.append(connection)
+
+    async def _abort_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop().abort()
+
+
+async def _is_clean(connection: ValkeyConnection) -> bool:
+    """Tell whether the connection is open and has no data that no command asked for."""
+    try:
+        return not await connection.can_read()
+    except _FAILURES:
+        return False
+
+
+@lru_cache(maxsize=32)
+def _digest(script: str) -> str:
+    # The protocol's own identifier of a script, not a protection.
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+
+
+def _failure(error: BaseException) -> CacheUnavailable:
+    """Return the exception to raise. It has no text of a reply, which may repeat keys and values."""
+    text = str(error) if type(error) is exceptions.ConnectionError else ""
+    return CacheUnavailable(type(error).__name__, error=text)

@@ -1,0 +1,69 @@
+"""One connection to Valkey: redis-py's, without its retries, its own time limits and the commands that it adds.
+
+By default redis-py retries ten times, waits 5 s, and sends `HELLO`, `CLIENT SETINFO` and `CLIENT MAINT_NOTIFICATIONS`,
+whose pushed messages can prolong its time limits.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, override
+
+from redis.asyncio.connection import Connection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from tenantgate.cache_url import CacheUrl
+
+
+class ValkeyConnection(Connection):
+    """A connection that its owner limits in time and, after any failure, aborts instead of using it again."""
+
+    def __init__(self, url: CacheUrl) -> None:
+        super().__init__(
+            host=url.host,
+            port=url.port,
+            db=url.number,
+            username=url.user or None,
+            password=url.password or None,
+            protocol=2,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=None,
+            socket_connect_timeout=None,
+            driver_info=None,
+        )
+        self._tls = _context(url.verified, url.authorities) if url.tls else None
+        # By the loop's clock.
+        self.idle_since = 0.0
+
+    async def open(self) -> None:
+        """Connect and log in."""
+        await self.connect()  # type: ignore[no-untyped-call]
+
+    async def ask(self, *parts: str | bytes | int) -> Any:
+        """Send one command and return its reply."""
+        await self.send_command(*parts)
+        return await self.read_response()
+
+    async def abort(self) -> None:
+        """Close at once: a server that doesn't respond wouldn't take part in an orderly end."""
+        if self._writer is not None:
+            self._writer.transport.abort()
+        await self.disconnect(nowait=True)
+
+    @override
+    def _connection_arguments(self) -> Mapping[str, Any]:
+        arguments = dict(super()._connection_arguments())
+        return arguments if self._tls is None else {**arguments, "ssl": self._tls}
+
+
+@cache
+def _context(verified: bool, authorities: str | None) -> ssl.SSLContext:
+    # Created once: reading the system's authorities takes longer than connecting.
+    context = ssl.create_default_context(cafile=authorities)
+    if not verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
