@@ -1,0 +1,119 @@
+"""Reads sessions from Valkey on one kept connection, without an event loop or the library of the web functions.
+
+Lambda freezes an environment between two requests, and a network may drop a connection in the meantime: a kept
+connection that fails is replaced once, before the caller learns of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tenantgate.cache_url import CacheUrl
+from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.valkey_reader.connection import Connection, Login, connect, tls_context
+from tenantgate.valkey_reader.replies import ErrorReply, InvalidReply, Replies, command
+
+if TYPE_CHECKING:
+    import ssl
+
+# A session's entry is far below this.
+LONGEST_VALUE = 64 * 1024
+# After this, a kept connection is more probably dead than alive, and finding out takes longer than a new one.
+_LONGEST_PAUSE_SECONDS = 60.0
+
+
+class ValkeyReader:
+    """A client with one connection, which it keeps. Not for threads: Lambda serves one request at a time.
+
+    `connect_seconds` and `reply_seconds` limit each step, so a call takes at most the sum of both, and `reply_seconds`
+    more if a kept connection fails.
+    """
+
+    def __init__(
+        self,
+        url: CacheUrl,
+        *,
+        login: Callable[[], Login] | None = None,
+        connect_seconds: float = 0.3,
+        reply_seconds: float = 0.3,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`login` returns the user and the password for a new connection; by default those of the URL."""
+        self._url = url
+        self._login = login or (lambda: (url.user, url.password))
+        self._connect_seconds = connect_seconds
+        self._reply_seconds = reply_seconds
+        self._clock = clock
+        self._kept: Connection | None = None
+        self._tls: ssl.SSLContext | None = None
+        self._used_at = 0.0
+
+    def get_many(self, *keys: str, longest: int = LONGEST_VALUE) -> list[bytes | None]:
+        """Return the keys' values in one round trip; None for a key without one.
+
+        Raises `CacheUnavailable`, also for a value of more than `longest` bytes.
+        """
+        sent = command(b"MGET", *(key.encode() for key in keys))
+        return self._call(sent, lambda replies: replies.values(len(keys), longest=longest))
+
+    def set(self, key: str, value: bytes, *, seconds: int) -> None:
+        """Set a value that Valkey forgets after `seconds`. Raises `CacheUnavailable`."""
+        self._call(command(b"SET", key.encode(), value, b"EX", b"%d" % seconds), Replies.status)
+
+    def close(self) -> None:
+        """Close the kept connection; the next call makes a new one."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+
+    def _call[Reply](self, sent: bytes, read: Callable[[Replies], Reply]) -> Reply:
+        kept = self._usable()
+        if kept is not None:
+            try:
+                return self._exchange(kept, sent, read)
+            except (OSError, InvalidReply, ErrorReply):
+                # Commands are safe to repeat: they read, or set a value.
+                self.close()
+        try:
+            return self._exchange(self._connect(), sent, read)
+        except ErrorReply as refused:
+            raise self._unavailable("the server refused a command", refused.word) from None
+        except InvalidReply as problem:
+            raise self._unavailable("the server's reply is not valid", str(problem)) from None
+        except TimeoutError:
+            raise self._unavailable("the server responded too slowly", "TimeoutError") from None
+        except (OSError, UnicodeError) as failure:
+            # UnicodeError: a host name that DNS can't have.
+            raise self._unavailable("the server can't be reached", type(failure).__name__) from None
+
+    def _exchange[Reply](self, connection: Connection, sent: bytes, read: Callable[[Replies], Reply]) -> Reply:
+        # Forgotten until the reply is complete: no later call may read what is left of this one.
+        self._kept = None
+        try:
+            reply = connection.exchange(sent, read, seconds=self._reply_seconds)
+        except BaseException:
+            connection.close()
+            raise
+        self._kept, self._used_at = connection, self._clock()
+        return reply
+
+    def _usable(self) -> Connection | None:
+        """Return the kept connection, unless it is dead as far as this side can tell."""
+        kept = self._kept
+        if kept is None:
+            return None
+        if self._clock() - self._used_at <= _LONGEST_PAUSE_SECONDS and kept.is_quiet():
+            return kept
+        self.close()
+        return None
+
+    def _connect(self) -> Connection:
+        if self._url.tls and self._tls is None:
+            self._tls = tls_context(self._url)
+        return connect(self._url, self._login(), seconds=self._connect_seconds, tls=self._tls)
+
+    def _unavailable(self, reason: str, failure: str) -> CacheUnavailable:
+        place = f"{self._url.host}:{self._url.port}"
+        return CacheUnavailable(reason, server=place, failure=failure)
