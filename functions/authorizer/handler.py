@@ -11,7 +11,7 @@ use_late_typing()
 
 from typing import TYPE_CHECKING  # noqa: E402
 
-from tenantgate.authorizer.environment import credentials, route_rules, trace_id  # noqa: E402
+from tenantgate.authorizer.environment import cookie_caller, credentials, route_rules, trace_id  # noqa: E402
 from tenantgate.authorizer.late_logging import LateLogging  # noqa: E402
 from tenantgate.authorizer.service import Authorizer  # noqa: E402
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
 _logging = LateLogging()
 _logging.install()
-_authorizer = Authorizer(credentials(), route_rules(__file__.rpartition("/")[0] + "/rules.toml"))
+_authorizer = Authorizer(
+    credentials(), route_rules(__file__.rpartition("/")[0] + "/rules.toml"), cookie_caller=cookie_caller()
+)
 collector.resume(enabled=True)
 
 

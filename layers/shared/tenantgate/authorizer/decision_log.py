@@ -39,6 +39,11 @@ CHECKS: Mapping[str, str] = {
     "TenantMissing": "tenant",
     "TenantMalformed": "tenant",
     "TenantNotAllowed": "tenant",
+    "SessionEnded": "session",
+    "CacheUnavailable": "session",
+    "CrossSiteRequest": "origin",
+    "CsrfTokenMissing": "CSRF token",
+    "CsrfTokenWrong": "CSRF token",
 }
 
 # Reason of a denial by the route rules (`route_rules/engine.py`) → the error code that the client gets.

@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from tenantgate.identity.bearer import BearerCredential
 from tenantgate.identity.credential import Credentials
 from tenantgate.route_rules.engine import RuleSet
 from tenantgate.tokens.policy import PolicyError, TokenPolicy, token_policy
 from tenantgate.tokens.wiring import token_verifier
+
+if TYPE_CHECKING:
+    from tenantgate.authorizer.cookie_callers import CookieCallers
+    from tenantgate.authorizer.events import AuthorizerCall
+    from tenantgate.identity.principal import Principal
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -46,6 +52,30 @@ def bearer_credential(environ: Mapping[str, str] | None = None) -> BearerCredent
     """Return the credential for bearer tokens of the trusted issuers. Raises `InvalidEnvironment`."""
     policy = verification_policy(environ)
     return BearerCredential(token_verifier(policy), policy)
+
+
+def cookie_caller(environ: Mapping[str, str] | None = None) -> Callable[[AuthorizerCall], Principal | None]:
+    """Return the function that finds the caller behind a request's session cookie, or None without one.
+
+    It imports what it needs with the first cookie. Without `REDIS_URL` it rejects every session cookie: nothing else
+    tells the authorizer that a session is live.
+    """
+    values = os.environ if environ is None else environ
+    callers: list[CookieCallers] = []
+
+    def find(call: AuthorizerCall) -> Principal | None:
+        from tenantgate.authorizer.cookies import secret_of  # noqa: PLC0415
+
+        secret = secret_of(call)
+        if secret is None:
+            return None
+        if not callers:
+            from tenantgate.authorizer.cookie_environment import cookie_callers  # noqa: PLC0415
+
+            callers.append(cookie_callers(values))
+        return callers[0].principal(call, secret)
+
+    return find
 
 
 def route_rules(shipped: str, environ: Mapping[str, str] | None = None) -> RuleSet:

@@ -91,15 +91,19 @@ def without_own_path(policy: Policy, arn: MethodArn) -> Policy | None:
     return policy_document(*policy["Statement"], statement("Deny", [own]))
 
 
+def policy_for_one_path(arn: MethodArn) -> Policy | None:
+    """Return the policy that allows the path of the request; None if no resource can name only this path."""
+    if has_wildcard(arn.path):
+        return None
+    return _document(arn.stage_arn, Resources((arn.method + arn.path,)), decoded=False)
+
+
 def _for_this_path(
     rules: ApiRules, principal: Principal | None, arn: MethodArn, now: float, route: str | None
 ) -> Policy:
     allowed = rules.decide(arn.method, arn.path, principal, now=now, route=route).allowed
-    if allowed and not has_wildcard(arn.path):
-        policy = _document(arn.stage_arn, Resources((arn.method + arn.path,)), decoded=False)
-        if policy is not None:
-            return policy
-    return deny_all(arn.stage_arn)
+    policy = policy_for_one_path(arn) if allowed else None
+    return deny_all(arn.stage_arn) if policy is None else policy
 
 
 def _document(stage_arn: str, resources: Resources, *, decoded: bool) -> Policy | None:

@@ -54,10 +54,18 @@ class _DeniedUncached(Exception):
 class Authorizer:
     """Decides on requests by their credentials and the route rules."""
 
-    def __init__(self, credentials: Credentials, rules: RuleSet, *, clock: Callable[[], float] = time.time) -> None:
-        """`clock` returns epoch seconds."""
+    def __init__(
+        self,
+        credentials: Credentials,
+        rules: RuleSet,
+        *,
+        cookie_caller: Callable[[AuthorizerCall], Principal | None] | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`cookie_caller` returns the caller behind the session cookie, if there is one. `clock`: epoch seconds."""
         self._credentials = credentials
         self._rules = rules
+        self._cookie_caller = cookie_caller
         self._clock = clock
 
     def decide(self, event: object, *, function_request_id: str | None = None) -> AuthorizerResponse:
@@ -84,10 +92,17 @@ class Authorizer:
             raise _failed(call, failure) from None
 
     def _authenticate(self, call: AuthorizerCall) -> Principal | None:
-        """Return the caller; None for one without a credential on a public route."""
+        """Return the caller; None for one without an `Authorization` header on a public route.
+
+        A cookie has no effect there: browsers send it unasked, so an ended session or an unreachable Valkey would close
+        the route to some visitors.
+        """
         authorization = call.authorization()
-        if authorization is None and self._rules.is_public(call.api_id, call.method, call.path, route=call.route):
-            return None
+        if authorization is None:
+            if self._rules.is_public(call.api_id, call.method, call.path, route=call.route):
+                return None
+            if self._cookie_caller is not None and (caller := self._cookie_caller(call)) is not None:
+                return caller
         return self._credentials.authenticate(authorization)
 
     def _respond(
@@ -127,8 +142,13 @@ class Authorizer:
     ) -> Policy:
         """Return the policy for all routes, whether or not it allows this one: API Gateway reuses it for the others."""
         # Imported here: an API with simple responses compiles no policies.
-        from tenantgate.authorizer.iam_policy import compile_policy, without_own_path  # noqa: PLC0415
+        from tenantgate.authorizer.iam_policy import compile_policy, policy_for_one_path, without_own_path  # noqa: PLC0415
 
+        if principal is not None and principal.auth_method == "session":
+            # Other routes may require the CSRF token: a policy from a cache, against the docs, must not open them.
+            one_path = policy_for_one_path(arn) if allowed else deny_all(arn.stage_arn)
+            if one_path is not None:
+                return one_path
         policy = compile_policy(
             self._rules.for_api(call.api_id),
             principal,

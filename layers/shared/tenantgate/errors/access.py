@@ -6,6 +6,8 @@ TenantgateError
 ├── StepUpRequired              AUTH_011
 ├── SessionEnded                AUTH_020
 ├── CrossSiteRequest            AUTH_021
+│   ├── CsrfTokenMissing
+│   └── CsrfTokenWrong
 └── RedirectNotAllowed          AUTH_006
 """
 
@@ -67,8 +69,11 @@ AUTH_021 = register(
     "AUTH_021",
     403,
     "The request came from another site",
-    cause="A request that carries the session cookie came from an origin that is not an allowed one.",
-    remedy="Call from the API's own origin or one of `ALLOWED_ORIGINS`, or send a bearer token instead of the cookie.",
+    cause="A request that carries the session cookie came from an origin that is not an allowed one, or it changes "
+    "something and lacks the session's CSRF token.",
+    remedy="Call from the API's own origin or one of `ALLOWED_ORIGINS`, with the CSRF token in `X-CSRF-Token`: "
+    "`GET /api/v1/auth/sessions` and every response of `POST /api/v1/auth/refresh` contain it. Or send a bearer token "
+    "instead of the cookie.",
 )
 
 
@@ -131,6 +136,14 @@ class CrossSiteRequest(TenantgateError):
     """A request with the session cookie came from an origin that is not allowed."""
 
     error = AUTH_021
+
+
+class CsrfTokenMissing(CrossSiteRequest):
+    """A change by the session cookie came without the header `X-CSRF-Token`."""
+
+
+class CsrfTokenWrong(CrossSiteRequest):
+    """A change by the session cookie came with another text than the session's CSRF token."""
 
 
 class RedirectNotAllowed(TenantgateError):

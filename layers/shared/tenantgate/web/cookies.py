@@ -14,7 +14,9 @@ from typing import Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-SESSION_COOKIE = "__Host-tg_session"
+from tenantgate.identity.session_cookie import SESSION_COOKIE
+
+__all__ = ["SESSION_COOKIE", "Cookies", "HasScope", "clear_cookie", "clear_cookies", "set_cookie"]
 
 _QUEUE_KEY = "tenantgate.cookies"
 # cookie-octet of RFC 6265 §4.1.1: no character that could end the value and begin an attribute.
