@@ -24,9 +24,10 @@ READ_THE_ENVIRONMENT = {
 LEAN = [
     *(
         path
-        for name in ("authorizer", "route_rules", "identity", "tokens", "crypto", "errors")
+        for name in ("authorizer", "route_rules", "identity", "valkey_reader", "tokens", "crypto", "errors")
         for path in (PACKAGE / name).rglob("*.py")
     ),
+    PACKAGE / "cache_url.py",
     PACKAGE / "context.py",
     PACKAGE / "urls.py",
 ]

@@ -33,7 +33,7 @@ def test_a_shape_with_only_a_token_carries_no_cookie(shape: str) -> None:
 
 @pytest.mark.parametrize("shape", COOKIE_SHAPES)
 @pytest.mark.parametrize("authorization", ["", "Basic eA==", "Bearer", f"Session {ONE}", ONE])
-def test_an_authorization_header_decides_alone(shape: str, authorization: str) -> None:
+def test_only_an_authorization_header_decides_if_there_is_one(shape: str, authorization: str) -> None:
     event = cookie_event(shape, ONE, authorization=authorization)
     assert secret_of(read_event(event)) is None
 

@@ -49,7 +49,8 @@ def test_a_session_ends_this_instant(changes: dict[str, object], state: str) -> 
 
 
 @pytest.mark.parametrize(
-    "changes", [{"fresh_until": NOW + 1}, {"expires_at": NOW + 1}, {"last_used_at": NOW - 1799}, {"good_until": NOW + 1}]
+    "changes",
+    [{"fresh_until": NOW + 1}, {"expires_at": NOW + 1}, {"last_used_at": NOW - 1799}, {"good_until": NOW + 1}],
 )
 def test_a_session_is_live_until_then(changes: dict[str, object]) -> None:
     values = MemoryValues()
@@ -69,7 +70,7 @@ def test_a_session_is_live_until_then(changes: dict[str, object]) -> None:
         pytest.param(entry().to_json().replace(b"null", b'"x"'), "malformed", id="a-member-of-another-type"),
     ],
 )
-def test_anything_else_is_no_session(stored: bytes | None, state: str) -> None:
+def test_anything_else_proves_nothing(stored: bytes | None, state: str) -> None:
     values = MemoryValues()
     secret = SECRETS.issue(TENANT).text
     if stored is not None:
@@ -78,7 +79,7 @@ def test_anything_else_is_no_session(stored: bytes | None, state: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "x", "tenant.", "a" * 5000, f"{TENANT}.{'A' * 42}B", "tg_pat_x.y"])
-def test_a_text_that_is_no_secret_asks_for_nothing(secret: str) -> None:
+def test_a_malformed_secret_is_rejected_without_a_request(secret: str) -> None:
     values = MemoryValues()
     assert (_state(values, secret), values.read) == ("malformed cookie", 0)
 
@@ -90,7 +91,7 @@ def test_a_genuine_secret_under_another_tenants_name_is_not_found() -> None:
     assert _state(values, secret.replace(TENANT, TENANT.upper())) == "missing"
 
 
-def test_no_answer_is_no_decision() -> None:
+def test_a_server_that_is_down_proves_nothing() -> None:
     values = MemoryValues()
     secret = values.start()
     values.down = True
@@ -122,7 +123,7 @@ def test_the_later_of_both_last_uses_counts_for_idleness() -> None:
     assert _state(values, secret) == "idle"
 
 
-def test_a_use_that_cannot_be_marked_is_good(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_use_that_cannot_be_marked_counts(caplog: pytest.LogCaptureFixture) -> None:
     values = MemoryValues()
     secret = values.start(entry(last_used_at=NOW - 100))
     values.read_only = True

@@ -1,4 +1,4 @@
-"""The session cookie in a `Cookie` header: one reading, or none."""
+"""The session cookie in a `Cookie` header: it has one reading, or is refused."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NAME = SESSION_COOKIE
 @pytest.mark.parametrize(
     "lines",
     [
-        pytest.param([f"{NAME}=s"], id="alone"),
+        pytest.param([f"{NAME}=s"], id="only-this-one"),
         pytest.param([f"a=1; {NAME}=s; b=2"], id="among-others"),
         pytest.param([f"a=1;{NAME}=s;b=2"], id="without-blanks"),
         pytest.param(["a=1", f"{NAME}=s", "b=2"], id="a-list-of-pairs"),
-        pytest.param([f"theme; =; {NAME}=s;"], id="beside-malformed-ones"),
+        pytest.param([f"theme; =; {NAME}=s;"], id="next-to-malformed-ones"),
     ],
 )
 def test_the_cookie_is_found_among_others(lines: list[str]) -> None:
@@ -25,7 +25,7 @@ def test_the_cookie_is_found_among_others(lines: list[str]) -> None:
 
 
 @pytest.mark.parametrize("lines", [[], [""], ["a=1; b=2"], ["tg_session=s"], ["__Secure-tg_session=s"], [";;;"]])
-def test_another_name_is_no_session_cookie(lines: list[str]) -> None:
+def test_another_name_is_not_the_session_cookie(lines: list[str]) -> None:
     assert session_secret(lines) is None
 
 

@@ -182,7 +182,7 @@ def test_a_flood_is_given_up_before_it_is_read() -> None:
 
     with ScriptedValkey(script) as server, _reader(server.url) as reader, pytest.raises(CacheUnavailable):
         reader.get_many("a")
-    # What the kernel's buffers take, not what the server has.
+    # No more than the kernel's buffers take.
     assert sent < 100 * LONGEST_VALUE
 
 

@@ -27,7 +27,7 @@ class CookieCallers:
     """Turns a session cookie into the principal of its session."""
 
     def __init__(self, sessions: CachedSessions, origins: Collection[str]) -> None:
-        """`origins`: those whose pages may make changes, each in its serialized form."""
+        """Take the sessions, and the origins whose pages may make changes, each in its serialized form."""
         self._sessions = sessions
         self._origins = origins
 

@@ -18,8 +18,8 @@ from tenantgate.identity.session_cookie import session_secret
 def secret_of(call: AuthorizerCall) -> str | None:
     """Return the session cookie's value; None without one, or if the request has an `Authorization` header.
 
-    That header alone decides on a request, even if it is malformed. Raises `AuthenticationRequired` for a cookie that
-    two readers could read in two ways.
+    Only that header decides then, even if it is malformed. Raises `AuthenticationRequired` for a cookie that two
+    readers could read in two ways.
     """
     if call.kind in (REST_TOKEN, APPSYNC) or _lines(call, "authorization"):
         return None

@@ -1,4 +1,4 @@
-"""The session behind a cookie, by its entry in Valkey alone.
+"""The session behind a cookie, found only by its entry in Valkey.
 
 The authorizer has no way to PostgreSQL. An entry lives a few minutes from the last read of PostgreSQL, and this module
 never prolongs it. Without an entry, the caller signs in again or asks a web function, which puts it back.
@@ -57,11 +57,11 @@ class CachedSessions:
     def find(self, secret: str) -> FoundSession:
         """Return the live session of a cookie's value.
 
-        Raises `SessionEnded` if there is none, or none that was read from PostgreSQL lately, and `CacheUnavailable`.
+        Raises `SessionEnded` without one that was read from PostgreSQL lately, and `CacheUnavailable`.
         """
         parsed = _SECRETS.parse(secret)
         if parsed is None:
-            raise SessionEnded("the session cookie has no form of ours", actual=Word("malformed cookie"))
+            raise SessionEnded("the session cookie is malformed", actual=Word("malformed cookie"))
         keys = session_keys(parsed.tenant_id, parsed.digest)
         raw_entry, raw_used = self._values.get_many(keys.entry, keys.used)
         now = self._clock()
@@ -74,7 +74,7 @@ class CachedSessions:
         return FoundSession(entry, keys.used if needs_mark(entry, raw_used, now=now) else None)
 
     def mark_used(self, found: FoundSession) -> None:
-        """Write that the session was used now, at most once a minute. A failure is logged: the use itself is good."""
+        """Write that the session was used now, at most once a minute. A failure is only logged."""
         if found.used_key is None:
             return
         try:

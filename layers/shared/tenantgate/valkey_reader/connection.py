@@ -18,7 +18,7 @@ type Login = tuple[str, str]
 
 
 class Connection:
-    """A connection with its login done, or under way: the login's commands go out with the first ones.
+    """A connection to a server. The commands of its login go out together with the first one of the caller.
 
     After any exception the connection must be closed: its next reply may belong to an earlier command.
     """

@@ -45,7 +45,7 @@ class Replies:
             raise InvalidReply("another status than OK")
 
     def values(self, count: int, *, longest: int) -> list[bytes | None]:
-        """Read a list of exactly `count` values of at most `longest` bytes each; None where a key has no value."""
+        """Read a list of exactly `count` values of at most `longest` bytes each; None for a key without one."""
         if self._number(b"*") != count:
             raise InvalidReply("a list of another length")
         return [self._value(longest) for _ in range(count)]
