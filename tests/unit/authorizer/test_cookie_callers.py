@@ -243,7 +243,7 @@ def test_a_change_without_the_csrf_token_does_not_mark_the_session_as_used() -> 
 
 @pytest.mark.parametrize("shape", METHOD_SHAPES)
 @pytest.mark.parametrize("cookie", ["dead", "live", "down", "two"])
-def test_a_public_route_stays_public_whatever_the_cookie(shape: str, cookie: str) -> None:
+def test_a_public_route_stays_public_for_any_cookie(shape: str, cookie: str) -> None:
     values = MemoryValues()
     sent = session_cookie(values.start())
     if cookie == "dead":
@@ -253,7 +253,7 @@ def test_a_public_route_stays_public_whatever_the_cookie(shape: str, cookie: str
     event = with_method(cookie_event(shape, sent), "GET", "/catalogue")
     assert _status(shape, event, values) == 200
     response = cookie_authorizer(values).decide(event)
-    assert (response["context"].keys(), values.read) == ({"request_id"}, 0)
+    assert ([*response["context"]], values.read) == (["request_id"], 0)
 
 
 @pytest.mark.parametrize("shape", COOKIE_SHAPES)

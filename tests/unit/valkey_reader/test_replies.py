@@ -77,7 +77,7 @@ def test_another_status_is_refused(sent: bytes) -> None:
 
 
 def test_bytes_after_the_last_reply_are_refused() -> None:
-    """Or the next command would get them as its reply: another caller's session."""
+    """The next command would get them as its reply: another caller's session."""
     replies = _replies(b"+OK\r\n+OK\r\n")
     replies.status()
     with pytest.raises(InvalidReply, match="after the last reply"):
