@@ -102,6 +102,15 @@ async def token(request: Request, service: Service) -> Response:
     return _respond(await service.token(form, authorization=request.headers.get("authorization")))
 
 
+@router.post("/revoke")
+async def revoke(request: Request, service: Service) -> Response:
+    try:
+        form = await submitted_form(request)
+    except (MalformedBody, UnsupportedMediaType):
+        return _respond(_invalid_request("The body must be application/x-www-form-urlencoded."))
+    return _respond(await service.revoke(form, authorization=request.headers.get("authorization")))
+
+
 @router.api_route("/userinfo", methods=["GET", "POST"])
 async def userinfo(request: Request, service: Service) -> Response:
     authorization = request.headers.get("authorization")

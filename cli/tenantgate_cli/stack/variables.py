@@ -18,6 +18,8 @@ from tenantgate_cli.stack.ports import HOST, LOOPBACK_NAMES
 
 BUILT_IN_CLIENT_ID = "tenantgate-dev"
 BUILT_IN_AUDIENCE = "tenantgate-api"
+# The settings' own default, and a refresh token, with which a session outlives its first access token.
+BUILT_IN_SCOPES = "openid profile email offline_access"
 # These describe another provider's tokens: with the built-in provider they would reject valid ones.
 OTHER_PROVIDER_VARIABLES = (
     *("OIDC_AUDIENCE", "OIDC_RESOURCE", "OIDC_AUTHORIZE_PARAMS", "OIDC_JWKS_FILE", "TRUSTED_ISSUERS"),
@@ -115,6 +117,7 @@ def variables_for(
     kept = dict(stored)
     if provider.built_in:
         settings |= {"OIDC_CLIENT_ID": BUILT_IN_CLIENT_ID, "OIDC_AUDIENCE": BUILT_IN_AUDIENCE}
+        settings.setdefault("OIDC_SCOPES", BUILT_IN_SCOPES)
     else:
         settings["OIDC_CLIENT_ID"] = given.get("OIDC_CLIENT_ID", "")
         settings |= {name: given[name] for name in OTHER_PROVIDER_VARIABLES if given.get(name)}

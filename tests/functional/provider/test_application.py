@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_body_over_64_kib_is_refused(client: httpx2.AsyncClient) -> None:
-    for path in ("sign_in", "token", "authorize", "userinfo", "end_session"):
+    for path in ("sign_in", "token", "revoke", "authorize", "userinfo", "end_session"):
         response = await client.post(f"/idp/{path}", data={"form": "x" * 70_000})
         assert (response.status_code, response.json()["error"]["code"]) == (413, "VAL_003"), path
 
@@ -31,6 +31,7 @@ async def test_the_provider_exists_only_in_development(variables: dict[str, str]
             ("POST", "authorize"),
             ("POST", "sign_in"),
             ("POST", "token"),
+            ("POST", "revoke"),
             ("GET", "userinfo"),
             ("GET", "end_session"),
             ("POST", "sign_out"),

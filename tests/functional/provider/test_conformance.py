@@ -1,8 +1,7 @@
 """The OpenID Foundation's provider modules (basic, config), each a test named after its module.
 
-The provider announces that it doesn't support what idtoken-unsigned, refresh-token and the back-channel logout modules
-test, so they are left out. query-added-to-post-logout-redirect-uri expects single registered URIs; the provider allows
-whole origins.
+The provider announces that it doesn't support what idtoken-unsigned tests, so it is left out.
+query-added-to-post-logout-redirect-uri expects single registered URIs; the provider allows whole origins.
 """
 
 from typing import Any
@@ -19,6 +18,7 @@ from tests.fixtures.browsers.built_in_provider import (
     form_of,
     parameters,
     redeem,
+    refresh,
     sign_in,
     submit,
     tokens_for,
@@ -45,7 +45,7 @@ async def test_discovery_endpoint_verification(client: httpx2.AsyncClient) -> No
 
     assert response.headers["content-type"] == "application/json"
     assert metadata["issuer"] == ISSUER
-    for endpoint in ("authorization", "token", "userinfo", "end_session"):
+    for endpoint in ("authorization", "token", "userinfo", "revocation", "end_session"):
         assert metadata[f"{endpoint}_endpoint"].startswith(f"{ISSUER}/")
     assert metadata["response_types_supported"] == ["code"]
     assert metadata["subject_types_supported"] == ["public"]
@@ -192,6 +192,25 @@ async def test_server_client_secret_basic(client: httpx2.AsyncClient) -> None:
         auth=httpx2.BasicAuth(*encoded),
     )
     assert response.status_code == 200, response.text
+
+
+async def test_refresh_token(client: httpx2.AsyncClient) -> None:
+    first = await tokens_for(client, parameters(scope="openid email offline_access"))
+    response = await refresh(client, first.refresh_token)
+    assert response.status_code == 200, response.text
+    assert response.headers["cache-control"] == "no-store"
+    body = response.json()
+
+    before, after = [await verified_claims(client, token) for token in (first.id_token, body["id_token"])]
+    assert [after[name] for name in ("iss", "sub", "aud", "auth_time")] == [
+        before[name] for name in ("iss", "sub", "aud", "auth_time")
+    ]
+    assert after["iat"] >= before["iat"]
+    assert "nonce" not in after
+    assert body["access_token"] != first.access_token
+    assert (await userinfo(client, body["access_token"]))["sub"] == before["sub"]
+    assert body["refresh_token"] != first.refresh_token
+    assert (await refresh(client, body["refresh_token"])).status_code == 200
 
 
 async def test_ensure_request_with_valid_pkce_succeeds(client: httpx2.AsyncClient) -> None:

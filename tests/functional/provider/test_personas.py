@@ -85,7 +85,7 @@ async def test_a_button_signs_its_persona_in(local: httpx2.AsyncClient, persona:
 async def test_the_discovery_document_announces_the_scopes_of_the_personas(local: httpx2.AsyncClient) -> None:
     metadata = (await local.get("/idp/.well-known/openid-configuration")).json()
     assert metadata["scopes_supported"] == [
-        *("openid", "profile", "email", "address", "phone"),
+        *("openid", "profile", "email", "address", "phone", "offline_access"),
         *("orders:read", "orders:write"),
     ]
 

@@ -1,17 +1,23 @@
 """The contract of the provider's stores, kept by those in memory (for unit tests) and those on PostgreSQL."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import pytest
 
-from tenantgate.openid_provider.models import CODES, AuthorizationCode, BrowserSession, StoredKey
-from tenantgate.openid_provider.storage.repository import BrowserSessionRepository, CodeRepository, KeyRepository
-from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore, KeyStore
+from tenantgate.openid_provider.models import CODES, AuthorizationCode, BrowserSession, RefreshToken, StoredKey
+from tenantgate.openid_provider.storage.repository import (
+    BrowserSessionRepository,
+    CodeRepository,
+    KeyRepository,
+    RefreshTokenRepository,
+)
+from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore, KeyStore, RefreshTokenStore
 from tests.fixtures.databases.kinds import KINDS
 from tests.fixtures.databases.postgres import DatabaseUrls
-from tests.fixtures.providers.built_in import MemoryBrowserSessions, MemoryCodes, MemoryKeys
+from tests.fixtures.providers.built_in import MemoryBrowserSessions, MemoryCodes, MemoryKeys, MemoryRefreshTokens
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +51,7 @@ SESSION = BrowserSession(
 @dataclass
 class Stores:
     codes: CodeStore
+    refresh_tokens: RefreshTokenStore
     sessions: BrowserSessionStore
     keys: KeyStore
 
@@ -52,11 +59,16 @@ class Stores:
 @pytest.fixture(params=["memory", *KINDS])
 async def stores(request: pytest.FixtureRequest, database_urls: DatabaseUrls) -> AsyncIterator[Stores]:
     if request.param == "memory":
-        yield Stores(MemoryCodes(), MemoryBrowserSessions(), MemoryKeys())
+        yield Stores(MemoryCodes(), MemoryRefreshTokens(), MemoryBrowserSessions(), MemoryKeys())
         return
     database = KINDS[request.param](database_urls.app_url)
     try:
-        yield Stores(CodeRepository(database), BrowserSessionRepository(database), KeyRepository(database))
+        yield Stores(
+            CodeRepository(database),
+            RefreshTokenRepository(database),
+            BrowserSessionRepository(database),
+            KeyRepository(database),
+        )
     finally:
         await database.dispose()
 
@@ -89,6 +101,96 @@ async def test_one_of_several_concurrent_redemptions_gets_the_code(stores: Store
     await stores.codes.save(code)
     redemptions = [stores.codes.redeem(code.digest, tenant_id=TENANT, client_id="client", now=NOW) for _ in range(8)]
     assert [one for one in await asyncio.gather(*redemptions) if one is not None] == [code]
+
+
+def new_family() -> RefreshToken:
+    return RefreshToken(
+        family_id=str(uuid.uuid4()),
+        digest=new_digest(),
+        code_digest=new_digest(),
+        client_id="client",
+        scope="openid offline_access",
+        tenant_id=TENANT,
+        user_id=USER,
+        sid=str(uuid.uuid4()),
+        auth_time=NOW - 5,
+        expires_at=NOW + 60,
+        ends_at=NOW + 600,
+    )
+
+
+def successor_of(token: RefreshToken) -> RefreshToken:
+    return replace(token, digest=new_digest(), expires_at=token.expires_at + 10)
+
+
+async def test_a_family_is_found_by_each_of_its_tokens_until_it_is_revoked(stores: Stores) -> None:
+    first = new_family()
+    await stores.refresh_tokens.save(first)
+    assert await stores.refresh_tokens.find(first.digest, tenant_id=TENANT) == first
+    second = successor_of(first)
+    assert await stores.refresh_tokens.rotate(first, second)
+    third = successor_of(second)
+    assert await stores.refresh_tokens.rotate(second, third)
+    for token in (first, second, third):
+        assert await stores.refresh_tokens.find(token.digest, tenant_id=TENANT) == third
+        assert await stores.refresh_tokens.find(token.digest, tenant_id=OTHER_TENANT) is None
+    assert await stores.refresh_tokens.revoke(first)
+    assert not await stores.refresh_tokens.revoke(third)
+    for token in (first, second, third):
+        assert await stores.refresh_tokens.find(token.digest, tenant_id=TENANT) is None
+    assert not await stores.refresh_tokens.rotate(third, successor_of(third))
+
+
+async def test_an_earlier_token_is_not_replaced_again(stores: Stores) -> None:
+    first = new_family()
+    await stores.refresh_tokens.save(first)
+    second = successor_of(first)
+    assert await stores.refresh_tokens.rotate(first, second)
+    assert not await stores.refresh_tokens.rotate(first, successor_of(first))
+    assert await stores.refresh_tokens.find(first.digest, tenant_id=TENANT) == second
+
+
+async def test_one_of_several_concurrent_rotations_succeeds(stores: Stores) -> None:
+    first = new_family()
+    await stores.refresh_tokens.save(first)
+    successors = [successor_of(first) for _ in range(8)]
+    succeeded = await asyncio.gather(*(stores.refresh_tokens.rotate(first, successor) for successor in successors))
+    assert sorted(succeeded) == [False] * 7 + [True]
+    assert await stores.refresh_tokens.find(first.digest, tenant_id=TENANT) == successors[succeeded.index(True)]
+
+
+async def test_no_rotation_survives_a_concurrent_revocation(stores: Stores) -> None:
+    for _ in range(8):
+        first = new_family()
+        await stores.refresh_tokens.save(first)
+        second = successor_of(first)
+        _, revoked = await asyncio.gather(
+            stores.refresh_tokens.rotate(first, second), stores.refresh_tokens.revoke(first)
+        )
+        assert revoked
+        assert await stores.refresh_tokens.find(second.digest, tenant_id=TENANT) is None
+
+
+async def test_a_code_or_a_browser_session_ends_only_its_own_families(stores: Stores) -> None:
+    by_code, by_session, other = [new_family() for _ in range(3)]
+    for token in (by_code, by_session, other):
+        await stores.refresh_tokens.save(token)
+    await stores.refresh_tokens.revoke_for_code(by_code.code_digest, tenant_id=OTHER_TENANT, client_id="client")
+    await stores.refresh_tokens.revoke_for_code(by_code.code_digest, tenant_id=TENANT, client_id="other")
+    await stores.refresh_tokens.revoke_for_session(by_session.sid, tenant_id=OTHER_TENANT)
+    for token in (by_code, by_session, other):
+        assert await stores.refresh_tokens.find(token.digest, tenant_id=TENANT) == token
+    await stores.refresh_tokens.revoke_for_code(by_code.code_digest, tenant_id=TENANT, client_id="client")
+    await stores.refresh_tokens.revoke_for_session(by_session.sid, tenant_id=TENANT)
+    found = [await stores.refresh_tokens.find(token.digest, tenant_id=TENANT) for token in (by_code, by_session, other)]
+    assert found == [None, None, other]
+
+
+async def test_a_sign_in_forgets_the_tenants_expired_families(stores: Stores) -> None:
+    expired = replace(new_family(), expires_at=NOW - 6)
+    await stores.refresh_tokens.save(expired)
+    await stores.refresh_tokens.save(new_family())
+    assert await stores.refresh_tokens.find(expired.digest, tenant_id=TENANT) is None
 
 
 async def test_a_browser_session_is_found_only_under_its_tenant_until_it_is_removed(stores: Stores) -> None:

@@ -17,7 +17,7 @@ async function authorize(changes = {}) {
   const nonce = openid.randomNonce();
   const url = openid.buildAuthorizationUrl(config, {
     redirect_uri: redirectUri,
-    scope: "openid profile email",
+    scope: "openid profile email offline_access",
     code_challenge: await openid.calculatePKCECodeChallenge(verifier),
     code_challenge_method: "S256",
     state,
@@ -64,6 +64,37 @@ outcome.accessToken = tokens.access_token;
 outcome.expiresIn = tokens.expires_in;
 outcome.userinfo = await openid.fetchUserInfo(config, tokens.access_token, outcome.claims.sub);
 outcome.reused = await errorOf(() => openid.authorizationCodeGrant(config, callback, checks));
+
+const again = await authorize({ prompt: "login" });
+const signedIn = await openid.authorizationCodeGrant(config, await signIn(again.url), {
+  pkceCodeVerifier: again.verifier,
+  expectedState: again.state,
+  expectedNonce: again.nonce,
+});
+const refreshed = await openid.refreshTokenGrant(config, signedIn.refresh_token);
+outcome.refreshedClaims = refreshed.claims();
+outcome.signedInClaims = signedIn.claims();
+outcome.rotated = refreshed.refresh_token !== signedIn.refresh_token;
+outcome.refreshedUserinfo = await openid.fetchUserInfo(config, refreshed.access_token, outcome.refreshedClaims.sub);
+const narrowed = await openid.refreshTokenGrant(config, refreshed.refresh_token, { scope: "openid email" });
+outcome.narrowedScope = narrowed.scope;
+outcome.widened = await errorOf(() => openid.refreshTokenGrant(config, narrowed.refresh_token, { scope: "openid phone" }));
+outcome.refreshReused = await errorOf(() => openid.refreshTokenGrant(config, signedIn.refresh_token));
+outcome.familyEnded = await errorOf(() => openid.refreshTokenGrant(config, narrowed.refresh_token));
+
+// The code was sent twice above, which ended its refresh token.
+outcome.codeReuseEnded = await errorOf(() => openid.refreshTokenGrant(config, tokens.refresh_token));
+
+const toRevoke = await authorize({ prompt: "login" });
+const revocable = await openid.authorizationCodeGrant(config, await signIn(toRevoke.url), {
+  pkceCodeVerifier: toRevoke.verifier,
+  expectedState: toRevoke.state,
+  expectedNonce: toRevoke.nonce,
+});
+outcome.revocation = await errorOf(() => openid.tokenRevocation(config, revocable.refresh_token));
+outcome.revoked = await errorOf(() => openid.refreshTokenGrant(config, revocable.refresh_token));
+outcome.revocationAgain = await errorOf(() => openid.tokenRevocation(config, revocable.refresh_token));
+outcome.accessTokenRevocation = await errorOf(() => openid.tokenRevocation(config, revocable.access_token));
 
 const stolen = await authorize();
 const stolenCallback = await signIn(stolen.url);

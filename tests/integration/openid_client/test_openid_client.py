@@ -1,4 +1,4 @@
-"""A certified relying party, npm's openid-client, signs in at the built-in provider and out again."""
+"""A certified relying party, npm's openid-client, signs in at the built-in provider, refreshes and signs out."""
 
 import json
 import subprocess
@@ -52,6 +52,18 @@ def test_a_certified_relying_party_completes_the_flow(base_url: str, authenticat
     assert outcome["userinfo"]["email"] == DEMO_USERNAME
     assert outcome["expiresIn"] == 3600
     assert outcome["reused"] == "invalid_grant"
+    kept = ("iss", "sub", "aud", "auth_time", "sid", "tenant_id")
+    signed_in, refreshed = outcome["signedInClaims"], outcome["refreshedClaims"]
+    assert {name: refreshed[name] for name in kept} == {name: signed_in[name] for name in kept}
+    assert "nonce" not in refreshed
+    assert outcome["rotated"] is True
+    assert outcome["refreshedUserinfo"]["email"] == DEMO_USERNAME
+    assert outcome["narrowedScope"] == "openid email"
+    assert outcome["widened"] == "invalid_scope"
+    assert outcome["refreshReused"] == outcome["familyEnded"] == outcome["codeReuseEnded"] == "invalid_grant"
+    assert (outcome["revocation"], outcome["revocationAgain"]) == (None, None)
+    assert outcome["revoked"] == "invalid_grant"
+    assert outcome["accessTokenRevocation"] == "unsupported_token_type"
     assert outcome["wrongVerifier"] == "invalid_grant"
     assert outcome["silent"] == "login_required"
     assert outcome["afterLogout"] == f"{base_url}/?state=signed-out"

@@ -1,4 +1,4 @@
-"""The built-in provider's client, users, authorization codes, browser sessions and signing keys.
+"""The built-in provider's client, users, authorization codes, refresh tokens, browser sessions and signing keys.
 
 Times are whole seconds since the epoch.
 """
@@ -18,15 +18,22 @@ SIGNING_ALGORITHMS: tuple[SigningAlgorithm, ...] = ("RS256", "ES256")
 DEFAULT_ALGORITHM: SigningAlgorithm = "RS256"
 # The scopes of OpenID Connect Core §5.4, which every user may have.
 SUPPORTED_SCOPES = ("openid", "profile", "email", "address", "phone")
+# Requests a refresh token (OpenID Connect Core §11). It grants nothing at an API, so access tokens don't have it.
+OFFLINE_ACCESS = "offline_access"
+_SIGN_IN_SCOPES = (*SUPPORTED_SCOPES, OFFLINE_ACCESS)
 
 CODE_LIFETIME_SECONDS = 60
 TOKEN_LIFETIME_SECONDS = 60 * 60
 FORM_LIFETIME_SECONDS = 10 * 60
 BROWSER_SESSION_LIFETIME_SECONDS = 8 * 60 * 60
+# A refresh token that isn't used for a day expires. All that follow from one sign-in end after a month.
+REFRESH_TOKEN_IDLE_SECONDS = 24 * 60 * 60
+REFRESH_TOKEN_LIFETIME_SECONDS = 30 * 24 * 60 * 60
 
 # The database holds only the digests of these secrets.
 CODES = OpaqueKind()
 BROWSER_SESSIONS = OpaqueKind()
+REFRESH_TOKENS = OpaqueKind(prefix="tgrefresh_")
 
 
 def token_lifetime(longest_accepted: int) -> int:
@@ -49,7 +56,7 @@ class User:
 
     def allowed_scope(self, scope: str) -> str:
         """Return the part of a space-separated scope that this user may grant."""
-        return " ".join(name for name in scope.split() if name in SUPPORTED_SCOPES or name in self.scopes)
+        return " ".join(name for name in scope.split() if name in _SIGN_IN_SCOPES or name in self.scopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +78,7 @@ class Client:
     def get_allowed_scope(self, scope: str | None) -> str | None:
         """Return the requested scopes that are supported, in their own order; None if none is (§3.1.2.1)."""
         requested = (scope or "").split()
-        return " ".join(known for known in (*SUPPORTED_SCOPES, *self.api_scopes) if known in requested) or None
+        return " ".join(known for known in (*_SIGN_IN_SCOPES, *self.api_scopes) if known in requested) or None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         return self.allows_redirect(redirect_uri)
@@ -83,7 +90,7 @@ class Client:
         return response_type == "code"
 
     def check_grant_type(self, grant_type: str) -> bool:
-        return grant_type == "authorization_code"
+        return grant_type in ("authorization_code", "refresh_token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +135,37 @@ class AuthorizationCode:
 
     def get_acr(self) -> None:
         return None
+
+    def get_amr(self) -> list[str]:
+        return ["pwd"]
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """The latest refresh token of a sign-in, with the methods that authlib's grant calls on one.
+
+    Each use replaces it by another of the same family, which `family_id` (a UUID) names. `digest`: of the token;
+    `code_digest`: of the code that began the family (32 bytes each). `expires_at`: the end of this token unless it is
+    used; `ends_at`: the end of the family.
+    """
+
+    family_id: str
+    digest: bytes
+    code_digest: bytes
+    client_id: str
+    scope: str
+    tenant_id: str
+    user_id: str
+    sid: str
+    auth_time: int
+    expires_at: int
+    ends_at: int
+
+    def check_client(self, client: Client) -> bool:
+        return client.client_id == self.client_id
+
+    def get_scope(self) -> str:
+        return self.scope
 
     def get_amr(self) -> list[str]:
         return ["pwd"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tenantgate.openid_provider.endpoints.authorization import AuthorizationService, SignedIn, SignInNeeded
 from tenantgate.openid_provider.endpoints.end_session import EndSessionService, SignedOut, SignOutNeedsConsent
+from tenantgate.openid_provider.endpoints.revocation import RevocationService
 from tenantgate.openid_provider.endpoints.token import TokenService
 from tenantgate.openid_provider.endpoints.userinfo import UserInfoService
 from tenantgate.openid_provider.models import Client, ProtocolResponse
@@ -16,7 +17,8 @@ from tenantgate.openid_provider.protocol.keys import SigningKeys
 from tenantgate.openid_provider.protocol.requests import Submitted
 from tenantgate.openid_provider.protocol.server import ProtocolServer
 from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
-from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore
+from tenantgate.openid_provider.storage.refresh_tokens import RefreshTokens
+from tenantgate.openid_provider.storage.stores import BrowserSessionStore, CodeStore, RefreshTokenStore
 from tenantgate.openid_provider.storage.users import UserDirectory
 
 
@@ -29,6 +31,7 @@ class Provider:
     client: Client
     users: UserDirectory
     codes: CodeStore
+    refresh_tokens: RefreshTokenStore
     browser_sessions: BrowserSessionStore
     keys: SigningKeys
     forms: FormTokens
@@ -41,6 +44,7 @@ class ProviderService:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._browser_sessions = BrowserSessions(provider.browser_sessions, clock=provider.clock)
+        self._refresh_tokens = RefreshTokens(provider.refresh_tokens, clock=provider.clock)
 
     async def jwks(self) -> dict[str, object]:
         """Return the public keys as a JWK Set."""
@@ -80,10 +84,27 @@ class ProviderService:
         return service.claims(authorization=authorization, posted_token=posted_token)
 
     async def token(self, submitted: Submitted, *, authorization: str | None) -> ProtocolResponse:
-        """Return tokens for a code, or an error of RFC 6749 §5.2. `authorization`: the header's value."""
+        """Return tokens for a code or a refresh token, see `TokenService.redeem`."""
         parts = self._provider
-        service = TokenService(server=await self._server(), users=parts.users, codes=parts.codes, clock=parts.clock)
+        service = TokenService(
+            server=await self._server(),
+            users=parts.users,
+            codes=parts.codes,
+            refresh_tokens=self._refresh_tokens,
+            clock=parts.clock,
+        )
         return await service.redeem(submitted, authorization=authorization)
+
+    async def revoke(self, submitted: Submitted, *, authorization: str | None) -> ProtocolResponse:
+        """Revoke a refresh token, see `RevocationService.revoke`."""
+        parts = self._provider
+        service = RevocationService(
+            server=await self._server(),
+            ring=await parts.keys.ring(),
+            refresh_tokens=self._refresh_tokens,
+            clock=parts.clock,
+        )
+        return await service.revoke(submitted, authorization=authorization)
 
     async def _authorization(self) -> AuthorizationService:
         parts = self._provider

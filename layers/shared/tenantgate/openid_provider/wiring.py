@@ -13,7 +13,12 @@ from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.keys import SigningKeys
 from tenantgate.openid_provider.protocol.redirects import RedirectRule
 from tenantgate.openid_provider.service import Provider, ProviderService
-from tenantgate.openid_provider.storage.repository import BrowserSessionRepository, CodeRepository, KeyRepository
+from tenantgate.openid_provider.storage.repository import (
+    BrowserSessionRepository,
+    CodeRepository,
+    KeyRepository,
+    RefreshTokenRepository,
+)
 from tenantgate.openid_provider.storage.users import DemoUsers
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.settings.environment import get_settings
@@ -56,6 +61,7 @@ async def provider_service() -> ProviderService:
             client=client,
             users=users,
             codes=CodeRepository(database()),
+            refresh_tokens=RefreshTokenRepository(database()),
             browser_sessions=BrowserSessionRepository(database()),
             keys=_keys(),
             forms=FormTokens(await secrets.sealer(), clock=time.time),

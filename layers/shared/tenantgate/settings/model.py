@@ -33,7 +33,8 @@ class Settings(VerificationSettings):
     )
 
     oidc_scopes: Annotated[tuple[str, ...], NoDecode] = setting(
-        "Scopes to ask for, separated by spaces; `openid` is always among them.",
+        "Scopes to ask for, separated by spaces; `openid` is always among them. With `offline_access`, most providers "
+        "issue the refresh token that renews a session.",
         default=("openid", "profile", "email"),
     )
     oidc_resource: str | None = setting(

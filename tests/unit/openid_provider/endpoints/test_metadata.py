@@ -9,7 +9,7 @@ ISSUER = "https://gate.example.test/idp"
 def test_every_url_is_below_the_issuer() -> None:
     metadata = provider_metadata(ISSUER)
     urls = {name: value for name, value in metadata.items() if name.endswith(("_endpoint", "_uri"))}
-    assert len(urls) == 5
+    assert len(urls) == 6
     assert all(str(url).startswith(f"{ISSUER}/") for url in urls.values())
     assert metadata["issuer"] == ISSUER
 

@@ -53,6 +53,11 @@ async def test_a_token_without_roles_has_no_such_claim() -> None:
     assert "roles" not in claims
 
 
+async def test_a_request_for_a_refresh_token_is_not_a_scope_of_the_access_token() -> None:
+    token = await issued(dataclasses.replace(GRANT, scope="openid offline_access orders:read"))
+    assert jwt.decode(token, options={"verify_signature": False})["scope"] == "openid orders:read"
+
+
 async def test_two_tokens_of_one_grant_have_different_ids() -> None:
     first, second = [jwt.decode(await issued(GRANT), options={"verify_signature": False})["jti"] for _ in range(2)]
     assert first != second

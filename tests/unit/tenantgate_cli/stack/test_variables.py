@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tenantgate.settings.model import Settings
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.variables import Provider, choose_provider, variables_for
 
@@ -24,6 +25,14 @@ def test_without_variables_the_built_in_provider_is_used() -> None:
     assert variables.settings["OIDC_ISSUER_URL"] == f"{BASE}/idp"
     assert variables.settings["OIDC_AUDIENCE"] == "tenantgate-api"
     assert variables.secrets == STORED
+
+
+def test_a_sign_in_at_the_built_in_provider_asks_for_a_refresh_token() -> None:
+    [default] = [field.default for name, field in Settings.model_fields.items() if name == "oidc_scopes"]
+    settings = variables_for(3000, {}, STORED, **URLS).settings
+    assert settings["OIDC_SCOPES"].split() == [*default, "offline_access"]
+    # Another provider may refuse a scope that it doesn't know.
+    assert "OIDC_SCOPES" not in variables_for(3000, OTHER, STORED, **URLS).settings
 
 
 def test_a_sign_in_at_the_built_in_provider_asks_for_the_callers_scopes() -> None:

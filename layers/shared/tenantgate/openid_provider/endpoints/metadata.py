@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SUPPORTED_SCOPES
+from tenantgate.openid_provider.models import OFFLINE_ACCESS, SIGNING_ALGORITHMS, SUPPORTED_SCOPES
 
 _CLAIMS = (
     "sub", "iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "sid", "amr", "tenant_id",
     "name", "given_name", "family_name", "preferred_username", "locale", "zoneinfo",
     "email", "email_verified", "address", "phone_number", "phone_number_verified",
 )  # fmt: skip
+_CLIENT_AUTHENTICATION = ("client_secret_basic", "client_secret_post")
 
 
 def provider_metadata(issuer: str, api_scopes: Sequence[str] = ()) -> dict[str, object]:
@@ -20,15 +21,17 @@ def provider_metadata(issuer: str, api_scopes: Sequence[str] = ()) -> dict[str, 
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/token",
         "userinfo_endpoint": f"{issuer}/userinfo",
+        "revocation_endpoint": f"{issuer}/revoke",
         "jwks_uri": f"{issuer}/jwks",
         "end_session_endpoint": f"{issuer}/end_session",
-        "scopes_supported": [*SUPPORTED_SCOPES, *api_scopes],
+        "scopes_supported": [*SUPPORTED_SCOPES, OFFLINE_ACCESS, *api_scopes],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(SIGNING_ALGORITHMS),
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": list(_CLIENT_AUTHENTICATION),
+        "revocation_endpoint_auth_methods_supported": list(_CLIENT_AUTHENTICATION),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "prompt_values_supported": ["none", "login", "consent", "select_account"],

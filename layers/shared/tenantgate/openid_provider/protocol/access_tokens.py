@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tenantgate.openid_provider.models import SigningAlgorithm
+from tenantgate.openid_provider.models import OFFLINE_ACCESS, SigningAlgorithm
 from tenantgate.openid_provider.protocol.keys import KeyRing
 
 
@@ -46,7 +46,7 @@ class AccessTokens:
             "iat": grant.issued_at,
             "exp": grant.expires_at,
             "jti": secrets.token_urlsafe(16),
-            "scope": grant.scope,
+            "scope": " ".join(name for name in grant.scope.split() if name != OFFLINE_ACCESS),
             "auth_time": grant.auth_time,
             "amr": list(grant.amr),
             "tenant_id": grant.tenant_id,

@@ -1,7 +1,8 @@
-"""The authorization code grant with PKCE and OpenID Connect (RFC 6749 §4.1, RFC 7636, Core §3.1), on authlib's grants.
+"""The code and refresh token grants with PKCE and OpenID Connect (RFC 6749 §4.1 and §6, RFC 7636, Core §3.1 and §12).
 
-authlib is synchronous and reads and writes storage in the middle of its checks. So a code is redeemed in the database
-before authlib runs (`ProtocolRequest.redeemed`), and a new one is saved afterwards (`ProtocolRequest.issued`).
+They subclass authlib's grants. authlib is synchronous and reads and writes storage in the middle of its checks. So a
+code is redeemed and a refresh token is found in the database before authlib runs (`ProtocolRequest.redeemed`). A new
+code (`ProtocolRequest.issued`) and a new refresh token (in the response) are saved afterwards.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError, OAuth2Request
-from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oidc.core.grants import OpenIDCode
@@ -23,10 +24,12 @@ from tenantgate.crypto.opaque import OpaqueSecret
 from tenantgate.openid_provider.models import (
     CODE_LIFETIME_SECONDS,
     CODES,
+    OFFLINE_ACCESS,
     AuthorizationCode,
     BrowserSession,
     Client,
     Parameters,
+    RefreshToken,
     User,
 )
 from tenantgate.openid_provider.protocol.keys import KeyRing
@@ -45,10 +48,10 @@ class SignedInUser:
 
 
 @dataclass(frozen=True, slots=True)
-class RedeemedCode:
-    """A valid code, now used up, and the user to issue tokens for. `now`: whole epoch seconds."""
+class Redeemed:
+    """A valid code, now used up, or a live refresh token, and the user to issue tokens for. `now`: epoch seconds."""
 
-    code: AuthorizationCode
+    credential: AuthorizationCode | RefreshToken
     user: User
     now: int
 
@@ -60,7 +63,7 @@ class ProtocolRequest(OAuth2Request):  # type: ignore[misc]  # authlib is untype
         super().__init__(method, uri, headers=dict(headers))
         self.payload = BasicOAuth2Payload(dict(parameters))
         self.now = now
-        self.redeemed: RedeemedCode | None = None
+        self.redeemed: Redeemed | None = None
         self.issued: AuthorizationCode | None = None
 
     @property
@@ -105,13 +108,38 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
     def query_authorization_code(self, code: str, client: Client) -> AuthorizationCode | None:
         # The database has redeemed it already, atomically and only for the authenticated client.
         redeemed = self.request.redeemed
-        return None if redeemed is None else redeemed.code
+        return None if redeemed is None or isinstance(redeemed.credential, RefreshToken) else redeemed.credential
 
     def delete_authorization_code(self, authorization_code: AuthorizationCode) -> None:
         """Delete nothing: redeeming used the code up."""
 
-    def authenticate_user(self, authorization_code: AuthorizationCode) -> RedeemedCode | None:
+    def authenticate_user(self, authorization_code: AuthorizationCode) -> Redeemed | None:
         return self.request.redeemed
+
+    def generate_token(self, *, user: Redeemed, scope: str, include_refresh_token: bool) -> dict[str, object]:
+        token: dict[str, object] = super().generate_token(
+            user=user, scope=scope, include_refresh_token=include_refresh_token and OFFLINE_ACCESS in scope.split()
+        )
+        return token
+
+
+class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
+    """Issues tokens for a refresh token, and its successor, which has the same scope (RFC 6749 §6)."""
+
+    INCLUDE_NEW_REFRESH_TOKEN = True
+
+    request: ProtocolRequest
+
+    def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
+        # Found in the database already: live, and the latest of its family.
+        redeemed = self.request.redeemed
+        return redeemed.credential if redeemed is not None and isinstance(redeemed.credential, RefreshToken) else None
+
+    def authenticate_user(self, refresh_token: RefreshToken) -> Redeemed | None:
+        return self.request.redeemed
+
+    def revoke_old_credential(self, refresh_token: RefreshToken) -> None:
+        """Revoke nothing: the token is replaced in the database when its successor is saved."""
 
 
 class RequiredS256(CodeChallenge):  # type: ignore[misc]
@@ -140,6 +168,7 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
     """Adds an ID token if the scope includes `openid`.
 
     It has the two claims that a page shows, as most providers' ID tokens do. The userinfo endpoint has all (§5.4).
+    After a refresh it has no nonce, and `auth_time` is still the time of the sign-in (§12.2).
     """
 
     def __init__(self, issuer: str, ring: KeyRing) -> None:
@@ -158,18 +187,20 @@ class IdTokens(OpenIDCode):  # type: ignore[misc]
         return self._ring.header_for(client.id_token_signed_response_alg, "JWT")
 
     def get_compatible_claims(self, request: ProtocolRequest) -> dict[str, object]:
-        code: AuthorizationCode = request.authorization_code
+        credential = request.user.credential
         return {
             "iss": self._issuer,
-            "sub": code.user_id,
+            "sub": credential.user_id,
             "aud": request.client.client_id,
             "iat": request.now,
             "exp": request.now + request.client.token_lifetime_seconds,
-            "sid": code.sid,
-            "tenant_id": code.tenant_id,
+            "auth_time": credential.auth_time,
+            "amr": credential.get_amr(),
+            "sid": credential.sid,
+            "tenant_id": credential.tenant_id,
         }
 
-    def generate_user_info(self, user: RedeemedCode, scope: str) -> dict[str, object]:
+    def generate_user_info(self, user: Redeemed, scope: str) -> dict[str, object]:
         granted = scope.split()
         names = [name for name, of in (("name", "profile"), ("email", "email")) if of in granted]
         return {name: user.user.claims[name] for name in names if name in user.user.claims}

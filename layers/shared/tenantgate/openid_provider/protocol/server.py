@@ -1,4 +1,4 @@
-"""authlib's authorization server for the provider's only client: its grant, its client authentication, its tokens."""
+"""authlib's authorization server for the provider's only client: its grants, its client authentication, its tokens."""
 
 from __future__ import annotations
 
@@ -13,10 +13,18 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer, InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc6750 import BearerTokenGenerator
 
-from tenantgate.openid_provider.models import Client, ProtocolResponse
+from tenantgate.openid_provider.models import REFRESH_TOKENS, Client, ProtocolResponse
 from tenantgate.openid_provider.protocol.access_tokens import AccessGrant, AccessTokens
-from tenantgate.openid_provider.protocol.grants import CodeGrant, IdTokens, ProtocolRequest, RedeemedCode, RequiredS256
+from tenantgate.openid_provider.protocol.grants import (
+    CodeGrant,
+    IdTokens,
+    ProtocolRequest,
+    Redeemed,
+    RefreshGrant,
+    RequiredS256,
+)
 from tenantgate.openid_provider.protocol.keys import KeyRing
+from tenantgate.openid_provider.protocol.requests import Submitted
 
 # authlib logs issued tokens at DEBUG. No token ever belongs in a log.
 logging.getLogger("authlib").setLevel(logging.WARNING)
@@ -41,11 +49,17 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
         self._issuer = issuer
         self._client = client
         self.register_grant(CodeGrant, [RequiredS256(required=True), IdTokens(issuer, ring)])
-        self.register_token_generator("default", _CodeTokens(AccessTokens(issuer, audience, ring)))
+        self.register_grant(RefreshGrant, [IdTokens(issuer, ring)])
+        self.register_token_generator("default", _Tokens(AccessTokens(issuer, audience, ring)))
 
     def endpoint(self, name: str) -> str:
         """Return the URL of an endpoint."""
         return f"{self._issuer}/{name}"
+
+    def request(self, name: str, submitted: Submitted, *, authorization: str | None, now: int) -> ProtocolRequest:
+        """Return a POST request to this endpoint. `authorization`: the header's value."""
+        headers = {} if authorization is None else {"Authorization": authorization}
+        return ProtocolRequest("POST", self.endpoint(name), submitted.values, headers, now=now)
 
     def query_client(self, client_id: str) -> Client | None:
         return self._client if client_id == self._client.client_id else None
@@ -73,7 +87,7 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
         return request
 
     def save_token(self, token: Mapping[str, object], request: ProtocolRequest) -> None:
-        """Store nothing: access tokens are self-contained."""
+        """Store nothing: access tokens are self-contained, and the caller stores refresh tokens."""
 
     def send_signal(self, name: str, *args: object, **kwargs: object) -> None:
         """Send nothing: there is no framework to receive it."""
@@ -94,22 +108,26 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
         return response
 
 
-class _CodeTokens(BearerTokenGenerator):  # type: ignore[misc]
-    """The access tokens that the client gets for codes: with the user's roles, and the scope of the code."""
+class _Tokens(BearerTokenGenerator):  # type: ignore[misc]
+    """The tokens that the client gets: access tokens with the user's roles and the granted scope."""
 
     def __init__(self, tokens: AccessTokens) -> None:
-        super().__init__(self._access_token, expires_generator=lambda client, _: client.token_lifetime_seconds)
+        super().__init__(
+            self._access_token,
+            refresh_token_generator=lambda *, user, **_: REFRESH_TOKENS.issue(user.credential.tenant_id).text,
+            expires_generator=lambda client, _: client.token_lifetime_seconds,
+        )
         self._tokens = tokens
 
-    def _access_token(self, *, client: Client, grant_type: str, user: RedeemedCode, scope: str) -> str:
+    def _access_token(self, *, client: Client, grant_type: str, user: Redeemed, scope: str) -> str:
         grant = AccessGrant(
             user_id=user.user.id,
             tenant_id=user.user.tenant_id,
             client_id=client.client_id,
             scope=scope,
             roles=user.user.roles,
-            auth_time=user.code.auth_time,
-            amr=user.code.get_amr(),
+            auth_time=user.credential.auth_time,
+            amr=user.credential.get_amr(),
             issued_at=user.now,
             expires_at=user.now + client.token_lifetime_seconds,
         )

@@ -1,4 +1,4 @@
-"""The provider's stores on PostgreSQL. Codes and browser sessions belong to a tenant, signing keys to none."""
+"""The provider's stores on PostgreSQL. Signing keys belong to no tenant, everything else belongs to one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from tenantgate.database.unit import Database, Row
-from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, AuthorizationCode, BrowserSession, StoredKey
+from tenantgate.openid_provider.models import (
+    SIGNING_ALGORITHMS,
+    AuthorizationCode,
+    BrowserSession,
+    RefreshToken,
+    StoredKey,
+)
 
 # Used and expired codes stay for a while, so that a reuse can be investigated.
 _CODES_KEPT = timedelta(hours=1)
@@ -32,6 +38,40 @@ WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3 AND redeemed_at IS NU
 RETURNING
     tenant_id, code_hash, client_id, redirect_uri, scope, user_id, sid, auth_time, code_challenge, nonce, expires_at
 """
+
+_FORGET_FAMILIES = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND expires_at < $2"
+_SAVE_FAMILY = """
+INSERT INTO provider_refresh_tokens (
+    tenant_id, id, token_hash, code_hash, client_id, scope, user_id, sid, auth_time, expires_at, ends_at
+) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+"""
+_FIND_FAMILY = """
+SELECT tenant_id, id, token_hash, code_hash, client_id, scope, user_id, sid, auth_time, expires_at, ends_at
+FROM provider_refresh_tokens WHERE tenant_id = $1 AND token_hash = $2
+"""
+_FIND_FAMILY_OF_USED = """
+SELECT
+    family.tenant_id, family.id, family.token_hash, family.code_hash, family.client_id, family.scope, family.user_id,
+    family.sid, family.auth_time, family.expires_at, family.ends_at
+FROM provider_used_refresh_tokens AS used
+JOIN provider_refresh_tokens AS family ON family.tenant_id = used.tenant_id AND family.id = used.family_id
+WHERE used.tenant_id = $1 AND used.token_hash = $2
+"""
+# One statement: PostgreSQL lets one of several concurrent rotations change the row. The others wait for its commit and
+# then find another `token_hash`. A revocation deletes the row, so none follows it.
+_ROTATE = """
+WITH rotated AS (
+    UPDATE provider_refresh_tokens SET token_hash = $4, expires_at = $5
+    WHERE tenant_id = $1 AND id = $2 AND token_hash = $3
+    RETURNING tenant_id, id
+)
+INSERT INTO provider_used_refresh_tokens (tenant_id, family_id, token_hash)
+SELECT tenant_id, id, $3 FROM rotated
+RETURNING family_id
+"""
+_REVOKE = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND id = $2 RETURNING id"
+_REVOKE_FOR_CODE = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3"
+_REVOKE_FOR_SESSION = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND sid = $2"
 
 _FORGET_BROWSER_SESSIONS = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND expires_at < $2"
 _SAVE_BROWSER_SESSION = """
@@ -101,6 +141,57 @@ class CodeRepository:
         return None if row is None else _code(row)
 
 
+class RefreshTokenRepository:
+    """The refresh token store on PostgreSQL: one transaction per call, inside the tenant."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save(self, token: RefreshToken) -> None:
+        auth_time = _at(token.auth_time)
+        async with self._database.tenant(token.tenant_id) as unit:
+            await unit.execute(_FORGET_FAMILIES, token.tenant_id, auth_time)
+            await unit.execute(
+                _SAVE_FAMILY,
+                token.tenant_id,
+                UUID(token.family_id),
+                token.digest,
+                token.code_digest,
+                token.client_id,
+                token.scope,
+                UUID(token.user_id),
+                UUID(token.sid),
+                auth_time,
+                _at(token.expires_at),
+                _at(token.ends_at),
+            )
+
+    async def find(self, digest: bytes, *, tenant_id: str) -> RefreshToken | None:
+        async with self._database.tenant(tenant_id) as unit:
+            row = await unit.fetch_one(_FIND_FAMILY, tenant_id, digest)
+            row = row or await unit.fetch_one(_FIND_FAMILY_OF_USED, tenant_id, digest)
+        return None if row is None else _refresh_token(row)
+
+    async def rotate(self, token: RefreshToken, successor: RefreshToken) -> bool:
+        values = token.digest, successor.digest, _at(successor.expires_at)
+        async with self._database.tenant(token.tenant_id) as unit:
+            row = await unit.fetch_one(_ROTATE, token.tenant_id, UUID(token.family_id), *values)
+        return row is not None
+
+    async def revoke(self, token: RefreshToken) -> bool:
+        async with self._database.tenant(token.tenant_id) as unit:
+            row = await unit.fetch_one(_REVOKE, token.tenant_id, UUID(token.family_id))
+        return row is not None
+
+    async def revoke_for_code(self, digest: bytes, *, tenant_id: str, client_id: str) -> None:
+        async with self._database.tenant(tenant_id) as unit:
+            await unit.execute(_REVOKE_FOR_CODE, tenant_id, digest, client_id)
+
+    async def revoke_for_session(self, sid: str, *, tenant_id: str) -> None:
+        async with self._database.tenant(tenant_id) as unit:
+            await unit.execute(_REVOKE_FOR_SESSION, tenant_id, UUID(sid))
+
+
 class BrowserSessionRepository:
     """The browser session store on PostgreSQL: one transaction per call, inside the tenant."""
 
@@ -144,6 +235,22 @@ def _code(row: Row) -> AuthorizationCode:
         code_challenge=row["code_challenge"],
         nonce=row["nonce"],
         expires_at=_seconds(row["expires_at"]),
+    )
+
+
+def _refresh_token(row: Row) -> RefreshToken:
+    return RefreshToken(
+        family_id=str(row["id"]),
+        digest=row["token_hash"],
+        code_digest=row["code_hash"],
+        client_id=row["client_id"],
+        scope=row["scope"],
+        tenant_id=row["tenant_id"],
+        user_id=str(row["user_id"]),
+        sid=str(row["sid"]),
+        auth_time=_seconds(row["auth_time"]),
+        expires_at=_seconds(row["expires_at"]),
+        ends_at=_seconds(row["ends_at"]),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tenantgate.openid_provider.models import AuthorizationCode, BrowserSession, StoredKey
+from tenantgate.openid_provider.models import AuthorizationCode, BrowserSession, RefreshToken, StoredKey
 
 
 class KeyStore(Protocol):
@@ -31,6 +31,40 @@ class CodeStore(Protocol):
 
         Of concurrent calls for one code, in any number of processes, only one gets it.
         """
+        ...
+
+
+class RefreshTokenStore(Protocol):
+    """Refresh tokens, by family. Each family belongs to a tenant, and its latest token is the only one that works."""
+
+    async def save(self, token: RefreshToken) -> None:
+        """Store the first token of a family."""
+        ...
+
+    async def find(self, digest: bytes, *, tenant_id: str) -> RefreshToken | None:
+        """Return the latest token of the family to which the token of this digest belongs.
+
+        None if the family is unknown or was revoked. The token may have expired.
+        """
+        ...
+
+    async def rotate(self, token: RefreshToken, successor: RefreshToken) -> bool:
+        """Replace the token; return False if it is no longer its family's latest, or the family was revoked.
+
+        Of concurrent calls for one token, in any number of processes, only one succeeds.
+        """
+        ...
+
+    async def revoke(self, token: RefreshToken) -> bool:
+        """End the token's family, whichever is its latest token; return False if it has ended already."""
+        ...
+
+    async def revoke_for_code(self, digest: bytes, *, tenant_id: str, client_id: str) -> None:
+        """End the family that the code of this digest began."""
+        ...
+
+    async def revoke_for_session(self, sid: str, *, tenant_id: str) -> None:
+        """End the families that began in this browser session."""
         ...
 
 
