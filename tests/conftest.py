@@ -7,11 +7,23 @@ import pytest
 
 from tests.fixtures.browsers.chromium import chromium, complaints, page
 from tests.fixtures.databases.postgres import database_urls, postgres_server
+from tests.fixtures.databases.valkey import own_valkey, redis_url, valkey_server
 from tests.fixtures.process.logs import logging_restored
 from tests.fixtures.programs.requires import MISSING, SYSTEM_PACKAGES
 from tests.fixtures.stack.running import container, gateway
 
-__all__ = ["chromium", "complaints", "container", "database_urls", "gateway", "page", "postgres_server"]  # fixtures
+__all__ = [  # fixtures
+    "chromium",
+    "complaints",
+    "container",
+    "database_urls",
+    "gateway",
+    "own_valkey",
+    "page",
+    "postgres_server",
+    "redis_url",
+    "valkey_server",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -132,13 +132,14 @@ def _owner_url(data_dir: Path, url: str | None) -> Iterator[str]:
         return
     if not folder.postgres.exists():
         raise Failure(f"there is no database in {folder.shown()}", "make dev   (creates one), or give --database-url")
-    from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresBroken  # noqa: PLC0415
+    from tenantgate_cli.stack.servers.launch import ServerBroken  # noqa: PLC0415
+    from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres  # noqa: PLC0415
 
     with folder.held():
         try:
             with EmbeddedPostgres(folder.postgres) as server:
                 yield server.start().owner_url
-        except PostgresBroken as error:
+        except ServerBroken as error:
             raise Failure(str(error)) from error
 
 

@@ -74,7 +74,8 @@ def _bound(command: str, port: int) -> Iterator[BoundPort]:
 @contextmanager
 def _database(folder: DataFolder) -> Iterator[tuple[str, str]]:
     """Run PostgreSQL with all migrations applied. Yield the URLs of the application's role and of the owner."""
-    from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresBroken  # noqa: PLC0415
+    from tenantgate_cli.stack.servers.launch import ServerBroken  # noqa: PLC0415
+    from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres  # noqa: PLC0415
 
     # SQLAlchemy takes half a second to import; meanwhile PostgreSQL starts.
     warm = Thread(target=_import_migrator, daemon=True)
@@ -84,7 +85,7 @@ def _database(folder: DataFolder) -> Iterator[tuple[str, str]]:
         try:
             with step("postgres"):
                 addresses = server.start()
-        except PostgresBroken as error:
+        except ServerBroken as error:
             raise Failure(str(error)) from error
         with step("migrations"):
             warm.join()

@@ -15,7 +15,8 @@ import asyncpg
 import psutil
 import pytest
 
-from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresBroken
+from tenantgate_cli.stack.servers.launch import ServerBroken
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tests.fixtures.databases.postgres import QUICK, execute
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="shows what root does")
@@ -147,7 +148,7 @@ def test_a_folder_in_use_is_reported_with_the_process_to_stop(
 ) -> None:
     monkeypatch.setattr("tenantgate_cli.stack.servers.postgres_folder._ENDING_SECONDS", 0.1)
     server.start()
-    with pytest.raises(PostgresBroken, match=rf"process {server.pid}\).*kill -INT {server.pid}"):
+    with pytest.raises(ServerBroken, match=rf"process {server.pid}\).*kill -INT {server.pid}"):
         EmbeddedPostgres(server.data_dir).start()
     assert kept(server) == 7
 
@@ -173,7 +174,7 @@ def test_a_broken_data_folder_is_reported_with_a_remedy(
     server: EmbeddedPostgres, corrupt: Callable[[Path], None], why: str
 ) -> None:
     corrupt(server.data_dir)
-    with pytest.raises(PostgresBroken) as caught:
+    with pytest.raises(ServerBroken) as caught:
         server.start()
     told = str(caught.value)
     assert why in told
@@ -184,7 +185,7 @@ def test_a_broken_data_folder_is_reported_with_a_remedy(
 
 def test_a_data_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(PostgresBroken, match="--data-dir"):
+    with pytest.raises(ServerBroken, match="--data-dir"):
         EmbeddedPostgres(tmp_path / "file").start()
 
 
@@ -193,7 +194,7 @@ def test_a_taken_port_is_reported(folder: Path) -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        with pytest.raises(PostgresBroken, match=f"port {port} on 127.0.0.1 is taken"):
+        with pytest.raises(ServerBroken, match=f"port {port} on 127.0.0.1 is taken"):
             EmbeddedPostgres(folder, port=port, settings=QUICK).start()
 
 

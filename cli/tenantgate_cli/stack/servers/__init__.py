@@ -1,1 +1,1 @@
-"""PostgreSQL on a developer's machine."""
+"""PostgreSQL and Valkey on a developer's machine."""

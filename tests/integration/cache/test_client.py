@@ -1,0 +1,189 @@
+"""The client against a real Valkey: its methods, and a server that is lost, frozen, full or another program."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tenantgate.cache import client
+from tenantgate.cache.client import ValkeyCache
+from tenantgate.cache_url import parse_cache_url
+from tenantgate.errors.cache import CacheUnavailable
+from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
+from tests.fixtures.databases.valkey import command, frozen
+
+pytestmark = pytest.mark.anyio
+
+type StartValkey = Callable[..., EmbeddedValkey]
+
+ECHO = "return {KEYS[1], ARGV[1]}"
+# The time limits are met within this.
+SLACK_SECONDS = 0.3
+
+
+@asynccontextmanager
+async def cache_at(url: str) -> AsyncIterator[ValkeyCache]:
+    made = ValkeyCache(parse_cache_url(url, protection="verify-full"))
+    try:
+        yield made
+    finally:
+        await made.dispose()
+
+
+async def unavailable(call: Awaitable[object]) -> float:
+    """Return the seconds until the call raises."""
+    began = time.monotonic()
+    with pytest.raises(CacheUnavailable):
+        await call
+    return time.monotonic() - began
+
+
+async def test_values_are_bytes_and_a_missing_key_has_no_value(redis_url: str) -> None:
+    async with cache_at(redis_url) as cache:
+        await cache.set("key", b"\x00\xff\r\n", seconds=20)
+        assert await cache.get_many(["key", "other", "key"]) == [b"\x00\xff\r\n", None, b"\x00\xff\r\n"]
+        assert await cache.get_many([]) == []
+    assert 0 < command(redis_url, "TTL", "key") <= 20
+
+
+async def test_a_script_runs_before_and_after_the_server_knows_it(redis_url: str) -> None:
+    command(redis_url, "SCRIPT", "FLUSH")
+    async with cache_at(redis_url) as cache:
+        for value in (b"\x00\xff", "text", 7):
+            written = value if isinstance(value, bytes) else str(value).encode()
+            assert await cache.run_script(ECHO, ["key"], [value]) == [b"key", written]
+        assert await cache.run_script("return 5", [], []) == 5
+        assert await cache.run_script("return false", [], []) is None
+
+
+async def test_a_refused_command_is_unavailable_without_a_pause_and_repeats_no_argument(redis_url: str) -> None:
+    async with cache_at(redis_url) as cache:
+        with pytest.raises(CacheUnavailable) as caught:
+            await cache.run_script("return redis.call('NONE', ARGV[1])", ["key"], ["canary"])
+        assert "canary" not in f"{caught.value}{caught.value.private}{caught.value.__cause__}"
+        assert caught.value.__context__ is None
+        assert await cache.get_many(["key"]) == [None]
+
+
+async def test_a_full_server_refuses_writes_and_still_responds(own_valkey: StartValkey) -> None:
+    async with cache_at(own_valkey(maxmemory="2mb").start()) as cache:
+        await cache.set("key0", b"x" * 100_000, seconds=60)
+        with pytest.raises(CacheUnavailable, match="OutOfMemoryError"):
+            await asyncio.gather(*(cache.set(f"key{n}", b"x" * 100_000, seconds=60) for n in range(1, 100)))
+        assert (await cache.get_many(["key0"]))[0] is not None
+
+
+async def test_a_wrong_password_is_unavailable(redis_url: str) -> None:
+    async with cache_at(redis_url.replace("redis://:", "redis://:x")) as cache:
+        with pytest.raises(CacheUnavailable, match="AuthenticationError"):
+            await cache.get_many(["key"])
+        with pytest.raises(CacheUnavailable, match="AuthenticationError"):
+            await cache.ping(0.3)
+
+
+async def test_a_restarted_server_is_found_again_without_a_failure(own_valkey: StartValkey) -> None:
+    server = own_valkey()
+    async with cache_at(server.start()) as cache:
+        await asyncio.gather(*(cache.get_many(["key"]) for _ in range(5)))
+        server.stop()
+        server.start()
+        assert await cache.get_many(["key"]) == [None]
+
+
+async def test_a_server_that_is_down_is_unavailable_until_it_is_back(own_valkey: StartValkey) -> None:
+    server = own_valkey()
+    async with cache_at(server.start()) as cache:
+        await cache.set("key", b"1", seconds=60)
+        server.stop()
+        assert await unavailable(cache.get_many(["key"])) < SLACK_SECONDS
+        assert await unavailable(cache.ping(0.3)) < SLACK_SECONDS
+        server.start()
+        # The check ends the pause; without it, the pause ends after a second.
+        await cache.ping(0.3)
+        assert await cache.get_many(["key"]) == [None]
+
+
+async def test_a_frozen_server_delays_one_call_and_no_late_reply_is_taken_for_another(own_valkey: StartValkey) -> None:
+    server = own_valkey()
+    async with cache_at(server.start()) as cache:
+        await cache.set("one", b"1", seconds=60)
+        await cache.set("two", b"2", seconds=60)
+        with frozen(server):
+            assert await unavailable(cache.get_many(["one"])) < client.COMMAND_SECONDS + SLACK_SECONDS
+            for _ in range(20):
+                assert await unavailable(cache.get_many(["one"])) < 0.05
+            assert await unavailable(cache.ping(0.2)) < 0.2 + SLACK_SECONDS
+        await asyncio.sleep(client.PAUSE_SECONDS)
+        assert await cache.get_many(["two"]) == [b"2"]
+        assert await cache.get_many(["one", "two"]) == [b"1", b"2"]
+
+
+async def test_many_callers_of_a_frozen_server_wait_no_longer_than_one(own_valkey: StartValkey) -> None:
+    server = own_valkey()
+    async with cache_at(server.start()) as cache:
+        await cache.ping(1)
+        with frozen(server):
+            began = time.monotonic()
+            waited = await asyncio.gather(*(unavailable(cache.get_many(["key"])) for _ in range(200)))
+            # Many begin before the first one has failed.
+            assert time.monotonic() - began < client.CONNECT_SECONDS + client.COMMAND_SECONDS + SLACK_SECONDS
+            assert max(waited) < client.CONNECT_SECONDS + client.COMMAND_SECONDS + SLACK_SECONDS
+
+
+async def test_a_cancelled_call_leaves_no_reply_for_the_next_one(own_valkey: StartValkey) -> None:
+    server = own_valkey()
+    async with cache_at(server.start()) as cache:
+        await cache.set("one", b"1", seconds=60)
+        await cache.set("two", b"2", seconds=60)
+        with frozen(server):
+            task = asyncio.create_task(cache.get_many(["one"]))
+            await asyncio.sleep(0.05)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        for _ in range(5):
+            assert await cache.get_many(["two"]) == [b"2"]
+
+
+async def test_an_idle_connection_with_data_on_it_is_not_used(redis_url: str) -> None:
+    async with cache_at(redis_url) as cache:
+        await cache.set("one", b"1", seconds=60)
+        (connection,) = cache._idle
+        await connection.send_command("GET", "one")
+        await asyncio.sleep(0.05)
+        assert await cache.get_many(["other"]) == [None]
+
+
+async def test_connections_are_reused_and_bounded(redis_url: str) -> None:
+    async with cache_at(redis_url) as cache:
+        await asyncio.gather(*(cache.get_many(["key"]) for _ in range(300)))
+        assert len(cache._idle) <= client.CONNECTIONS
+        opened = command(redis_url, "INFO", "stats")["total_connections_received"]
+        for _ in range(50):
+            await cache.get_many(["key"])
+        assert command(redis_url, "INFO", "stats")["total_connections_received"] == opened + 1  # the command's own
+
+
+async def test_after_dispose_no_connection_is_left(redis_url: str) -> None:
+    before = len(command(redis_url, "CLIENT", "LIST"))
+    async with cache_at(redis_url) as cache:
+        await asyncio.gather(*(cache.get_many(["key"]) for _ in range(5)))
+        assert len(command(redis_url, "CLIENT", "LIST")) > before
+    await asyncio.sleep(0.05)
+    assert len(command(redis_url, "CLIENT", "LIST")) == before
+
+
+@pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$-5\r\n", b"\x00" * 100, b""])
+async def test_another_program_on_the_port_is_unavailable(reply: bytes) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(reply)
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with cache_at(f"redis://127.0.0.1:{port}/0") as cache:
+            assert await unavailable(cache.get_many(["key"])) < 1 + SLACK_SECONDS
+            assert await unavailable(cache.ping(0.3)) < 1 + SLACK_SECONDS
