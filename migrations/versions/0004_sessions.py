@@ -1,5 +1,8 @@
 """Sessions with time-outs, rotation and a lease; their earlier secrets; tenants; look-ups across tenants.
 
+From here on, the primary key of a tenant table is (tenant_id, id). Keys aren't under row-level security: a conflict
+of `id` would tell a tenant that another tenant has a row of that id.
+
 A session that already exists keeps its end, and grants no scopes and roles until it is refreshed.
 """
 
@@ -18,8 +21,33 @@ depends_on = None
 _RANDOM = "sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()))"
 _TENANTS_OF_SESSIONS = "INSERT INTO tenants (tenant_id) SELECT DISTINCT tenant_id FROM sessions"
 
+_TENANT_TABLES = ("sessions", "provider_authorization_codes", "provider_browser_sessions")
+_TENANT_KEY = """
+CREATE FUNCTION tenantgate_tenant_key(target regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    name text := (SELECT conname FROM pg_catalog.pg_constraint WHERE conrelid = target AND contype = 'p');
+BEGIN
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I PRIMARY KEY (tenant_id, id)',
+                   target, name, name);
+END $$
+"""
+# `tenantgate_tenant_table` of the first migration, with the key.
+_TENANT_TABLE = """
+CREATE FUNCTION tenantgate_tenant_table(target regclass) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tenantgate_tenant_key(target);
+    PERFORM tenantgate_tenant_policies(target);
+END $$
+"""
+
 
 def upgrade() -> None:
+    op.execute("ALTER FUNCTION tenantgate_tenant_table(regclass) RENAME TO tenantgate_tenant_policies")
+    op.execute(_TENANT_KEY)
+    op.execute(_TENANT_TABLE)
+    op.execute("REVOKE EXECUTE ON FUNCTION tenantgate_tenant_table, tenantgate_tenant_key FROM PUBLIC")
+    for table in _TENANT_TABLES:
+        op.execute(f"SELECT tenantgate_tenant_key('{table}')")
     _create_tenants()
     _extend_sessions()
     op.create_table(
@@ -120,7 +148,6 @@ def _extend_sessions() -> None:
     for column in added:
         op.add_column("sessions", column)
     op.create_check_constraint("sessions_csrf_token_check", "sessions", "octet_length(csrf_token) = 32")
-    op.create_unique_constraint("sessions_tenant_id_id_key", "sessions", ["tenant_id", "id"])
     op.create_index("sessions_tenant_id_issuer_user_id_idx", "sessions", ["tenant_id", "issuer", "user_id"])
     op.create_index("sessions_tenant_id_last_used_at_idx", "sessions", ["tenant_id", "last_used_at"])
     op.create_index("sessions_tenant_id_expires_at_idx", "sessions", ["tenant_id", "expires_at"])
@@ -133,7 +160,6 @@ def downgrade() -> None:
     op.drop_index("sessions_tenant_id_expires_at_idx", "sessions")
     op.drop_index("sessions_tenant_id_last_used_at_idx", "sessions")
     op.drop_index("sessions_tenant_id_issuer_user_id_idx", "sessions")
-    op.drop_constraint("sessions_tenant_id_id_key", "sessions")
     op.drop_constraint("sessions_csrf_token_check", "sessions")
     for name in (
         *("auth_time", "provider_auth_time", "last_used_at", "scopes", "roles", "acr", "amr", "csrf_token", "version"),
@@ -141,6 +167,11 @@ def downgrade() -> None:
     ):
         op.drop_column("sessions", name)
     op.drop_table("tenants")
+    for table in _TENANT_TABLES:
+        op.drop_constraint(f"{table}_pkey", table)
+        op.create_primary_key(f"{table}_pkey", table, ["id"])
+    op.execute("DROP FUNCTION tenantgate_tenant_table, tenantgate_tenant_key")
+    op.execute("ALTER FUNCTION tenantgate_tenant_policies(regclass) RENAME TO tenantgate_tenant_table")
 
 
 def _first() -> list[sa.Column[object]]:

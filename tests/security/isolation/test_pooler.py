@@ -43,14 +43,16 @@ async def test_clients_share_server_connections_by_transaction(pooler: PgBouncer
 async def test_a_named_statement_does_not_survive(pooler: PgBouncer) -> None:
     """The pooler pools: what a driver with its usual settings keeps on a connection isn't there the next time."""
     usual, other = await asyncpg.connect(pooler.app_url), await asyncpg.connect(pooler.app_url, statement_cache_size=0)
-    transaction = other.transaction()
+
+    async def take_turns() -> None:
+        for number in range(6):
+            await usual.fetchval("SELECT $1::int", number)
+            # It gets the connection that was used last, and keeps it for the next turn.
+            await other.execute("ROLLBACK" if number % 2 else "BEGIN")
+
     try:
         with pytest.raises(asyncpg.InvalidSQLStatementNameError):
-            for number in range(6):
-                await usual.fetchval("SELECT $1::int", number)
-                # It gets the connection that was used last.
-                await (transaction.rollback if number % 2 else transaction.start)()
-                transaction = other.transaction() if number % 2 else transaction
+            await take_turns()
     finally:
         usual.terminate()
         other.terminate()

@@ -24,7 +24,6 @@ class SessionRow(Base):
     __tablename__ = "sessions"
     __table_args__ = (
         UniqueConstraint("tenant_id", "secret_hash", name="sessions_tenant_id_secret_hash_key"),
-        UniqueConstraint("tenant_id", "id", name="sessions_tenant_id_id_key"),
         CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
         CheckConstraint("octet_length(csrf_token) = 32", name="csrf_token"),
         Index("sessions_tenant_id_issuer_user_id_idx", "tenant_id", "issuer", "user_id"),
