@@ -45,13 +45,3 @@ def test_a_row_gets_its_id_and_times_from_the_database(database_urls: DatabaseUr
     )
     assert row["id"].version == 4
     assert row["created_at"] == row["updated_at"]
-
-
-@pytest.mark.anyio
-async def test_a_look_up_uses_the_index(database: Database) -> None:
-    async with database.tenant("org-x") as unit:
-        await unit.execute("SELECT set_config('enable_seqscan', 'off', true)")
-        plan = await unit.fetch_all(
-            "EXPLAIN SELECT * FROM sessions WHERE tenant_id = $1 AND secret_hash = $2", "org-x", bytes(32)
-        )
-        assert "sessions_tenant_id_secret_hash_key" in "\n".join(line["QUERY PLAN"] for line in plan)
