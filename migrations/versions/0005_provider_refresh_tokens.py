@@ -26,8 +26,6 @@ def upgrade() -> None:
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),
         *_last(),
         sa.PrimaryKeyConstraint("id", name="provider_refresh_tokens_pkey"),
-        # The target of the foreign key, which holds the tenant so that it can't point into another one.
-        sa.UniqueConstraint("tenant_id", "id", name="provider_refresh_tokens_tenant_id_id_key"),
         sa.UniqueConstraint("tenant_id", "token_hash", name="provider_refresh_tokens_tenant_id_token_hash_key"),
         # A code begins one family.
         sa.UniqueConstraint("tenant_id", "code_hash", name="provider_refresh_tokens_tenant_id_code_hash_key"),

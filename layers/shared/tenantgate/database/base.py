@@ -13,8 +13,8 @@ class Base(DeclarativeBase):
     """The declarative base: `id`, `created_at` and `updated_at`, all set by the database.
 
     A trigger (`tenantgate_keep_times`, first migration) sets `updated_at` at each update and keeps `created_at`
-    unchanged, for every writer. Constraint names are fixed so that migrations can rely on them. In the database, the
-    primary key of a tenant table is (`tenant_id`, `id`): `tenantgate_tenant_table` (fourth migration) sees to it.
+    unchanged, for every writer. Constraint names are fixed so that migrations can rely on them. In the database,
+    `tenantgate_tenant_table` (fourth migration) makes (`tenant_id`, `id`) the primary key of a tenant table.
     """
 
     metadata = MetaData(

@@ -46,7 +46,6 @@ class RefreshTokenRow(Base):
 
     __tablename__ = "provider_refresh_tokens"
     __table_args__ = (
-        UniqueConstraint("tenant_id", "id"),
         UniqueConstraint("tenant_id", "token_hash"),
         UniqueConstraint("tenant_id", "code_hash"),
         Index(None, "tenant_id", "sid"),
