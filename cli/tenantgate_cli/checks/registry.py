@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import tenantgate
 from tenantgate.authorizer.decision_log import MALFORMED_EVENT, RULE_REASONS, UNKNOWN_EVENT, reason_code
+from tenantgate.errors.access import CrossSiteRequest, SessionEnded
 from tenantgate.errors.base import REGISTRY, SYS_003, ErrorCode, TenantgateError
 from tenantgate.errors.tokens import TokenError
 from tenantgate_cli.console import Failure, printable
@@ -94,6 +95,13 @@ def all_reasons() -> dict[str, ErrorCode]:
     """Return every reason code with the error code that clients get for it."""
     events = dict.fromkeys((MALFORMED_EVENT, UNKNOWN_EVENT), SYS_003)
     return {**{reason_code(error): error.error for error in errors()}, **RULE_REASONS, **events}
+
+
+def cookie_reasons() -> dict[str, ErrorCode]:
+    """Return every reason code of a rejected session cookie, with its row of the registry."""
+    return {
+        reason_code(error): error.error for error in errors() if issubclass(error, (SessionEnded, CrossSiteRequest))
+    }
 
 
 def token_reasons() -> dict[str, ErrorCode]:

@@ -29,6 +29,7 @@ class Finding(NamedTuple):
 # Returns the route of a rule with its place: "GET /a" (rules.toml:12).
 type Place = Callable[[str], str]
 
+_COOKIE = "header.cookie"
 _NO_CACHE = "don't cache: ReauthorizeEvery: 0 (AuthorizerResultTtlInSeconds: 0)"
 
 
@@ -68,7 +69,12 @@ def findings(guard: Guard, rules: ApiRules, place: Place) -> Iterator[Finding]:
 
 def _unsafe_caching(guard: Guard, rules: ApiRules, place: Place) -> Iterator[tuple[str, str]]:
     sources = set(guard.sources)
-    if not guard.token and "header.authorization" not in sources:
+    if _COOKIE in sources:
+        yield (
+            " of session cookies, which also depend on the page's origin and the CSRF token, for other sites too",
+            _NO_CACHE,
+        )
+    elif not guard.token and "header.authorization" not in sources:
         yield (
             " without the credential in the cache key: a caller would get another caller's result",
             "add the header Authorization to the identity source, or " + _NO_CACHE,

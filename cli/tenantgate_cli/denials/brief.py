@@ -76,6 +76,8 @@ def _age(context: Mapping[str, object]) -> str:
 
 _DETAILS: Mapping[str, Callable[[Mapping[str, object]], str]] = {
     "algorithm_not_allowed": _instead,
+    "cache_unavailable": lambda context: as_text(context.get("failure")),
+    "cross_site_request": lambda context: as_text(context.get("actual")),
     "authentication_too_old": _age,
     "acr_too_weak": _one_of,
     "invalid_claim": _claim,
@@ -84,6 +86,7 @@ _DETAILS: Mapping[str, Callable[[Mapping[str, object]], str]] = {
     "missing_claim": _claim,
     "missing_role": _one_of,
     "missing_scope": _missing,
+    "session_ended": lambda context: as_text(context.get("actual")),
     "tenant_malformed": _pattern,
     "tenant_missing": _claims,
     "tenant_not_allowed": lambda context: as_text(context.get("actual")),

@@ -25,9 +25,42 @@ class Reason(NamedTuple):
 
 REASONS: Mapping[str, Reason] = {
     "authentication_required": Reason(
-        "The request has no bearer token that can be read.",
+        "The request has no bearer token that can be read, and no session cookie that counts.",
         "Send `Authorization: Bearer <access token>` once, with the token unchanged. On your machine, "
-        "`tenantgate token` prints one.",
+        "`tenantgate token` prints one. A browser's session cookie counts if it is sent once, without an Authorization "
+        "header, and `REDIS_URL` is set.",
+    ),
+    "session_ended": Reason(
+        "The session cookie belongs to no session that Valkey has a recent entry of.",
+        "Call `POST /api/v1/auth/refresh` or `GET /api/v1/auth/sessions`, which write the entry again if the session "
+        "is live. If they return 401 too, sign in again.",
+        "",
+        "the entry",
+    ),
+    "cross_site_request": Reason(
+        "The request changes something, or opens a WebSocket, by cookie, and comes from another site's page.",
+        "Call from the API's own origin (`PUBLIC_BASE_URL`) or from one of `ALLOWED_ORIGINS`. Clients other than "
+        "browsers send a bearer token.",
+        "the allowed origins",
+        "the page's origin",
+    ),
+    "csrf_token_missing": Reason(
+        "The request changes something by cookie, without the session's CSRF token.",
+        "Send the token in the header `X-CSRF-Token`. It is in the body of `GET /api/v1/auth/sessions`, and in that "
+        "header of every response of `POST /api/v1/auth/refresh`.",
+        "",
+        "the header",
+    ),
+    "csrf_token_wrong": Reason(
+        "The header `X-CSRF-Token` has another text than the session's CSRF token.",
+        "Read the token again from `GET /api/v1/auth/sessions`: a new session has a new one.",
+        "",
+        "the header",
+    ),
+    "cache_unavailable": Reason(
+        "Valkey couldn't be reached, so the session cookie couldn't be judged.",
+        "Check `REDIS_URL`, `REDIS_TLS` and the server, then repeat the request: the session itself may be live. A "
+        "bearer token works without Valkey.",
     ),
     "malformed_token": Reason(
         "The token isn't a signed JWT.",

@@ -15,7 +15,7 @@ from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.jwks import CachedIssuerKeys, Timings
 from tenantgate.tokens.signatures import TrustedIssuer
 from tenantgate.tokens.wiring import jwks_loader
-from tenantgate_cli.checks.registry import token_reasons
+from tenantgate_cli.checks.registry import cookie_reasons, token_reasons
 from tenantgate_cli.denials.reasons import REASONS
 
 
@@ -93,6 +93,10 @@ of the application's subprotocols, or `bearer` if the browser offers no other; i
 in the query string is never read. These requests are rejected (401): a second `Authorization` header, even if an HTTP
 API has joined the two with a comma; `bearer` twice; a token in both headers.
 
+**Session cookies.** With `REDIS_URL`, a request without an `Authorization` header may come from a browser with a
+session cookie; [Session cookies](#session-cookies) says what is required then. An `Authorization` header is the only
+credential of its request, even if it is malformed. TOKEN authorizers and AppSync receive no cookie.
+
 **Consistency of the event.** The authorizer reads API and path from the ARN, because policies are compared with it. If
 the event also has the method and the path, they must match. Three differences are allowed: a stage's name before the
 path, a custom domain's base path before it, and a slash at the end, which then counts. An event that contradicts itself
@@ -145,6 +149,29 @@ An entry in `TRUSTED_ISSUERS` that is bound to tenants grants no scopes and no r
 list them (`"*"`: all). Others are dropped from the token; it stays valid for the rest. The login issuer, and an entry
 with `"tenants": "*"`, grant all unless their lists say otherwise.
 
+## Session cookies
+
+The cookie `__Host-tg_session` is sent only to Tenantgate's own host, so it reaches only APIs on that host, for example
+behind base paths of one custom domain. The authorizer finds the session by its entry in Valkey, which web functions
+write from PostgreSQL. An entry lives `SESSION_CACHE_SECONDS`, and the authorizer never prolongs it; it marks the
+session as used, at most once a minute.
+
+- **No entry** (the session ended, timed out, or wasn't read from PostgreSQL lately) is a 401 with `AUTH_020`.
+  `POST /api/v1/auth/refresh` and `GET /api/v1/auth/sessions` write the entry again if the session is live.
+- **Valkey can't be reached**: no decision. The response is 500, with `SYS_005` in the log line.
+- **A change needs its own page.** Every method except GET, HEAD and OPTIONS, and `$connect`, must come from
+  `PUBLIC_BASE_URL` or one of `ALLOWED_ORIGINS`: `Origin` decides, or `Sec-Fetch-Site` (`same-origin`, `none`) without
+  it. These methods also need the session's CSRF token in `X-CSRF-Token`. Otherwise it is a 403 with `AUTH_021`.
+- **An ambiguous cookie** is a 401 with `AUTH_007`: the name twice, in other letters or in the value of another cookie,
+  several `Cookie` lines, or a cookie longer than 4 KB. A page of a sibling subdomain could have set one of them.
+- **On a public route** the cookie isn't read. The route works for visitors with an ended session and without Valkey,
+  and the request has no caller.
+- **A decision on a cookie must not be cached**, since it also depends on the method, the page's origin and the CSRF
+  token. Use a TTL of 0; `tenantgate rules check --template` rejects any other TTL where `Cookie` is an identity source.
+  A policy for a session allows only the path of its request, even where others would be complete.
+
+Without `REDIS_URL`, a session cookie counts as no credential.
+
 ## Responses to the client
 
 {matrix}
@@ -169,7 +196,9 @@ and the log has a warning: without a cache this is correct; with one, other rout
 ## What reaches the backend
 
 The context has only strings and numbers, because a REST API responds with 500 to any other type: `user_id`,
-`tenant_id`, `issuer`, `scopes` (separated by spaces), `expires_at` (epoch seconds), `auth_method`, `request_id`.
+`tenant_id`, `issuer`, `scopes` (separated by spaces), `expires_at` (epoch seconds), `auth_method`, `request_id`; for a
+session (`auth_method` is `session`) also `session_id`, and if the time of the sign-in is known, `auth_time` (epoch
+seconds).
 Without a credential, on a public route, it has only `request_id`. `user_id` is unique only together with `issuer`:
 two issuers can use the same one. In policies, `principalId` combines both, as `<issuer>#<user_id>` (`%` and `#` in
 the issuer are percent-encoded). The backend finds the context in `requestContext.authorizer.<name>` (REST, WebSocket,
@@ -257,5 +286,6 @@ def _matrix() -> str:
 
 
 def _reasons() -> list[tuple[str, ErrorCode]]:
-    all_reasons = {**token_reasons(), "authentication_required": AUTH_007, **RULE_REASONS}
+    credentials = {**token_reasons(), **cookie_reasons(), "authentication_required": AUTH_007}
+    all_reasons = {**credentials, **RULE_REASONS}
     return sorted(all_reasons.items(), key=lambda row: (row[1].code, row[0]))

@@ -7,6 +7,7 @@ import pytest
 from tenantgate.authorizer import decision_log
 from tenantgate.errors import access, tokens
 from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.cache import CacheUnavailable
 
 
 @pytest.mark.parametrize(
@@ -33,6 +34,11 @@ from tenantgate.errors.base import TenantgateError
         (tokens.TenantMissing(""), "tenant"),
         (tokens.TenantMalformed(""), "tenant"),
         (tokens.TenantNotAllowed(""), "tenant"),
+        (access.SessionEnded(""), "session"),
+        (access.CrossSiteRequest(""), "origin"),
+        (access.CsrfTokenMissing(""), "CSRF token"),
+        (access.CsrfTokenWrong(""), "CSRF token"),
+        (CacheUnavailable(""), "session"),
         (tokens.Overloaded("", retry_after=1), "other"),
     ],
 )

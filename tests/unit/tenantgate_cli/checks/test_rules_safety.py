@@ -34,6 +34,72 @@ def test_safe_integrations_pass(tmp_path: Path, template: str) -> None:
     assert "template.yaml: 1 authorizer ✓" in outcome.text
 
 
+V2 = """\
+Resources:
+  Api: { Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: HTTP } }
+  Gate:
+    Type: AWS::ApiGatewayV2::Authorizer
+    Properties:
+      ApiId: !Ref Api
+      AuthorizerType: REQUEST
+      EnableSimpleResponses: true
+      IdentitySource: [$request.header.Cookie, $context.routeKey]
+      AuthorizerResultTtlInSeconds: SECONDS
+"""
+V1 = """\
+Resources:
+  Api: { Type: AWS::ApiGateway::RestApi }
+  Gate:
+    Type: AWS::ApiGateway::Authorizer
+    Properties:
+      RestApiId: !Ref Api
+      Type: REQUEST
+      IdentitySource: method.request.header.authorization, method.request.header.cookie
+      AuthorizerResultTtlInSeconds: SECONDS
+"""
+OPENAPI = """\
+Resources:
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      DefinitionBody:
+        securityDefinitions:
+          Gate:
+            x-amazon-apigateway-authorizer:
+              type: request
+              identitySource: method.request.header.Cookie
+              authorizerResultTtlInSeconds: SECONDS
+"""
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        pytest.param(
+            http("Identity: { Headers: [Cookie], Context: [routeKey], ReauthorizeEvery: SECONDS }"), id="http"
+        ),
+        pytest.param(http("Identity: { Headers: [COOKIE, Authorization], ReauthorizeEvery: SECONDS }"), id="http-both"),
+        pytest.param(rest("Identity: { Headers: [cookie], ReauthorizeEvery: SECONDS }"), id="rest"),
+        pytest.param(sam("Api", "Identity: { Header: Cookie, ReauthorizeEvery: SECONDS }"), id="rest-token"),
+        pytest.param(V2, id="cloudformation-http"),
+        pytest.param(V1, id="cloudformation-rest"),
+        pytest.param(OPENAPI, id="openapi"),
+    ],
+)
+def test_decisions_on_cookies_must_not_be_cached(tmp_path: Path, template: str) -> None:
+    cached = Outcome(tmp_path, RULES, template.replace("SECONDS", "1"))
+    assert cached.code == 1
+    assert "caches results for 1 s of session cookies" in cached.text
+    assert "another caller's result" not in cached.text
+    uncached = Outcome(tmp_path, RULES, template.replace("SECONDS", "0"))
+    assert (uncached.code, uncached.lines) == (0, []), uncached.text
+
+
+def test_rest_apis_cache_decisions_on_cookies_by_default(tmp_path: Path) -> None:
+    outcome = Outcome(tmp_path, RULES, rest("Identity: { Headers: [Cookie] }"))
+    assert "caches results for 300 s of session cookies" in outcome.text
+
+
 @pytest.mark.parametrize(
     ("rules", "template", "line", "problem", "remedy"),
     [

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from tenantgate.authorizer.decision_log import MALFORMED_EVENT, RULE_REASONS, UNKNOWN_EVENT
-from tenantgate_cli.checks.registry import all_reasons, token_reasons
+from tenantgate_cli.checks.registry import all_reasons, cookie_reasons, token_reasons
 from tenantgate_cli.denials.reasons import REASONS
 
 OTHERS = {
-    *("authentication_required", "provider_unreachable", "provider_timeout"),
+    *("authentication_required", "provider_unreachable", "provider_timeout", "cache_unavailable"),
     *(MALFORMED_EVENT, UNKNOWN_EVENT),
 }
 
 
 def test_the_table_has_exactly_the_reasons_of_the_authorizer() -> None:
-    assert set(REASONS) == {*token_reasons(), *RULE_REASONS, *OTHERS}
+    assert set(REASONS) == {*token_reasons(), *cookie_reasons(), *RULE_REASONS, *OTHERS}
     assert set(REASONS) <= set(all_reasons())
 
 
