@@ -121,7 +121,7 @@ def test_a_plain_connection_to_valkey_imports_no_tls(bundle: Path) -> None:
     assert not done.modules & (SLOW - {"socket"} | LATE)
 
 
-def test_valkey_that_is_down_is_no_decision(bundle: Path) -> None:
+def test_without_a_response_of_valkey_there_is_a_failure(bundle: Path) -> None:
     cookie = _cookie()
     url = "redis://user:secret-word@127.0.0.1:1"
     done = run_handler(bundle, me_event(None, cookie=cookie), REDIS_URL=url)
