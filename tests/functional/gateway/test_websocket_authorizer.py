@@ -13,6 +13,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from tenantgate.identity.session_cookie import SESSION_COOKIE
+from tests.fixtures.authorizer.sessions import OWN_ORIGIN, SECRETS, entry, keys_of
+from tests.fixtures.databases.valkey import command
 from tests.fixtures.gateway.guarded_apis import authorizer_resources
 from tests.fixtures.gateway.websockets import BEHIND_GATE, HEAD, client, functions, route, say
 from tests.fixtures.tokens.issuer import good_claims, public_jwks, sign
@@ -47,7 +50,7 @@ GATE = f"""\
 
 
 @asynccontextmanager
-async def guarded(serve: Serve, folder: Path) -> AsyncIterator[Running]:
+async def guarded(serve: Serve, folder: Path, **variables: str) -> AsyncIterator[Running]:
     (folder / "keys.json").write_text(json.dumps(public_jwks()))
     (folder / "rules.toml").write_text(RULES)
     template = (
@@ -56,7 +59,7 @@ async def guarded(serve: Serve, folder: Path) -> AsyncIterator[Running]:
         + route("Connect", "$connect", "Talk", BEHIND_GATE.replace("Gate", "Authorizer"))
         + route("Default", "$default", "Talk", responds=True)
         + functions("Talk")
-        + authorizer_resources(folder, {})
+        + authorizer_resources(folder, variables)
     )
     async with serve(template, talk=CHAT) as running:
         yield running
@@ -144,3 +147,35 @@ async def test_an_open_connection_outlives_its_token_and_events_say_when_it_ende
         # No other connection opens with it once the leeway is over too.
         late = {"authorization": f"Bearer {token(exp=now - 600, iat=now - 1200)}"}
         assert await rejected(running, late) == 401
+
+
+async def test_a_session_cookie_opens_a_connection_only_from_an_allowed_page(
+    serve: Serve, tmp_path: Path, redis_url: str
+) -> None:
+    """Any page may open a WebSocket to any host, and the browser adds the cookie (cross-site WebSocket hijacking)."""
+    now = int(time.time())
+    session = entry(scopes=("chat",), expires_at=now + 3600, last_used_at=now, fresh_until=now + 300)
+    secret = SECRETS.issue(session.tenant_id).text
+    command(redis_url, "SET", keys_of(secret).entry, session.to_json())
+    cookie = {"cookie": f"theme=dark; {SESSION_COOKIE}={secret}"}
+    table = [
+        (cookie, 403),
+        (cookie | {"origin": "https://evil.example"}, 403),
+        (cookie | {"origin": "null"}, 403),
+        (cookie | {"origin": OWN_ORIGIN, "sec-websocket-protocol": "bearer, x.y.z"}, 401),
+        (cookie | {"origin": OWN_ORIGIN, "authorization": "Bearer x"}, 401),
+        ({"cookie": f"{cookie['cookie']}; {SESSION_COOKIE}={secret}", "origin": OWN_ORIGIN}, 401),
+        ({"cookie": f"{SESSION_COOKIE}={SECRETS.issue(session.tenant_id).text}", "origin": OWN_ORIGIN}, 401),
+    ]
+    async with guarded(serve, tmp_path, REDIS_URL=redis_url, PUBLIC_BASE_URL=OWN_ORIGIN) as running:
+        for headers, status in table:
+            assert await rejected(running, headers) == status, headers
+        assert events(running) == []
+        async with client(running.url, cookie | {"origin": OWN_ORIGIN}) as connection:
+            caller = (await say(connection, text="hello"))["authorizer"]
+        assert (caller["user_id"], caller["auth_method"], caller["session_id"]) == (
+            session.user_id,
+            "session",
+            session.session_id,
+        )
+        assert secret not in "\n".join(line for _, line in running.output)
