@@ -25,7 +25,7 @@ from tests.fixtures.tokens.issuer import TENANT
 pytestmark = pytest.mark.anyio
 
 _V2 = 'AuthorizerPayloadFormatVersion: "2.0"'
-# How an API accepts cookies: nothing is cached, and no other identity source is required.
+# APIs that accept cookies: nothing is cached, and no other identity source is required.
 DOORS = {
     "HttpTwoSimple": INTEGRATIONS["HttpTwoSimple"],
     "HttpTwoPolicy": Integration(
