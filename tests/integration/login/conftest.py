@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tenantgate.login.provider.client import Timeouts
+from tenantgate.login.provider.calls import Timeouts
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.login.app import LoginApp, running_login_app
 from tests.fixtures.providers.misbehaving import MisbehavingProvider

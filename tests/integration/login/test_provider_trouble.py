@@ -8,7 +8,8 @@ import pytest
 
 from tenantgate.login.attempts.transactions import COOKIE_PREFIX, LoginTransaction
 from tenantgate.login.errors import ProviderRefusedClient
-from tenantgate.login.provider.client import MAX_RESPONSE_BYTES, ProviderClient, Timeouts
+from tenantgate.login.provider.calls import MAX_RESPONSE_BYTES, Timeouts
+from tenantgate.login.provider.client import ProviderClient
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.login.app import (
@@ -20,6 +21,7 @@ from tests.fixtures.login.app import (
     running_login_app,
     sign_in,
 )
+from tests.fixtures.login.client_secret import RotatedSecret
 from tests.fixtures.providers.misbehaving import CLIENT_ID, CLIENT_SECRET, CannedResponse, MisbehavingProvider
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -205,21 +207,6 @@ def test_an_attempt_survives_a_short_outage(browser: Browser, app: LoginApp, pro
     assert len(browser.named(COOKIE_PREFIX)) == 1
     del provider.responses["/token"]
     assert browser.get(url).status_code == 303
-
-
-class RotatedSecret:
-    """Secrets Manager after a rotation: the old value stays in memory until `invalidate`."""
-
-    def __init__(self, *values: str) -> None:
-        self._values = list(values)
-
-    async def get(self, name: str) -> str:
-        assert name == "OIDC_CLIENT_SECRET"
-        return self._values[0]
-
-    def invalidate(self) -> None:
-        if len(self._values) > 1:
-            self._values.pop(0)
 
 
 def attempt(browser: Browser, app: LoginApp) -> tuple[str, LoginTransaction]:

@@ -16,7 +16,8 @@ import pytest
 from tenantgate.errors.tokens import Overloaded, ProviderTimeout
 from tenantgate.login.attempts.redirects import RedirectPolicy
 from tenantgate.login.attempts.transactions import COOKIE_PREFIX, LoginTransaction
-from tenantgate.login.provider.client import ProviderClient, Timeouts
+from tenantgate.login.provider.calls import Timeouts
+from tenantgate.login.provider.client import ProviderClient
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 from tenantgate.login.service.logout import LogoutService
 from tenantgate.tokens.waiting import MOST_WAITING

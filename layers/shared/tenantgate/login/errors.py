@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tenantgate.errors.access import AUTH_020
 from tenantgate.errors.base import ErrorCode, TenantgateError, register
 
 AUTH_001 = register(
@@ -123,3 +124,10 @@ class AccessTokenUnusable(TenantgateError):
 
 class ProviderRefusedClient(TenantgateError):
     error = SYS_012
+
+
+class RefreshTokenRefused(TenantgateError):
+    """The provider refused the refresh token: it expired, was revoked or was used before, and so the session ends."""
+
+    error = AUTH_020
+    challenge_error = ""

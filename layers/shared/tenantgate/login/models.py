@@ -52,6 +52,19 @@ class ProviderTokens:
 
 
 @dataclass(frozen=True, slots=True)
+class RenewedTokens:
+    """The token endpoint's response to a refresh (RFC 6749 §6). Parsed, but not verified.
+
+    Without an `id_token` or a `refresh_token`, the one before stays in use.
+    """
+
+    access_token: str = field(repr=False)
+    id_token: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    expires_in: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VerifiedSignIn:
     """A sign-in that passed every check. `expires_in`: seconds until the access token expires."""
 

@@ -12,7 +12,8 @@ from tenantgate.identity.bearer import BearerCredential
 from tenantgate.identity.principal import Principal
 from tenantgate.login.attempts.redirects import RedirectPolicy
 from tenantgate.login.models import ProviderTokens
-from tenantgate.login.provider.client import ProviderClient, Timeouts
+from tenantgate.login.provider.calls import Timeouts
+from tenantgate.login.provider.client import ProviderClient
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.service.login import LoginService

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
-from tenantgate.login.provider.client import ProviderClient, Timeouts
+from tenantgate.login.provider.calls import Timeouts
+from tenantgate.login.provider.client import ProviderClient
 from tenantgate.login.provider.lookups import HostLookups
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 

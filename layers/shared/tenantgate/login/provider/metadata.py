@@ -78,20 +78,35 @@ class ProviderMetadata:
         return endpoint(self._document, "end_session_endpoint", source=self._source)
 
     @property
+    def revocation_endpoint(self) -> str | None:
+        """The endpoint of RFC 7009 (RFC 8414 §2)."""
+        return endpoint(self._document, "revocation_endpoint", source=self._source)
+
+    @property
     def announces_iss(self) -> bool:
         return self._document.get("authorization_response_iss_parameter_supported") is True
 
     @property
     def client_authentication(self) -> ClientAuthentication:
-        methods = self._document.get("token_endpoint_auth_methods_supported")
+        return self._authentication("token_endpoint")
+
+    @property
+    def revocation_authentication(self) -> ClientAuthentication:
+        """The client's authentication at the revocation endpoint; that of the token endpoint without a statement."""
+        is_named = isinstance(self._document.get("revocation_endpoint_auth_methods_supported"), list)
+        return self._authentication("revocation_endpoint" if is_named else "token_endpoint")
+
+    def _authentication(self, name: str) -> ClientAuthentication:
+        methods = self._document.get(f"{name}_auth_methods_supported")
         # The default is client_secret_basic (OpenID Connect Discovery §3).
         if not isinstance(methods, list) or not methods or "client_secret_basic" in methods:
             return "client_secret_basic"
         if "client_secret_post" in methods:
             return "client_secret_post"
+        endpoint_name = name.replace("_", " ")
         raise ProviderUnreachable(
-            "the provider's token endpoint accepts no client secret",
-            detail="The provider supports neither client_secret_basic nor client_secret_post at its token endpoint.",
+            f"the provider's {endpoint_name} accepts no client secret",
+            detail=f"The provider supports neither client_secret_basic nor client_secret_post at its {endpoint_name}.",
         )
 
     def _required(self, name: str) -> str:
