@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib import import_module
@@ -19,6 +20,8 @@ from tenantgate.settings.environment import get_settings
 from tenantgate.settings.errors import SettingsError
 from tenantgate.settings.model import Settings
 from tenantgate.web.app import TenantgateApp, create_app
+
+logger = logging.getLogger(__name__)
 
 FUNCTIONS = Path(__file__).parents[1] / "functions"
 OPENAPI_DOCUMENT = Path(__file__).parents[1] / "docs" / "openapi.json"
@@ -80,6 +83,8 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
     """
     given, settings = settings, settings or get_settings()
     _ = settings.required_database_url
+    if settings.redis_url is None:
+        logger.warning("REDIS_URL is not set: no session cookie passes the authorizer; the rest works from PostgreSQL")
     documentation = []
     if settings.is_development:
         from tenantgate.web.docs import documentation_routes  # noqa: PLC0415  (its assets are for development)

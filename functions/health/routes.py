@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Mapping
 from functools import cache
@@ -15,6 +16,7 @@ from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.models import StrictModel
 from tenantgate.web.responses import error_responses
 
+logger = logging.getLogger(__name__)
 router = APIRouter(tags=["health"])
 
 
@@ -47,7 +49,8 @@ async def ready() -> ReadyResponse:
     `secrets` is `warning` when Secrets Manager can't be read but every required secret is in memory. `database` is
     `warning` when `DATABASE_TLS` allows connections to a server that isn't verified. `schema` is `failed` when the
     database's schema is older than the code, and `warning` when it is newer, as after a rollback. `vector` is `absent`
-    when the database has no pgvector, which is optional.
+    when the database has no pgvector, which is optional. `cache` is `warning` when Valkey doesn't respond, or when
+    `REDIS_TLS` allows a server that isn't verified, and `absent` without `REDIS_URL`.
     """
     statuses = await readiness().run()
     timestamp = int(time.time())
@@ -63,13 +66,21 @@ async def ready() -> ReadyResponse:
 @cache
 def readiness() -> Readiness:
     """Return this process's checks, with everything imported and built: a cold start must not use up the deadline."""
+    from tenantgate.cache.wiring import prepare_cache  # noqa: PLC0415
     from tenantgate.database.wiring import prepare_database  # noqa: PLC0415
-    from tenantgate.secrets.wiring import secret_store  # noqa: PLC0415  (liveness needs neither)
+    from tenantgate.secrets.wiring import secret_store  # noqa: PLC0415  (liveness needs none of them)
 
+    prepare_cache()
     prepare_database()
     secret_store().prepare()
     secrets = _Secrets()
-    return Readiness({"database": Check(_database), "secrets": Check(secrets.check, secrets.overdue)})
+    return Readiness(
+        {
+            "database": Check(_database),
+            "secrets": Check(secrets.check, secrets.overdue),
+            "cache": Check(_cache, lambda: "warning"),
+        }
+    )
 
 
 _SCHEMA: Mapping[str, Status] = {"ok": "ok", "older": "failed", "newer": "warning"}
@@ -89,6 +100,21 @@ async def _database() -> Mapping[str, Status]:
         "schema": _SCHEMA[schema_age(found.revision)],
         "vector": "ok" if found.vector else "absent",
     }
+
+
+async def _cache() -> Status:
+    from tenantgate.cache.wiring import cache, cache_is_verified  # noqa: PLC0415  (as `readiness` does)
+    from tenantgate.errors.cache import CacheUnavailable  # noqa: PLC0415
+
+    if (found := cache()) is None:
+        return "absent"
+    try:
+        await found.ping(timeout=DEADLINE_SECONDS - 0.05)
+    except CacheUnavailable as error:
+        # Requests are served without it, so a load balancer must not take this process out of service.
+        logger.warning("the cache doesn't respond", exc_info=error)
+        return "warning"
+    return "ok" if cache_is_verified() else "warning"
 
 
 class _Secrets:

@@ -1,8 +1,10 @@
 """The data folder (`.local/`) of the stack on a developer's machine.
 
 dev.json        the process that uses the folder: its id, address and owner's database URL; mode 0600
+dev.env         the URLs of the running database and cache, for a developer's own programs; mode 0600
 secrets.json    client secret and sealing keys, random and kept, so that sessions survive a restart; mode 0600
 postgres/       the database
+valkey/         the cache, which keeps nothing from one start to the next
 logs/           the output of each function in the last run
 """
 
@@ -16,6 +18,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 from tenantgate.crypto.sealing import new_sealing_key
 from tenantgate.settings.deployment import SECRET_NAMES
@@ -23,7 +26,8 @@ from tenantgate_cli.console import Failure
 from tenantgate_cli.paths import DEFAULT_DATA_DIR, shown
 
 RESET_REMEDY = "make dev RESET=1   (starts over; deletes the data)"
-_OWN_FILES = ("secrets.json", "postgres", "logs")
+_OWN_FILES = ("secrets.json", "postgres", "valkey", "logs")
+_SERVER_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
 
 
 class DataFolder:
@@ -32,7 +36,9 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.postgres = path / "postgres"
+        self.valkey = path / "valkey"
         self.logs = path / "logs"
+        self.servers = path / "dev.env"
         self._state = path / "dev.json"
         self._published: dict[str, object] = {}
 
@@ -79,7 +85,18 @@ class DataFolder:
         """Write the stack's settings, so that other commands don't depend on the variables of their own shell."""
         self.publish(all_settings=json.dumps(dict(settings)))
 
+    def publish_servers(self, settings: Mapping[str, str]) -> None:
+        """Write the URLs of the database and the cache in the form that a shell and dotenv files read."""
+        self.servers.unlink(missing_ok=True)
+        handle = os.open(self.servers, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as stream:
+            for name in _SERVER_VARIABLES:
+                # Shells and dotenv files differ in the quoting of this one character.
+                url = settings[name].replace("'", "%27")
+                stream.write(f"export {name}={quote(url)}\n")
+
     def withdraw(self) -> None:
+        self.servers.unlink(missing_ok=True)
         self._published = {}
         self._state.write_text("")
 

@@ -10,8 +10,9 @@ from tenantgate.settings.model import SETTING_NAMES
 from tenantgate_cli.stack.data_folder import DataFolder
 from tenantgate_cli.stack.variables import OTHER_PROVIDER_VARIABLES, base_url, choose_provider, variables_for
 
-# Stand for the database that doesn't run yet.
-_URL = "postgresql://role@127.0.0.1:5432/tenantgate"
+# Stand for the servers that don't run yet.
+_DATABASE = "postgresql://role@127.0.0.1:5432/tenantgate"
+_CACHE = "redis://127.0.0.1:6379/0"
 # `.env.example` sets this one.
 _EXAMPLES = frozenset({"JWT_TENANT_CLAIM_NAME"})
 
@@ -19,7 +20,14 @@ _EXAMPLES = frozenset({"JWT_TENANT_CLAIM_NAME"})
 def check_settings(port: int, given: Mapping[str, str]) -> None:
     """Raise Failure if the caller's variables are invalid; it names all of them. `port` may be 0, for any free one."""
     # Without the stored secrets: they are not the caller's.
-    variables_for(port or 3000, given, dict.fromkeys(SECRET_NAMES, ""), app_url=_URL, owner_url=_URL)
+    variables_for(
+        port or 3000,
+        given,
+        dict.fromkeys(SECRET_NAMES, ""),
+        app_url=_DATABASE,
+        owner_url=_DATABASE,
+        redis_url=given.get("REDIS_URL") or _CACHE,
+    )
 
 
 def setting_notes(port: int, given: Mapping[str, str], folder: DataFolder) -> list[str]:

@@ -1,4 +1,4 @@
-"""Start the parts that `dev` and `serve` share: data folder, port, PostgreSQL and its migrations."""
+"""Start the parts that `dev` and `serve` share: data folder, port, PostgreSQL and its migrations, Valkey."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEWER_REMEDY = f"check out that version again; or give this one its own data: --
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A running database, a bound port, and the variables of the functions."""
+    """A running database and cache, a bound port, and the variables of the functions."""
 
     folder: DataFolder
     bound: BoundPort
@@ -47,11 +47,13 @@ def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iter
             folder.reset()
         stored = folder.secrets()
         app_url, owner_url = stack.enter_context(_database(folder))
-        variables = variables_for(bound.port, given, stored, app_url=app_url, owner_url=owner_url)
+        redis_url = given.get("REDIS_URL") or stack.enter_context(_cache(folder))
+        variables = variables_for(bound.port, given, stored, app_url=app_url, owner_url=owner_url, redis_url=redis_url)
         url = variables.settings["PUBLIC_BASE_URL"]
         folder.publish(url=url, owner_url=owner_url)
-        folder.publish_settings(variables.settings)
         stack.callback(folder.withdraw)
+        folder.publish_settings(variables.settings)
+        folder.publish_servers(variables.settings)
         yield Stack(folder, bound, url, variables)
 
 
@@ -91,6 +93,25 @@ def _database(folder: DataFolder) -> Iterator[tuple[str, str]]:
             warm.join()
             _migrate(addresses.owner_url)
         yield addresses.app_url, addresses.owner_url
+    finally:
+        ignore_signals()
+        server.stop()
+
+
+@contextmanager
+def _cache(folder: DataFolder) -> Iterator[str]:
+    """Run Valkey. Yield its URL."""
+    from tenantgate_cli.stack.servers.launch import ServerBroken  # noqa: PLC0415
+    from tenantgate_cli.stack.servers.valkey import EmbeddedValkey  # noqa: PLC0415
+
+    server = EmbeddedValkey(folder.valkey)
+    try:
+        try:
+            with step("valkey"):
+                url = server.start()
+        except ServerBroken as error:
+            raise Failure(str(error)) from error
+        yield url
     finally:
         ignore_signals()
         server.stop()

@@ -28,7 +28,7 @@ OTHER_PROVIDER_VARIABLES = (
 )
 _PASSED_ON = (
     *("LOG_LEVEL", "JWT_MAX_LIFETIME_MINUTES", "JWT_LEEWAY_SECONDS", "JWKS_CACHE_TTL_SECONDS"),
-    *("JWKS_MAX_AGE_SECONDS", "REDIS_URL", "ROUTE_RULES_FILE", "OIDC_SCOPES"),
+    *("JWKS_MAX_AGE_SECONDS", "REDIS_TLS", "ROUTE_RULES_FILE", "OIDC_SCOPES"),
 )
 _FILES = ("ROUTE_RULES_FILE", "OIDC_JWKS_FILE")
 # The certificates that this machine trusts. Not its proxies: token verification uses none.
@@ -86,9 +86,9 @@ def choose_provider(given: Mapping[str, str], base: str) -> Provider:
 
 
 def variables_for(
-    port: int, given: Mapping[str, str], stored: Mapping[str, str], *, app_url: str, owner_url: str
+    port: int, given: Mapping[str, str], stored: Mapping[str, str], *, app_url: str, owner_url: str, redis_url: str
 ) -> Variables:
-    """Combine the caller's variables, the stored secrets and the database's URLs.
+    """Combine the caller's variables, the stored secrets and the URLs of the database and the cache.
 
     Raises Failure, which names every invalid variable.
     """
@@ -109,6 +109,7 @@ def variables_for(
         "ALLOWED_ORIGINS": ",".join(dict.fromkeys(origins)),
         "DATABASE_URL": app_url,
         "DATABASE_OWNER_URL": owner_url,
+        "REDIS_URL": redis_url,
         "OIDC_ISSUER_URL": provider.issuer,
         # There is no AWS here: the secrets below replace those of Secrets Manager.
         "AWS_SECRETS_MANAGER_SECRET_ID": "",

@@ -1,9 +1,11 @@
 """The data folder of the stack on a developer's machine."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
+from dotenv import dotenv_values
 
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.data_folder import DataFolder
@@ -48,6 +50,7 @@ def test_reset_deletes_only_what_a_stack_created(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path)
     folder.secrets()
     (tmp_path / "postgres" / "cluster").mkdir(parents=True)
+    (tmp_path / "valkey").mkdir()
     (tmp_path / "logs").mkdir()
     (tmp_path / "mine.txt").write_text(json.dumps("keep"))
     folder.reset()
@@ -67,6 +70,28 @@ def test_the_settings_stay_published_when_more_is(tmp_path: Path) -> None:
         folder.withdraw()
         assert DataFolder(tmp_path).running() == {}
     assert DataFolder(tmp_path).running_settings() is None
+
+
+def test_only_the_caller_can_read_the_servers_urls_while_the_stack_runs(tmp_path: Path) -> None:
+    urls = {
+        "DATABASE_URL": "postgresql://a:b@h/n",
+        "DATABASE_OWNER_URL": "postgresql://o:b@h/n?x=1&y=$z",
+        "REDIS_URL": "redis://:$it's@h",
+    }
+    folder = DataFolder(tmp_path)
+    # A file of a stack that was killed, with other permissions.
+    folder.servers.write_text("")
+    folder.servers.chmod(0o644)
+    folder.publish_servers({**urls, "OIDC_CLIENT_ID": "x"})
+
+    assert folder.servers.stat().st_mode & 0o777 == 0o600
+    script = f'. {folder.servers}; printf \'%s\\n\' "$DATABASE_URL" "$DATABASE_OWNER_URL" "$REDIS_URL"'
+    read = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    written = {name: url.replace("'", "%27") for name, url in urls.items()}
+    assert read.splitlines() == list(written.values())
+    assert dotenv_values(folder.servers) == written
+    folder.withdraw()
+    assert not folder.servers.exists()
 
 
 def test_other_commands_need_an_option_only_for_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

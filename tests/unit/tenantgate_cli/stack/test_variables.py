@@ -16,7 +16,11 @@ OTHER = {
     "OIDC_CLIENT_SECRET": "theirs",
     "OIDC_AUDIENCE": "their-api",
 }
-URLS = {"app_url": "postgresql://app:x@127.0.0.1:5/t", "owner_url": "postgresql://owner:x@127.0.0.1:5/t"}
+URLS = {
+    "app_url": "postgresql://app:x@127.0.0.1:5/t",
+    "owner_url": "postgresql://owner:x@127.0.0.1:5/t",
+    "redis_url": "redis://:x@127.0.0.1:6/0",
+}
 
 
 def test_without_variables_the_built_in_provider_is_used() -> None:
@@ -105,6 +109,17 @@ def test_our_own_origins_are_always_allowed() -> None:
 def test_a_database_of_the_callers_environment_is_ignored() -> None:
     variables = variables_for(3000, {"DATABASE_URL": "postgresql://prod"}, STORED, **URLS)
     assert variables.settings["DATABASE_URL"] == URLS["app_url"]
+
+
+def test_the_functions_get_the_url_of_the_cache_and_the_callers_protection_of_it() -> None:
+    settings = variables_for(3000, {"REDIS_TLS": "private-network"}, STORED, **URLS).settings
+    assert (settings["REDIS_URL"], settings["REDIS_TLS"]) == (URLS["redis_url"], "private-network")
+
+
+def test_a_cache_url_that_is_not_valid_is_reported_without_its_value() -> None:
+    with pytest.raises(Failure, match=r"REDIS_URL \(a secret, not shown\): set it to redis://") as failure:
+        variables_for(3000, {}, STORED, **{**URLS, "redis_url": "redis://canary@cache"})
+    assert "canary" not in str(failure.value)
 
 
 def test_all_invalid_variables_are_reported_together() -> None:
