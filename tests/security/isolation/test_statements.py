@@ -18,7 +18,7 @@ CALLS = ("execute", "fetch_one", "fetch_all")
 
 
 def composed(source: str) -> Iterator[int]:
-    """Yield the lines on which a unit of work runs anything but a module's constant."""
+    """Yield the lines on which a unit of work runs a statement that is not a constant."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS:
             statement = node.args[0] if node.args else None
