@@ -1,4 +1,7 @@
-"""The built-in provider's refresh tokens: one row for each family, and the digests of its earlier tokens."""
+"""The built-in provider's refresh tokens: one row for each family, and the digests of its earlier tokens.
+
+A sign-out ends the codes of its browser session, too, so codes are found by session.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,12 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
+_CODES_OF_SESSION = "provider_authorization_codes_tenant_id_sid_idx"
+
 
 def upgrade() -> None:
+    op.create_index(_CODES_OF_SESSION, "provider_authorization_codes", ["tenant_id", "sid"])
+
     op.create_table(
         "provider_refresh_tokens",
         *_first(),
@@ -65,6 +72,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("provider_used_refresh_tokens")
     op.drop_table("provider_refresh_tokens")
+    op.drop_index(_CODES_OF_SESSION, "provider_authorization_codes")
 
 
 def _first() -> list[sa.Column[object]]:

@@ -7,7 +7,7 @@ import httpx2
 import pytest
 
 from tests.fixtures.databases.postgres import DatabaseUrls
-from tests.fixtures.providers.built_in import sealing_key
+from tests.fixtures.providers.built_in import Deliveries, sealing_key
 from tests.fixtures.providers.built_in_app import BASE_URL, SetTime, provider_client, provider_variables
 
 
@@ -19,6 +19,14 @@ def set_time(monkeypatch: pytest.MonkeyPatch) -> SetTime:
         monkeypatch.setattr("tenantgate.openid_provider.wiring.time", SimpleNamespace(time=lambda: now))
 
     return set_to
+
+
+@pytest.fixture(autouse=True)
+def deliveries(monkeypatch: pytest.MonkeyPatch) -> Deliveries:
+    """Keep the logout tokens that the provider sends."""
+    sent = Deliveries()
+    monkeypatch.setattr("tenantgate.openid_provider.wiring.deliver_over_http", sent)
+    return sent
 
 
 @pytest.fixture(scope="module")

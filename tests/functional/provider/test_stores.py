@@ -59,7 +59,8 @@ class Stores:
 @pytest.fixture(params=["memory", *KINDS])
 async def stores(request: pytest.FixtureRequest, database_urls: DatabaseUrls) -> AsyncIterator[Stores]:
     if request.param == "memory":
-        yield Stores(MemoryCodes(), MemoryRefreshTokens(), MemoryBrowserSessions(), MemoryKeys())
+        codes = MemoryCodes()
+        yield Stores(codes, MemoryRefreshTokens(codes), MemoryBrowserSessions(), MemoryKeys())
         return
     database = KINDS[request.param](database_urls.app_url)
     try:
@@ -119,13 +120,19 @@ def new_family() -> RefreshToken:
     )
 
 
+async def begin(stores: Stores, token: RefreshToken) -> None:
+    code = replace(CODE, digest=token.code_digest, sid=token.sid)
+    await stores.codes.save(code)
+    assert await stores.refresh_tokens.save(token)
+
+
 def successor_of(token: RefreshToken) -> RefreshToken:
     return replace(token, digest=new_digest(), expires_at=token.expires_at + 10)
 
 
 async def test_a_family_is_found_by_each_of_its_tokens_until_it_is_revoked(stores: Stores) -> None:
     first = new_family()
-    await stores.refresh_tokens.save(first)
+    await begin(stores, first)
     assert await stores.refresh_tokens.find(first.digest, tenant_id=TENANT) == first
     second = successor_of(first)
     assert await stores.refresh_tokens.rotate(first, second)
@@ -143,7 +150,7 @@ async def test_a_family_is_found_by_each_of_its_tokens_until_it_is_revoked(store
 
 async def test_an_earlier_token_is_not_replaced_again(stores: Stores) -> None:
     first = new_family()
-    await stores.refresh_tokens.save(first)
+    await begin(stores, first)
     second = successor_of(first)
     assert await stores.refresh_tokens.rotate(first, second)
     assert not await stores.refresh_tokens.rotate(first, successor_of(first))
@@ -152,7 +159,7 @@ async def test_an_earlier_token_is_not_replaced_again(stores: Stores) -> None:
 
 async def test_one_of_several_concurrent_rotations_succeeds(stores: Stores) -> None:
     first = new_family()
-    await stores.refresh_tokens.save(first)
+    await begin(stores, first)
     successors = [successor_of(first) for _ in range(8)]
     succeeded = await asyncio.gather(*(stores.refresh_tokens.rotate(first, successor) for successor in successors))
     assert sorted(succeeded) == [False] * 7 + [True]
@@ -162,7 +169,7 @@ async def test_one_of_several_concurrent_rotations_succeeds(stores: Stores) -> N
 async def test_no_rotation_survives_a_concurrent_revocation(stores: Stores) -> None:
     for _ in range(8):
         first = new_family()
-        await stores.refresh_tokens.save(first)
+        await begin(stores, first)
         second = successor_of(first)
         _, revoked = await asyncio.gather(
             stores.refresh_tokens.rotate(first, second), stores.refresh_tokens.revoke(first)
@@ -174,7 +181,7 @@ async def test_no_rotation_survives_a_concurrent_revocation(stores: Stores) -> N
 async def test_a_code_or_a_browser_session_ends_only_its_own_families(stores: Stores) -> None:
     by_code, by_session, other = [new_family() for _ in range(3)]
     for token in (by_code, by_session, other):
-        await stores.refresh_tokens.save(token)
+        await begin(stores, token)
     await stores.refresh_tokens.revoke_for_code(by_code.code_digest, tenant_id=OTHER_TENANT, client_id="client")
     await stores.refresh_tokens.revoke_for_code(by_code.code_digest, tenant_id=TENANT, client_id="other")
     await stores.refresh_tokens.revoke_for_session(by_session.sid, tenant_id=OTHER_TENANT)
@@ -186,10 +193,32 @@ async def test_a_code_or_a_browser_session_ends_only_its_own_families(stores: St
     assert found == [None, None, other]
 
 
+async def test_a_revoked_code_or_browser_session_begins_no_family(stores: Stores) -> None:
+    by_code, by_session = new_family(), new_family()
+    for token in (by_code, by_session):
+        await stores.codes.save(replace(CODE, digest=token.code_digest, sid=token.sid))
+    await stores.refresh_tokens.revoke_for_code(by_code.code_digest, tenant_id=TENANT, client_id="client")
+    await stores.refresh_tokens.revoke_for_session(by_session.sid, tenant_id=TENANT)
+    assert [await stores.refresh_tokens.save(token) for token in (by_code, by_session)] == [False, False]
+    for token in (by_code, by_session):
+        redeemed = await stores.codes.redeem(token.code_digest, tenant_id=TENANT, client_id="client", now=NOW)
+        assert redeemed is None
+
+
+async def test_no_family_survives_a_concurrent_revocation(stores: Stores) -> None:
+    for _ in range(8):
+        token = new_family()
+        await stores.codes.save(replace(CODE, digest=token.code_digest, sid=token.sid))
+        await asyncio.gather(
+            stores.refresh_tokens.save(token), stores.refresh_tokens.revoke_for_session(token.sid, tenant_id=TENANT)
+        )
+        assert await stores.refresh_tokens.find(token.digest, tenant_id=TENANT) is None
+
+
 async def test_a_sign_in_forgets_the_tenants_expired_families(stores: Stores) -> None:
     expired = replace(new_family(), expires_at=NOW - 6)
-    await stores.refresh_tokens.save(expired)
-    await stores.refresh_tokens.save(new_family())
+    await begin(stores, expired)
+    await begin(stores, new_family())
     assert await stores.refresh_tokens.find(expired.digest, tenant_id=TENANT) is None
 
 
@@ -197,9 +226,10 @@ async def test_a_browser_session_is_found_only_under_its_tenant_until_it_is_remo
     await stores.sessions.save(SESSION)
     assert await stores.sessions.find(SESSION.digest, tenant_id=TENANT) == SESSION
     assert await stores.sessions.find(SESSION.digest, tenant_id=OTHER_TENANT) is None
-    await stores.sessions.remove(SESSION.digest, tenant_id=OTHER_TENANT)
+    assert not await stores.sessions.remove(SESSION.digest, tenant_id=OTHER_TENANT)
     assert await stores.sessions.find(SESSION.digest, tenant_id=TENANT) == SESSION
-    await stores.sessions.remove(SESSION.digest, tenant_id=TENANT)
+    removed = await asyncio.gather(*(stores.sessions.remove(SESSION.digest, tenant_id=TENANT) for _ in range(4)))
+    assert sorted(removed) == [False, False, False, True]
     assert await stores.sessions.find(SESSION.digest, tenant_id=TENANT) is None
 
 

@@ -71,6 +71,7 @@ class Client:
     client_secret: str = field(repr=False)
     allows_redirect: Callable[[str], bool]
     allows_post_logout_redirect: Callable[[str], bool]
+    backchannel_logout_uri: str
     id_token_signed_response_alg: SigningAlgorithm = DEFAULT_ALGORITHM
     token_lifetime_seconds: int = TOKEN_LIFETIME_SECONDS
     api_scopes: tuple[str, ...] = ()

@@ -14,6 +14,7 @@ from tenantgate.openid_provider.models import Client, ProtocolResponse
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.hints import IdTokenHints
 from tenantgate.openid_provider.protocol.keys import SigningKeys
+from tenantgate.openid_provider.protocol.logout_tokens import LogoutDelivery, LogoutTokens
 from tenantgate.openid_provider.protocol.requests import Submitted
 from tenantgate.openid_provider.protocol.server import ProtocolServer
 from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
@@ -35,6 +36,7 @@ class Provider:
     browser_sessions: BrowserSessionStore
     keys: SigningKeys
     forms: FormTokens
+    deliver: LogoutDelivery
     clock: Callable[[], float]
 
 
@@ -121,11 +123,16 @@ class ProviderService:
         )
 
     async def _end_session(self) -> EndSessionService:
+        parts = self._provider
         return EndSessionService(
-            client=self._provider.client,
+            client=parts.client,
             browser_sessions=self._browser_sessions,
-            forms=self._provider.forms,
+            refresh_tokens=self._refresh_tokens,
+            forms=parts.forms,
             hints=await self._hints(),
+            logout_tokens=LogoutTokens(parts.issuer, await parts.keys.ring()),
+            deliver=parts.deliver,
+            clock=parts.clock,
         )
 
     async def _server(self) -> ProtocolServer:

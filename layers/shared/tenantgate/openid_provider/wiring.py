@@ -11,6 +11,7 @@ from tenantgate.openid_provider.endpoints.metadata import provider_metadata
 from tenantgate.openid_provider.models import Client, token_lifetime
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.keys import SigningKeys
+from tenantgate.openid_provider.protocol.logout_tokens import deliver_over_http
 from tenantgate.openid_provider.protocol.redirects import RedirectRule
 from tenantgate.openid_provider.service import Provider, ProviderService
 from tenantgate.openid_provider.storage.repository import (
@@ -51,6 +52,7 @@ async def provider_service() -> ProviderService:
         client_secret=await secrets.get("OIDC_CLIENT_SECRET"),
         allows_redirect=RedirectRule(exact=[settings.oidc_redirect_uri], origins=origins),
         allows_post_logout_redirect=RedirectRule(exact=[], origins=[*origins, settings.public_base_url]),
+        backchannel_logout_uri=f"{settings.public_base_url}/api/v1/auth/backchannel-logout",
         token_lifetime_seconds=token_lifetime(settings.token_policy.max_lifetime_seconds),
         api_scopes=tuple(users.scopes()),
     )
@@ -64,6 +66,7 @@ async def provider_service() -> ProviderService:
             refresh_tokens=RefreshTokenRepository(database()),
             browser_sessions=BrowserSessionRepository(database()),
             keys=_keys(),
+            deliver=deliver_over_http,
             forms=FormTokens(await secrets.sealer(), clock=time.time),
             clock=time.time,
         )

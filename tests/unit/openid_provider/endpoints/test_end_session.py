@@ -7,10 +7,17 @@ from tenantgate.errors.access import RedirectNotAllowed
 from tenantgate.openid_provider.endpoints.authorization import SignedIn
 from tenantgate.openid_provider.endpoints.end_session import SignedOut, SignOutNeedsConsent
 from tenantgate.openid_provider.errors import AuthorizationRequestRefused, SignInFormRefused
+from tenantgate.openid_provider.models import BROWSER_SESSION_LIFETIME_SECONDS
 from tenantgate.openid_provider.protocol.requests import Submitted
 from tenantgate.openid_provider.storage.demo import DEMO_USER_ID
-from tests.fixtures.providers.built_in import CLIENT_ID, ISSUER, ProviderInMemory
-from tests.fixtures.providers.built_in_flows import authorize, redeem, sign_in, submit
+from tests.fixtures.providers.built_in import (
+    BACKCHANNEL_URI,
+    CLIENT_ID,
+    ISSUER,
+    ProviderInMemory,
+    authorization_request,
+)
+from tests.fixtures.providers.built_in_flows import authorize, code_of, redeem, refresh, sign_in, submit, tokens_for
 
 pytestmark = pytest.mark.anyio
 
@@ -62,6 +69,63 @@ async def test_a_hint_of_another_session_needs_consent(changes: dict[str, object
     assert isinstance(page, SignOutNeedsConsent)
     assert len(provider.browser_sessions.rows) == 1
     assert await provider.service.confirm_sign_out(page.form_token, cookie=signed_in.cookie) == SignedOut(TARGET)
+
+
+async def test_the_client_learns_of_the_end_by_a_logout_token() -> None:
+    provider = ProviderInMemory()
+    signed_in, hint = await signed_in_with_id_token(provider)
+    await end(provider, {"id_token_hint": hint}, signed_in.cookie)
+
+    [(uri, token)] = provider.deliveries.sent
+    assert uri == BACKCHANNEL_URI
+    claims = (await provider.signing_keys.ring()).verify(token, typ="logout+jwt")
+    assert len(str(claims.pop("jti"))) >= 16
+    now = int(provider.clock.now)
+    assert claims == {
+        "iss": ISSUER,
+        "sub": DEMO_USER_ID,
+        "aud": CLIENT_ID,
+        "iat": now,
+        "exp": now + 120,
+        "sid": jwt.decode(hint, options={"verify_signature": False})["sid"],
+        "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+    }
+
+
+async def test_the_confirmed_form_sends_a_logout_token_once() -> None:
+    provider = ProviderInMemory()
+    signed_in = await sign_in(provider)
+    page = await end(provider, {}, signed_in.cookie)
+    assert isinstance(page, SignOutNeedsConsent)
+    assert provider.deliveries.sent == []
+    for _ in range(2):
+        await provider.service.confirm_sign_out(page.form_token, cookie=signed_in.cookie)
+    assert len(provider.deliveries.sent) == 1
+
+
+async def test_a_session_that_has_expired_or_is_unknown_sends_no_logout_token() -> None:
+    """Any site can make a browser send this request, and no user confirmed it."""
+    provider = ProviderInMemory()
+    signed_in = await sign_in(provider)
+    provider.clock.now += BROWSER_SESSION_LIFETIME_SECONDS
+    for cookie in (signed_in.cookie, "malformed", None):
+        assert await end(provider, {}, cookie) == SignedOut(None)
+    assert provider.deliveries.sent == []
+
+
+async def test_a_sign_out_ends_the_refresh_tokens_and_codes_of_its_session_only() -> None:
+    provider = ProviderInMemory()
+    offline = authorization_request(scope="openid offline_access")
+    other = await tokens_for(provider, offline)
+    signed_in = await sign_in(provider, offline)
+    body = (await redeem(provider, code_of(signed_in.response))).body or {}
+    code = code_of(await authorize(provider, offline, cookie=signed_in.cookie))
+
+    await end(provider, {"id_token_hint": str(body["id_token"])}, signed_in.cookie)
+
+    assert (await refresh(provider, str(body["refresh_token"]))).status == 400
+    assert (await redeem(provider, code)).status == 400
+    assert (await refresh(provider, other["refresh_token"])).status == 200
 
 
 async def test_a_hint_of_the_session_before_needs_consent() -> None:

@@ -1,5 +1,6 @@
 """The token endpoint with refresh tokens, in memory and with a clock that the test sets."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -162,6 +163,15 @@ async def test_a_code_that_is_sent_again_ends_its_refresh_tokens() -> None:
     assert error_of(await redeem(provider, code)) == (400, "invalid_grant")
     assert error_of(await refresh(provider, str(issued["refresh_token"]))) == (400, "invalid_grant")
     assert (await refresh(provider, other)).status == 200
+
+
+async def test_of_concurrent_requests_with_one_code_no_refresh_token_survives() -> None:
+    provider = ProviderInMemory()
+    code = code_of((await sign_in(provider, OFFLINE)).response)
+    responses = await asyncio.gather(*(redeem(provider, code) for _ in range(8)))
+    issued = [str(response.body["refresh_token"]) for response in responses if response.status == 200 and response.body]
+    assert len(issued) <= 1
+    assert provider.refresh_tokens.rows == {}
 
 
 async def test_the_credentials_of_one_grant_are_not_those_of_the_other() -> None:

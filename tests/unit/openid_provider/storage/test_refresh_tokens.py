@@ -1,6 +1,7 @@
 """Refresh tokens: replaced at each use, and a family that ends when an earlier one is used."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -10,10 +11,11 @@ from tenantgate.openid_provider.models import (
     REFRESH_TOKEN_LIFETIME_SECONDS,
     REFRESH_TOKENS,
     AuthorizationCode,
+    BrowserSession,
     RefreshToken,
 )
 from tenantgate.openid_provider.storage.refresh_tokens import RefreshTokens
-from tests.fixtures.providers.built_in import CLIENT_ID, Clock, MemoryRefreshTokens
+from tests.fixtures.providers.built_in import CLIENT_ID, Clock, MemoryCodes, MemoryRefreshTokens
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +29,8 @@ class Family:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.store = MemoryRefreshTokens()
+        self.codes = MemoryCodes()
+        self.store = MemoryRefreshTokens(self.codes)
         self.tokens = RefreshTokens(self.store, clock=self.clock)
         self.code = AuthorizationCode(
             digest=CODES.issue(TENANT).digest,
@@ -45,7 +48,8 @@ class Family:
         self.text = REFRESH_TOKENS.issue(TENANT).text
 
     async def begin(self) -> str:
-        await self.tokens.start(self.text, self.code)
+        await self.codes.save(self.code)
+        assert await self.tokens.start(self.text, self.code)
         return self.text
 
     async def live(self, text: str, client_id: str = CLIENT_ID) -> RefreshToken | None:
@@ -170,6 +174,23 @@ async def test_a_text_that_was_never_issued_is_nothing(family: Family, text: str
     assert await family.live(text) is None
     await family.tokens.revoke(text, client_id=CLIENT_ID)
     assert await family.live(latest) is not None
+
+
+async def test_a_code_that_was_sent_again_begins_no_family(family: Family) -> None:
+    code = CODES.issue(TENANT)
+    sent_again = replace(family.code, digest=code.digest)
+    await family.codes.save(sent_again)
+    await family.tokens.revoke_for_code(code, client_id="another")
+    await family.tokens.revoke_for_code(code, client_id=CLIENT_ID)
+    assert not await family.tokens.start(family.text, sent_again)
+
+
+async def test_a_browser_session_that_has_ended_begins_no_family(family: Family) -> None:
+    await family.codes.save(family.code)
+    session = BrowserSession(b"", family.code.sid, TENANT, USER, auth_time=0, expires_at=0)
+    await family.tokens.revoke_for_session(replace(session, tenant_id="org-2"))
+    await family.tokens.revoke_for_session(session)
+    assert not await family.tokens.start(family.text, family.code)
 
 
 async def test_only_refresh_tokens_begin_a_family(family: Family) -> None:

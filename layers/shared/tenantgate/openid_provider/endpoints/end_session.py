@@ -1,8 +1,8 @@
-"""The end session endpoint (OpenID Connect RP-Initiated Logout 1.0)."""
+"""The end session endpoint (OpenID Connect RP-Initiated Logout 1.0 and Back-Channel Logout 1.0)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from authlib.common.urls import add_params_to_uri
@@ -13,8 +13,10 @@ from tenantgate.openid_provider.models import BrowserSession, Client, Parameters
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.hints import IdTokenHints
 from tenantgate.openid_provider.protocol.keys import TokenRefused
+from tenantgate.openid_provider.protocol.logout_tokens import LogoutDelivery, LogoutTokens
 from tenantgate.openid_provider.protocol.requests import Submitted
 from tenantgate.openid_provider.storage.browser_sessions import BrowserSessions
+from tenantgate.openid_provider.storage.refresh_tokens import RefreshTokens
 
 _FORM = "sign-out"
 
@@ -34,15 +36,32 @@ class SignOutNeedsConsent:
 
 
 class EndSessionService:
-    """Ends browser sessions. Made for each request: `hints` holds the current keys."""
+    """Ends browser sessions. Made for each request: `hints` and `logout_tokens` hold the current keys.
+
+    The codes and refresh tokens of a live session end with it, even those with `offline_access`: no user consents here
+    to access after the sign-out. The client gets a logout token before the browser gets the response.
+    """
 
     def __init__(
-        self, *, client: Client, browser_sessions: BrowserSessions, forms: FormTokens, hints: IdTokenHints
+        self,
+        *,
+        client: Client,
+        browser_sessions: BrowserSessions,
+        refresh_tokens: RefreshTokens,
+        forms: FormTokens,
+        hints: IdTokenHints,
+        logout_tokens: LogoutTokens,
+        deliver: LogoutDelivery,
+        clock: Callable[[], float],
     ) -> None:
         self._client = client
         self._browser_sessions = browser_sessions
+        self._refresh_tokens = refresh_tokens
         self._forms = forms
         self._hints = hints
+        self._logout_tokens = logout_tokens
+        self._deliver = deliver
+        self._clock = clock
 
     async def end(self, submitted: Submitted, *, cookie: str | None) -> SignedOut | SignOutNeedsConsent:
         """Sign the browser out, or ask the user first.
@@ -58,14 +77,23 @@ class EndSessionService:
         session = await self._browser_sessions.find_live(cookie)
         if session is not None and not _was_issued_in(session, hint):
             return SignOutNeedsConsent(self._forms.seal(_FORM, {"location": location or ""}))
-        await self._browser_sessions.end(cookie)
+        await self._end(session, cookie)
         return SignedOut(location)
 
     async def confirm(self, form_token: str, *, cookie: str | None) -> SignedOut:
         """Sign the browser out after the user agreed. Raises `SignInFormRefused` for a form that is out of date."""
         form = self._forms.open(_FORM, form_token)
-        await self._browser_sessions.end(cookie)
+        await self._end(await self._browser_sessions.find_live(cookie), cookie)
         return SignedOut(form["location"] or None)
+
+    async def _end(self, session: BrowserSession | None, cookie: str | None) -> None:
+        if session is not None:
+            # First, so that a user whose sign-out fails here is still signed in, and can repeat it.
+            await self._refresh_tokens.revoke_for_session(session)
+        # Of several concurrent sign-outs, one sends the logout token.
+        if await self._browser_sessions.end(cookie) and session is not None:
+            token = self._logout_tokens.issue(session, self._client, now=int(self._clock()))
+            await self._deliver(self._client.backchannel_logout_uri, token)
 
     def _hint(self, values: Parameters) -> Mapping[str, object] | None:
         """Return the claims of the client's ID token; None without one. Raises `AuthorizationRequestRefused`."""

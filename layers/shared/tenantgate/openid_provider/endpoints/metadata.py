@@ -1,4 +1,4 @@
-"""The provider's discovery document (OpenID Connect Discovery §3, RFC 8414, RFC 9207 §3)."""
+"""The provider's discovery document (OpenID Connect Discovery §3, Back-Channel Logout §2.1, RFC 8414, RFC 9207 §3)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ def provider_metadata(issuer: str, api_scopes: Sequence[str] = ()) -> dict[str, 
         "revocation_endpoint": f"{issuer}/revoke",
         "jwks_uri": f"{issuer}/jwks",
         "end_session_endpoint": f"{issuer}/end_session",
+        "backchannel_logout_supported": True,
+        "backchannel_logout_session_supported": True,
         "scopes_supported": [*SUPPORTED_SCOPES, OFFLINE_ACCESS, *api_scopes],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],

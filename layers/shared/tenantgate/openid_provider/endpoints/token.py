@@ -87,13 +87,15 @@ class TokenService:
         return Redeemed(replace(token, scope=user.allowed_scope(token.scope)), user, now)
 
     async def _with_saved_refresh_token(self, response: ProtocolResponse, request: ProtocolRequest) -> ProtocolResponse:
-        """Store the response's refresh token; return an error instead if another request was faster."""
+        """Store the response's refresh token; return an error instead if it may not be used any more."""
         issued = (response.body or {}).get("refresh_token")
         if request.redeemed is None or not isinstance(issued, str):
             return response
         credential = request.redeemed.credential
-        if not isinstance(credential, RefreshToken):
-            await self._refresh_tokens.start(issued, credential)
-        elif not await self._refresh_tokens.rotate(credential, issued):
-            return self._server.error_response(InvalidGrantError("The refresh token was used already."))
-        return response
+        if isinstance(credential, RefreshToken):
+            saved = await self._refresh_tokens.rotate(credential, issued)
+        else:
+            saved = await self._refresh_tokens.start(issued, credential)
+        if saved:
+            return response
+        return self._server.error_response(InvalidGrantError("The code or refresh token was used twice or revoked."))

@@ -48,7 +48,8 @@ class BrowserSessions:
         session = await self._store.find(secret.digest, tenant_id=secret.tenant_id)
         return session if session is not None and session.expires_at > self._clock() else None
 
-    async def end(self, cookie: str | None) -> None:
-        """End the browser session of this cookie, if there is one."""
-        if cookie is not None and (secret := BROWSER_SESSIONS.parse(cookie)) is not None:
-            await self._store.remove(secret.digest, tenant_id=secret.tenant_id)
+    async def end(self, cookie: str | None) -> bool:
+        """End the browser session of this cookie; return False if it has ended already."""
+        if cookie is None or (secret := BROWSER_SESSIONS.parse(cookie)) is None:
+            return False
+        return await self._store.remove(secret.digest, tenant_id=secret.tenant_id)

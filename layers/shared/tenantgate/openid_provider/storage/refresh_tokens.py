@@ -33,10 +33,13 @@ class RefreshTokens:
         self._store = store
         self._clock = clock
 
-    async def start(self, text: str, code: AuthorizationCode) -> None:
-        """Store a new token, the first of the family that `code` begins."""
+    async def start(self, text: str, code: AuthorizationCode) -> bool:
+        """Store a new token, the first of the family that `code` begins.
+
+        Return False if the code was sent again, or its user signed out, in the meantime: the client must not get it.
+        """
         ends_at = int(self._clock()) + REFRESH_TOKEN_LIFETIME_SECONDS
-        await self._store.save(
+        return await self._store.save(
             RefreshToken(
                 family_id=str(uuid.uuid4()),
                 digest=_digest(text),

@@ -40,10 +40,15 @@ RETURNING
 """
 
 _FORGET_FAMILIES = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND expires_at < $2"
+# A revocation deletes the code first. Either it waits for this statement's lock and then finds the family, or it was
+# faster and this statement finds no code.
 _SAVE_FAMILY = """
 INSERT INTO provider_refresh_tokens (
     tenant_id, id, token_hash, code_hash, client_id, scope, user_id, sid, auth_time, expires_at, ends_at
-) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11
+FROM provider_authorization_codes WHERE tenant_id = $1 AND code_hash = $4 FOR KEY SHARE
+RETURNING id
 """
 _FIND_FAMILY = """
 SELECT tenant_id, id, token_hash, code_hash, client_id, scope, user_id, sid, auth_time, expires_at, ends_at
@@ -70,8 +75,14 @@ SELECT tenant_id, id, $3 FROM rotated
 RETURNING family_id
 """
 _REVOKE = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND id = $2 RETURNING id"
-_REVOKE_FOR_CODE = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3"
-_REVOKE_FOR_SESSION = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND sid = $2"
+_REVOKE_FOR_CODE = (
+    "DELETE FROM provider_authorization_codes WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3",
+    "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3",
+)
+_REVOKE_FOR_SESSION = (
+    "DELETE FROM provider_authorization_codes WHERE tenant_id = $1 AND sid = $2",
+    "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND sid = $2",
+)
 
 _FORGET_BROWSER_SESSIONS = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND expires_at < $2"
 _SAVE_BROWSER_SESSION = """
@@ -82,7 +93,7 @@ _FIND_BROWSER_SESSION = """
 SELECT tenant_id, cookie_hash, sid, user_id, auth_time, expires_at FROM provider_browser_sessions
 WHERE tenant_id = $1 AND cookie_hash = $2
 """
-_REMOVE_BROWSER_SESSION = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND cookie_hash = $2"
+_REMOVE_BROWSER_SESSION = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND cookie_hash = $2 RETURNING id"
 
 
 class KeyRepository:
@@ -147,11 +158,11 @@ class RefreshTokenRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def save(self, token: RefreshToken) -> None:
+    async def save(self, token: RefreshToken) -> bool:
         auth_time = _at(token.auth_time)
         async with self._database.tenant(token.tenant_id) as unit:
             await unit.execute(_FORGET_FAMILIES, token.tenant_id, auth_time)
-            await unit.execute(
+            row = await unit.fetch_one(
                 _SAVE_FAMILY,
                 token.tenant_id,
                 UUID(token.family_id),
@@ -165,6 +176,7 @@ class RefreshTokenRepository:
                 _at(token.expires_at),
                 _at(token.ends_at),
             )
+        return row is not None
 
     async def find(self, digest: bytes, *, tenant_id: str) -> RefreshToken | None:
         async with self._database.tenant(tenant_id) as unit:
@@ -185,11 +197,13 @@ class RefreshTokenRepository:
 
     async def revoke_for_code(self, digest: bytes, *, tenant_id: str, client_id: str) -> None:
         async with self._database.tenant(tenant_id) as unit:
-            await unit.execute(_REVOKE_FOR_CODE, tenant_id, digest, client_id)
+            for statement in _REVOKE_FOR_CODE:
+                await unit.execute(statement, tenant_id, digest, client_id)
 
     async def revoke_for_session(self, sid: str, *, tenant_id: str) -> None:
         async with self._database.tenant(tenant_id) as unit:
-            await unit.execute(_REVOKE_FOR_SESSION, tenant_id, UUID(sid))
+            for statement in _REVOKE_FOR_SESSION:
+                await unit.execute(statement, tenant_id, UUID(sid))
 
 
 class BrowserSessionRepository:
@@ -217,9 +231,10 @@ class BrowserSessionRepository:
             row = await unit.fetch_one(_FIND_BROWSER_SESSION, tenant_id, digest)
         return None if row is None else _browser_session(row)
 
-    async def remove(self, digest: bytes, *, tenant_id: str) -> None:
+    async def remove(self, digest: bytes, *, tenant_id: str) -> bool:
         async with self._database.tenant(tenant_id) as unit:
-            await unit.execute(_REMOVE_BROWSER_SESSION, tenant_id, digest)
+            row = await unit.fetch_one(_REMOVE_BROWSER_SESSION, tenant_id, digest)
+        return row is not None
 
 
 def _code(row: Row) -> AuthorizationCode:

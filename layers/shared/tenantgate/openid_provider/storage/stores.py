@@ -37,8 +37,8 @@ class CodeStore(Protocol):
 class RefreshTokenStore(Protocol):
     """Refresh tokens, by family. Each family belongs to a tenant, and its latest token is the only one that works."""
 
-    async def save(self, token: RefreshToken) -> None:
-        """Store the first token of a family."""
+    async def save(self, token: RefreshToken) -> bool:
+        """Store the first token of a family, unless its code or browser session has been revoked: return False then."""
         ...
 
     async def find(self, digest: bytes, *, tenant_id: str) -> RefreshToken | None:
@@ -60,11 +60,11 @@ class RefreshTokenStore(Protocol):
         ...
 
     async def revoke_for_code(self, digest: bytes, *, tenant_id: str, client_id: str) -> None:
-        """End the family that the code of this digest began."""
+        """End the family that the code of this digest began, or that it would begin now."""
         ...
 
     async def revoke_for_session(self, sid: str, *, tenant_id: str) -> None:
-        """End the families that began in this browser session."""
+        """End the families that began in this browser session, and those that its codes would begin now."""
         ...
 
 
@@ -75,4 +75,6 @@ class BrowserSessionStore(Protocol):
 
     async def find(self, digest: bytes, *, tenant_id: str) -> BrowserSession | None: ...
 
-    async def remove(self, digest: bytes, *, tenant_id: str) -> None: ...
+    async def remove(self, digest: bytes, *, tenant_id: str) -> bool:
+        """Remove the session. Of concurrent calls, only one returns True."""
+        ...

@@ -23,6 +23,7 @@ class CodeRow(Base):
     __tablename__ = "provider_authorization_codes"
     __table_args__ = (
         UniqueConstraint("tenant_id", "code_hash"),
+        Index(None, "tenant_id", "sid"),
         Index(None, "tenant_id", "expires_at"),
         CheckConstraint("octet_length(code_hash) = 32", name="code_hash"),
     )
