@@ -75,14 +75,10 @@ SELECT tenant_id, id, $3 FROM rotated
 RETURNING family_id
 """
 _REVOKE = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND id = $2 RETURNING id"
-_REVOKE_FOR_CODE = (
-    "DELETE FROM provider_authorization_codes WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3",
-    "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3",
-)
-_REVOKE_FOR_SESSION = (
-    "DELETE FROM provider_authorization_codes WHERE tenant_id = $1 AND sid = $2",
-    "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND sid = $2",
-)
+_REMOVE_CODE = "DELETE FROM provider_authorization_codes WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3"
+_REMOVE_CODES_OF_SESSION = "DELETE FROM provider_authorization_codes WHERE tenant_id = $1 AND sid = $2"
+_REVOKE_FOR_CODE = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3"
+_REVOKE_FOR_SESSION = "DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND sid = $2"
 
 _FORGET_BROWSER_SESSIONS = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND expires_at < $2"
 _SAVE_BROWSER_SESSION = """
@@ -197,13 +193,13 @@ class RefreshTokenRepository:
 
     async def revoke_for_code(self, digest: bytes, *, tenant_id: str, client_id: str) -> None:
         async with self._database.tenant(tenant_id) as unit:
-            for statement in _REVOKE_FOR_CODE:
-                await unit.execute(statement, tenant_id, digest, client_id)
+            await unit.execute(_REMOVE_CODE, tenant_id, digest, client_id)
+            await unit.execute(_REVOKE_FOR_CODE, tenant_id, digest, client_id)
 
     async def revoke_for_session(self, sid: str, *, tenant_id: str) -> None:
         async with self._database.tenant(tenant_id) as unit:
-            for statement in _REVOKE_FOR_SESSION:
-                await unit.execute(statement, tenant_id, UUID(sid))
+            await unit.execute(_REMOVE_CODES_OF_SESSION, tenant_id, UUID(sid))
+            await unit.execute(_REVOKE_FOR_SESSION, tenant_id, UUID(sid))
 
 
 class BrowserSessionRepository:
