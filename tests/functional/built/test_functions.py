@@ -108,7 +108,10 @@ CASES = [
             "HealthFunction",
             http_event("GET", "/api/v1/health/ready"),
             200,
-            {"status": "ready", "checks": {"database": "ok", "schema": "ok", "vector": "ok", "secrets": "ok"}},
+            {
+                "status": "ready",
+                "checks": {"database": "ok", "schema": "ok", "vector": "ok", "secrets": "ok", "cache": "absent"},
+            },
         ),
         id="health-ready",
     ),

@@ -61,7 +61,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
 def test_steps_are_timed_and_then_come_at_most_15_lines(stack: RunningStack) -> None:
     first = stack.lines.index(f"Tenantgate ready at {stack.url}")
     steps = [line.split() for line in stack.lines[:first]]
-    assert [step[0] for step in steps] == ["postgres", "migrations", "gateway", "provider"]
+    assert [step[0] for step in steps] == ["postgres", "migrations", "valkey", "gateway", "provider"]
     assert all(float(step[1]) >= 0 and step[2:] == ["s", "✓"] for step in steps)
     assert len(stack.ready_lines) <= 15
 
