@@ -96,6 +96,10 @@ host names, and sign tokens in its form with their own keys. They don't contact 
   raise the limit.
 - Tenant ids have the form of `TENANT_ID_PATTERN` (`org-{{uuid}}` unless set).
 - ID tokens are rejected as bearer tokens, unless the issuer's entry has `allow_id_tokens`.
+- A refresh token renews a session whose access token has expired; without one, the user signs in again. Most providers
+  issue it for the scope `offline_access` in `OIDC_SCOPES`, and the recipes name the exceptions. The built-in provider
+  of `make dev` issues it unless you set `OIDC_SCOPES` without that scope. Google would need the parameters
+  `access_type=offline` and `prompt=consent` instead (`OIDC_AUTHORIZE_PARAMS`).
 - With several providers, one of them signs people in; each of the others has an entry in `TRUSTED_ISSUERS`. If a
   customer runs an issuer, bind the issuer to that customer with `tenants`.
 - `tenantgate explain --token-file F` shows which check a token fails. If a sign-in fails with `AUTH_009` or `AUTH_005`,
