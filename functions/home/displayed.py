@@ -31,9 +31,9 @@ def displayed(session: Session, settings: Settings, *, now: float) -> dict[str, 
     return {
         "name": _text(identity, "name") or _text(claims, "name"),
         "email": _text(identity, "email") or _text(claims, "email"),
-        "user_id": session.user_id,
-        "tenant_id": session.tenant_id,
-        "issuer": session.issuer,
+        "user_id": session.user.user_id,
+        "tenant_id": session.user.tenant_id,
+        "issuer": session.user.issuer,
         "expires": moment(session.expires_at, now=now),
         "claims": [
             (

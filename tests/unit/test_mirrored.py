@@ -22,7 +22,6 @@ SECURITY_CORE = sorted(
 # Modules that are tested under another name, most of them because they need a server or a database.
 ELSEWHERE = {
     "sessions/errors.py": "unit/sessions/test_service.py",
-    "sessions/models.py": "unit/sessions/test_service.py",
     "sessions/repository.py": "integration/database/test_session_repository.py",
     "sessions/tables.py": "integration/database/test_migrations.py",
     "sessions/wiring.py": "integration/database/test_wiring.py",

@@ -79,7 +79,7 @@ async def test_nothing_session_scoped_is_ever_sent(server: EmbeddedPostgres, kin
         await database.check(5)
         await repository.add(session)
         await repository.find(session.secret_hash, tenant_id=TENANT)
-        await repository.remove(session.secret_hash, tenant_id=TENANT)
+        await repository.remove([session.id], tenant_id=TENANT)
         async with database.untenanted() as unit:
             # Types that the driver must look up, JSON, arrays, the same statement twice, an error.
             await unit.execute("SELECT '[1,2]'::vector, '{}'::jsonb, ARRAY['a']")

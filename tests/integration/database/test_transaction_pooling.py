@@ -56,7 +56,7 @@ async def test_every_caller_sees_its_own_tenant_on_shared_connections(
             assert await unit.fetch_all("SELECT tenant_id FROM sessions") == [{"tenant_id": tenant}]
         async with database.untenanted() as unit:
             assert await unit.fetch_all("SELECT tenant_id FROM sessions") == []
-        assert await repository.remove(session.secret_hash, tenant_id=tenant) == session
+        assert await repository.remove([session.id], tenant_id=tenant) == [session]
         await database.check(5)
 
     for turn in range(3):
@@ -111,7 +111,7 @@ async def test_a_cancelled_unit_gives_a_lent_connection_back_without_its_transac
             await task
         async with database.untenanted() as unit:
             assert await unit.fetch_all("SELECT tenant_id FROM sessions") == []
-        assert await SessionRepository(database).remove(session.secret_hash, tenant_id="org-cancelled") == session
+        assert await SessionRepository(database).remove([session.id], tenant_id="org-cancelled") == [session]
 
 
 async def test_a_named_statement_would_show(pooler: TransactionPooler) -> None:

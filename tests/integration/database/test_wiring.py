@@ -15,7 +15,7 @@ import pytest
 from tenantgate.database.wiring import database, dispose_database
 from tenantgate.identity.principal import Principal
 from tenantgate.secrets.wiring import secret_store
-from tenantgate.sessions.models import SessionTokens
+from tenantgate.sessions.models import SessionTokens, SignIn
 from tenantgate.sessions.wiring import session_service
 from tenantgate.settings.environment import get_settings
 from tests.fixtures.databases.postgres import DatabaseUrls
@@ -94,7 +94,7 @@ import asyncio, json, sys
 from functions.health import routes
 from tenantgate.identity.principal import Principal
 from tenantgate.database.wiring import dispose_database
-from tenantgate.sessions.models import SessionTokens
+from tenantgate.sessions.models import SessionTokens, SignIn
 from tenantgate.sessions.wiring import session_service
 
 def imported():
@@ -106,7 +106,9 @@ async def live():
     principal = Principal(user_id="u", tenant_id="org-1", issuer="i", scopes=frozenset(), expires_at=4_000_000_000)
     service = await session_service()
     for _ in range(2):
-        started = await service.start(principal=principal, tokens=SessionTokens("a", "i", None))
+        started = await service.start(
+            principal=principal, tokens=SessionTokens("a", "i"), sign_in=SignIn("i", "u")
+        )
         assert await service.find_live(started.secret) == started.session
         assert await service.end(started.secret) == started.session
     assert (await routes.readiness().run())["database"] == "ok"
@@ -145,7 +147,9 @@ def test_sessions_start_live_and_end_in_the_process_database() -> None:
     async def live() -> None:
         try:
             service = await session_service()
-            started = await service.start(principal=principal, tokens=SessionTokens("a", "i", None))
+            started = await service.start(
+                principal=principal, tokens=SessionTokens("a", "i", None), sign_in=SignIn("i", "u")
+            )
             assert await (await session_service()).find_live(started.secret) == started.session
             assert await service.end(started.secret) == started.session
             assert await service.end(started.secret) is None

@@ -22,7 +22,7 @@ from tenantgate.openid_provider.models import AuthorizationCode, BrowserSession,
 from tenantgate.openid_provider.protocol.forms import FormTokens
 from tenantgate.openid_provider.protocol.keys import SigningKeys
 from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID, DEMO_USER_ID
-from tenantgate.sessions.models import SessionTokens, StoredSession
+from tenantgate.sessions.models import Grants, SessionTokens, StoredSession
 from tenantgate.sessions.service import SessionService
 from tests.fixtures.databases.session_stores import TENANT, MemorySessionStore
 from tests.fixtures.providers.built_in import (
@@ -98,9 +98,17 @@ async def test_a_session_of_an_earlier_release_is_found() -> None:
             sealed_tokens=SESSION,
             created_at=NOW - 60,
             expires_at=NOW + 60,
+            auth_time=NOW - 60,
+            last_used_at=NOW - 60,
+            csrf_token=bytes(32),
+            grants=Grants(),
         )
     )
-    session = await SessionService(store, SEALER, clock=lambda: NOW).find_live(f"{TENANT}.{secret}")
+
+    async def sealer() -> Sealer:
+        return SEALER
+
+    session = await SessionService(store, sealer, clock=lambda: NOW).find_live(f"{TENANT}.{secret}")
     assert session.tokens == SessionTokens(access_token="access", id_token="id", refresh_token=None)
 
 

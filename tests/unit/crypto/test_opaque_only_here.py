@@ -19,12 +19,14 @@ WATCHED: dict[str, set[str] | None] = {
 }
 # Module to purpose. A secret whose digest is stored does not belong here: `crypto/opaque.py` issues it.
 OTHER_USES = {
+    "cache/client.py": "the names of scripts in Valkey",
     "context.py": "request ids",
     "crypto/comparison.py": "compares in constant time",
     "crypto/opaque.py": "opaque secrets",
     "crypto/sealing.py": "nonces and key ids of sealed values",
     "database/own_login.py": "the name of a database role",
     "database/roles.py": "SCRAM verifiers of database roles",
+    "identity/session_entry.py": "the names of keys in Valkey",
     "login/attempts/transactions.py": "state, nonce and PKCE verifier, stored sealed in the browser (RFC 6749, 7636)",
     "openid_provider/protocol/grants.py": "the PKCE challenge of a verifier (RFC 7636 §4.6)",
     "openid_provider/protocol/keys.py": "key ids, which are published",

@@ -80,6 +80,11 @@ class OpaqueKind:
         return OpaqueSecret(text, tenant_id, _sha256(found["random"] if self._random_part_only else text))
 
 
+def random_token() -> bytes:
+    """Return 256 random bits for a token that is stored in plain text, such as a CSRF token."""
+    return os.urandom(_RANDOM_BYTES)
+
+
 def _encoded(tenant_id: str) -> str:
     return "".join(chr(byte) if byte in _UNRESERVED else f"%{byte:02X}" for byte in tenant_id.encode())
 

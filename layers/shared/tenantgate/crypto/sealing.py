@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import hmac
 import logging
 import os
 import time
@@ -91,6 +92,14 @@ class Sealer:
         except (InvalidTag, ValueError):
             raise SealBroken from None
 
+    def digest(self, text: str, *, purpose: str) -> bytes:
+        """Return the digest (32 bytes, HMAC-SHA-256) of a text under the newest key."""
+        return self.digests(text, purpose=purpose)[0]
+
+    def digests(self, text: str, *, purpose: str) -> Sequence[bytes]:
+        """Return the digest of a text under every key, the newest first, to find what an earlier one was made for."""
+        return [hmac.digest(self._derived(key_id, purpose), text.encode(), "sha256") for key_id in self._keys]
+
     def _report(self, purpose: str) -> None:
         self._unreported += 1
         if (now := self._clock()) < self._report_at:
@@ -103,11 +112,12 @@ class Sealer:
         self._unreported, self._report_at = 0, now + _REPORT_SECONDS
 
     def _cipher(self, key_id: bytes, purpose: str) -> AESGCM:
+        return AESGCM(self._derived(key_id, purpose))
+
+    def _derived(self, key_id: bytes, purpose: str) -> bytes:
         # One key per purpose: a value sealed for one use can never be opened as another.
-        derived = HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"tenantgate/" + purpose.encode()).derive(
-            self._keys[key_id]
-        )
-        return AESGCM(derived)
+        kdf = HKDF(SHA256(), _KEY_BYTES, salt=None, info=b"tenantgate/" + purpose.encode())
+        return kdf.derive(self._keys[key_id])
 
     @staticmethod
     def _key_id(key: bytes) -> bytes:

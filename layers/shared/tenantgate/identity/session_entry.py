@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from tenantgate.identity.principal import Principal
-from tenantgate.tokens.records import Record, record_of
+from tenantgate.tokens.records import Record
 
 if TYPE_CHECKING:
-    from typing import Self
+    from typing import Any, Self
 
 TOMBSTONE = b"ended"
 # A session's use is written at most this often.
@@ -81,7 +81,8 @@ class SessionEntry(Record):
         if not isinstance(values, dict) or values.keys() != set(cls._fields) or not _is_well_formed(values):
             return None
         ordered = (values[name] for name in cls._fields)
-        return record_of(cls, tuple(tuple(value) if isinstance(value, list) else value for value in ordered))
+        members: list[Any] = [tuple(value) if isinstance(value, list) else value for value in ordered]
+        return cls(*members)
 
     def is_live(self, now: float, *, used: int) -> bool:
         """Tell whether the session may be used. `used`: its last use as far as Valkey knows, or 0."""

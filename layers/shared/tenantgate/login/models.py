@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tenantgate.identity.principal import Principal
+from tenantgate.tokens.verifier import VerifiedToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class VerifiedSignIn:
     """A sign-in that passed every check. `expires_in`: seconds until the access token expires."""
 
     principal: Principal
+    id_token: VerifiedToken
     tokens: ProviderTokens
     expires_in: int
     return_to: str
@@ -79,7 +81,8 @@ class SignedIn:
     """A completed sign-in, with its session started.
 
     `expires_in`: seconds until the access token expires. `session_secret`: the value of the session cookie, valid for
-    `session_lifetime` seconds. `attempt_cookie`: the name of the attempt's cookie, which is no longer needed.
+    `session_lifetime` seconds at most. `csrf_token`: the session's. `attempt_cookie`: the name of the attempt's cookie,
+    which is no longer needed.
     """
 
     access_token: str = field(repr=False)
@@ -87,4 +90,5 @@ class SignedIn:
     return_to: str
     session_secret: str = field(repr=False)
     session_lifetime: int
+    csrf_token: str = field(repr=False)
     attempt_cookie: str

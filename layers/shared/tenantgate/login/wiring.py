@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import cache, partial
 from typing import NamedTuple
 
+from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.identity.bearer import BearerCredential
-from tenantgate.identity.principal import Principal
 from tenantgate.login.attempts.redirects import RedirectPolicy
-from tenantgate.login.models import ProviderTokens
+from tenantgate.login.models import VerifiedSignIn
 from tenantgate.login.provider.calls import Timeouts
 from tenantgate.login.provider.client import ProviderClient
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
@@ -20,7 +21,7 @@ from tenantgate.login.service.login import LoginService
 from tenantgate.login.service.logout import LogoutService, SessionEnder
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
-from tenantgate.sessions.models import SessionTokens
+from tenantgate.sessions.models import SessionTokens, SignIn
 from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.wiring import session_service
 from tenantgate.settings.allowed_origins import origin_remedy
@@ -30,6 +31,9 @@ from tenantgate.tokens.discovery import provider_directory, provider_metadata, w
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
+
+# The year 9999: PostgreSQL and Python hold no later time in common.
+_LATEST_TIME = 253_402_300_800
 
 
 async def login_service() -> LoginService:
@@ -108,19 +112,41 @@ class _Sessions:
     def __init__(self, service: SessionService) -> None:
         self._service = service
 
-    async def start(self, *, principal: Principal, tokens: ProviderTokens) -> _NewSession:
+    async def start(self, verified: VerifiedSignIn, *, device: str | None, address: str | None) -> _NewSession:
+        tokens = verified.tokens
         started = await self._service.start(
-            principal=principal, tokens=SessionTokens(tokens.access_token, tokens.id_token, tokens.refresh_token)
+            principal=verified.principal,
+            tokens=SessionTokens(tokens.access_token, tokens.id_token, tokens.refresh_token),
+            sign_in=_sign_in(verified, device=device, address=address),
         )
-        return _NewSession(started.secret, started.session.expires_at)
+        return _NewSession(started.secret, started.session.expires_at, started.session.csrf_token)
 
     async def end(self, secret: str) -> None:
-        await self._service.end(secret)
+        # A copy in Valkey expires. The sign-in must not fail because of it.
+        with suppress(CacheUnavailable):
+            await self._service.end(secret)
 
 
 class _NewSession(NamedTuple):
     secret: str
     expires_at: int
+    csrf_token: str
+
+
+def _sign_in(verified: VerifiedSignIn, *, device: str | None, address: str | None) -> SignIn:
+    """Return how the user signed in: by the claims of the ID token, with those of the access token as defaults."""
+    claims = {**verified.principal.claims, **verified.id_token.claims}
+    acr, amr, sid, auth_time = (claims.get(name) for name in ("acr", "amr", "sid", "auth_time"))
+    return SignIn(
+        issuer=verified.id_token.issuer,
+        subject=verified.id_token.subject,
+        sid=sid if isinstance(sid, str) and sid else None,
+        acr=acr if isinstance(acr, str) else None,
+        amr=tuple(method for method in amr if isinstance(method, str)) if isinstance(amr, list) else (),
+        auth_time=auth_time if type(auth_time) is int and 0 <= auth_time < _LATEST_TIME else None,
+        device=device,
+        address=address,
+    )
 
 
 def _provider(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:

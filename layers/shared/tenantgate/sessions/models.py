@@ -1,17 +1,106 @@
-"""Sessions, in memory and at rest."""
+"""Sessions, in memory and at rest. Times are epoch seconds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 from uuid import UUID
+
+from tenantgate.identity.principal import Principal
+
+
+class User(NamedTuple):
+    """A person is known by all three: another tenant or issuer may use the same subject."""
+
+    tenant_id: str
+    issuer: str
+    user_id: str
+
+    @classmethod
+    def of(cls, principal: Principal) -> User:
+        return cls(principal.tenant_id, principal.issuer, principal.user_id)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPolicy:
+    """The deployment's limits. `cache_seconds`: the life of an entry in Valkey. `grace_seconds`: after a rotation.
+
+    `registers_tenants`: a tenant that a trusted issuer names is registered at its first sign-in.
+    """
+
+    idle_seconds: int = 30 * 60
+    absolute_seconds: int = 12 * 3600
+    cache_seconds: int = 300
+    grace_seconds: int = 10
+    registers_tenants: bool = True
+
+
+class TenantState(NamedTuple):
+    """A tenant as the registry knows it. A policy can only shorten the deployment's limits."""
+
+    status: Literal["active", "suspended"] = "active"
+    idle_minutes: int | None = None
+    absolute_hours: int | None = None
+    allowed_issuers: tuple[str, ...] | None = None
+
+    def admits(self, issuer: str) -> bool:
+        """Tell whether the tenant's users may sign in by this issuer now."""
+        return self.status == "active" and (self.allowed_issuers is None or issuer in self.allowed_issuers)
+
+
+class Grants(NamedTuple):
+    """The rights of a session. A session whose grants change gets a new id."""
+
+    scopes: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, principal: Principal, *, acr: str | None, amr: tuple[str, ...]) -> Grants:
+        return cls(tuple(sorted(principal.scopes)), tuple(sorted(principal.roles)), acr, amr)
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """The verified ID token of a sign-in: `issuer` and `subject`, `sid` if it has one, and how the user signed in.
+
+    `device` and `address` are shown to the user. `address` is masked already.
+    """
+
+    issuer: str
+    subject: str
+    sid: str | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
+    auth_time: int | None = None
+    device: str | None = None
+    address: str | None = None
+
+    @property
+    def lookup_texts(self) -> Sequence[str]:
+        """The texts by which a logout token finds the session."""
+        texts = [subject_text(self.issuer, self.subject)]
+        return texts if self.sid is None else [sid_text(self.issuer, self.sid), *texts]
+
+
+def sid_text(issuer: str, sid: str) -> str:
+    """Return the text for a session of the provider (OpenID Connect Back-Channel Logout §2.1)."""
+    return f"sid\0{issuer}\0{sid}"
+
+
+def subject_text(issuer: str, subject: str) -> str:
+    """Return the text for all sessions of a subject."""
+    return f"sub\0{issuer}\0{subject}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SessionTokens:
     """The provider's tokens.
 
-    They never leave the server, except that on a local development stack the home page shows the access token. This
-    class has no repr that could show them in a log.
+    They never leave the server, except that a refresh returns the access token, and that on a local development stack
+    the home page shows it. This class has no repr that could show them in a log.
     """
 
     access_token: str
@@ -21,14 +110,15 @@ class SessionTokens:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session with its tokens opened. Times are whole epoch seconds."""
+    """A session with its tokens opened. `expires_at`: its end by the absolute timeout."""
 
     id: UUID
-    tenant_id: str
-    user_id: str
-    issuer: str
-    created_at: int
+    user: User
+    auth_time: int
+    last_used_at: int
     expires_at: int
+    grants: Grants
+    csrf_token: str = field(repr=False)
     tokens: SessionTokens
 
 
@@ -44,7 +134,10 @@ class StartedSession:
 class StoredSession:
     """A session at rest.
 
-    `secret_hash`: the secret's digest (32 bytes). `sealed_tokens`: opens with the id's bytes as context.
+    `secret_hash`: the digest (32 bytes) of its current secret. `sealed_tokens`: opens with the id's bytes as context.
+    `expires_at`: the end by the deployment's absolute timeout. `previous_hash`: the secret that `rotated_at` replaced.
+    `sealed_replay`: what that rotation returned. `lease_holder`: the caller that asks the provider until `lease_until`.
+    `tenant`: None for a tenant that isn't registered.
     """
 
     id: UUID
@@ -52,6 +145,50 @@ class StoredSession:
     user_id: str
     issuer: str
     secret_hash: bytes
-    sealed_tokens: str
+    sealed_tokens: str = field(repr=False)
     created_at: int
     expires_at: int
+    auth_time: int
+    last_used_at: int
+    csrf_token: bytes = field(repr=False)
+    grants: Grants
+    provider_auth_time: int | None = None
+    version: int = 1
+    previous_hash: bytes | None = None
+    rotated_at: float | None = None
+    sealed_replay: str | None = field(default=None, repr=False)
+    lease_holder: UUID | None = None
+    lease_until: float | None = None
+    device: str | None = None
+    address: str | None = None
+    tenant: TenantState | None = None
+
+    @property
+    def user(self) -> User:
+        return User(self.tenant_id, self.issuer, self.user_id)
+
+    @property
+    def secret_hashes(self) -> tuple[bytes, ...]:
+        """The digests under which Valkey may have an entry."""
+        return (self.secret_hash,) if self.previous_hash is None else (self.secret_hash, self.previous_hash)
+
+    def ends_at(self, policy: SessionPolicy) -> int:
+        """The end by the absolute timeouts of the deployment and the tenant, both as they are now."""
+        limit = policy.absolute_seconds
+        if self.tenant is not None and self.tenant.absolute_hours is not None:
+            limit = min(limit, self.tenant.absolute_hours * 3600)
+        return min(self.expires_at, self.auth_time + limit)
+
+    def idle_seconds(self, policy: SessionPolicy) -> int:
+        """The idle timeout."""
+        if self.tenant is None or self.tenant.idle_minutes is None:
+            return policy.idle_seconds
+        return min(policy.idle_seconds, self.tenant.idle_minutes * 60)
+
+    def is_refused(self) -> bool:
+        """Tell whether its tenant is suspended, or no longer allows its issuer."""
+        return self.tenant is not None and not self.tenant.admits(self.issuer)
+
+    def replays_until(self, policy: SessionPolicy) -> float:
+        """The end of the last rotation's grace; 0 without a rotation."""
+        return 0.0 if self.rotated_at is None else self.rotated_at + policy.grace_seconds

@@ -3,32 +3,75 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, replace
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from tenantgate.crypto.opaque import OpaqueKind, OpaqueSecret
+from tenantgate.crypto.opaque import OpaqueKind, OpaqueSecret, random_token
 from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.errors.access import SessionEnded
+from tenantgate.errors.tokens import TenantNotAllowed
 from tenantgate.identity.principal import Principal
-from tenantgate.sessions.models import Session, SessionTokens, StartedSession, StoredSession
+from tenantgate.identity.session_entry import (
+    MARK_SECONDS,
+    SessionEntry,
+    last_use,
+    live_entry,
+    needs_mark,
+    session_keys,
+)
+from tenantgate.sessions.cache import SessionCache, csrf_text, entry_of
+from tenantgate.sessions.errors import SecretReused
+from tenantgate.sessions.models import (
+    Grants,
+    Session,
+    SessionPolicy,
+    SessionTokens,
+    SignIn,
+    StartedSession,
+    StoredSession,
+    TenantState,
+    User,
+)
 
-_PURPOSE = "session-tokens"
+_log = logging.getLogger(__name__)
+
+_TOKENS_PURPOSE = "session-tokens"
+LOOKUP_PURPOSE = "session-lookup"
 # Stored sessions have digests of the random part; another digest would end them all.
-_SECRETS = OpaqueKind(digests_random_part_only=True)
+SECRETS = OpaqueKind(digests_random_part_only=True)
 
 
 class SessionStore(Protocol):
     """A store of sessions. Every call is inside one tenant: another tenant's sessions aren't found."""
 
-    async def add(self, session: StoredSession) -> None: ...
+    async def tenant(self, tenant_id: str, *, register: bool) -> TenantState | None:
+        """Return the tenant's state; None if it isn't registered. `register`: register it first."""
+        ...
 
-    async def find(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None: ...
+    async def add(self, session: StoredSession, *, lookups: Sequence[bytes] = ()) -> None:
+        """Add a session, and the digests by which a logout token finds it."""
+        ...
 
-    async def remove(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
-        """Remove the session and return it; None if it is unknown. Of concurrent calls only one gets it."""
+    async def find(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
+        """Return the session that has, or once had, this secret."""
+        ...
+
+    async def of_user(self, user: User) -> Sequence[StoredSession]:
+        """Return all sessions of the user, the one that was used last first."""
+        ...
+
+    async def mark_used(self, session_id: UUID, *, tenant_id: str, at: float) -> None: ...
+
+    async def remove(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
+        """Remove sessions and return those that existed. Of concurrent calls only one gets each."""
+        ...
+
+    async def remove_of_user(self, user: User, session_id: UUID | None = None) -> Sequence[StoredSession]:
+        """Remove the user's sessions, or only one of them, as `remove` does."""
         ...
 
 
@@ -36,87 +79,211 @@ class SessionService:
     """Starts, finds and ends sessions.
 
     A session's secret is opaque (`crypto/opaque.py`) and known only to its browser. Every method raises
-    `DatabaseUnreachable`.
+    `DatabaseUnreachable`. PostgreSQL is the record; what `cache` holds is for the authorizer, and saves reads.
     """
 
-    def __init__(self, store: SessionStore, sealer: Sealer, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        store: SessionStore,
+        sealer: Callable[[], Awaitable[Sealer]],
+        *,
+        policy: SessionPolicy | None = None,
+        cache: SessionCache | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`sealer` returns the current keys and raises `SecretsUnavailable`. `clock` returns epoch seconds."""
+        self.policy = policy or SessionPolicy()
         self._store = store
         self._sealer = sealer
+        self._cache = cache or SessionCache(None, self.policy)
         self._clock = clock
 
-    async def start(self, *, principal: Principal, tokens: SessionTokens) -> StartedSession:
-        """Start a session that ends when the principal's token does.
+    async def start(self, *, principal: Principal, tokens: SessionTokens, sign_in: SignIn) -> StartedSession:
+        """Start a session of the caller that `principal` describes.
 
         Its id and secret are always new, so an attacker can't plant a known one before the sign-in (session fixation).
+        Raises `TenantNotAllowed` if the tenant isn't registered, is suspended, or doesn't allow the issuer.
         """
-        secret = _SECRETS.issue(principal.tenant_id)
-        session = Session(
-            id=uuid4(),
+        tenant = await self._store.tenant(principal.tenant_id, register=self.policy.registers_tenants)
+        require_admitted(tenant, principal)
+        secret = SECRETS.issue(principal.tenant_id)
+        started_at = self._clock()
+        now, session_id, sealer = int(started_at), uuid4(), await self._sealer()
+        stored = StoredSession(
+            id=session_id,
             tenant_id=principal.tenant_id,
             user_id=principal.user_id,
             issuer=principal.issuer,
-            created_at=int(self._clock()),
-            expires_at=principal.expires_at,
-            tokens=tokens,
+            secret_hash=secret.digest,
+            sealed_tokens=seal_tokens(sealer, tokens, session_id),
+            created_at=now,
+            expires_at=now + self.policy.absolute_seconds,
+            auth_time=now,
+            last_used_at=now,
+            csrf_token=random_token(),
+            grants=Grants.of(principal, acr=sign_in.acr, amr=sign_in.amr),
+            provider_auth_time=sign_in.auth_time,
+            device=sign_in.device,
+            address=sign_in.address,
+            tenant=tenant,
         )
-        await self._store.add(
-            StoredSession(
-                id=session.id,
-                tenant_id=session.tenant_id,
-                user_id=session.user_id,
-                issuer=session.issuer,
-                secret_hash=secret.digest,
-                sealed_tokens=self._seal(tokens, session.id),
-                created_at=session.created_at,
-                expires_at=session.expires_at,
-            )
-        )
-        return StartedSession(secret=secret.text, session=session)
+        lookups = [sealer.digest(text, purpose=LOOKUP_PURPOSE) for text in sign_in.lookup_texts]
+        await self._store.add(stored, lookups=lookups)
+        await self._cache.put(stored, read_at=started_at)
+        return StartedSession(secret=secret.text, session=self._opened(stored, tokens))
 
-    async def find_live(self, secret: str) -> Session:
-        """Return the session of this secret. Raises `SessionEnded` if it expired, was ended, or never existed."""
+    async def authenticate(self, secret: str) -> SessionEntry:
+        """Return what the session grants, from Valkey or PostgreSQL. Raises `SessionEnded`, `SecretReused`."""
         parsed = _parse(secret)
+        keys = session_keys(parsed.tenant_id, parsed.digest)
+        raw_entry, raw_used = await self._cache.read(keys)
+        now = self._clock()
+        entry = live_entry(raw_entry, raw_used, now=now)
+        if entry is not None:
+            if needs_mark(entry, raw_used, now=now):
+                await self._cache.mark_used(keys, at=now, idle_seconds=entry.idle_seconds)
+            return entry
+        read_at = self._clock()
+        stored = await self.locate(secret)
+        return entry_of(stored, self.policy, read_at=read_at)
+
+    async def locate(self, secret: str) -> StoredSession:
+        """Return the live session of this secret from PostgreSQL, note its use, and put its entry into Valkey.
+
+        Raises `SessionEnded` if it timed out, was ended, or never existed. An earlier secret whose grace is over ends
+        the session, and raises `SecretReused`: it, or the one after it, was stolen.
+        """
+        parsed = _parse(secret)
+        read_at = self._clock()
         stored = await self._store.find(parsed.digest, tenant_id=parsed.tenant_id)
         if stored is None:
             raise SessionEnded("unknown", tenant_id=parsed.tenant_id)
-        if stored.expires_at <= self._clock():
-            raise SessionEnded("expired", session_id=stored.id)
-        return self._opened(stored)
+        stored = await self._require_live(stored)
+        if parsed.digest != stored.secret_hash and (
+            parsed.digest != stored.previous_hash or self._clock() >= stored.replays_until(self.policy)
+        ):
+            await self.end_reused(stored)
+            raise SecretReused("an earlier secret", session_id=stored.id)
+        if read_at - stored.last_used_at >= MARK_SECONDS:
+            await self._store.mark_used(stored.id, tenant_id=stored.tenant_id, at=read_at)
+            stored = replace(stored, last_used_at=int(read_at))
+        await self._cache.put(stored, read_at=read_at)
+        return stored
+
+    async def find_live(self, secret: str) -> Session:
+        """Return the session of this secret with its tokens, as `locate` does. Also raises `SecretsUnavailable`."""
+        stored = await self.locate(secret)
+        return self._opened(stored, open_tokens(await self._sealer(), stored))
+
+    async def of_user(self, user: User) -> Sequence[StoredSession]:
+        """Return the user's live sessions, the one that was used last first."""
+        now = self._clock()
+        return [stored for stored in await self._store.of_user(user) if self._death(stored, now) is None]
 
     async def end(self, secret: str) -> Session | None:
-        """End the session, expired or not, and return it; None if it is unknown."""
+        """End the session, expired or not, and return it; None if it is unknown.
+
+        Raises `CacheUnavailable` if it has ended in PostgreSQL only. A repeated call then tries the rest again.
+        """
+        parsed = SECRETS.parse(secret)
+        if parsed is None:
+            return None
+        found = await self._store.find(parsed.digest, tenant_id=parsed.tenant_id)
+        ended = [] if found is None else await self._store.remove([found.id], tenant_id=found.tenant_id)
+        await self._cache.end(ended)
+        if not ended:
+            await self._cache.end_secret(parsed.tenant_id, parsed.digest)
+            return None
         try:
-            parsed = _parse(secret)
-            stored = await self._store.remove(parsed.digest, tenant_id=parsed.tenant_id)
-            return None if stored is None else self._opened(stored)
+            return self._opened(ended[0], open_tokens(await self._sealer(), ended[0]))
         except SessionEnded:
             return None
 
-    def _opened(self, stored: StoredSession) -> Session:
-        return Session(
-            id=stored.id,
-            tenant_id=stored.tenant_id,
-            user_id=stored.user_id,
-            issuer=stored.issuer,
-            created_at=stored.created_at,
-            expires_at=stored.expires_at,
-            tokens=self._open(stored),
+    async def end_of_user(self, user: User, session_id: UUID | None = None) -> int:
+        """End all sessions of the user, or only one; return their number. Raises `CacheUnavailable` as `end` does."""
+        ended = await self._store.remove_of_user(user, session_id)
+        await self._cache.end(ended)
+        return len(ended)
+
+    async def end_sessions(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
+        """End sessions by their ids and return those that existed. Raises `CacheUnavailable` as `end` does."""
+        ended = await self._store.remove(session_ids, tenant_id=tenant_id)
+        await self._cache.end(ended)
+        return ended
+
+    async def end_reused(self, stored: StoredSession) -> None:
+        """End a session of which an earlier secret was used, and report it."""
+        await self.end_sessions([stored.id], tenant_id=stored.tenant_id)
+        _log.warning(
+            "an earlier secret of a session was used; the session has ended",
+            extra={
+                "context": {
+                    "event": "SESSION_SECRET_REUSED",
+                    "session_id": str(stored.id),
+                    "tenant_id": stored.tenant_id,
+                    "user_id": stored.user_id,
+                    "issuer": stored.issuer,
+                }
+            },
         )
 
-    def _seal(self, tokens: SessionTokens, session_id: UUID) -> str:
-        # The session's id is the context, so tokens copied into another row don't open there.
-        return self._sealer.seal(json.dumps(asdict(tokens)).encode(), purpose=_PURPOSE, context=session_id.bytes)
+    async def _require_live(self, stored: StoredSession) -> StoredSession:
+        """Return the session with the later of the two last uses. Raises `SessionEnded`."""
+        now = self._clock()
+        death = self._death(stored, now)
+        if death == "idle":
+            _, raw_used = await self._cache.read(session_keys(stored.tenant_id, stored.secret_hash))
+            stored = replace(stored, last_used_at=max(stored.last_used_at, last_use(raw_used)))
+            death = self._death(stored, now)
+        if death is not None:
+            raise SessionEnded(death, session_id=stored.id)
+        return stored
 
-    def _open(self, stored: StoredSession) -> SessionTokens:
-        try:
-            opened = self._sealer.open(stored.sealed_tokens, purpose=_PURPOSE, context=stored.id.bytes)
-        except SealBroken:
-            # Its key was retired, or the row was changed.
-            raise SessionEnded("tokens don't open", session_id=stored.id) from None
-        return SessionTokens(**json.loads(opened))
+    def _death(self, stored: StoredSession, now: float) -> str | None:
+        """Return why the session can't be used, or None."""
+        if stored.ends_at(self.policy) <= now:
+            return "expired"
+        if now - stored.last_used_at >= stored.idle_seconds(self.policy):
+            return "idle"
+        return "refused by its tenant" if stored.is_refused() else None
+
+    def _opened(self, stored: StoredSession, tokens: SessionTokens) -> Session:
+        return Session(
+            id=stored.id,
+            user=stored.user,
+            auth_time=stored.auth_time,
+            last_used_at=stored.last_used_at,
+            expires_at=stored.ends_at(self.policy),
+            grants=stored.grants,
+            csrf_token=csrf_text(stored.csrf_token),
+            tokens=tokens,
+        )
+
+
+def require_admitted(tenant: TenantState | None, principal: Principal) -> None:
+    """Raise `TenantNotAllowed` unless the tenant's users may sign in by the principal's issuer."""
+    if tenant is None:
+        raise TenantNotAllowed("the tenant isn't registered", tenant_id=principal.tenant_id)
+    if not tenant.admits(principal.issuer):
+        reason = "the tenant is suspended" if tenant.status == "suspended" else "the tenant doesn't allow the issuer"
+        raise TenantNotAllowed(reason, tenant_id=principal.tenant_id, issuer=principal.issuer)
+
+
+def seal_tokens(sealer: Sealer, tokens: SessionTokens, session_id: UUID) -> str:
+    """Seal a session's tokens. The session's id is the context, so tokens copied into another row don't open there."""
+    return sealer.seal(json.dumps(asdict(tokens)).encode(), purpose=_TOKENS_PURPOSE, context=session_id.bytes)
+
+
+def open_tokens(sealer: Sealer, stored: StoredSession) -> SessionTokens:
+    """Open a session's tokens. Raises `SessionEnded`: their key was retired, or the row was changed."""
+    try:
+        opened = sealer.open(stored.sealed_tokens, purpose=_TOKENS_PURPOSE, context=stored.id.bytes)
+    except SealBroken:
+        raise SessionEnded("tokens don't open", session_id=stored.id) from None
+    return SessionTokens(**json.loads(opened))
 
 
 def _parse(secret: str) -> OpaqueSecret:
-    if (parsed := _SECRETS.parse(secret)) is None:
+    if (parsed := SECRETS.parse(secret)) is None:
         raise SessionEnded("malformed")
     return parsed

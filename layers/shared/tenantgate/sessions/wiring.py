@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from tenantgate.cache.wiring import cache
 from tenantgate.database.wiring import database
+from tenantgate.identity.session_entry import SessionEntry
 from tenantgate.secrets.wiring import secret_store
+from tenantgate.sessions.cache import SessionCache
+from tenantgate.sessions.models import SessionPolicy
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService
+from tenantgate.settings.environment import get_settings
+from tenantgate.settings.model import Settings
 
 
 async def session_service() -> SessionService:
-    """Build the service on the process's database, with the current sealing keys. Raises `SecretsUnavailable`.
+    """Build the service on the process's database and cache. It is cheap."""
+    policy = session_policy(get_settings())
+    return SessionService(
+        SessionRepository(database()), secret_store().sealer, policy=policy, cache=SessionCache(cache(), policy)
+    )
 
-    Call it for each request, so that rotated keys take effect. It is cheap.
-    """
-    return SessionService(SessionRepository(database()), await secret_store().sealer())
+
+async def session_credential(cookie: str) -> SessionEntry:
+    """Return the entry of the live session behind a session cookie. Raises `SessionEnded`, `SecretReused`."""
+    return await (await session_service()).authenticate(cookie)
+
+
+def session_policy(settings: Settings) -> SessionPolicy:
+    """Return the deployment's limits."""
+    return SessionPolicy(
+        idle_seconds=settings.session_idle_minutes * 60,
+        absolute_seconds=settings.session_absolute_hours * 3600,
+        cache_seconds=settings.session_cache_seconds,
+        grace_seconds=settings.session_reuse_grace_seconds,
+        registers_tenants=settings.tenant_registration == "open",
+    )

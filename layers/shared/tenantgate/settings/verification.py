@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from pydantic import ValidationInfo, field_validator
 
-from tenantgate.settings.deployment import DEVELOPMENT_BASE_URL, DeploymentSettings
+from tenantgate.settings.deployment import DEVELOPMENT_BASE_URL
 from tenantgate.settings.fields import is_relaxed, setting
+from tenantgate.settings.sessions import SessionSettings
 
 
-class VerificationSettings(DeploymentSettings):
+class VerificationSettings(SessionSettings):
     """The provider's registration, further issuers, claims and limits."""
 
     oidc_issuer_url: str = setting(

@@ -1,7 +1,6 @@
 """`GET /`, with a real session service over a store in memory."""
 
 import base64
-import hashlib
 import json
 import re
 import time
@@ -11,15 +10,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from functions.home.routes import SIGNED_OUT_COOKIE, router
-from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.identity.principal import Principal
 from tenantgate.sessions import wiring
-from tenantgate.sessions.models import SessionTokens
+from tenantgate.sessions.models import SessionTokens, SignIn
 from tenantgate.sessions.service import SessionService
 from tenantgate.web.app import create_app
 from tenantgate.web.cookies import SESSION_COOKIE
-from tests.fixtures.databases.session_stores import TENANT, MemorySessionStore
+from tests.fixtures.databases.session_stores import TENANT, MemorySessionStore, session_service_of
 from tests.fixtures.web.setup import make_settings
 
 HTML = {"accept": "text/html"}
@@ -31,9 +29,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def sessions(monkeypatch: pytest.MonkeyPatch) -> SessionService:
-    service = SessionService(
-        MemorySessionStore(), Sealer([base64.urlsafe_b64encode(hashlib.sha256(b"k").digest()).decode()])
-    )
+    service = session_service_of(MemorySessionStore())
 
     async def made() -> SessionService:
         return service
@@ -50,7 +46,7 @@ def client() -> Iterator[TestClient]:
 
 async def started(sessions: SessionService, access_token: str) -> dict[str, str]:
     tokens = SessionTokens(access_token=access_token, id_token="i")
-    session = await sessions.start(principal=PRINCIPAL, tokens=tokens)
+    session = await sessions.start(principal=PRINCIPAL, tokens=tokens, sign_in=SignIn(PRINCIPAL.issuer, "user-1"))
     return {**HTML, "cookie": f"{SESSION_COOKIE}={session.secret}"}
 
 
@@ -135,7 +131,7 @@ async def test_name_and_email_are_shown_where_they_are_known(
     email: str | None,
 ) -> None:
     tokens = SessionTokens(access_token=token_with(**access_token), id_token=token_with(**id_token))
-    session = await sessions.start(principal=PRINCIPAL, tokens=tokens)
+    session = await sessions.start(principal=PRINCIPAL, tokens=tokens, sign_in=SignIn(PRINCIPAL.issuer, "user-1"))
     html = client.get("/", headers={**HTML, "cookie": f"{SESSION_COOKIE}={session.secret}"}).text
     found = {key: re.search(f'<dd id="{key}">(.*?)</dd>', html) for key in ("name", "email")}
     assert {key: match and match[1] for key, match in found.items()} == {"name": name, "email": email}

@@ -16,6 +16,7 @@ from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCod
 from tenantgate.login.models import AuthorizationResponse, ProviderTokens, SignedIn, VerifiedSignIn
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.secrets.errors import SecretsUnavailable
+from tenantgate.tokens.verifier import VerifiedToken
 
 STATE = "state-1"
 ATTEMPT = transaction_cookie_name(STATE)
@@ -24,6 +25,10 @@ PRINCIPAL = Principal("user-1", "org-1", "https://issuer.example", frozenset(), 
 TOKENS = ProviderTokens("access", "id", "refresh")
 
 pytestmark = pytest.mark.anyio
+
+
+ID_TOKEN = VerifiedToken("https://issuer.example", "user-1", NOW, NOW + 600, frozenset(), {})
+VERIFIED = VerifiedSignIn(PRINCIPAL, ID_TOKEN, TOKENS, expires_in=300, return_to="/home")
 
 
 @dataclass
@@ -37,13 +42,14 @@ class FakeLogin:
         self.responses.append((response, by_redirect, cookies))
         if self.error is not None:
             raise self.error
-        return VerifiedSignIn(PRINCIPAL, TOKENS, expires_in=300, return_to="/home")
+        return VERIFIED
 
 
 @dataclass
 class FakeSession:
     secret: str = "org-1.secret"
     expires_at: int = NOW + 600
+    csrf_token: str = "csrf"
 
 
 @dataclass
@@ -54,10 +60,10 @@ class FakeSessions:
     session: FakeSession = field(default_factory=FakeSession)
     log: list[tuple[object, ...]] = field(default_factory=list)
 
-    async def start(self, *, principal: Principal, tokens: ProviderTokens) -> FakeSession:
+    async def start(self, verified: VerifiedSignIn, *, device: str | None, address: str | None) -> FakeSession:
         if self.error is not None:
             raise self.error
-        self.log.append(("start", principal, tokens))
+        self.log.append(("start", verified, device, address))
         return self.session
 
     async def end(self, secret: str) -> None:
@@ -78,6 +84,8 @@ async def complete(
         by_redirect=True,
         cookies={ATTEMPT: "sealed"} if cookies is None else cookies,
         session_cookie=session_cookie,
+        device="Firefox on Linux",
+        address="203.0.113.0/24",
     )
 
 
@@ -92,9 +100,10 @@ async def test_a_sign_in_starts_a_session_and_names_the_attempts_cookie() -> Non
         return_to="/home",
         session_secret="org-1.secret",
         session_lifetime=600,
+        csrf_token="csrf",
         attempt_cookie=ATTEMPT,
     )
-    assert sessions.log == [("start", PRINCIPAL, TOKENS)]
+    assert sessions.log == [("start", VERIFIED, "Firefox on Linux", "203.0.113.0/24")]
     assert login.responses == [(AuthorizationResponse(state=STATE, code="code"), True, {ATTEMPT: "sealed"})]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import copy
 import hashlib
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, urlsplit
@@ -29,6 +30,8 @@ APP = "https://app.example.com/done"
 SEALER = Sealer([base64.urlsafe_b64encode(hashlib.sha256(b"login").digest()).decode()])
 
 pytestmark = pytest.mark.anyio
+
+ID_TOKEN = VerifiedToken(ISSUER, "user-1", NOW, NOW + 600, frozenset(), {})
 
 
 @dataclass
@@ -60,7 +63,7 @@ class IdTokens:
         self.checks.append((token, client_id, nonce, access_token, fetch))
         if self.error is not None:
             raise self.error
-        return VerifiedToken(self.issuer, "user-1", NOW, NOW + 600, frozenset(), {})
+        return copy.replace(ID_TOKEN, issuer=self.issuer)
 
 
 @dataclass
@@ -145,7 +148,7 @@ async def test_a_sign_in_goes_from_the_provider_to_the_principal() -> None:
     assert login.id_tokens.checks == [("id-token", "client-1", transaction.nonce, "access-token", False)]
     assert login.access_tokens.checks == [("access-token", False)]
     principal = Principal("user-1", "org-1", ISSUER, frozenset(), NOW + 600)
-    assert signed_in == VerifiedSignIn(principal, login.exchanges.tokens, 300, "/orders")
+    assert signed_in == VerifiedSignIn(principal, ID_TOKEN, login.exchanges.tokens, 300, "/orders")
 
 
 @pytest.mark.parametrize(

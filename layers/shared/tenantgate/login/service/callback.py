@@ -8,14 +8,13 @@ from typing import Protocol
 
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
-from tenantgate.identity.principal import Principal
 from tenantgate.login.attempts.transactions import transaction_cookie_name
 from tenantgate.login.errors import ProviderRefusedClient, StateMismatch
-from tenantgate.login.models import AuthorizationResponse, ProviderTokens, SignedIn, VerifiedSignIn
+from tenantgate.login.models import AuthorizationResponse, SignedIn, VerifiedSignIn
 
 
 class NewSession(Protocol):
-    """A session that was just started. `secret`: its cookie's value. `expires_at`: epoch seconds."""
+    """A session that was just started. `secret`: its cookie's value. `expires_at`: epoch seconds, at the latest."""
 
     @property
     def secret(self) -> str: ...
@@ -23,11 +22,14 @@ class NewSession(Protocol):
     @property
     def expires_at(self) -> int: ...
 
+    @property
+    def csrf_token(self) -> str: ...
+
 
 class Sessions(Protocol):
     """The part of sessions that the end of a sign-in uses."""
 
-    async def start(self, *, principal: Principal, tokens: ProviderTokens) -> NewSession: ...
+    async def start(self, verified: VerifiedSignIn, *, device: str | None, address: str | None) -> NewSession: ...
 
     async def end(self, secret: str) -> None:
         """End the session, if there is one."""
@@ -57,12 +59,15 @@ class CallbackService:
         by_redirect: bool,
         cookies: Mapping[str, str],
         session_cookie: str | None,
+        device: str | None = None,
+        address: str | None = None,
     ) -> SignedIn:
         """Complete the attempt that `response` belongs to, and replace the browser's session.
 
         `by_redirect`, `cookies` and the errors are those of `LoginService.complete`, and `DatabaseUnreachable` when the
-        session can't be stored. `session_cookie`: the value of the session cookie that the browser sent. An error
-        clears the attempt's cookie, unless the provider was unreachable or refused our client.
+        session can't be stored. `session_cookie`: the value of the session cookie that the browser sent. `device` and
+        `address` (masked) are shown to the user. An error clears the attempt's cookie, unless the provider was
+        unreachable or refused our client.
         """
         try:
             if response.is_ambiguous:
@@ -71,7 +76,7 @@ class CallbackService:
             if session_cookie is not None:
                 # The new session replaces this cookie; end the old session so that a stolen copy stops working.
                 await self._sessions.end(session_cookie)
-            session = await self._sessions.start(principal=verified.principal, tokens=verified.tokens)
+            session = await self._sessions.start(verified, device=device, address=address)
         except TenantgateError as error:
             error.clears_cookies = _ended_attempt(error, response.state, cookies)
             raise
@@ -81,6 +86,7 @@ class CallbackService:
             return_to=verified.return_to,
             session_secret=session.secret,
             session_lifetime=max(0, session.expires_at - int(self._clock())),
+            csrf_token=session.csrf_token,
             attempt_cookie=transaction_cookie_name(response.state or ""),
         )
 

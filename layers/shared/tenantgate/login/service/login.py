@@ -143,6 +143,7 @@ class LoginService:
         left = max(0, principal.expires_at - int(self._clock()))
         return VerifiedSignIn(
             principal=principal,
+            id_token=id_token,
             tokens=tokens,
             expires_in=min(left, tokens.expires_in) if tokens.expires_in is not None else left,
             return_to=transaction.return_to,
