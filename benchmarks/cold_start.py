@@ -1,12 +1,13 @@
 """Cold starts of the built functions, as ratios to a bare Python handler in the same run.
 
-    python -m benchmarks.cold_start [--rounds N] [--json] [--build-dir FOLDER]
+    python -m benchmarks.cold_start [--rounds N] [--only NAME] [--json] [--build-dir FOLDER]
 
 Each figure is the time from spawning the process to its first response, under Lambda's runtime client (awslambdaric).
 The path contains only the bundles of the function and the layer and the packages of the runtime. In every round each
 function starts once and the bare handler several times, so that other load on the machine slows them equally; the
 medians count. CPU is the time that the process itself ran, which other load hardly affects; memory is the peak. The
-requests are real: a token is accepted, a sign-in completed, a session ended. A provider and PostgreSQL run on loopback.
+requests are real: a token is accepted, a sign-in completed, a session ended. A provider, PostgreSQL and Valkey run on
+loopback.
 Secrets come from the environment, so the figures don't include the client of Secrets Manager.
 """
 
@@ -21,14 +22,15 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from py_compile import PycInvalidationMode
 from typing import Any, Literal, NamedTuple
 
-from benchmarks import peers
+from benchmarks import peers, session_cookies
+from benchmarks.session_cookies import ValkeyAddresses, running_valkey
 from benchmarks.stand_ins import BASE_URL, SIGNED_IN, Provider, development_variables, http_event
 from lambda_gateway.model import FunctionSpec
 from lambda_gateway.runtime.process import FunctionProcess
@@ -54,6 +56,7 @@ class Journey:
     """State that the steps of a sign-in pass on."""
 
     provider: Provider
+    valkey: ValkeyAddresses | None = None
     cookies: dict[str, str] = field(default_factory=dict)
     state: str = ""
     nonce: str = ""
@@ -96,8 +99,8 @@ class Figure:
         return GOALS[self.kind] if self.kind else None
 
 
-def _bearer(journey: Journey) -> dict[str, str]:
-    return {"authorization": f"Bearer {journey.provider.access_token()}"}
+def _bearer(journey: Journey, *, issuer: str = "") -> dict[str, str]:
+    return {"authorization": f"Bearer {journey.provider.access_token(issuer=issuer)}"}
 
 
 def _login(journey: Journey) -> dict[str, Any]:
@@ -118,19 +121,46 @@ def _callback(journey: Journey) -> dict[str, Any]:
     return http_event("GET", "/api/v1/auth/callback", query=query, cookies=journey.cookie_header)
 
 
+def _session_cookie(journey: Journey) -> dict[str, Any]:
+    assert journey.valkey is not None
+    return peers.authorizer_event(cookie=journey.valkey.cookie())
+
+
+def _allowed(_: Journey, response: Response) -> None:
+    if response.get("isAuthorized") is not True:
+        raise SystemExit(f"expected an allowed request, got {response}")
+
+
 STARTS = [
     Start(
         "authorizer: an accepted token",
         "AuthorizerFunction",
         "authorizer",
-        lambda journey: peers.authorizer_event(f"Bearer {journey.provider.access_token()}"),
+        lambda journey: peers.authorizer_event(**_bearer(journey)),
         status=None,
+        after=_allowed,
+    ),
+    Start(
+        "authorizer: an accepted session cookie",
+        session_cookies.PLAIN,
+        None,
+        _session_cookie,
+        status=None,
+        after=_allowed,
+    ),
+    Start(
+        "authorizer: an accepted session cookie, over TLS",
+        session_cookies.TLS,
+        None,
+        _session_cookie,
+        status=None,
+        after=_allowed,
     ),
     Start(
         "Powertools' `auth_alpha`: an accepted token",
         peers.FUNCTION,
         None,
-        lambda journey: peers.authorizer_event(f"Bearer {journey.provider.access_token(issuer=peers.ISSUER)}"),
+        lambda journey: peers.authorizer_event(**_bearer(journey, issuer=peers.ISSUER)),
         status=None,
     ),
     Start(
@@ -235,43 +265,58 @@ def _bare_function(folder: Path) -> FunctionSpec:
     return FunctionSpec(name="bare", handler="bare.lambda_handler", root=folder, code=folder)
 
 
-async def measure(build_dir: Path, rounds: int, tell: Callable[[str], None]) -> list[Figure]:
-    """Measure every start; each figure is the median of `rounds`."""
-    with (
-        tempfile.TemporaryDirectory() as name,
-        EmbeddedPostgres(Path(name) / "postgres") as postgres,
-        Provider(Path(name) / "jwks.json") as provider,
-    ):
-        addresses = postgres.start()
-        variables, secrets = development_variables(addresses, provider)
-        functions = dict(read_product_template(build_dir / "template.yaml", variables, secrets).functions)
-        functions |= {peers.FUNCTION: peers.peer_function(Path(name) / "peer", variables)}
-        bare_folder = Path(name) / "bare"
-        bare_folder.mkdir()
-        bare = _bare_function(bare_folder)
-        await start_once(functions["MigrationRunnerFunction"], {"action": "upgrade"})
-
-        samples: Samples = {"bare": [], **{start.name: [] for start in STARTS}}
-        journey = Journey(provider)
-        # The first round fills the page cache and doesn't count.
-        for number in range(rounds + 1):
-            tell(f"round {number} of {rounds}")
-            taken = await _round(functions, bare, journey)
-            if number > 0:
-                for start, sample in taken:
-                    samples[start].append(sample)
+async def measure(
+    build_dir: Path, rounds: int, tell: Callable[[str], None], *, starts: Sequence[Start] = STARTS
+) -> list[Figure]:
+    """Measure these starts; each figure is the median of `rounds`."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with EmbeddedPostgres(folder / "postgres") as postgres, Provider(folder / "jwks.json") as provider:
+            async with running_valkey(folder) as valkey:
+                functions = _functions(folder, build_dir, development_variables(postgres.start(), provider), valkey)
+                await start_once(functions["MigrationRunnerFunction"], {"action": "upgrade"})
+                samples = await _samples(functions, starts, Journey(provider, valkey), rounds, tell)
     return [_figure("a bare Python handler", None, "bare", samples)] + [
-        _figure(start.name, start.kind, start.name, samples) for start in STARTS
+        _figure(start.name, start.kind, start.name, samples) for start in starts
     ]
 
 
+def _functions(
+    folder: Path, build_dir: Path, given: tuple[dict[str, str], dict[str, str]], valkey: ValkeyAddresses
+) -> dict[str, FunctionSpec]:
+    """Return the functions of `STARTS` and the bare one; `given` are their variables and secrets."""
+    functions = dict(read_product_template(build_dir / "template.yaml", *given).functions)
+    functions |= valkey.authorizers(functions["AuthorizerFunction"])
+    functions |= {peers.FUNCTION: peers.peer_function(folder / "peer", given[0])}
+    (folder / "bare").mkdir()
+    return {**functions, "bare": _bare_function(folder / "bare")}
+
+
+async def _samples(
+    functions: Mapping[str, FunctionSpec],
+    starts: Sequence[Start],
+    journey: Journey,
+    rounds: int,
+    tell: Callable[[str], None],
+) -> Samples:
+    samples: Samples = {"bare": [], **{start.name: [] for start in starts}}
+    # The first round fills the page cache and doesn't count.
+    for number in range(rounds + 1):
+        tell(f"round {number} of {rounds}")
+        taken = await _round(functions, starts, journey)
+        if number > 0:
+            for start, sample in taken:
+                samples[start].append(sample)
+    return samples
+
+
 async def _round(
-    functions: Mapping[str, FunctionSpec], bare: FunctionSpec, journey: Journey
+    functions: Mapping[str, FunctionSpec], starts: Sequence[Start], journey: Journey
 ) -> list[tuple[str, Sample]]:
     taken = []
-    for number, start in enumerate(STARTS):
+    for number, start in enumerate(starts):
         if number % 4 == 0:
-            taken.append(("bare", (await start_once(bare, {}))[0]))
+            taken.append(("bare", (await start_once(functions["bare"], {}))[0]))
         sample, response = await start_once(functions[start.function], start.event(journey))
         if start.status is not None and response.get("statusCode") != start.status:
             raise SystemExit(f"{start.name}: expected {start.status}, got {response}")
@@ -321,12 +366,14 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"starts of each function; medians count ({ROUNDS})")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--build-dir", type=Path, help="measure this build instead of making one")
+    parser.add_argument("--only", default="", help="only starts whose names begin so, such as `authorizer`")
     options = parser.parse_args()
 
     def tell(line: str) -> None:
         sys.stderr.write(f"{line}\n")
 
-    figures = asyncio.run(measure(built(options.build_dir, tell), options.rounds, tell))
+    starts = [start for start in STARTS if start.name.startswith(options.only)]
+    figures = asyncio.run(measure(built(options.build_dir, tell), options.rounds, tell, starts=starts))
     if options.json:
         sys.stdout.write(json.dumps([{**vars(figure), "goal": figure.goal} for figure in figures], indent=2) + "\n")
     else:

@@ -90,7 +90,7 @@ def _invocation(algorithm: verify.Algorithm, jwks: dict[str, object], rounds: in
     name = "RS256"
     tokens = [verify.new_token(name, algorithm, number) for number in range(verify.TOKENS)]
     signed = [verify.signed_and_signature(token, name) for token in tokens]
-    events = [authorizer_event(f"Bearer {token}") for token in tokens]
+    events = [authorizer_event(authorization=f"Bearer {token}") for token in tokens]
     rules = route_rules(str(ROOT / "functions" / "authorizer" / "rules.toml"), {})
     peer = _peer(jwks, name)
 
@@ -107,7 +107,7 @@ def _invocation(algorithm: verify.Algorithm, jwks: dict[str, object], rounds: in
             if not decide(event)["isAuthorized"]:
                 raise SystemExit("our authorizer denied a valid token")
 
-        _warm(ours, peers, authorizer_event(f"Bearer {verify.new_token(name, algorithm, verify.TOKENS)}"))
+        _warm(ours, peers, authorizer_event(authorization=f"Bearer {verify.new_token(name, algorithm, verify.TOKENS)}"))
         taken.append(
             (
                 verify.floor_seconds_each(algorithm, signed),
@@ -122,10 +122,11 @@ def _peer(jwks: dict[str, object], algorithm: str) -> JWTVerifier:
     return JWTVerifier(issuer=ISSUER, audience="tenantgate-api", algorithms=[algorithm], jwks=jwks)
 
 
-def authorizer_event(authorization: str) -> dict[str, Any]:
+def authorizer_event(**headers: str) -> dict[str, Any]:
     """Return an HTTP API's authorizer event, payload 2.0, for one of the product's own routes."""
+    cookies = {"cookie": headers.pop("cookie")} if "cookie" in headers else None
     return {
-        **http_event("GET", "/api/v1/auth/me", headers={"authorization": authorization}),
+        **http_event("GET", "/api/v1/auth/me", headers=headers, cookies=cookies),
         "type": "REQUEST",
         "routeArn": "arn:aws:execute-api:eu-central-1:123456789012:api/$default/GET/api/v1/auth/me",
         "identitySource": None,
