@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.fixtures.browsers.certified_provider import USER
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.login.app import CALLBACK, LoginApp, running_login_app
@@ -15,7 +16,7 @@ from tests.fixtures.providers.certified import certified_provider
 from tests.fixtures.servers.app_server import free_socket
 
 RESOURCE = "https://api.example.test"
-USER, TENANT, WITHOUT_TENANT = "alice", "org-8a1f5f0e-6f0b-4b7e-9a57-2f7c4f3d9b11", "without-tenant"
+TENANT, WITHOUT_TENANT = "org-8a1f5f0e-6f0b-4b7e-9a57-2f7c4f3d9b11", "without-tenant"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Registration:
     algorithm: str
     requests_resource: bool
     by_default: bool
+    refreshes: bool = False
     sock: socket.socket = field(default_factory=free_socket)
     secret: str = "s3cret: +%&/"
 
@@ -40,7 +42,18 @@ class Registration:
             "redirect_uris": [self.base + CALLBACK],
             "post_logout_redirect_uris": [self.base + "/"],
             "id_token_signed_response_alg": self.algorithm,
+            "grant_types": ["authorization_code", *(["refresh_token"] if self.refreshes else [])],
+            "backchannel_logout_uri": self.base + "/api/v1/auth/backchannel-logout",
+            "backchannel_logout_session_required": True,
         }
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The settings of the application that is this client."""
+        resource = {"OIDC_RESOURCE": RESOURCE} if self.requests_resource else {}
+        # The provider ignores `offline_access` without consent (OpenID Connect Core §11).
+        offline = {"OIDC_SCOPES": "openid offline_access", "OIDC_AUTHORIZE_PARAMS": '{"prompt": "consent"}'}
+        return resource | (offline if self.refreshes else {})
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +63,8 @@ def registrations() -> Iterator[dict[str, Registration]]:
         Registration("RS256-by-default", "RS256", requests_resource=False, by_default=True),
         Registration("ES256-by-resource", "ES256", requests_resource=True, by_default=False),
         Registration("ES256-by-default", "ES256", requests_resource=False, by_default=True),
+        Registration("refresh-by-resource", "RS256", requests_resource=True, by_default=False, refreshes=True),
+        Registration("refresh-by-default", "ES256", requests_resource=False, by_default=True, refreshes=True),
         Registration("opaque", "RS256", requests_resource=False, by_default=False),
     ]
     yield {registration.client_id: registration for registration in made}
@@ -66,13 +81,12 @@ def issuer(registrations: dict[str, Registration]) -> Iterator[str]:
 
 
 def app_as(registration: Registration, issuer: str, database: DatabaseUrls) -> Iterator[LoginApp]:
-    variables = {"OIDC_RESOURCE": RESOURCE} if registration.requests_resource else {}
     with running_login_app(
         issuer,
         client_id=registration.client_id,
         client_secret=registration.secret,
         audience=RESOURCE,
-        variables=variables,
+        variables=registration.variables,
         sock=registration.sock,
         database_url=database.app_url,
     ) as running:
@@ -89,6 +103,17 @@ def app(
     database_urls: DatabaseUrls,
 ) -> Iterator[LoginApp]:
     """Run the application once as each client that gets JWT access tokens."""
+    yield from app_as(registrations[request.param], issuer, database_urls)
+
+
+@pytest.fixture(scope="module", params=["refresh-by-resource", "refresh-by-default"])
+def refreshing_app(
+    request: pytest.FixtureRequest,
+    registrations: dict[str, Registration],
+    issuer: str,
+    database_urls: DatabaseUrls,
+) -> Iterator[LoginApp]:
+    """Run the application once as each client that gets refresh tokens."""
     yield from app_as(registrations[request.param], issuer, database_urls)
 
 

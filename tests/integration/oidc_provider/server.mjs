@@ -5,6 +5,7 @@
 //   resource         the only resource indicator; access tokens for it are JWTs with this audience
 //   defaultFor       ids of clients whose tokens are for that resource even without a request for it
 //   tenants          account → value of the access token's tenant_id
+// Rotates refresh tokens at each use. GET /redemptions counts the refresh tokens that were redeemed.
 // Prints {"issuer": …} on one line when it is ready, and exits at the end of its standard input.
 import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -32,7 +33,10 @@ const configuration = {
   scopes: ['openid', 'profile', 'email', 'offline_access'],
   claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name'] },
   pkce: { required: () => true },
-  ttl: { AccessToken: 1800, AuthorizationCode: 60, IdToken: 600 },
+  ttl: { AccessToken: 1800, AuthorizationCode: 60, IdToken: 600, RefreshToken: 86400 },
+  rotateRefreshToken: () => true,
+  // By default it calls no loopback address, where the tests run.
+  fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options),
   findAccount: (ctx, id) => ({
     accountId: id,
     claims: () => ({ sub: id, email: `${id}@example.test`, email_verified: true, name: id }),
@@ -41,6 +45,8 @@ const configuration = {
   features: {
     devInteractions: { enabled: true },
     rpInitiatedLogout: { enabled: true },
+    backchannelLogout: { enabled: true },
+    revocation: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: (ctx, client) => (defaultFor.includes(client.clientId) ? resource : undefined),
@@ -81,7 +87,18 @@ server.listen(0, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, configuration);
   addAccessTokenHashes(provider);
-  server.on('request', provider.callback());
+  let redemptions = 0;
+  provider.on('refresh_token.consumed', () => {
+    redemptions += 1;
+  });
+  const respond = provider.callback();
+  server.on('request', (request, response) => {
+    if (request.url === '/redemptions') {
+      response.end(String(redemptions));
+    } else {
+      respond(request, response);
+    }
+  });
   console.log(JSON.stringify({ issuer }));
 });
 // The test holds the other end, so this process ends with the test, even after a crash.

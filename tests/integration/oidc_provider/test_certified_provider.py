@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 
@@ -18,35 +17,15 @@ from tenantgate.login.attempts.transactions import LIFETIME_SECONDS, LoginTransa
 from tenantgate.login.models import ProviderTokens
 from tenantgate.login.provider.metadata import ProviderMetadata
 from tenantgate.login.service.login import TokenEndpoint
+from tests.fixtures.browsers.certified_provider import USER, at_the_provider, returned
 from tests.fixtures.browsers.scripted import HTML, Browser, form_of, location
 from tests.fixtures.login.app import LoginApp, code_of, redeem, response_parameters
 from tests.fixtures.programs.requires import requires_node
-from tests.integration.oidc_provider.conftest import RESOURCE, TENANT, USER, WITHOUT_TENANT
+from tests.integration.oidc_provider.conftest import RESOURCE, TENANT, WITHOUT_TENANT
 
 pytestmark = requires_node
 
 SESSION = "__Host-tg_session"
-
-
-def at_the_provider(browser: Browser, app: LoginApp, url: str, *, user: str = USER) -> str:
-    """Sign in and consent on the provider's own pages. Return the URL to which it sends the browser back."""
-    response = browser.get(url)
-    for _ in range(12):
-        if response.is_redirect:
-            if location(response).startswith(app.callback_url):
-                return location(response)
-            response = browser.get(location(response))
-        else:
-            action, fields = form_of(response)
-            if fields.get("prompt") == "login":
-                fields |= {"login": user, "password": "any"}
-            response = browser.submit(action, fields)
-    raise AssertionError("the provider does not send the browser back")
-
-
-def returned(browser: Browser, app: LoginApp, *, user: str = USER, **query: str) -> str:
-    begun = location(browser.get(f"{app.login_url}?{urlencode(query)}"))
-    return at_the_provider(browser, app, begun, user=user)
 
 
 def header_of(token: str) -> dict[str, Any]:
