@@ -4,9 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.settings.model import Settings
+from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.model import SETTING_NAMES, Settings
 from tenantgate_cli.console import Failure
-from tenantgate_cli.stack.variables import Provider, choose_provider, variables_for
+from tenantgate_cli.stack.variables import (
+    _PASSED_ON,
+    OTHER_PROVIDER_VARIABLES,
+    Provider,
+    choose_provider,
+    variables_for,
+)
 
 BASE = "http://localhost:3000"
 STORED = {"OIDC_CLIENT_SECRET": "stored", "COOKIE_SEALING_KEYS": "A" * 43}
@@ -114,6 +121,22 @@ def test_a_database_of_the_callers_environment_is_ignored() -> None:
 def test_the_functions_get_the_url_of_the_cache_and_the_callers_protection_of_it() -> None:
     settings = variables_for(3000, {"REDIS_TLS": "private-network"}, STORED, **URLS).settings
     assert (settings["REDIS_URL"], settings["REDIS_TLS"]) == (URLS["redis_url"], "private-network")
+
+
+def test_every_setting_of_the_caller_is_used_or_has_a_note() -> None:
+    values = {
+        "SESSION_IDLE_MINUTES": "5",
+        "SESSION_ABSOLUTE_HOURS": "2",
+        "SESSION_CACHE_SECONDS": "20",
+        "SESSION_REUSE_GRACE_SECONDS": "3",
+        "TENANT_REGISTRATION": "closed",
+    }
+    settings = variables_for(3000, values, STORED, **URLS).settings
+
+    assert {name: settings[name] for name in values} == values
+    # AWS_REGION and DATABASE_TLS mean nothing on this machine; PORT is an option.
+    unused = SETTING_NAMES - settings.keys() - set(_PASSED_ON) - set(OTHER_PROVIDER_VARIABLES) - set(SECRET_NAMES)
+    assert unused == {"AWS_REGION", "DATABASE_TLS", "PORT"}
 
 
 def test_a_cache_url_that_is_not_valid_is_reported_without_its_value() -> None:

@@ -1,0 +1,208 @@
+"""Valkey killed, frozen and emptied while people work, behind the real functions and the authorizer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from threading import Event
+
+import httpx2
+import psutil
+import pytest
+
+from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
+from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.databases.valkey import command, frozen
+from tests.fixtures.stack.commands import RunningStack, dev_stack
+from tests.fixtures.stack.flow import access_token, sign_in_by_redirect
+
+# The shortest that the setting accepts.
+ENTRY_SECONDS = 10
+ENDED_HERE_ONLY = (503, "SYS_005")
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    with EmbeddedValkey(tmp_path_factory.mktemp("valkey")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def running(valkey: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    variables = {"REDIS_URL": valkey.start(), "SESSION_CACHE_SECONDS": str(ENTRY_SECONDS)}
+    with dev_stack(tmp_path_factory.mktemp("stack"), env=variables) as stack:
+        yield stack
+
+
+@pytest.fixture
+def stack(running: RunningStack, valkey: EmbeddedValkey) -> RunningStack:
+    command(valkey.start(), "FLUSHALL")
+    return running
+
+
+@contextmanager
+def killed(server: EmbeddedValkey) -> Iterator[None]:
+    assert server.pid is not None
+    process = psutil.Process(server.pid)
+    os.kill(server.pid, signal.SIGKILL)
+    process.wait(10)
+    try:
+        yield
+    finally:
+        server.start()
+
+
+type Away = Callable[[EmbeddedValkey], AbstractContextManager[None]]
+AWAY = pytest.mark.parametrize("away", [killed, frozen])
+
+
+class Person:
+    """A person who signed in with a browser."""
+
+    def __init__(self, stack: RunningStack, browser: Browser) -> None:
+        self._stack = stack
+        self._browser = browser
+        answer = sign_in_by_redirect(browser, stack.url)
+        assert answer.is_redirect, answer.text
+        assert self.is_signed_in()
+
+    def is_signed_in(self) -> bool:
+        """Tell whether a web function finds the session, and has it put the entry back."""
+        page = self._browser.get(f"{self._stack.url}/")
+        assert page.status_code == 200, page.text
+        return "demo@example.test" in page.text
+
+    def passes(self) -> int:
+        """Return the status of a request that the authorizer decides."""
+        return self._browser.get(f"{self._stack.url}/api/v1/auth/me", accept="application/json").status_code
+
+    def sign_out(self) -> httpx2.Response:
+        return self._browser.post_json(f"{self._stack.url}/api/v1/auth/logout", {}, headers={"origin": self._stack.url})
+
+    def token(self) -> str:
+        return access_token(self._browser, self._stack.url)
+
+
+type SignIn = Callable[[], Person]
+
+
+@pytest.fixture
+def sign_in(stack: RunningStack) -> Iterator[SignIn]:
+    """Sign in another person."""
+    with ExitStack() as browsers:
+        yield lambda: Person(stack, browsers.enter_context(Browser()))
+
+
+def decisions(stack: RunningStack) -> str:
+    log = stack.data_dir / "logs" / "AuthorizerFunction.log"
+    return log.read_text() if log.exists() else ""
+
+
+def code_of(response: httpx2.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["error"]["code"]
+
+
+def test_an_emptied_valkey_ends_no_session(sign_in: SignIn, valkey: EmbeddedValkey) -> None:
+    person = sign_in()
+    assert person.passes() == 200
+
+    command(valkey.start(), "FLUSHALL")
+
+    assert person.passes() == 401
+    assert person.is_signed_in()
+    assert person.passes() == 200
+
+
+@AWAY
+def test_without_valkey_web_functions_work_and_the_authorizer_makes_no_decision_on_cookies(
+    stack: RunningStack, sign_in: SignIn, valkey: EmbeddedValkey, away: Away
+) -> None:
+    person = sign_in()
+    token = person.token()
+    assert person.passes() == 200
+    before = len(decisions(stack))
+
+    with away(valkey):
+        for _ in range(3):
+            began = time.monotonic()
+            assert person.is_signed_in()
+            assert time.monotonic() - began < 2
+            assert person.passes() == 500
+        other = sign_in()
+        assert other.passes() == 500
+        by_token = httpx2.get(
+            f"{stack.url}/api/v1/auth/me", headers={"authorization": f"Bearer {token}"}, timeout=30, trust_env=False
+        )
+        assert by_token.status_code == 200
+
+    time.sleep(1.1)  # the functions' pause after a failure
+    for signed_in in (person, other):
+        assert signed_in.is_signed_in()
+        assert signed_in.passes() == 200
+    log = decisions(stack)[before:].replace(" ", "")
+    assert log.count('"error_code":"SYS_005"') == 4
+    assert "AUTH_020" not in log
+
+
+@AWAY
+def test_who_signs_out_without_valkey_is_out_for_good_within_the_life_of_the_entry(
+    sign_in: SignIn, valkey: EmbeddedValkey, away: Away
+) -> None:
+    person = sign_in()
+    assert person.is_signed_in()
+    last_read = time.monotonic()
+    assert person.passes() == 200
+
+    with away(valkey):
+        assert code_of(person.sign_out()) == ENDED_HERE_ONLY
+        assert person.passes() == 500
+
+    while (status := person.passes()) == 200:
+        assert time.monotonic() < last_read + ENTRY_SECONDS + 1, "let in for longer than the entry's life"
+        time.sleep(0.2)
+    assert status == 401
+    assert not person.is_signed_in()
+    assert person.passes() == 401
+
+
+@AWAY
+def test_a_repeated_sign_out_ends_the_session_everywhere(sign_in: SignIn, valkey: EmbeddedValkey, away: Away) -> None:
+    person = sign_in()
+    with away(valkey):
+        assert code_of(person.sign_out()) == ENDED_HERE_ONLY
+    time.sleep(1.1)  # the function's pause after a failure
+
+    assert person.sign_out().status_code == 200
+    assert person.passes() == 401
+
+
+def test_every_session_lives_on_while_valkey_comes_and_goes(sign_in: SignIn, valkey: EmbeddedValkey) -> None:
+    people = [sign_in() for _ in range(3)]
+    done = Event()
+
+    def work(person: Person) -> set[int]:
+        statuses: set[int] = set()
+        while not done.is_set():
+            assert person.is_signed_in()
+            statuses.add(person.passes())
+        return statuses
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        working = [pool.submit(work, person) for person in people]
+        try:
+            for away in (frozen, killed, frozen):
+                with away(valkey):
+                    time.sleep(1.5)
+                time.sleep(1)
+        finally:
+            done.set()
+        seen = [future.result() for future in working]
+
+    # A killed server has lost its entries: the authorizer then knows no session until a web function has read it.
+    assert all({200, 500} <= statuses <= {200, 401, 500} for statuses in seen)
+    time.sleep(1.1)
+    assert all(person.is_signed_in() and person.passes() == 200 for person in people)
