@@ -15,6 +15,7 @@ from tenantgate_cli.interface import (
     keys,
     rules,
     stack,
+    tenants,
     tokens,
     websockets,
 )
@@ -35,6 +36,7 @@ app.add_typer(websockets.app)
 app.add_typer(diagnosis.app)
 app.add_typer(rules.rules, name="rules")
 app.add_typer(database.migrate, name="migrate")
+app.add_typer(tenants.tenants, name="tenants")
 app.add_typer(jwks.jwks, name="jwks")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(growth.new, name="new")

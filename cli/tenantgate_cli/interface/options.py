@@ -16,4 +16,10 @@ DatabaseOption = Annotated[
     str | None,
     typer.Option(envvar="DATABASE_OWNER_URL", help="The database's URL, as its owner. Default: the data folder's."),
 ]
+ApplicationDatabaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--database-url", envvar="DATABASE_URL", help="The database's URL. Default: that of the running `make dev`."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from tenantgate.errors.cache import CacheUnavailable
-from tenantgate.identity.session_entry import TOMBSTONE, SessionEntry, SessionKeys, session_keys
+from tenantgate.identity.session_entry import TOMBSTONE, SessionEntry, SessionKeys, last_use, session_keys
 from tenantgate.sessions.models import SessionPolicy, StoredSession
 
 # Clocks may differ by this much.
@@ -33,6 +33,13 @@ if held then
 end
 redis.call('SET', KEYS[1], ARGV[1], 'PXAT', ARGV[4])
 return 1
+"""
+
+_REMOVE_TOMBSTONE = """
+if redis.call('GET', KEYS[1]) == 'ended' then
+  return redis.call('DEL', KEYS[1])
+end
+return 0
 """
 
 
@@ -98,6 +105,29 @@ class SessionCache:
         if self._cache is not None:
             key = session_keys(tenant_id, secret_hash).entry
             await self._cache.set(key, TOMBSTONE, seconds=self._policy.cache_seconds + _MARGIN_SECONDS)
+
+    @property
+    def is_absent(self) -> bool:
+        """Tell whether there is no cache at all."""
+        return self._cache is None
+
+    async def last_use(self, tenant_id: str, secret_hashes: Iterable[bytes]) -> int:
+        """Return the latest use under these secrets in epoch seconds; 0 without one. Raises `CacheUnavailable`."""
+        if self._cache is None:
+            return 0
+        latest = 0
+        for secret_hash in secret_hashes:
+            (raw_used,) = await self._cache.get_many((session_keys(tenant_id, secret_hash).used,))
+            latest = max(latest, last_use(raw_used))
+        return latest
+
+    async def remove_tombstone(self, tenant_id: str, secret_hash: bytes) -> None:
+        """Remove the tombstone of a secret whose session is live again. Raises `CacheUnavailable`.
+
+        The caller holds the session's row, so that it can't end meanwhile and need the tombstone.
+        """
+        if self._cache is not None:
+            await self._cache.run_script(_REMOVE_TOMBSTONE, (session_keys(tenant_id, secret_hash).entry,), ())
 
     async def _put(self, cache: Cache, entry: SessionEntry, secret_hash: bytes) -> None:
         until = entry.fresh_until

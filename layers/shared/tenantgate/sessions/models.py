@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from uuid import UUID
@@ -192,3 +192,19 @@ class StoredSession:
     def replays_until(self, policy: SessionPolicy) -> float:
         """The end of the last rotation's grace; 0 without a rotation."""
         return 0.0 if self.rotated_at is None else self.rotated_at + policy.grace_seconds
+
+
+class SessionSecrets(NamedTuple):
+    """The part of a session at rest by which a whole tenant's sessions are stopped or swept.
+
+    `admitted`: its tenant is active and allows its issuer.
+    """
+
+    id: UUID
+    secret_hashes: tuple[bytes, ...]
+    last_used_at: int
+    expires_at: int
+    admitted: bool
+
+
+type PageWork = Callable[[Sequence[SessionSecrets]], Awaitable[None]]

@@ -110,22 +110,3 @@ class SeenTokenIdRow(Base):
     token_hash: Mapped[bytes] = mapped_column(LargeBinary)
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-
-
-class TenantRow(Base):
-    """Table `tenants`, shared by all tenants: no personal data. A policy that is NULL adds no limit."""
-
-    __tablename__ = "tenants"
-    __table_args__ = (
-        UniqueConstraint("tenant_id", name="tenants_tenant_id_key"),
-        CheckConstraint("status IN ('active', 'suspended')", name="status"),
-        CheckConstraint("session_idle_minutes > 0", name="session_idle_minutes"),
-        CheckConstraint("session_absolute_hours > 0", name="session_absolute_hours"),
-    )
-
-    tenant_id: Mapped[str] = mapped_column(Text)
-    name: Mapped[str | None] = mapped_column(Text)
-    status: Mapped[str] = mapped_column(Text, server_default=text("'active'"))
-    session_idle_minutes: Mapped[int | None]
-    session_absolute_hours: Mapped[int | None]
-    allowed_issuers: Mapped[list[str] | None] = mapped_column(ARRAY(Text))

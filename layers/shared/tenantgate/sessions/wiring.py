@@ -8,8 +8,9 @@ from tenantgate.identity.session_entry import SessionEntry
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.models import SessionPolicy
-from tenantgate.sessions.repository import SessionRepository
+from tenantgate.sessions.repository import SessionRepository, TenantSessionRepository
 from tenantgate.sessions.service import SessionService
+from tenantgate.sessions.tasks import SessionSweep
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 
@@ -25,6 +26,12 @@ async def session_service() -> SessionService:
 async def session_credential(cookie: str) -> SessionEntry:
     """Return the entry of the live session behind a session cookie. Raises `SessionEnded`, `SecretReused`."""
     return await (await session_service()).authenticate(cookie)
+
+
+def session_sweep() -> SessionSweep:
+    """Build the sweep on the process's database and cache."""
+    policy = session_policy(get_settings())
+    return SessionSweep(TenantSessionRepository(database()), SessionCache(cache(), policy), policy)
 
 
 def session_policy(settings: Settings) -> SessionPolicy:

@@ -1,0 +1,1 @@
+"""The registry of tenants: their status, session policy and allowed issuers."""
