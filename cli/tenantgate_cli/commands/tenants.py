@@ -18,7 +18,7 @@ from tenantgate.tenants.errors import TenantExists, TenantUnknown
 from tenantgate.tenants.models import Applied, Tenant
 from tenantgate.tenants.service import TenantService
 from tenantgate.tenants.wiring import tenant_service
-from tenantgate_cli.console import Failure, out, printable, say, step
+from tenantgate_cli.console import Failure, out, printable, say
 from tenantgate_cli.results import print_result
 from tenantgate_cli.stack.deployment import Deployment, deployment, explained
 
@@ -127,7 +127,8 @@ def change(tenant_id: str, changes: Mapping[str, object], data_dir: Path, url: s
             return service.suspend(tenant_id)
         return service.activate(tenant_id) if status == "active" else service.change(tenant_id, changes)
 
-    with nullcontext() if as_json else step(f"changing {printable(tenant_id)}"):
+    quiet = as_json or not out.is_terminal
+    with nullcontext() if quiet else out.status(f"changing {printable(tenant_id)} …"):
         applied = _run(work, place)
     note = _note(applied, place)
     if not applied.everywhere and place.settings.redis_url is not None:

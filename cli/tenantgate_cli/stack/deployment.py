@@ -52,19 +52,19 @@ def deployment(data_dir: Path, url: str | None) -> Deployment:
 
 
 def _of_shell(given: Mapping[str, str]) -> Deployment:
-    try:
-        return Deployment(Settings.from_mapping(given), is_complete=bool(given.get("OIDC_ISSUER_URL")))
-    except SettingsError:
-        needed = {name: given[name] for name in _NEEDED if given.get(name)}
-        values = {**needed, "ENVIRONMENT": "development", "DATABASE_URL": given["DATABASE_URL"]}
-        return Deployment(_read(values), is_complete=False)
+    if given.get("OIDC_ISSUER_URL"):
+        return Deployment(_read(given), is_complete=True)
+    needed = {name: given[name] for name in _NEEDED if given.get(name)}
+    values = {**needed, "ENVIRONMENT": "development", "DATABASE_URL": given["DATABASE_URL"]}
+    return Deployment(_read(values), is_complete=False)
 
 
 def _read(values: Mapping[str, str]) -> Settings:
     try:
         return Settings.from_mapping(values)
     except SettingsError as error:
-        raise Failure(str(error), "correct these variables, or the database's URL") from None
+        _, _, lines = str(error).partition("\n")
+        raise Failure(f"these settings are wrong:\n{lines}", "correct them, or the database's URL") from None
 
 
 @contextmanager
