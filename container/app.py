@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
+from container.sweeping import sweeping
 from tenantgate.cache.wiring import dispose_cache
 from tenantgate.database.wiring import dispose_database
 from tenantgate.observability.setting_text import shown_text
@@ -52,7 +53,8 @@ def _router(function: str) -> APIRouter:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
-        yield
+        async with sweeping():
+            yield
     finally:
         await dispose_cache()
         await dispose_database()

@@ -28,6 +28,7 @@ from tenantgate_cli.stack.provider_check import discovery_problem
 from tenantgate_cli.stack.request_lines import RequestLines
 from tenantgate_cli.stack.running_stack import described
 from tenantgate_cli.stack.second_stack import RULES_VARIABLE, SecondStack
+from tenantgate_cli.stack.session_sweeps import sweep_sessions
 from tenantgate_cli.stack.signals import handle_signals_in, ignore_signals_in
 from tenantgate_cli.stack.templates import read_product_template
 
@@ -72,7 +73,7 @@ class _Dev:
         handle_signals_in(loop, self._stop.set)
         gateway: Gateway | None = None
         servers = HttpServers()
-        retiring: asyncio.Task[None] | None = None
+        tasks: list[asyncio.Task[None]] = []
         sockets = contextlib.ExitStack()
         try:
             with step("gateway"):
@@ -89,7 +90,7 @@ class _Dev:
             note = self._second.note if self._second else ""
             ready.show_dev(self._stack, problem or "", self._addresses, note)
             self._is_ready = True
-            retiring = asyncio.create_task(gateway.retire_idle())
+            tasks += [asyncio.create_task(gateway.retire_idle()), asyncio.create_task(sweep_sessions(gateway))]
             await reload_on_change(
                 gateway,
                 self._template,
@@ -105,8 +106,8 @@ class _Dev:
             servers.stop()
             if gateway is not None:
                 await gateway.stop()
-            if retiring is not None:
-                retiring.cancel()
+            for task in tasks:
+                task.cancel()
             await servers.wait_stopped()
             sockets.close()
             self._requests.flush()

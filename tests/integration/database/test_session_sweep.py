@@ -238,9 +238,7 @@ async def test_a_suspension_stops_entries_and_activation_lets_live_sessions_back
     assert await accepted() == [True, True, True, True, False]
 
 
-async def test_activation_waits_for_no_session_that_is_ending(
-    database: PooledDatabase, valkey: ValkeyCache
-) -> None:
+async def test_activation_waits_for_no_session_that_is_ending(database: PooledDatabase, valkey: ValkeyCache) -> None:
     """The tombstone of a session that ends during an activation stays: the end waits for the page."""
     ending = session()
     await add(database, ending)

@@ -144,7 +144,12 @@ async def test_suspending_and_activating_reach_valkey_also_when_repeated() -> No
     registry = service(Tenant("org-a"), sessions=sessions)
     for _ in range(2):
         applied = await registry.suspend("org-a")
-        assert (applied.tenant.status, applied.stopped, applied.resumed, applied.everywhere) == ("suspended", 3, 1, True)
+        assert (applied.tenant.status, applied.stopped, applied.resumed, applied.everywhere) == (
+            "suspended",
+            3,
+            1,
+            True,
+        )
     assert (await registry.activate("org-a")).tenant.status == "active"
     await registry.change("org-a", {"allowed_issuers": ISSUERS[:1]})
     assert sessions.applied == ["org-a"] * 4
