@@ -1,6 +1,6 @@
 """Sweep the sessions. Invoked directly or by a schedule, with any event; returns the counts.
 
-Sweeps may overlap, and one may be killed at any moment: each step is a transaction of its own, and the next sweep does
+Sweeps may overlap, and one may be killed at any moment: each step is a separate transaction, and the next sweep does
 what remains. A failure is a failed invocation (`FunctionError`) with `SweepFailed`, whose message is an error code.
 """
 

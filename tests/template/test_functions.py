@@ -18,9 +18,10 @@ NEEDS_THE_DATABASE = {
     "HealthFunction",
     "HomeFunction",
     "IdentityProviderFunction",
+    "SessionSweepFunction",
 }
 NEEDS_THE_CACHE = (NEEDS_THE_DATABASE - {"IdentityProviderFunction"}) | {"AuthorizerFunction"}
-NEEDS_THE_SECRET = NEEDS_THE_DATABASE | {"AuthLoginFunction"}
+NEEDS_THE_SECRET = (NEEDS_THE_DATABASE - {"SessionSweepFunction"}) | {"AuthLoginFunction"}
 
 # Set by the host, or not needed on AWS.
 NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "PORT"}
@@ -163,6 +164,6 @@ def test_all_logs_are_json_in_one_group_with_a_retention(stack: Stack) -> None:
 
 
 def test_functions_time_out_before_api_gateway(stack: Stack) -> None:
-    limits = {"AuthorizerFunction": 10, "MigrationRunnerFunction": 900.1}
+    limits = {"AuthorizerFunction": 10, "MigrationRunnerFunction": 900.1, "SessionSweepFunction": 900.1}
     for name, function in stack.functions.items():
         assert function["Timeout"] < limits.get(name, 30)

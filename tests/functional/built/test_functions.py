@@ -291,6 +291,13 @@ async def test_a_failure_of_the_built_migration_runner_is_a_failed_invocation(
     assert json.loads(str(caught.value))["remedy"]
 
 
+async def test_the_built_session_sweep_returns_its_counts(build_dir: Path, migrated: PostgresAddresses) -> None:
+    async with running(build_dir, "SessionSweepFunction", migrated) as process:
+        response = await process.invoke({})
+
+    assert response == {"tenants": 0, "sessions": 0, "kept": 0, "lookups": 0, "token_ids": 0}
+
+
 async def test_every_line_that_a_built_function_writes_is_json(build_dir: Path, migrated: PostgresAddresses) -> None:
     async with running(build_dir, "HealthFunction", migrated) as process:
         await process.invoke(http_event("GET", "/api/v1/health/live"))
@@ -316,4 +323,4 @@ async def test_each_function_has_a_case_here(build_dir: Path) -> None:
     built = {folder.name for folder in build_dir.iterdir() if folder.name.endswith("Function")}
     guarded = {function for function, _ in GUARDED}
 
-    assert built - covered - guarded == {"AuthorizerFunction", "MigrationRunnerFunction"}
+    assert built - covered - guarded == {"AuthorizerFunction", "MigrationRunnerFunction", "SessionSweepFunction"}

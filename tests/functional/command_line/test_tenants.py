@@ -1,10 +1,9 @@
-"""`tenantgate tenants` with a real PostgreSQL and Valkey: its words, its JSON, and what it changes."""
+"""`tenantgate tenants` with a real PostgreSQL and Valkey: its words, its JSON, and its effects."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +31,7 @@ SETTINGS = {
 
 
 @pytest.fixture
-def urls(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> Iterator[DatabaseUrls]:
+def urls(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> DatabaseUrls:
     execute(database_urls.admin_url, "DELETE FROM tenants", "DELETE FROM sessions")
     for name, value in {**SETTINGS, "DATABASE_URL": database_urls.app_url}.items():
         monkeypatch.setenv(name, value)

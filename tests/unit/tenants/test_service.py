@@ -1,4 +1,4 @@
-"""The registry: which changes it accepts, and what it passes on to the sessions."""
+"""The registry: the changes that it accepts, and their effect on sessions."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ class SessionSweep:
         return {session_id: at for session_id, at in uses.items() if at > idle_since}
 
     async def _end_entries(self, tenant_id: str, sessions: Sequence[SessionSecrets]) -> None:
-        # An entry from before a shorter policy could still count as live.
+        # An entry that is older than a shorter policy could still count as live.
         try:
             for session in sessions:
                 for secret_hash in session.secret_hashes:

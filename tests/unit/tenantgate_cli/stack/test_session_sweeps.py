@@ -1,0 +1,53 @@
+"""The local stack's sweeps of sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lambda_gateway.runtime.failures import FunctionError
+from tenantgate_cli.stack.session_sweeps import FUNCTION, sweep_sessions
+
+pytestmark = pytest.mark.anyio
+
+
+class Functions(dict[str, object]):
+    """Functions of which the first invocations fail."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(dict.fromkeys(names))
+        self.invoked: list[str] = []
+
+    async def invoke(self, name: str, payload: bytes, trace_id: str, limit: float) -> bytes:
+        assert payload == b"{}"
+        assert trace_id.startswith("Root=1-")
+        self.invoked.append(name)
+        if len(self.invoked) == 1:
+            raise FunctionError("SweepFailed", "SYS_001")
+        if len(self.invoked) == 2:
+            raise TimeoutError
+        return b"{}"
+
+
+async def run(functions: Functions) -> None:
+    gateway: Any = SimpleNamespace(functions=functions)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(0.3):
+            await sweep_sessions(gateway, every=0.01)
+
+
+async def test_it_sweeps_again_after_failures() -> None:
+    functions = Functions(FUNCTION)
+    await run(functions)
+    assert len(functions.invoked) > 2
+    assert set(functions.invoked) == {FUNCTION}
+
+
+async def test_a_template_without_the_function_is_served_without_sweeps() -> None:
+    functions = Functions("AuthMeFunction")
+    await run(functions)
+    assert functions.invoked == []
