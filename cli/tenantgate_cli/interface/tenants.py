@@ -68,7 +68,7 @@ def show(
     tenants,
     examples=[
         "tenantgate tenants add org-1",
-        "tenantgate tenants add org-1 --name 'First Ltd' --idle-minutes 15 --issuers https://login.example.com",
+        "tenantgate tenants add org-1 --name 'First Ltd' --idle-minutes 15",
     ],
     exits={
         0: "the tenant is registered",
@@ -99,7 +99,7 @@ def add(
     examples=[
         "tenantgate tenants set org-1 --idle-minutes 15 --absolute-hours 8",
         "tenantgate tenants set org-1 --issuers https://login.example.com",
-        "tenantgate tenants set org-1 --idle-minutes default --issuers any --name none",
+        "tenantgate tenants set org-1 --idle-minutes default --issuers any",
     ],
     exits=_CHANGED,
 )
