@@ -1,6 +1,8 @@
 """`REDIS_URL`: its forms, what protects a connection, and texts that a driver would read another way."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tenantgate.cache_url import CacheUrl, parse_cache_url
 
@@ -126,3 +128,17 @@ def test_only_verify_full_verifies_the_server(protection: str, verified: bool) -
     url = parsed(f"{SAFE}?ssl_ca_certs=%2Fetc%2Fca%201.pem", protection=protection)
 
     assert (url.tls, url.verified, url.authorities) == (True, verified, "/etc/ca 1.pem")
+
+
+@given(
+    st.text(alphabet=st.sampled_from("redis:/@[]%?=&#.0a1ü \\\n"), max_size=40),
+    st.sampled_from(["", "redis://", "rediss://"]),
+)
+def test_every_text_is_parsed_or_refused(rest: str, scheme: str) -> None:
+    try:
+        url = parsed(scheme + rest)
+    except ValueError:
+        return
+    assert url.host
+    assert not set(url.host) & set("@/?#% \\")
+    assert 0 < url.port < 65536
