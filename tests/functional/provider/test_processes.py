@@ -1,6 +1,6 @@
-"""Several processes on one database: one key set, and one redemption of each code."""
+"""Several processes on one database: one key set, and one redemption of each code and refresh token."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx2
@@ -9,7 +9,13 @@ import pytest
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD, DEMO_USERNAME
 from tests.fixtures.browsers.built_in_provider import HTML, form_of
 from tests.fixtures.databases.postgres import DatabaseUrls
-from tests.fixtures.providers.built_in import authorization_request, query_of, sealing_key, token_request
+from tests.fixtures.providers.built_in import (
+    authorization_request,
+    query_of,
+    refresh_request,
+    sealing_key,
+    token_request,
+)
 from tests.fixtures.providers.built_in_app import provider_variables
 from tests.fixtures.providers.built_in_process import provider_processes
 from tests.fixtures.servers.app_server import free_socket
@@ -33,17 +39,36 @@ def test_processes_that_start_at_once_share_one_key_set(base_url: str) -> None:
     assert len(responses[0]["keys"]) == 2
 
 
-def test_one_of_several_requests_to_different_processes_gets_the_code(base_url: str) -> None:
+def code_form(base_url: str, scope: str = "openid") -> dict[str, str]:
+    """Sign in, and return the form of the token request."""
     redirect_uri = f"{base_url}/api/v1/auth/callback"
+    with httpx2.Client(base_url=base_url, timeout=20) as browser:
+        request = authorization_request(redirect_uri=redirect_uri, scope=scope)
+        form = form_of(browser.get("/idp/authorize", params=dict(request.values), headers=HTML).text)
+        form.fields |= {"username": DEMO_USERNAME, "password": DEMO_PASSWORD}
+        response = browser.post(form.action, data=form.fields)
+    return dict(token_request(query_of(response.headers["location"])["code"], redirect_uri=redirect_uri).values)
+
+
+def at_once(base_url: str, form: Mapping[str, str], requests: int = 8) -> list[httpx2.Response]:
+    """Send the same token request several times at once."""
+    with ThreadPoolExecutor(requests) as threads:
+        return list(
+            threads.map(lambda _: httpx2.post(f"{base_url}/idp/token", data=dict(form), timeout=20), range(requests))
+        )
+
+
+def test_one_of_several_requests_to_different_processes_gets_the_code(base_url: str) -> None:
     for _ in range(5):
-        with httpx2.Client(base_url=base_url, timeout=20) as browser:
-            request = authorization_request(redirect_uri=redirect_uri)
-            form = form_of(browser.get("/idp/authorize", params=dict(request.values), headers=HTML).text)
-            form.fields |= {"username": DEMO_USERNAME, "password": DEMO_PASSWORD}
-            response = browser.post(form.action, data=form.fields)
-        fields = dict(token_request(query_of(response.headers["location"])["code"], redirect_uri=redirect_uri).values)
-        with ThreadPoolExecutor(8) as threads:
-            statuses = threads.map(
-                lambda _, body=fields: httpx2.post(f"{base_url}/idp/token", data=body, timeout=20).status_code, range(8)
-            )
-            assert sorted(statuses) == [200, *[400] * 7]
+        responses = at_once(base_url, code_form(base_url))
+        assert sorted(response.status_code for response in responses) == [200, *[400] * 7]
+
+
+def test_one_of_several_requests_to_different_processes_gets_the_refresh_token(base_url: str) -> None:
+    for _ in range(5):
+        (issued,) = at_once(base_url, code_form(base_url, "openid offline_access"), 1)
+        responses = at_once(base_url, refresh_request(issued.json()["refresh_token"]).values)
+        assert sorted(response.status_code for response in responses) == [200, *[400] * 7]
+        (winner,) = [response for response in responses if response.status_code == 200]
+        (afterwards,) = at_once(base_url, refresh_request(winner.json()["refresh_token"]).values, 1)
+        assert afterwards.json()["error"] == "invalid_grant"
