@@ -17,6 +17,7 @@ from tenantgate.observability.setting_text import shown_text
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.file import RulesError, read_rules
 from tenantgate.route_rules.model import CONTAINER_API
+from tenantgate.sessions.credential import session_credential
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.errors import SettingsError
 from tenantgate.settings.model import Settings
@@ -98,4 +99,5 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
         lifespan=_lifespan,
         extra_routes=documentation,
         route_rules=container_rules(settings),
+        session=session_credential,
     )

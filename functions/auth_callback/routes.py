@@ -21,7 +21,8 @@ from tenantgate.login.models import AuthorizationResponse, SignedIn
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.wiring import callback_service
 from tenantgate.secrets.errors import SecretsUnavailable
-from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, set_cookie
+from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, session_cookie, set_cookie
+from tenantgate.web.csrf import CSRF_HEADER
 from tenantgate.web.models import PageParameters, RelayedParameters, StrictModel
 from tenantgate.web.origins import refuse_foreign_site
 from tenantgate.web.pages.show_pages import ShowPages
@@ -103,15 +104,17 @@ class CallbackParameters(PageParameters):
     summary="Exchange the code for an access token",
     responses=error_responses(*_SIGN_IN_ERRORS, CrossSiteRequest, *BODY_ERRORS),
 )
-async def redeem_code(request: Request, body: CallbackRequest, service: Callback) -> TokenResponse:
+async def redeem_code(request: Request, response: Response, body: CallbackRequest, service: Callback) -> TokenResponse:
     """Complete a sign-in for an app that received the code itself, and start a session.
 
-    Requires the cookie that `GET /api/v1/auth/login` set. If the session can't be stored, no token is returned: every
+    Requires the cookie that `GET /api/v1/auth/login` set. The session's CSRF token is in the response header
+    `X-CSRF-Token`. If the session can't be stored, no token is returned: every
     token that is returned here has a session that can be ended.
     """
     refuse_foreign_site(request)
-    response = AuthorizationResponse(**body.model_dump())
-    signed_in = await _complete(request, response, service, by_redirect=False)
+    parameters = AuthorizationResponse(**body.model_dump())
+    signed_in = await _complete(request, parameters, service, by_redirect=False)
+    response.headers[CSRF_HEADER] = signed_in.csrf_token
     return TokenResponse(access_token=signed_in.access_token, expires_in=signed_in.expires_in)
 
 
@@ -150,7 +153,7 @@ async def _complete(
         response,
         by_redirect=by_redirect,
         cookies=request.cookies,
-        session_cookie=request.cookies.get(SESSION_COOKIE),
+        session_cookie=session_cookie(request),
     )
     set_cookie(request, SESSION_COOKIE, signed_in.session_secret, max_age=signed_in.session_lifetime)
     clear_cookie(request, signed_in.attempt_cookie)

@@ -6,9 +6,10 @@ from typing import Literal
 
 from fastapi import APIRouter
 
+from tenantgate.sessions.credential import COOKIE_ERRORS
 from tenantgate.web.dependencies import CurrentPrincipal
 from tenantgate.web.models import StrictModel, UserId
-from tenantgate.web.openapi import NEEDS_TOKEN
+from tenantgate.web.openapi import NEEDS_TOKEN_OR_SESSION
 from tenantgate.web.responses import BEARER_ERRORS, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
@@ -27,8 +28,8 @@ class MeResponse(StrictModel):
     "/me",
     operation_id="currentPrincipal",
     summary="Current caller",
-    openapi_extra=NEEDS_TOKEN,
-    responses=error_responses(*BEARER_ERRORS),
+    openapi_extra=NEEDS_TOKEN_OR_SESSION,
+    responses=error_responses(*BEARER_ERRORS, *COOKIE_ERRORS),
 )
 async def me(principal: CurrentPrincipal) -> MeResponse:
     """Return the caller's user, tenant, issuer and scopes. `expires_at` is in whole seconds since the epoch."""

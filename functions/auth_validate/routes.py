@@ -1,14 +1,15 @@
-"""`GET /api/v1/auth/validate`: validate the caller's token."""
+"""`GET /api/v1/auth/validate`: validate the caller's token or session."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
-from tenantgate.web.dependencies import VerifiedPrincipal
+from tenantgate.sessions.credential import COOKIE_ERRORS, session_credential
+from tenantgate.web.dependencies import VerifiedCaller, verified_caller
 from tenantgate.web.models import StrictModel, UserId
-from tenantgate.web.openapi import NEEDS_TOKEN
+from tenantgate.web.openapi import NEEDS_TOKEN_OR_SESSION
 from tenantgate.web.responses import BEARER_ERRORS, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
@@ -24,10 +25,15 @@ class ValidateResponse(StrictModel):
 @router.get(
     "/validate",
     operation_id="validateToken",
-    summary="Validate a token",
-    openapi_extra=NEEDS_TOKEN,
-    responses=error_responses(*BEARER_ERRORS),
+    summary="Validate a token or session",
+    openapi_extra=NEEDS_TOKEN_OR_SESSION,
+    responses=error_responses(*BEARER_ERRORS, *COOKIE_ERRORS),
 )
-async def validate(principal: VerifiedPrincipal) -> ValidateResponse:
-    """Validate the caller's token; return its user and tenant. `expires_at` is in whole seconds since the epoch."""
+async def validate(
+    caller: Annotated[VerifiedCaller, Depends(verified_caller(session_credential))],
+) -> ValidateResponse:
+    """Validate the caller's token or session cookie; return its user and tenant.
+
+    `expires_at` is in whole seconds since the epoch. A session may end earlier, when it isn't used."""
+    principal = caller.principal
     return ValidateResponse(user_id=principal.user_id, tenant_id=principal.tenant_id, expires_at=principal.expires_at)

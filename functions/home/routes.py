@@ -12,7 +12,7 @@ from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import SessionEnded
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.accept import prefers_html
-from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
+from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, session_cookie
 from tenantgate.web.models import StrictModel
 from tenantgate.web.pages.show_pages import ShowPages
 from tenantgate.web.responses import error_responses
@@ -45,7 +45,7 @@ async def root(request: Request) -> Response:
         return JSONResponse({"status": "ok"}, headers={"vary": "Accept"})
     from tenantgate.web.pages.rendering import page  # noqa: PLC0415  (Jinja2 is only for browsers)
 
-    cookie = request.cookies.get(SESSION_COOKIE)
+    cookie = session_cookie(request)
     session = await _live_session(cookie) if cookie else None
     signed_out = session is None and SIGNED_OUT_COOKIE in request.cookies
     response = page("home.html", session=_displayed(request, session), signed_out=signed_out, marker=SIGNED_OUT_COOKIE)

@@ -49,10 +49,13 @@ def case(name: str, *arguments: Any, **more: Any) -> Any:
 
 
 BEARER = {**JSON, "authorization": "Bearer {token}"}
+BY_SESSION = {**JSON, "cookie": "__Host-tg_session={session}"}
 LOGIN = "/api/v1/auth/login"
 LOGOUT = "/api/v1/auth/logout"
 CALLBACK = "/api/v1/auth/callback"
 VALIDATE = "/api/v1/auth/validate"
+SESSIONS = "/api/v1/auth/sessions"
+UNKNOWN_SESSION = "0f0e0d0c-0b0a-4908-8706-050403020100"
 
 CASES = [
     case("root", "GET", "/", 200),
@@ -72,6 +75,21 @@ CASES = [
     case("validate-garbage", "GET", VALIDATE, 401, "AUTH_004", headers={**JSON, "authorization": "Bearer a.b.c"}),
     case("validate-alg-none", "GET", VALIDATE, 401, "AUTH_004",
          headers={**JSON, "authorization": "Bearer eyJhbGciOiJub25lIn0.e30."}),
+    case("validate-session", "GET", VALIDATE, 200, headers=BY_SESSION),
+    case("validate-session-twice", "GET", VALIDATE, 401, "AUTH_007",
+         headers={**JSON, "cookie": "__Host-tg_session={session}; __Host-tg_session={session}"}),
+    case("validate-forged-session", "GET", VALIDATE, 401, "AUTH_020",
+         headers={**JSON, "cookie": "__Host-tg_session=org-1.x"}),
+    case("validate-session-and-garbage", "GET", VALIDATE, 401, "AUTH_004",
+         headers={**BY_SESSION, "authorization": "Bearer a.b.c"}),
+    case("sessions", "GET", SESSIONS, 200, headers={**BY_SESSION, "origin": ORIGIN}),
+    case("sessions-by-token", "GET", SESSIONS, 200, headers=BEARER),
+    case("sessions-no-credential", "GET", SESSIONS, 401, "AUTH_007"),
+    case("sessions-end-unknown", "DELETE", f"{SESSIONS}/{UNKNOWN_SESSION}", 404, "VAL_005", headers=BEARER),
+    case("sessions-end-without-csrf-token", "DELETE", SESSIONS, 403, "AUTH_021",
+         headers={**BY_SESSION, "origin": ORIGIN}),
+    case("sessions-end-cross-site", "DELETE", SESSIONS, 403, "AUTH_021",
+         headers={**BY_SESSION, "origin": "https://evil.example"}),
     case("me", "GET", "/api/v1/auth/me", 200, headers=BEARER),
     case("login-json", "GET", "/api/v1/auth/login", 200),
     case("login-redirect", "GET", "/api/v1/auth/login?return_to=/", 302, headers={"accept": HTML}),
@@ -171,6 +189,7 @@ class Target:
 
 
 VARYING = [
+    (re.compile(r'(?<="csrf_token":")[\w-]{43}(?=")'), "<csrf token>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<jwt>"),
     (re.compile(r"(?<![\w/+-])[\w/+-]{15}=(?![\w=])"), "<request id>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<request id>"),

@@ -15,13 +15,20 @@ from tests.fixtures.template.deployed import TEMPLATE, Stack, function_folder
 NEEDS_THE_DATABASE = {
     "AuthCallbackFunction",
     "AuthLogoutFunction",
+    "AuthSessionsFunction",
+    "AuthValidateFunction",
     "HealthFunction",
     "HomeFunction",
     "IdentityProviderFunction",
     "SessionSweepFunction",
 }
 NEEDS_THE_CACHE = (NEEDS_THE_DATABASE - {"IdentityProviderFunction"}) | {"AuthorizerFunction"}
-NEEDS_THE_SECRET = (NEEDS_THE_DATABASE - {"SessionSweepFunction"}) | {"AuthLoginFunction"}
+# Reading and ending sessions opens no sealed tokens.
+NEEDS_THE_SECRET = (NEEDS_THE_DATABASE | {"AuthLoginFunction"}) - {
+    "AuthSessionsFunction",
+    "AuthValidateFunction",
+    "SessionSweepFunction",
+}
 
 # Set by the host, or not needed on AWS.
 NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "PORT"}

@@ -1,5 +1,6 @@
 """`validate` and `me` with real tokens: the caller, from the token or from the authorizer's context."""
 
+import asyncio
 import json
 import threading
 import time
@@ -16,7 +17,10 @@ from functions.auth_validate.routes import router as validate_router
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import CurrentPrincipal
 from tenantgate.web.lambda_adapter import LambdaHandler
+from tests.fixtures.web.sessions import WebSessions, cookie_of, web_sessions
 from tests.fixtures.web.setup import ISSUER, TENANT, Issuer, api_event, lambda_context, lambda_handler_of, log_lines
+
+__all__ = ["web_sessions"]
 
 downstream = APIRouter()
 
@@ -149,6 +153,58 @@ def test_a_header_is_not_the_authorizers_context(client: TestClient) -> None:
         "/api/v1/auth/me", headers={"requestcontext": json.dumps({"authorizer": {"lambda": GRANTED}})}
     )
     assert response.status_code == 401
+
+
+@pytest.mark.anyio
+async def test_a_session_is_valid_until_its_end(client: TestClient, web_sessions: WebSessions) -> None:
+    started = await web_sessions.start()
+    response = client.get("/api/v1/auth/validate", headers=cookie_of(started))
+    assert response.json() == {
+        "valid": True,
+        "user_id": "user-1",
+        "tenant_id": TENANT,
+        "expires_at": started.session.expires_at,
+    }
+    web_sessions.offset = 30 * 60
+    refused = client.get("/api/v1/auth/validate", headers=cookie_of(started))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "AUTH_020")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("authorization", ["Bearer garbage", "Bearer", "Basic YTpi", "", " "])
+async def test_an_authorization_header_is_the_only_credential(
+    client: TestClient, web_sessions: WebSessions, authorization: str
+) -> None:
+    headers = {**cookie_of(await web_sessions.start()), "authorization": authorization}
+    assert client.get("/api/v1/auth/validate", headers=headers).status_code == 401
+
+
+@pytest.mark.anyio
+async def test_the_token_in_the_header_decides_before_anothers_cookie(
+    client: TestClient, issuer: Issuer, web_sessions: WebSessions
+) -> None:
+    other = cookie_of(await web_sessions.start(user_id="user-2"))
+    response = client.get("/api/v1/auth/validate", headers={**other, **bearer(issuer.token())})
+    assert response.json()["user_id"] == "user-1"
+
+
+@pytest.mark.anyio
+async def test_the_authorizers_context_decides_before_anothers_cookie(
+    handler: LambdaHandler, web_sessions: WebSessions
+) -> None:
+    cookies = [cookie_of(await web_sessions.start())["cookie"]]
+    granted = GRANTED | {"auth_method": "session", "session_id": "s-1"}
+    event = api_event(path="/api/v1/auth/me", cookies=cookies, authorizer=granted)
+    response = await asyncio.to_thread(handler, event, lambda_context())
+    body = json.loads(response["body"])
+    assert (body["user_id"], body["auth_method"]) == ("user-2", "session")
+
+
+@pytest.mark.anyio
+async def test_me_accepts_no_cookie_without_the_authorizer(handler: LambdaHandler, web_sessions: WebSessions) -> None:
+    cookies = [cookie_of(await web_sessions.start())["cookie"]]
+    event = api_event(path="/api/v1/auth/me", cookies=cookies)
+    assert (await asyncio.to_thread(handler, event, lambda_context()))["statusCode"] == 401
 
 
 def test_a_missing_key_is_fetched_in_another_thread(issuer: Issuer, tmp_path: Path) -> None:

@@ -122,6 +122,7 @@ def test_an_allowed_origin_may_read_every_response(client: TestClient, method: s
         "ratelimit",
         "ratelimit-policy",
         "www-authenticate",
+        "x-csrf-token",
     ]
 
 

@@ -16,10 +16,14 @@ from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.file import read_rules
 from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS, RouteRule
+from tenantgate.sessions.credential import session_credential
 from tenantgate.settings.errors import SettingsError
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import CurrentPrincipal
+from tests.fixtures.web.sessions import WebSessions, change_by, cookie_of, web_sessions
 from tests.fixtures.web.setup import ISSUER, TENANT, Issuer, make_settings
+
+__all__ = ["web_sessions"]
 
 router = APIRouter()
 
@@ -140,6 +144,31 @@ def test_a_stepped_up_sign_in_passes(client: TestClient, issuer: Issuer) -> None
 
 def test_the_route_gets_the_principal_of_the_rules(client: TestClient, issuer: Issuer) -> None:
     assert client.get("/who", headers=bearer(issuer.token(sub="somebody"))).json() == "somebody"
+
+
+@pytest.mark.anyio
+async def test_a_session_is_checked_against_the_rules_too(issuer: Issuer, web_sessions: WebSessions) -> None:
+    app = create_app(router, settings=issuer.settings(), route_rules=RULES, session=session_credential)
+    client = TestClient(app, base_url="https://gate.example.test")
+    started = await web_sessions.start()
+
+    assert client.get("/who", headers=cookie_of(started)).json() == "user-1"
+    assert client.get("/forgotten", headers=cookie_of(started)).status_code == 403
+    assert client.post("/notes", headers=change_by(started)).status_code == 200
+    # As the authorizer does, also where no route asks for the caller.
+    for lacking in ("origin", "x-csrf-token"):
+        headers = {name: value for name, value in change_by(started).items() if name != lacking}
+        response = client.post("/notes", headers=headers)
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "AUTH_021")
+    await web_sessions.service.end(started.secret)
+    ended = client.get("/who", headers=cookie_of(started))
+    assert (ended.status_code, ended.json()["error"]["code"]) == (401, "AUTH_020")
+
+
+@pytest.mark.anyio
+async def test_without_sessions_a_cookie_proves_nothing(client: TestClient, web_sessions: WebSessions) -> None:
+    response = client.get("/notes", headers=cookie_of(await web_sessions.start()))
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "AUTH_007")
 
 
 @pytest.mark.parametrize("pattern", ["/{place}/keys", "/{place}/{rest:path}"])

@@ -29,7 +29,7 @@ AUTH_007 = register(
     401,
     "Authentication is required",
     cause="The request carries no credential, or one in a form that is not understood.",
-    remedy="Send `Authorization: Bearer <access token>`.",
+    remedy="Send `Authorization: Bearer <access token>`, or the session cookie once, as the API set it.",
 )
 
 

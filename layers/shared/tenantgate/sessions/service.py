@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Protocol
 from uuid import UUID, uuid4
@@ -177,8 +178,11 @@ class SessionService:
 
     async def of_user(self, user: User) -> Sequence[StoredSession]:
         """Return the user's live sessions, the one that was used last first."""
-        now = self._clock()
-        return [stored for stored in await self._store.of_user(user) if self._death(stored, now) is None]
+        live = []
+        for stored in await self._store.of_user(user):
+            with suppress(SessionEnded):
+                live.append(await self._require_live(stored))
+        return live
 
     async def end(self, secret: str) -> Session | None:
         """End the session, expired or not, and return it; None if it is unknown.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from tenantgate.cache.wiring import cache
 from tenantgate.database.wiring import database
-from tenantgate.identity.session_entry import SessionEntry
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.models import SessionPolicy
@@ -21,11 +20,6 @@ async def session_service() -> SessionService:
     return SessionService(
         SessionRepository(database()), secret_store().sealer, policy=policy, cache=SessionCache(cache(), policy)
     )
-
-
-async def session_credential(cookie: str) -> SessionEntry:
-    """Return the entry of the live session behind a session cookie. Raises `SessionEnded`, `SecretReused`."""
-    return await (await session_service()).authenticate(cookie)
 
 
 def session_sweep() -> SessionSweep:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any, override
+from typing import TYPE_CHECKING, Any, override
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.asyncexitstack import AsyncExitStackMiddleware
@@ -25,15 +25,27 @@ from tenantgate.web.openapi import DESCRIPTION, TAGS, complete
 from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate.web.route_table import RouteTable
 
+if TYPE_CHECKING:
+    from tenantgate.web.dependencies import SessionCredential
+
 
 class TenantgateApp(FastAPI):
     """FastAPI with the product's middleware instead of its built-in one: no route, error or header bypasses it."""
 
-    def __init__(self, *, settings: Settings, cors: bool, route_rules: ApiRules | None, **options: Any) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        cors: bool,
+        route_rules: ApiRules | None,
+        session: SessionCredential | None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
         self.settings = settings
         self._cors = cors
         self._route_rules = route_rules
+        self._session = session
 
     @override
     def build_middleware_stack(self) -> ASGIApp:
@@ -41,7 +53,7 @@ class TenantgateApp(FastAPI):
         if self._route_rules is not None:
             from tenantgate.web.route_rules import RouteRules  # noqa: PLC0415  (no function behind API Gateway needs it)
 
-            app = RouteRules(app, rules=self._route_rules, route_of=self._route_of)
+            app = RouteRules(app, rules=self._route_rules, route_of=self._route_of, session=self._session)
         # A proxy that terminates TLS for `https://localhost` serves only the name in its certificate.
         if self._cors and self.settings.is_local_development and self.settings.public_base_url.startswith("http://"):
             from tenantgate.web.canonical_host import CanonicalHost  # noqa: PLC0415  (only where no gateway does it)
@@ -102,10 +114,12 @@ def create_app(
     cors: bool = True,
     service: str = "tenantgate",
     route_rules: ApiRules | None = None,
+    session: SessionCredential | None = None,
 ) -> TenantgateApp:
     """Build an ASGI application from these routers, and configure the process's logging.
 
-    `route_rules`: checked for every request, where no API Gateway asks the authorizer first. `cors=False`: API Gateway
+    `route_rules`: checked for every request, where no API Gateway asks the authorizer first, for callers with a bearer
+    token or, by `session`, a session cookie. `cors=False`: API Gateway
     handles cross-origin requests. `settings` defaults to the process's, whose notes are logged. A body over 64 KiB is
     refused with VAL_003 as soon as a route reads it.
     """
@@ -118,6 +132,7 @@ def create_app(
         settings=settings,
         cors=cors,
         route_rules=route_rules,
+        session=session,
         title="Tenantgate",
         summary="Sign-in, token validation and sessions for multi-tenant APIs",
         description=DESCRIPTION,

@@ -12,11 +12,12 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tenantgate.identity.session_cookie import SESSION_COOKIE
+from tenantgate.identity.session_cookie import SESSION_COOKIE, session_secret
 
-__all__ = ["SESSION_COOKIE", "Cookies", "HasScope", "clear_cookie", "clear_cookies", "set_cookie"]
+__all__ = ["SESSION_COOKIE", "Cookies", "HasScope", "clear_cookie", "clear_cookies", "session_cookie", "set_cookie"]
 
 _QUEUE_KEY = "tenantgate.cookies"
 # cookie-octet of RFC 6265 §4.1.1: no character that could end the value and begin an attribute.
@@ -30,6 +31,14 @@ class HasScope(Protocol):
 
     @property
     def scope(self) -> Scope: ...
+
+
+def session_cookie(request: Request) -> str | None:
+    """Return the value of the session cookie that the request carries; None without it.
+
+    Raises `AuthenticationRequired` if two readers could find different ones. `request.cookies` would return the last.
+    """
+    return session_secret(request.headers.getlist("cookie"))
 
 
 def set_cookie(request: HasScope, name: str, value: str, *, max_age: int) -> None:

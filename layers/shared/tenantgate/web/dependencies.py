@@ -1,12 +1,14 @@
 """The caller, as a parameter of a route.
 
-`CurrentPrincipal`: from the authorizer's context when API Gateway ran the authorizer, otherwise from the bearer token.
-`VerifiedPrincipal`: always from the token, for endpoints that report on it.
+`CurrentPrincipal`: for routes behind the authorizer. From its context, when API Gateway ran it; in the container, from
+the check of the route rules; otherwise from the bearer token.
+`verified_caller(session)`: for routes that verify the caller themselves, by bearer token or session cookie.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, NamedTuple, Protocol
 
 from fastapi import Depends, Request
 
@@ -16,9 +18,30 @@ from tenantgate.identity.credential import Credentials
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
+from tenantgate.web.cookies import session_cookie
 
-# Set in a request's scope, which no client can write, when the bearer token was verified before the route runs.
-PRINCIPAL_KEY = "tenantgate.principal"
+# Set in a request's scope, which no client can write, when the caller was verified before the route runs.
+CALLER_KEY = "tenantgate.caller"
+
+
+class VerifiedCaller(NamedTuple):
+    """A caller, and the CSRF token of its session; None for a bearer token."""
+
+    principal: Principal
+    csrf_token: str | None = None
+
+
+class FoundSession(Protocol):
+    """The live session behind a cookie."""
+
+    @property
+    def csrf_token(self) -> str: ...
+
+    def principal(self) -> Principal: ...
+
+
+# Finds the session of a cookie's value; raises `SessionEnded` and its own errors. Domains provide it.
+type SessionCredential = Callable[[str], Awaitable[FoundSession]]
 
 
 async def get_current_user(request: Request) -> Principal:
@@ -29,16 +52,47 @@ async def get_current_user(request: Request) -> Principal:
     event = request.scope.get("aws.event")
     if event is not None and (context := (event["requestContext"].get("authorizer") or {}).get("lambda")):
         return _noted(request, Principal.from_context(context))
-    return await get_verified_user(request)
+    return (await verify_caller(request)).principal
 
 
-async def get_verified_user(request: Request) -> Principal:
-    """Identify the caller by verifying the bearer token here. Waits for a missing key as in `tokens/waiting.py`."""
-    if isinstance(verified := request.scope.get(PRINCIPAL_KEY), Principal):
+async def verify_caller(request: Request, session: SessionCredential | None = None) -> VerifiedCaller:
+    """Identify the caller by verifying its credential here: the bearer token, or a cookie if `session` is given.
+
+    If there is an `Authorization` header, only that decides. Waits for a missing key as in `tokens/waiting.py`. A
+    change by cookie also needs the page's origin and the CSRF token. Raises `AuthenticationRequired`,
+    `CrossSiteRequest`, a `TokenError`, and the errors of `session`.
+    """
+    if isinstance(verified := request.scope.get(CALLER_KEY), VerifiedCaller):
         return verified
-    authorization, credentials = request.headers.get("authorization"), _credentials(request)
+    authorization = request.headers.get("authorization")
+    if session is not None and authorization is None and (secret := session_cookie(request)) is not None:
+        return await _by_session(request, secret, session)
+    credentials = _credentials(request)
     principal = await awaited(lambda: credentials.authenticate(authorization, fetch=False))
-    return _noted(request, principal)
+    return VerifiedCaller(_noted(request, principal))
+
+
+def verified_caller(session: SessionCredential) -> Callable[[Request], Awaitable[VerifiedCaller]]:
+    """Return the dependency of a route that accepts a bearer token or a session cookie."""
+
+    async def verified(request: Request) -> VerifiedCaller:
+        return await verify_caller(request, session)
+
+    return verified
+
+
+async def _by_session(request: Request, secret: str, session: SessionCredential) -> VerifiedCaller:
+    from tenantgate.web.csrf import SAFE_METHODS, require_csrf_token  # noqa: PLC0415  (only cookies need these)
+    from tenantgate.web.origins import require_same_site  # noqa: PLC0415
+
+    changes = request.method not in SAFE_METHODS
+    if changes:
+        # Before the session is read: another site's page learns nothing about it, and doesn't mark it as used.
+        require_same_site(request)
+    found = await session(secret)
+    if changes:
+        require_csrf_token(request, found.csrf_token)
+    return VerifiedCaller(_noted(request, found.principal()), found.csrf_token)
 
 
 def _credentials(request: Request) -> Credentials:
@@ -60,4 +114,3 @@ def _noted(request: Request, principal: Principal) -> Principal:
 
 
 CurrentPrincipal = Annotated[Principal, Depends(get_current_user)]
-VerifiedPrincipal = Annotated[Principal, Depends(get_verified_user)]

@@ -35,7 +35,7 @@ VAL_005 = register(
     "VAL_005",
     404,
     "There is nothing at this path",
-    cause="No route has this path.",
+    cause="No route has this path, or the path names a thing that doesn't exist or isn't the caller's.",
     remedy="Compare the path with the API's documentation; a trailing slash counts.",
 )
 

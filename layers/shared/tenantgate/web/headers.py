@@ -27,6 +27,7 @@ CORS_EXPOSED_HEADERS = (
     "ratelimit",
     "ratelimit-policy",
     "www-authenticate",
+    "x-csrf-token",
 )
 CORS_MAX_AGE = 86_400
 

@@ -18,28 +18,39 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import Decision
-from tenantgate.web.dependencies import PRINCIPAL_KEY, get_verified_user
+from tenantgate.web.dependencies import CALLER_KEY, SessionCredential, verify_caller
 
 
 class RouteRules:
     """Passes on requests that the rules allow, and those that match no route: they get 404 or 405 from the router."""
 
-    def __init__(self, app: ASGIApp, *, rules: ApiRules, route_of: Callable[[Scope], str | None]) -> None:
-        """Guard `app` with `rules`. `route_of` returns the pattern of the route that will run, or None if none will."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        rules: ApiRules,
+        route_of: Callable[[Scope], str | None],
+        session: SessionCredential | None = None,
+    ) -> None:
+        """Guard `app` with `rules`. `route_of` returns the pattern of the route that will run, or None if none will.
+
+        `session` finds the session of a cookie. Without it, only bearer tokens are accepted.
+        """
         self._app = app
         self._rules = rules
         self._route_of = route_of
+        self._session = session
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (route := self._route_of(scope)) is not None:
             # The framework writes `{path+}` as `{path:path}`.
             pattern = route.replace(":path}", "+}")
             if not self._decide(scope, None, pattern).allowed:
-                principal = await get_verified_user(Request(scope))
-                decision = self._decide(scope, principal, pattern)
+                caller = await verify_caller(Request(scope), self._session)
+                decision = self._decide(scope, caller.principal, pattern)
                 if not decision.allowed:
                     raise failure_of(decision)
-                scope[PRINCIPAL_KEY] = principal
+                scope[CALLER_KEY] = caller
         await self._app(scope, receive, send)
 
     def _decide(self, scope: Scope, principal: Principal | None, route: str) -> Decision:
