@@ -11,6 +11,7 @@ LAYER = "layers/shared"
 TARGETS = (
     f"{LAYER}/tenantgate/tokens/*.py",
     f"{LAYER}/tenantgate/identity/*.py",
+    f"{LAYER}/tenantgate/valkey_reader/*.py",
     f"{LAYER}/tenantgate/route_rules/*.py",
     f"{LAYER}/tenantgate/authorizer/*.py",
     f"{LAYER}/tenantgate/crypto/*.py",
@@ -25,6 +26,7 @@ TESTS = (
     "tests/unit/test_figures.py",
     "tests/unit/tokens",
     "tests/unit/identity",
+    "tests/unit/valkey_reader",
     "tests/unit/route_rules",
     "tests/unit/authorizer",
     "tests/unit/functions",
