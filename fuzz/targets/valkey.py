@@ -75,7 +75,7 @@ def _check(values: list[bytes | None], sent: bytes) -> None:
         raise Finding("values that the server didn't send")
     entry = live_entry(values[0], values[1], now=NOW)
     if entry is not None:
-        # What the response contains. Surrogates, which JSON can express, are the writer's fault.
+        # The response contains this. Surrogates, which JSON can express, are the writer's fault.
         json.dumps(entry.principal().to_context(), allow_nan=False)
 
 
