@@ -24,6 +24,7 @@ ELSEWHERE = {
     "sessions/errors.py": "unit/sessions/test_service.py",
     "sessions/repository.py": "integration/database/test_session_repository.py",
     "sessions/tables.py": "integration/database/test_migrations.py",
+    "sessions/tasks.py": "integration/database/test_session_sweep.py",
     "sessions/wiring.py": "integration/database/test_wiring.py",
     "tokens/fetch.py": "functional/jwks/test_fetch.py",
     "tokens/issuers.py": "security/test_several_issuers.py",

@@ -29,6 +29,7 @@ OTHER_USES = {
     "identity/session_entry.py": "the names of keys in Valkey",
     "login/attempts/transactions.py": "state, nonce and PKCE verifier, stored sealed in the browser (RFC 6749, 7636)",
     "openid_provider/protocol/grants.py": "the PKCE challenge of a verifier (RFC 7636 §4.6)",
+    "openid_provider/protocol/logout_tokens.py": "token ids, which are readable in the token (RFC 7519 §4.1.7)",
     "openid_provider/protocol/keys.py": "key ids, which are published",
     "openid_provider/protocol/access_tokens.py": "token ids, which are readable in the token (RFC 7519 §4.1.7)",
     "tokens/id_token.py": "at_hash (OpenID Connect Core §3.1.3.6)",

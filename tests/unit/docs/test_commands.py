@@ -71,7 +71,10 @@ def test_the_command_lines_of_a_page_can_be_called(page: str, monkeypatch: pytes
         ("$ TOKEN=$(.venv/bin/tenantgate token)", []),
         (".venv/bin/tenantgate token | .venv/bin/tenantgate explain --token-file -", []),
         (".venv/bin/tenantgate new endpoint \\\n  tenant --dry-run  # shows it", []),
-        (".venv/bin/tenantgate tokens", ["tenantgate tokens: No such command 'tokens'. Did you mean 'token', 'keys'?"]),
+        (
+            ".venv/bin/tenantgate tokens",
+            ["tenantgate tokens: No such command 'tokens'. Did you mean 'token', 'tenants', 'keys'?"],
+        ),
         ("make dev WITH=x && make nothing", ["make nothing"]),
         ("make test T='-k name'", []),
         ("pip install tenantgate", []),
