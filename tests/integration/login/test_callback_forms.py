@@ -273,8 +273,8 @@ class TestMalformedResponses:
     @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE"])
     def test_another_method(self, method: str, browser: Browser, app: LoginApp) -> None:
         url = returned_to(browser, app)
-        assert browser._send(method, url, headers={"accept": JSON}).status_code == 405
-        assert browser._send(method, app.login_url, headers={"accept": JSON}).status_code == 405
+        assert browser.request(method, url, headers={"accept": JSON}).status_code == 405
+        assert browser.request(method, app.login_url, headers={"accept": JSON}).status_code == 405
         assert len(browser.named(COOKIE_PREFIX)) == 1
 
 
