@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 
@@ -117,3 +119,24 @@ def as_sent(line: str) -> Sent:
 )
 def test_the_check_above_would_find_it(line: str, reason: str) -> None:
     assert pins(as_sent(line)) == reason
+
+
+async def test_arrays_are_not_looked_up(server: EmbeddedPostgres, kind: Kind) -> None:
+    since = len(server.log.read_text())
+    database = kind(server.start().app_url)
+    values = {
+        "text": ["a", 'b",{}', "ü"],
+        "bytea": [b"\0\xff", b""],
+        "uuid": [uuid4()],
+        "int4": [1, -2],
+        "int8": [2**40],
+        "timestamptz": [datetime(2030, 1, 31, tzinfo=UTC)],
+    }
+    try:
+        async with database.untenanted() as unit:
+            for name, value in values.items():
+                row = await unit.fetch_one(f"SELECT $1::{name}[] AS given, ARRAY[]::{name}[] AS none", value)
+                assert row == {"given": value, "none": []}
+    finally:
+        await database.dispose()
+    assert len(statements(server, since=since)) == 2 + len(values)

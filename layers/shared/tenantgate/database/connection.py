@@ -28,6 +28,29 @@ _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25006", "25P03"})
 # SQLSTATEs of a server that can't serve this process: too many connections, no such login or database.
 _REFUSED = frozenset({"53300", "53400", "28000", "28P01", "3D000", "57014"})
 
+# Arrays by their elements: the types' names and fixed numbers (PostgreSQL's `pg_type.dat`). asyncpg knows the elements,
+# and looks up any other type by a separate query on each connection.
+_ARRAYS = {
+    "text": (1009, 25),
+    "bytea": (1001, 17),
+    "uuid": (2951, 2950),
+    "int4": (1007, 23),
+    "int8": (1016, 20),
+    "timestamptz": (1185, 1184),
+}
+_ARRAY_TYPES = [
+    {
+        "oid": number,
+        "name": f"_{name}",
+        "ns": "pg_catalog",
+        "kind": b"b",
+        "elemtype": element,
+        "elemdelim": ",",
+        **dict.fromkeys(("basetype", "range_subtype", "attrtypoids")),
+    }
+    for name, (number, element) in _ARRAYS.items()
+]
+
 
 def is_lost(sqlstate: str | None) -> bool:
     """Tell whether an error with this SQLSTATE makes its connection unusable."""
@@ -46,6 +69,7 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
         super().__init__(*args)
         # With `jit`, asyncpg would switch it off and on for the session when it looks up an unknown type.
         self._server_caps = self._server_caps._replace(jit=False)  # type: ignore[has-type]
+        self._protocol.get_settings().register_data_types(_ARRAY_TYPES)
 
     @override
     def get_reset_query(self) -> str:
