@@ -17,6 +17,7 @@ pytestmark = pytest.mark.anyio
 # Statements that need all rows of their table, or of a tenant.
 WHOLE_TABLES = {
     "openid_provider.storage.repository._LOAD_KEYS": "one row for each algorithm",
+    "sessions.repository._COUNT": "the number of a tenant's sessions, for operators",
 }
 _INDEXES = """
 SELECT x.indrelid::regclass::text AS table,
