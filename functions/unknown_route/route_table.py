@@ -6,6 +6,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "/api/v1/auth/login": ("GET",),
     "/api/v1/auth/logout": ("POST",),
     "/api/v1/auth/me": ("GET",),
+    "/api/v1/auth/refresh": ("POST",),
     "/api/v1/auth/sessions": ("DELETE", "GET"),
     "/api/v1/auth/sessions/{session_id}": ("DELETE",),
     "/api/v1/auth/validate": ("GET",),

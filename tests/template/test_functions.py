@@ -15,6 +15,7 @@ from tests.fixtures.template.deployed import TEMPLATE, Stack, function_folder
 NEEDS_THE_DATABASE = {
     "AuthCallbackFunction",
     "AuthLogoutFunction",
+    "AuthRefreshFunction",
     "AuthSessionsFunction",
     "AuthValidateFunction",
     "HealthFunction",

@@ -133,6 +133,10 @@ CASES = [
         id="auth-validate-without-a-token",
     ),
     pytest.param(
+        Case("AuthRefreshFunction", http_event("POST", "/api/v1/auth/refresh"), 401, error("AUTH_007")),
+        id="auth-refresh-without-a-session",
+    ),
+    pytest.param(
         Case(
             "AuthLogoutFunction",
             http_event("POST", "/api/v1/auth/logout", body={"redirect_uri": "http://localhost:3000/"}),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import cache, partial
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from tenantgate.login.models import VerifiedSignIn
 from tenantgate.login.provider.calls import Timeouts
 from tenantgate.login.provider.client import ProviderClient
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
+from tenantgate.login.service.access_tokens import AccessTokens
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.service.login import LoginService
 from tenantgate.login.service.logout import LogoutService, SessionEnder
@@ -72,8 +73,7 @@ def make_login_service(
     clock: Callable[[], float] = time.time,
 ) -> LoginService:
     """Build a `LoginService` from settings."""
-    policy = settings.token_policy
-    registration = _registration(settings)
+    registration = client_registration(settings)
     return LoginService(
         registration=registration,
         redirects=_redirects(settings),
@@ -81,9 +81,8 @@ def make_login_service(
         provider=_sign_in_provider(settings),
         token_endpoint=ProviderClient(registration, secrets, timeouts=timeouts or Timeouts()),
         verifier=verifier,
-        credential=BearerCredential(verifier, policy),
+        access_tokens=access_tokens(settings, verifier),
         sealer=secrets.sealer,
-        access_token_issuer=policy.access_token_issuer,
         clock=clock,
     )
 
@@ -98,9 +97,9 @@ def make_logout_service(
 ) -> LogoutService:
     """Build a `LogoutService` from settings. `sessions` is called only when there is a session to end."""
     return LogoutService(
-        registration=_registration(settings),
+        registration=client_registration(settings),
         redirects=_redirects(settings),
-        provider=_provider(settings),
+        provider=provider_source(settings),
         verifier=verifier,
         sessions=sessions,
     )
@@ -136,20 +135,35 @@ class _NewSession(NamedTuple):
 def _sign_in(verified: VerifiedSignIn, *, device: str | None, address: str | None) -> SignIn:
     """Return how the user signed in: by the claims of the ID token, with those of the access token as defaults."""
     claims = {**verified.principal.claims, **verified.id_token.claims}
-    acr, amr, sid, auth_time = (claims.get(name) for name in ("acr", "amr", "sid", "auth_time"))
+    sid, auth_time = claims.get("sid"), claims.get("auth_time")
+    acr, amr = authentication(claims)
     return SignIn(
         issuer=verified.id_token.issuer,
         subject=verified.id_token.subject,
         sid=sid if isinstance(sid, str) and sid else None,
-        acr=acr if isinstance(acr, str) else None,
-        amr=tuple(method for method in amr if isinstance(method, str)) if isinstance(amr, list) else (),
+        acr=acr,
+        amr=amr,
         auth_time=auth_time if type(auth_time) is int and 0 <= auth_time < _LATEST_TIME else None,
         device=device,
         address=address,
     )
 
 
-def _provider(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:
+def authentication(claims: Mapping[str, object]) -> tuple[str | None, tuple[str, ...]]:
+    """Return `acr` and `amr` (OpenID Connect Core §2)."""
+    acr, amr = claims.get("acr"), claims.get("amr")
+    methods = tuple(method for method in amr if isinstance(method, str)) if isinstance(amr, list) else ()
+    return acr if isinstance(acr, str) else None, methods
+
+
+def access_tokens(settings: Settings, verifier: TokenVerifier) -> AccessTokens:
+    """Return the verification of the provider's access tokens."""
+    policy = settings.token_policy
+    return AccessTokens(BearerCredential(verifier, policy), issuer=policy.access_token_issuer)
+
+
+def provider_source(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:
+    """Return the function that reads the provider's metadata."""
     issuer = settings.token_policy.issuers[0]
     source = issuer.discovery_url or well_known_url(issuer.issuer)
 
@@ -161,7 +175,7 @@ def _provider(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:
 
 
 def _sign_in_provider(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:
-    issuer, provider = settings.token_policy.issuers[0], _provider(settings)
+    issuer, provider = settings.token_policy.issuers[0], provider_source(settings)
 
     async def complete() -> ProviderMetadata:
         metadata = await provider()
@@ -176,7 +190,8 @@ def _sign_in_provider(settings: Settings) -> Callable[[], Awaitable[ProviderMeta
     return complete
 
 
-def _registration(settings: Settings) -> ClientRegistration:
+def client_registration(settings: Settings) -> ClientRegistration:
+    """Return our registration at the provider."""
     issuer = settings.token_policy.issuers[0]
     return ClientRegistration(
         client_id=settings.oidc_client_id,

@@ -27,8 +27,8 @@ _ADD = (
     f" VALUES ({', '.join(f'${place}' for place in range(1, len(_NAMES) + 1))})"
 )
 _ADD_LOOKUPS = "INSERT INTO session_lookup (lookup_hash, tenant_id, session_id) SELECT unnest($1::bytea[]), $2, $3"
-_FIND = f"SELECT {STORED_COLUMNS} {_FROM} WHERE s.tenant_id = $1 AND s.secret_hash = $2"
-_FIND_BY_EARLIER_SECRET = (
+FIND = f"SELECT {STORED_COLUMNS} {_FROM} WHERE s.tenant_id = $1 AND s.secret_hash = $2"
+FIND_BY_EARLIER_SECRET = (
     f"SELECT {STORED_COLUMNS} FROM session_secrets e"  # noqa: S608
     " JOIN sessions s ON s.tenant_id = e.tenant_id AND s.id = e.session_id"
     " LEFT JOIN tenants t ON t.tenant_id = s.tenant_id WHERE e.tenant_id = $1 AND e.secret_hash = $2"
@@ -40,7 +40,7 @@ _OF_USER = (
 _MARK_USED = "UPDATE sessions SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND last_used_at < $3"
 
 
-def _removal(condition: str) -> str:
+def removal(condition: str) -> str:
     """Return the statement that removes sessions with their look-ups, and returns them."""
     # Look-ups are shared by all tenants: only those of a session that this statement removed may go with it.
     return (
@@ -50,9 +50,9 @@ def _removal(condition: str) -> str:
     )
 
 
-_REMOVE = _removal("id = ANY($2)")
-_REMOVE_OF_USER = _removal("issuer = $2 AND user_id = $3")
-_REMOVE_ONE_OF_USER = _removal("issuer = $2 AND user_id = $3 AND id = $4")
+_REMOVE = removal("id = ANY($2)")
+_REMOVE_OF_USER = removal("issuer = $2 AND user_id = $3")
+_REMOVE_ONE_OF_USER = removal("issuer = $2 AND user_id = $3 AND id = $4")
 
 _TENANTS = "SELECT tenant_id, session_idle_minutes FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"
 _COUNT = "SELECT count(*) AS sessions FROM sessions WHERE tenant_id = $1"
@@ -108,9 +108,9 @@ class SessionRepository:
 
     async def find(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
         async with self._database.tenant(tenant_id) as unit:
-            row = await unit.fetch_one(_FIND, tenant_id, secret_hash)
+            row = await unit.fetch_one(FIND, tenant_id, secret_hash)
             if row is None:
-                row = await unit.fetch_one(_FIND_BY_EARLIER_SECRET, tenant_id, secret_hash)
+                row = await unit.fetch_one(FIND_BY_EARLIER_SECRET, tenant_id, secret_hash)
         return None if row is None else stored_session(row)
 
     async def of_user(self, user: User) -> Sequence[StoredSession]:

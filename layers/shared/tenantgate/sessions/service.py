@@ -135,7 +135,7 @@ class SessionService:
 
     async def authenticate(self, secret: str) -> SessionEntry:
         """Return what the session grants, from Valkey or PostgreSQL. Raises `SessionEnded`, `SecretReused`."""
-        parsed = _parse(secret)
+        parsed = parse_secret(secret)
         keys = session_keys(parsed.tenant_id, parsed.digest)
         raw_entry, raw_used = await self._cache.read(keys)
         now = self._clock()
@@ -154,12 +154,12 @@ class SessionService:
         Raises `SessionEnded` if it timed out, was ended, or never existed. An earlier secret whose grace is over ends
         the session, and raises `SecretReused`: it, or the one after it, was stolen.
         """
-        parsed = _parse(secret)
+        parsed = parse_secret(secret)
         read_at = self._clock()
         stored = await self._store.find(parsed.digest, tenant_id=parsed.tenant_id)
         if stored is None:
             raise SessionEnded("unknown", tenant_id=parsed.tenant_id)
-        stored = await self._require_live(stored)
+        stored = await self.require_live(stored)
         if parsed.digest != stored.secret_hash and (
             parsed.digest != stored.previous_hash or self._clock() >= stored.replays_until(self.policy)
         ):
@@ -181,7 +181,7 @@ class SessionService:
         live = []
         for stored in await self._store.of_user(user):
             with suppress(SessionEnded):
-                live.append(await self._require_live(stored))
+                live.append(await self.require_live(stored))
         return live
 
     async def end(self, secret: str) -> Session | None:
@@ -231,7 +231,7 @@ class SessionService:
             },
         )
 
-    async def _require_live(self, stored: StoredSession) -> StoredSession:
+    async def require_live(self, stored: StoredSession) -> StoredSession:
         """Return the session with the later of the two last uses. Raises `SessionEnded`."""
         now = self._clock()
         death = self._death(stored, now)
@@ -287,7 +287,8 @@ def open_tokens(sealer: Sealer, stored: StoredSession) -> SessionTokens:
     return SessionTokens(**json.loads(opened))
 
 
-def _parse(secret: str) -> OpaqueSecret:
+def parse_secret(secret: str) -> OpaqueSecret:
+    """Read the value of a session cookie. Raises `SessionEnded` if it can't be one."""
     if (parsed := SECRETS.parse(secret)) is None:
         raise SessionEnded("malformed")
     return parsed

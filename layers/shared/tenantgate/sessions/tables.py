@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, Text, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -55,28 +55,6 @@ class SessionRow(Base):
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     device: Mapped[str | None] = mapped_column(Text)
     address: Mapped[str | None] = mapped_column(Text)
-
-
-class SessionSecretRow(Base):
-    """Table `session_secrets`, under row-level security: every earlier secret of a session that exists."""
-
-    __tablename__ = "session_secrets"
-    __table_args__ = (
-        UniqueConstraint("tenant_id", "secret_hash", name="session_secrets_tenant_id_secret_hash_key"),
-        CheckConstraint("octet_length(secret_hash) = 32", name="secret_hash"),
-        ForeignKeyConstraint(
-            ["tenant_id", "session_id"],
-            ["sessions.tenant_id", "sessions.id"],
-            name="session_secrets_tenant_id_fkey",
-            onupdate="CASCADE",
-            ondelete="CASCADE",
-        ),
-        Index("session_secrets_tenant_id_session_id_idx", "tenant_id", "session_id"),
-    )
-
-    tenant_id: Mapped[str] = mapped_column(Text)
-    session_id: Mapped[UUID]
-    secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class SessionLookupRow(Base):

@@ -3,8 +3,8 @@
 The `__Host-` prefix binds a cookie to exactly this host, to `Path=/` and to a secure connection, so that neither a
 sibling subdomain nor a plain-text page can plant one.
 
-Routes don't write `Set-Cookie` themselves. They queue cookies on the request's scope, and the middleware `Cookies` adds
-them to the response, including the response to an error that the route raises.
+Routes don't write `Set-Cookie` themselves. They queue cookies, and headers that belong to them, on the request's scope,
+and the middleware `Cookies` adds them to the response, including the response to an error that the route raises.
 """
 
 from __future__ import annotations
@@ -17,7 +17,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tenantgate.identity.session_cookie import SESSION_COOKIE, session_secret
 
-__all__ = ["SESSION_COOKIE", "Cookies", "HasScope", "clear_cookie", "clear_cookies", "session_cookie", "set_cookie"]
+__all__ = [
+    "SESSION_COOKIE",
+    "Cookies",
+    "HasScope",
+    "clear_cookie",
+    "clear_cookies",
+    "session_cookie",
+    "set_cookie",
+    "set_header",
+]
 
 _QUEUE_KEY = "tenantgate.cookies"
 # cookie-octet of RFC 6265 §4.1.1: no character that could end the value and begin an attribute.
@@ -60,6 +69,11 @@ def clear_cookies(scope: Scope, names: tuple[str, ...]) -> None:
     """Clear these cookies with the response to the request of this scope."""
     for name in names:
         _queue(scope, f"{name}=; Max-Age=0; {_ATTRIBUTES}")
+
+
+def set_header(request: HasScope, name: str, value: str) -> None:
+    """Set a header of the response to this request, even if the route raises an error."""
+    request.scope[_QUEUE_KEY].append((name.lower().encode("ascii"), value.encode("ascii")))
 
 
 def _queue(scope: Scope, cookie: str) -> None:

@@ -27,7 +27,8 @@ TAGS = [
 
 # For the `openapi_extra=` of a route. Each list holds alternatives: one of them is enough.
 NEEDS_TOKEN: dict[str, Any] = {"security": [{"bearer": []}, {"openIdConnect": []}]}
-NEEDS_TOKEN_OR_SESSION: dict[str, Any] = {"security": [*NEEDS_TOKEN["security"], {"session": []}]}
+NEEDS_SESSION: dict[str, Any] = {"security": [{"session": []}]}
+NEEDS_TOKEN_OR_SESSION: dict[str, Any] = {"security": [*NEEDS_TOKEN["security"], *NEEDS_SESSION["security"]]}
 
 
 def security_schemes(settings: Settings) -> dict[str, dict[str, str]]:

@@ -19,6 +19,7 @@ from tenantgate.login.attempts.transactions import LoginTransaction
 from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.login.models import AuthorizationResponse, LoginStarted, ProviderTokens, VerifiedSignIn
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
+from tenantgate.login.service.access_tokens import AccessTokens
 from tenantgate.login.service.login import LoginService
 from tenantgate.tokens.verifier import VerifiedToken
 
@@ -67,7 +68,7 @@ class IdTokens:
 
 
 @dataclass
-class AccessTokens:
+class Credential:
     """The credential that makes principals."""
 
     issuer: str = ISSUER
@@ -86,7 +87,7 @@ class AccessTokens:
 class Login:
     exchanges: Exchanges = field(default_factory=Exchanges)
     id_tokens: IdTokens = field(default_factory=IdTokens)
-    access_tokens: AccessTokens = field(default_factory=AccessTokens)
+    credential: Credential = field(default_factory=Credential)
     announces_iss: bool = False
     issuer: str = ISSUER
     access_token_issuer: str | None = None
@@ -113,9 +114,8 @@ class Login:
             provider=self._provider,
             token_endpoint=self.exchanges,
             verifier=self.id_tokens,
-            credential=self.access_tokens,
+            access_tokens=AccessTokens(self.credential, issuer=self.access_token_issuer),
             sealer=self._sealer,
-            access_token_issuer=self.access_token_issuer,
             clock=lambda: NOW + 0.5,
         )
 
@@ -146,7 +146,7 @@ async def test_a_sign_in_goes_from_the_provider_to_the_principal() -> None:
     assert login.exchanges.codes == ["code-1"]
     # Neither check may wait in a thread for a fetch: they are awaited.
     assert login.id_tokens.checks == [("id-token", "client-1", transaction.nonce, "access-token", False)]
-    assert login.access_tokens.checks == [("access-token", False)]
+    assert login.credential.checks == [("access-token", False)]
     principal = Principal("user-1", "org-1", ISSUER, frozenset(), NOW + 600)
     assert signed_in == VerifiedSignIn(principal, ID_TOKEN, login.exchanges.tokens, 300, "/orders")
 
@@ -178,13 +178,13 @@ async def test_the_browser_returns_to_the_root_by_default() -> None:
     ids=["not-announced", "shorter", "longer-than-the-token", "none"],
 )
 async def test_the_access_token_is_valid_no_longer_than_it_states(announced: int | None, left: int) -> None:
-    login = Login(access_tokens=AccessTokens(expires_at=NOW + 599))
+    login = Login(credential=Credential(expires_at=NOW + 599))
     login.exchanges.tokens = replace(login.exchanges.tokens, expires_in=announced)
     assert (await login.complete(await login.begin())).expires_in == left
 
 
 async def test_an_access_token_that_has_expired_meanwhile_is_valid_for_no_time() -> None:
-    login = Login(access_tokens=AccessTokens(expires_at=NOW - 1))
+    login = Login(credential=Credential(expires_at=NOW - 1))
     login.exchanges.tokens = replace(login.exchanges.tokens, expires_in=None)
     assert (await login.complete(await login.begin())).expires_in == 0
 
@@ -290,7 +290,7 @@ async def test_the_two_tokens_come_from_one_issuer_or_from_the_configured_pair(
     login = Login(
         access_token_issuer=configured,
         id_tokens=IdTokens(issuer=id_issuer),
-        access_tokens=AccessTokens(issuer=access_issuer),
+        credential=Credential(issuer=access_issuer),
     )
     if accepted:
         assert (await login.complete(await login.begin())).principal.issuer == access_issuer
@@ -308,14 +308,14 @@ async def test_a_refused_id_token_keeps_its_code_and_says_how_to_fix_it() -> Non
 
 
 async def test_a_refused_access_token_is_unusable_unless_it_lacks_a_tenant() -> None:
-    login = Login(access_tokens=AccessTokens(error=TokenExpired("token has expired", actual=7)))
+    login = Login(credential=Credential(error=TokenExpired("token has expired", actual=7)))
     with pytest.raises(AccessTokenUnusable) as unusable:
         await login.complete(await login.begin())
     assert unusable.value.reason == "TokenExpired: token has expired"
     assert unusable.value.private == {"actual": 7}
     assert unusable.value.detail
 
-    login.access_tokens.error = TenantMissing("no tenant claim", expected=["org_id"])
+    login.credential.error = TenantMissing("no tenant claim", expected=["org_id"])
     with pytest.raises(TenantMissing) as missing:
         await login.complete(await login.begin())
     assert missing.value.detail

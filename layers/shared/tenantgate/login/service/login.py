@@ -7,11 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.errors.tokens import AUTH_005, IdTokenRefused, TokenError
-from tenantgate.identity.principal import Principal
+from tenantgate.errors.tokens import IdTokenRefused
 from tenantgate.login.attempts.redirects import RedirectPolicy
 from tenantgate.login.attempts.transactions import LoginTransaction, Transactions
-from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
+from tenantgate.login.errors import InvalidAuthorizationCode, StateMismatch
 from tenantgate.login.models import AuthorizationResponse, LoginStarted, ProviderTokens, VerifiedSignIn
 from tenantgate.login.provider.metadata import (
     ClientRegistration,
@@ -21,7 +20,8 @@ from tenantgate.login.provider.metadata import (
 )
 from tenantgate.login.provider.provider_errors import returned_error
 from tenantgate.login.provider.provider_text import provider_text
-from tenantgate.login.service.remedies import ISSUER_PAIR, access_token_remedy, id_token_remedy
+from tenantgate.login.service.access_tokens import AccessTokens, lifetime
+from tenantgate.login.service.remedies import id_token_remedy
 from tenantgate.observability.redaction import disclose
 from tenantgate.tokens.verifier import VerifiedToken
 from tenantgate.tokens.waiting import awaited
@@ -45,18 +45,8 @@ class Verifier(Protocol):
     ) -> VerifiedToken: ...
 
 
-class Credential(Protocol):
-    """Verifies an access token and returns its principal; see `identity.bearer.BearerCredential`."""
-
-    def principal(self, token: str, *, fetch: bool) -> Principal: ...
-
-
 class LoginService:
-    """Begins and completes sign-ins. `clock` gives epoch seconds. `own_callback` is the URL of this API's callback.
-
-    `access_token_issuer`: the issuer of the access tokens that come with the provider's ID tokens, or None if it is the
-    provider itself.
-    """
+    """Begins and completes sign-ins. `clock` gives epoch seconds. `own_callback` is the URL of this API's callback."""
 
     def __init__(
         self,
@@ -67,9 +57,8 @@ class LoginService:
         provider: Callable[[], Awaitable[ProviderMetadata]],
         token_endpoint: TokenEndpoint,
         verifier: Verifier,
-        credential: Credential,
+        access_tokens: AccessTokens,
         sealer: Callable[[], Awaitable[Sealer]],
-        access_token_issuer: str | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._registration = registration
@@ -78,9 +67,8 @@ class LoginService:
         self._provider = provider
         self._token_endpoint = token_endpoint
         self._verifier = verifier
-        self._credential = credential
+        self._access_tokens = access_tokens
         self._sealer = sealer
-        self._access_token_issuer = access_token_issuer
         self._clock = clock
 
     async def begin(
@@ -131,21 +119,12 @@ class LoginService:
         id_token = await self._id_token(tokens, transaction)
         # The `sub` of the two tokens is not compared: with pairwise subjects (Entra ID), one user has different ones at
         # the client and at the API. `at_hash`, when present, binds the tokens to each other.
-        principal = await self._principal(tokens.access_token)
-        # An access token of another trusted issuer must not complete this sign-in. Only the configured pair may.
-        if principal.issuer != (self._access_token_issuer or id_token.issuer):
-            raise AccessTokenUnusable(
-                "the tokens come from two issuers",
-                detail=ISSUER_PAIR,
-                expected=self._access_token_issuer or id_token.issuer,
-                actual=principal.issuer,
-            )
-        left = max(0, principal.expires_at - int(self._clock()))
+        principal = await self._access_tokens.principal(tokens.access_token, provider=id_token.issuer)
         return VerifiedSignIn(
             principal=principal,
             id_token=id_token,
             tokens=tokens,
-            expires_in=min(left, tokens.expires_in) if tokens.expires_in is not None else left,
+            expires_in=lifetime(principal, tokens.expires_in, now=self._clock()),
             return_to=transaction.return_to,
         )
 
@@ -180,19 +159,6 @@ class LoginService:
         except IdTokenRefused as error:
             error.detail = id_token_remedy(error)
             raise
-
-    async def _principal(self, access_token: str) -> Principal:
-        try:
-            return await awaited(lambda: self._credential.principal(access_token, fetch=False))
-        except TokenError as error:
-            if error.error is AUTH_005:
-                error.detail = access_token_remedy(error, access_token)
-                raise
-            raise AccessTokenUnusable(
-                f"{type(error).__name__}: {error.reason}",
-                detail=access_token_remedy(error, access_token),
-                **error.private,
-            ) from error
 
 
 def _require_code(response: AuthorizationResponse, transaction: LoginTransaction) -> str:

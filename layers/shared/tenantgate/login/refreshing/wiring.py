@@ -1,0 +1,86 @@
+"""Build the service that refreshes sessions from the settings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+
+from tenantgate.login.models import RenewedTokens
+from tenantgate.login.provider.calls import Timeouts
+from tenantgate.login.provider.client import REFRESH_TIMEOUTS, ProviderClient
+from tenantgate.login.service.renewal import Identity, RenewalService
+from tenantgate.login.wiring import access_tokens, authentication, client_registration, provider_source
+from tenantgate.secrets.store import SecretStore
+from tenantgate.secrets.wiring import secret_store
+from tenantgate.sessions.models import SessionTokens, StoredSession
+from tenantgate.sessions.refreshing.models import Redeemed, Verified
+from tenantgate.sessions.refreshing.service import RefreshService
+from tenantgate.sessions.refreshing.wiring import make_refresh_service
+from tenantgate.settings.environment import get_settings
+from tenantgate.settings.model import Settings
+from tenantgate.tokens.verifier import TokenVerifier
+from tenantgate.tokens.wiring import token_verifier
+
+
+async def refresh_service() -> RefreshService:
+    """Build a `RefreshService` for one request."""
+    return await make_refresh_service(RefreshProvider(_renewal_service()))
+
+
+@cache
+def _renewal_service() -> RenewalService:
+    settings = get_settings()
+    return make_renewal_service(settings, secret_store(), token_verifier(settings.token_policy))
+
+
+def make_renewal_service(
+    settings: Settings,
+    secrets: SecretStore,
+    verifier: TokenVerifier,
+    *,
+    timeouts: Timeouts = REFRESH_TIMEOUTS,
+    clock: Callable[[], float] = time.time,
+) -> RenewalService:
+    """Build a `RenewalService` from settings. `timeouts`: of the call that redeems a refresh token."""
+    registration = client_registration(settings)
+    return RenewalService(
+        registration=registration,
+        provider=provider_source(settings),
+        token_endpoint=ProviderClient(registration, secrets, refresh_timeouts=timeouts),
+        verifier=verifier,
+        access_tokens=access_tokens(settings, verifier),
+        clock=clock,
+    )
+
+
+class RefreshProvider:
+    """Adapts `RenewalService` to the sessions' refresh."""
+
+    def __init__(self, service: RenewalService) -> None:
+        self._service = service
+
+    async def redeem(self, session: StoredSession, tokens: SessionTokens) -> Redeemed[RenewedTokens]:
+        response = await self._service.redeem(tokens.refresh_token or "", _identity(session, tokens))
+        # Without new ones, the ID token and the refresh token stay (RFC 6749 §6, OpenID Connect Core §12.2).
+        renewed = SessionTokens(
+            response.access_token, response.id_token or tokens.id_token, response.refresh_token or tokens.refresh_token
+        )
+        return Redeemed(renewed, response)
+
+    async def verify(
+        self, session: StoredSession, tokens: SessionTokens, redeemed: Redeemed[RenewedTokens]
+    ) -> Verified:
+        verified = await self._service.verify(redeemed.response, _identity(session, tokens))
+        if verified.id_token is None:
+            # A refresh is not a sign-in: the way in which the user signed in has not changed.
+            return Verified(verified.principal, verified.expires_at)
+        acr, amr = authentication({**verified.principal.claims, **verified.id_token.claims})
+        return Verified(verified.principal, verified.expires_at, acr=acr, amr=amr or None)
+
+    async def revoke(self, refresh_token: str) -> None:
+        await self._service.revoke(refresh_token)
+
+
+def _identity(session: StoredSession, tokens: SessionTokens) -> Identity:
+    return Identity(session.tenant_id, session.issuer, session.user_id, tokens.id_token)

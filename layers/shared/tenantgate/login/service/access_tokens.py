@@ -1,0 +1,58 @@
+"""The access token of a sign-in or a refresh: verified, and issued by the provider or the issuer paired with it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tenantgate.errors.tokens import AUTH_005, TokenError
+from tenantgate.identity.principal import Principal
+from tenantgate.login.errors import AccessTokenUnusable
+from tenantgate.login.service.remedies import ISSUER_PAIR, access_token_remedy
+from tenantgate.tokens.waiting import awaited
+
+
+class Credential(Protocol):
+    """Verifies an access token and returns its principal; see `identity.bearer.BearerCredential`."""
+
+    def principal(self, token: str, *, fetch: bool) -> Principal: ...
+
+
+class AccessTokens:
+    """Verifies access tokens. `issuer`: of those that come with the provider's ID tokens, None for the provider."""
+
+    def __init__(self, credential: Credential, *, issuer: str | None) -> None:
+        self._credential = credential
+        self._issuer = issuer
+
+    async def principal(self, access_token: str, *, provider: str) -> Principal:
+        """Return the principal of a token that came from this provider (its issuer).
+
+        Raises the tenant extractor's errors (AUTH_005), and `AccessTokenUnusable` for any other failed check.
+        """
+        principal = await self._verified(access_token)
+        # An access token of another trusted issuer must not take part. Only the configured pair may.
+        expected = self._issuer or provider
+        if principal.issuer != expected:
+            raise AccessTokenUnusable(
+                "the tokens come from two issuers", detail=ISSUER_PAIR, expected=expected, actual=principal.issuer
+            )
+        return principal
+
+    async def _verified(self, access_token: str) -> Principal:
+        try:
+            return await awaited(lambda: self._credential.principal(access_token, fetch=False))
+        except TokenError as error:
+            if error.error is AUTH_005:
+                error.detail = access_token_remedy(error, access_token)
+                raise
+            raise AccessTokenUnusable(
+                f"{type(error).__name__}: {error.reason}",
+                detail=access_token_remedy(error, access_token),
+                **error.private,
+            ) from error
+
+
+def lifetime(principal: Principal, stated: int | None, *, now: float) -> int:
+    """Return the seconds until the access token expires. `stated`: the response's `expires_in`."""
+    left = max(0, principal.expires_at - int(now))
+    return left if stated is None else min(left, stated)

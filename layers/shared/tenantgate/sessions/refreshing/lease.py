@@ -1,0 +1,59 @@
+"""The lease of a session's refresh, which is kept as long as its holder lives and works."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.sessions.models import StoredSession
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds. `lease`: without an extension, such as that of a killed process. `wait`: for another caller's refresh.
+
+    `verify`: for keys that the verification of new tokens needs. API Gateway waits 30 s and Lambda 29 s: 25 s are the
+    provider's, and the rest is for the database.
+    """
+
+    lease: float = 5.0
+    wait: float = 26.0
+    verify: float = 2.0
+    first_pause: float = 0.02
+    longest_pause: float = 0.5
+
+
+class Leases(Protocol):
+    async def extend(self, session: StoredSession, holder: UUID, *, seconds: float) -> None: ...
+
+
+@asynccontextmanager
+async def extended(leases: Leases, session: StoredSession, holder: UUID, *, seconds: float) -> AsyncIterator[None]:
+    """Extend the lease again and again until the block ends."""
+
+    done = asyncio.Event()
+
+    async def extend() -> None:
+        while not await _is_set(done, within=seconds / 3):
+            # The next attempt may succeed. If none does, another caller takes the lease, and only its result counts.
+            with suppress(DatabaseUnreachable):
+                await leases.extend(session, holder, seconds=seconds)
+
+    task = asyncio.create_task(extend())
+    try:
+        yield
+    finally:
+        # Not cancelled: that would drop a database connection in the middle of a statement.
+        done.set()
+        await task
+
+
+async def _is_set(event: asyncio.Event, *, within: float) -> bool:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), within)
+    return event.is_set()

@@ -1,0 +1,34 @@
+"""Build the service that refreshes sessions, for the provider that the caller brings."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from tenantgate.cache.wiring import cache
+from tenantgate.database.wiring import database
+from tenantgate.secrets.wiring import secret_store
+from tenantgate.sessions.cache import SessionCache
+from tenantgate.sessions.refreshing.flights import Flights
+from tenantgate.sessions.refreshing.interfaces import Provider
+from tenantgate.sessions.refreshing.repository import RefreshRepository
+from tenantgate.sessions.refreshing.service import RefreshService, SharedRefreshes
+from tenantgate.sessions.wiring import session_service
+
+# By event loop: a task must not outlive its loop.
+_refreshes: WeakKeyDictionary[asyncio.AbstractEventLoop, SharedRefreshes] = WeakKeyDictionary()
+
+
+async def make_refresh_service(provider: Provider[Any]) -> RefreshService:
+    """Build the service that refreshes sessions, on the process's database and cache. It is cheap."""
+    sessions = await session_service()
+    shared = _refreshes.setdefault(asyncio.get_running_loop(), Flights())
+    return RefreshService(
+        RefreshRepository(database()),
+        sessions,
+        provider,
+        secret_store().sealer,
+        shared=shared,
+        cache=SessionCache(cache(), sessions.policy),
+    )
