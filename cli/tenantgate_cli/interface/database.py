@@ -1,4 +1,4 @@
-"""`tenantgate migrate`."""
+"""`tenantgate migrate` and `tenantgate seed`."""
 
 # ruff: noqa: PLC0415
 from __future__ import annotations
@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from tenantgate_cli.interface.help import command, failures
-from tenantgate_cli.interface.options import DatabaseOption, DataDirOption, JsonOption
+from tenantgate_cli.interface.options import ApplicationDatabaseOption, DatabaseOption, DataDirOption, JsonOption
 from tenantgate_cli.paths import DEFAULT_DATA_DIR
 
+app = typer.Typer()
 migrate = typer.Typer(help="Migrate the database's schema, or show its revision.", no_args_is_help=True)
 _FAILED = "the database can't be reached, or the migration failed"
 
@@ -68,3 +69,29 @@ def current(
         from tenantgate_cli.commands.migrate import report, show
 
         report(show(data_dir, database_url), as_json=as_json)
+
+
+@command(
+    app,
+    examples=[
+        "tenantgate seed",
+        "tenantgate seed --sessions 20000 --users 5000 --tenants 50",
+        "tenantgate seed --json",
+    ],
+    exits={0: "the rows were added", 1: "the database can't be reached, or isn't one for development"},
+)
+def seed(
+    users: Annotated[int, typer.Option(min=1, max=10_000_000, help="New users.")] = 100_000,
+    tenants: Annotated[int, typer.Option(min=1, max=100_000, help="New tenants.")] = 1_000,
+    sessions: Annotated[int, typer.Option(min=1, max=100_000_000, help="New sessions.")] = 1_000_000,
+    *,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: ApplicationDatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fill a development database with tenants, users and live sessions. Takes minutes for a million."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands.seed import run
+        from tenantgate_cli.stack.seeding import Size
+
+        run(Size(users, tenants, sessions), data_dir, database_url, as_json=as_json)
