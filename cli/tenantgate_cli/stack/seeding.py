@@ -108,7 +108,7 @@ class Seed:
 
     async def _add(self, tenant_id: str, users: Sequence[str], count: int) -> str:
         """Add sessions of these users in one transaction, and return a secret."""
-        # A thread, so that the other transactions go on; sealing takes most of the time.
+        # A thread, so that the other transactions continue; sealing takes most of the time.
         rows = await asyncio.to_thread(self._rows, tenant_id, users, count)
         async with self.database.tenant(tenant_id) as unit:
             await unit.execute(
