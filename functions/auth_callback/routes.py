@@ -21,6 +21,8 @@ from tenantgate.login.models import AuthorizationResponse, SignedIn
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.wiring import callback_service
 from tenantgate.secrets.errors import SecretsUnavailable
+from tenantgate.web.client_address import client_network
+from tenantgate.web.client_device import device_name
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, session_cookie, set_cookie
 from tenantgate.web.csrf import CSRF_HEADER
 from tenantgate.web.models import PageParameters, RelayedParameters, StrictModel
@@ -154,6 +156,8 @@ async def _complete(
         by_redirect=by_redirect,
         cookies=request.cookies,
         session_cookie=session_cookie(request),
+        device=device_name(request.headers.get("user-agent")),
+        address=client_network(request, trusted_proxies=request.app.settings.trusted_proxies),
     )
     set_cookie(request, SESSION_COOKIE, signed_in.session_secret, max_age=signed_in.session_lifetime)
     clear_cookie(request, signed_in.attempt_cookie)

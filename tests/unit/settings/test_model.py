@@ -41,6 +41,14 @@ def test_a_production_environment_is_accepted_and_normalized() -> None:
     assert settings.effective_log_level == "INFO"
 
 
+def test_trusted_proxies_are_networks_or_addresses() -> None:
+    assert Settings.from_mapping(PRODUCTION).trusted_proxies == ()
+    settings = Settings.from_mapping(
+        PRODUCTION | {"TRUSTED_PROXIES": "10.0.0.0/8, 2001:DB8:0::/32,192.0.2.7,10.0.0.0/8"}
+    )
+    assert settings.trusted_proxies == ("10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32")
+
+
 def test_development_needs_only_its_name() -> None:
     settings = Settings.from_mapping({"ENVIRONMENT": "development"})
 
@@ -70,6 +78,11 @@ def test_a_missing_database_is_reported_to_code_that_needs_it() -> None:
             "ENVIRONMENT", "prod", "'development', 'test', 'staging' or 'production'", id="unknown-environment"
         ),
         pytest.param("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'", id="unknown-log-level"),
+        pytest.param("TRUSTED_PROXIES", "10.0.0.1/8", "each is a network", id="proxies-with-host-bits"),
+        pytest.param("TRUSTED_PROXIES", "10.0.0.0/8, proxy.example", "each is a network", id="proxies-by-name"),
+        pytest.param("TRUSTED_PROXIES", "10.0.0.0/33", "each is a network", id="proxies-with-33-bits"),
+        pytest.param("TRUSTED_PROXIES", "0.0.0.0/0", "every client choose", id="every-ipv4-address-as-proxy"),
+        pytest.param("TRUSTED_PROXIES", "::/0", "every client choose", id="every-ipv6-address-as-proxy"),
         pytest.param("ALLOWED_ORIGINS", "*", "wildcard", id="wildcard-with-credentials"),
         pytest.param("ALLOWED_ORIGINS", "https://*.example.com", "wildcard", id="wildcard-subdomain"),
         pytest.param("ALLOWED_ORIGINS", "https://a.example.com/path", "without a path", id="origin-with-path"),

@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tenantgate.cache_url import CacheUrl, parse_cache_url
 from tenantgate.settings.fields import is_relaxed, setting
-from tenantgate.settings.parsing import parse_base_url, parse_database_url, parse_origins
+from tenantgate.settings.parsing import parse_base_url, parse_database_url, parse_networks, parse_origins
 
 type Environment = Literal["development", "test", "staging", "production"]
 type ServerTls = Literal["verify-full", "encrypted", "private-network"]
@@ -51,6 +51,13 @@ class DeploymentSettings(BaseSettings):
         example=DEVELOPMENT_BASE_URL,
         default="",
         validate_default=True,
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = setting(
+        "Networks (CIDR, comma-separated, such as `10.0.0.0/8`) of the proxies in front of this API whose "
+        "`X-Forwarded-For` says where a sign-in came from. People see it, shortened, in the list of their sessions. "
+        "Unset: the address that API Gateway or the container itself sees.",
+        injected_by="template parameter `TrustedProxies`",
+        default=(),
     )
     database_tls: ServerTls = setting(
         "How connections to a database on another machine are protected in staging and production: `verify-full` (the "
@@ -119,6 +126,11 @@ class DeploymentSettings(BaseSettings):
         if not value:
             raise ValueError("set it to your web apps' origins, such as https://app.example.com")
         return parse_origins(str(value), allow_loopback_http=is_relaxed(info)) if isinstance(value, str) else value
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object, info: ValidationInfo) -> object:
+        return parse_networks(value) if isinstance(value, str) else value
 
     @field_validator("public_base_url")
     @classmethod

@@ -81,6 +81,22 @@ def parse_base_url(text: str, *, allow_loopback_http: bool) -> str:
         ) from None
 
 
+def parse_networks(text: str) -> tuple[str, ...]:
+    """Comma-separated networks in CIDR form, each in its shortest form."""
+    from ipaddress import ip_network  # noqa: PLC0415  (few deployments have such a proxy)
+
+    networks = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            network = ip_network(part)
+        except ValueError:
+            raise ValueError("each is a network such as 10.0.0.0/8 or 2001:db8::/32, or one address") from None
+        if network.prefixlen == 0:
+            raise ValueError("a network of all addresses would let every client choose its own address")
+        networks.append(str(network))
+    return tuple(dict.fromkeys(networks))
+
+
 def parse_database_url(text: str, *, tls: str) -> str:
     """A PostgreSQL URL in SQLAlchemy's form for asyncpg; `postgres://` and `postgresql://` are accepted.
 

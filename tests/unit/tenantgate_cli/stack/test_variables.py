@@ -130,6 +130,7 @@ def test_every_setting_of_the_caller_is_used_or_has_a_note() -> None:
         "SESSION_CACHE_SECONDS": "20",
         "SESSION_REUSE_GRACE_SECONDS": "3",
         "TENANT_REGISTRATION": "closed",
+        "TRUSTED_PROXIES": "10.0.0.0/8",
     }
     settings = variables_for(3000, values, STORED, **URLS).settings
 

@@ -1,0 +1,56 @@
+"""The network of the client, for the list of a person's own sessions. It decides nothing.
+
+Only the connection's other end is certain: in the container its peer, on AWS the source address in API Gateway's event.
+If it is one of `TRUSTED_PROXIES`, the last address in `X-Forwarded-For` counts instead, and so on towards the left. The
+client wrote all that is before the first address that isn't trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from starlette.requests import Request
+
+# More proxies in a row than any deployment has. A client may send a longer header.
+_MOST_PROXIES = 16
+# The bits of an address that are kept: the network of a provider's region or a customer's site, not one person's line.
+_KEPT_BITS = {4: 24, 6: 48}
+
+type Address = IPv4Address | IPv6Address
+
+
+def client_network(request: Request, *, trusted_proxies: Sequence[str]) -> str | None:
+    """Return the client's address without its last part: `203.0.113.0/24`, `2001:db8:1::/48`.
+
+    None if it isn't known. `trusted_proxies`: networks in CIDR form.
+    """
+    address = _address(_peer(request))
+    networks = [ip_network(network) for network in trusted_proxies]
+    forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rsplit(",", _MOST_PROXIES)
+    while address is not None and forwarded and any(address in network for network in networks):
+        last = forwarded.pop().strip()
+        if not last and not forwarded:
+            # Without the header, the request began at the proxy itself.
+            break
+        address = _address(last)
+    return None if address is None else str(ip_network((int(address), _KEPT_BITS[address.version]), strict=False))
+
+
+def _peer(request: Request) -> str:
+    event = request.scope.get("aws.event")
+    if event is not None:
+        return str(event["requestContext"]["http"].get("sourceIp"))
+    return "" if request.client is None else request.client.host
+
+
+def _address(text: str) -> Address | None:
+    """Read an address. IPv4 inside IPv6 is IPv4: a server that listens on both sees clients in that form."""
+    # A zone (`%eth0`) is only known to the machine that wrote it.
+    if "%" in text:
+        return None
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
