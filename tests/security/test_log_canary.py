@@ -199,7 +199,7 @@ def paths(canaries: Canaries) -> Iterator[tuple[str, str]]:
     for path in (
         "/", "/api/v1/health/live", "/api/v1/health/ready", "/api/v1/auth/login", "/api/v1/auth/callback",
         "/api/v1/auth/validate", "/api/v1/auth/logout", "/api/v1/auth/me", "/idp/authorize", "/idp/token",
-        "/idp/userinfo", "/idp/end_session", "/docs", "/nothing",
+        "/idp/revoke", "/idp/userinfo", "/idp/end_session", "/docs", "/nothing",
     ):  # fmt: skip
         yield "GET", path
         yield "POST", path
