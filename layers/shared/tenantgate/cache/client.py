@@ -13,7 +13,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from typing import cast
 
-from redis import exceptions
+from redis.exceptions import ConnectionError as ConnectionLost
+from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import TimeoutError as TooSlow
 
 from tenantgate.cache.connection import ValkeyConnection
 from tenantgate.cache.pause import Pause
@@ -28,7 +30,7 @@ IDLE_SECONDS = 60.0
 CONNECTIONS = 64
 
 # ValueError: a reply in no form of the protocol.
-_FAILURES = (OSError, ValueError, exceptions.RedisError)
+_FAILURES = (OSError, ValueError, RedisError)
 
 
 class ValkeyCache:
@@ -53,7 +55,7 @@ class ValkeyCache:
         async def work(connection: ValkeyConnection) -> object:
             try:
                 return await connection.ask("EVALSHA", _digest(script), len(keys), *keys, *args)
-            except exceptions.NoScriptError:
+            except NoScriptError:
                 return await connection.ask("EVAL", script, len(keys), *keys, *args)
 
         return await self._run(work)
@@ -86,7 +88,7 @@ class ValkeyCache:
         try:
             async with asyncio.timeout(CONNECT_SECONDS + COMMAND_SECONDS), self._slots:
                 result = await self._attempt(work)
-        except exceptions.ResponseError as error:
+        except ResponseError as error:
             # The server responds, so that nothing is gained by a pause.
             failed = _failure(error)
         except _FAILURES as error:
@@ -103,9 +105,9 @@ class ValkeyCache:
         if reused is not None:
             try:
                 return await self._on(reused, work)
-            except (TimeoutError, exceptions.TimeoutError):
+            except (TimeoutError, TooSlow):
                 raise
-            except (OSError, exceptions.ConnectionError):
+            except (OSError, ConnectionLost):
                 # The server closed it in the meantime, and with it the others.
                 await self._abort_idle()
         fresh = ValkeyConnection(self._url)
@@ -121,7 +123,7 @@ class ValkeyCache:
         try:
             async with asyncio.timeout(COMMAND_SECONDS):
                 result = await work(connection)
-        except exceptions.ResponseError:
+        except ResponseError:
             await self._give_back(connection)
             raise
         except BaseException:
@@ -167,5 +169,5 @@ def _digest(script: str) -> str:
 
 def _failure(error: BaseException) -> CacheUnavailable:
     """Return the exception to raise. It has no text of a reply, which may repeat keys and values."""
-    text = str(error) if type(error) is exceptions.ConnectionError else ""
+    text = str(error) if type(error) is ConnectionLost else ""
     return CacheUnavailable(type(error).__name__, error=text)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import cache as once
 from weakref import WeakKeyDictionary
 
 from tenantgate.cache.interface import Cache
+from tenantgate.cache_url import CacheUrl
 from tenantgate.settings.environment import get_settings
 
 logger = logging.getLogger(__name__)
@@ -24,17 +26,14 @@ def cache() -> Cache | None:
     url = get_settings().cache_url
     if url is None:
         return None
-    # Imported here: redis takes longer to import than most cold starts, and many requests need no cache.
-    from tenantgate.cache.client import ValkeyCache  # noqa: PLC0415
-
-    made = _caches[loop] = ValkeyCache(url)
+    made = _caches[loop] = _kind()(url)
     return made
 
 
 def prepare_cache() -> None:
     """Import the modules of `cache()` outside a caller's deadline, if `REDIS_URL` is set. Makes no connection."""
     if get_settings().redis_url is not None:
-        import tenantgate.cache.client  # noqa: F401, PLC0415  (as `cache` does)
+        _kind()
 
 
 def cache_is_verified() -> bool:
@@ -54,3 +53,13 @@ async def dispose_cache() -> None:
     """Close the running loop's connections, at the end of the container's lifespan and of tests."""
     if (known := _caches.pop(asyncio.get_running_loop(), None)) is not None:
         await known.dispose()
+
+
+def _kind() -> Callable[[CacheUrl], Cache]:
+    # Imported here: many requests need no cache, and redis takes as long to import as all the rest.
+    from tenantgate.cold_start.redis_import import without_commands  # noqa: PLC0415
+
+    without_commands()
+    from tenantgate.cache.client import ValkeyCache  # noqa: PLC0415
+
+    return ValkeyCache

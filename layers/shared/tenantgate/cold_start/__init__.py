@@ -4,6 +4,7 @@
     image                                   `tenantgate/__init__.py`
     late_typing, collector                  `functions/authorizer/handler.py`
     generated_code, web_import, collector   `web/lambda_adapter.py`
+    redis_import                            `cache/wiring.py`
 
 docs/PERFORMANCE.md has the gain of each in milliseconds ("What each technique gains").
 
