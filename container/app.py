@@ -86,14 +86,12 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
     """
     given, settings = settings, settings or get_settings()
     _ = settings.required_database_url
-    if settings.redis_url is None:
-        logger.warning("REDIS_URL is not set: no session cookie passes the authorizer; the rest works from PostgreSQL")
     documentation = []
     if settings.is_development:
         from tenantgate.web.docs import documentation_routes  # noqa: PLC0415  (its assets are for development)
 
         documentation = documentation_routes(OPENAPI_DOCUMENT)
-    return create_app(
+    app = create_app(
         *function_routers(),
         settings=given,
         lifespan=_lifespan,
@@ -101,3 +99,7 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
         route_rules=container_rules(settings),
         session=session_credential,
     )
+    # Once the application has configured the logs.
+    if settings.redis_url is None:
+        logger.warning("REDIS_URL is not set: no session cookie passes the authorizer; the rest works from PostgreSQL")
+    return app
