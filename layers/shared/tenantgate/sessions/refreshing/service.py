@@ -41,9 +41,10 @@ type SharedRefreshes = Flights[tuple[str, bytes], RefreshOutcome]
 
 
 class _Held(NamedTuple):
-    """A session whose lease this caller holds, with its tokens opened."""
+    """A session whose lease this caller holds, with its tokens opened. `read_at`: just before PostgreSQL was read."""
 
     session: StoredSession
+    read_at: float
     holder: UUID
     tokens: SessionTokens
     sealer: Sealer
@@ -88,7 +89,7 @@ class RefreshService:
         sealer, began, patience_ends = await self._sealer(), self._clock(), time.monotonic() + self._limits.wait
         pause, waits = self._limits.first_pause, False
         while True:
-            holder = uuid4()
+            holder, read_at = uuid4(), self._clock()
             claim = await self._store.claim(
                 secret.digest,
                 tenant_id=secret.tenant_id,
@@ -101,9 +102,9 @@ class RefreshService:
                 raise SessionEnded("unknown", tenant_id=secret.tenant_id)
             session = await self._sessions.require_live(claim.session)
             outcome = (
-                await self._renew(sealer, session, holder)
+                await self._renew(sealer, session, holder, read_at=read_at)
                 if claim.is_taken
-                else await self._found(sealer, session, secret, began=began, waits=waits)
+                else await self._found(sealer, session, secret, began=began, read_at=read_at, waits=waits)
             )
             if outcome is not None:
                 return outcome
@@ -115,7 +116,14 @@ class RefreshService:
             pause = min(pause * 1.5, self._limits.longest_pause)
 
     async def _found(
-        self, sealer: Sealer, session: StoredSession, secret: OpaqueSecret, *, began: float, waits: bool
+        self,
+        sealer: Sealer,
+        session: StoredSession,
+        secret: OpaqueSecret,
+        *,
+        began: float,
+        read_at: float,
+        waits: bool,
     ) -> RefreshOutcome | None:
         """Return the outcome to a caller without the lease; None if it has to wait."""
         rotated_at = session.rotated_at
@@ -125,7 +133,7 @@ class RefreshService:
             self._clock() < session.replays_until(self._policy) or began <= rotated_at
         )
         if is_timely and (is_current or secret.digest == session.previous_hash):
-            return await self._replay(sealer, session)
+            return await self._replay(sealer, session, read_at=read_at)
         if not is_current:
             await self._sessions.end_reused(session)
             raise SecretReused("an earlier secret", session_id=session.id)
@@ -133,19 +141,21 @@ class RefreshService:
             return _failed(session, ProviderUnreachable("the refresh of another request failed"), retry_after=1)
         return None
 
-    async def _replay(self, sealer: Sealer, session: StoredSession) -> RefreshOutcome:
+    async def _replay(self, sealer: Sealer, session: StoredSession, *, read_at: float) -> RefreshOutcome:
         """Return what the last rotation returned."""
         try:
             opened = sealer.open(session.sealed_replay or "", purpose=_REPLAY_PURPOSE, context=session.id.bytes)
         except SealBroken:
             raise SessionEnded("the replay doesn't open", session_id=session.id) from None
         kept = json.loads(opened)
-        await self._cache.put(session, read_at=self._clock())
+        await self._cache.put(session, read_at=read_at)
         return self._outcome(session, open_tokens(sealer, session), kept["secret"], expires_at=kept["expires_at"])
 
-    async def _renew(self, sealer: Sealer, session: StoredSession, holder: UUID) -> RefreshOutcome | None:
+    async def _renew(
+        self, sealer: Sealer, session: StoredSession, holder: UUID, *, read_at: float
+    ) -> RefreshOutcome | None:
         """Ask the provider and store the result; None if the lease was lost, and with it the result."""
-        held = _Held(session, holder, open_tokens(sealer, session), sealer)
+        held = _Held(session, read_at, holder, open_tokens(sealer, session), sealer)
         if session.tenant is None and not self._policy.registers_tenants:
             return await self._given_up(held, TenantNotAllowed("the tenant isn't registered"))
         if held.tokens.refresh_token is None:
@@ -225,11 +235,12 @@ class RefreshService:
         self, held: _Held, error: TenantgateError, *, tokens: SessionTokens | None = None
     ) -> RefreshOutcome:
         """Free the lease, keep new tokens if there are any, and return the error of a session that stays."""
-        read_at = self._clock()
+        used_at = self._clock()
         sealed = None if tokens is None else seal_tokens(held.sealer, tokens, held.session.id)
-        await self._store.release(held.session, held.holder, used_at=read_at, sealed_tokens=sealed)
-        session = replace(held.session, last_used_at=max(held.session.last_used_at, int(read_at)))
-        await self._cache.put(session, read_at=read_at)
+        await self._store.release(held.session, held.holder, used_at=used_at, sealed_tokens=sealed)
+        session = replace(held.session, last_used_at=max(held.session.last_used_at, int(used_at)))
+        # Not later than the reading: in the meantime the session may have ended while Valkey was away.
+        await self._cache.put(session, read_at=held.read_at)
         return RefreshOutcome(csrf_text(session.csrf_token), error)
 
     async def _ended(self, held: _Held, reason: SessionEnded) -> RefreshOutcome | None:
