@@ -9,6 +9,7 @@ from tenantgate.database.engine import PooledDatabase
 from tenantgate.database.single import SingleConnectionDatabase
 from tests.fixtures.databases.pgbouncer import PgBouncer
 from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.isolation.attacks import attacks
 from tests.fixtures.isolation.campaign import Campaign, World
 from tests.fixtures.isolation.schema import Table, read_tables
 from tests.fixtures.programs.requires import requires_pgbouncer
@@ -43,6 +44,8 @@ async def test_no_attempt_reaches_another_tenant(
     assert await world.digests(database_urls.admin_url) == before
     assert len(before) == 12 * len(tables)
     assert campaign.attempts.total() >= ATTEMPTS
+    some = world.target(tables[0], *next(zip(world.attackers, world.victims, strict=False)))
+    assert len(campaign.attempts) >= len(tables) * len(list(attacks(some))) > 600
     assert campaign.benign > 100
     # All three outcomes happened, so that the attacks were real statements.
     assert min(campaign.outcomes.values()) > ATTEMPTS / 20
