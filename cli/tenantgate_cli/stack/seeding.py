@@ -83,31 +83,31 @@ class Seed:
     tenant_id: Callable[[], str]
 
     async def plant(self, size: Size, *, keep: int = 0, on_progress: Callable[[int], None] = lambda _: None) -> Seeded:
-        """Add the rows and return the secrets of `keep` sessions. `on_progress` gets the number of new sessions."""
+        """Add the rows and return the secrets of about `keep` sessions. `on_progress` gets the number of new sessions."""
         tenants = [self.tenant_id() for _ in range(size.tenants)]
         for at in range(0, len(tenants), BATCH):
             page = tenants[at : at + BATCH]
             async with self.database.untenanted() as unit:
                 await unit.execute(_ADD_TENANTS, page, [f"Seeded {at + place + 1}" for place in range(len(page))])
         batches = _batches(tenants, size)
-        # A sample of the batches, each of which gives one secret.
         number = sum(1 for _ in _batches(tenants, size))
         chosen = set(_RANDOM.sample(range(number), min(keep, number)))
+        from_each = -(-keep // max(1, len(chosen)))
         secrets: list[str] = []
         numbered = iter(enumerate(batches))
 
         async def write() -> None:
             for place, (tenant_id, users, count) in numbered:
-                secret = await self._add(tenant_id, users, count)
+                new = await self._add(tenant_id, users, count)
                 if place in chosen:
-                    secrets.append(secret)
+                    secrets.extend(new[:from_each])
                 on_progress(count)
 
         await asyncio.gather(*(write() for _ in range(_WRITERS)))
         return Seeded(size, secrets)
 
-    async def _add(self, tenant_id: str, users: Sequence[str], count: int) -> str:
-        """Add sessions of these users in one transaction, and return a secret."""
+    async def _add(self, tenant_id: str, users: Sequence[str], count: int) -> Sequence[str]:
+        """Add sessions of these users in one transaction, and return their secrets."""
         # A thread, so that the other transactions continue; sealing takes most of the time.
         rows = await asyncio.to_thread(self._rows, tenant_id, users, count)
         async with self.database.tenant(tenant_id) as unit:
@@ -122,7 +122,7 @@ class Seed:
             )
             await unit.execute(_ADD_EARLIER_SECRETS, tenant_id, *rows.earlier)
             await unit.execute(_ADD_LOOKUPS, tenant_id, *rows.lookups)
-        return rows.secret
+        return rows.secrets
 
     def _rows(self, tenant_id: str, users: Sequence[str], count: int) -> _Rows:
         rows = _Rows()
@@ -153,18 +153,18 @@ class Seed:
             for text in sign_in.lookup_texts:
                 rows.lookups[0].append(session_id)
                 rows.lookups[1].append(self.sealer.digest(text, purpose=LOOKUP_PURPOSE))
-            rows.secret = secret.text
+            rows.secrets.append(secret.text)
         return rows
 
 
 class _Rows:
-    """The columns of a transaction's rows, and one secret."""
+    """The columns of a transaction's rows, and the secrets of its sessions."""
 
     def __init__(self) -> None:
         self.columns: tuple[list[object], ...] = tuple([] for _ in range(10))
         self.earlier: tuple[list[UUID], list[bytes]] = ([], [])
         self.lookups: tuple[list[UUID], list[bytes]] = ([], [])
-        self.secret = ""
+        self.secrets: list[str] = []
 
 
 def _batches(tenants: Sequence[str], size: Size) -> Iterator[tuple[str, Sequence[str], int]]:
