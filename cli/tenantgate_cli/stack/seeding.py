@@ -83,7 +83,7 @@ class Seed:
     tenant_id: Callable[[], str]
 
     async def plant(self, size: Size, *, keep: int = 0, on_progress: Callable[[int], None] = lambda _: None) -> Seeded:
-        """Add the rows and return the secrets of about `keep` sessions. `on_progress` gets the number of new sessions."""
+        """Add the rows and return the secrets of about `keep` sessions. `on_progress` gets numbers of new sessions."""
         tenants = [self.tenant_id() for _ in range(size.tenants)]
         for at in range(0, len(tenants), BATCH):
             page = tenants[at : at + BATCH]
