@@ -144,6 +144,7 @@ def test_two_session_cookies_are_401_whichever_is_genuine(shape: str) -> None:
         pytest.param(OWN_PAGE, 200, None, id="own-page"),
         pytest.param(OWN_PAGE | {"origin": APP_ORIGIN}, 200, None, id="an-allowed-origin"),
         pytest.param({"sec_fetch_site": "same-origin", "x_csrf_token": CSRF_TOKEN}, 200, None, id="fetch-metadata"),
+        pytest.param({"sec_fetch_site": "none", "x_csrf_token": CSRF_TOKEN}, 200, None, id="typed-by-the-user"),
         pytest.param(OWN_PAGE | {"sec_fetch_site": "cross-site"}, 200, None, id="origin-before-fetch-metadata"),
         pytest.param({"x_csrf_token": CSRF_TOKEN}, 403, "cross_site_request", id="neither"),
         pytest.param(OWN_PAGE | {"origin": "https://evil.test"}, 403, "cross_site_request", id="another-site"),
@@ -190,6 +191,24 @@ def test_a_safe_method_needs_neither(method: str) -> None:
     values = MemoryValues()
     event = _post("http-2.0", values.start(), method=method, origin="https://evil.test")
     assert _status("http-2.0", event, values, text=text) == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "actual"),
+    [
+        ({"origin": "https://evil.test"}, "https://evil.test"),
+        ({"sec_fetch_site": "same-site"}, "Sec-Fetch-Site: same-site"),
+        ({}, None),
+    ],
+)
+def test_the_log_says_where_a_change_came_from(
+    headers: dict[str, str], actual: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    values = MemoryValues()
+    assert _status("http-2.0", _post("http-2.0", values.start(), **headers), values) == 403
+    context = _logged(caplog)
+    assert (context["expected"], context["actual"]) == ([APP_ORIGIN, OWN_ORIGIN], actual)
 
 
 def test_a_csrf_token_of_another_session_is_wrong() -> None:

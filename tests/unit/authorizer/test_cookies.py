@@ -46,6 +46,11 @@ def test_an_authorization_header_in_either_member_decides(shape: str) -> None:
         assert secret_of(read_event(event)) == ("one" if value == [] else None)
 
 
+@pytest.mark.parametrize("shape", ["rest-request", "http-1.0", "websocket"])
+def test_several_lines_of_other_cookies_are_not_refused(shape: str) -> None:
+    assert secret_of(read_event(cookie_event(shape, "a=1", "b=2"))) is None
+
+
 type Change = Callable[[dict[str, Any]], object]
 
 

@@ -38,6 +38,7 @@ def test_a_live_session_is_found_in_one_round_trip() -> None:
         pytest.param({"expires_at": NOW}, "expired", id="absolute-time-out"),
         pytest.param({"last_used_at": NOW - 1800}, "idle", id="idle"),
         pytest.param({"good_until": NOW}, "rotated", id="a-replaced-secret"),
+        pytest.param({"good_until": NOW + 5, "last_used_at": NOW - 1800}, "idle", id="an-idle-replaced-secret"),
         pytest.param({"tenant_id": OTHER_TENANT}, "malformed", id="another-tenants-entry"),
     ],
 )

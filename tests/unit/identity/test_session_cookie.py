@@ -10,6 +10,11 @@ from tenantgate.identity.session_cookie import SESSION_COOKIE, session_secret
 NAME = SESSION_COOKIE
 
 
+def test_the_name_binds_the_cookie_to_its_host() -> None:
+    """Another name would sign every user out, and without the prefix a subdomain could set the cookie."""
+    assert NAME == "__Host-tg_session"
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -67,3 +72,10 @@ def test_an_empty_value_is_a_value() -> None:
 
 def test_the_other_cookies_may_be_long() -> None:
     assert session_secret([f"a={'x' * 8000}; {NAME}=s"]) == "s"
+
+
+def test_name_and_value_have_at_most_4096_characters() -> None:
+    longest = "s" * (4096 - len(f"{NAME}="))
+    assert session_secret([f"{NAME}={longest}"]) == longest
+    with pytest.raises(AuthenticationRequired, match="too long"):
+        session_secret([f"{NAME}={longest}s"])

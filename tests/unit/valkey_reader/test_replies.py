@@ -91,7 +91,10 @@ def test_bytes_after_the_last_reply_are_refused() -> None:
         pytest.param(b"-LOADING\r\n", "LOADING", id="a-word"),
         pytest.param(b"-ERR unknown command 'secret'\r\n", "ERR", id="err"),
         pytest.param(b"-secret text\r\n", "ERR", id="no-word-of-the-servers"),
-        pytest.param(b"-" + b"A" * 40 + b"\r\n", "ERR", id="a-long-word"),
+        pytest.param(b"-" + b"A" * 32 + b"\r\n", "A" * 32, id="the-longest-word"),
+        pytest.param(b"-" + b"A" * 33 + b"\r\n", "ERR", id="a-longer-word"),
+        pytest.param(b"-A b\r\n", "A", id="the-shortest-word"),
+        pytest.param(b"-AB1 c\r\n", "ERR", id="a-digit-in-the-word"),
         pytest.param(b"-\r\n", "ERR", id="nothing"),
     ],
 )
@@ -100,6 +103,37 @@ def test_only_an_errors_first_word_is_kept(sent: bytes, word: str) -> None:
         with pytest.raises(ErrorReply) as refused:
             read()
         assert (refused.value.word, str(refused.value)) == (word, word)
+
+
+@pytest.mark.parametrize(("length", "read"), [(512, True), (513, False)])
+def test_a_line_has_at_most_512_bytes(length: int, read: bool) -> None:
+    line = b"-" + b"A " * 300
+    replies = _replies(line[:length], b"\r\n")
+    with pytest.raises(ErrorReply if read else InvalidReply):
+        replies.status()
+
+
+@pytest.mark.parametrize(("digits", "read"), [(10, True), (11, False)])
+def test_a_length_has_at_most_10_digits(digits: int, read: bool) -> None:
+    replies = _replies(b"*1\r\n$%s\r\nx\r\n" % (b"0" * (digits - 1) + b"1"))
+    if read:
+        assert replies.values(1, longest=1) == [b"x"]
+        return
+    with pytest.raises(InvalidReply):
+        replies.values(1, longest=1)
+
+
+def test_no_more_is_received_than_the_reply_has() -> None:
+    """The rest of a value is received by its length, so that a slow network costs no second wait."""
+    wanted: list[int] = []
+    chunks = [b"*1\r\n$9\r\nabc", b"def", b"ghi\r\n"]
+
+    def receive(most: int) -> bytes:
+        wanted.append(most)
+        return chunks.pop(0)
+
+    assert Replies(receive).values(1, longest=9) == [b"abcdefghi"]
+    assert wanted[1:] == [8, 5]
 
 
 def test_an_endless_line_is_given_up_after_a_few_bytes() -> None:

@@ -45,9 +45,9 @@ def _lines_of(headers: object, name: str) -> list[str]:
     return [*_texts(headers, name)] if isinstance(headers, dict) else []
 
 
-def _texts(headers: dict[object, object], name: str) -> Iterator[str]:
+def _texts(headers: dict[str, object], name: str) -> Iterator[str]:
     for key, value in headers.items():
-        if isinstance(key, str) and key.lower() == name:
+        if key.lower() == name:
             for line in value if isinstance(value, list) else (value,):
                 # Something that is not text is a header too, which must not count as absent.
                 yield line if isinstance(line, str) else ""

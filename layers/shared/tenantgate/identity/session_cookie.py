@@ -28,9 +28,10 @@ def session_secret(lines: Iterable[str]) -> str | None:
     written = [line for line in lines if _FOLDED in line.lower()]
     if not written:
         return None
-    if len(written) > 1 or written[0].lower().count(_FOLDED) > 1:
+    line = ";".join(written)
+    if line.lower().count(_FOLDED) > 1:
         raise AuthenticationRequired("the session cookie was sent more than once", header="cookie")
-    pairs = (pair.removeprefix(" ") for pair in written[0].split(";"))
+    pairs = (pair.removeprefix(" ") for pair in line.split(";"))
     pair = next(pair for pair in pairs if _FOLDED in pair.lower())
     name, equals, value = pair.partition("=")
     if len(pair) > _LONGEST:
