@@ -9,6 +9,7 @@ from pydantic import Field
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest, RedirectNotAllowed
+from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import TokenError
 from tenantgate.identity.bearer import bearer_token
 from tenantgate.login.service.logout import LogoutService
@@ -47,6 +48,7 @@ class LogoutResponse(StrictModel):
         CrossSiteRequest,
         *BODY_ERRORS,
         DatabaseUnreachable,
+        CacheUnavailable,
         SecretsUnavailable,
         *PROVIDER_ERRORS,
     ),
@@ -54,9 +56,11 @@ class LogoutResponse(StrictModel):
 async def logout(
     request: Request, service: Annotated[LogoutService, Depends(logout_service)], body: LogoutRequest | None = None
 ) -> LogoutResponse:
-    """Sign out by bearer token, which may be expired, or by session cookie. Send the browser to `logout_url` next.
+    """Sign out by session cookie, or by bearer token, which may be expired. Send the browser to `logout_url` next.
 
-    The body is optional."""
+    A bearer token with the claim `sid` ends the sessions that its user started in that session of the provider. The
+    tokens of an ended session are revoked at the provider. With `SYS_005`, send the request again: the session has
+    ended, but not yet everywhere. The body is optional."""
     session_cookie = request.cookies.get(SESSION_COOKIE)
     authorization = request.headers.get("authorization")
     bearer: str | None = None
@@ -67,7 +71,7 @@ async def logout(
         require_same_site(request)
     redirect_uri = None if body is None else body.redirect_uri
     signed_out = await service.sign_out(redirect_uri=redirect_uri, bearer=bearer, session_cookie=session_cookie)
-    if session_cookie is not None:
+    if session_cookie is not None and not signed_out.needs_the_cookie:
         # The session has ended, even if the next line raises.
         clear_cookie(request, SESSION_COOKIE)
     return LogoutResponse(logout_url=signed_out.require_logout_url())

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
 from tenantgate.openid_provider.protocol.requests import Submitted
-from tenantgate.web.errors import MalformedBody, UnsupportedMediaType
-
-_FORM = "application/x-www-form-urlencoded"
-_MOST_PARAMETERS = 50
+from tenantgate.web.forms import decoded_fields, form_fields
 
 
 def submitted_query(request: Request) -> Submitted:
     """Parse the query."""
-    return _submitted(request.scope["query_string"])
+    return _submitted(decoded_fields(request.scope["query_string"]))
 
 
 async def submitted_form(request: Request) -> Submitted:
     """Parse the body. Raises `MalformedBody`, and `UnsupportedMediaType` when it isn't a URL-encoded form."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise UnsupportedMediaType(detail=f"send Content-Type: {_FORM}")
-    return _submitted(await request.body())
+    return _submitted(await form_fields(request))
 
 
 async def submitted(request: Request) -> Submitted:
@@ -31,13 +25,7 @@ async def submitted(request: Request) -> Submitted:
     return await submitted_form(request) if request.method == "POST" else submitted_query(request)
 
 
-def _submitted(encoded: bytes) -> Submitted:
-    try:
-        pairs = parse_qsl(
-            encoded.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS
-        )
-    except ValueError:
-        raise MalformedBody("parameters can't be decoded") from None
+def _submitted(pairs: Sequence[tuple[str, str]]) -> Submitted:
     return Submitted(_first_values(pairs), _repeated(pairs))
 
 

@@ -95,7 +95,8 @@ def logout(settings: Settings) -> Iterator[EntryPoint]:
     async def no_sessions() -> Any:
         raise AssertionError("a forged token reached the sign-out")
 
-    service = make_logout_service(settings, token_verifier(settings.token_policy), sessions=no_sessions)
+    secrets: Any = None  # they are for the provider, which a forged token doesn't reach
+    service = make_logout_service(settings, secrets, token_verifier(settings.token_policy), sessions=no_sessions)
     app = create_app(logout_router, settings=settings)
     app.dependency_overrides[logout_service] = lambda: service
     with TestClient(app) as client:

@@ -13,6 +13,7 @@ from tenantgate.tokens.policy import token_policy
 from tests.fixtures.template.deployed import TEMPLATE, Stack, function_folder
 
 NEEDS_THE_DATABASE = {
+    "AuthBackchannelLogoutFunction",
     "AuthCallbackFunction",
     "AuthLogoutFunction",
     "AuthRefreshFunction",

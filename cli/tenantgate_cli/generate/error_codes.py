@@ -25,7 +25,10 @@ also in the `X-Request-ID` header and in every log line of the request. A 401 ha
 On AWS, API Gateway itself sends some responses before any function runs: `{"message":"Unauthorized"}` (401, there is no
 credential, or the authorizer rejected it), `{"message":"Forbidden"}` (403, the authorizer denied the principal) and
 `{"message":"Internal Server Error"}` (500, the authorizer failed). Errors of the built-in provider's protocol endpoints
-have the form that RFC 6749 §5.2 and OpenID Connect require.
+have the form that RFC 6749 §5.2 and OpenID Connect require, and so have rejected requests to
+`POST /api/v1/auth/backchannel-logout` (OpenID Connect Back-Channel Logout §2.8): 400 with
+`{"error":"invalid_request","error_description":"…"}`. Its other statuses have our own form; with 500 or more, the
+provider may send the token again.
 
 <!-- Written by `make docs` from the `errors` modules of layers/shared/tenantgate -->
 

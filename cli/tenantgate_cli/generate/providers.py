@@ -100,6 +100,10 @@ host names, and sign tokens in its form with their own keys. They don't contact 
   issue it for the scope `offline_access` in `OIDC_SCOPES`, and the recipes name the exceptions. The built-in provider
   of `make dev` issues it unless you set `OIDC_SCOPES` without that scope. Google would need the parameters
   `access_type=offline` and `prompt=consent` instead (`OIDC_AUTHORIZE_PARAMS`).
+- If the provider supports OpenID Connect Back-Channel Logout (`backchannel_logout_supported` in its discovery
+  document), register `<PUBLIC_BASE_URL>/api/v1/auth/backchannel-logout` at it: a sign-out at the provider then ends the
+  sessions here at once. The provider must reach this URL, and its logout tokens need `jti` and `exp`, at most one hour
+  after `iat`. With other providers, a session lasts until its user signs out here or it times out.
 - With several providers, one of them signs people in; each of the others has an entry in `TRUSTED_ISSUERS`. If a
   customer runs an issuer, bind the issuer to that customer with `tenants`.
 - `tenantgate explain --token-file F` shows which check a token fails. If a sign-in fails with `AUTH_009` or `AUTH_005`,

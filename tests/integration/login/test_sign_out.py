@@ -1,5 +1,6 @@
 """Sign-outs by session cookie or bearer token, and the URL that the browser is sent to."""
 
+import time
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
@@ -7,8 +8,13 @@ import httpx2
 import pytest
 
 from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.identity.session_entry import TOMBSTONE
+from tenantgate.login.service.logout import REVOCATION_SECONDS
+from tenantgate.sessions.cache import SessionCache
+from tenantgate.sessions.models import SessionPolicy
 from tenantgate.tokens.discovery import provider_directory
 from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.databases.recording_cache import RecordingCache
 from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, sign_in
 from tests.fixtures.providers.misbehaving import (
     CLIENT_ID,
@@ -139,6 +145,22 @@ class TestBySession:
         assert not app.store.rows
         assert not browser.cookies
 
+    def test_a_cache_that_is_down_is_reported_and_the_sign_out_can_be_completed(
+        self, browser: Browser, app: LoginApp
+    ) -> None:
+        with_session(browser, app)
+        app.cache = SessionCache(RecordingCache(down=True), SessionPolicy())
+        response = sign_out(browser, app, origin=app.base)
+        assert (response.status_code, code_of(response)) == (503, "SYS_005")
+        assert "not yet everywhere" in response.json()["error"]["detail"]
+        assert not app.store.rows
+        assert browser.named(SESSION)
+        app.cache = SessionCache(cache := RecordingCache(), SessionPolicy())
+        assert sign_out(browser, app, origin=app.base).status_code == 200
+        ((_, _, written, _),) = cache.calls
+        assert written == TOMBSTONE
+        assert not browser.cookies
+
 
 class TestByToken:
     def test_needs_no_session(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
@@ -200,6 +222,91 @@ class TestByToken:
         with_session(browser, app)
         assert code_of(sign_out(browser, app, origin="https://evil.example", **bearer("e30.e30.x"))) == "AUTH_004"
         assert len(app.store.rows) == 1
+
+    def test_ends_the_sessions_of_its_sid(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
+        provider.edit_id_token = lambda claims: claims | {"sid": "a"}
+        with_session(browser, app)
+        provider.edit_id_token = lambda claims: claims | {"sid": "b"}
+        with Browser() as other:
+            with_session(other, app)
+        assert len(app.store.rows) == 2
+        provider.edit_access_token = lambda claims: claims | {"sid": "a"}
+        with Browser() as client:
+            assert "id_token_hint" in parameters(sign_out(client, app, **bearer(provider.access_token())))
+        assert len(app.store.rows) == 1
+
+    @pytest.mark.parametrize("edits", [{"sid": "a", "sub": "another"}, {"sid": "b"}, {"sid": 7}, {"sid": ["a"]}])
+    def test_ends_no_other_session(
+        self, edits: Claims, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        provider.edit_id_token = lambda claims: claims | {"sid": "a"}
+        with_session(browser, app)
+        provider.edit_access_token = lambda claims: claims | edits
+        with Browser() as client:
+            assert sign_out(client, app, **bearer(provider.access_token())).status_code == 200
+        assert len(app.store.rows) == 1
+
+
+class TestRevocation:
+    """RFC 7009."""
+
+    @pytest.fixture(autouse=True)
+    def _refresh_tokens(self, provider: MisbehavingProvider) -> None:
+        provider.issues_refresh_tokens = True
+
+    def test_revokes_the_tokens_of_the_session(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        with_session(browser, app)
+        ((refresh_token, _),) = provider.refresh_tokens.items()
+        assert sign_out(browser, app, origin=app.base).status_code == 200
+        sent = {request.form["token_type_hint"]: request.form["token"] for request in provider.asked("/revoke")}
+        assert sent["refresh_token"] == refresh_token
+        assert sent["access_token"].count(".") == 2
+        assert not provider.refresh_tokens
+
+    def test_revokes_the_tokens_of_a_session_that_ended_only_in_part(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        with_session(browser, app)
+        app.cache = SessionCache(RecordingCache(down=True), SessionPolicy())
+        assert sign_out(browser, app, origin=app.base).status_code == 503
+        assert not provider.refresh_tokens
+
+    def test_revokes_nothing_without_a_session(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        browser.cookies["127.0.0.1", "/", SESSION] = f"{TENANT}.{'x' * 43}"
+        assert sign_out(browser, app, origin=app.base).status_code == 200
+        assert not provider.asked("/revoke")
+
+    @pytest.mark.parametrize(
+        "response",
+        [
+            pytest.param(CannedResponse(status=503), id="unavailable"),
+            pytest.param(CannedResponse.of_json({"error": "invalid_client"}, 401), id="refused"),
+            pytest.param(CannedResponse(status=200, body=b"x" * 300_000), id="oversized"),
+            pytest.param(CannedResponse(status=302, headers={"Location": "http://127.0.0.1:1/"}), id="redirect"),
+        ],
+    )
+    def test_a_failure_does_not_keep_the_user_signed_in(
+        self, response: CannedResponse, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        with_session(browser, app)
+        provider.responses["/revoke"] = response
+        assert "id_token_hint" in parameters(sign_out(browser, app, origin=app.base))
+        assert not app.store.rows
+        assert not browser.cookies
+
+    def test_a_silent_provider_delays_the_sign_out_for_three_seconds_at_most(
+        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+    ) -> None:
+        with_session(browser, app)
+        provider.responses["/revoke"] = CannedResponse(hold=provider.hold())
+        began = time.monotonic()
+        assert "id_token_hint" in parameters(sign_out(browser, app, origin=app.base))
+        assert time.monotonic() - began < REVOCATION_SECONDS + 2
+        assert not app.store.rows
 
 
 def test_needs_a_credential(browser: Browser, app: LoginApp) -> None:

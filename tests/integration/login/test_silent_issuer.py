@@ -20,6 +20,7 @@ from tenantgate.login.provider.calls import Timeouts
 from tenantgate.login.provider.client import ProviderClient
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
 from tenantgate.login.service.logout import LogoutService
+from tenantgate.login.wiring import Ended
 from tenantgate.tokens.waiting import MOST_WAITING
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.login.app import LOGIN, LoginApp, returned_to, running_login_app
@@ -202,8 +203,12 @@ async def test_a_sign_out_ends_the_session_here_even_if_too_many_requests_wait_f
     ended: list[str] = []
 
     class Sessions:
-        async def end(self, secret: str) -> None:
+        async def end(self, secret: str) -> Ended:
             ended.append(secret)
+            return Ended(())
+
+        async def end_named(self, *, issuer: str, subject: str, sid: str) -> NoReturn:
+            raise AssertionError("no token was given")
 
     async def sessions() -> Sessions:
         return Sessions()
@@ -215,6 +220,7 @@ async def test_a_sign_out_ends_the_session_here_even_if_too_many_requests_wait_f
         registration=ClientRegistration("client", ("openid",)),
         redirects=RedirectPolicy(allowed_origins=(), public_base_url="https://gate.example.test"),
         provider=provider,
+        revoker=None,  # type: ignore[arg-type]
         verifier=None,  # type: ignore[arg-type]
         sessions=sessions,
     )

@@ -12,36 +12,13 @@ from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session_entry import TOMBSTONE, live_entry, session_keys
 from tenantgate.sessions.cache import SessionCache, entry_of
 from tenantgate.sessions.models import SessionPolicy, StoredSession, TenantState
+from tests.fixtures.databases.recording_cache import RecordingCache
 from tests.fixtures.databases.session_stores import stored_session
 
 pytestmark = pytest.mark.anyio
 
 NOW = 1_800_000_100
 POLICY = SessionPolicy()
-
-
-class RecordingCache:
-    """The calls that reach Valkey. `down`: it can't be reached."""
-
-    def __init__(self, *, down: bool = False) -> None:
-        self.down = down
-        self.calls: list[tuple[object, ...]] = []
-
-    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
-        self._note("get_many", *keys)
-        return [None for _ in keys]
-
-    async def set(self, key: str, value: bytes, *, seconds: int) -> None:
-        self._note("set", key, value, seconds)
-
-    async def run_script(self, script: str, keys: Sequence[str], args: Sequence[bytes | str | int]) -> object:
-        self._note("run_script", *keys, *args)
-        return 1
-
-    def _note(self, *call: object) -> None:
-        self.calls.append(call)
-        if self.down:
-            raise CacheUnavailable("down")
 
 
 def keys_of(session: StoredSession) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, partial
 from typing import NamedTuple
@@ -22,9 +22,11 @@ from tenantgate.login.service.login import LoginService
 from tenantgate.login.service.logout import LogoutService, SessionEnder
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
+from tenantgate.sessions.backchannel.service import NamedSessions, ProviderName
+from tenantgate.sessions.errors import EndedOnlyInPart
 from tenantgate.sessions.models import SessionTokens, SignIn
 from tenantgate.sessions.service import SessionService
-from tenantgate.sessions.wiring import session_service
+from tenantgate.sessions.wiring import named_sessions, session_service
 from tenantgate.settings.allowed_origins import origin_remedy
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
@@ -61,7 +63,8 @@ def _login_service() -> LoginService:
 @cache
 def _logout_service() -> LogoutService:
     settings = get_settings()
-    return make_logout_service(settings, token_verifier(settings.token_policy), sessions=session_service)
+    verifier = token_verifier(settings.token_policy)
+    return make_logout_service(settings, secret_store(), verifier, sessions=_session_ender)
 
 
 def make_login_service(
@@ -93,13 +96,19 @@ def make_callback_service(login: LoginService, sessions: SessionService) -> Call
 
 
 def make_logout_service(
-    settings: Settings, verifier: TokenVerifier, *, sessions: Callable[[], Awaitable[SessionEnder]]
+    settings: Settings,
+    secrets: SecretStore,
+    verifier: TokenVerifier,
+    *,
+    sessions: Callable[[], Awaitable[SessionEnder]],
 ) -> LogoutService:
     """Build a `LogoutService` from settings. `sessions` is called only when there is a session to end."""
+    registration = client_registration(settings)
     return LogoutService(
-        registration=client_registration(settings),
+        registration=registration,
         redirects=_redirects(settings),
         provider=provider_source(settings),
+        revoker=ProviderClient(registration, secrets),
         verifier=verifier,
         sessions=sessions,
     )
@@ -126,6 +135,41 @@ class _Sessions:
             await self._service.end(secret)
 
 
+class SessionEndings:
+    """Adapts the services of sessions to `logout.SessionEnder`."""
+
+    def __init__(self, service: SessionService, named: NamedSessions) -> None:
+        self._service = service
+        self._named = named
+
+    async def end(self, secret: str) -> Ended:
+        try:
+            session = await self._service.end(secret)
+        except EndedOnlyInPart as error:
+            return await self._unfinished(error)
+        return Ended(() if session is None else (session.tokens,))
+
+    async def end_named(self, *, issuer: str, subject: str, sid: str) -> Ended:
+        try:
+            return Ended(await self._service.tokens_of(await self._named.end(ProviderName(issuer, subject, sid))))
+        except EndedOnlyInPart as error:
+            return await self._unfinished(error)
+
+    async def _unfinished(self, error: EndedOnlyInPart) -> Ended:
+        return Ended(await self._service.tokens_of(error.ended), error)
+
+
+class Ended(NamedTuple):
+    """The tokens of ended sessions, and the failure to end them everywhere."""
+
+    tokens: Sequence[SessionTokens]
+    unfinished: CacheUnavailable | None = None
+
+
+async def _session_ender() -> SessionEndings:
+    return SessionEndings(await session_service(), await named_sessions())
+
+
 class _NewSession(NamedTuple):
     secret: str
     expires_at: int
@@ -140,6 +184,7 @@ def _sign_in(verified: VerifiedSignIn, *, device: str | None, address: str | Non
     return SignIn(
         issuer=verified.id_token.issuer,
         subject=verified.id_token.subject,
+        issued_at=verified.id_token.issued_at,
         sid=sid if isinstance(sid, str) and sid else None,
         acr=acr,
         amr=amr,

@@ -11,8 +11,10 @@ import base64
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
+from tenantgate.crypto.opaque import OpaqueSecret
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session_entry import TOMBSTONE, SessionEntry, SessionKeys, last_use, session_keys
+from tenantgate.sessions.errors import EndedOnlyInPart
 from tenantgate.sessions.models import SessionPolicy, StoredSession
 
 # Clocks may differ by this much.
@@ -94,11 +96,19 @@ class SessionCache:
         except CacheUnavailable:
             return
 
-    async def end(self, sessions: Iterable[StoredSession]) -> None:
-        """Write the tombstones of sessions that have ended in PostgreSQL. Raises `CacheUnavailable`."""
-        for session in sessions:
-            for secret_hash in session.secret_hashes:
-                await self.end_secret(session.tenant_id, secret_hash)
+    async def end(self, ended: Sequence[StoredSession], *, secret: OpaqueSecret | None = None) -> None:
+        """Write the tombstones of sessions that have ended in PostgreSQL. Raises `EndedOnlyInPart`.
+
+        `secret`: its tombstone is written if its session had ended before.
+        """
+        try:
+            for session in ended:
+                for secret_hash in session.secret_hashes:
+                    await self.end_secret(session.tenant_id, secret_hash)
+            if secret is not None and not ended:
+                await self.end_secret(secret.tenant_id, secret.digest)
+        except CacheUnavailable as error:
+            raise EndedOnlyInPart(ended, error) from error
 
     async def end_secret(self, tenant_id: str, secret_hash: bytes) -> None:
         """Write the tombstone of a secret. Raises `CacheUnavailable`."""

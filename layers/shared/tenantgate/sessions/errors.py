@@ -2,12 +2,18 @@
 
 TenantgateError
 ├── NoRefreshToken          AUTH_022
-└── SecretReused            AUTH_023
+├── SecretReused            AUTH_023
+└── CacheUnavailable        SYS_005, in `errors/cache.py`
+    └── EndedOnlyInPart
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tenantgate.errors.base import TenantgateError, register
+from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.sessions.models import StoredSession
 
 AUTH_022 = register(
     "AUTH_022",
@@ -43,3 +49,16 @@ class SecretReused(TenantgateError):
 
     error = AUTH_023
     challenge_error = ""
+
+
+class EndedOnlyInPart(CacheUnavailable):
+    """Sessions have ended in PostgreSQL, but Valkey can't be reached: the authorizer may accept their cookies until
+    the entries expire. `ended` are the sessions."""
+
+    def __init__(self, ended: Sequence[StoredSession], cause: CacheUnavailable) -> None:
+        super().__init__(
+            cause.reason,
+            detail="The session has ended, but not yet everywhere: APIs may accept its cookie for a few minutes.",
+            **cause.private,
+        )
+        self.ended = ended

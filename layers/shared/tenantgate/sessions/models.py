@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from tenantgate.errors.tokens import TenantNotAllowed
 from tenantgate.identity.principal import Principal
 
 
@@ -66,11 +67,14 @@ class Grants(NamedTuple):
 class SignIn:
     """The verified ID token of a sign-in: `issuer` and `subject`, `sid` if it has one, and how the user signed in.
 
+    `issued_at`: the time of the ID token by the provider's clock.
+
     `device` and `address` are shown to the user. `address` is masked already.
     """
 
     issuer: str
     subject: str
+    issued_at: int = 0
     sid: str | None = None
     acr: str | None = None
     amr: tuple[str, ...] = ()
@@ -208,3 +212,12 @@ class SessionSecrets(NamedTuple):
 
 
 type PageWork = Callable[[Sequence[SessionSecrets]], Awaitable[None]]
+
+
+def require_admitted(tenant: TenantState | None, principal: Principal) -> None:
+    """Raise `TenantNotAllowed` unless the tenant's users may sign in by the principal's issuer."""
+    if tenant is None:
+        raise TenantNotAllowed("the tenant isn't registered", tenant_id=principal.tenant_id)
+    if not tenant.admits(principal.issuer):
+        reason = "the tenant is suspended" if tenant.status == "suspended" else "the tenant doesn't allow the issuer"
+        raise TenantNotAllowed(reason, tenant_id=principal.tenant_id, issuer=principal.issuer)

@@ -27,6 +27,11 @@ _ADD = (
     f" VALUES ({', '.join(f'${place}' for place in range(1, len(_NAMES) + 1))})"
 )
 _ADD_LOOKUPS = "INSERT INTO session_lookup (lookup_hash, tenant_id, session_id) SELECT unnest($1::bytea[]), $2, $3"
+# A token that names a `sid` and a subject concerns sessions with both.
+_WAS_LOGGED_OUT = (
+    "SELECT 1 FROM seen_token_ids"
+    " WHERE named && $1::bytea[] AND named <@ $1::bytea[] AND issued_at >= $2 AND expires_at > now() LIMIT 1"
+)
 FIND = f"SELECT {STORED_COLUMNS} {_FROM} WHERE s.tenant_id = $1 AND s.secret_hash = $2"
 FIND_BY_EARLIER_SECRET = (
     f"SELECT {STORED_COLUMNS} FROM session_secrets e"  # noqa: S608
@@ -105,6 +110,10 @@ class SessionRepository:
             await unit.execute(_ADD, *_values(session))
             if lookups:
                 await unit.execute(_ADD_LOOKUPS, [*lookups], session.tenant_id, session.id)
+
+    async def was_logged_out(self, lookups: Sequence[bytes], *, since: float) -> bool:
+        async with self._database.untenanted() as unit:
+            return await unit.fetch_one(_WAS_LOGGED_OUT, [*lookups], moment(since)) is not None
 
     async def find(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
         async with self._database.tenant(tenant_id) as unit:

@@ -14,7 +14,6 @@ from uuid import UUID, uuid4
 from tenantgate.crypto.opaque import OpaqueKind, OpaqueSecret, random_token
 from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.errors.access import SessionEnded
-from tenantgate.errors.tokens import TenantNotAllowed
 from tenantgate.identity.principal import Principal
 from tenantgate.identity.session_entry import (
     MARK_SECONDS,
@@ -36,6 +35,7 @@ from tenantgate.sessions.models import (
     StoredSession,
     TenantState,
     User,
+    require_admitted,
 )
 
 _log = logging.getLogger(__name__)
@@ -55,6 +55,10 @@ class SessionStore(Protocol):
 
     async def add(self, session: StoredSession, *, lookups: Sequence[bytes] = ()) -> None:
         """Add a session, and the digests by which a logout token finds it."""
+        ...
+
+    async def was_logged_out(self, lookups: Sequence[bytes], *, since: float) -> bool:
+        """Tell whether a logout token issued since then named a session or user with these digests."""
         ...
 
     async def find(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
@@ -103,7 +107,8 @@ class SessionService:
         """Start a session of the caller that `principal` describes.
 
         Its id and secret are always new, so an attacker can't plant a known one before the sign-in (session fixation).
-        Raises `TenantNotAllowed` if the tenant isn't registered, is suspended, or doesn't allow the issuer.
+        Raises `TenantNotAllowed` if the tenant isn't registered, is suspended, or doesn't allow the issuer, and
+        `SessionEnded` if the provider has signed the user out meanwhile.
         """
         tenant = await self._store.tenant(principal.tenant_id, register=self.policy.registers_tenants)
         require_admitted(tenant, principal)
@@ -128,8 +133,12 @@ class SessionService:
             address=sign_in.address,
             tenant=tenant,
         )
-        lookups = [sealer.digest(text, purpose=LOOKUP_PURPOSE) for text in sign_in.lookup_texts]
-        await self._store.add(stored, lookups=lookups)
+        digests = [sealer.digests(text, purpose=LOOKUP_PURPOSE) for text in sign_in.lookup_texts]
+        await self._store.add(stored, lookups=[found[0] for found in digests])
+        # After the session was added: a logout token that comes later finds it, and one that came before is found here.
+        if await self._store.was_logged_out([one for found in digests for one in found], since=sign_in.issued_at):
+            await self.end_sessions([session_id], tenant_id=stored.tenant_id)
+            raise SessionEnded("the provider ended it during the sign-in", session_id=session_id)
         await self._cache.put(stored, read_at=started_at)
         return StartedSession(secret=secret.text, session=self._opened(stored, tokens))
 
@@ -187,30 +196,32 @@ class SessionService:
     async def end(self, secret: str) -> Session | None:
         """End the session, expired or not, and return it; None if it is unknown.
 
-        Raises `CacheUnavailable` if it has ended in PostgreSQL only. A repeated call then tries the rest again.
+        Raises `EndedOnlyInPart` if it has ended in PostgreSQL only. A repeated call then tries the rest again.
         """
-        parsed = SECRETS.parse(secret)
-        if parsed is None:
+        if (parsed := SECRETS.parse(secret)) is None:
             return None
         found = await self._store.find(parsed.digest, tenant_id=parsed.tenant_id)
         ended = [] if found is None else await self._store.remove([found.id], tenant_id=found.tenant_id)
-        await self._cache.end(ended)
-        if not ended:
-            await self._cache.end_secret(parsed.tenant_id, parsed.digest)
-            return None
-        try:
-            return self._opened(ended[0], open_tokens(await self._sealer(), ended[0]))
-        except SessionEnded:
-            return None
+        await self._cache.end(ended, secret=parsed)
+        tokens = await self.tokens_of(ended)
+        return self._opened(ended[0], tokens[0]) if tokens else None
+
+    async def tokens_of(self, ended: Sequence[StoredSession]) -> Sequence[SessionTokens]:
+        """Return the tokens of sessions, except those that no longer open. Raises `SecretsUnavailable`."""
+        opened: list[SessionTokens] = []
+        for stored in ended:
+            with suppress(SessionEnded):
+                opened.append(open_tokens(await self._sealer(), stored))
+        return opened
 
     async def end_of_user(self, user: User, session_id: UUID | None = None) -> int:
-        """End all sessions of the user, or only one; return their number. Raises `CacheUnavailable` as `end` does."""
+        """End all sessions of the user, or only one; return their number. Raises `EndedOnlyInPart` as `end` does."""
         ended = await self._store.remove_of_user(user, session_id)
         await self._cache.end(ended)
         return len(ended)
 
     async def end_sessions(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
-        """End sessions by their ids and return those that existed. Raises `CacheUnavailable` as `end` does."""
+        """End sessions by their ids and return those that existed. Raises `EndedOnlyInPart` as `end` does."""
         ended = await self._store.remove(session_ids, tenant_id=tenant_id)
         await self._cache.end(ended)
         return ended
@@ -262,15 +273,6 @@ class SessionService:
             csrf_token=csrf_text(stored.csrf_token),
             tokens=tokens,
         )
-
-
-def require_admitted(tenant: TenantState | None, principal: Principal) -> None:
-    """Raise `TenantNotAllowed` unless the tenant's users may sign in by the principal's issuer."""
-    if tenant is None:
-        raise TenantNotAllowed("the tenant isn't registered", tenant_id=principal.tenant_id)
-    if not tenant.admits(principal.issuer):
-        reason = "the tenant is suspended" if tenant.status == "suspended" else "the tenant doesn't allow the issuer"
-        raise TenantNotAllowed(reason, tenant_id=principal.tenant_id, issuer=principal.issuer)
 
 
 def seal_tokens(sealer: Sealer, tokens: SessionTokens, session_id: UUID) -> str:

@@ -55,36 +55,3 @@ class SessionRow(Base):
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     device: Mapped[str | None] = mapped_column(Text)
     address: Mapped[str | None] = mapped_column(Text)
-
-
-class SessionLookupRow(Base):
-    """Table `session_lookup`, shared by all tenants: sessions by the subject or `sid` of logout tokens, hashed."""
-
-    __tablename__ = "session_lookup"
-    __table_args__ = (
-        CheckConstraint("octet_length(lookup_hash) = 32", name="lookup_hash"),
-        Index("session_lookup_lookup_hash_idx", "lookup_hash"),
-        Index("session_lookup_session_id_idx", "session_id"),
-    )
-
-    lookup_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    tenant_id: Mapped[str] = mapped_column(Text)
-    session_id: Mapped[UUID]
-
-
-class SeenTokenIdRow(Base):
-    """Table `seen_token_ids`, shared by all tenants: the ids of logout tokens that were received.
-
-    `token_hash`: SHA-256 of issuer, NUL and `jti`. `done_at`: when every session that it named had ended.
-    """
-
-    __tablename__ = "seen_token_ids"
-    __table_args__ = (
-        UniqueConstraint("token_hash", name="seen_token_ids_token_hash_key"),
-        CheckConstraint("octet_length(token_hash) = 32", name="token_hash"),
-        Index("seen_token_ids_expires_at_idx", "expires_at"),
-    )
-
-    token_hash: Mapped[bytes] = mapped_column(LargeBinary)
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
-    done_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

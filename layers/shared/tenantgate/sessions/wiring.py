@@ -1,10 +1,14 @@
-"""The session service of this process."""
+"""The services of sessions in this process."""
 
 from __future__ import annotations
+
+import functools
 
 from tenantgate.cache.wiring import cache
 from tenantgate.database.wiring import database
 from tenantgate.secrets.wiring import secret_store
+from tenantgate.sessions.backchannel.repository import NameRepository
+from tenantgate.sessions.backchannel.service import LogoutTokenService, NamedSessions
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate.sessions.repository import SessionRepository, TenantSessionRepository
@@ -12,6 +16,8 @@ from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.tasks import SessionSweep
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
+from tenantgate.tokens.verifier import TokenVerifier
+from tenantgate.tokens.wiring import token_verifier
 
 
 async def session_service() -> SessionService:
@@ -26,6 +32,23 @@ def session_sweep() -> SessionSweep:
     """Build the sweep on the process's database and cache."""
     policy = session_policy(get_settings())
     return SessionSweep(TenantSessionRepository(database()), SessionCache(cache(), policy), policy)
+
+
+async def named_sessions() -> NamedSessions:
+    """Build the service that ends sessions by the provider's names. It is cheap."""
+    return NamedSessions(NameRepository(database()), secret_store().sealer, session_service)
+
+
+async def logout_token_service() -> LogoutTokenService:
+    """Build the service that acts on logout tokens. It is cheap."""
+    return LogoutTokenService(
+        _verifier(), NameRepository(database()), await named_sessions(), client_id=get_settings().oidc_client_id
+    )
+
+
+@functools.cache
+def _verifier() -> TokenVerifier:
+    return token_verifier(get_settings().token_policy)
 
 
 def session_policy(settings: Settings) -> SessionPolicy:

@@ -35,7 +35,7 @@ def check_id_token(
     issued_at, expires_at, _ = check_times(claims, now, leeway)
     if not allow_expired:
         check_expiry(expires_at, now, leeway)
-    _check_client(claims, client_id)
+    check_client(claims, client_id)
     subject = required_text(claims, "sub")
     if nonce is not None:
         # Binds the ID token to this browser's sign-in: a stolen one can't be injected into another sign-in.
@@ -54,7 +54,8 @@ def half_hash(value: str, alg: str) -> str:
     return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
 
 
-def _check_client(claims: Claims, client_id: str) -> None:
+def check_client(claims: Claims, client_id: str) -> None:
+    """Refuse a token for another client (§3.1.3.7, 3 to 5)."""
     if claims.get("aud") is None:
         raise MissingClaim("aud is missing", claim="aud")
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]

@@ -23,6 +23,7 @@ from tenantgate.tokens.signatures import TrustedIssuer, signed_token
 if TYPE_CHECKING:
     from tenantgate.tokens.jws import Header
     from tenantgate.tokens.key_source import IssuerKeys, KeySource
+    from tenantgate.tokens.logout_token import LogoutToken
 
 __all__ = ["KeyFetchNeeded", "TokenVerifier", "VerifiedToken"]
 
@@ -125,6 +126,20 @@ class TokenVerifier:
             if isinstance(needed.failure, TokenError):
                 needed.failure = _id_token_refused(needed.failure)
             raise
+
+    def verify_logout_token(self, token: str, *, client_id: str, fetch: bool = True) -> LogoutToken:
+        """Check a logout token of the login provider (OpenID Connect Back-Channel Logout §2.6).
+
+        Raises the `TokenError` of the first check that fails, and without `fetch` what `verify` raises.
+        """
+        from tenantgate.tokens.logout_token import check_logout_token  # noqa: PLC0415
+
+        now = self._clock()
+        header, claims, trusted, _ = signed_token(token, self._issuers, self._headers, now, fetch)
+        if trusted.issuer != self._login_issuer:
+            # Sessions belong to the login provider: another trusted issuer must not end them.
+            raise WrongIssuer("iss is another provider", expected=self._login_issuer)
+        return check_logout_token(claims, header, client_id=client_id, now=now, leeway=self._leeway)
 
     def _remember(self, token: str, remembered: _Remembered) -> None:
         # Without a lock, which costs more than the rest: threads that remember at the same moment may each leave one

@@ -6,7 +6,7 @@ import base64
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import quote_plus
 
 from tenantgate.errors.tokens import IdTokenRefused, ProviderUnreachable
@@ -29,6 +29,8 @@ from tenantgate.login.provider.token_response import (
 # time allows.
 REFRESH_TIMEOUTS = Timeouts(read=25.0, total=25.0)
 _TIMEOUTS = Timeouts()
+
+type TokenTypeHint = Literal["access_token", "refresh_token"]
 
 
 class ClientSecret(Protocol):
@@ -85,22 +87,22 @@ class ProviderClient:
         require_success(reply, sent=(refresh_token, *secrets), refused=RefreshTokenRefused)
         return renewed_tokens(reply)
 
-    async def revoke(self, provider: ProviderMetadata, refresh_token: str) -> None:
-        """Revoke the refresh token and with it its grant (RFC 7009 §2.1).
+    async def revoke(self, provider: ProviderMetadata, token: str, *, hint: TokenTypeHint = "refresh_token") -> None:
+        """Revoke a token (RFC 7009 §2.1); a refresh token with its grant.
 
         Without effect at a provider that has no revocation endpoint. Raises what `exchange` raises, except for the
         errors of the code.
         """
         if (url := provider.revocation_endpoint) is None:
             return
-        form = {"token": refresh_token, "token_type_hint": "refresh_token"}
+        form = {"token": token, "token_type_hint": hint}
         authentication = provider.revocation_authentication
         reply, secrets = await self._post(url, form, authentication, self._timeouts)
         if reply.status != 200:
             description = (reply.body or {}).get("error_description")
             raise_client_error(
                 reply,
-                description=provider_text(description, secrets=(refresh_token, *secrets)),
+                description=provider_text(description, secrets=(token, *secrets)),
                 endpoint="revocation endpoint",
             )
 

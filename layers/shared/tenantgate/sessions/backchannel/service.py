@@ -1,0 +1,167 @@
+"""End sessions by the provider's names for them, and by the logout tokens that it sends."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from tenantgate.crypto.sealing import Sealer
+from tenantgate.errors.base import Word
+from tenantgate.errors.tokens import InvalidClaim, TokenError
+from tenantgate.sessions.errors import EndedOnlyInPart
+from tenantgate.sessions.models import StoredSession, sid_text, subject_text
+from tenantgate.sessions.service import LOOKUP_PURPOSE
+from tenantgate.tokens.logout_token import LogoutToken
+from tenantgate.tokens.waiting import awaited
+
+_log = logging.getLogger(__name__)
+
+# At least as long as a sign-in takes from the ID token to the session's row.
+_SIGN_IN_SECONDS = 600
+
+
+class ProviderName(NamedTuple):
+    """The provider's name for sessions: by `sid` one of its own sessions, by `subject` all of a user, by both both."""
+
+    issuer: str
+    subject: str | None
+    sid: str | None
+
+    @property
+    def texts(self) -> Sequence[str]:
+        """The look-up texts that a session must have, all of them."""
+        texts = [] if self.sid is None else [sid_text(self.issuer, self.sid)]
+        return texts if self.subject is None else [*texts, subject_text(self.issuer, self.subject)]
+
+
+class NameStore(Protocol):
+    """A store of look-ups and logout tokens, shared by all tenants."""
+
+    async def find_named(self, digests: Sequence[Sequence[bytes]]) -> Sequence[tuple[str, UUID]]:
+        """Return the tenant and id of each session that has, for each of one or two names, one of its digests."""
+        ...
+
+    async def begin(self, token_hash: bytes, *, named: Sequence[bytes], issued_at: float, expires_at: float) -> bool:
+        """Record a logout token. Return False if it was finished before."""
+        ...
+
+    async def finish(self, token_hash: bytes, *, at: float) -> None: ...
+
+
+class Sessions(Protocol):
+    """The part of `sessions.service.SessionService` that ends sessions."""
+
+    async def end_sessions(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]: ...
+
+
+class Verifier(Protocol):
+    """The part of `tokens.verifier.TokenVerifier` that verifies logout tokens."""
+
+    def verify_logout_token(self, token: str, *, client_id: str, fetch: bool) -> LogoutToken: ...
+
+
+class NamedSessions:
+    """Finds and ends sessions by the provider's names, in all tenants."""
+
+    def __init__(
+        self, store: NameStore, sealer: Callable[[], Awaitable[Sealer]], sessions: Callable[[], Awaitable[Sessions]]
+    ) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._sessions = sessions
+
+    async def digests(self, name: ProviderName) -> Sequence[Sequence[bytes]]:
+        """Return the digests of each text of the name, under the newest key first."""
+        sealer = await self._sealer()
+        return [sealer.digests(text, purpose=LOOKUP_PURPOSE) for text in name.texts]
+
+    async def end(self, name: ProviderName) -> Sequence[StoredSession]:
+        """End the sessions and return those that existed.
+
+        Raises `EndedOnlyInPart` after all of them have ended in PostgreSQL, and `DatabaseUnreachable` and
+        `SecretsUnavailable` when some may not have: a repeated call ends the rest.
+        """
+        digests, sessions = await self.digests(name), await self._sessions()
+        ended: list[StoredSession] = []
+        tried: set[tuple[str, UUID]] = set()
+        failure: EndedOnlyInPart | None = None
+        # A refresh may give a session another id at the same moment: look again until no new one is found.
+        while found := [place for place in await self._store.find_named(digests) if place not in tried]:
+            tried.update(found)
+            for tenant_id, ids in _by_tenant(found).items():
+                try:
+                    ended += await sessions.end_sessions(ids, tenant_id=tenant_id)
+                except EndedOnlyInPart as error:
+                    ended += error.ended
+                    failure = error
+        if failure is not None:
+            raise EndedOnlyInPart(ended, failure)
+        return ended
+
+
+class LogoutTokenService:
+    """Acts on the provider's logout tokens. `clock` returns epoch seconds."""
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        store: NameStore,
+        sessions: NamedSessions,
+        *,
+        client_id: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._verifier = verifier
+        self._store = store
+        self._sessions = sessions
+        self._client_id = client_id
+        self._clock = clock
+
+    async def receive(self, logout_token: str) -> None:
+        """Verify the token, and end the sessions that it names (Back-Channel Logout §2.6, §2.7).
+
+        The sessions' refresh tokens are deleted with them. A token counts once, so that a copy can't sign the user out
+        after the next sign-in; after a failure the provider may send it again.
+
+        Raises `TokenError` for a token that is refused, the errors of `NamedSessions.end`, and `ProviderUnreachable`,
+        `Overloaded` when the keys to verify it can't be fetched.
+        """
+        try:
+            token = await awaited(
+                lambda: self._verifier.verify_logout_token(logout_token, client_id=self._client_id, fetch=False)
+            )
+            await self._end(token)
+        except TokenError as error:
+            context = {"event": Word("LOGOUT_TOKEN_REFUSED"), "check": type(error), "reason": error, **error.private}
+            _log.warning("a logout token was refused", extra={"context": context})
+            raise
+
+    async def _end(self, token: LogoutToken) -> None:
+        name = ProviderName(token.issuer, token.subject, token.sid)
+        token_hash = hashlib.sha256(f"{token.issuer}\0{token.token_id}".encode()).digest()
+        digests = await self._sessions.digests(name)
+        # Recorded before the look-up: a sign-in whose session the look-up misses finds the record.
+        is_new = await self._store.begin(
+            token_hash,
+            named=[alternatives[0] for alternatives in digests],
+            issued_at=token.issued_at,
+            expires_at=max(token.expires_at, self._clock()) + _SIGN_IN_SECONDS,
+        )
+        if not is_new:
+            raise InvalidClaim("jti was received before", claim="jti")
+        ended = await self._sessions.end(name)
+        await self._store.finish(token_hash, at=self._clock())
+        context = {"event": Word("BACKCHANNEL_LOGOUT"), "issuer": Word(token.issuer), "sessions": len(ended)}
+        _log.info("the provider ended its sessions", extra={"context": context})
+
+
+def _by_tenant(places: Sequence[tuple[str, UUID]]) -> dict[str, list[UUID]]:
+    by_tenant: defaultdict[str, list[UUID]] = defaultdict(list)
+    for tenant_id, session_id in places:
+        by_tenant[tenant_id].append(session_id)
+    return by_tenant
