@@ -1,0 +1,1 @@
+"""Races of refreshes: many callers in several processes refresh one session at the same moment (`make races`)."""
