@@ -10,6 +10,7 @@ RESET ?=
 WITH ?=
 ARCH ?= arm64
 MINUTES ?= 10
+RACES ?= 10000
 SEED ?= 1
 MUTANTS ?= 20
 
@@ -30,7 +31,7 @@ export UV_PYTHON := $(PYTHON3)
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
-.PHONY: help dev serve shell test test-unit check build bench fuzz mutate docs fmt clean
+.PHONY: help dev serve shell test test-unit check build bench fuzz races mutate docs fmt clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +83,9 @@ bench: tools ## Run the benchmarks and write the figures into docs/PERFORMANCE.m
 fuzz: tools ## Fuzz everything that reads untrusted input, and log the run in docs/fuzzing/LOG.md (MINUTES=10)
 	@$(UV) sync --quiet --frozen --inexact --all-extras --group fuzz || echo "atheris is not available here: only the differential run"
 	@$(RUN)/python -m fuzz all --minutes $(MINUTES)
+
+races: tools ## Race refreshes of one session, and log the run in docs/races/LOG.md (RACES=10000)
+	@$(RUN)/python -m races --races $(RACES)
 
 mutate: tools ## Run mutation tests of the security core, and write the table in docs/mutation/ (SEED=1, MUTANTS=20 per module)
 	@$(RUN)/python -m mutation --seed $(SEED) --size $(MUTANTS)

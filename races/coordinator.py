@@ -61,7 +61,7 @@ class Provider:
 
 
 class Coordinator:
-    """Holds the connections of the workers, and what they have reported."""
+    """Holds the connections of the workers, and their reports."""
 
     def __init__(self, processes: int) -> None:
         self.provider = Provider()
@@ -88,13 +88,14 @@ class Coordinator:
                 self._report(message["race"], message["results"])
         channel.close()
         for done in self._done.values():
-            # A worker that crashed must not make the run wait for ever.
+            # A worker that crashed must not block the run.
             done.set_exception(RuntimeError("a worker has ended"))
         self._done.clear()
 
     async def race(self, number: int, secret: str) -> Sequence[str]:
         """Let every worker's callers refresh this session at once; return the result of each caller."""
-        done = self._done[number] = asyncio.get_running_loop().create_future()
+        done: asyncio.Future[Sequence[str]] = asyncio.get_running_loop().create_future()
+        self._done[number] = done
         for channel in self.channels:
             channel.send(race=number, secret=secret)
         return await done
