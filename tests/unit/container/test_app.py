@@ -1,3 +1,4 @@
+import json
 import re
 import shutil
 import subprocess
@@ -31,14 +32,13 @@ def test_the_routes_of_every_function_are_mounted_in_the_order_of_their_names() 
 
 
 @pytest.mark.parametrize(("url", "notes"), [("", 1), ("rediss://:password@cache.example.com", 0)])
-def test_the_start_says_that_cookies_need_the_cache(caplog: pytest.LogCaptureFixture, url: str, notes: int) -> None:
+def test_the_start_says_that_cookies_need_the_cache(capsys: pytest.CaptureFixture[str], url: str, notes: int) -> None:
     container_app(Settings.from_mapping({**VARIABLES, "REDIS_URL": url}))
 
-    said = [record.getMessage() for record in caplog.records if "REDIS_URL" in record.getMessage()]
-    assert (
-        said
-        == ["REDIS_URL is not set: no session cookie passes the authorizer; the rest works from PostgreSQL"] * notes
-    )
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["level"], line["message"]) for line in lines if "REDIS_URL" in line["message"]] == [
+        ("WARNING", "REDIS_URL is not set: no session cookie passes the authorizer; the rest works from PostgreSQL")
+    ] * notes
 
 
 @pytest.mark.parametrize(
