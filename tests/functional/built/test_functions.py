@@ -137,6 +137,24 @@ CASES = [
         id="auth-refresh-without-a-session",
     ),
     pytest.param(
+        Case("AuthSessionsFunction", http_event("GET", "/api/v1/auth/sessions"), 401, error("AUTH_007")),
+        id="auth-sessions-without-a-credential",
+    ),
+    pytest.param(
+        Case(
+            "AuthBackchannelLogoutFunction",
+            http_event(
+                "POST",
+                "/api/v1/auth/backchannel-logout",
+                headers={"content-type": "application/x-www-form-urlencoded"},
+            )
+            | {"body": "logout_token=x.y.z"},
+            400,
+            {"error": "invalid_request"},
+        ),
+        id="auth-backchannel-logout-by-a-forged-token",
+    ),
+    pytest.param(
         Case(
             "AuthLogoutFunction",
             http_event("POST", "/api/v1/auth/logout", body={"redirect_uri": "http://localhost:3000/"}),
