@@ -54,6 +54,8 @@ LOGIN = "/api/v1/auth/login"
 LOGOUT = "/api/v1/auth/logout"
 CALLBACK = "/api/v1/auth/callback"
 VALIDATE = "/api/v1/auth/validate"
+BACKCHANNEL_LOGOUT = "/api/v1/auth/backchannel-logout"
+FORM = {**JSON, "content-type": "application/x-www-form-urlencoded"}
 SESSIONS = "/api/v1/auth/sessions"
 UNKNOWN_SESSION = "0f0e0d0c-0b0a-4908-8706-050403020100"
 
@@ -142,6 +144,11 @@ CASES = [
          '{"redirect_uri":"https://evil.example/"}'),
     case("logout-no-credential", "POST", LOGOUT, 401, "AUTH_007", TYPED, "{}"),
     case("logout-forged-token", "POST", LOGOUT, 401, "AUTH_004", {**TYPED, "authorization": "Bearer a.b.c"}, "{}"),
+    case("backchannel-logout-no-body", "POST", BACKCHANNEL_LOGOUT, 400),
+    case("backchannel-logout-json", "POST", BACKCHANNEL_LOGOUT, 400, None, TYPED, '{"logout_token":"a.b.c"}'),
+    case("backchannel-logout-forged", "POST", BACKCHANNEL_LOGOUT, 400, None, FORM, "logout_token=a.b.c"),
+    case("backchannel-logout-cross-origin", "POST", BACKCHANNEL_LOGOUT, 400, None, {**FORM, "origin": ORIGIN}, "a=b"),
+    case("backchannel-logout-method", "GET", BACKCHANNEL_LOGOUT, 405, "VAL_006"),
     case("logout-cross-site", "POST", LOGOUT, 403, "AUTH_021",
          {**TYPED, "cookie": "__Host-tg_session={session}", "origin": "https://evil.example"}, "{}"),
     case("unknown-path", "GET", "/api/v1/nothing", 404, "VAL_005"),
