@@ -40,6 +40,12 @@ def redemptions(app: LoginApp) -> int:
     return int(httpx2.get(f"{app.settings.oidc_issuer_url}/redemptions").text)
 
 
+def sign_out_at_the_provider(browser: Browser, app: LoginApp) -> None:
+    """Open the provider's own sign-out page, which the application doesn't see, and confirm."""
+    action, fields = form_of(browser.get(f"{app.settings.oidc_issuer_url}/session/end"))
+    assert browser.submit(action, fields | {"logout": "yes"}).status_code in (200, 302, 303)
+
+
 def test_a_session_is_refreshed_again_and_again(browser: Browser, app: LoginApp) -> None:
     cookies, tokens, before = {sign_in(browser, app)}, set(), redemptions(app)
     for count in range(1, 4):
@@ -82,6 +88,17 @@ def test_an_earlier_cookie_ends_the_session_after_the_grace(browser: Browser, ap
     stolen = httpx2.post(app.refresh_url, headers={"cookie": f"{SESSION}={old}", "origin": app.base}, timeout=60)
     assert (stolen.status_code, code_of(stolen)) == (401, "AUTH_023")
     assert code_of(refresh(browser, app)) == "AUTH_020"
+
+
+def test_a_sign_out_at_the_provider_ends_the_session_here(browser: Browser, app: LoginApp) -> None:
+    """The logout token does it: this provider's refresh tokens with `offline_access` survive the sign-out."""
+    sign_in(browser, app)
+    assert refresh(browser, app).status_code == 200
+    before = redemptions(app)
+    sign_out_at_the_provider(browser, app)
+    response = refresh(browser, app)
+    assert (response.status_code, code_of(response)) == (401, "AUTH_020")
+    assert redemptions(app) == before
 
 
 def test_a_sign_out_here_ends_the_session_there(browser: Browser, app: LoginApp) -> None:
