@@ -54,14 +54,6 @@ def test_the_session_is_gone_everywhere(base: str, browser: Browser) -> None:
     assert (refreshed.status_code, refreshed.json()["error"]["code"]) == (401, "AUTH_020")
 
 
-def test_the_users_session_of_another_browser_stays(base: str, browser: Browser) -> None:
-    with Browser() as other:
-        assert sign_in_by_redirect(other, base).status_code == 303
-        sign_out_at_provider(browser, base)
-        assert me(browser, base) == 401
-        assert me(other, base) == 200
-
-
 def test_the_user_can_sign_in_again_at_once(base: str, browser: Browser) -> None:
     sign_out_at_provider(browser, base)
     assert sign_in_by_redirect(browser, base).status_code == 303

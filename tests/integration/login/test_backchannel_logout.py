@@ -174,3 +174,22 @@ def test_another_trusted_issuer_can_not_end_sessions(http: httpx2.Client, provid
             ):
                 assert post(http, app, form(("logout_token", token))).status_code == 400
             assert len(app.store.rows) == 1
+
+
+def test_the_log_has_nothing_of_a_token(
+    signed_in: Browser,
+    http: httpx2.Client,
+    app: LoginApp,
+    provider: MisbehavingProvider,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    canaries = {"sid": "canary-of-the-sid", "jti": "canary-of-the-token-id"}
+    good = provider.logout_token(edit=lambda claims: claims | canaries)
+    other = provider.logout_token(edit=lambda claims: claims | canaries | {"aud": "another client"})
+    statuses = [post(http, app, form(("logout_token", token))).status_code for token in (good, good, other, other[:-9])]
+    assert statuses == [200, 400, 400, 400]
+    written = "".join(capfd.readouterr())
+    assert written.count("LOGOUT_TOKEN_REFUSED") == 3
+    assert "BACKCHANNEL_LOGOUT" in written
+    for secret in (*canaries.values(), good, other, good.split(".")[1]):
+        assert secret not in written
