@@ -16,6 +16,15 @@ _ADD = (
     "INSERT INTO tenants (tenant_id, name, status, session_idle_minutes, session_absolute_hours, allowed_issuers)"
     " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (tenant_id) DO NOTHING RETURNING tenant_id"
 )
+# $2: the names of the changed columns. The others keep their value: a concurrent change of another one isn't lost.
+_CHANGE = (
+    "UPDATE tenants SET "  # noqa: S608  (as above)
+    + ", ".join(
+        f"{name} = CASE WHEN '{name}' = ANY($2::text[]) THEN ${place} ELSE {name} END"
+        for place, name in enumerate(_CHANGEABLE, start=3)
+    )
+    + f" WHERE tenant_id = $1 RETURNING {_COLUMNS}"
+)
 
 
 class TenantRepository:
@@ -47,14 +56,12 @@ class TenantRepository:
         return row is not None
 
     async def change(self, tenant_id: str, changes: Changes) -> Tenant | None:
-        # One statement with only the changed columns: a concurrent change of another column isn't lost.
         names = [name for name in _CHANGEABLE if name in changes]
         if not names:
             return await self.find(tenant_id)
-        assigned = ", ".join(f"{name} = ${place}" for place, name in enumerate(names, start=2))
-        statement = f"UPDATE tenants SET {assigned} WHERE tenant_id = $1 RETURNING {_COLUMNS}"  # noqa: S608  (as above)
+        values = (_listed(changes.get(name)) for name in _CHANGEABLE)
         async with self._database.untenanted() as unit:
-            row = await unit.fetch_one(statement, tenant_id, *(_listed(changes[name]) for name in names))
+            row = await unit.fetch_one(_CHANGE, tenant_id, names, *values)
         return None if row is None else _tenant(row)
 
 
