@@ -1,28 +1,30 @@
-"""The signed-in page's view of a session: the user, times, the token's claims, and in local development the token."""
+"""The signed-in page's view of a session: the user, the claims, the user's sessions, in local development the token."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tenantgate.web.pages.moments import moment
 from tenantgate.web.pages.printable import printable
 
 if TYPE_CHECKING:
-    from tenantgate.sessions.models import Session
+    from tenantgate.sessions.models import Session, StoredSession
     from tenantgate.settings.model import Settings
 
 _TIMES = frozenset({"exp", "iat", "nbf", "auth_time", "updated_at"})
 _LONGEST_NAME = 200
+# The page shows the sessions that were used last. All of them can be ended at once.
+_MOST_SESSIONS = 50
 # Only characters without a meaning in any shell: users paste the line that contains the token.
 _SAFE_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\Z")
 
 
-def displayed(session: Session, settings: Settings, *, now: float) -> dict[str, Any]:
-    """Return the context of `home.html`. `now`: epoch seconds.
+def displayed(session: Session, own: Sequence[StoredSession], settings: Settings, *, now: float) -> dict[str, Any]:
+    """Return the context of `home.html`. `own`: all sessions of the user. `now`: epoch seconds.
 
     Name and email come from the tokens that the session keeps for other reasons: no more personal data is stored.
     """
@@ -44,6 +46,21 @@ def displayed(session: Session, settings: Settings, *, now: float) -> dict[str, 
             for name, value in claims.items()
         ],
         "developer": _for_developers(access_token, settings),
+        "csrf_token": session.csrf_token,
+        "own": [_of_user(stored, session, now=now) for stored in own[:_MOST_SESSIONS]],
+        "more": max(0, len(own) - _MOST_SESSIONS),
+    }
+
+
+def _of_user(stored: StoredSession, current: Session, *, now: float) -> dict[str, Any]:
+    """Describe one of the user's sessions."""
+    return {
+        "id": str(stored.id),
+        "is_current": stored.id == current.id,
+        "device": stored.device or "Unknown device",
+        "address": stored.address,
+        "created": moment(stored.created_at, now=now),
+        "used": moment(stored.last_used_at, now=now),
     }
 
 

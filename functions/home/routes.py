@@ -18,7 +18,9 @@ from tenantgate.web.pages.show_pages import ShowPages
 from tenantgate.web.responses import error_responses
 
 if TYPE_CHECKING:
-    from tenantgate.sessions.models import Session
+    from collections.abc import Sequence
+
+    from tenantgate.sessions.models import Session, StoredSession
 
 # Set by the page's own script before it sends the browser to the provider, which returns it here without a parameter:
 # providers compare the whole URL. It selects a heading and means nothing else, so a forged one is harmless.
@@ -46,9 +48,11 @@ async def root(request: Request) -> Response:
     from tenantgate.web.pages.rendering import page  # noqa: PLC0415  (Jinja2 is only for browsers)
 
     cookie = session_cookie(request)
-    session = await _live_session(cookie) if cookie else None
+    session, own = await _live_session(cookie) if cookie else (None, ())
     signed_out = session is None and SIGNED_OUT_COOKIE in request.cookies
-    response = page("home.html", session=_displayed(request, session), signed_out=signed_out, marker=SIGNED_OUT_COOKIE)
+    response = page(
+        "home.html", session=_displayed(request, session, own), signed_out=signed_out, marker=SIGNED_OUT_COOKIE
+    )
     response.headers["vary"] = "Accept, Cookie"
     if cookie and session is None:
         clear_cookie(request, SESSION_COOKIE)
@@ -57,18 +61,21 @@ async def root(request: Request) -> Response:
     return response
 
 
-async def _live_session(cookie: str) -> Session | None:
+async def _live_session(cookie: str) -> tuple[Session | None, Sequence[StoredSession]]:
+    """Return the cookie's session and all sessions of its user."""
     from tenantgate.sessions.wiring import session_service  # noqa: PLC0415  (only a signed-in browser needs it)
 
     try:
-        return await (await session_service()).find_live(cookie)
+        service = await session_service()
+        session = await service.find_live(cookie)
+        return session, await service.of_user(session.user)
     except SessionEnded:
-        return None
+        return None, ()
 
 
-def _displayed(request: Request, session: Session | None) -> dict[str, Any] | None:
+def _displayed(request: Request, session: Session | None, own: Sequence[StoredSession]) -> dict[str, Any] | None:
     if session is None:
         return None
     from functions.home.displayed import displayed  # noqa: PLC0415  (only a signed-in browser needs it)
 
-    return displayed(session, request.app.settings, now=time.time())
+    return displayed(session, own, request.app.settings, now=time.time())

@@ -23,7 +23,7 @@ type Address = IPv4Address | IPv6Address
 def client_network(request: Request, *, trusted_proxies: Sequence[str]) -> str | None:
     """Return the client's address without its last part: `203.0.113.0/24`, `2001:db8:1::/48`.
 
-    None if it isn't known. `trusted_proxies`: networks in CIDR form.
+    This machine's own address is returned whole. None if it isn't known. `trusted_proxies`: networks in CIDR form.
     """
     address = _address(_peer(request))
     networks = [ip_network(network) for network in trusted_proxies]
@@ -34,7 +34,11 @@ def client_network(request: Request, *, trusted_proxies: Sequence[str]) -> str |
             # Without the header, the request began at the proxy itself.
             break
         address = _address(last)
-    return None if address is None else str(ip_network((int(address), _KEPT_BITS[address.version]), strict=False))
+    if address is None:
+        return None
+    if address.is_loopback:
+        return str(address)
+    return str(ip_network((int(address), _KEPT_BITS[address.version]), strict=False))
 
 
 def _peer(request: Request) -> str:

@@ -13,7 +13,7 @@ from functions.home.routes import SIGNED_OUT_COOKIE, router
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.identity.principal import Principal
 from tenantgate.sessions import wiring
-from tenantgate.sessions.models import SessionTokens, SignIn
+from tenantgate.sessions.models import SessionTokens, SignIn, StartedSession
 from tenantgate.sessions.service import SessionService
 from tenantgate.web.app import create_app
 from tenantgate.web.cookies import SESSION_COOKIE
@@ -142,7 +142,40 @@ async def test_times_are_also_relative(client: TestClient, sessions: SessionServ
     html = client.get("/", headers=await started(sessions, token_with(exp=now + 3630, iat=now - 125, nbf="x"))).text
     for text in ("(in 1 h)", "(2 min ago)", "<code>x</code></td>"):
         assert text in html
-    assert html.count("<time ") == 3
+    # Those of the session's end, of two claims, and of its row in the list.
+    assert html.count("<time ") == 5
+
+
+async def test_the_page_lists_the_users_own_sessions(client: TestClient, sessions: SessionService) -> None:
+    async def start(device: str | None, **principal: str) -> StartedSession:
+        owner = Principal(principal.get("user_id", "user-1"), TENANT, PRINCIPAL.issuer, frozenset(), 2_000_000_000)
+        sign_in = SignIn(owner.issuer, owner.user_id, device=device, address="203.0.113.0/24" if device else None)
+        tokens = SessionTokens(access_token="e30.e30.c2ln", id_token="i")
+        return await sessions.start(principal=owner, tokens=tokens, sign_in=sign_in)
+
+    mine, other = await start("Firefox on Linux"), await start(None)
+    foreign = await start("Opera on Windows", user_id="user-2")
+    html = client.get("/", headers={**HTML, "cookie": f"{SESSION_COOKIE}={mine.secret}"}).text
+    rows = re.findall(r'<li data-session="(.*?)">(.*?)</li>', html, flags=re.DOTALL)
+    by_id = dict(rows)
+    assert set(by_id) == {str(mine.session.id), str(other.session.id)}
+    assert "Firefox on Linux" in by_id[str(mine.session.id)]
+    assert "203.0.113.0/24" in by_id[str(mine.session.id)]
+    assert "Unknown device" in by_id[str(other.session.id)]
+    # Only the other session has a button: the page's first button signs out.
+    assert ["this one" in by_id[str(one.session.id)] for one in (mine, other)] == [True, False]
+    assert ["data-end" in by_id[str(one.session.id)] for one in (mine, other)] == [False, True]
+    assert f'"X-CSRF-Token": "{mine.session.csrf_token}"' in html
+    for secret in (other.session.csrf_token, str(foreign.session.id), mine.secret, other.secret):
+        assert secret not in html
+
+
+async def test_a_long_list_is_cut(client: TestClient, sessions: SessionService) -> None:
+    for _ in range(52):
+        headers = await started(sessions, "e30.e30.c2ln")
+    html = client.get("/", headers=headers).text
+    assert html.count("<li data-session=") == 50
+    assert "And 2 more." in html
 
 
 async def test_after_a_sign_out_the_page_says_so_once(client: TestClient) -> None:
