@@ -82,6 +82,12 @@ class Start:
     status: int | None = 200
     after: Callable[[Journey, Response], None] = lambda journey, response: None
 
+    def accept(self, journey: Journey, response: Response) -> None:
+        """Check the response and keep the state that later steps need. An unexpected one ends the benchmark."""
+        if self.status is not None and response.get("statusCode") != self.status:
+            raise SystemExit(f"{self.name}: expected {self.status}, got {response}")
+        self.after(journey, response)
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -318,9 +324,7 @@ async def _round(
         if number % 4 == 0:
             taken.append(("bare", (await start_once(functions["bare"], {}))[0]))
         sample, response = await start_once(functions[start.function], start.event(journey))
-        if start.status is not None and response.get("statusCode") != start.status:
-            raise SystemExit(f"{start.name}: expected {start.status}, got {response}")
-        start.after(journey, response)
+        start.accept(journey, response)
         taken.append((start.name, sample))
     return taken
 

@@ -17,12 +17,14 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from benchmarks import cold_start
-from benchmarks.stand_ins import Provider, development_variables
+from benchmarks.session_cookies import running_valkey
+from benchmarks.stand_ins import Provider, development_variables, http_event
 from lambda_gateway.model import FunctionSpec
 from tenantgate.cold_start.generated_code import TABLE
 from tenantgate.cold_start.image import FILE, Image, write_image
@@ -30,9 +32,8 @@ from tenantgate_cli.stack.servers.postgres import PostgresAddresses
 from tenantgate_cli.stack.templates import read_product_template
 
 ROUNDS = 25
-_STARTS = {start.function: start for start in cold_start.STARTS if start.kind in ("authorizer", "no database")}
-_AUTHORIZER, _WEB = "AuthorizerFunction", "AuthValidateFunction"
-# Neither function opens a connection.
+_AUTHORIZER, _WEB, _WEB_WITH_VALKEY = "AuthorizerFunction", "AuthValidateFunction", "AuthValidateFunction with Valkey"
+# No function opens a connection to it: Valkey has the session.
 _NO_DATABASE = PostgresAddresses(*["postgresql://nobody:x@127.0.0.1:1/none"] * 3)
 
 
@@ -54,6 +55,15 @@ class Technique:
     edits: tuple[Edit, ...] = ()
     removed: tuple[str, ...] = ()
 
+
+def _session_cookie(journey: cold_start.Journey) -> dict[str, Any]:
+    assert journey.valkey is not None
+    return http_event("GET", "/api/v1/auth/validate", cookies={"cookie": journey.valkey.cookie()})
+
+
+_STARTS = {start.function: start for start in cold_start.STARTS if start.function in (_AUTHORIZER, _WEB)} | {
+    _WEB_WITH_VALKEY: cold_start.Start("auth_validate: a session cookie", _WEB_WITH_VALKEY, None, _session_cookie)
+}
 
 TECHNIQUES = [
     Technique("modules from one file", (_AUTHORIZER, _WEB), removed=(Path(FILE).name,)),
@@ -87,6 +97,17 @@ TECHNIQUES = [
         (_WEB,),
         edits=(Edit("tenantgate.cold_start.web_import", "    with _deferred_schemas():\n", "    if True:\n"),),
     ),
+    Technique(
+        "redis-py without its commands",
+        (_WEB_WITH_VALKEY,),
+        edits=(
+            Edit(
+                "tenantgate.cold_start.redis_import",
+                "    if not sys.modules.keys().isdisjoint(_PACKAGES):\n",
+                "    if True:\n",
+            ),
+        ),
+    ),
 ]
 
 
@@ -102,25 +123,35 @@ class Gain(NamedTuple):
 
 async def measure(build_dir: Path, rounds: int, tell: Callable[[str], None]) -> list[Gain]:
     """Start every variant `rounds` times; return a gain for each technique and function."""
-    with tempfile.TemporaryDirectory() as name, Provider(Path(name) / "jwks.json") as provider:
+    async with AsyncExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory())
+        provider = stack.enter_context(Provider(Path(name) / "jwks.json"))
+        valkey = await stack.enter_async_context(running_valkey(Path(name)))
         variables, secrets = development_variables(_NO_DATABASE, provider)
-        functions = read_product_template(build_dir / "template.yaml", variables, secrets).functions
+        functions = dict(read_product_template(build_dir / "template.yaml", variables, secrets).functions)
+        web = functions[_WEB]
+        functions[_WEB_WITH_VALKEY] = replace(web, name=_WEB_WITH_VALKEY, env={**web.env, "REDIS_URL": valkey.plain})
         variants = {
-            (technique.name, function): _variant(functions[function], technique, Path(name) / f"{number}-{function}")
+            (technique.name, function): _variant(
+                functions[function], technique, Path(name) / f"{number}-{function.replace(' ', '-')}"
+            )
             for number, technique in enumerate(TECHNIQUES)
             for function in technique.functions
         }
-        journey = cold_start.Journey(provider)
+        journey = cold_start.Journey(provider, valkey)
 
         async def start(function: FunctionSpec) -> cold_start.Sample:
-            return (await cold_start.start_once(function, _STARTS[function.name].event(journey)))[0]
+            wanted = _STARTS[function.name]
+            sample, response = await cold_start.start_once(function, wanted.event(journey))
+            wanted.accept(journey, response)
+            return sample
 
         differences: dict[tuple[str, str], list[tuple[float, float]]] = {key: [] for key in variants}
         totals: dict[str, list[float]] = {function: [] for function in _STARTS}
         # The first round fills the page cache and isn't counted.
         for number in range(rounds + 1):
             tell(f"round {number} of {rounds}")
-            complete = {function: await start(functions[function]) for function in (_AUTHORIZER, _WEB)}
+            complete = {function: await start(functions[function]) for function in _STARTS}
             for key, variant in variants.items():
                 sample = await start(variant)
                 base = complete[key[1]]
