@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import Field, ValidationInfo, field_validator
 
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.errors.access import CrossSiteRequest
+from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest
 from tenantgate.errors.tokens import IdTokenRefused, TenantMissing
 from tenantgate.login.errors import (
     AccessTokenUnusable,
@@ -104,14 +104,21 @@ class CallbackParameters(PageParameters):
     "/callback",
     operation_id="redeemCode",
     summary="Exchange the code for an access token",
-    responses=error_responses(*_SIGN_IN_ERRORS, CrossSiteRequest, *BODY_ERRORS),
+    responses={
+        200: {
+            "headers": {
+                CSRF_HEADER: {"description": "The CSRF token of the new session.", "schema": {"type": "string"}}
+            }
+        },
+        **error_responses(*_SIGN_IN_ERRORS, CrossSiteRequest, *BODY_ERRORS),
+    },
 )
 async def redeem_code(request: Request, response: Response, body: CallbackRequest, service: Callback) -> TokenResponse:
     """Complete a sign-in for an app that received the code itself, and start a session.
 
     Requires the cookie that `GET /api/v1/auth/login` set. The session's CSRF token is in the response header
-    `X-CSRF-Token`. If the session can't be stored, no token is returned: every
-    token that is returned here has a session that can be ended.
+    `X-CSRF-Token`. If the session can't be stored, no token is returned: every token that is returned here has a
+    session that can be ended.
     """
     refuse_foreign_site(request)
     parameters = AuthorizationResponse(**body.model_dump())
@@ -155,10 +162,21 @@ async def _complete(
         response,
         by_redirect=by_redirect,
         cookies=request.cookies,
-        session_cookie=session_cookie(request),
+        session_cookie=_earlier_session(request),
         device=device_name(request.headers.get("user-agent")),
         address=client_network(request, trusted_proxies=request.app.settings.trusted_proxies),
     )
     set_cookie(request, SESSION_COOKIE, signed_in.session_secret, max_age=signed_in.session_lifetime)
     clear_cookie(request, signed_in.attempt_cookie)
     return signed_in
+
+
+def _earlier_session(request: Request) -> str | None:
+    """Return the secret of the session that the new one replaces.
+
+    It is unknown if the cookie could be read in two ways, which must not prevent the sign-in that replaces it.
+    """
+    try:
+        return session_cookie(request)
+    except AuthenticationRequired:
+        return None

@@ -15,7 +15,7 @@ from tenantgate.identity.bearer import bearer_token
 from tenantgate.login.service.logout import LogoutService
 from tenantgate.login.wiring import logout_service
 from tenantgate.secrets.errors import SecretsUnavailable
-from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
+from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, session_cookie
 from tenantgate.web.models import StrictModel
 from tenantgate.web.openapi import NEEDS_TOKEN_OR_SESSION
 from tenantgate.web.origins import require_same_site
@@ -61,17 +61,18 @@ async def logout(
     A bearer token with the claim `sid` ends the sessions that its user started in that session of the provider. The
     tokens of an ended session are revoked at the provider. With `SYS_005`, send the request again: the session has
     ended, but not yet everywhere. The body is optional."""
-    session_cookie = request.cookies.get(SESSION_COOKIE)
+    # One that could be read in two ways is refused, with a bearer token too: it would leave a session behind.
+    secret = session_cookie(request)
     authorization = request.headers.get("authorization")
     bearer: str | None = None
-    if authorization is not None or session_cookie is None:
+    if authorization is not None or secret is None:
         bearer = bearer_token(authorization)
     else:
         # A page of another site can send the cookie, but no Authorization header.
         require_same_site(request)
     redirect_uri = None if body is None else body.redirect_uri
-    signed_out = await service.sign_out(redirect_uri=redirect_uri, bearer=bearer, session_cookie=session_cookie)
-    if session_cookie is not None and not signed_out.needs_the_cookie:
+    signed_out = await service.sign_out(redirect_uri=redirect_uri, bearer=bearer, session_cookie=secret)
+    if secret is not None and not signed_out.needs_the_cookie:
         # The session has ended, even if the next line raises.
         clear_cookie(request, SESSION_COOKIE)
     return LogoutResponse(logout_url=signed_out.require_logout_url())

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.errors.access import SessionEnded
+from tenantgate.errors.access import AuthenticationRequired, SessionEnded
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, session_cookie
@@ -47,30 +47,37 @@ async def root(request: Request) -> Response:
         return JSONResponse({"status": "ok"}, headers={"vary": "Accept"})
     from tenantgate.web.pages.rendering import page  # noqa: PLC0415  (Jinja2 is only for browsers)
 
-    cookie = session_cookie(request)
-    session, own = await _live_session(cookie) if cookie else (None, ())
+    session, own, has_useless_cookie = await _live_session(request)
     signed_out = session is None and SIGNED_OUT_COOKIE in request.cookies
     response = page(
         "home.html", session=_displayed(request, session, own), signed_out=signed_out, marker=SIGNED_OUT_COOKIE
     )
     response.headers["vary"] = "Accept, Cookie"
-    if cookie and session is None:
+    if has_useless_cookie:
         clear_cookie(request, SESSION_COOKIE)
     if SIGNED_OUT_COOKIE in request.cookies:
         clear_cookie(request, SIGNED_OUT_COOKIE)
     return response
 
 
-async def _live_session(cookie: str) -> tuple[Session | None, Sequence[StoredSession]]:
-    """Return the cookie's session and all sessions of its user."""
-    from tenantgate.sessions.wiring import session_service  # noqa: PLC0415  (only a signed-in browser needs it)
+async def _live_session(request: Request) -> tuple[Session | None, Sequence[StoredSession], bool]:
+    """Return the cookie's session, all sessions of its user, and whether there is a cookie without a session."""
+    try:
+        secret = session_cookie(request)
+    except AuthenticationRequired:
+        # The page offers a sign-in, which replaces the cookie.
+        return None, (), True
+    if secret is None:
+        return None, (), False
+    from tenantgate.sessions.errors import SecretReused  # noqa: PLC0415  (only a signed-in browser needs these)
+    from tenantgate.sessions.wiring import session_service  # noqa: PLC0415
 
     try:
         service = await session_service()
-        session = await service.find_live(cookie)
-        return session, await service.of_user(session.user)
-    except SessionEnded:
-        return None, ()
+        session = await service.find_live(secret)
+        return session, await service.of_user(session.user), False
+    except (SessionEnded, SecretReused):
+        return None, (), True
 
 
 def _displayed(request: Request, session: Session | None, own: Sequence[StoredSession]) -> dict[str, Any] | None:

@@ -51,6 +51,11 @@ def test_exactly_code_and_state_are_enough(query: dict[str, str], base: str, bro
     assert signed_in.status_code == 200, signed_in.text
     assert set(signed_in.json()) == {"access_token", "token_type", "expires_in"}
     assert signed_in.json()["token_type"] == "Bearer"
+    # The page's script can read the header, and the token in it is the new session's.
+    assert "x-csrf-token" in signed_in.headers["access-control-expose-headers"].split(",")
+    sessions = browser.get(f"{base}/api/v1/auth/sessions", accept=JSON).json()
+    assert signed_in.headers["x-csrf-token"] == sessions["csrf_token"]
+    assert re.fullmatch(r"[\w-]{43}", sessions["csrf_token"])
     assert list(browser.named("__Host-tg_session")) == ["__Host-tg_session"]
     assert not browser.named(COOKIE_PREFIX)
     assert "You are signed in" in browser.get(f"{base}/").text

@@ -119,10 +119,14 @@ async def test_the_secret_under_another_tenant_is_unknown(client: TestClient, we
     assert (response.status_code, response.json()["error"]["code"]) == (401, "AUTH_020")
 
 
-async def test_the_home_page_does_not_choose_between_two_sessions(
-    client: TestClient, web_sessions: WebSessions
+@pytest.mark.parametrize("line", AMBIGUOUS)
+async def test_the_home_page_offers_a_sign_in_and_clears_the_cookie(
+    client: TestClient, web_sessions: WebSessions, line: str
 ) -> None:
-    cookie = await filled(web_sessions, "{name}={mine}; {name}={theirs}")
-    response = client.get("/", headers={"accept": "text/html", "cookie": cookie})
-    assert response.status_code == 401
-    assert "You are signed in" not in response.text
+    written = await filled(web_sessions, line)
+    response = client.get("/", headers=[(b"accept", b"text/html"), (b"cookie", written.encode("latin-1"))])
+    assert response.status_code == 200
+    assert "Sign in to continue" in response.text
+    assert response.headers["set-cookie"].startswith(f"{SESSION_COOKIE}=; Max-Age=0")
+    # Neither session has ended: the cookie doesn't say which of them is the browser's.
+    assert len(web_sessions.store.rows) == 2

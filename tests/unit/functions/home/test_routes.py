@@ -201,7 +201,7 @@ async def test_a_token_without_readable_claims_shows_no_claims(
     assert "None" in response.text
 
 
-@pytest.mark.parametrize("value", ["garbage", f"{TENANT}.unknown-secret-of-some-length-0123456789ab", "a.b"])
+@pytest.mark.parametrize("value", ["", "garbage", f"{TENANT}.unknown-secret-of-some-length-0123456789ab", "a.b"])
 async def test_the_cookie_of_an_ended_session_is_cleared(
     client: TestClient, sessions: SessionService, value: str
 ) -> None:
