@@ -23,7 +23,7 @@ def test_every_snippet_is_a_part_of_the_example(number: int) -> None:
 
 
 def test_there_is_a_snippet_for_each_step() -> None:
-    assert len(SNIPPETS) == 5
+    assert len(SNIPPETS) == 10
 
 
 def test_the_example_calls_the_default_address_and_its_policy_allows_only_that() -> None:
