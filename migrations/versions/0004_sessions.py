@@ -27,6 +27,9 @@ CREATE FUNCTION tenantgate_tenant_key(target regclass) RETURNS void LANGUAGE plp
 DECLARE
     name text := (SELECT conname FROM pg_catalog.pg_constraint WHERE conrelid = target AND contype = 'p');
 BEGIN
+    IF name IS NULL THEN
+        RAISE EXCEPTION '% needs the primary key id', target;
+    END IF;
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I PRIMARY KEY (tenant_id, id)',
                    target, name, name);
 END $$

@@ -31,7 +31,8 @@ def notes(database_urls: DatabaseUrls) -> None:
     execute(
         database_urls.owner_url,
         "CREATE TABLE example_notes (tenant_id text, number int UNIQUE DEFERRABLE INITIALLY DEFERRED, text text UNIQUE,"
-        " created_at timestamptz, updated_at timestamptz, CHECK (text <> ''))",
+        " created_at timestamptz, updated_at timestamptz, id uuid PRIMARY KEY DEFAULT gen_random_uuid(),"
+        " CHECK (text <> ''))",
         "SELECT tenantgate_tenant_table('example_notes')",
         "CREATE TABLE example_labels (text text UNIQUE CHECK (text !~ '!'),"
         " created_at timestamptz, updated_at timestamptz)",

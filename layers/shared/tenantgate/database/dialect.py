@@ -18,9 +18,11 @@ from sqlalchemy.dialects.postgresql.asyncpg import (
 )
 from sqlalchemy.util.concurrency import await_
 
-from tenantgate.database.connection import Connection, connect, is_lost
+from tenantgate.database.connection import BEGIN, Connection, connect, is_lost
 
 DRIVER = "postgresql+tenantgate"
+# The base of the errors that a connection attempt raises.
+DriverError = AsyncAdapt_asyncpg_dbapi.Error
 # The oldest supported server; no generated SQL depends on a newer one.
 _SERVER_VERSION = (15, 0)
 _PING_SECONDS = 1.0
@@ -52,10 +54,11 @@ class _AdaptedConnection(AsyncAdapt_asyncpg_connection):
 
     @override
     def ping(self) -> None:
-        # By the simple protocol and outside a transaction: one round trip, with any proxy in between.
+        # The check of a pooled connection is the begin of its next transaction, which saves a round trip: no statement
+        # has run yet, so another connection can safely begin again.
         connection: Connection = self.driver_connection
         try:
-            await_(connection.execute("SELECT 1", timeout=_PING_SECONDS))
+            await_(connection.execute(BEGIN, timeout=_PING_SECONDS))
         except Exception as error:  # noqa: BLE001
             self._terminate_force_close()
             self._handle_exception(error)

@@ -3,23 +3,30 @@
 Time limits keep a server that is down, starting or frozen from blocking requests: 3 s to connect (0.4 s for three
 refused attempts), 1 s for the check of a pooled connection, 5 s for each statement, 30 s to wait for a free connection.
 After a time-out the caller gets `DatabaseUnreachable`, and the connection is dropped.
+
+SQLAlchemy keeps, checks and limits the connections. The statements go to the driver directly: through SQLAlchemy, a
+unit of work takes twice the time.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import override
 
 from sqlalchemy import exc, make_url
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import PoolProxiedConnection
+from sqlalchemy.util.concurrency import greenlet_spawn
 
-from tenantgate.database.dialect import DRIVER
+from tenantgate.database.connection import BEGIN, COMMIT, Connection
+from tenantgate.database.dialect import DRIVER, DriverError
+from tenantgate.database.driver import DriverTransaction, command, rolls_back
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.database.failures import failure
+from tenantgate.database.failures import DRIVER_ERRORS, failure
 from tenantgate.database.transactions import Transaction, TransactionDatabase
-from tenantgate.database.unit import Row, StatementRefused
+from tenantgate.database.unit import StatementRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,38 +64,40 @@ class PooledDatabase(TransactionDatabase):
     @override
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Transaction]:
-        failed: DatabaseUnreachable | StatementRefused
-        connected = False
+        pooled = await self._checked_out()
+        driver: Connection = pooled.driver_connection  # type: ignore[assignment]
+        ended = False
         try:
-            async with self._engine.begin() as connection:
-                connected = True
-                yield _PooledTransaction(connection)
-            return
+            if not driver.is_in_transaction():
+                # A new connection; the check of an old one has begun the transaction.
+                await command(driver, BEGIN)
+            try:
+                yield DriverTransaction(driver)
+            except Exception:
+                ended = await rolls_back(driver)
+                raise
+            else:
+                await command(driver, COMMIT)
+                ended = True
+        finally:
+            # The pool must not lend a connection whose transaction the server hasn't confirmed to have ended.
+            await greenlet_spawn(pooled.close if ended else _drop(pooled, driver))
+
+    async def _checked_out(self) -> PoolProxiedConnection:
+        failed: DatabaseUnreachable | StatementRefused
+        try:
+            return await self._engine.raw_connection()
         except exc.TimeoutError:
             failed = DatabaseUnreachable("no connection became free in time", seconds=self._limits.wait_seconds)
-        except exc.DBAPIError as error:
-            failed = _failure(error, lost=not connected)
+        except (DriverError, *DRIVER_ERRORS) as error:
+            # The dialect's error wraps asyncpg's.
+            failed = failure(getattr(error, "orig", None) or error, lost=True)
         raise failed
 
 
-class _PooledTransaction(Transaction):
-    def __init__(self, connection: AsyncConnection) -> None:
-        super().__init__()
-        self._connection = connection
+def _drop(pooled: PoolProxiedConnection, driver: Connection) -> Callable[[], None]:
+    def drop() -> None:
+        driver.terminate()
+        pooled.invalidate()
 
-    @override
-    async def _run(self, statement: str, values: Sequence[object]) -> Sequence[Row]:
-        try:
-            result = await self._connection.exec_driver_sql(statement, tuple(values))
-        except exc.DBAPIError as error:
-            failed = _failure(error)
-        else:
-            return [row._asdict() for row in result] if result.returns_rows else []
-        raise failed
-
-
-def _failure(error: exc.DBAPIError, *, lost: bool = False) -> DatabaseUnreachable | StatementRefused:
-    # SQLAlchemy's error wraps its dialect's, which wraps asyncpg's.
-    driver_error = getattr(error.orig, "orig", None) or error
-    lost = lost or error.connection_invalidated or isinstance(error, exc.OperationalError)
-    return failure(driver_error, lost=lost)
+    return drop

@@ -12,21 +12,19 @@ out, or belongs to a cancelled request is dropped at once: the next request must
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import override
 
-from tenantgate.database.connection import Connection, connect
+from tenantgate.database.connection import BEGIN, COMMIT, Connection, connect
+from tenantgate.database.driver import DriverTransaction, command, rolls_back
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.failures import DRIVER_ERRORS, failure
 from tenantgate.database.transactions import Transaction, TransactionDatabase
-from tenantgate.database.unit import Row, StatementRefused
 
 WAIT_SECONDS = 5.0
 KEPT_SECONDS = 1.0
 _CLOSE_SECONDS = 1.0
-
-_BEGIN, _COMMIT, _ROLLBACK = "BEGIN;", "COMMIT;", "ROLLBACK;"
 
 
 class SingleConnectionDatabase(TransactionDatabase):
@@ -60,12 +58,12 @@ class SingleConnectionDatabase(TransactionDatabase):
             connection = await self._begin()
             ended = False
             try:
-                yield _SingleTransaction(connection)
+                yield DriverTransaction(connection)
             except Exception:
-                ended = await _rolls_back(connection)
+                ended = await rolls_back(connection)
                 raise
             else:
-                await _command(connection, _COMMIT)
+                await command(connection, COMMIT)
                 ended = True
             finally:
                 if ended and not self._disposed:
@@ -92,25 +90,11 @@ class SingleConnectionDatabase(TransactionDatabase):
             return kept
         connection = await _connect(self._url)
         try:
-            await _command(connection, _BEGIN)
+            await command(connection, BEGIN)
         except BaseException:
             connection.terminate()
             raise
         return connection
-
-
-class _SingleTransaction(Transaction):
-    def __init__(self, connection: Connection) -> None:
-        super().__init__()
-        self._connection = connection
-
-    @override
-    async def _run(self, statement: str, values: Sequence[object]) -> Sequence[Row]:
-        try:
-            return [dict(row) for row in await self._connection.fetch(statement, *values)]
-        except DRIVER_ERRORS as error:
-            failed = _failure(self._connection, error)
-        raise failed
 
 
 async def _connect(url: str) -> Connection:
@@ -123,35 +107,10 @@ async def _connect(url: str) -> Connection:
 
 async def _still_begins(kept: Connection) -> bool:
     try:
-        await kept.execute(_BEGIN, timeout=KEPT_SECONDS)
+        await kept.execute(BEGIN, timeout=KEPT_SECONDS)
     except BaseException as error:
         kept.terminate()
         if isinstance(error, DRIVER_ERRORS):
             return False
         raise
     return True
-
-
-async def _command(connection: Connection, command: str) -> None:
-    try:
-        await connection.execute(command)
-    except DRIVER_ERRORS as error:
-        failed = _failure(connection, error)
-    else:
-        return
-    raise failed
-
-
-async def _rolls_back(connection: Connection) -> bool:
-    try:
-        await connection.execute(_ROLLBACK)
-    except DRIVER_ERRORS:
-        return False
-    return True
-
-
-def _failure(connection: Connection, error: BaseException) -> DatabaseUnreachable | StatementRefused:
-    failed = failure(error, lost=connection.is_closed())
-    if isinstance(failed, DatabaseUnreachable):
-        connection.terminate()
-    return failed
