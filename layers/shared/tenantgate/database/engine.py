@@ -2,6 +2,7 @@
 
 Time limits keep a server that is down, starting or frozen from blocking requests: 3 s to connect (0.4 s for three
 refused attempts), 1 s for the check of a pooled connection, 5 s for each statement, 30 s to wait for a free connection.
+The pool opens further connections, up to its limit, for callers that have waited 50 ms for one that is kept.
 After a time-out the caller gets `DatabaseUnreachable`, and the connection is dropped.
 
 SQLAlchemy keeps, checks and limits the connections. The statements go to the driver directly: through SQLAlchemy, a
@@ -10,6 +11,7 @@ unit of work takes twice the time.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -38,6 +40,9 @@ class PoolLimits:
     wait_seconds: float
 
 
+# Most transactions are shorter, and opening a connection takes about as long: its login costs both sides 4,096
+# rounds of a hash function.
+FURTHER_AFTER_SECONDS = 0.05
 CONTAINER_POOL = PoolLimits(size=10, overflow=10, wait_seconds=30)
 
 
@@ -47,6 +52,7 @@ class PooledDatabase(TransactionDatabase):
     def __init__(self, url: str, *, pool: PoolLimits = CONTAINER_POOL) -> None:
         super().__init__(url)
         self._limits = pool
+        self._places = asyncio.Semaphore(pool.size)
         self._engine = create_async_engine(
             make_url(url).set(drivername=DRIVER),
             pool_size=pool.size,
@@ -64,6 +70,30 @@ class PooledDatabase(TransactionDatabase):
     @override
     @asynccontextmanager
     async def _transaction(self) -> AsyncIterator[Transaction]:
+        async with self._place(), self._connection() as driver:
+            yield DriverTransaction(driver)
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Wait a moment for one of the connections that are kept, before the pool opens a further one."""
+        has_place = True
+        if not self._places.locked():
+            await self._places.acquire()
+        else:
+            try:
+                async with asyncio.timeout(FURTHER_AFTER_SECONDS):
+                    await self._places.acquire()
+            except TimeoutError:
+                has_place = False
+        try:
+            yield
+        finally:
+            if has_place:
+                self._places.release()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """Lend a connection with a transaction, which is committed at the end, and rolled back by an exception."""
         pooled = await self._checked_out()
         driver: Connection = pooled.driver_connection  # type: ignore[assignment]
         ended = False
@@ -72,7 +102,7 @@ class PooledDatabase(TransactionDatabase):
                 # A new connection; the check of an old one has begun the transaction.
                 await command(driver, BEGIN)
             try:
-                yield DriverTransaction(driver)
+                yield driver
             except Exception:
                 ended = await rolls_back(driver)
                 raise

@@ -15,6 +15,9 @@ from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.flights import Flight
 from tenantgate.tokens.waiting import landing
 
+# A burst of calls needs one look-up. Name servers rarely fall silent within it.
+_FOUND_SECONDS = 1.0
+
 
 class HostLookups:
     """The look-ups of one process. A silent name occupies one thread, for any number of callers."""
@@ -22,6 +25,8 @@ class HostLookups:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._flights: dict[str, Flight] = {}
+        # Only the last one: there is one provider.
+        self._found_until: dict[str, float] = {}
 
     async def require(self, host: str, *, seconds: float) -> None:
         """Return when the host is found.
@@ -31,6 +36,8 @@ class HostLookups:
         """
         with self._lock:
             flight = self._flights.get(host)
+            if self._found_until.get(host, 0.0) > time.monotonic():
+                return
             if flight is None or flight.landed:
                 flight = self._flights[host] = Flight(time.time(), seconds, time.time)
                 _begin(host, flight)
@@ -39,6 +46,7 @@ class HostLookups:
             raise ProviderTimeout("the provider's host was not found in time", host=host)
         if flight.error is not None:
             raise type(flight.error)(flight.error.reason, host=host)
+        self._found_until = {host: time.monotonic() + _FOUND_SECONDS}
 
 
 def _begin(host: str, flight: Flight) -> None:
