@@ -9,7 +9,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.table import Table
 from rich.text import Text
 
 from tenantgate.database.engine import PooledDatabase
@@ -62,19 +61,23 @@ def show_all(data_dir: Path, url: str | None, *, as_json: bool) -> None:
     if not found:
         say("no tenant is registered")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("tenant", "name", "status", "idle", "absolute", "issuers"):
-        table.add_column(column, overflow="fold")
-    for tenant in found:
-        table.add_row(
-            Text(printable(tenant.tenant_id)),
-            Text(printable(tenant.name or "")),
-            Text(tenant.status, style="red" if tenant.status == "suspended" else ""),
-            "" if tenant.session_idle_minutes is None else f"{tenant.session_idle_minutes} min",
-            "" if tenant.session_absolute_hours is None else f"{tenant.session_absolute_hours} h",
-            Text(printable(", ".join(tenant.allowed_issuers or ()))),
-        )
-    out.print(table)
+    rows = [("tenant", "name", "status", "idle", "absolute", "issuers"), *(_row(tenant) for tenant in found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        # One line each, however narrow the terminal: users copy the ids, and programs read the lines.
+        say(line, style="bold" if number == 0 else None)
+
+
+def _row(tenant: Tenant) -> tuple[str, ...]:
+    return (
+        printable(tenant.tenant_id),
+        printable(tenant.name or ""),
+        tenant.status,
+        "" if tenant.session_idle_minutes is None else f"{tenant.session_idle_minutes} min",
+        "" if tenant.session_absolute_hours is None else f"{tenant.session_absolute_hours} h",
+        printable(", ".join(tenant.allowed_issuers or ())),
+    )
 
 
 def show_one(tenant_id: str, data_dir: Path, url: str | None, *, as_json: bool) -> None:

@@ -77,7 +77,9 @@ def test_a_tenant_is_added_shown_changed_and_listed() -> None:
     assert [(each["id"], each["session_idle_minutes"], each["allowed_issuers"]) for each in listed] == [
         (TENANT, 15, [ISSUERS[0]])
     ]
-    assert "First Ltd" in tenants("list").stdout
+    # Each tenant on one line, also in a narrow terminal.
+    _, line = tenants("list").stdout.splitlines()
+    assert line.split() == [TENANT, "First", "Ltd", "active", "15", "min", "8", "h", ISSUERS[0]]
     defaults = ("--idle-minutes", "default", "--absolute-hours", "default", "--issuers", "any", "--name", "none")
     after = result("set", TENANT, *defaults)["tenant"]
     assert {after[name] for name in ("name", "session_idle_minutes", "session_absolute_hours")} == {None}
