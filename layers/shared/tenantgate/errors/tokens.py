@@ -45,7 +45,7 @@ AUTH_005 = register(
     403,
     "The token names no valid tenant",
     cause="None of the claims in `JWT_TENANT_CLAIM_NAME` is present, its value doesn't match `TENANT_ID_PATTERN`, "
-    "or the issuer's entry in `TRUSTED_ISSUERS` doesn't list that tenant. At a sign-in or a refresh also: the tenant is "
+    "or the issuer's entry in `TRUSTED_ISSUERS` doesn't list that tenant. At a sign-in or refresh also: the tenant is "
     "suspended, doesn't allow the issuer, or isn't registered while `TENANT_REGISTRATION` is `closed`.",
     remedy="Have the provider put the tenant into the access token under one of these claim names. Operators: "
     "`tenantgate tenants show ID` prints the tenant's status (docs/OPERATIONS.md).",
