@@ -44,6 +44,8 @@ def _credential(given: Mapping[str, Any], operations: Mapping[str, Any]) -> str:
         return "the authorizer"
     operation = operations.get(str(given.get("Path")), {}).get(str(given.get("Method", "")).lower(), {})
     schemes = {scheme for need in operation.get("security", []) for scheme in need}
+    if schemes == {"session"}:
+        return "verifies the session itself"
     if "session" in schemes:
         return "verifies the token or the session itself"
     return "verifies the token itself" if schemes else "none"

@@ -1,4 +1,4 @@
-"""The refresh of a session (decision 0042): the cookie is the refresh token, and each refresh replaces its secret.
+"""The refresh of a session (decision 0046): the cookie is the refresh token, and each refresh replaces its secret.
 
 1. One caller takes the lease of the session's row, redeems the provider's refresh token, and stores the result in the
    statement that frees the lease. Another one takes over only when the lease has run out.
