@@ -31,10 +31,11 @@ from uuid import uuid4
 from tenantgate.crypto.sealing import Sealer, new_sealing_key
 from tenantgate.database import migrator
 from tenantgate.database.engine import PooledDatabase
+from tenantgate.identity.session_entry import SESSION_SECRETS
 from tenantgate.sessions.models import SessionPolicy, User
 from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.repository import SessionRepository
-from tenantgate.sessions.service import SECRETS, SessionService
+from tenantgate.sessions.service import SessionService
 from tenantgate_cli.stack.seeding import Seed, Size
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 
@@ -91,7 +92,7 @@ class Filled:
         # Each secret is used by one call at a time, and replaced.
         place = random.randrange(len(self._secrets))
         self._secrets[place], self._secrets[-1] = self._secrets[-1], self._secrets[place]
-        secret = SECRETS.parse(self._secrets.pop())
+        secret = SESSION_SECRETS.parse(self._secrets.pop())
         assert secret is not None
         holder, now = uuid4(), time.time()
         claim = await self._refreshes.claim(
@@ -105,7 +106,7 @@ class Filled:
         )
         assert claim is not None
         assert claim.is_taken
-        new = SECRETS.issue(secret.tenant_id)
+        new = SESSION_SECRETS.issue(secret.tenant_id)
         after = replace(
             claim.session,
             secret_hash=new.digest,

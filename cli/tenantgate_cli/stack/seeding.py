@@ -19,8 +19,9 @@ from uuid import UUID, uuid4
 
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.unit import Database
+from tenantgate.identity.session_entry import SESSION_SECRETS
 from tenantgate.sessions.models import SessionPolicy, SessionTokens, SignIn
-from tenantgate.sessions.service import LOOKUP_PURPOSE, SECRETS, seal_tokens
+from tenantgate.sessions.service import LOOKUP_PURPOSE, seal_tokens
 
 _RANDOM = random.SystemRandom()
 BATCH = 500
@@ -130,7 +131,7 @@ class Seed:
         for place in range(count):
             session_id, user_id = uuid4(), users[place % len(users)]
             sign_in = SignIn(self.issuer, user_id, sid=str(uuid4()))
-            secret = SECRETS.issue(tenant_id)
+            secret = SESSION_SECRETS.issue(tenant_id)
             rotations = _RANDOM.randrange(3)
             auth_time = now - _RANDOM.uniform(_USED_SECONDS, self.policy.absolute_seconds * 0.9)
             row = (

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tenantgate.identity.session_entry import SESSION_SECRETS
 from tests.fixtures.authorizer.handler_process import HandlerRun, me_event, run_handler
-from tests.fixtures.authorizer.sessions import SECRETS, session_cookie
+from tests.fixtures.authorizer.sessions import session_cookie
 from tests.fixtures.servers.scripted_valkey import ScriptedValkey, replying
 from tests.fixtures.tokens.issuer import TENANT, good_claims, public_jwks, sign
 
@@ -52,7 +53,7 @@ def _valid() -> str:
 
 
 def _cookie() -> str:
-    return session_cookie(SECRETS.issue(TENANT).text)
+    return session_cookie(SESSION_SECRETS.issue(TENANT).text)
 
 
 def test_each_denial_is_logged_with_its_invocation(bundle: Path) -> None:

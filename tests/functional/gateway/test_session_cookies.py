@@ -15,9 +15,9 @@ from lambda_gateway.app import Gateway
 from lambda_gateway.observer import Observer
 from lambda_gateway.template.reader import read_template
 from tenantgate.identity.session_cookie import SESSION_COOKIE
-from tenantgate.identity.session_entry import TOMBSTONE, SessionEntry
+from tenantgate.identity.session_entry import SESSION_SECRETS, TOMBSTONE, SessionEntry
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
-from tests.fixtures.authorizer.sessions import CSRF_TOKEN, OWN_ORIGIN, SECRETS, entry, keys_of
+from tests.fixtures.authorizer.sessions import CSRF_TOKEN, OWN_ORIGIN, entry, keys_of
 from tests.fixtures.databases.valkey import command, frozen
 from tests.fixtures.gateway.guarded_apis import INTEGRATIONS, Integration, token_of, write_guarded_apis
 from tests.fixtures.tokens.issuer import TENANT
@@ -89,7 +89,7 @@ def _now(**changes: object) -> SessionEntry:
 def _start(url: str, live: SessionEntry | None = None) -> tuple[str, str]:
     """Write a session's entry as web functions do. Return its cookie and its secret."""
     live = live or _now()
-    secret = SECRETS.issue(live.tenant_id).text
+    secret = SESSION_SECRETS.issue(live.tenant_id).text
     command(url, "SET", keys_of(secret).entry, live.to_json())
     return f"{SESSION_COOKIE}={secret}", secret
 
@@ -138,7 +138,7 @@ async def test_a_session_can_be_neither_fixed_nor_planted(doors: Doors, redis_ur
     """A page of a subdomain sets cookies, before or after the victim signed in."""
     genuine, secret = _start(redis_url)
     planted, planted_secret = _start(redis_url, _now(user_id="attacker"))
-    never_issued = f"{SESSION_COOKIE}={SECRETS.issue(TENANT).text}"
+    never_issued = f"{SESSION_COOKIE}={SESSION_SECRETS.issue(TENANT).text}"
     for cookie in (
         never_issued,
         f"{genuine}; {planted}",

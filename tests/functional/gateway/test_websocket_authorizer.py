@@ -14,7 +14,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tenantgate.identity.session_cookie import SESSION_COOKIE
-from tests.fixtures.authorizer.sessions import OWN_ORIGIN, SECRETS, entry, keys_of
+from tenantgate.identity.session_entry import SESSION_SECRETS
+from tests.fixtures.authorizer.sessions import OWN_ORIGIN, entry, keys_of
 from tests.fixtures.databases.valkey import command
 from tests.fixtures.gateway.guarded_apis import authorizer_resources
 from tests.fixtures.gateway.websockets import BEHIND_GATE, HEAD, client, functions, route, say
@@ -155,7 +156,7 @@ async def test_a_session_cookie_opens_a_connection_only_from_an_allowed_page(
     """Any page may open a WebSocket to any host, and the browser adds the cookie (cross-site WebSocket hijacking)."""
     now = int(time.time())
     session = entry(scopes=("chat",), expires_at=now + 3600, last_used_at=now, fresh_until=now + 300)
-    secret = SECRETS.issue(session.tenant_id).text
+    secret = SESSION_SECRETS.issue(session.tenant_id).text
     command(redis_url, "SET", keys_of(secret).entry, session.to_json())
     cookie = {"cookie": f"theme=dark; {SESSION_COOKIE}={secret}"}
     table = [
@@ -165,7 +166,7 @@ async def test_a_session_cookie_opens_a_connection_only_from_an_allowed_page(
         (cookie | {"origin": OWN_ORIGIN, "sec-websocket-protocol": "bearer, x.y.z"}, 401),
         (cookie | {"origin": OWN_ORIGIN, "authorization": "Bearer x"}, 401),
         ({"cookie": f"{cookie['cookie']}; {SESSION_COOKIE}={secret}", "origin": OWN_ORIGIN}, 401),
-        ({"cookie": f"{SESSION_COOKIE}={SECRETS.issue(session.tenant_id).text}", "origin": OWN_ORIGIN}, 401),
+        ({"cookie": f"{SESSION_COOKIE}={SESSION_SECRETS.issue(session.tenant_id).text}", "origin": OWN_ORIGIN}, 401),
     ]
     async with guarded(serve, tmp_path, REDIS_URL=redis_url, PUBLIC_BASE_URL=OWN_ORIGIN) as running:
         for headers, status in table:

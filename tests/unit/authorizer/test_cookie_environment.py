@@ -10,7 +10,8 @@ from tenantgate.authorizer.events import read_event
 from tenantgate.errors.access import AuthenticationRequired
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session_cookie import SESSION_COOKIE
-from tests.fixtures.authorizer.sessions import SECRETS, cookie_event
+from tenantgate.identity.session_entry import SESSION_SECRETS
+from tests.fixtures.authorizer.sessions import cookie_event
 from tests.fixtures.tokens.issuer import TENANT
 
 
@@ -64,4 +65,4 @@ def test_a_plain_address_is_used_where_it_may_be(values: dict[str, str]) -> None
     callers = cookie_callers(values | {"REDIS_URL": "redis://nothing.invalid"})
     event = read_event(cookie_event("http-2.0", "a=1"))
     with pytest.raises(CacheUnavailable, match="can't be reached"):
-        callers.principal(event, SECRETS.issue(TENANT).text)
+        callers.principal(event, SESSION_SECRETS.issue(TENANT).text)

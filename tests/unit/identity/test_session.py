@@ -7,8 +7,8 @@ import pytest
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session import CachedSessions
-from tenantgate.identity.session_entry import TOMBSTONE
-from tests.fixtures.authorizer.sessions import SECRETS, MemoryValues, entry, keys_of
+from tenantgate.identity.session_entry import SESSION_SECRETS, TOMBSTONE
+from tests.fixtures.authorizer.sessions import MemoryValues, entry, keys_of
 from tests.fixtures.tokens.issuer import NOW, TENANT, ManualClock
 
 OTHER_TENANT = "org-0192f5a8-7c1e-7d3a-9b52-3f6f0c1d2e4c"
@@ -44,7 +44,7 @@ def test_a_live_session_is_found_in_one_round_trip() -> None:
 )
 def test_a_session_ends_this_instant(changes: dict[str, object], state: str) -> None:
     values = MemoryValues()
-    secret = SECRETS.issue(TENANT).text
+    secret = SESSION_SECRETS.issue(TENANT).text
     values.values[keys_of(secret).entry] = entry(**changes).to_json()
     assert _state(values, secret) == state
 
@@ -73,7 +73,7 @@ def test_a_session_is_live_until_then(changes: dict[str, object]) -> None:
 )
 def test_anything_else_proves_nothing(stored: bytes | None, state: str) -> None:
     values = MemoryValues()
-    secret = SECRETS.issue(TENANT).text
+    secret = SESSION_SECRETS.issue(TENANT).text
     if stored is not None:
         values.values[keys_of(secret).entry] = stored
     assert _state(values, secret) == state

@@ -11,11 +11,17 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tenantgate.crypto.opaque import OpaqueKind
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.base import Word
 from tenantgate.errors.cache import CacheUnavailable
-from tenantgate.identity.session_entry import TOMBSTONE, SessionEntry, live_entry, needs_mark, session_keys
+from tenantgate.identity.session_entry import (
+    SESSION_SECRETS,
+    TOMBSTONE,
+    SessionEntry,
+    live_entry,
+    needs_mark,
+    session_keys,
+)
 from tenantgate.tokens.records import Record
 
 if TYPE_CHECKING:
@@ -34,8 +40,6 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
-# The kind of `sessions/service.py`: another digest would find no session.
-_SECRETS = OpaqueKind(digests_random_part_only=True)
 
 
 class FoundSession(Record):
@@ -59,7 +63,7 @@ class CachedSessions:
 
         Raises `SessionEnded` without one that was read from PostgreSQL lately, and `CacheUnavailable`.
         """
-        parsed = _SECRETS.parse(secret)
+        parsed = SESSION_SECRETS.parse(secret)
         if parsed is None:
             raise SessionEnded("the session cookie is malformed", actual=Word("malformed cookie"))
         keys = session_keys(parsed.tenant_id, parsed.digest)

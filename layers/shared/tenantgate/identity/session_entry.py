@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
+from tenantgate.crypto.opaque import OpaqueKind
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.records import Record
 
 if TYPE_CHECKING:
     from typing import Any, Self
 
+# The values of session cookies. Stored sessions have digests of the random part; another digest would end them all.
+SESSION_SECRETS = OpaqueKind(digests_random_part_only=True)
 TOMBSTONE = b"ended"
 # A session's use is written at most this often.
 MARK_SECONDS = 60

@@ -11,12 +11,13 @@ from dataclasses import asdict, replace
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from tenantgate.crypto.opaque import OpaqueKind, OpaqueSecret, random_token
+from tenantgate.crypto.opaque import OpaqueSecret, random_token
 from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.errors.access import SessionEnded
 from tenantgate.identity.principal import Principal
 from tenantgate.identity.session_entry import (
     MARK_SECONDS,
+    SESSION_SECRETS,
     SessionEntry,
     last_use,
     live_entry,
@@ -42,8 +43,6 @@ _log = logging.getLogger(__name__)
 
 _TOKENS_PURPOSE = "session-tokens"
 LOOKUP_PURPOSE = "session-lookup"
-# Stored sessions have digests of the random part; another digest would end them all.
-SECRETS = OpaqueKind(digests_random_part_only=True)
 
 
 class SessionStore(Protocol):
@@ -112,7 +111,7 @@ class SessionService:
         """
         tenant = await self._store.tenant(principal.tenant_id, register=self.policy.registers_tenants)
         require_admitted(tenant, principal)
-        secret = SECRETS.issue(principal.tenant_id)
+        secret = SESSION_SECRETS.issue(principal.tenant_id)
         started_at = self._clock()
         now, session_id, sealer = int(started_at), uuid4(), await self._sealer()
         stored = StoredSession(
@@ -198,7 +197,7 @@ class SessionService:
 
         Raises `EndedOnlyInPart` if it has ended in PostgreSQL only. A repeated call then tries the rest again.
         """
-        if (parsed := SECRETS.parse(secret)) is None:
+        if (parsed := SESSION_SECRETS.parse(secret)) is None:
             return None
         found = await self._store.find(parsed.digest, tenant_id=parsed.tenant_id)
         ended = [] if found is None else await self._store.remove([found.id], tenant_id=found.tenant_id)
@@ -291,6 +290,6 @@ def open_tokens(sealer: Sealer, stored: StoredSession) -> SessionTokens:
 
 def parse_secret(secret: str) -> OpaqueSecret:
     """Read the value of a session cookie. Raises `SessionEnded` if it can't be one."""
-    if (parsed := SECRETS.parse(secret)) is None:
+    if (parsed := SESSION_SECRETS.parse(secret)) is None:
         raise SessionEnded("malformed")
     return parsed

@@ -24,6 +24,7 @@ from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, TenantNotAllowed
+from tenantgate.identity.session_entry import SESSION_SECRETS
 from tenantgate.sessions.cache import SessionCache, csrf_text
 from tenantgate.sessions.errors import NoRefreshToken, SecretReused
 from tenantgate.sessions.models import Grants, SessionTokens, StoredSession
@@ -31,7 +32,7 @@ from tenantgate.sessions.refreshing.flights import Flights
 from tenantgate.sessions.refreshing.interfaces import Provider, RefreshStore
 from tenantgate.sessions.refreshing.lease import Limits, extended
 from tenantgate.sessions.refreshing.models import Redeemed, Refreshed, RefreshOutcome, Rotation, Verified
-from tenantgate.sessions.service import SECRETS, SessionService, open_tokens, parse_secret, seal_tokens
+from tenantgate.sessions.service import SessionService, open_tokens, parse_secret, seal_tokens
 
 _REPLAY_PURPOSE = "session-replay"
 # The provider has replaced the refresh token by then: a result that isn't stored ends the session.
@@ -188,7 +189,7 @@ class RefreshService:
 
     async def _rotate(self, held: _Held, redeemed: Redeemed[Any], verified: Verified) -> RefreshOutcome | None:
         before, now = held.session, self._clock()
-        secret = SECRETS.issue(before.tenant_id)
+        secret = SESSION_SECRETS.issue(before.tenant_id)
         acr = before.grants.acr if verified.acr is None else verified.acr
         amr = before.grants.amr if verified.amr is None else verified.amr
         grants = Grants.of(verified.principal, acr=acr, amr=amr)
