@@ -31,7 +31,7 @@ AMBIGUOUS = [
 
 @dataclass(frozen=True)
 class SignedIn:
-    """What a browser's session is known by."""
+    """The session of a browser."""
 
     secret: str
     session_id: str
@@ -87,7 +87,7 @@ def test_an_attackers_live_session_never_becomes_the_persons(
     assert own.secret != planted.secret
     assert own.session_id != planted.session_id
     assert own.csrf_token != planted.csrf_token
-    # Whoever else has the old secret is signed out.
+    # Anyone else who has the old secret is signed out.
     assert statuses(base, planted.secret) == [401, 401, 401]
     assert statuses(base, own.secret) == [200, 200, 200]
 

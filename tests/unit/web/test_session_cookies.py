@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
@@ -14,7 +15,7 @@ from tenantgate.sessions.models import StartedSession
 from tenantgate.web.app import create_app
 from tenantgate.web.cookies import SESSION_COOKIE
 from tenantgate.web.lambda_adapter import LambdaHandler
-from tests.fixtures.web.sessions import OWN_ORIGIN, WebSessions, web_sessions
+from tests.fixtures.web.sessions import OWN_ORIGIN, WebSessions, cookie_of, web_sessions
 from tests.fixtures.web.setup import api_event, lambda_context, lambda_handler_of, make_settings
 
 __all__ = ["web_sessions"]
@@ -130,3 +131,19 @@ async def test_the_home_page_offers_a_sign_in_and_clears_the_cookie(
     assert response.headers["set-cookie"].startswith(f"{SESSION_COOKIE}=; Max-Age=0")
     # Neither session has ended: the cookie doesn't say which of them is the browser's.
     assert len(web_sessions.store.rows) == 2
+
+
+async def test_an_earlier_secret_at_the_home_page_ends_the_session(
+    client: TestClient, web_sessions: WebSessions
+) -> None:
+    """A stolen cookie that comes back after a rotation: the page shows no error that only a developer understands."""
+    started = await web_sessions.start()
+    [(key, row)] = web_sessions.store.rows.items()
+    del web_sessions.store.rows[key]
+    web_sessions.store.rows[row.tenant_id, b"newer"] = replace(row, secret_hash=b"newer")
+    web_sessions.store.earlier[key] = row.id
+    response = client.get("/", headers={"accept": "text/html", **cookie_of(started)})
+    assert response.status_code == 200
+    assert "Sign in to continue" in response.text
+    assert response.headers["set-cookie"].startswith(f"{SESSION_COOKIE}=; Max-Age=0")
+    assert not web_sessions.store.rows
