@@ -69,14 +69,15 @@ async def _live_session(request: Request) -> tuple[Session | None, Sequence[Stor
         return None, (), True
     if secret is None:
         return None, (), False
-    from tenantgate.sessions.errors import SecretReused  # noqa: PLC0415  (only a signed-in browser needs these)
+    # Only a signed-in browser needs these.
+    from tenantgate.sessions.errors import EndedOnlyInPart, SecretReused  # noqa: PLC0415
     from tenantgate.sessions.wiring import session_service  # noqa: PLC0415
 
     try:
         service = await session_service()
         session = await service.find_live(secret)
         return session, await service.of_user(session.user), False
-    except (SessionEnded, SecretReused):
+    except (SessionEnded, SecretReused, EndedOnlyInPart):
         return None, (), True
 
 

@@ -133,8 +133,9 @@ async def test_the_home_page_offers_a_sign_in_and_clears_the_cookie(
     assert len(web_sessions.store.rows) == 2
 
 
+@pytest.mark.parametrize("has_valkey", [True, False])
 async def test_an_earlier_secret_at_the_home_page_ends_the_session(
-    client: TestClient, web_sessions: WebSessions
+    client: TestClient, web_sessions: WebSessions, caplog: pytest.LogCaptureFixture, *, has_valkey: bool
 ) -> None:
     """A stolen cookie that comes back after a rotation: the page shows no error that only a developer understands."""
     started = await web_sessions.start()
@@ -142,8 +143,12 @@ async def test_an_earlier_secret_at_the_home_page_ends_the_session(
     del web_sessions.store.rows[key]
     web_sessions.store.rows[row.tenant_id, b"newer"] = replace(row, secret_hash=b"newer")
     web_sessions.store.earlier[key] = row.id
+    if not has_valkey:
+        web_sessions.lose_valkey()
     response = client.get("/", headers={"accept": "text/html", **cookie_of(started)})
     assert response.status_code == 200
     assert "Sign in to continue" in response.text
     assert response.headers["set-cookie"].startswith(f"{SESSION_COOKIE}=; Max-Age=0")
     assert not web_sessions.store.rows
+    contexts = [record.__dict__.get("context", {}) for record in caplog.records]
+    assert [context["event"] for context in contexts if "event" in context] == ["SESSION_SECRET_REUSED"]

@@ -226,10 +226,10 @@ class SessionService:
         return ended
 
     async def end_reused(self, stored: StoredSession) -> None:
-        """End a session of which an earlier secret was used, and report it."""
-        await self.end_sessions([stored.id], tenant_id=stored.tenant_id)
+        """Report that an earlier secret of a session was used, and end it. Raises `EndedOnlyInPart` as `end` does."""
+        # Before it ends: no failure to end it may hide the theft.
         _log.warning(
-            "an earlier secret of a session was used; the session has ended",
+            "an earlier secret of a session was used, which ends the session",
             extra={
                 "context": {
                     "event": "SESSION_SECRET_REUSED",
@@ -240,6 +240,7 @@ class SessionService:
                 }
             },
         )
+        await self.end_sessions([stored.id], tenant_id=stored.tenant_id)
 
     async def require_live(self, stored: StoredSession) -> StoredSession:
         """Return the session with the later of the two last uses. Raises `SessionEnded`."""
