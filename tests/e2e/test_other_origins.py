@@ -19,7 +19,8 @@ pytestmark = [requires_chromium, pytest.mark.xdist_group("stacks")]
 SESSION = "__Host-tg_session"
 LOGOUT, REFRESH, SESSIONS = "/api/v1/auth/logout", "/api/v1/auth/refresh", "/api/v1/auth/sessions"
 VALIDATE = "/api/v1/auth/validate"
-_, PERSON, _ = PERSONAS
+# Not the person whose sessions `test_sessions.py` counts.
+PERSON, *_ = PERSONAS
 FETCH = """async ([method, url, mode, headers]) => {
   try {
     return (await fetch(url, { method, mode, headers, credentials: "include" })).status;
