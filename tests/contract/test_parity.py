@@ -196,7 +196,11 @@ class Target:
 
 
 VARYING = [
-    (re.compile(r'(?<="csrf_token":")[\w-]{43}(?=")'), "<csrf token>"),
+    # Other tests have signed in as the same person on these stacks.
+    (re.compile(r"<li data-session=.*</li>", re.DOTALL), "<sessions>"),
+    # Sessions that were used in the same second come in any order.
+    (re.compile(r'(?<="current":)(?:true|false)'), "<current>"),
+    (re.compile(r'((?:"csrf_token":|"X-CSRF-Token": )")[\w-]{43}(?=")'), r"\1<csrf token>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<jwt>"),
     (re.compile(r"(?<![\w/+-])[\w/+-]{15}=(?![\w=])"), "<request id>"),
     (re.compile(r"\b[0-9a-f]{32}\b"), "<request id>"),

@@ -49,7 +49,7 @@ def signed_in(page: Page, base: str) -> None:
 
 def signed_out(page: Page, base: str) -> None:
     signed_in(page, base)
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
 
 
@@ -63,12 +63,12 @@ def returned(page: Page, base: str, **parameters: str) -> None:
 def provider_sign_out(page: Page, base: str) -> None:
     signed_in(page, base)
     page.goto(f"{base}/idp/end_session")
-    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out", exact=True)).to_be_visible()
 
 
 def provider_signed_out(page: Page, base: str) -> None:
     provider_sign_out(page, base)
-    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page.get_by_role("heading", name="Signed out")).to_be_visible()
 
 
@@ -178,7 +178,7 @@ def test_signing_out_needs_no_scrolling_on_a_phone(page: Page, gateway: RunningS
     page.set_viewport_size({"width": NARROW, "height": 664})
     signed_in(page, gateway.url)
 
-    box = page.get_by_role("button", name="Sign out").bounding_box()
+    box = page.get_by_role("button", name="Sign out", exact=True).bounding_box()
     assert box is not None
     assert box["y"] + box["height"] <= 664
 

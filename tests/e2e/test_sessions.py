@@ -46,6 +46,8 @@ CALL = """async ([method, path, token]) => {
 @pytest.fixture(params=["gateway", "container"])
 def stack(request: pytest.FixtureRequest) -> RunningStack:
     running: RunningStack = request.getfixturevalue(request.param)
+    # Other tests leave sessions of this person, too.
+    _run(stack_settings(running)["DATABASE_URL"], "DELETE FROM sessions WHERE user_id = $1", PERSON.id)
     return running
 
 
@@ -157,18 +159,22 @@ def test_an_unused_session_ends_by_the_idle_timeout(desktop: BrowserContext, sta
 
 
 def _set_back(url: str, *, minutes: int) -> None:
-    async def update() -> None:
+    statement = "UPDATE sessions SET last_used_at = now() - make_interval(mins => $1) WHERE user_id = $2"
+    _run(url, statement, minutes, PERSON.id)
+
+
+def _run(url: str, statement: str, *values: object) -> None:
+    async def run() -> None:
         database = PooledDatabase(url)
         try:
             async with database.tenant(PERSON.tenant_id) as unit:
-                statement = "UPDATE sessions SET last_used_at = now() - make_interval(mins => $1) WHERE user_id = $2"
-                await unit.execute(statement, minutes, PERSON.id)
+                await unit.execute(statement, *values)
         finally:
             await database.dispose()
 
     # In its own thread: the browser's library has a running loop in this one.
     with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(update())).result(30)
+        thread.submit(lambda: asyncio.run(run())).result(30)
 
 
 def _forget_entries(url: str) -> None:
