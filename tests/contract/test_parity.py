@@ -211,7 +211,7 @@ VARYING = [
     (re.compile(r"((?:state|nonce|code_challenge|client_id)=)[\w-]+"), r"\1<varies>"),
     (re.compile(r'(nonce[-=]"?)[\w+/=-]+'), r"\1<nonce>"),
     (re.compile(r"(?<=<code>)[\w-]{22}(?=</code>)"), "<jti>"),
-    (re.compile(r"\b(?:in \d+ (?:s|min|h)|\d+ (?:s|min|h) ago)\b|(?<=\()now(?=\))"), "<distance>"),
+    (re.compile(r"\b(?:in \d+ (?:s|min|h)(?: \d+ min)?|\d+ (?:s|min|h) ago)\b|(?<=\()now(?=\))"), "<distance>"),
 ]
 
 
