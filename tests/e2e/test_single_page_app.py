@@ -182,7 +182,17 @@ def test_the_token_is_renewed_while_it_is_used_and_once_after_a_401(page: Page, 
     assert paths == ["/api/v1/auth/refresh", "/api/v1/auth/validate"]
     paths.clear()
 
-    page.route("**/api/v1/auth/validate", lambda route: refuse(route, setup, "AUTH_003"), times=1)
+    refused: list[Route] = []
+
+    def refuse_once(route: Route) -> None:
+        # The route stays: ending it while the app tries again can block that request.
+        if refused:
+            route.continue_()
+        else:
+            refused.append(route)
+            refuse(route, setup, "AUTH_003")
+
+    page.route("**/api/v1/auth/validate", refuse_once)
     validate(page)
     assert paths == ["/api/v1/auth/validate", "/api/v1/auth/refresh", "/api/v1/auth/validate"]
 

@@ -95,11 +95,14 @@ def members(tree: ast.Module, node: ast.expr, call: ast.Call) -> Iterator[tuple[
             yield from returned(tree, name, call)
 
 
-def functions(tree: ast.Module) -> list[ast.FunctionDef]:
-    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+type Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def function_around(tree: ast.Module, call: ast.Call) -> ast.FunctionDef:
+def functions(tree: ast.Module) -> list[Function]:
+    return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def function_around(tree: ast.Module, call: ast.Call) -> Function:
     return next(function for function in functions(tree) if any(inner is call for inner in ast.walk(function)))
 
 
@@ -113,7 +116,7 @@ def returned(tree: ast.Module, name: str, call: ast.Call) -> Iterator[tuple[str,
                     yield from members(tree, statement.value, call)
 
 
-def assigned(tree: ast.Module, function: ast.FunctionDef, name: str, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
+def assigned(tree: ast.Module, function: Function, name: str, call: ast.Call) -> Iterator[tuple[str, ast.expr]]:
     for statement in ast.walk(function):
         if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign) or statement.value is None:
             continue

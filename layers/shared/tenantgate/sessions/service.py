@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from tenantgate.crypto.opaque import OpaqueSecret, random_token
 from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.errors.access import SessionEnded
+from tenantgate.errors.base import Word
 from tenantgate.identity.principal import Principal
 from tenantgate.identity.session_entry import (
     MARK_SECONDS,
@@ -233,10 +234,10 @@ class SessionService:
             extra={
                 "context": {
                     "event": "SESSION_SECRET_REUSED",
-                    "session_id": str(stored.id),
-                    "tenant_id": stored.tenant_id,
-                    "user_id": stored.user_id,
-                    "issuer": stored.issuer,
+                    "session_id": Word(str(stored.id)),
+                    "tenant_id": Word(stored.tenant_id),
+                    "user_id": Word(stored.user_id),
+                    "issuer": Word(stored.issuer),
                 }
             },
         )

@@ -16,6 +16,14 @@ from tenantgate.web.pages.moments import moment
 from tenantgate.web.pages.rendering import error_page, page
 
 ATTACK = "<script>alert(1)</script>\"'><img src=x>"
+OWN = {
+    "id": "a",
+    "is_current": True,
+    "device": "Firefox on Linux",
+    "address": "203.0.113.0/24",
+    "created": moment(1_795_291_000, now=1_795_291_200),
+    "used": moment(1_795_291_100, now=1_795_291_200),
+}
 SESSION = {
     "name": "Ada",
     "email": "ada@example.test",
@@ -25,6 +33,9 @@ SESSION = {
     "issuer": "https://issuer.example.test",
     "expires": moment(1_795_291_200, now=1_795_291_200 - 3599),
     "claims": [("sub", "user-1", None), ("scope", "openid", None), ("exp", "0", moment(0, now=5))],
+    "csrf_token": "c" * 43,
+    "own": [OWN, OWN | {"id": "b", "is_current": False, "address": None}],
+    "more": 3,
 }
 DEVELOPER = {"token": "e30.e30.c2ln", "curl": "curl e30.e30.c2ln http://localhost:3000/"}
 
@@ -140,6 +151,7 @@ def test_every_rendering_has_a_new_nonce() -> None:
             lambda: home(
                 SESSION
                 | {"user_id": ATTACK, "name": ATTACK, "email": ATTACK, "claims": [(ATTACK, ATTACK, None)]}
+                | {"own": [OWN | {"device": ATTACK, "address": ATTACK, "is_current": False}]}
                 | {"developer": {"token": ATTACK, "curl": ATTACK}}
             ),
             id="home",
