@@ -1,7 +1,15 @@
 """The cache imports a part of redis-py, and the rest stays available."""
 
+import importlib
+import importlib.util
 import subprocess
 import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from tenantgate.cold_start.redis_import import without_commands
 
 PREPARE = (
     "import os, sys\n"
@@ -48,3 +56,42 @@ def test_the_import_system_and_tools_run_no_code_of_the_package() -> None:
         + "assert importlib.util.find_spec('redis.client') and inspect.getsourcefile(redis)\n"
         + "assert not hasattr(redis, '__wrapped__') and 'redis.client' not in sys.modules\n"
     )
+
+
+def _loaded() -> dict[str, ModuleType]:
+    return {name: module for name, module in sys.modules.items() if name == "redis" or name.startswith("redis.")}
+
+
+@pytest.fixture
+def _not_imported() -> Iterator[None]:
+    """In this process, as if the library had not been imported; afterwards as before."""
+    before = _loaded()
+    for name in before:
+        del sys.modules[name]
+    yield
+    for name in _loaded():
+        del sys.modules[name]
+    sys.modules.update(before)
+
+
+@pytest.mark.usefixtures("_not_imported")
+def test_the_packages_run_their_own_code_at_the_first_use_of_a_name() -> None:
+    without_commands()
+    importlib.import_module("redis.asyncio.connection")
+    assert "redis.client" not in sys.modules
+    # A second call changes nothing.
+    late = sys.modules["redis"]
+    without_commands()
+    assert sys.modules["redis"] is late
+    assert not hasattr(late, "__wrapped__")
+    assert "redis.client" not in sys.modules
+    client = late.Redis
+    assert client is sys.modules["redis.client"].Redis
+    assert not hasattr(late, "no_such_name")
+
+
+@pytest.mark.usefixtures("_not_imported")
+def test_a_missing_library_is_left_to_its_importer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    without_commands()
+    assert _loaded() == {}
