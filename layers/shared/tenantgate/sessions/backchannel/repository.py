@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
 from tenantgate.database.unit import Database
+from tenantgate.sessions.repository import moment
 
 # An update without a change, so that a row that exists is returned, too.
 _BEGIN = (
@@ -36,13 +36,9 @@ class NameRepository:
 
     async def begin(self, token_hash: bytes, *, named: Sequence[bytes], issued_at: float, expires_at: float) -> bool:
         async with self._database.untenanted() as unit:
-            row = await unit.fetch_one(_BEGIN, token_hash, [*named], _moment(issued_at), _moment(expires_at))
+            row = await unit.fetch_one(_BEGIN, token_hash, [*named], moment(issued_at), moment(expires_at))
         return row is not None and row["done_at"] is None
 
     async def finish(self, token_hash: bytes, *, at: float) -> None:
         async with self._database.untenanted() as unit:
-            await unit.execute(_FINISH, token_hash, _moment(at))
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
+            await unit.execute(_FINISH, token_hash, moment(at))
