@@ -7,7 +7,8 @@ The container (`python -m container.start`, `LOG_LEVEL=INFO`) runs over PostgreS
 that responds at once with an access token that was signed before (ES256), another one for each user, and with a new
 refresh token. It runs in the process of the load generator. Everything shares the machine's cores.
 
-Each request refreshes another session, with the session's own user, over 64 kept connections. Two phases:
+Each request refreshes another session, with the session's own user, over up to 64 kept connections, which take turns:
+each belongs to one of the workers. The tables have statistics, as autovacuum makes them within minutes. Two phases:
 
     paced     requests begin at a fixed rate, whether or not earlier ones are complete; a request that has to wait for
               its turn is measured from the moment at which it should have begun
@@ -27,7 +28,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -39,11 +40,11 @@ import psutil
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
-from benchmarks.sessions import percentile, tell
+from benchmarks.sessions import execute, percentile, tell
 from benchmarks.stand_ins import AUDIENCE, BASE_URL, CLIENT_ID
 from tenantgate.crypto.sealing import Sealer, new_sealing_key
 from tenantgate.database import migrator
-from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.identity.principal import Principal
 from tenantgate.sessions.models import SessionTokens, SignIn
 from tenantgate.sessions.repository import SessionRepository
@@ -160,13 +161,14 @@ class Clients:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
         self._slots = asyncio.Semaphore(_CONNECTIONS)
 
     async def refresh(self, secret: str) -> str:
         """Refresh one session, and return the status; `200 same cookie` if the secret wasn't replaced."""
         async with self._slots:
-            reader, writer = self._idle.pop() if self._idle else await asyncio.open_connection("127.0.0.1", self._port)
+            idle = self._idle.popleft() if self._idle else None
+            reader, writer = idle or await asyncio.open_connection("127.0.0.1", self._port)
             writer.write(
                 f"POST /api/v1/auth/refresh HTTP/1.1\r\nhost: {BASE_URL.removeprefix('http://')}\r\n"
                 f"origin: {BASE_URL}\r\ncookie: __Host-tg_session={secret}\r\ncontent-length: 0\r\n\r\n".encode()
@@ -232,6 +234,7 @@ async def measure(rate: float, seconds: float, workers: int) -> list[Figure]:
             each = int(rate * seconds)
             tell(f"signing tokens and starting {2 * each + 200:,} sessions")
             secrets = await _sessions(addresses, provider, key, 2 * each + 200)
+            await execute(addresses.admin_url, "VACUUM ANALYZE")
             variables = _variables(addresses, redis_url, provider, key, Path(folder))
             log = Path(folder) / "container.log"
             with _container({**variables, "WEB_CONCURRENCY": str(workers)}, log) as (port, process):

@@ -30,7 +30,7 @@ from uuid import uuid4
 
 from tenantgate.crypto.sealing import Sealer, new_sealing_key
 from tenantgate.database import migrator
-from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.identity.session_entry import SESSION_SECRETS
 from tenantgate.sessions.models import SessionPolicy, User
 from tenantgate.sessions.refreshing.repository import RefreshRepository
@@ -151,7 +151,7 @@ async def measure(size: Size, rounds: int, tell: Callable[[str], None]) -> list[
             tell(f"filled in {time.monotonic() - began:.0f} s")
             # Autovacuum would do this within a minute.
             for url in (addresses.admin_url, _named(addresses.admin_url, "almost_empty")):
-                await _execute(url, "VACUUM ANALYZE")
+                await execute(url, "VACUUM ANALYZE")
             names = ("read", "list", "refresh")
             times: dict[tuple[str, int], list[float]] = {(name, place): [] for name in names for place in (0, 1)}
             for number in range(rounds + 1):
@@ -206,13 +206,13 @@ def _progress(size: Size, tell: Callable[[str], None]) -> Callable[[int], None]:
 
 async def _copy_database(admin_url: str) -> None:
     name = urlsplit(admin_url).path.lstrip("/")
-    await _execute(
+    await execute(
         _named(admin_url, "postgres"),
         f'CREATE DATABASE almost_empty OWNER tenantgate_owner TEMPLATE "{name}"',
     )
 
 
-async def _execute(url: str, statement: str) -> None:
+async def execute(url: str, statement: str) -> None:
     import asyncpg  # noqa: PLC0415
 
     connection = await asyncpg.connect(url)

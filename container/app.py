@@ -13,6 +13,7 @@ from fastapi import APIRouter, FastAPI
 from container.sweeping import sweeping
 from tenantgate.cache.wiring import dispose_cache
 from tenantgate.database.wiring import dispose_database
+from tenantgate.login.provider.connections import keeping_connections
 from tenantgate.observability.setting_text import shown_text
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.file import RulesError, read_rules
@@ -54,7 +55,7 @@ def _router(function: str) -> APIRouter:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
-        async with sweeping():
+        async with keeping_connections(), sweeping():
             yield
     finally:
         await dispose_cache()

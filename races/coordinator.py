@@ -17,7 +17,7 @@ from pathlib import Path
 from races.channel import Channel
 from races.worker import VARIABLE, Job
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.errors.access import SessionEnded
 from tenantgate.identity.principal import Principal
 from tenantgate.sessions.errors import SecretReused

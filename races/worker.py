@@ -15,7 +15,7 @@ from itertools import count
 
 from races.channel import Channel, Message
 from tenantgate.crypto.sealing import Sealer
-from tenantgate.database.engine import PooledDatabase, PoolLimits
+from tenantgate.database.pool import PooledDatabase, PoolLimits
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.base import TenantgateError
 from tenantgate.identity.principal import Principal

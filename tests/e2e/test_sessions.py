@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.openid_provider.storage.demo import PERSONAS
 from tests.e2e.test_pages import check
 from tests.fixtures.databases.valkey import command

@@ -12,7 +12,7 @@ from uuid import uuid4
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from tenantgate.crypto.sealing import Sealer, new_sealing_key
-from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate_cli.console import Failure, err, say
 from tenantgate_cli.results import print_result

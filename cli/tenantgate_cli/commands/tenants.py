@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.errors.base import ValidationFailed
 from tenantgate.tenants.errors import TenantExists, TenantUnknown
 from tenantgate.tenants.models import Applied, Tenant

@@ -12,7 +12,7 @@ from typing import override
 
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.database.single import SingleConnectionDatabase
+from tenantgate.database.pool import LAMBDA_POOL, PooledDatabase
 from tenantgate.openid_provider.models import DEFAULT_ALGORITHM, token_lifetime
 from tenantgate.openid_provider.protocol.access_tokens import AccessGrant, AccessTokens
 from tenantgate.openid_provider.protocol.keys import KeyRing, SigningKeys
@@ -92,7 +92,7 @@ async def _signing_keys(settings: Settings, sealing_keys: str) -> KeyRing:
     async def sealer() -> Sealer:
         return Sealer([key for key in sealing_keys.split(",") if key.strip()])
 
-    database = SingleConnectionDatabase(settings.required_database_url)
+    database = PooledDatabase(settings.required_database_url, pool=LAMBDA_POOL)
     try:
         return await SigningKeys(_KeptKeys(database), sealer=sealer, clock=time.time).ring()
     except DatabaseUnreachable as error:

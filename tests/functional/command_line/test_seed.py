@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tenantgate.crypto.sealing import Sealer, new_sealing_key
-from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService

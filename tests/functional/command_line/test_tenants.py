@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.identity.session_entry import TOMBSTONE, session_keys
 from tenantgate.sessions.models import StoredSession
 from tenantgate.sessions.repository import SessionRepository

@@ -13,7 +13,7 @@ import httpx2
 import jwt
 import pytest
 
-from tenantgate.database.single import SingleConnectionDatabase
+from tenantgate.database.pool import LAMBDA_POOL, PooledDatabase
 from tenantgate.openid_provider.storage.demo import PERSONAS
 from tenantgate.openid_provider.storage.repository import KeyRepository
 from tenantgate_cli.console import Failure
@@ -148,7 +148,7 @@ async def test_without_scopes_a_token_has_those_of_a_sign_in(running: RunningFol
 async def test_commands_that_run_at_once_on_a_new_stack_make_one_key(
     local: dict[str, str], running: RunningFolder
 ) -> None:
-    database = SingleConnectionDatabase(local["DATABASE_URL"])
+    database = PooledDatabase(local["DATABASE_URL"], pool=LAMBDA_POOL)
     for key in await KeyRepository(database).load():
         await KeyRepository(database).remove(key.kid)
     with running() as folder, ThreadPoolExecutor(3) as threads:

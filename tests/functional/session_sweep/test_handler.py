@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from container.sweeping import sweeping
-from tenantgate.database.engine import PooledDatabase
 from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.sessions.repository import SessionRepository
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
 from tests.fixtures.databases.session_stores import TENANT, stored_session

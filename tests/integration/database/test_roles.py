@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 import pytest
 
-from tenantgate.database.engine import PooledDatabase
 from tenantgate.database.errors import DatabaseUnreachable, MigrationFailed
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.database.roles import ensure_login, scram_verifier
 from tests.fixtures.databases.kinds import Kind
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer, execute

@@ -14,7 +14,7 @@ import pytest
 from tenantgate.cache.client import ValkeyCache
 from tenantgate.cache.interface import Cache
 from tenantgate.cache_url import parse_cache_url
-from tenantgate.database.engine import PooledDatabase
+from tenantgate.database.pool import PooledDatabase
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session_entry import TOMBSTONE, live_entry, session_keys
 from tenantgate.sessions.cache import SessionCache

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
@@ -126,6 +127,35 @@ async def test_an_empty_tenant_id_is_refused_before_any_statement(database: Data
         database.tenant("")
 
 
+@pytest.mark.parametrize(
+    "tenant_id",
+    [
+        "o'rg",
+        "', true); DELETE FROM sessions; --",
+        "', 'hex'), 'UTF8'), true); COMMIT; BEGIN; SELECT set_config('tenantgate.tenant_id', 'org-2",
+        "\\'; SELECT 1; --",
+        "{} {0} %s $1 :name",
+        "\u2028\u00fc\U0001f512 \t\n",
+        "x" * 4096,
+    ],
+)
+async def test_a_tenant_id_is_only_text(database: Database, tenant_id: str) -> None:
+    async with database.tenant(tenant_id) as unit:
+        row = await unit.fetch_one("SELECT current_setting('tenantgate.tenant_id') AS tenant_id")
+        assert row == {"tenant_id": tenant_id}
+        assert await unit.fetch_all("SELECT 1 FROM sessions") == []
+
+
+@pytest.mark.parametrize("tenant_id", ["org\0", "\0", "org\ud800"])
+async def test_an_id_that_is_not_valid_text_is_refused_and_enters_nothing(theirs: Database, tenant_id: str) -> None:
+    with pytest.raises(StatementRefused) as refused:
+        async with theirs.tenant(tenant_id):
+            pytest.fail("entered")
+    assert refused.value.sqlstate == "22021"
+    async with theirs.untenanted() as unit:
+        assert await unit.fetch_all("SELECT 1 FROM sessions") == []
+
+
 async def test_the_owner_is_bound_too_and_backfills_by_saying_so(theirs: Database, database_urls: DatabaseUrls) -> None:
     count = "SELECT count(*) FROM sessions"
     connection = await asyncpg.connect(database_urls.owner_url)
@@ -140,7 +170,27 @@ async def test_the_owner_is_bound_too_and_backfills_by_saying_so(theirs: Databas
         await connection.close()
 
 
-async def test_a_role_that_may_bypass_the_isolation_is_refused(kind: Kind, database_urls: DatabaseUrls) -> None:
+async def test_a_role_that_gets_to_bypass_the_isolation_is_refused_from_then_on(
+    kind: Kind, database_urls: DatabaseUrls
+) -> None:
+    database = kind(database_urls.app_url)
+    role = urlsplit(database_urls.app_url).username
+    try:
+        async with database.tenant(TENANT):
+            pass  # this connection is kept
+        await asyncio.to_thread(execute, database_urls.admin_url, f"ALTER ROLE {role} BYPASSRLS")
+        with pytest.raises(InternalError, match="bypass row-level security"):
+            async with database.tenant(TENANT):
+                pytest.fail("entered")
+        await asyncio.to_thread(execute, database_urls.admin_url, f"ALTER ROLE {role} NOBYPASSRLS")
+        async with database.tenant(TENANT):
+            pass
+    finally:
+        await asyncio.to_thread(execute, database_urls.admin_url, f"ALTER ROLE {role} NOBYPASSRLS")
+        await database.dispose()
+
+
+async def test_a_superuser_is_refused(kind: Kind, database_urls: DatabaseUrls) -> None:
     database = kind(database_urls.admin_url)
     try:
         with pytest.raises(InternalError, match="bypass row-level security"):

@@ -27,7 +27,7 @@ async def pooler(database_urls: DatabaseUrls) -> AsyncIterator[TransactionPooler
 @pytest.fixture
 async def environments(kind: Kind, pooler: TransactionPooler) -> AsyncIterator[list[Database]]:
     """Several processes' databases behind the pooler."""
-    made = [kind(pooler.url) for _ in range(6)]
+    made: list[Database] = [kind(pooler.url) for _ in range(6)]
     yield made
     for database in made:
         await database.dispose()

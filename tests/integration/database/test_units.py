@@ -10,9 +10,9 @@ from contextlib import suppress
 import pytest
 
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.database.single import SingleConnectionDatabase
+from tenantgate.database.pool import LAMBDA_POOL, PooledDatabase
 from tenantgate.database.unit import Database, StatementRefused, Unit
-from tests.fixtures.databases.kinds import Kind, with_one_connection
+from tests.fixtures.databases.kinds import with_one_connection
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
 from tests.fixtures.databases.session_stores import OTHER_TENANT, TENANT
 
@@ -53,16 +53,16 @@ def _no_notes(notes: None, database_urls: DatabaseUrls) -> Iterator[None]:
 
 
 @pytest.fixture
-async def database(kind: Kind, database_urls: DatabaseUrls) -> AsyncIterator[Database]:
+async def database(database_urls: DatabaseUrls) -> AsyncIterator[Database]:
     """One connection, so that the next unit of work has the one of the last, if that is still in use."""
-    made = with_one_connection(kind, database_urls.app_url, wait_seconds=5)
+    made = with_one_connection(database_urls.app_url, wait_seconds=5)
     yield made
     await made.dispose()
 
 
 @pytest.fixture
-async def single(database_urls: DatabaseUrls) -> AsyncIterator[SingleConnectionDatabase]:
-    made = SingleConnectionDatabase(database_urls.app_url)
+async def single(database_urls: DatabaseUrls) -> AsyncIterator[PooledDatabase]:
+    made = PooledDatabase(database_urls.app_url, pool=LAMBDA_POOL)
     yield made
     await made.dispose()
 
@@ -183,7 +183,7 @@ async def test_a_refused_commit_raises_and_leaves_nothing(database: Database) ->
     await assert_nothing_is_left(database)
 
 
-async def test_one_connection_is_not_kept_after_a_refused_commit(single: SingleConnectionDatabase) -> None:
+async def test_one_connection_is_not_kept_after_a_refused_commit(single: PooledDatabase) -> None:
     before = await used_backend(single)
     with pytest.raises(StatementRefused):
         async with single.tenant(TENANT) as unit:
@@ -386,12 +386,12 @@ async def test_what_a_trigger_says_is_not_repeated(database: Database) -> None:
     assert canary not in f"{caught.value} {caught.value.private}"
 
 
-async def test_one_connection_serves_unit_after_unit(single: SingleConnectionDatabase) -> None:
+async def test_one_connection_serves_unit_after_unit(single: PooledDatabase) -> None:
     used = {await used_backend(single) for _ in range(5)}
     assert len(used) == 1
 
 
-async def test_units_that_come_at_once_have_their_turn_one_after_the_other(single: SingleConnectionDatabase) -> None:
+async def test_units_that_come_at_once_have_their_turn_one_after_the_other(single: PooledDatabase) -> None:
     inside: list[int] = []
     turns: list[int] = []
 
@@ -409,7 +409,7 @@ async def test_units_that_come_at_once_have_their_turn_one_after_the_other(singl
     assert turns == list(range(8))
 
 
-async def test_a_caller_that_gives_up_waiting_does_not_take_a_turn(single: SingleConnectionDatabase) -> None:
+async def test_a_caller_that_gives_up_waiting_does_not_take_a_turn(single: PooledDatabase) -> None:
     async with single.tenant(TENANT):
         waiting = [asyncio.create_task(used_backend(single)) for _ in range(3)]
         await asyncio.sleep(0.01)
@@ -420,7 +420,7 @@ async def test_a_caller_that_gives_up_waiting_does_not_take_a_turn(single: Singl
 
 
 async def test_the_turn_comes_back_however_a_unit_failed_to_begin(database_urls: DatabaseUrls) -> None:
-    single = SingleConnectionDatabase(f"{database_urls.app_url}_not_there", wait_seconds=0.5)
+    single = with_one_connection(f"{database_urls.app_url}_not_there", wait_seconds=0.5)
     for _ in range(3):
         with pytest.raises(DatabaseUnreachable, match="InvalidCatalogName"):
             await used_backend(single)
@@ -428,7 +428,7 @@ async def test_the_turn_comes_back_however_a_unit_failed_to_begin(database_urls:
 
 
 async def test_a_database_disposed_within_a_unit_keeps_no_connection(
-    single: SingleConnectionDatabase, database_urls: DatabaseUrls
+    single: PooledDatabase, database_urls: DatabaseUrls
 ) -> None:
     async with single.tenant(TENANT) as unit:
         used = await backend(unit)

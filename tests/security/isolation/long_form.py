@@ -16,8 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tenantgate.database import migrator
-from tenantgate.database.engine import PooledDatabase
-from tenantgate.database.single import SingleConnectionDatabase
+from tenantgate.database.pool import LAMBDA_POOL, PooledDatabase
 from tests.fixtures.databases.pgbouncer import PgBouncer, pgbouncer
 from tests.fixtures.databases.postgres import DatabaseUrls, start_postgres
 from tests.fixtures.isolation.campaign import Campaign, World
@@ -32,7 +31,7 @@ async def attack(urls: DatabaseUrls, pooler: PgBouncer, world: World, *, attempt
     await world.populate(pooler.app_url, victims=VICTIMS, attackers=ATTACKERS)
     before = await world.digests(urls.admin_url)
     campaign = Campaign(world)
-    databases = [PooledDatabase(pooler.app_url), *(SingleConnectionDatabase(pooler.app_url) for _ in range(3))]
+    databases = [PooledDatabase(pooler.app_url), *(PooledDatabase(pooler.app_url, pool=LAMBDA_POOL) for _ in range(3))]
     try:
         await campaign.run(pooler.app_url, attempts=attempts, clients=CLIENTS, databases=databases, seed=seed)
     finally:

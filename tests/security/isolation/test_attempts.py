@@ -5,8 +5,7 @@
 
 import pytest
 
-from tenantgate.database.engine import PooledDatabase
-from tenantgate.database.single import SingleConnectionDatabase
+from tenantgate.database.pool import LAMBDA_POOL, PooledDatabase
 from tests.fixtures.databases.pgbouncer import PgBouncer
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.isolation.attacks import attacks
@@ -33,7 +32,7 @@ async def test_no_attempt_reaches_another_tenant(
     campaign = Campaign(world)
     databases = [
         PooledDatabase(pooler.app_url),
-        SingleConnectionDatabase(pooler.app_url),
+        PooledDatabase(pooler.app_url, pool=LAMBDA_POOL),
     ]
     try:
         await campaign.run(pooler.app_url, attempts=ATTEMPTS, clients=12, databases=databases, seed=1)

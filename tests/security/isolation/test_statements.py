@@ -78,6 +78,14 @@ def test_no_statement_pins_a_connection() -> None:
         (Sent("", "parse", "", "UPDATE sessions SET version = version + 1"), None),
         (Sent("", "parse", "", "SELECT set_config('tenantgate.tenant_id', lower($1), true)"), None),
         (Sent("", "query", "", "BEGIN;"), None),
+        (
+            Sent("", "query", "", "BEGIN; SELECT set_config('t', convert_from(decode('6f', 'hex'), 'UTF8'), true);"),
+            None,
+        ),
+        (
+            Sent("", "query", "", "BEGIN; SELECT set_config('t', convert_from(decode('6f', 'hex'), 'UTF8'), false);"),
+            "set_config beyond the transaction",
+        ),
         (Sent("", "startup", "application_name", "tenantgate"), None),
     ],
 )

@@ -66,7 +66,7 @@ def test_many_wait_for_one_fetch_and_none_in_a_thread() -> None:
             issuer.open.set()
         return [task.result().token_id for task in tasks]
 
-    # A loop of its own: the tests' shared loop would keep the executor and fail whichever test needs a thread next.
+    # A separate loop: the tests' shared loop would keep the executor and fail whichever test needs a thread next.
     assert asyncio.run(wait()) == [str(n) for n in range(20)]
     assert issuer.fetches == 1
 

@@ -21,8 +21,6 @@ CONNECT_ATTEMPT_SECONDS = 3.0
 CONNECT_BACKOFF_SECONDS = 0.1
 # A statement that takes longer, for example on a frozen server, loses its connection.
 STATEMENT_SECONDS = 5.0
-# By the simple protocol: one round trip.
-BEGIN, COMMIT, ROLLBACK = "BEGIN;", "COMMIT;", "ROLLBACK;"
 
 # SQLSTATEs (PostgreSQL, appendix A) after which a connection is unusable: connection exceptions (class 08), a server
 # that shuts down, has crashed or is starting (57P0x), idle too long (57P05), and read-only, as after a failover.

@@ -1,4 +1,4 @@
-"""SQLAlchemy's asyncpg dialect without its own statements; `connection.py` lists those that must not be sent.
+"""The migrations' driver: SQLAlchemy's asyncpg dialect without the statements that `connection.py` rules out.
 
 Registered as `postgresql+tenantgate`. It connects by `connection.connect`, sends no statement on a new connection,
 prepares only unnamed statements, and drops a failed connection at once instead of closing it gracefully.
@@ -18,14 +18,11 @@ from sqlalchemy.dialects.postgresql.asyncpg import (
 )
 from sqlalchemy.util.concurrency import await_
 
-from tenantgate.database.connection import BEGIN, Connection, connect, is_lost
+from tenantgate.database.connection import Connection, connect, is_lost
 
 DRIVER = "postgresql+tenantgate"
-# The base of the errors that a connection attempt raises.
-DriverError = AsyncAdapt_asyncpg_dbapi.Error
 # The oldest supported server; no generated SQL depends on a newer one.
 _SERVER_VERSION = (15, 0)
-_PING_SECONDS = 1.0
 _CLOSE_SECONDS = 1.0
 
 
@@ -51,17 +48,6 @@ class _AdaptedConnection(AsyncAdapt_asyncpg_connection):
             await_(connection.close(timeout=_CLOSE_SECONDS))
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             self._terminate_force_close()
-
-    @override
-    def ping(self) -> None:
-        # The check of a pooled connection is the begin of its next transaction, which saves a round trip: no statement
-        # has run yet, so another connection can safely begin again.
-        connection: Connection = self.driver_connection
-        try:
-            await_(connection.execute(BEGIN, timeout=_PING_SECONDS))
-        except Exception as error:  # noqa: BLE001
-            self._terminate_force_close()
-            self._handle_exception(error)
 
 
 class _Driver(AsyncAdapt_asyncpg_dbapi):
@@ -103,11 +89,6 @@ class TenantgateDialect(PGDialect_asyncpg):
     def on_connect(self) -> None:
         # Instead of setting up codecs on each connection.
         return None
-
-    @override
-    def do_ping(self, dbapi_connection: Any) -> bool:
-        dbapi_connection.ping()
-        return True
 
     @override
     def is_disconnect(self, e: Any, connection: Any, cursor: Any) -> bool:

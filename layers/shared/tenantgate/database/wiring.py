@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Literal
 from weakref import WeakKeyDictionary
 
@@ -25,14 +25,14 @@ def database() -> Database:
     loop = asyncio.get_running_loop()
     if (known := _databases.get(loop)) is not None:
         return known
-    made = _databases[loop] = _kind()(get_settings().required_database_url)
+    made = _databases[loop] = _maker()(get_settings().required_database_url)
     return made
 
 
 def prepare_database() -> None:
     """Import the modules of `database()` outside a caller's deadline. Makes no connection."""
-    _kind()
-    from tenantgate.database.rds_login import prepare_login  # noqa: PLC0415  (as the kinds are)
+    _maker()
+    from tenantgate.database.rds_login import prepare_login  # noqa: PLC0415  (as the pool is)
 
     prepare_login(get_settings().database_url or "")
 
@@ -76,13 +76,8 @@ async def dispose_database() -> None:
         await known.dispose()
 
 
-def _kind() -> Callable[[str], Database]:
-    # Imported here because many requests need no database, and only one of the two because SQLAlchemy would take a
-    # third of a cold start. A Lambda environment serves one request at a time, and the proxy does the pooling.
-    if get_settings().on_lambda:
-        from tenantgate.database.single import SingleConnectionDatabase  # noqa: PLC0415
+def _maker() -> Callable[[str], Database]:
+    # Imported here because many requests need no database.
+    from tenantgate.database.pool import CONTAINER_POOL, LAMBDA_POOL, PooledDatabase  # noqa: PLC0415
 
-        return SingleConnectionDatabase
-    from tenantgate.database.engine import PooledDatabase  # noqa: PLC0415
-
-    return PooledDatabase
+    return partial(PooledDatabase, pool=LAMBDA_POOL if get_settings().on_lambda else CONTAINER_POOL)

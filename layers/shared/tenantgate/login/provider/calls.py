@@ -3,8 +3,8 @@
 Limits: 3 s to connect, 5 s for each read or write, 8 s and 256 KiB for the whole response, unless the caller sets
 others. A call beyond them raises `ProviderTimeout` or `ProviderUnreachable`. Redirects are not followed: they would
 send the code and the client's secret to another URL. At most 64 calls run at the same time, so that a silent provider
-blocks no more requests; further calls raise `Overloaded`. httpx2 is imported at the first call, since few requests make
-one.
+blocks no more requests; further calls raise `Overloaded`. httpcore2 is imported at the first call, since few requests
+make one; httpx2, on top of it, would take as long again for each call.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from tenantgate.errors.tokens import Overloaded, ProviderTimeout, ProviderUnreachable
+from tenantgate.login.provider.connections import connection_pool
 from tenantgate.login.provider.lookups import HostLookups
 from tenantgate.tokens.waiting import MOST_WAITING
 
 if TYPE_CHECKING:
-    import ssl
+    import httpcore2
 
-    import httpx2
+    from tenantgate.tokens.proxy import Proxy
 
 MAX_RESPONSE_BYTES = 256 * 1024
 
@@ -50,7 +51,6 @@ class ProviderCalls:
     """Makes the calls of one process."""
 
     def __init__(self) -> None:
-        self._tls: ssl.SSLContext | None = None
         self._calls = 0
         self._lookups = HostLookups()
 
@@ -81,54 +81,73 @@ class ProviderCalls:
     async def _send(
         self, method: str, url: str, *, headers: Mapping[str, str], timeouts: Timeouts, form: Mapping[str, str] | None
     ) -> Reply:
-        import ssl  # noqa: PLC0415
+        import httpcore2  # noqa: PLC0415
 
-        import httpx2  # noqa: PLC0415
-
-        # The same roots as for discovery and key sets.
-        self._tls = self._tls or ssl.create_default_context()
-        limits = httpx2.Timeout(timeouts.read, connect=timeouts.connect)
+        failures = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.ProxyError)
+        target, host = _target(url)
         proxy = _proxy(url)
-        host = urlsplit(url).hostname if proxy is None else proxy.url.host
+        content = None if form is None else urlencode(form).encode()
+        limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read}
         raw = bytearray()
         try:
             async with asyncio.timeout(timeouts.total):
-                await self._lookups.require(host or "", seconds=timeouts.connect)
-                # A new connection each time: an idle one may have closed while Lambda froze the process, and a code
-                # can't be sent twice.
+                await self._lookups.require(host if proxy is None else proxy.host, seconds=timeouts.connect)
                 async with (
-                    httpx2.AsyncClient(
-                        verify=self._tls, timeout=limits, follow_redirects=False, trust_env=False, proxy=proxy
-                    ) as http,
-                    http.stream(
-                        method, url, headers=dict(headers), data=dict(form) if form is not None else None
+                    connection_pool(proxy) as pool,
+                    pool.stream(
+                        method,
+                        target,
+                        headers=_headers(target, headers, is_form=form is not None),
+                        content=content,
+                        extensions={"timeout": limits},
                     ) as response,
                 ):
-                    async for chunk in response.aiter_bytes():
+                    async for chunk in response.aiter_stream():
                         raw += chunk
                         if len(raw) > MAX_RESPONSE_BYTES:
                             raise ProviderUnreachable("the provider's response is too large", limit=MAX_RESPONSE_BYTES)
-        except (TimeoutError, httpx2.TimeoutException) as error:
+        except (TimeoutError, httpcore2.TimeoutException) as error:
             raise ProviderTimeout("the provider took too long", failure=type(error).__name__) from None
-        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+        except failures as error:
             raise ProviderUnreachable("the provider can't be reached", failure=type(error).__name__) from None
-        return Reply(response.status_code, _json_object(bytes(raw)))
+        return Reply(response.status, _json_object(bytes(raw)))
 
 
-def _proxy(url: str) -> httpx2.Proxy | None:
-    """Return the proxy that discovery and key sets use, too; httpx2 would read the variables differently."""
-    import httpx2  # noqa: PLC0415
+def _target(url: str) -> tuple[httpcore2.URL, str]:
+    """Return the URL as the request needs it, and its host to look up."""
+    import httpcore2  # noqa: PLC0415
 
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna").decode()
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        return httpcore2.URL(scheme=parts.scheme, host=host, port=parts.port, target=path), host
+    except (TypeError, ValueError) as error:
+        raise ProviderUnreachable("the provider's URL is malformed", failure=type(error).__name__) from None
+
+
+def _headers(target: httpcore2.URL, headers: Mapping[str, str], *, is_form: bool) -> list[tuple[bytes, bytes]]:
+    host = b"[%b]" % target.host if b":" in target.host else target.host
+    named = {
+        "Host": host.decode() if target.port is None else f"{host.decode()}:{target.port}",
+        "User-Agent": "tenantgate",
+        # A small body would expand to any size.
+        "Accept-Encoding": "identity",
+        **({"Content-Type": "application/x-www-form-urlencoded"} if is_form else {}),
+        **headers,
+    }
+    return [(name.encode(), value.encode()) for name, value in named.items()]
+
+
+def _proxy(url: str) -> Proxy | None:
+    """Return the proxy that discovery and key sets use, too."""
     from tenantgate.tokens.proxy import MalformedProxy, proxy_for  # noqa: PLC0415
 
     parts = urlsplit(url)
     try:
-        proxy = proxy_for(parts.netloc) if parts.scheme == "https" else None
+        return proxy_for(parts.netloc) if parts.scheme == "https" else None
     except MalformedProxy as problem:
         raise ProviderUnreachable("the proxy setting is malformed", variable=problem.variable) from None
-    if proxy is None:
-        return None
-    return httpx2.Proxy(proxy.url, auth=None if proxy.user is None else (proxy.user, proxy.password))
 
 
 def _json_object(raw: bytes) -> Mapping[str, object] | None:

@@ -1,0 +1,174 @@
+"""The database of a process: a few connections, kept between units of work and opened as they are needed.
+
+A Lambda environment serves one request at a time and has one connection; the proxy does the pooling. The container has
+more. SQLAlchemy isn't imported: it would take a third of a cold start.
+
+Time limits keep a server that is down, starting or frozen from blocking requests: 1 s for a kept connection's first
+response, 3 s to connect (0.4 s for three refused attempts), 5 s for each statement, and the pool's limit to wait for a
+free connection. After a time-out the caller gets `DatabaseUnreachable`.
+
+A connection is kept only after the server has confirmed the end of its transaction. A connection that is lost, timed
+out, or belongs to a cancelled request is dropped at once: the next request must not find an open transaction or tenant.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from tenantgate.database.connection import Connection, connect
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.database.failures import DRIVER_ERRORS, failure
+from tenantgate.database.probe import Probe
+from tenantgate.database.transaction import Transaction, begin, commit, rolls_back
+from tenantgate.database.unit import Checked, Unit
+
+KEPT_SECONDS = 1.0
+# Most transactions are shorter, and opening a connection takes about as long: its login costs both sides 4,096
+# rounds of a hash function.
+FURTHER_AFTER_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLimits:
+    """Connections kept, further connections under load, and the seconds to wait for one."""
+
+    size: int
+    overflow: int
+    wait_seconds: float
+
+
+CONTAINER_POOL = PoolLimits(size=10, overflow=10, wait_seconds=30.0)
+LAMBDA_POOL = PoolLimits(size=1, overflow=0, wait_seconds=5.0)
+
+
+class PooledDatabase:
+    """A `Database`, whose methods `unit.py` documents. Runs as many units of work in parallel as `pool` allows.
+
+    `url`: `postgresql://…`, with or without `+asyncpg`; no connection is made before the first unit of work.
+    """
+
+    def __init__(self, url: str, *, pool: PoolLimits = CONTAINER_POOL) -> None:
+        self._url = url
+        self.limits = pool
+        self._probe = Probe(url)
+        # Only between units of work: a unit takes its connection from here. The last one used is the first one taken.
+        self._kept: list[Connection] = []
+        self._places = asyncio.Semaphore(pool.size)
+        self._slots = asyncio.Semaphore(pool.size + pool.overflow)
+        self._disposed = False
+
+    def tenant(self, tenant_id: str) -> AbstractAsyncContextManager[Unit]:
+        if not tenant_id:
+            raise ValueError("a tenant id is never empty")
+        return self._unit_of_work(tenant_id)
+
+    def untenanted(self) -> AbstractAsyncContextManager[Unit]:
+        return self._unit_of_work(None)
+
+    async def check(self, timeout: float) -> Checked:  # noqa: ASYNC109  (the caller's own deadline)
+        return await self._probe.check(timeout)
+
+    async def dispose(self) -> None:
+        self._disposed = True
+        self._drop_kept()
+        await self._probe.close()
+        # The transports close in the loop's next turn.
+        await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def _unit_of_work(self, tenant_id: str | None) -> AsyncIterator[Unit]:
+        async with self._place(), self._connection(tenant_id) as connection:
+            transaction = Transaction(connection)
+            try:
+                yield transaction
+                transaction.require_success()
+            finally:
+                transaction.end()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Wait for a connection that may be used; at first, for a moment, for one of those that are kept."""
+        has_place = await _takes(self._places, FURTHER_AFTER_SECONDS)
+        try:
+            if not await _takes(self._slots, self.limits.wait_seconds):
+                raise DatabaseUnreachable("no connection became free in time", seconds=self.limits.wait_seconds)
+            try:
+                yield
+            finally:
+                self._slots.release()
+        finally:
+            if has_place:
+                self._places.release()
+
+    @asynccontextmanager
+    async def _connection(self, tenant_id: str | None) -> AsyncIterator[Connection]:
+        """Lend a connection in a transaction, which is committed at the end, and rolled back by an exception."""
+        connection = await self._begun(tenant_id)
+        ended = False
+        try:
+            yield connection
+        except Exception:
+            ended = await rolls_back(connection)
+            raise
+        else:
+            await commit(connection)
+            ended = True
+        finally:
+            if ended and not self._disposed and len(self._kept) < self.limits.size:
+                self._kept.append(connection)
+            else:
+                connection.terminate()
+
+    async def _begun(self, tenant_id: str | None) -> Connection:
+        """Return a connection in a transaction: a kept one if one still responds, otherwise a new one.
+
+        The begin is the test: no statement has run yet, so that another connection can safely begin again.
+        """
+        while self._kept:
+            kept = self._kept.pop()
+            if kept.is_closed():
+                continue
+            try:
+                await _begin(kept, tenant_id, seconds=KEPT_SECONDS)
+            except DatabaseUnreachable:
+                # The server is down or frozen, or the network has lost the connection: the others won't respond either.
+                self._drop_kept()
+            else:
+                return kept
+        connection = await _connect(self._url)
+        await _begin(connection, tenant_id)
+        return connection
+
+    def _drop_kept(self) -> None:
+        while self._kept:
+            self._kept.pop().terminate()
+
+
+async def _begin(connection: Connection, tenant_id: str | None, *, seconds: float | None = None) -> None:
+    try:
+        await begin(connection, tenant_id, seconds=seconds)
+    except BaseException:
+        connection.terminate()
+        raise
+
+
+async def _connect(url: str) -> Connection:
+    try:
+        return await connect(url)
+    except DRIVER_ERRORS as error:
+        failed = failure(error, lost=True)
+    raise failed
+
+
+async def _takes(semaphore: asyncio.Semaphore, seconds: float) -> bool:
+    """Wait for the semaphore; return False after `seconds`."""
+    if not semaphore.locked():
+        return await semaphore.acquire()
+    try:
+        async with asyncio.timeout(seconds):
+            return await semaphore.acquire()
+    except TimeoutError:
+        return False
