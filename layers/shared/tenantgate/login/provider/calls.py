@@ -24,6 +24,8 @@ from tenantgate.login.provider.lookups import HostLookups
 from tenantgate.tokens.waiting import MOST_WAITING
 
 if TYPE_CHECKING:
+    import ssl
+
     import httpcore2
 
     from tenantgate.tokens.proxy import Proxy
@@ -51,6 +53,7 @@ class ProviderCalls:
     """Makes the calls of one process."""
 
     def __init__(self) -> None:
+        self._tls: ssl.SSLContext | None = None
         self._calls = 0
         self._lookups = HostLookups()
 
@@ -81,8 +84,12 @@ class ProviderCalls:
     async def _send(
         self, method: str, url: str, *, headers: Mapping[str, str], timeouts: Timeouts, form: Mapping[str, str] | None
     ) -> Reply:
+        import ssl  # noqa: PLC0415
+
         import httpcore2  # noqa: PLC0415
 
+        # The same roots as for discovery and key sets.
+        self._tls = self._tls or ssl.create_default_context()
         failures = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.ProxyError)
         target, host = _target(url)
         proxy = _proxy(url)
@@ -93,7 +100,7 @@ class ProviderCalls:
             async with asyncio.timeout(timeouts.total):
                 await self._lookups.require(host if proxy is None else proxy.host, seconds=timeouts.connect)
                 async with (
-                    connection_pool(proxy) as pool,
+                    connection_pool(proxy, self._tls) as pool,
                     pool.stream(
                         method,
                         target,

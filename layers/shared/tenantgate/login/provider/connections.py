@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -35,10 +34,10 @@ class _Keeper:
     def __init__(self) -> None:
         self._pools: dict[Proxy | None, httpcore2.AsyncConnectionPool] = {}
 
-    def pool(self, proxy: Proxy | None) -> httpcore2.AsyncConnectionPool:
+    def pool(self, proxy: Proxy | None, tls: ssl.SSLContext) -> httpcore2.AsyncConnectionPool:
         if (known := self._pools.get(proxy)) is not None:
             return known
-        made = self._pools[proxy] = _new_pool(proxy, kept=_KEPT)
+        made = self._pools[proxy] = _new_pool(proxy, tls, kept=_KEPT)
         return made
 
     async def close(self) -> None:
@@ -59,32 +58,25 @@ async def keeping_connections() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def connection_pool(proxy: Proxy | None) -> AsyncIterator[httpcore2.AsyncConnectionPool]:
+async def connection_pool(proxy: Proxy | None, tls: ssl.SSLContext) -> AsyncIterator[httpcore2.AsyncConnectionPool]:
     """Lend a pool for one call. It follows no redirects, stores no cookies and ignores the environment."""
     keeper = _keepers.get(asyncio.get_running_loop())
     if keeper is not None:
-        yield keeper.pool(proxy)
+        yield keeper.pool(proxy, tls)
         return
-    async with _new_pool(proxy, kept=0) as pool:
+    async with _new_pool(proxy, tls, kept=0) as pool:
         yield pool
 
 
-def _new_pool(proxy: Proxy | None, *, kept: int) -> httpcore2.AsyncConnectionPool:
+def _new_pool(proxy: Proxy | None, tls: ssl.SSLContext, *, kept: int) -> httpcore2.AsyncConnectionPool:
     import httpcore2  # noqa: PLC0415
 
     auth = None if proxy is None or proxy.user is None else (proxy.user.encode(), proxy.password.encode())
     return httpcore2.AsyncConnectionPool(
-        ssl_context=_tls(),
+        ssl_context=tls,
         proxy=None if proxy is None else httpcore2.Proxy(proxy.url, auth=auth),
         max_connections=None,
         max_keepalive_connections=kept,
         keepalive_expiry=KEPT_SECONDS,
     )
 
-
-@cache
-def _tls() -> ssl.SSLContext:
-    import ssl  # noqa: PLC0415
-
-    # The same roots as for discovery and key sets.
-    return ssl.create_default_context()
