@@ -1,0 +1,62 @@
+"""The names of what can be revoked: keyed by kind and issuer, and hashed, so that they contain no personal data.
+
+token      issuer and `jti`, or the SHA-256 of the token where it has none
+session    tenant and session id
+user       tenant, issuer and user id
+client     issuer and client id
+tenant     tenant id
+kid        issuer and key id
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.hashes import SHA256, Hash
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+type RevocationKind = Literal["token", "session", "user", "client", "tenant", "kid"]
+
+# 128 bits of SHA-256: nobody finds a second name for a hash, and a snapshot has half the size.
+NAME_BYTES = 16
+
+
+def token_name(issuer: str, token_id: str | None, token: str) -> bytes:
+    """Return the name of a token. `token_id`: its `jti`, if it has one. `token`: as it was sent."""
+    return _name("token-text", issuer, token) if token_id is None else _name("token", issuer, token_id)
+
+
+def session_name(tenant_id: str, session_id: str) -> bytes:
+    return _name("session", tenant_id, session_id)
+
+
+def user_name(tenant_id: str, issuer: str, user_id: str) -> bytes:
+    return _name("user", tenant_id, issuer, user_id)
+
+
+def client_name(issuer: str, client_id: str) -> bytes:
+    return _name("client", issuer, client_id)
+
+
+def tenant_name(tenant_id: str) -> bytes:
+    return _name("tenant", tenant_id)
+
+
+def issuer_name(issuer: str) -> bytes:
+    """Return the name of an issuer, for the issuers that a tenant allows."""
+    return _name("issuer", issuer)
+
+
+def kid_name(issuer: str, kid: str) -> bytes:
+    return _name("kid", issuer, kid)
+
+
+def _name(kind: str, *parts: str) -> bytes:
+    digest = Hash(SHA256())
+    # Each part with its length: ("a", "bc") and ("ab", "c") must have different names.
+    for part in (kind, *parts):
+        encoded = part.encode(errors="surrogatepass")
+        digest.update(b"%d:%b" % (len(encoded), encoded))
+    return digest.finalize()[:NAME_BYTES]
