@@ -1,4 +1,4 @@
-"""Revocations, their epoch, and the access tokens that a session handed out."""
+"""Revocations, their epoch, and the access tokens that a session issued."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def upgrade() -> None:
     op.execute("INSERT INTO revocation_epoch DEFAULT VALUES")
     op.add_column(
         "sessions",
-        sa.Column("handed_out", ARRAY(sa.LargeBinary()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("issued_tokens", ARRAY(sa.LargeBinary()), server_default=sa.text("'{}'"), nullable=False),
     )
 
 
 def downgrade() -> None:
-    op.drop_column("sessions", "handed_out")
+    op.drop_column("sessions", "issued_tokens")
     op.drop_table("revocation_epoch")
     op.drop_table("revocations")
 

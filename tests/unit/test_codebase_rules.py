@@ -24,7 +24,7 @@ READ_THE_ENVIRONMENT = {
 LEAN = [
     *(
         path
-        for name in ("authorizer", "route_rules", "identity", "valkey_reader", "tokens", "crypto", "errors")
+        for name in ("authorizer", "route_rules", "identity", "valkey_reader", "revoked", "tokens", "crypto", "errors")
         for path in (PACKAGE / name).rglob("*.py")
     ),
     PACKAGE / "cache_url.py",

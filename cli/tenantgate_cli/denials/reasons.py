@@ -62,6 +62,12 @@ REASONS: Mapping[str, Reason] = {
         "Check `REDIS_URL`, `REDIS_TLS` and the server, then repeat the request: the session itself may be live. A "
         "bearer token works without Valkey.",
     ),
+    "token_revoked": Reason(
+        "The token, its user, client or tenant, or the key that signed it is revoked.",
+        "Sign in again. After a user, client or tenant was revoked, only a token that was issued later passes.",
+        "",
+        "what is revoked",
+    ),
     "malformed_token": Reason(
         "The token isn't a signed JWT.",
         "Send the whole access token without quotes or line breaks. If the provider's access tokens aren't JWTs, "

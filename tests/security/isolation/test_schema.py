@@ -15,6 +15,8 @@ SHARED = {
     "tenants": "the registry of tenants: a policy is read before a tenant is entered, and lists are for operators",
     "session_lookup": "a logout token names no tenant; rows are keyed hashes, tenant ids and random ids",
     "seen_token_ids": "a logout token names no tenant; rows are hashes and times",
+    "revocations": "the authorizer's list is of all tenants; rows are hashes and times",
+    "revocation_epoch": "one row, the number of the last change",
 }
 
 

@@ -1,4 +1,4 @@
-"""Names of what can be revoked."""
+"""Names of revoked things."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_border_between_two_values_counts() -> None:
     assert kid_name("1:a", "b") != kid_name("1", ":ab")
 
 
-def test_a_token_with_an_id_is_named_by_it_alone() -> None:
+def test_a_token_with_an_id_is_named_only_by_it() -> None:
     assert token_name("i", "a", "text") == token_name("i", "a", "the same token in another serialization")
 
 

@@ -59,7 +59,7 @@ def test_a_head_survives_its_form(epoch: int, read_at: int) -> None:
         *(b'{"epoch":true,"read_at":1}', b'{"epoch":1.0,"read_at":1}', b'{"epoch":1,"read_at":1,"more":1}'),
     ],
 )
-def test_anything_else_is_no_head(raw: bytes) -> None:
+def test_anything_else_is_not_a_head(raw: bytes) -> None:
     assert Head.from_json(raw) is None
 
 
@@ -82,12 +82,12 @@ def test_anything_else_is_no_head(raw: bytes) -> None:
         {"issuers": 1},
     ],
 )
-def test_anything_else_is_no_snapshot(changes: Mapping[str, object]) -> None:
+def test_anything_else_is_not_a_snapshot(changes: Mapping[str, object]) -> None:
     assert Snapshot.from_json(json.dumps({**json.loads(NOBODY.to_json()), **changes}).encode()) is None
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b"ended", b"[" * 100_000])
-def test_what_is_no_object_is_no_snapshot(raw: bytes) -> None:
+def test_a_snapshot_is_an_object(raw: bytes) -> None:
     assert Snapshot.from_json(raw) is None
 
 
@@ -147,7 +147,7 @@ def test_a_token_without_a_time_of_issue_counts_as_the_oldest() -> None:
         snapshot.require_token(replace(TOKEN, issued_at=0), leeway=0)
 
 
-def test_a_token_at_time_0_passes_without_a_revocation_of_its_own() -> None:
+def test_a_token_at_time_0_passes_without_its_own_revocation() -> None:
     replace(NOBODY, until={tenant_name("org-2"): 1_000}).require_token(replace(TOKEN, issued_at=0), leeway=60)
 
 

@@ -1,6 +1,6 @@
-"""The names of what can be revoked: keyed by kind and issuer, and hashed, so that they contain no personal data.
+"""The names of revoked things: hashes, so that they contain no personal data.
 
-token      issuer and `jti`, or the SHA-256 of the token where it has none
+token      issuer and `jti`, or the token itself if it has no `jti`
 session    tenant and session id
 user       tenant, issuer and user id
 client     issuer and client id
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 type RevocationKind = Literal["token", "session", "user", "client", "tenant", "kid"]
 
-# 128 bits of SHA-256: nobody finds a second name for a hash, and a snapshot has half the size.
+# 128 bits of SHA-256: a second value with the same name can't be found, and a snapshot has half the size.
 NAME_BYTES = 16
 
 

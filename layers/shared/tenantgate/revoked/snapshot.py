@@ -114,7 +114,7 @@ class Snapshot(Record):
         """Raise `TokenRevoked`, or `TenantNotAllowed`, unless the token may still be used.
 
         `leeway`: seconds by which the issuer's clock may be ahead: a token that was issued that long after the
-        revocation may be one from before it.
+        revocation may be an earlier one.
         """
         tenant = tenant_name(token.tenant_id)
         self._require_tenant(tenant, token.issuer)
@@ -168,6 +168,11 @@ class Snapshot(Record):
         }
         return json.dumps(values, separators=(",", ":")).encode()
 
+    @staticmethod
+    def prefix(epoch: int) -> bytes:
+        """Return the bytes with which the form of each snapshot of this epoch begins, and no other does."""
+        return b'{"form":%d,"epoch":%d,' % (_FORM, epoch)
+
     @classmethod
     def from_json(cls, raw: bytes) -> Self | None:
         """Read what `to_json` wrote; None for anything else, which something else has written."""
@@ -196,7 +201,7 @@ def _packed(names: Sequence[bytes] | frozenset[bytes] | Mapping[bytes, int]) -> 
 
 
 def _unpacked(text: object) -> list[bytes]:
-    """Return the names in what `_packed` returned. Raises `ValueError`, `TypeError`."""
+    """Return the names that `_packed` joined. Raises `ValueError`, `TypeError`."""
     if not isinstance(text, str):
         raise TypeError("names are text")
     joined = b64decode(text, validate=True)

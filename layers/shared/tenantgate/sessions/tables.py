@@ -18,8 +18,9 @@ class SessionRow(Base):
     """Table `sessions`, which is under row-level security.
 
     `secret_hash`: of the current secret; `previous_hash`: of the one before it. `sealed_replay`: what the last rotation
-    returned, until its grace ends. `lease_holder`: the caller that asks the provider for new tokens. `handed_out`: the
-    access tokens that clients got, each as its name (`revoked/names.py`) and 4 bytes of the epoch second of its expiry.
+    returned, until its grace ends. `lease_holder`: the caller that asks the provider for new tokens.
+    `issued_tokens`: the access tokens that clients got, each as its name (`revoked/names.py`) and 4 bytes of the epoch
+    second of its expiry.
     """
 
     __tablename__ = "sessions"
@@ -56,4 +57,4 @@ class SessionRow(Base):
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     device: Mapped[str | None] = mapped_column(Text)
     address: Mapped[str | None] = mapped_column(Text)
-    handed_out: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), server_default=_NO_TEXTS)
+    issued_tokens: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), server_default=_NO_TEXTS)

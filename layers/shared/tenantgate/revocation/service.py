@@ -1,0 +1,128 @@
+"""Revoke tokens, sessions, users, clients, tenants and keys: recorded in PostgreSQL, then published in Valkey.
+
+A revocation takes effect everywhere within `BOUND_SECONDS` (5): the authorizer and the web functions judge by a list
+that is no older, and stop deciding without one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.revocation.errors import NotYetEverywhere
+from tenantgate.revocation.models import RevocationPolicy, TokenOwner
+from tenantgate.revoked.change import Revocation
+from tenantgate.revoked.names import (
+    RevocationKind,
+    client_name,
+    kid_name,
+    session_name,
+    tenant_name,
+    token_name,
+    user_name,
+)
+
+_PUBLICATIONS = 3
+
+
+class Store(Protocol):
+    """The part of `repository.RevocationRepository` that the service uses."""
+
+    async def record(self, revocations: Iterable[Revocation], *, at: float) -> int: ...
+
+    async def lift(self, name: bytes) -> int | None: ...
+
+
+class Publisher(Protocol):
+    """Publishes the record; see `cache.Publisher`."""
+
+    async def publish(self) -> int: ...
+
+
+class RevocationService:
+    """Every method raises `DatabaseUnreachable`: nothing is revoked; and `NotYetEverywhere`: it is, but not everywhere.
+
+    `publisher`: None without a cache, where only PostgreSQL distributes. `clock` returns epoch seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        publisher: Publisher | None,
+        policy: RevocationPolicy,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._policy = policy
+        self._clock = clock
+
+    async def revoke_token(
+        self,
+        issuer: str,
+        *,
+        token_id: str | None = None,
+        text: str = "",
+        expires_at: float | None = None,
+        owner: TokenOwner | None = None,
+    ) -> None:
+        """Revoke one token, by its `jti` or, without one, by its text. `expires_at`: None if it is not known."""
+        until = self._clock() + self._policy.longest_token if expires_at is None else expires_at
+        await self._revoke(_owned("token", token_name(issuer, token_id, text), until, owner))
+
+    async def revoke_session(self, tenant_id: str, session_id: str, *, owner: TokenOwner | None = None) -> None:
+        """Refuse a session's cookie. Its tokens are revoked where it ends (`sessions/`)."""
+        until = self._clock() + self._policy.longest_session
+        await self._revoke(_owned("session", session_name(tenant_id, session_id), until, owner))
+
+    async def revoke_user(self, tenant_id: str, issuer: str, user_id: str) -> None:
+        """Refuse what the user got up to now. A new sign-in passes."""
+        await self._revoke(self._until_now("user", user_name(tenant_id, issuer, user_id)))
+
+    async def revoke_client(self, issuer: str, client_id: str) -> None:
+        """Refuse the tokens that the client got up to now."""
+        await self._revoke(self._until_now("client", client_name(issuer, client_id)))
+
+    async def revoke_tenant(self, tenant_id: str) -> None:
+        """Refuse what the tenant's users got up to now. A suspension refuses them until it is lifted."""
+        await self._revoke(self._until_now("tenant", tenant_name(tenant_id)))
+
+    async def revoke_kid(self, issuer: str, kid: str) -> None:
+        """Refuse the tokens that a key signed, until this is lifted."""
+        await self._revoke(Revocation("kid", kid_name(issuer, kid), None))
+
+    async def lift_kid(self, issuer: str, kid: str) -> bool:
+        """Accept a key again; return False if it was not revoked."""
+        epoch = await self._store.lift(kid_name(issuer, kid))
+        if epoch is None:
+            return False
+        await self.spread(epoch)
+        return True
+
+    async def spread(self, epoch: int) -> None:
+        """Publish until Valkey has this epoch, which another unit of work recorded. Raises `NotYetEverywhere`."""
+        if self._publisher is None:
+            return
+        for _ in range(_PUBLICATIONS):
+            try:
+                if await self._publisher.publish() >= epoch:
+                    return
+            except CacheUnavailable as error:
+                raise NotYetEverywhere(error) from error
+        raise NotYetEverywhere(CacheUnavailable("an older list of revocations is published", expected=epoch))
+
+    async def _revoke(self, revocation: Revocation) -> None:
+        await self.spread(await self._store.record([revocation], at=self._clock()))
+
+    def _until_now(self, kind: RevocationKind, name: bytes) -> Revocation:
+        return Revocation(kind, name, self._clock() + self._policy.longest)
+
+
+def _owned(kind: RevocationKind, name: bytes, until: float, owner: TokenOwner | None) -> Revocation:
+    if owner is None:
+        return Revocation(kind, name, until)
+    user = user_name(owner.tenant_id, owner.issuer, owner.user_id)
+    return Revocation(kind, name, until, user, tenant_name(owner.tenant_id))

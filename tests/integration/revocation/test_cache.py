@@ -1,0 +1,133 @@
+"""Publishing the list in Valkey: nothing older replaces anything newer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from copy import replace
+
+import pytest
+
+from tenantgate.cache.client import ValkeyCache
+from tenantgate.cache_url import parse_cache_url
+from tenantgate.revocation.cache import Publisher
+from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Head, Snapshot
+
+pytestmark = pytest.mark.anyio
+
+EMPTY = Snapshot(5, frozenset(), {}, frozenset(), None, {})
+
+
+class Store:
+    def __init__(self, snapshot: Snapshot = EMPTY) -> None:
+        self.current = snapshot
+        self.snapshots = 0
+
+    async def epoch(self) -> int:
+        return self.current.epoch
+
+    async def snapshot(self, *, now: float) -> Snapshot:
+        self.snapshots += 1
+        return self.current
+
+
+@pytest.fixture
+async def valkey(redis_url: str) -> AsyncIterator[ValkeyCache]:
+    made = ValkeyCache(parse_cache_url(redis_url, protection="private-network", relaxed=True))
+    yield made
+    await made.dispose()
+
+
+class World:
+    """A store, Valkey, and a clock. Each publisher is another process."""
+
+    def __init__(self, valkey: ValkeyCache) -> None:
+        self.store, self.valkey, self.now = Store(), valkey, 100.0
+
+    def publisher(self) -> Publisher:
+        return Publisher(self.store, self.valkey, clock=lambda: self.now)
+
+    async def published(self) -> tuple[Head | None, Snapshot | None]:
+        head, body = await self.valkey.get_many([HEAD_KEY, BODY_KEY])
+        return Head.from_json(head or b""), Snapshot.from_json(body or b"")
+
+    async def forget(self) -> None:
+        for key in (HEAD_KEY, BODY_KEY):
+            await self.valkey.run_script("return redis.call('DEL', KEYS[1])", [key], [])
+
+
+@pytest.fixture
+async def world(valkey: ValkeyCache) -> World:
+    made = World(valkey)
+    await made.forget()
+    return made
+
+
+async def test_the_body_is_read_and_sent_only_when_something_has_changed(world: World) -> None:
+    publisher = world.publisher()
+    assert await publisher.publish() == 5
+    assert await world.published() == (Head(5, 100_000), EMPTY)
+    world.now = 101.0
+    assert await publisher.publish() == 5
+    assert await world.published() == (Head(5, 101_000), EMPTY)
+    assert world.store.snapshots == 1
+    world.store.current = changed = replace(EMPTY, epoch=6, exact=frozenset({b"x" * 16}))
+    assert await publisher.publish() == 6
+    assert await world.published() == (Head(6, 101_000), changed)
+    assert world.store.snapshots == 2
+
+
+async def test_a_lower_epoch_never_replaces_a_higher_one(world: World) -> None:
+    behind = world.publisher()
+    await behind.publish()
+    world.store.current = newer = replace(EMPTY, epoch=6)
+    await world.publisher().publish()
+    world.store.current, world.now = EMPTY, 200.0
+    for publisher in (behind, world.publisher()):
+        assert await publisher.publish() == 6
+    assert await world.published() == (Head(6, 100_000), newer)
+
+
+async def test_an_older_reading_never_replaces_a_newer_one(world: World) -> None:
+    late = world.publisher()
+    await late.publish()
+    world.now = 110.0
+    await world.publisher().publish()
+    world.now = 105.0
+    assert await late.publish() == 5
+    assert (await world.published())[0] == Head(5, 110_000)
+
+
+@pytest.mark.parametrize("keys", [[HEAD_KEY], [BODY_KEY], [HEAD_KEY, BODY_KEY]])
+async def test_what_valkey_lost_comes_back_with_the_next_publication(world: World, keys: list[str]) -> None:
+    publisher = world.publisher()
+    await publisher.publish()
+    for key in keys:
+        await world.valkey.run_script("return redis.call('DEL', KEYS[1])", [key], [])
+    world.now = 101.0
+    assert await publisher.publish() == 5
+    assert await world.published() == (Head(5, 101_000), EMPTY)
+
+
+@pytest.mark.parametrize(
+    "planted", [b"", b"garbage", b"[]", b"null", b'{"epoch":"9","read_at":1}', b'{"epoch":9}', b'{"read_at":9}']
+)
+async def test_a_malformed_head_is_replaced(world: World, planted: bytes) -> None:
+    await world.valkey.set(HEAD_KEY, planted, seconds=60)
+    await world.publisher().publish()
+    assert (await world.published())[0] == Head(5, 100_000)
+
+
+async def test_a_body_of_another_epoch_is_replaced(world: World) -> None:
+    publisher = world.publisher()
+    await publisher.publish()
+    await world.valkey.set(BODY_KEY, replace(EMPTY, epoch=51).to_json(), seconds=60)
+    await publisher.publish()
+    assert await world.published() == (Head(5, 100_000), EMPTY)
+
+
+async def test_everything_expires(world: World) -> None:
+    await world.publisher().publish()
+    for key in (HEAD_KEY, BODY_KEY):
+        left = await world.valkey.run_script("return redis.call('TTL', KEYS[1])", [key], [])
+        assert isinstance(left, int)
+        assert 0 < left <= 60

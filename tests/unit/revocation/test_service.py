@@ -1,0 +1,104 @@
+"""Revoking: what is recorded, and when it counts as done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytest
+
+from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.revocation.errors import NotYetEverywhere
+from tenantgate.revocation.models import RevocationPolicy, TokenOwner
+from tenantgate.revocation.service import RevocationService
+from tenantgate.revoked.change import Revocation
+from tenantgate.revoked.names import client_name, kid_name, session_name, tenant_name, token_name, user_name
+
+pytestmark = pytest.mark.anyio
+
+NOW = 1_000_000.0
+POLICY = RevocationPolicy(longest_token=3_600, longest_session=7_200)
+OWNER = TokenOwner("org-1", "https://i", "u")
+OWNER_NAMES = (user_name("org-1", "https://i", "u"), tenant_name("org-1"))
+
+
+class Store:
+    def __init__(self) -> None:
+        self.recorded: list[Revocation] = []
+        self.epoch = 1
+
+    async def record(self, revocations: Iterable[Revocation], *, at: float) -> int:
+        assert at == NOW
+        self.recorded += revocations
+        self.epoch += 1
+        return self.epoch
+
+    async def lift(self, name: bytes) -> int | None:
+        kept = [one for one in self.recorded if one.name != name]
+        found, self.recorded = len(kept) < len(self.recorded), kept
+        self.epoch += found
+        return self.epoch if found else None
+
+
+class Publisher:
+    """Returns these epochs, one for each publication; the last one again and again."""
+
+    def __init__(self, *epochs: int | CacheUnavailable) -> None:
+        self._epochs = list(epochs)
+        self.calls = 0
+
+    async def publish(self) -> int:
+        self.calls += 1
+        result = self._epochs.pop(0) if len(self._epochs) > 1 else self._epochs[0]
+        if isinstance(result, CacheUnavailable):
+            raise result
+        return result
+
+
+def service_of(store: Store, publisher: Publisher | None = None) -> RevocationService:
+    return RevocationService(store, publisher, POLICY, clock=lambda: NOW)
+
+
+async def test_each_kind_is_recorded_with_its_name_and_expiry() -> None:
+    store = Store()
+    service = service_of(store)
+    await service.revoke_token("https://i", token_id="jti", expires_at=NOW + 5, owner=OWNER)
+    await service.revoke_token("https://i", text="a.b.c")
+    await service.revoke_session("org-1", "s", owner=OWNER)
+    await service.revoke_user("org-1", "https://i", "u")
+    await service.revoke_client("https://i", "app")
+    await service.revoke_tenant("org-1")
+    await service.revoke_kid("https://i", "key")
+    assert store.recorded == [
+        Revocation("token", token_name("https://i", "jti", ""), NOW + 5, *OWNER_NAMES),
+        Revocation("token", token_name("https://i", None, "a.b.c"), NOW + 3_600),
+        Revocation("session", session_name("org-1", "s"), NOW + 7_200, *OWNER_NAMES),
+        Revocation("user", user_name("org-1", "https://i", "u"), NOW + 7_200),
+        Revocation("client", client_name("https://i", "app"), NOW + 7_200),
+        Revocation("tenant", tenant_name("org-1"), NOW + 7_200),
+        Revocation("kid", kid_name("https://i", "key"), None),
+    ]
+
+
+async def test_a_key_is_accepted_again_when_it_is_lifted() -> None:
+    store = Store()
+    service = service_of(store)
+    assert await service.lift_kid("https://i", "key") is False
+    await service.revoke_kid("https://i", "key")
+    assert await service.lift_kid("https://i", "key") is True
+    assert store.recorded == []
+
+
+async def test_done_means_that_the_cache_has_the_epoch() -> None:
+    publisher = Publisher(1, 1, 2)
+    await service_of(Store(), publisher).revoke_tenant("org-1")
+    assert publisher.calls == 3
+
+
+@pytest.mark.parametrize("publisher", [Publisher(1), Publisher(CacheUnavailable("down", server="x"))])
+async def test_recorded_but_not_published_is_an_error_that_says_so(publisher: Publisher) -> None:
+    store = Store()
+    with pytest.raises(NotYetEverywhere) as raised:
+        await service_of(store, publisher).revoke_tenant("org-1")
+    assert len(store.recorded) == 1
+    assert "recorded" in str(raised.value.detail)
+    assert raised.value.error.status == 503
