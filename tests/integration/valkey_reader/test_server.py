@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,16 @@ from tenantgate.cache.client import ValkeyCache
 from tenantgate.cache_url import parse_cache_url
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session_entry import session_keys
+from tenantgate.revoked.holder import Holder
+from tenantgate.revoked.names import NAME_BYTES
+from tenantgate.revoked.reader import RevocationReader
 from tenantgate.valkey_reader.reader import LONGEST_VALUE, ValkeyReader
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 from tests.fixtures.databases.tls_front import tls_front
 from tests.fixtures.databases.valkey import command
+from tests.fixtures.revoked.snapshots import published, snapshot
 from tests.fixtures.servers.certificates import Authority
+from tests.fixtures.tokens.issuer import NOW
 
 
 def _reader(url: str, *, protection: str = "verify-full") -> ValkeyReader:
@@ -111,3 +117,17 @@ def test_a_connection_that_the_server_dropped_is_replaced(redis_url: str) -> Non
         assert reader.get_many("key") == [None]
         command(redis_url, "CLIENT", "KILL", "TYPE", "normal")
     reader.close()
+
+
+def test_a_large_snapshot_is_read_in_time_and_judged(redis_url: str) -> None:
+    names = [number.to_bytes(NAME_BYTES) for number in range(100_000)]
+    large = snapshot(exact=names[:50_000], until=dict.fromkeys(names[50_000:], NOW))
+    for key, value in published(large).items():
+        command(redis_url, "SET", key, value)
+    values = _reader(redis_url)
+    reader = RevocationReader(values, Holder())
+    began = time.perf_counter()
+    assert reader.current() == large
+    # The connection's limit for a short value would be 0.3 s.
+    assert time.perf_counter() - began < 1
+    values.close()

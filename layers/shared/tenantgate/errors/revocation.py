@@ -28,6 +28,7 @@ class RevocationUnknown(TenantgateError):
     """No list of revocations that is recent enough."""
 
     error = SYS_011
+    retry_after = 1
 
 
 class TokenRevoked(TokenError):

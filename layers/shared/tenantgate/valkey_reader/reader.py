@@ -1,4 +1,4 @@
-"""Reads sessions from Valkey on one kept connection, without an event loop or the library of the web functions.
+"""Reads sessions and revocations from Valkey on one kept connection, without an event loop and without redis-py.
 
 Lambda freezes an environment between two requests, and a network may drop a connection in the meantime: a kept
 connection that fails is replaced once, before the caller learns of it.
@@ -50,13 +50,13 @@ class ValkeyReader:
         self._tls: ssl.SSLContext | None = None
         self._used_at = 0.0
 
-    def get_many(self, *keys: str, longest: int = LONGEST_VALUE) -> list[bytes | None]:
+    def get_many(self, *keys: str, longest: int = LONGEST_VALUE, seconds: float | None = None) -> list[bytes | None]:
         """Return the keys' values in one round trip; None for a key without one.
 
-        Raises `CacheUnavailable`, also for a value of more than `longest` bytes.
+        Raises `CacheUnavailable`, also for a value of more than `longest` bytes. `seconds` replaces `reply_seconds`.
         """
         sent = command(b"MGET", *(key.encode() for key in keys))
-        return self._call(sent, lambda replies: replies.values(len(keys), longest=longest))
+        return self._call(sent, lambda replies: replies.values(len(keys), longest=longest), seconds)
 
     def set(self, key: str, value: bytes, *, seconds: int) -> None:
         """Set a value that Valkey forgets after `seconds`. Raises `CacheUnavailable`."""
@@ -68,16 +68,17 @@ class ValkeyReader:
             self._kept.close()
             self._kept = None
 
-    def _call[Reply](self, sent: bytes, read: Callable[[Replies], Reply]) -> Reply:
+    def _call[Reply](self, sent: bytes, read: Callable[[Replies], Reply], seconds: float | None = None) -> Reply:
+        seconds = self._reply_seconds if seconds is None else seconds
         kept = self._usable()
         if kept is not None:
             try:
-                return self._exchange(kept, sent, read)
+                return self._exchange(kept, sent, read, seconds)
             except (OSError, InvalidReply, ErrorReply):
                 # Commands are safe to repeat: they read, or set a value.
                 self.close()
         try:
-            return self._exchange(self._connect(), sent, read)
+            return self._exchange(self._connect(), sent, read, seconds)
         except ErrorReply as refused:
             raise self._unavailable("the server refused a command", refused.word) from None
         except InvalidReply as problem:
@@ -88,11 +89,13 @@ class ValkeyReader:
             # UnicodeError: a host name that DNS can't have.
             raise self._unavailable("the server can't be reached", type(failure).__name__) from None
 
-    def _exchange[Reply](self, connection: Connection, sent: bytes, read: Callable[[Replies], Reply]) -> Reply:
+    def _exchange[Reply](
+        self, connection: Connection, sent: bytes, read: Callable[[Replies], Reply], seconds: float
+    ) -> Reply:
         # Forgotten until the reply is complete: no later call may read what is left of this one.
         self._kept = None
         try:
-            reply = connection.exchange(sent, read, seconds=self._reply_seconds)
+            reply = connection.exchange(sent, read, seconds=seconds)
         except BaseException:
             connection.close()
             raise

@@ -15,6 +15,7 @@ from collections.abc import Callable
 _LONGEST_LINE = 512
 _LONGEST_NUMBER = 10
 _LONGEST_WORD = 32
+_LONGEST_PIECE = 256 * 1024
 
 
 class InvalidReply(Exception):
@@ -61,8 +62,14 @@ class Replies:
             return None
         if not 0 <= length <= longest:
             raise InvalidReply("a value of an invalid length")
-        while len(self._buffer) < length + 2:
-            self._buffer += self._receive(length + 2 - len(self._buffer))
+        missing = length + 2 - len(self._buffer)
+        if missing > 0:
+            # Joined once: appending each piece would copy a large value again and again.
+            pieces = [self._buffer]
+            while missing > 0:
+                pieces.append(self._receive(min(missing, _LONGEST_PIECE)))
+                missing -= len(pieces[-1])
+            self._buffer = b"".join(pieces)
         value, end = self._buffer[:length], self._buffer[length : length + 2]
         self._buffer = self._buffer[length + 2 :]
         if end != b"\r\n":

@@ -1,0 +1,137 @@
+"""The snapshot that a process holds, and the rules by which it takes another one and for how long it trusts it.
+
+A snapshot counts until `BOUND_SECONDS` after PostgreSQL was read for it. Then nothing is known any more: a credential
+may have been revoked since. Neither the fetch nor any step of this machine's clock makes a snapshot younger.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tenantgate.errors.base import Word
+from tenantgate.errors.revocation import RevocationUnknown
+from tenantgate.tokens.records import Record
+
+if TYPE_CHECKING:
+    from tenantgate.revoked.snapshot import Head, Snapshot
+
+# The promised bound is 5 s; the clocks of publisher and reader may differ by one of them.
+BOUND_SECONDS = 4.0
+CLOCK_DIFFERENCE_SECONDS = 1.0
+# The time for which a fetched snapshot is used without another look, and the pause after a failed fetch.
+REFRESH_SECONDS = 0.5
+PAUSE_SECONDS = 0.2
+
+
+class _Held(Record):
+    """A snapshot, when PostgreSQL was read for it, and its age in seconds at a moment of the monotonic clock."""
+
+    __slots__ = ()
+
+    snapshot: Snapshot
+    read_at: int
+    age: float
+    at: float
+
+
+class Holder:
+    """Holds the newest snapshot that was accepted. Knows nothing of the place from which snapshots come.
+
+    Threads may share it: what is held is replaced as a whole, and two fetches at the same moment do no harm.
+    """
+
+    def __init__(
+        self, *, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` returns epoch seconds. `monotonic` returns seconds that no step of the clock changes."""
+        self._clock = clock
+        self._monotonic = monotonic
+        self._held: _Held | None = None
+        # Seconds without a fetch, and the moment at which they began by either clock.
+        self._pause = (0.0, 0.0, 0.0)
+        self._problem = "nothing was fetched yet"
+
+    @property
+    def epoch(self) -> int | None:
+        """The epoch of the held snapshot, None without one."""
+        held = self._held
+        return None if held is None else held.snapshot.epoch
+
+    def is_due(self) -> bool:
+        """Tell whether a fetch should come before the next judgement."""
+        seconds, at, monotonic_at = self._pause
+        # By both clocks: one may have been stepped, and the other stood still while the machine was frozen.
+        return not 0 <= self._clock() - at < seconds or self._monotonic() - monotonic_at >= seconds
+
+    def accept_head(self, head: Head | None) -> bool:
+        """Take a head that confirms the held snapshot. Return False if it doesn't: then fetch head and body."""
+        held = self._held
+        if head is None or held is None or head.epoch != held.snapshot.epoch or self._objection(head, held):
+            return False
+        self._take(head, held.snapshot)
+        return True
+
+    def accept(self, head: Head | None, snapshot: Snapshot | None) -> bool:
+        """Take a snapshot with its head. Return False if it is missing, stale or older than the held one.
+
+        Then call `failed`, or fetch from another place.
+        """
+        if head is None or snapshot is None:
+            self._problem = "the snapshot is missing or malformed"
+        elif snapshot.epoch != head.epoch:
+            self._problem = "head and snapshot have different epochs"
+        elif objection := self._objection(head, self._held):
+            self._problem = objection
+        else:
+            self._take(head, snapshot)
+            return True
+        return False
+
+    def failed(self, problem: str = "") -> None:
+        """Note that a fetch failed: until the bound, the held snapshot counts. `problem`: for the log, no secrets."""
+        self._problem = problem or self._problem
+        self._wait(PAUSE_SECONDS)
+
+    def current(self) -> Snapshot:
+        """Return the held snapshot. Raises `RevocationUnknown` beyond the bound, and without one."""
+        held = self._held
+        if held is None:
+            raise RevocationUnknown("no list of revocations is known", problem=Word(self._problem))
+        # The older age by the two clocks.
+        age = max(self._age(held.read_at), held.age + self._monotonic() - held.at)
+        if age >= BOUND_SECONDS:
+            raise RevocationUnknown(
+                "the list of revocations is too old",
+                expected=f"less than {BOUND_SECONDS:g} s",
+                actual=f"{age:.1f} s",
+                problem=Word(self._problem),
+            )
+        return held.snapshot
+
+    def _objection(self, head: Head, held: _Held | None) -> str:
+        """Return the reason not to use the snapshot of this head, otherwise an empty text."""
+        if held is not None and head.epoch < held.snapshot.epoch:
+            return "an older epoch than before"
+        age = self._age(head.read_at)
+        if age < -CLOCK_DIFFERENCE_SECONDS:
+            return "read in the future"
+        return "read too long ago" if age >= BOUND_SECONDS else ""
+
+    def _take(self, head: Head, snapshot: Snapshot) -> None:
+        held = self._held
+        if held is not None and held.snapshot.epoch == snapshot.epoch and head.read_at <= held.read_at:
+            # The same state of PostgreSQL, read earlier: the later reading counts.
+            read_at, age, at = held.read_at, held.age, held.at
+        else:
+            read_at, age, at = head.read_at, self._age(head.read_at), self._monotonic()
+        self._held = _Held(snapshot, read_at, age, at)
+        self._problem = "no newer one was fetched"
+        self._wait(REFRESH_SECONDS)
+
+    def _wait(self, seconds: float) -> None:
+        self._pause = seconds, self._clock(), self._monotonic()
+
+    def _age(self, read_at: int) -> float:
+        return self._clock() - read_at / 1000

@@ -1,0 +1,58 @@
+"""The snapshot of revocations, read from Valkey for the authorizer: on its own connection, without an event loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, LONGEST_BODY, Head, Snapshot
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from tenantgate.revoked.holder import Holder
+
+    class Values(Protocol):
+        """The store of the snapshot."""
+
+        def get_many(self, *keys: str, longest: int, seconds: float | None = None) -> list[bytes | None]:
+            """Return the keys' values of at most `longest` bytes each. Raises `CacheUnavailable`."""
+            ...
+
+
+_LONGEST_HEAD = 256
+# A large snapshot takes longer than the short values for which the connection's own limit is made.
+_BODY_SECONDS = 1.0
+
+
+class RevocationReader:
+    """Returns the current snapshot, and fetches another one if the held one is due."""
+
+    def __init__(self, values: Values, holder: Holder) -> None:
+        self._values = values
+        self._holder = holder
+
+    def current(self) -> Snapshot:
+        """Return a snapshot that is recent enough. Raises `RevocationUnknown`."""
+        if self._holder.is_due():
+            self._fetch()
+        return self._holder.current()
+
+    def _fetch(self) -> None:
+        holder = self._holder
+        try:
+            if holder.epoch is not None:
+                (raw,) = self._values.get_many(HEAD_KEY, longest=_LONGEST_HEAD)
+                if holder.accept_head(_head(raw)):
+                    return
+            # Both in one command: no publisher can come in between.
+            raw, body = self._values.get_many(HEAD_KEY, BODY_KEY, longest=LONGEST_BODY, seconds=_BODY_SECONDS)
+        except CacheUnavailable as failure:
+            holder.failed(failure.reason)
+            return
+        if not holder.accept(_head(raw), None if body is None else Snapshot.from_json(body)):
+            holder.failed()
+
+
+def _head(raw: bytes | None) -> Head | None:
+    return None if raw is None else Head.from_json(raw)
