@@ -79,4 +79,3 @@ def _new_pool(proxy: Proxy | None, tls: ssl.SSLContext, *, kept: int) -> httpcor
         max_keepalive_connections=kept,
         keepalive_expiry=KEPT_SECONDS,
     )
-
