@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from unittest.mock import AsyncMock
 
 import pytest
+import uvloop
 
 from tenantgate.cache import client
 from tenantgate.cache.client import ValkeyCache
@@ -187,3 +189,22 @@ async def test_another_program_on_the_port_is_unavailable(reply: bytes) -> None:
         async with cache_at(f"redis://127.0.0.1:{port}/0") as cache:
             assert await unavailable(cache.get_many(["key"])) < 1 + SLACK_SECONDS
             assert await unavailable(cache.ping(0.3)) < 1 + SLACK_SECONDS
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_connection_that_closed_unnoticed_is_replaced(
+    redis_url: str, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    """It closes after it was taken: uvloop, the container's loop, has another error for that than asyncio."""
+
+    async def run() -> None:
+        async with cache_at(redis_url) as cache:
+            await cache.set("k", b"v", seconds=10)
+            (kept,) = cache._idle
+            kept.can_read = AsyncMock(return_value=False)  # type: ignore[method-assign]
+            kept._writer.transport.abort()
+            await asyncio.sleep(0.01)
+            assert await cache.get_many(["k"]) == [b"v"]
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(run())

@@ -44,6 +44,9 @@ class ValkeyConnection(Connection):
 
     async def ask(self, *parts: str | bytes | int) -> Any:
         """Send one command and return its reply."""
+        if self._writer is not None and self._writer.transport.is_closing():
+            # A write would raise an error of the event loop: uvloop's is a RuntimeError.
+            raise ConnectionResetError("the connection is closed")
         await self.send_command(*parts)
         return await self.read_response()
 
