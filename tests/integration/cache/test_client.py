@@ -195,13 +195,14 @@ async def test_another_program_on_the_port_is_unavailable(reply: bytes) -> None:
 def test_a_connection_that_closed_unnoticed_is_replaced(
     redis_url: str, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    """It closes after it was taken: uvloop, the container's loop, has another error for that than asyncio."""
+    """Uvloop, the container's loop, has another error for a write on a closed connection than asyncio."""
 
     async def run() -> None:
         async with cache_at(redis_url) as cache:
             await cache.set("k", b"v", seconds=10)
             (kept,) = cache._idle
             kept.can_read = AsyncMock(return_value=False)  # type: ignore[method-assign]
+            assert kept._writer is not None
             kept._writer.transport.abort()
             await asyncio.sleep(0.01)
             assert await cache.get_many(["k"]) == [b"v"]

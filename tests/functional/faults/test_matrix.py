@@ -1,0 +1,59 @@
+"""Every cell of the fault matrix, in its short form, and the page that is written from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
+from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.faults.fault import Fault
+from tests.fixtures.faults.flows import Flows
+from tests.fixtures.faults.stack import FaultStack, Link, fault_stack
+from tests.functional.faults.matrix import FLOWS, KINDS, LINKS, LONG_SECONDS, RECOVERY, cell
+from tests.functional.faults.periods import findings, recover, run_period
+from tests.functional.faults.report import PAGE, page
+
+pytestmark = [pytest.mark.timed]
+
+
+@pytest.fixture(scope="module")
+def stack(
+    database_urls: DatabaseUrls, valkey_server: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[FaultStack]:
+    folder = tmp_path_factory.mktemp("faults")
+    with fault_stack(database_urls.app_url, valkey_server.start(), folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def flows(stack: FaultStack) -> Iterator[Flows]:
+    with Flows(stack).open() as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("link", LINKS)
+def test_each_flow_ends_as_stated_while_a_link_fails(stack: FaultStack, flows: Flows, link: Link, kind: str) -> None:
+    chosen = [flow for flow in FLOWS if cell(link, kind, flow).within <= LONG_SECONDS]
+    ran = run_period(stack, flows, link, kind, chosen=chosen)
+    assert findings(link, kind, ran) == []
+    assert recover(flows, link, ran) <= RECOVERY[link]
+
+
+def test_a_lost_response_of_the_token_endpoint_ends_the_session_at_its_next_refresh(
+    stack: FaultStack, flows: Flows
+) -> None:
+    flows.prepare()
+    with stack.links["provider"].failing(Fault(cut_after=3), "client"):
+        assert flows.run("refresh")["refresh"].outcome == "502 SYS_004"
+    assert flows.run("refresh")["refresh"].outcome == "401 AUTH_020"
+
+
+def test_no_failure_was_unexpected(stack: FaultStack) -> None:
+    assert '"SYS_003"' not in stack.container.log.read_text(encoding="utf-8")
+
+
+def test_the_page_has_the_matrix() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "fix: python -m tests.functional.faults.report"
