@@ -43,5 +43,11 @@ def test_a_token_with_an_id_is_named_only_by_it() -> None:
     assert token_name("i", "a", "text") == token_name("i", "a", "the same token in another serialization")
 
 
+def test_a_token_without_an_id_is_named_without_its_signature() -> None:
+    assert token_name("i", None, "a.b.c") == token_name("i", None, "a.b.another")
+    assert token_name("i", None, "a.b.c") != token_name("i", None, "a.c.c")
+    assert token_name("i", None, "opaque") != token_name("i", None, "another opaque one")
+
+
 def test_half_a_surrogate_pair_has_a_name() -> None:
     assert tenant_name("\ud800") != tenant_name("\udfff")

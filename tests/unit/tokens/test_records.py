@@ -110,8 +110,8 @@ def test_a_record_of_values_needs_each_once() -> None:
 
 def test_the_maker_of_verified_tokens_takes_every_field() -> None:
     assert tuple(signature(verified_token).parameters) == VerifiedToken._fields
-    made = verified_token("issuer", "subject", 1, 2, frozenset({"a"}), {"iss": "issuer"}, "id")
-    assert made == ("issuer", "subject", 1, 2, frozenset({"a"}), {"iss": "issuer"}, "id")
+    made = verified_token("issuer", "subject", 1, 2, frozenset({"a"}), {"iss": "issuer"}, "id", "kid")
+    assert made == ("issuer", "subject", 1, 2, frozenset({"a"}), {"iss": "issuer"}, "id", "kid")
     assert type(made) is VerifiedToken
 
 

@@ -48,6 +48,7 @@ def test_accepts_each_algorithm_and_returns_the_claims(alg: str) -> None:
         frozenset({"orders:read", "orders:write"}),
         good_claims(),
         "token-1",
+        ALGORITHM_KEYS[alg],
     )
 
 

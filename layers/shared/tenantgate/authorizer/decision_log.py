@@ -39,6 +39,8 @@ CHECKS: Mapping[str, str] = {
     "TenantMissing": "tenant",
     "TenantMalformed": "tenant",
     "TenantNotAllowed": "tenant",
+    "TokenRevoked": "revocation",
+    "RevocationUnknown": "revocation",
     "SessionEnded": "session",
     "CacheUnavailable": "session",
     "CrossSiteRequest": "origin",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from tenantgate.errors.access import AuthenticationRequired
 from tenantgate.identity.credential import split_authorization
@@ -12,6 +13,10 @@ from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import tenant_extractor
+
+if TYPE_CHECKING:
+    from tenantgate.revoked.snapshot import Snapshot
+    from tenantgate.tokens.claims import VerifiedToken
 
 # RFC 6750 §2.1's b64token. It has no comma, which joins several Authorization headers into one: which of them counts
 # would be a guess.
@@ -46,9 +51,16 @@ class BearerCredential:
 
     scheme = _SCHEME
 
-    def __init__(self, verifier: TokenVerifier, policy: TokenPolicy) -> None:
-        """Take a verifier, and the policy from which it was built."""
+    def __init__(
+        self, verifier: TokenVerifier, policy: TokenPolicy, *, revocations: Callable[[], Snapshot] | None = None
+    ) -> None:
+        """Take a verifier, and the policy from which it was built.
+
+        `revocations` returns the current ones, or raises `RevocationUnknown`; by default nothing counts as revoked.
+        """
         self._verifier = verifier
+        self._revocations = revocations
+        self._leeway = policy.leeway_seconds
         self._tenants = tenant_extractor(policy)
         self._roles = RoleReader(policy.role_claim_names, policy.issuers)
 
@@ -59,7 +71,8 @@ class BearerCredential:
     def principal(self, token: str, *, fetch: bool = True) -> Principal:
         """Verify the token and return its principal.
 
-        Raises the errors of `TokenVerifier.verify` and `TenantExtractor.tenant_of`.
+        Raises the errors of `TokenVerifier.verify`, `TenantExtractor.tenant_of` and `Snapshot.require_token`, and
+        `RevocationUnknown`.
         """
         verified = self._verifier.verify(token, fetch=fetch)
         issuer, claims = verified.issuer, verified.claims
@@ -67,9 +80,20 @@ class BearerCredential:
         roles, claims = self._roles.read(claims, issuer=issuer, tenant_id=tenant_id)
         scopes, expires_at = verified.scopes, verified.expires_at
         auth_time = _auth_time(claims)
+        if self._revocations is not None:
+            self._require_unrevoked(verified, tenant_id, token, self._revocations)
         return Principal(
             verified.subject, tenant_id, issuer, scopes, expires_at, "bearer", claims, roles, None, auth_time
         )
+
+    def _require_unrevoked(
+        self, verified: VerifiedToken, tenant_id: str, token: str, revocations: Callable[[], Snapshot]
+    ) -> None:
+        # Imported here: an authorizer without Valkey knows no revocations. At every use: the verifier remembers tokens.
+        from tenantgate.identity.presented import presented_token  # noqa: PLC0415
+
+        presented = presented_token(verified, tenant_id=tenant_id, token=token)
+        revocations().require_token(presented, leeway=self._leeway)
 
 
 def _auth_time(claims: Mapping[str, object]) -> int | None:

@@ -1,6 +1,6 @@
 """The names of revoked things: hashes, so that they contain no personal data.
 
-token      issuer and `jti`, or the token itself if it has no `jti`
+token      issuer and `jti`, or the token without its signature if it has no `jti`
 session    tenant and session id
 user       tenant, issuer and user id
 client     issuer and client id
@@ -25,7 +25,10 @@ NAME_BYTES = 16
 
 def token_name(issuer: str, token_id: str | None, token: str) -> bytes:
     """Return the name of a token. `token_id`: its `jti`, if it has one. `token`: as it was sent."""
-    return _name("token-text", issuer, token) if token_id is None else _name("token", issuer, token_id)
+    if token_id is not None:
+        return _name("token", issuer, token_id)
+    # Without the signature: anyone who has an ECDSA signature can make another one that verifies.
+    return _name("token-text", issuer, token.rpartition(".")[0] or token)
 
 
 def session_name(tenant_id: str, session_id: str) -> bytes:

@@ -33,7 +33,7 @@ _LOGOUT_TOKEN_CLAIM = "events"  # noqa: S105 - the name of a claim
 _KIND_CLAIMS = _ID_TOKEN_CLAIMS | {_LOGOUT_TOKEN_CLAIM, "token_use", "typ"}
 _OTHER_KINDS = frozenset({"id", "refresh", "offline", "logout"})
 # Claims in which providers name the client that a token was issued to.
-_CLIENT_CLAIMS = ("azp", "client_id", "cid", "appid")
+CLIENT_CLAIMS = ("azp", "client_id", "cid", "appid")
 
 
 def check_kind(claims: Claims, header: Header, issuer: TrustedIssuer) -> None:
@@ -90,7 +90,7 @@ def _client_in_audience(claims: Claims, policy: IssuerPolicy) -> str | None:
     without `aud` can't be an ID token, so only a client of the policy counts there.
     """
     audience = claims.get("aud")
-    own = [claims.get(name) for name in _CLIENT_CLAIMS]
+    own = [claims.get(name) for name in CLIENT_CLAIMS]
     for value in audience if isinstance(audience, list) else (audience,):
         if isinstance(value, str) and (value in policy.client_ids or value in own):
             return value

@@ -35,7 +35,7 @@ _LARGEST_NUMBER = (1 << 63) - 1
 class VerifiedToken(Record):
     """A token that passed every check. Times are whole epoch seconds; `claims` is read-only and as it was signed.
 
-    `scopes` are those that the issuer may give.
+    `scopes` are those that the issuer may give. `kid`: of the key that signed it, if the key has one.
     """
 
     __slots__ = ()
@@ -47,6 +47,7 @@ class VerifiedToken(Record):
     scopes: frozenset[str]
     claims: Claims
     token_id: str | None = None
+    kid: str | None = None
 
 
 def verified_token(  # noqa: PLR0917 - by position, since names would take longer
@@ -57,9 +58,10 @@ def verified_token(  # noqa: PLR0917 - by position, since names would take longe
     scopes: frozenset[str],
     claims: Claims,
     token_id: str | None,
+    kid: str | None,
 ) -> VerifiedToken:
     """Make a `VerifiedToken`. Its constructor would take a fiftieth of the signature's time longer."""
-    return record_of(VerifiedToken, (issuer, subject, issued_at, expires_at, scopes, claims, token_id))
+    return record_of(VerifiedToken, (issuer, subject, issued_at, expires_at, scopes, claims, token_id, kid))
 
 
 class _Several:

@@ -114,6 +114,11 @@ class KeySet:
         self._checks[name] = check
         return check
 
+    def only_kid(self, alg: str) -> str | None:
+        """Return the `kid` of the key that verifies tokens without one, None if it has none."""
+        fitting = [key.kid for key in self._keys if alg in key.algorithms]
+        return fitting[0] if len(fitting) == 1 else None
+
 
 class HeldKeys:
     """The keys of one issuer at one moment. Replaced as a whole, so that no reader sees half of a change.

@@ -74,8 +74,12 @@ class TokenVerifier:
         check_audience(claims, issuer)
         user_id, token_id = read_subject(claims, issuer)
         scopes = read_scopes(claims, issuer)
+        kid = header.kid
+        if kid is None:
+            # The key's own: without a `kid`, a thief of a revoked key could still sign.
+            kid = issuer.keys.held.keys.only_kid(header.alg)
         verified = verified_token(
-            issuer.issuer, user_id, issued_at, expires_at, scopes, MappingProxyType(claims), token_id
+            issuer.issuer, user_id, issued_at, expires_at, scopes, MappingProxyType(claims), token_id, kid
         )
         if not allow_expired:
             check_expiry(expires_at, now, leeway)
