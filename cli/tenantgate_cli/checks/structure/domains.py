@@ -20,7 +20,7 @@ ALLOWED_FILES = {*REQUIRED_FILES, "repository", "tables", "cache", "client", "cr
 SUB_PACKAGES = {
     "login": {"service", "provider", "attempts", "refreshing"},
     "openid_provider": {"endpoints", "protocol", "storage"},
-    "sessions": {"backchannel", "refreshing"},
+    "sessions": {"backchannel", "ending", "refreshing"},
 }
 # Contracts that list the domains: the suffix of the listed modules.
 CONTRACTS = {"web-apart": "", "domains-meet-in-wiring": "", "plain": "", "wiring-on-top": ".wiring"}

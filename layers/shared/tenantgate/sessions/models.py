@@ -27,13 +27,15 @@ class User(NamedTuple):
 class SessionPolicy:
     """The deployment's limits. `cache_seconds`: the life of an entry in Valkey. `grace_seconds`: after a rotation.
 
-    `registers_tenants`: a tenant that a trusted issuer names is registered at its first sign-in.
+    `leeway_seconds`: for which an access token is accepted after its expiry. `registers_tenants`: a tenant that a
+    trusted issuer names is registered at its first sign-in.
     """
 
     idle_seconds: int = 30 * 60
     absolute_seconds: int = 12 * 3600
     cache_seconds: int = 300
     grace_seconds: int = 10
+    leeway_seconds: int = 60
     registers_tenants: bool = True
 
 
@@ -141,7 +143,7 @@ class StoredSession:
     `secret_hash`: the digest (32 bytes) of its current secret. `sealed_tokens`: opens with the id's bytes as context.
     `expires_at`: the end by the deployment's absolute timeout. `previous_hash`: the secret that `rotated_at` replaced.
     `sealed_replay`: what that rotation returned. `lease_holder`: the caller that asks the provider until `lease_until`.
-    `tenant`: None for a tenant that isn't registered.
+    `issued_tokens`: as in `ending/issued_tokens.py`. `tenant`: None for a tenant that isn't registered.
     """
 
     id: UUID
@@ -165,6 +167,7 @@ class StoredSession:
     lease_until: float | None = None
     device: str | None = None
     address: str | None = None
+    issued_tokens: tuple[bytes, ...] = ()
     tenant: TenantState | None = None
 
     @property
@@ -192,6 +195,14 @@ class StoredSession:
     def is_refused(self) -> bool:
         """Tell whether its tenant is suspended, or no longer allows its issuer."""
         return self.tenant is not None and not self.tenant.admits(self.issuer)
+
+    def death(self, policy: SessionPolicy, *, now: float) -> str | None:
+        """Return why the session can't be used at `now`, or None."""
+        if self.ends_at(policy) <= now:
+            return "expired"
+        if now - self.last_used_at >= self.idle_seconds(policy):
+            return "idle"
+        return "refused by its tenant" if self.is_refused() else None
 
     def replays_until(self, policy: SessionPolicy) -> float:
         """The end of the last rotation's grace; 0 without a rotation."""

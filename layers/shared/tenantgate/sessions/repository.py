@@ -12,6 +12,7 @@ from tenantgate.sessions.models import Grants, PageWork, SessionSecrets, StoredS
 _NAMES = (
     *("id", "tenant_id", "user_id", "issuer", "secret_hash", "sealed_tokens", "created_at", "expires_at", "auth_time"),
     *("last_used_at", "csrf_token", "scopes", "roles", "acr", "amr", "provider_auth_time", "device", "address"),
+    "issued_tokens",
 )
 _ROTATION = ("version", "previous_hash", "rotated_at", "sealed_replay", "lease_holder", "lease_until")
 _POLICY = "t.status, t.session_idle_minutes, t.session_absolute_hours, t.allowed_issuers"
@@ -169,6 +170,7 @@ def stored_session(row: Row) -> StoredSession:
         lease_until=None if row["lease_until"] is None else row["lease_until"].timestamp(),
         device=row["device"],
         address=row["address"],
+        issued_tokens=tuple(row["issued_tokens"]),
         tenant=None if row["status"] is None else _tenant(row),
     )
 
@@ -209,6 +211,7 @@ def _values(session: StoredSession) -> tuple[object, ...]:
         None if session.provider_auth_time is None else moment(session.provider_auth_time),
         session.device,
         session.address,
+        [*session.issued_tokens],
     )
 
 

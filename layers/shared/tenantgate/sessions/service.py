@@ -26,6 +26,7 @@ from tenantgate.identity.session_entry import (
     session_keys,
 )
 from tenantgate.sessions.cache import SessionCache, csrf_text, entry_of
+from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import SecretReused
 from tenantgate.sessions.models import (
     Grants,
@@ -131,6 +132,7 @@ class SessionService:
             provider_auth_time=sign_in.auth_time,
             device=sign_in.device,
             address=sign_in.address,
+            issued_tokens=with_token((), principal, tokens.access_token, now=now, leeway=self.policy.leeway_seconds),
             tenant=tenant,
         )
         digests = [sealer.digests(text, purpose=LOOKUP_PURPOSE) for text in sign_in.lookup_texts]
@@ -246,22 +248,14 @@ class SessionService:
     async def require_live(self, stored: StoredSession) -> StoredSession:
         """Return the session with the later of the two last uses. Raises `SessionEnded`."""
         now = self._clock()
-        death = self._death(stored, now)
+        death = stored.death(self.policy, now=now)
         if death == "idle":
             _, raw_used = await self._cache.read(session_keys(stored.tenant_id, stored.secret_hash))
             stored = replace(stored, last_used_at=max(stored.last_used_at, last_use(raw_used)))
-            death = self._death(stored, now)
+            death = stored.death(self.policy, now=now)
         if death is not None:
             raise SessionEnded(death, session_id=stored.id)
         return stored
-
-    def _death(self, stored: StoredSession, now: float) -> str | None:
-        """Return why the session can't be used, or None."""
-        if stored.ends_at(self.policy) <= now:
-            return "expired"
-        if now - stored.last_used_at >= stored.idle_seconds(self.policy):
-            return "idle"
-        return "refused by its tenant" if stored.is_refused() else None
 
     def _opened(self, stored: StoredSession, tokens: SessionTokens) -> Session:
         return Session(

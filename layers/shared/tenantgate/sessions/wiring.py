@@ -58,5 +58,6 @@ def session_policy(settings: Settings) -> SessionPolicy:
         absolute_seconds=settings.session_absolute_hours * 3600,
         cache_seconds=settings.session_cache_seconds,
         grace_seconds=settings.session_reuse_grace_seconds,
+        leeway_seconds=settings.token_policy.leeway_seconds,
         registers_tenants=settings.tenant_registration == "open",
     )

@@ -35,6 +35,7 @@ _ROTATE = (
     "WITH rotated AS (UPDATE sessions SET id = $4, secret_hash = $5,"  # noqa: S608
     " previous_hash = secret_hash, rotated_at = $6,"
     " sealed_tokens = $7, sealed_replay = $8, csrf_token = $9, scopes = $10, roles = $11, acr = $12, amr = $13,"
+    " issued_tokens = $14,"
     " version = version + 1, last_used_at = greatest(last_used_at, $6), lease_holder = NULL, lease_until = NULL"
     f" {_HELD} RETURNING tenant_id, id, previous_hash)"
     " INSERT INTO session_secrets (tenant_id, session_id, secret_hash)"
@@ -101,7 +102,7 @@ class RefreshRepository:
 
 
 def _rotated(session: StoredSession) -> tuple[object, ...]:
-    """Return the values $4 to $13 of `_ROTATE`."""
+    """Return the values $4 to $14 of `_ROTATE`."""
     return (
         session.id,
         session.secret_hash,
@@ -113,4 +114,5 @@ def _rotated(session: StoredSession) -> tuple[object, ...]:
         [*session.grants.roles],
         session.grants.acr,
         [*session.grants.amr],
+        [*session.issued_tokens],
     )

@@ -26,6 +26,7 @@ from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, TenantNotAllowed
 from tenantgate.identity.session_entry import SESSION_SECRETS
 from tenantgate.sessions.cache import SessionCache, csrf_text
+from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import NoRefreshToken, SecretReused
 from tenantgate.sessions.models import Grants, SessionTokens, StoredSession
 from tenantgate.sessions.refreshing.flights import Flights
@@ -208,6 +209,13 @@ class RefreshService:
             sealed_replay=held.sealer.seal(replay, purpose=_REPLAY_PURPOSE, context=session_id.bytes),
             csrf_token=csrf_token,
             grants=grants,
+            issued_tokens=with_token(
+                before.issued_tokens,
+                verified.principal,
+                redeemed.tokens.access_token,
+                now=now,
+                leeway=self._policy.leeway_seconds,
+            ),
             version=before.version + 1,
             last_used_at=max(before.last_used_at, int(now)),
             lease_holder=None,
