@@ -80,6 +80,15 @@ def container_rules(settings: Settings) -> ApiRules:
     return rules.for_api(CONTAINER_API)
 
 
+def _require_known_routes(app: TenantgateApp) -> None:
+    """Raise `SettingsError` if `RATE_LIMITS` names a route that doesn't exist: its limit would never apply."""
+    if unknown := sorted(app.settings.request_limits.routes.keys() - app.route_names):
+        raise SettingsError(
+            {"RATE_LIMITS": f"names {unknown[0]}, but this API has no such route; docs/openapi.json lists them"},
+            {"RATE_LIMITS": app.settings.rate_limits},
+        )
+
+
 def container_app(settings: Settings | None = None) -> TenantgateApp:
     """Build the application from settings (the process's by default), with `/docs` in development.
 
@@ -100,6 +109,7 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
         route_rules=container_rules(settings),
         session=session_credential,
     )
+    _require_known_routes(app)
     # Once the application has configured the logs.
     if settings.redis_url is None:
         logger.warning("REDIS_URL is not set: no session cookie passes the authorizer; the rest works from PostgreSQL")

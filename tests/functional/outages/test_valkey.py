@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from threading import Event
 
 import httpx2
-import psutil
 import pytest
 
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 from tests.fixtures.browsers.scripted import Browser
-from tests.fixtures.databases.valkey import command, frozen
+from tests.fixtures.databases.valkey import command, frozen, killed
 from tests.fixtures.stack.commands import RunningStack, dev_stack
 from tests.fixtures.stack.flow import access_token, sign_in_by_redirect
 
@@ -42,18 +39,6 @@ def running(valkey: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory) ->
 def stack(running: RunningStack, valkey: EmbeddedValkey) -> RunningStack:
     command(valkey.start(), "FLUSHALL")
     return running
-
-
-@contextmanager
-def killed(server: EmbeddedValkey) -> Iterator[None]:
-    assert server.pid is not None
-    process = psutil.Process(server.pid)
-    os.kill(server.pid, signal.SIGKILL)
-    process.wait(10)
-    try:
-        yield
-    finally:
-        server.start()
 
 
 type Away = Callable[[EmbeddedValkey], AbstractContextManager[None]]

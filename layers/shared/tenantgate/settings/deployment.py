@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from tenantgate.cache_url import CacheUrl, parse_cache_url
 from tenantgate.settings.fields import is_relaxed, setting
 from tenantgate.settings.parsing import parse_base_url, parse_database_url, parse_networks, parse_origins
+from tenantgate.settings.rate_limits import DEFAULT_RATE_LIMITS, RateLimits, parse_rate_limits
 
 type Environment = Literal["development", "test", "staging", "production"]
 type ServerTls = Literal["verify-full", "encrypted", "private-network"]
@@ -54,10 +55,18 @@ class DeploymentSettings(BaseSettings):
     )
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = setting(
         "Networks (CIDR, comma-separated, such as `10.0.0.0/8`) of the proxies in front of this API whose "
-        "`X-Forwarded-For` says where a sign-in came from. People see it, shortened, in the list of their sessions. "
-        "Unset: the address that API Gateway or the container itself sees.",
+        "`X-Forwarded-For` says where a request came from: its address counts in `RATE_LIMITS`, and people see it, "
+        "shortened, in the list of their sessions. Unset: the address that API Gateway or the container itself sees.",
         injected_by="template parameter `TrustedProxies`",
         default=(),
+    )
+    rate_limits: str = setting(
+        "Requests in a window (`second`, `minute`, `hour`, `day`) per client address, verified identity and tenant, "
+        "and per address on a route, instead of `address`: `address=600/minute,GET /path=60/minute`. `name=off` turns "
+        f"one off, `off` all. What isn't named has its default: `{DEFAULT_RATE_LIMITS}`. In development and test the "
+        "defaults are off.",
+        injected_by="template parameter `RateLimits`",
+        default="",
     )
     database_tls: ServerTls = setting(
         "How connections to a database on another machine are protected in staging and production: `verify-full` (the "
@@ -132,6 +141,12 @@ class DeploymentSettings(BaseSettings):
     def _networks(cls, value: object, info: ValidationInfo) -> object:
         return parse_networks(value) if isinstance(value, str) else value
 
+    @field_validator("rate_limits")
+    @classmethod
+    def _rate_limits(cls, value: str, info: ValidationInfo) -> str:
+        parse_rate_limits(value, relaxed=is_relaxed(info))
+        return value
+
     @field_validator("public_base_url")
     @classmethod
     def _base_url(cls, value: str, info: ValidationInfo) -> str:
@@ -155,6 +170,11 @@ class DeploymentSettings(BaseSettings):
             # An invalid REDIS_TLS has its own error, as above.
             parse_cache_url(value, protection=info.data.get("redis_tls", "private-network"), relaxed=is_relaxed(info))
         return value
+
+    @property
+    def request_limits(self) -> RateLimits:
+        """`rate_limits`, parsed, with the defaults."""
+        return parse_rate_limits(self.rate_limits, relaxed=self.environment in ("development", "test"))
 
     @property
     def cache_url(self) -> CacheUrl | None:

@@ -54,6 +54,17 @@ class TenantgateApp(FastAPI):
             from tenantgate.web.route_rules import RouteRules  # noqa: PLC0415  (no function behind API Gateway needs it)
 
             app = RouteRules(app, rules=self._route_rules, route_of=self._route_of, session=self._session)
+        if limits := self.settings.request_limits:
+            from tenantgate.rate_limits.wiring import rate_limiter  # noqa: PLC0415  (not where limits are off)
+            from tenantgate.web.rate_limiting import CountRequests  # noqa: PLC0415
+
+            app = CountRequests(
+                app,
+                limits=limits,
+                limiter=rate_limiter(self.settings),
+                trusted_proxies=self.settings.trusted_proxies,
+                route_of=self._route_of,
+            )
         # A proxy that terminates TLS for `https://localhost` serves only the name in its certificate.
         if self._cors and self.settings.is_local_development and self.settings.public_base_url.startswith("http://"):
             from tenantgate.web.canonical_host import CanonicalHost  # noqa: PLC0415  (only where no gateway does it)
@@ -81,6 +92,16 @@ class TenantgateApp(FastAPI):
             if route.path is not None and route.matches(scope)[0] is Match.FULL:
                 return route.path
         return ""
+
+    @cached_property
+    def route_names(self) -> frozenset[str]:
+        """Every route as `GET /path`, and as `ANY /path`; a parameter of several parts is `{name+}`."""
+        return frozenset(
+            f"{method} {route.path.replace(':path}', '+}')}"
+            for route in self._flat_routes
+            if route.path is not None
+            for method in (*(route.methods or ()), "ANY")
+        )
 
     @cached_property
     def _flat_routes(self) -> list[RouteContext]:

@@ -1,4 +1,4 @@
-"""The network of the client, for the list of a person's own sessions. It decides nothing.
+"""The address of the client, for rate limits, and its network, for the list of a person's own sessions.
 
 Only the connection's other end is certain: in the container its peer, on AWS the source address in API Gateway's event.
 If it is one of `TRUSTED_PROXIES`, the last address in `X-Forwarded-For` counts instead, and so on towards the left. The
@@ -17,6 +17,12 @@ _MOST_PROXIES = 16
 # The bits of an address that are kept: the network of a provider's region or a customer's site, not one person's line.
 _KEPT_BITS = {4: 24, 6: 48}
 
+# Networks inside an organization, a host or a hosting platform: RFC 1918, 4193 and 6598, loopback and link-local.
+_PRIVATE = (
+    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+    *("::1/128", "fc00::/7", "fe80::/10"),
+)
+
 type Address = IPv4Address | IPv6Address
 
 
@@ -25,6 +31,16 @@ def client_network(request: Request, *, trusted_proxies: Sequence[str]) -> str |
 
     This machine's own address is returned whole. None if it isn't known. `trusted_proxies`: networks in CIDR form.
     """
+    address = client_address(request, trusted_proxies=trusted_proxies)
+    if address is None:
+        return None
+    if address.is_loopback:
+        return str(address)
+    return str(ip_network((int(address), _KEPT_BITS[address.version]), strict=False))
+
+
+def client_address(request: Request, *, trusted_proxies: Sequence[str]) -> Address | None:
+    """Return the client's address; None if it isn't known. `trusted_proxies`: networks in CIDR form."""
     address = _address(_peer(request))
     networks = [ip_network(network) for network in trusted_proxies]
     forwarded = ",".join(request.headers.getlist("x-forwarded-for")).rsplit(",", _MOST_PROXIES)
@@ -34,11 +50,23 @@ def client_network(request: Request, *, trusted_proxies: Sequence[str]) -> str |
             # Without the header, the request began at the proxy itself.
             break
         address = _address(last)
-    if address is None:
-        return None
-    if address.is_loopback:
-        return str(address)
-    return str(ip_network((int(address), _KEPT_BITS[address.version]), strict=False))
+    return address
+
+
+def hides_clients(request: Request, *, trusted_proxies: Sequence[str]) -> bool:
+    """Tell whether the peer is a proxy that isn't one of `trusted_proxies`, so that all its clients look like one.
+
+    That is a peer in a private network that sends `X-Forwarded-For`, where no proxy is trusted. API Gateway adds the
+    peer's own address to that header, which says nothing.
+    """
+    if trusted_proxies:
+        return False
+    peer = _peer(request)
+    forwarded = [part.strip() for part in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
+    if forwarded[-1] == peer:
+        del forwarded[-1]
+    address = _address(peer)
+    return any(forwarded) and address is not None and any(address in ip_network(network) for network in _PRIVATE)
 
 
 def _peer(request: Request) -> str:

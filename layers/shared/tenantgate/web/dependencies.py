@@ -19,6 +19,7 @@ from tenantgate.identity.principal import Principal
 from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.cookies import session_cookie
+from tenantgate.web.counted import count_caller
 
 # Set in a request's scope, which no client can write, when the caller was verified before the route runs.
 CALLER_KEY = "tenantgate.caller"
@@ -45,13 +46,13 @@ type SessionCredential = Callable[[str], Awaitable[FoundSession]]
 
 
 async def get_current_user(request: Request) -> Principal:
-    """Identify the caller. Raises AuthenticationRequired or a TokenError.
+    """Identify the caller. Raises AuthenticationRequired, a TokenError or `RateLimited`.
 
     The authorizer's context comes with API Gateway's event and never with the HTTP request, so no client can write it.
     """
     event = request.scope.get("aws.event")
     if event is not None and (context := (event["requestContext"].get("authorizer") or {}).get("lambda")):
-        return _noted(request, Principal.from_context(context))
+        return await _admitted(request, Principal.from_context(context))
     return (await verify_caller(request)).principal
 
 
@@ -69,7 +70,7 @@ async def verify_caller(request: Request, session: SessionCredential | None = No
         return await _by_session(request, secret, session)
     credentials = _credentials(request)
     principal = await awaited(lambda: credentials.authenticate(authorization, fetch=False))
-    return VerifiedCaller(_noted(request, principal))
+    return VerifiedCaller(await _admitted(request, principal))
 
 
 def verified_caller(session: SessionCredential) -> Callable[[Request], Awaitable[VerifiedCaller]]:
@@ -92,7 +93,7 @@ async def _by_session(request: Request, secret: str, session: SessionCredential)
     found = await session(secret)
     if changes:
         require_csrf_token(request, found.csrf_token)
-    return VerifiedCaller(_noted(request, found.principal()), found.csrf_token)
+    return VerifiedCaller(await _admitted(request, found.principal()), found.csrf_token)
 
 
 def _credentials(request: Request) -> Credentials:
@@ -105,11 +106,15 @@ def _credentials(request: Request) -> Credentials:
     return credentials
 
 
-def _noted(request: Request, principal: Principal) -> Principal:
-    """Note the caller for the log and for code that has only the request."""
+async def _admitted(request: Request, principal: Principal) -> Principal:
+    """Note the verified caller for the log and for code that has only the request, and count it.
+
+    Raises `RateLimited`.
+    """
     request.state.tenant_id = principal.tenant_id
     context = current_request()
     context.user_id, context.tenant_id = principal.user_id, principal.tenant_id
+    await count_caller(request.scope, principal)
     return principal
 
 

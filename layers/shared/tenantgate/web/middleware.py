@@ -15,6 +15,7 @@ from tenantgate.errors.tokens import Overloaded
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
 from tenantgate.web.accept import navigates, prefers_html
 from tenantgate.web.cookies import clear_cookies
+from tenantgate.web.counted import rate_limit_headers
 from tenantgate.web.errors import BodyTooLarge, HeadersTooLarge, RequestTooSlow
 from tenantgate.web.failures import failure_of
 from tenantgate.web.headers import SECURE_HEADERS, preflight_headers, response_headers
@@ -74,6 +75,8 @@ class RequestLogging:
 
 
 _NO_ROUTE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+# A limit is checked before the route, which would say that it is for people.
+_BEFORE_ROUTES = (*_NO_ROUTE, HTTPStatus.TOO_MANY_REQUESTS)
 _LEAVE_THE_BODY_UNREAD = (BodyTooLarge, HeadersTooLarge, Overloaded, RequestTooSlow)
 
 type Finish = Callable[[Scope, Message], None]
@@ -135,9 +138,9 @@ class ErrorRendering:
 
     @staticmethod
     def _is_page(failure: TenantgateError, scope: Scope) -> bool:
-        # Of a route for people, or where a browser found no route.
+        # Of a route for people, or where a browser reached no route.
         accept = header(scope, b"accept")
-        if failure.http_status in _NO_ROUTE and navigates(scope["method"], accept):
+        if failure.http_status in _BEFORE_ROUTES and navigates(scope["method"], accept):
             return True
         return bool(scope.get(PAGES_KEY)) and prefers_html(accept)
 
@@ -178,6 +181,7 @@ class Headers:
         headers = list(message.get("headers", ()))
         present = {bytes(name).lower() for name, _ in headers}
         headers += [item for item in _SECURE if item[0] not in present]
+        headers += rate_limit_headers(scope, message["status"])
         if self._allowed is not None:
             # Even without an Origin: a shared cache must not give one origin's response to another.
             headers.append((b"vary", b"Origin"))

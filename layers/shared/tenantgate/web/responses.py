@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from starlette.responses import JSONResponse
@@ -18,6 +19,7 @@ from tenantgate.errors.tokens import (
     TokenExpired,
 )
 from tenantgate.observability.redaction import redact_context
+from tenantgate.rate_limits.errors import RateLimited
 from tenantgate.web.errors import BodyTooLarge, MalformedBody, UnsupportedMediaType
 from tenantgate.web.headers import error_headers
 from tenantgate.web.models import StrictModel
@@ -32,6 +34,11 @@ BEARER_ERRORS: ErrorClasses = (TokenExpired, TokenError, TenantMissing, Authenti
 
 _RETRY_AFTER = {
     "Retry-After": {"description": "With `SYS_010`: seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
+}
+_RATE_LIMIT = {
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
+    "RateLimit": {"description": "What remains of each limit.", "schema": {"type": "string"}},
+    "RateLimit-Policy": {"description": "The limits that this request counts in.", "schema": {"type": "string"}},
 }
 
 
@@ -51,22 +58,29 @@ class ErrorResponse(StrictModel):
 
 
 def error_responses(*errors: type[TenantgateError]) -> dict[int | str, dict[str, Any]]:
-    """Describe a route's errors for its `responses=`: by status, each with its codes; `InternalError` always.
+    """Describe a route's errors for its `responses=`: by status, each with its codes.
 
-    Classes that share code and status, such as the kinds of a missing tenant, are one entry: name any of them.
+    `InternalError` and `RateLimited` are always among them. Classes that share code and status, such as the kinds of a
+    missing tenant, are one entry: name any of them.
     """
     by_status: dict[int, dict[ErrorCode, type[TenantgateError]]] = {}
-    documented: ErrorClasses = (*errors, InternalError)
+    documented: ErrorClasses = (*errors, InternalError, RateLimited)
     for error in documented:
         by_status.setdefault(error.status or error.error.status, {})[error.error] = error
     return {
         status: {
             "model": ErrorResponse,
             "description": "; ".join(f"`{code.code}` {code.message}" for code in of_status),
-            **({"headers": _RETRY_AFTER} if Overloaded in of_status.values() else {}),
+            **_headers(of_status.values()),
         }
         for status, of_status in sorted(by_status.items())
     }
+
+
+def _headers(errors: Collection[type[TenantgateError]]) -> dict[str, Any]:
+    if RateLimited in errors:
+        return {"headers": _RATE_LIMIT}
+    return {"headers": _RETRY_AFTER} if Overloaded in errors else {}
 
 
 def error_response(error: TenantgateError, *, debug: bool = False, allow: str | None = None) -> JSONResponse:
