@@ -84,7 +84,9 @@ def _require_known_routes(app: TenantgateApp) -> None:
     """Raise `SettingsError` if `RATE_LIMITS` names a route that doesn't exist: its limit would never apply."""
     if unknown := sorted(app.settings.request_limits.routes.keys() - app.route_names):
         raise SettingsError(
-            {"RATE_LIMITS": f"names {unknown[0]}, but this API has no such route; docs/openapi.json lists them"},
+            {
+                "RATE_LIMITS": f"names {shown_text(unknown[0])}, but this API has no such route; docs/openapi.json lists them"
+            },
             {"RATE_LIMITS": app.settings.rate_limits},
         )
 

@@ -24,7 +24,12 @@ NEEDS_THE_DATABASE = {
     "IdentityProviderFunction",
     "SessionSweepFunction",
 }
-NEEDS_THE_CACHE = (NEEDS_THE_DATABASE - {"IdentityProviderFunction"}) | {"AuthorizerFunction"}
+# Rate limits count there, too.
+NEEDS_THE_CACHE = (NEEDS_THE_DATABASE - {"IdentityProviderFunction"}) | {
+    "AuthLoginFunction",
+    "AuthMeFunction",
+    "AuthorizerFunction",
+}
 # Reading and ending sessions opens no sealed tokens.
 NEEDS_THE_SECRET = (NEEDS_THE_DATABASE | {"AuthLoginFunction"}) - {
     "AuthSessionsFunction",

@@ -96,3 +96,14 @@ def test_a_container_without_a_database_does_not_start() -> None:
 
     with pytest.raises(SettingsError, match="DATABASE_URL"):
         container_app(Settings.from_mapping(without))
+
+
+def test_a_limit_of_an_unknown_route_stops_the_start() -> None:
+    container_app(
+        Settings.from_mapping(VARIABLES | {"RATE_LIMITS": "DELETE /api/v1/auth/sessions/{session_id}=9/minute"})
+    )
+    container_app(Settings.from_mapping(VARIABLES | {"RATE_LIMITS": "ANY /api/v1/auth/callback=9/minute"}))
+
+    for route in ("GET /api/v1/auth/log-in", "PUT /api/v1/auth/login", "GET /api/v1/auth/login/"):
+        with pytest.raises(SettingsError, match=rf"RATE_LIMITS .*: names {route}, but this API has no such route"):
+            container_app(Settings.from_mapping(VARIABLES | {"RATE_LIMITS": f"{route}=9/minute"}))

@@ -50,10 +50,11 @@ def test_off_turns_everything_off(relaxed: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        pytest.param("600/minute", "`600/minute` must begin with address=", id="no-name"),
-        pytest.param("adress=600/minute", "`adress=600/minute` must begin with address=", id="misspelled-name"),
+        pytest.param("600/minute", "entry 1 must begin with address=", id="no-name"),
+        pytest.param("adress=600/minute", "entry 1 must begin with address=", id="misspelled-name"),
         pytest.param("/api/v1/auth/login=6/minute", "must begin with", id="route-without-method"),
         pytest.param("GET login=6/minute", "must begin with", id="route-without-path"),
+        pytest.param("tenant=off,GET /login?a=b=6/minute", "entry 2 must begin with", id="route-with-a-query"),
         pytest.param("FETCH /login=6/minute", "must begin with", id="unknown-method"),
         pytest.param("address=0/minute", "a number from 1 to", id="zero"),
         pytest.param("address=-1/minute", "a number from 1 to", id="negative"),
@@ -64,8 +65,8 @@ def test_off_turns_everything_off(relaxed: bool) -> None:
         pytest.param("address=5", "and its window", id="no-window"),
         pytest.param("address=5/fortnight", "and its window", id="unknown-window"),
         pytest.param("address=", "and its window", id="no-value"),
-        pytest.param("tenant=5/minute, tenant=6/minute", "state `tenant` once", id="twice"),
-        pytest.param("GET /a=5/minute,get /a=off", "state `GET /a` once", id="route-twice"),
+        pytest.param("tenant=5/minute, tenant=6/minute", "entry 2 repeats the name", id="twice"),
+        pytest.param("GET /a=5/minute,get /a=off", "entry 2 repeats the name", id="route-twice"),
     ],
 )
 def test_a_wrong_value_stops_the_start_with_the_entry_and_the_fix(text: str, problem: str) -> None:

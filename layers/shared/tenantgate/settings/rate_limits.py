@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ DEFAULT_RATE_LIMITS = (
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86_400}
 _CALLERS = ("address", "identity", "tenant")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "ANY"})
+_PATH = re.compile(r"/[A-Za-z0-9_./{}+-]*")
 _MOST = 10_000_000
 
 
@@ -55,32 +57,33 @@ def parse_rate_limits(text: str, *, relaxed: bool) -> RateLimits:
 
 def _entries(text: str) -> dict[str, Limit | None]:
     found: dict[str, Limit | None] = {}
-    for entry in filter(None, (part.strip() for part in text.split(","))):
+    for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), start=1):
         written, _, value = entry.rpartition("=")
-        name = _name(written.strip(), entry)
+        name = _name(written.strip(), number)
         if name in found:
-            raise ValueError(f"state {_shown(name)} once")
-        found[name] = _limit(value.strip().lower(), entry)
+            raise ValueError(f"entry {number} repeats the name of an earlier one: state each once")
+        found[name] = _limit(value.strip().lower(), number)
     return found
 
 
-def _name(text: str, entry: str) -> str:
+def _name(text: str, number: int) -> str:
     if text.lower() in _CALLERS:
         return text.lower()
     method, _, path = text.partition(" ")
-    if method.upper() in _METHODS and path.strip().startswith("/"):
+    if method.upper() in _METHODS and _PATH.fullmatch(path.strip()):
         return f"{method.upper()} {path.strip()}"
-    raise ValueError(f"{_shown(entry)} must begin with address=, identity=, tenant= or a route, as GET /path=")
+    # Never the entry itself: a value that belongs to another variable may be a secret.
+    raise ValueError(f"entry {number} must begin with address=, identity=, tenant= or a route, as GET /path=")
 
 
-def _limit(value: str, entry: str) -> Limit | None:
+def _limit(value: str, number: int) -> Limit | None:
     if value == "off":
         return None
     amount, _, window = value.partition("/")
     is_number = amount.isascii() and amount.isdigit() and len(amount) <= len(str(_MOST))
     if not is_number or not 1 <= int(amount) <= _MOST or window.strip() not in _SECONDS:
         raise ValueError(
-            f"{_shown(entry)} must end with a number from 1 to {_MOST} and its window, second, minute, hour or day, as "
+            f"entry {number} must end with a number from 1 to {_MOST} and its window, second, minute, hour or day, as "
             "in address=600/minute; or with off"
         )
     return Limit(int(amount), _SECONDS[window.strip()])
@@ -93,7 +96,3 @@ def _limits(entries: Mapping[str, Limit | None]) -> RateLimits:
         tenant=entries.get("tenant"),
         routes={name: limit for name, limit in entries.items() if name not in _CALLERS},
     )
-
-
-def _shown(text: str) -> str:
-    return f"`{text[:80]}`"
