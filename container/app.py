@@ -83,12 +83,8 @@ def container_rules(settings: Settings) -> ApiRules:
 def _require_known_routes(app: TenantgateApp) -> None:
     """Raise `SettingsError` if `RATE_LIMITS` names a route that doesn't exist: its limit would never apply."""
     if unknown := sorted(app.settings.request_limits.routes.keys() - app.route_names):
-        raise SettingsError(
-            {
-                "RATE_LIMITS": f"names {shown_text(unknown[0])}, but this API has no such route; docs/openapi.json lists them"
-            },
-            {"RATE_LIMITS": app.settings.rate_limits},
-        )
+        problem = f"names {shown_text(unknown[0])}, but this API has no such route; docs/openapi.json lists them"
+        raise SettingsError({"RATE_LIMITS": problem}, {"RATE_LIMITS": app.settings.rate_limits})
 
 
 def container_app(settings: Settings | None = None) -> TenantgateApp:

@@ -113,7 +113,7 @@ def test_the_address_limit_is_exact_under_concurrent_clients(gate: Gate) -> None
         assert ("retry-after" in response.headers) is (response.status_code == 429)
 
 
-def test_the_route_limit_is_exact_and_leaves_the_other_routes_alone(gate: Gate) -> None:
+def test_the_route_limit_is_exact_and_spends_nothing_of_other_routes(gate: Gate) -> None:
     assert statuses(gate.at_once(ROUTE + 60, HOME)) == {200: ROUTE, 429: 60}
     assert statuses(gate.at_once(60, LIVE)) == {200: 60}
     assert statuses(gate.at_once(1, "/nowhere")) == {404: 1}

@@ -1,4 +1,4 @@
-"""Keys of counters, and what remains after a count."""
+"""Keys of counters, and the usage after a count."""
 
 from __future__ import annotations
 

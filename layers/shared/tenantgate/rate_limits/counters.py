@@ -1,4 +1,4 @@
-"""The counters of a request, and what remains of each limit."""
+"""The counters of a request, and the usage of their limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Count a request: in Valkey, or in this process while Valkey is away or there is none."""
+"""Count a request: in Valkey, or in this process while Valkey is away, and without `REDIS_URL`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RateLimiter:
     """
 
     def __init__(self, cache: Callable[[], Cache | None], *, local: Callable[[], Counters] | None = None) -> None:
-        """Count in `cache()` of the running loop, otherwise in what `local` returns; it is called once."""
+        """Count in `cache()` of the running loop, otherwise in the result of `local`, which is called once."""
         self._cache = cache
         self._make_local = local or _local_counters
         self._local: Counters | None = None

@@ -1,6 +1,6 @@
 """Counters in this process's memory, for a deployment without Valkey and while Valkey is away.
 
-Imports `limits`, which takes as long as the client of Valkey: import this module only where it is needed.
+Imports `limits`, which takes as long as the client of Valkey: import this module only when it counts.
 """
 
 from __future__ import annotations

@@ -43,7 +43,7 @@ class RateLimits(NamedTuple):
 
 
 def parse_rate_limits(text: str, *, relaxed: bool) -> RateLimits:
-    """Parse `name=N/window`, separated by commas; what isn't named has its default. `off` turns all limits off.
+    """Parse `name=N/window`, separated by commas; a limit that isn't named has its default. `off` turns all limits off.
 
     `relaxed`, in development and test: the defaults are off. Raises `ValueError` with the entry to fix.
     """
