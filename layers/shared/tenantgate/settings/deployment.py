@@ -63,8 +63,8 @@ class DeploymentSettings(BaseSettings):
     rate_limits: str = setting(
         "Requests in a window (`second`, `minute`, `hour`, `day`) per client address, verified identity and tenant, "
         "and per address on a route, instead of `address`: `address=600/minute,GET /path=60/minute`. `name=off` turns "
-        f"one off, `off` all. A limit that isn't named has its default: `{DEFAULT_RATE_LIMITS}`. In development and test the "
-        "defaults are off.",
+        "one off, `off` all. A limit that isn't named has its default, which is off in development and test, and "
+        f"otherwise: `{DEFAULT_RATE_LIMITS}`.",
         injected_by="template parameter `RateLimits`",
         default="",
     )
