@@ -13,8 +13,8 @@ from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.rate_limits.counters import Counter, Usage, usage
 
 # ARGV: the amount and the window in milliseconds of each key. A window begins with its first request. A key without
-# expiry, which no script leaves, would refuse every later request. If the server closes the connection, the script may run twice:
-# that request counts twice.
+# expiry, which no script leaves, would refuse every later request. If the server closes the connection, the script may
+# run twice: that request counts twice.
 _COUNT = """
 local counts, refused = {}, 0
 for i, key in ipairs(KEYS) do
