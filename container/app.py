@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, FastAPI
 
+from container.polling import polling
 from container.sweeping import sweeping
 from tenantgate.cache.wiring import dispose_cache
 from tenantgate.database.wiring import dispose_database
@@ -55,7 +56,7 @@ def _router(function: str) -> APIRouter:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
-        async with keeping_connections(), sweeping():
+        async with keeping_connections(), sweeping(), polling(get_settings().token_policy):
             yield
     finally:
         await dispose_cache()

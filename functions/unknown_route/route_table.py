@@ -13,4 +13,5 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "/api/v1/auth/validate": ("GET",),
     "/api/v1/health/live": ("GET",),
     "/api/v1/health/ready": ("GET",),
+    "/api/v1/security-events": ("POST",),
 }

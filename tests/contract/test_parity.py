@@ -55,7 +55,9 @@ LOGOUT = "/api/v1/auth/logout"
 CALLBACK = "/api/v1/auth/callback"
 VALIDATE = "/api/v1/auth/validate"
 BACKCHANNEL_LOGOUT = "/api/v1/auth/backchannel-logout"
+SECURITY_EVENTS = "/api/v1/security-events"
 FORM = {**JSON, "content-type": "application/x-www-form-urlencoded"}
+SECEVENT = {**JSON, "content-type": "application/secevent+jwt"}
 SESSIONS = "/api/v1/auth/sessions"
 UNKNOWN_SESSION = "0f0e0d0c-0b0a-4908-8706-050403020100"
 
@@ -149,6 +151,13 @@ CASES = [
     case("backchannel-logout-forged", "POST", BACKCHANNEL_LOGOUT, 400, None, FORM, "logout_token=a.b.c"),
     case("backchannel-logout-cross-origin", "POST", BACKCHANNEL_LOGOUT, 400, None, {**FORM, "origin": ORIGIN}, "a=b"),
     case("backchannel-logout-method", "GET", BACKCHANNEL_LOGOUT, 405, "VAL_006"),
+    case("security-event-no-body", "POST", SECURITY_EVENTS, 400),
+    case("security-event-json", "POST", SECURITY_EVENTS, 400, None, TYPED, "a.b.c"),
+    case("security-event-forged", "POST", SECURITY_EVENTS, 400, None, SECEVENT, "a.b.c"),
+    case("security-event-not-ascii", "POST", SECURITY_EVENTS, 400, None, SECEVENT, b"\xff"),
+    case("security-event-huge", "POST", SECURITY_EVENTS, 400, None, SECEVENT, "a" * 70_000),
+    case("security-event-cross-origin", "POST", SECURITY_EVENTS, 400, None, {**SECEVENT, "origin": ORIGIN}, "a.b.c"),
+    case("security-event-method", "GET", SECURITY_EVENTS, 405, "VAL_006"),
     case("logout-cross-site", "POST", LOGOUT, 403, "AUTH_021",
          {**TYPED, "cookie": "__Host-tg_session={session}", "origin": "https://evil.example"}, "{}"),
     case("unknown-path", "GET", "/api/v1/nothing", 404, "VAL_005"),

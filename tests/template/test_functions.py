@@ -22,6 +22,8 @@ NEEDS_THE_DATABASE = {
     "HealthFunction",
     "HomeFunction",
     "IdentityProviderFunction",
+    "SecurityEventPollFunction",
+    "SecurityEventsFunction",
     "SessionSweepFunction",
 }
 # Rate limits count there, too.
@@ -178,6 +180,11 @@ def test_all_logs_are_json_in_one_group_with_a_retention(stack: Stack) -> None:
 
 
 def test_functions_time_out_before_api_gateway(stack: Stack) -> None:
-    limits = {"AuthorizerFunction": 10, "MigrationRunnerFunction": 900.1, "SessionSweepFunction": 900.1}
+    limits = {
+        "AuthorizerFunction": 10,
+        "MigrationRunnerFunction": 900.1,
+        "SecurityEventPollFunction": 300.1,
+        "SessionSweepFunction": 900.1,
+    }
     for name, function in stack.functions.items():
         assert function["Timeout"] < limits.get(name, 30)

@@ -61,6 +61,7 @@ BLOCKS: Mapping[str, str] = {
     "AUTH_100": "tenants",
     "AUTH_110": "audit",
     "AUTH_120": "privacy",
+    "AUTH_130": "signals",
     # A new domain takes the next free block.
 }
 

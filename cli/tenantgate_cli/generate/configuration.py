@@ -77,6 +77,8 @@ Members of the JSON object in Secrets Manager. Outside AWS, environment variable
 | `COOKIE_SEALING_KEYS` | Keys that seal cookies and stored tokens: 32 random bytes each as base64url, \
 comma-separated, newest first. To rotate, add a new key at the front, and remove an old one when the values that it \
 sealed have expired. |
+| `EVENT_POLL_AUTHORIZATION` | Only for issuers with `event_poll_url`: a JSON object from each issuer to the value of \
+the header `Authorization` for its poll endpoint, such as `{"https://login.example.com": "Bearer …"}`. |
 
 `tenantgate keys new` prints a new key; without a checkout,
 `python3 -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'` does.

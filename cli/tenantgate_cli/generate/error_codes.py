@@ -27,8 +27,9 @@ credential, or the authorizer rejected it), `{"message":"Forbidden"}` (403, the 
 `{"message":"Internal Server Error"}` (500, the authorizer failed). Errors of the built-in provider's protocol endpoints
 have the form that RFC 6749 §5.2 and OpenID Connect require, and so have rejected requests to
 `POST /api/v1/auth/backchannel-logout` (OpenID Connect Back-Channel Logout §2.8): 400 with
-`{"error":"invalid_request","error_description":"…"}`. Its other statuses have our own form; with 500 or more, the
-provider may send the token again.
+`{"error":"invalid_request","error_description":"…"}`. Rejected requests to `POST /api/v1/security-events` have the form
+of RFC 8935 §2.3: 400 with `{"err":"…","description":"…"}`. The other statuses of both have our own form; with 500 or
+more, the provider may send the token again.
 
 <!-- Written by `make docs` from the `errors` modules of layers/shared/tenantgate -->
 

@@ -104,6 +104,8 @@ host names, and sign tokens in its form with their own keys. They don't contact 
   document), register `<PUBLIC_BASE_URL>/api/v1/auth/backchannel-logout` at it: a sign-out at the provider then ends the
   sessions here at once. The provider must reach this URL, and its logout tokens need `jti` and `exp`, at most one hour
   after `iat`. With other providers, a session lasts until its user signs out here or it times out.
+- If the provider sends security events (Shared Signals Framework, CAEP, RISC), [SECURITY_EVENTS.md](SECURITY_EVENTS.md)
+  has the settings: a disabled account or a revoked session then ends here within a second of its event.
 - With several providers, one of them signs people in; each of the others has an entry in `TRUSTED_ISSUERS`. If a
   customer runs an issuer, bind the issuer to that customer with `tenants`.
 - `tenantgate explain --token-file F` shows which check a token fails. If a sign-in fails with `AUTH_009` or `AUTH_005`,

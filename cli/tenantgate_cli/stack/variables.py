@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tenantgate.settings.deployment import DEVELOPMENT_ORIGINS, SECRET_NAMES
+from tenantgate.settings.deployment import DEVELOPMENT_ORIGINS, OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate.settings.errors import SettingsError
 from tenantgate.settings.model import Settings
 from tenantgate.urls import parse_http_url
@@ -131,7 +131,9 @@ def variables_for(
             # Absolute, because the functions have another working directory.
             settings[name] = str(Path(settings[name]).absolute())
     machine = {name: given[name] for name in _MACHINE_VARIABLES if given.get(name)}
-    return Variables(settings, {name: kept[name] for name in SECRET_NAMES}, machine, provider)
+    secrets = {name: kept[name] for name in SECRET_NAMES}
+    secrets |= {name: given[name] for name in OPTIONAL_SECRET_NAMES if given.get(name)}
+    return Variables(settings, secrets, machine, provider)
 
 
 def half_set(given: Mapping[str, str], provider: Provider) -> dict[str, str]:

@@ -156,6 +156,16 @@ CASES = [
     ),
     pytest.param(
         Case(
+            "SecurityEventsFunction",
+            http_event("POST", "/api/v1/security-events", headers={"content-type": "application/secevent+jwt"})
+            | {"body": "x.y.z"},
+            400,
+            {"err": "invalid_request"},
+        ),
+        id="security-events-by-a-forged-token",
+    ),
+    pytest.param(
+        Case(
             "AuthLogoutFunction",
             http_event("POST", "/api/v1/auth/logout", body={"redirect_uri": "http://localhost:3000/"}),
             401,
@@ -320,6 +330,15 @@ async def test_the_built_session_sweep_returns_its_counts(build_dir: Path, migra
     assert response == {"tenants": 0, "sessions": 0, "kept": 0, "lookups": 0, "token_ids": 0}
 
 
+async def test_the_built_poll_of_security_events_returns_its_counts(
+    build_dir: Path, migrated: PostgresAddresses
+) -> None:
+    async with running(build_dir, "SecurityEventPollFunction", migrated) as process:
+        response = await process.invoke({})
+
+    assert response == {"accepted": 0, "refused": 0}
+
+
 async def test_every_line_that_a_built_function_writes_is_json(build_dir: Path, migrated: PostgresAddresses) -> None:
     async with running(build_dir, "HealthFunction", migrated) as process:
         await process.invoke(http_event("GET", "/api/v1/health/live"))
@@ -345,4 +364,10 @@ async def test_each_function_has_a_case_here(build_dir: Path) -> None:
     built = {folder.name for folder in build_dir.iterdir() if folder.name.endswith("Function")}
     guarded = {function for function, _ in GUARDED}
 
-    assert built - covered - guarded == {"AuthorizerFunction", "MigrationRunnerFunction", "SessionSweepFunction"}
+    without_http = {
+        "AuthorizerFunction",
+        "MigrationRunnerFunction",
+        "SecurityEventPollFunction",
+        "SessionSweepFunction",
+    }
+    assert built - covered - guarded == without_http

@@ -103,7 +103,7 @@ async def test_the_container_sweeps_again_after_a_failure_and_stops_with_its_ser
     ended = calls
     await asyncio.sleep(0.05)
     assert calls == ended
-    assert [record.levelname for record in caplog.records if record.name == "container.sweeping"] == [
+    assert [record.levelname for record in caplog.records if record.name == "container.repeating"] == [
         "WARNING",
         "ERROR",
     ]

@@ -35,6 +35,7 @@ OTHER_USES = {
     "revoked/names.py": "the names of revoked things, which are public",
     "rate_limits/counters.py": "the names of keys in Valkey",
     "sessions/backchannel/service.py": "the ids of logout tokens that were seen",
+    "signals/service.py": "the ids of security event tokens that were seen",
     "tokens/id_token.py": "at_hash (OpenID Connect Core §3.1.3.6)",
     "tokens/wiring.py": "when a key set is refreshed",
     "web/pages/rendering.py": "nonces of a content security policy",

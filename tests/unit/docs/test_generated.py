@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.deployment import OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate.settings.model import Settings
 from tenantgate_cli.checks.registry import registry
 from tenantgate_cli.generate.documents import DOCUMENTS
@@ -30,7 +30,7 @@ def test_every_error_code_has_a_section_with_cause_and_remedy() -> None:
 
 
 def test_every_setting_and_secret_is_in_the_example_and_the_page() -> None:
-    names = {name.upper() for name in Settings.model_fields} | set(SECRET_NAMES)
+    names = {name.upper() for name in Settings.model_fields} | {*SECRET_NAMES, *OPTIONAL_SECRET_NAMES}
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
     page = (ROOT / "docs" / "CONFIGURATION.md").read_text(encoding="utf-8")
 

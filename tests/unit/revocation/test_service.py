@@ -11,7 +11,15 @@ from tenantgate.revocation.errors import NotYetEverywhere
 from tenantgate.revocation.models import RevocationPolicy, TokenOwner
 from tenantgate.revocation.service import RevocationService
 from tenantgate.revoked.change import Revocation
-from tenantgate.revoked.names import client_name, kid_name, session_name, tenant_name, token_name, user_name
+from tenantgate.revoked.names import (
+    client_name,
+    kid_name,
+    session_name,
+    subject_name,
+    tenant_name,
+    token_name,
+    user_name,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -65,6 +73,7 @@ async def test_each_kind_is_recorded_with_its_name_and_expiry() -> None:
     await service.revoke_token("https://i", text="a.b.c")
     await service.revoke_session("org-1", "s", owner=OWNER)
     await service.revoke_user("org-1", "https://i", "u")
+    await service.revoke_user(None, "https://i", "u")
     await service.revoke_client("https://i", "app")
     await service.revoke_tenant("org-1")
     await service.revoke_kid("https://i", "key")
@@ -73,6 +82,7 @@ async def test_each_kind_is_recorded_with_its_name_and_expiry() -> None:
         Revocation("token", token_name("https://i", None, "a.b.c"), NOW + 3_600),
         Revocation("session", session_name("org-1", "s"), NOW + 7_200, *OWNER_NAMES),
         Revocation("user", user_name("org-1", "https://i", "u"), NOW + 7_200),
+        Revocation("user", subject_name("https://i", "u"), NOW + 7_200),
         Revocation("client", client_name("https://i", "app"), NOW + 7_200),
         Revocation("tenant", tenant_name("org-1"), NOW + 7_200),
         Revocation("kid", kid_name("https://i", "key"), None),

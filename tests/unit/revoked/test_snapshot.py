@@ -20,6 +20,7 @@ from tenantgate.revoked.names import (
     issuer_name,
     kid_name,
     session_name,
+    subject_name,
     tenant_name,
     token_name,
     user_name,
@@ -125,6 +126,8 @@ def test_a_token_without_an_id_is_revoked_by_its_text() -> None:
     [
         (user_name("org-1", "https://i", "u"), replace(TOKEN, user_id="v")),
         (user_name("org-1", "https://i", "u"), replace(TOKEN, tenant_id="org-2")),
+        (subject_name("https://i", "u"), replace(TOKEN, user_id="v")),
+        (subject_name("https://i", "u"), replace(TOKEN, issuer="https://j")),
         (client_name("https://i", "app-2"), replace(TOKEN, client_ids=("app",))),
         (tenant_name("org-1"), replace(TOKEN, tenant_id="org-2")),
     ],
@@ -141,6 +144,15 @@ def test_what_was_issued_up_to_a_moment(name: bytes, other: PresentedToken) -> N
     snapshot.require_token(other, leeway=60)
 
 
+def test_a_user_without_a_tenant_is_revoked_in_every_tenant() -> None:
+    snapshot = replace(NOBODY, until={subject_name("https://i", "u"): 1_000})
+    for tenant_id in ("org-1", "org-2"):
+        with pytest.raises(TokenRevoked):
+            snapshot.require_token(replace(TOKEN, tenant_id=tenant_id), leeway=0)
+        with pytest.raises(SessionEnded):
+            snapshot.require_session(replace(SESSION, tenant_id=tenant_id))
+
+
 def test_a_token_without_a_time_of_issue_counts_as_the_oldest() -> None:
     snapshot = replace(NOBODY, until={tenant_name("org-1"): 0})
     with pytest.raises(TokenRevoked):
@@ -151,7 +163,9 @@ def test_a_token_at_time_0_passes_without_its_own_revocation() -> None:
     replace(NOBODY, until={tenant_name("org-2"): 1_000}).require_token(replace(TOKEN, issued_at=0), leeway=60)
 
 
-@pytest.mark.parametrize("name", [user_name("org-1", "https://i", "u"), tenant_name("org-1")])
+@pytest.mark.parametrize(
+    "name", [user_name("org-1", "https://i", "u"), subject_name("https://i", "u"), tenant_name("org-1")]
+)
 def test_a_session_that_began_up_to_a_moment(name: bytes) -> None:
     snapshot = replace(NOBODY, until={name: 1_000})
     with pytest.raises(SessionEnded):

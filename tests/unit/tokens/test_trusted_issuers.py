@@ -39,6 +39,8 @@ def test_an_entry_with_every_member() -> None:
         allow_id_tokens=True,
         logout_url="https://b.example.test/logout?a=b",
         logout_redirect_param="returnTo",
+        event_audiences=["https://auth.example.test"],
+        event_poll_url="https://b.example.test/poll",
     )
     policy = policy_of(oidc_issuer_url="", trusted_issuers=json.dumps([entry]))
     assert policy.issuers == (
@@ -63,6 +65,8 @@ def test_an_entry_with_every_member() -> None:
             allow_id_tokens=True,
             logout_url="https://b.example.test/logout?a=b",
             logout_redirect_param="returnTo",
+            event_audiences=("https://auth.example.test",),
+            event_poll_url="https://b.example.test/poll",
         ),
     )
 
@@ -83,6 +87,10 @@ def test_an_entry_with_every_member() -> None:
         pytest.param(_entry(logout_url="javascript:alert(1)"), id="logout-is-a-script"),
         pytest.param(_entry(logout_redirect_param="client_id"), id="reserved-redirect-param"),
         pytest.param(_entry(logout_redirect_param="a&b=c"), id="redirect-param-with-a-second-one"),
+        pytest.param(_entry(event_audiences=[]), id="no-event-audiences"),
+        pytest.param(_entry(event_audiences="a"), id="event-audiences-are-a-text"),
+        pytest.param(_entry(event_audiences=["a"], event_poll_url="http://p.example.test"), id="poll-over-http"),
+        pytest.param(_entry(event_poll_url="https://p.example.test"), id="a-poll-without-audiences"),
         pytest.param(_entry(issuer=1), id="issuer-is-a-number"),
         pytest.param(_entry(audiences=None), id="no-audiences"),
         pytest.param(_entry(audiences=[]), id="empty-audiences"),

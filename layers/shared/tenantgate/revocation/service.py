@@ -19,6 +19,7 @@ from tenantgate.revoked.names import (
     client_name,
     kid_name,
     session_name,
+    subject_name,
     tenant_name,
     token_name,
     user_name,
@@ -78,9 +79,10 @@ class RevocationService:
         until = self._clock() + self._policy.longest_session
         await self._revoke(_owned("session", session_name(tenant_id, session_id), until, owner))
 
-    async def revoke_user(self, tenant_id: str, issuer: str, user_id: str) -> None:
-        """Refuse what the user got up to now. A new sign-in passes."""
-        await self._revoke(self._until_now("user", user_name(tenant_id, issuer, user_id)))
+    async def revoke_user(self, tenant_id: str | None, issuer: str, user_id: str) -> None:
+        """Refuse what the user got up to now, in one tenant or, without one, in all. A new sign-in passes."""
+        name = subject_name(issuer, user_id) if tenant_id is None else user_name(tenant_id, issuer, user_id)
+        await self._revoke(self._until_now("user", name))
 
     async def revoke_client(self, issuer: str, client_id: str) -> None:
         """Refuse the tokens that the client got up to now."""

@@ -2,7 +2,7 @@
 
 token      issuer and `jti`, or the token without its signature if it has no `jti`
 session    tenant and session id
-user       tenant, issuer and user id
+user       tenant, issuer and user id; or only issuer and user id: the user in every tenant
 client     issuer and client id
 tenant     tenant id
 kid        issuer and key id
@@ -37,6 +37,11 @@ def session_name(tenant_id: str, session_id: str) -> bytes:
 
 def user_name(tenant_id: str, issuer: str, user_id: str) -> bytes:
     return _name("user", tenant_id, issuer, user_id)
+
+
+def subject_name(issuer: str, user_id: str) -> bytes:
+    """Return the name of an issuer's user in every tenant, for an event of the issuer that names no tenant."""
+    return _name("subject", issuer, user_id)
 
 
 def client_name(issuer: str, client_id: str) -> bytes:

@@ -27,6 +27,7 @@ from tenantgate.revoked.names import (
     issuer_name,
     kid_name,
     session_name,
+    subject_name,
     tenant_name,
     token_name,
     user_name,
@@ -127,6 +128,7 @@ class Snapshot(Record):
         names = {
             "tenant": tenant,
             "user": user_name(token.tenant_id, token.issuer, token.user_id),
+            "user everywhere": subject_name(token.issuer, token.user_id),
             **{f"client {place}": client_name(token.issuer, name) for place, name in enumerate(token.client_ids)},
         }
         for kind, name in names.items():
@@ -142,6 +144,7 @@ class Snapshot(Record):
         for kind, name in (
             ("tenant", tenant),
             ("user", user_name(session.tenant_id, session.issuer, session.user_id)),
+            ("user", subject_name(session.issuer, session.user_id)),
         ):
             if session.auth_time <= self.until.get(name, -1):
                 raise SessionEnded("the session began before a revocation", actual=Word(kind))

@@ -1,8 +1,9 @@
 """Secrets at run time, from AWS Secrets Manager, or from the environment without AWS. Kept only in memory.
 
-The secret is a JSON object whose members have the names in `SECRET_NAMES`. Each read makes up to three attempts with
-exponential backoff. The secret is read again every five minutes, so a rotated one needs no deployment. After a failed
-read the values in memory stay in use: a short outage of Secrets Manager must not become one of this service.
+The secret is a JSON object whose members have the names in `SECRET_NAMES` and `OPTIONAL_SECRET_NAMES`. Each read makes
+up to three attempts with exponential backoff. The secret is read again every five minutes, so a rotated one needs no
+deployment. After a failed read the values in memory stay in use: a short outage of Secrets Manager must not become one
+of this service.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Any, Literal, Protocol
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.base import Word
 from tenantgate.secrets.errors import SecretsUnavailable
-from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.deployment import OPTIONAL_SECRET_NAMES, SECRET_NAMES
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +158,8 @@ class SecretStore:
         ):
             with attempt:
                 members = json.loads(client.get_secret_value(SecretId=secret_id)["SecretString"])
-                return {name: str(members[name]) for name in SECRET_NAMES if members.get(name)}
+                names = (*SECRET_NAMES, *OPTIONAL_SECRET_NAMES)
+                return {name: str(members[name]) for name in names if members.get(name)}
         raise AssertionError("stamina raises the last attempt's error")
 
     def _from_environment(self) -> Mapping[str, str]:

@@ -19,6 +19,8 @@ DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://localhost:5173", "http:/
 DEVELOPMENT_BASE_URL = "http://localhost:3000"
 # Secrets that the environment may contain when Secrets Manager isn't used.
 SECRET_NAMES = ("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
+# The same for secrets that few deployments need.
+OPTIONAL_SECRET_NAMES = ("EVENT_POLL_AUTHORIZATION",)
 
 
 class DeploymentSettings(BaseSettings):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
-from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.deployment import OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate.settings.model import Settings, validated
 
 
@@ -44,7 +44,7 @@ def _variables_in(file: Path) -> dict[str, str]:
 def environment_secrets() -> dict[str, str]:
     """Return the secrets in the environment by name; only for `secrets/`."""
     variables = read_variables()
-    return {name: variables[name] for name in SECRET_NAMES if variables.get(name)}
+    return {name: variables[name] for name in (*SECRET_NAMES, *OPTIONAL_SECRET_NAMES) if variables.get(name)}
 
 
 def database_authorities() -> str | None:

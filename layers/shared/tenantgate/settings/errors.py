@@ -8,7 +8,10 @@ from tenantgate.observability.setting_text import shown_setting
 
 # Their values are never repeated in a message or a log; the URLs may carry passwords.
 SECRET_VARIABLES = frozenset(
-    {"DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS"}
+    {
+        *("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"),
+        *("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS", "EVENT_POLL_AUTHORIZATION"),
+    }
 )
 # These may carry a password, too.
 PROXY_VARIABLES = ("HTTPS_PROXY", "https_proxy")

@@ -15,7 +15,7 @@ from typing import Annotated, Self, override
 from pydantic import ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from tenantgate.settings.deployment import DEVELOPMENT_BASE_URL, SECRET_NAMES
+from tenantgate.settings.deployment import DEVELOPMENT_BASE_URL, OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate.settings.errors import PROXY_VARIABLES, SettingsError
 from tenantgate.settings.fields import setting
 from tenantgate.settings.misspelled import misspelling_notes
@@ -143,7 +143,7 @@ class Settings(VerificationSettings):
 
 
 # The variables that this product reads, with the secrets.
-SETTING_NAMES = frozenset(name.upper() for name in Settings.model_fields) | frozenset(SECRET_NAMES)
+SETTING_NAMES = frozenset({*(name.upper() for name in Settings.model_fields), *SECRET_NAMES, *OPTIONAL_SECRET_NAMES})
 
 
 def validated[T: Settings](build: Callable[[], T], values: Mapping[str, str]) -> T:

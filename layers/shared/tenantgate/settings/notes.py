@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.deployment import OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate.settings.misspelled import misspelling_notes
 from tenantgate.settings.model import SETTING_NAMES, Settings
 
@@ -29,6 +29,6 @@ def ignored_secret_notes(settings: Settings, variables: Mapping[str, str]) -> li
     effect = "is used only while Secrets Manager can't be read" if is_spare else "is ignored"
     return [
         f"{name} in the environment {effect}: AWS_SECRETS_MANAGER_SECRET_ID is set"
-        for name in SECRET_NAMES
+        for name in (*SECRET_NAMES, *OPTIONAL_SECRET_NAMES)
         if variables.get(name)
     ]

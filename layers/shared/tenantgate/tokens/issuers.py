@@ -21,7 +21,8 @@ class IssuerPolicy(Record):
     `typ`. The issuer may issue tokens for `tenants`, and grant `scopes` and `roles`; None is all. `client_ids` are
     clients of the issuer: a token for one of them may be an ID token. If `discovery_url` is None, the document is under
     the issuer at the well-known path; if it is empty, there is no document, and `jwks_file` has the keys. `logout_url`
-    replaces the provider's end-session endpoint.
+    replaces the provider's end-session endpoint. The issuer's security events are for one of `event_audiences`; without
+    them it may send none. They are fetched from `event_poll_url`, if the issuer doesn't push them.
     """
 
     __slots__ = ()
@@ -46,6 +47,8 @@ class IssuerPolicy(Record):
     allow_id_tokens: bool = False
     logout_url: str | None = None
     logout_redirect_param: str = "post_logout_redirect_uri"
+    event_audiences: tuple[str, ...] = ()
+    event_poll_url: str | None = None
 
     @property
     def is_known_by_file_only(self) -> bool:

@@ -175,6 +175,15 @@ MEMBERS: tuple[Member, ...] = (
         "`post_logout_redirect_uri`",
         "The parameter of `logout_url` that takes the URL to return to (`OIDC_LOGOUT_REDIRECT_PARAM`).",
     ),
+    Member(
+        "event_audiences", "event_audiences", _words, _WORDS, "none",
+        "Audiences of the security events that the issuer sends here (docs/SECURITY_EVENTS.md). Without them, it may "
+        "send none.",
+    ),
+    Member(
+        "event_poll_url", "event_poll_url", _url, _URL, "none",
+        "The URL to fetch its security events from (RFC 8936), if it doesn't push them. Needs `event_audiences`.",
+    ),
 )  # fmt: skip
 
 _BY_NAME = {member.name: member for member in MEMBERS}
@@ -218,6 +227,8 @@ def _entry(number: int, entry: object, allow_loopback_http: bool) -> IssuerPolic
         except ValueError:
             raise ValueError(f"entry {number}: {member.name} must be {member.form}") from None
         fields[member.field] = value
+    if "event_poll_url" in fields and "event_audiences" not in fields:
+        raise ValueError(f"entry {number}: event_poll_url needs event_audiences next to it")
     if "jwks_uri" not in fields and "discovery_url" not in fields:
         fields |= _found_by(number, str(fields["issuer"]), fields, allow_loopback_http)
     if fields["tenants"] is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tenantgate.tokens.jws import Header
     from tenantgate.tokens.key_source import IssuerKeys, KeySource
     from tenantgate.tokens.logout_token import LogoutToken
+    from tenantgate.tokens.security_event import SecurityEvent
 
 __all__ = ["KeyFetchNeeded", "TokenVerifier", "VerifiedToken"]
 
@@ -144,6 +145,21 @@ class TokenVerifier:
             # Sessions belong to the login provider: another trusted issuer must not end them.
             raise WrongIssuer("iss is another provider", expected=self._login_issuer)
         return check_logout_token(claims, header, client_id=client_id, now=now, leeway=self._leeway)
+
+    def verify_security_event(
+        self, token: str, *, audiences: Mapping[str, Collection[str]], fetch: bool = True
+    ) -> SecurityEvent:
+        """Check a security event token (RFC 8417). `audiences`: ours at each issuer that may send events.
+
+        Raises the `TokenError` of the first check that fails, and without `fetch` what `verify` raises.
+        """
+        from tenantgate.tokens.security_event import check_security_event  # noqa: PLC0415
+
+        now = self._clock()
+        header, claims, trusted, _ = signed_token(token, self._issuers, self._headers, now, fetch)
+        if trusted.issuer not in audiences:
+            raise WrongIssuer("iss sends no security events", expected=sorted(audiences), actual=trusted.issuer)
+        return check_security_event(claims, header, audiences=audiences[trusted.issuer], now=now, leeway=self._leeway)
 
     def _remember(self, token: str, remembered: _Remembered) -> None:
         # Without a lock, which costs more than the rest: threads that remember at the same moment may each leave one

@@ -142,6 +142,14 @@ async def test_a_subject_ends_all_sessions_of_the_user_in_every_tenant(world: Wo
     assert world.live == {other.session.id}
 
 
+async def test_an_end_in_one_tenant_leaves_the_others(world: World) -> None:
+    kept = await world.start()
+    ended = await world.start(tenant_id=OTHER_TENANT)
+    found = await world.named.end(ProviderName(ISSUER, "user-1", None), tenant_id=OTHER_TENANT)
+    assert [session.id for session in found] == [ended.session.id]
+    assert world.live == {kept.session.id}
+
+
 async def test_both_end_only_sessions_that_have_both(world: World) -> None:
     await world.start(sid="a")
     kept = [await world.start(sid="b"), await world.start(), await world.start(subject="user-2", sid="a")]

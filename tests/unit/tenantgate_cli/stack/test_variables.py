@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tenantgate.settings.deployment import SECRET_NAMES
+from tenantgate.settings.deployment import OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate.settings.model import SETTING_NAMES, Settings
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.variables import (
@@ -36,6 +36,11 @@ def test_without_variables_the_built_in_provider_is_used() -> None:
     assert variables.settings["OIDC_ISSUER_URL"] == f"{BASE}/idp"
     assert variables.settings["OIDC_AUDIENCE"] == "tenantgate-api"
     assert variables.secrets == STORED
+
+
+def test_the_callers_optional_secrets_are_passed_on() -> None:
+    given = {"EVENT_POLL_AUTHORIZATION": '{"https://issuer.example": "Bearer x"}'}
+    assert variables_for(3000, given, STORED, **URLS).secrets == {**STORED, **given}
 
 
 def test_a_sign_in_at_the_built_in_provider_asks_for_a_refresh_token() -> None:
@@ -136,7 +141,8 @@ def test_every_setting_of_the_caller_is_used_or_has_a_note() -> None:
 
     assert {name: settings[name] for name in values} == values
     # AWS_REGION and DATABASE_TLS mean nothing on this machine; PORT is an option.
-    unused = SETTING_NAMES - settings.keys() - set(_PASSED_ON) - set(OTHER_PROVIDER_VARIABLES) - set(SECRET_NAMES)
+    secrets = {*SECRET_NAMES, *OPTIONAL_SECRET_NAMES}
+    unused = SETTING_NAMES - settings.keys() - set(_PASSED_ON) - set(OTHER_PROVIDER_VARIABLES) - secrets
     assert unused == {"AWS_REGION", "DATABASE_TLS", "PORT"}
 
 

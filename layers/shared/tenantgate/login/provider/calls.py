@@ -65,10 +65,18 @@ class ProviderCalls:
         headers: Mapping[str, str],
         timeouts: Timeouts,
         form: Mapping[str, str] | None = None,
+        json_body: Mapping[str, object] | None = None,
     ) -> Reply:
-        """Make one call. Raises `ProviderUnreachable`, `ProviderTimeout`, `Overloaded`."""
+        """Make one call, with a form, a JSON object or no body.
+
+        Raises `ProviderUnreachable`, `ProviderTimeout`, `Overloaded`.
+        """
         with self._counted(timeouts):
-            return await self._send(method, url, headers=headers, timeouts=timeouts, form=form)
+            content = None if json_body is None else json.dumps(json_body).encode()
+            if form is not None:
+                content = urlencode(form).encode()
+                headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+            return await self._send(method, url, headers=headers, timeouts=timeouts, content=content)
 
     @contextmanager
     def _counted(self, timeouts: Timeouts) -> Iterator[None]:
@@ -82,7 +90,7 @@ class ProviderCalls:
             self._calls -= 1
 
     async def _send(
-        self, method: str, url: str, *, headers: Mapping[str, str], timeouts: Timeouts, form: Mapping[str, str] | None
+        self, method: str, url: str, *, headers: Mapping[str, str], timeouts: Timeouts, content: bytes | None
     ) -> Reply:
         import ssl  # noqa: PLC0415
 
@@ -93,7 +101,6 @@ class ProviderCalls:
         failures = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.ProxyError)
         target, host = _target(url)
         proxy = _proxy(url)
-        content = None if form is None else urlencode(form).encode()
         limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read}
         raw = bytearray()
         try:
@@ -104,7 +111,7 @@ class ProviderCalls:
                     pool.stream(
                         method,
                         target,
-                        headers=_headers(target, headers, is_form=form is not None),
+                        headers=_headers(target, headers),
                         content=content,
                         extensions={"timeout": limits},
                     ) as response,
@@ -133,14 +140,13 @@ def _target(url: str) -> tuple[httpcore2.URL, str]:
         raise ProviderUnreachable("the provider's URL is malformed", failure=type(error).__name__) from None
 
 
-def _headers(target: httpcore2.URL, headers: Mapping[str, str], *, is_form: bool) -> list[tuple[bytes, bytes]]:
+def _headers(target: httpcore2.URL, headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     host = b"[%b]" % target.host if b":" in target.host else target.host
     named = {
         "Host": host.decode() if target.port is None else f"{host.decode()}:{target.port}",
         "User-Agent": "tenantgate",
         # A small body would expand to any size.
         "Accept-Encoding": "identity",
-        **({"Content-Type": "application/x-www-form-urlencoded"} if is_form else {}),
         **headers,
     }
     return [(name.encode(), value.encode()) for name, value in named.items()]

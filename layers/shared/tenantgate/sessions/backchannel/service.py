@@ -80,8 +80,8 @@ class NamedSessions:
         sealer = await self._sealer()
         return [sealer.digests(text, purpose=LOOKUP_PURPOSE) for text in name.texts]
 
-    async def end(self, name: ProviderName) -> Sequence[StoredSession]:
-        """End the sessions and return those that existed.
+    async def end(self, name: ProviderName, *, tenant_id: str | None = None) -> Sequence[StoredSession]:
+        """End the sessions, in all tenants or in one, and return those that existed.
 
         Raises `EndedOnlyInPart` after all of them have ended in PostgreSQL, and `DatabaseUnreachable` and
         `SecretsUnavailable` when some may not have: a repeated call ends the rest.
@@ -93,9 +93,11 @@ class NamedSessions:
         # A refresh may give a session another id at the same moment: look again until no new one is found.
         while found := [place for place in await self._store.find_named(digests) if place not in tried]:
             tried.update(found)
-            for tenant_id, ids in _by_tenant(found).items():
+            for tenant, ids in _by_tenant(found).items():
+                if tenant_id not in (None, tenant):
+                    continue
                 try:
-                    ended += await sessions.end_sessions(ids, tenant_id=tenant_id)
+                    ended += await sessions.end_sessions(ids, tenant_id=tenant)
                 except EndedOnlyInPart as error:
                     ended += error.ended
                     failure = error
