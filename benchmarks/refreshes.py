@@ -46,7 +46,9 @@ from tenantgate.crypto.sealing import Sealer, new_sealing_key
 from tenantgate.database import migrator
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.identity.principal import Principal
-from tenantgate.sessions.models import SessionTokens, SignIn
+from tenantgate.revocation.repository import record_in
+from tenantgate.sessions.ending.record import Endings
+from tenantgate.sessions.models import SessionPolicy, SessionTokens, SignIn
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService
 from tenantgate_cli.paths import ROOT
@@ -305,7 +307,7 @@ async def _sessions(addresses: PostgresAddresses, provider: Provider, key: str, 
     async def current() -> Sealer:
         return sealer
 
-    service = SessionService(SessionRepository(database), current)
+    service = SessionService(SessionRepository(database, Endings(record_in, SessionPolicy())), current)
     secrets: list[str] = []
     numbers = iter(range(count))
 

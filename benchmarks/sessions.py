@@ -32,6 +32,8 @@ from tenantgate.crypto.sealing import Sealer, new_sealing_key
 from tenantgate.database import migrator
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.identity.session_entry import SESSION_SECRETS
+from tenantgate.revocation.repository import record_in
+from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import SessionPolicy, User
 from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.repository import SessionRepository
@@ -71,8 +73,10 @@ class Filled:
         self._sealer = Sealer([new_sealing_key()])
         # A day without use: a run takes longer than the default of half an hour.
         self._policy = SessionPolicy(idle_seconds=24 * 3600, absolute_seconds=24 * 3600)
-        self._sessions = SessionService(SessionRepository(self.database), self._current_sealer, policy=self._policy)
-        self._refreshes = RefreshRepository(self.database)
+        endings = Endings(record_in, self._policy)
+        store = SessionRepository(self.database, endings)
+        self._sessions = SessionService(store, self._current_sealer, policy=self._policy)
+        self._refreshes = RefreshRepository(self.database, endings)
         self._secrets: list[str] = []
         self._users: list[User] = []
 

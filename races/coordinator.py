@@ -20,6 +20,8 @@ from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.errors.access import SessionEnded
 from tenantgate.identity.principal import Principal
+from tenantgate.revocation.repository import record_in
+from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.errors import SecretReused
 from tenantgate.sessions.models import SessionPolicy, SessionTokens, SignIn
 from tenantgate.sessions.repository import SessionRepository
@@ -177,7 +179,8 @@ def _sessions(database: PooledDatabase, job: Job, clock: Callable[[], float]) ->
     async def sealer() -> Sealer:
         return Sealer([job.sealing_key])
 
-    return SessionService(SessionRepository(database), sealer, policy=job.policy, clock=clock)
+    store = SessionRepository(database, Endings(record_in, job.policy))
+    return SessionService(store, sealer, policy=job.policy, clock=clock)
 
 
 @asynccontextmanager

@@ -19,6 +19,8 @@ from tenantgate.database.pool import PooledDatabase, PoolLimits
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.base import TenantgateError
 from tenantgate.identity.principal import Principal
+from tenantgate.revocation.repository import record_in
+from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import SessionPolicy, SessionTokens, StoredSession
 from tenantgate.sessions.refreshing.flights import Flights
 from tenantgate.sessions.refreshing.lease import Limits
@@ -81,8 +83,9 @@ def services(job: Job, database: PooledDatabase, provider: RemoteProvider, numbe
     async def current() -> Sealer:
         return sealer
 
-    sessions = SessionService(SessionRepository(database), current, policy=job.policy)
-    limits, store = Limits(lease=job.lease), RefreshRepository(database)
+    endings = Endings(record_in, job.policy)
+    sessions = SessionService(SessionRepository(database, endings), current, policy=job.policy)
+    limits, store = Limits(lease=job.lease), RefreshRepository(database, endings)
     return [RefreshService(store, sessions, provider, current, shared=Flights(), limits=limits) for _ in range(number)]
 
 

@@ -76,7 +76,7 @@ async def list_sessions(caller: Caller, service: Sessions) -> SessionsResponse:
 async def end_session(request: Request, session_id: str, caller: Caller, service: Sessions) -> None:
     """End one of the caller's sessions. The provider's own session continues.
 
-    `SYS_005`: it has ended, but the authorizer may accept it until its copy expires."""
+    Its access tokens are revoked. `SYS_005`: it has ended, but not yet everywhere."""
     wanted = _parsed(session_id)
     if not await _end(request, caller, service, wanted, is_current=_is_current(caller, wanted)):
         raise NotFound("no session of the caller", session_id=wanted)
@@ -91,9 +91,9 @@ async def end_session(request: Request, session_id: str, caller: Caller, service
     responses=error_responses(*_ERRORS, CrossSiteRequest, CacheUnavailable),
 )
 async def end_sessions(request: Request, caller: Caller, service: Sessions) -> None:
-    """End all sessions of the caller, its own included. Access tokens stay valid until they expire.
+    """End all sessions of the caller, its own included, and revoke the access tokens that they gave it.
 
-    `SYS_005`: they have ended, but the authorizer may accept them until its copies expire."""
+    `SYS_005`: they have ended, but not yet everywhere. Send the request again."""
     await _end(request, caller, service, None, is_current=caller.principal.session_id is not None)
 
 

@@ -15,6 +15,7 @@ from tenantgate.sessions.service import SessionService
 from tenantgate_cli.main import app
 from tenantgate_cli.stack.seeding import Seed, Size
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
+from tests.fixtures.databases.session_stores import ENDINGS
 
 TABLES = ("tenants", "sessions", "session_secrets", "session_lookup")
 
@@ -77,7 +78,7 @@ async def test_the_sessions_are_live_and_their_tokens_open(urls: DatabaseUrls) -
     seed = Seed(database, sealer, policy, "https://issuer.example", lambda: "org-only")
     steps: list[int] = []
     seeded = await seed.plant(Size(5, 1, 1200), keep=2, on_progress=steps.append)
-    service = SessionService(SessionRepository(database), current, policy=policy)
+    service = SessionService(SessionRepository(database, ENDINGS), current, policy=policy)
     for secret in seeded.secrets:
         session = await service.find_live(secret)
         assert session.tokens.refresh_token

@@ -16,7 +16,7 @@ from tenantgate.sessions.models import StoredSession
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate_cli.main import app
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
-from tests.fixtures.databases.session_stores import stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, stored_session
 from tests.fixtures.databases.valkey import command
 
 TENANT = "org-00000000-0000-4000-8000-00000000000a"
@@ -56,7 +56,7 @@ def add_session(urls: DatabaseUrls, **changes: Any) -> StoredSession:
 
     async def run() -> None:
         database = PooledDatabase(urls.app_url)
-        await SessionRepository(database).add(session)
+        await SessionRepository(database, ENDINGS).add(session)
         await database.dispose()
 
     asyncio.run(run())

@@ -15,7 +15,7 @@ from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.sessions.repository import SessionRepository
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
-from tests.fixtures.databases.session_stores import TENANT, stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, TENANT, stored_session
 
 ROOT = Path(__file__).parents[3]
 INVOKE = """
@@ -58,7 +58,7 @@ def test_an_invocation_removes_what_has_timed_out_and_logs_the_counts(
 ) -> None:
     async def add() -> None:
         database = PooledDatabase(database_urls.app_url)
-        store = SessionRepository(database)
+        store = SessionRepository(database, ENDINGS)
         await store.tenant(TENANT, register=True)
         # Times of the fixture are in the future of this machine's clock.
         await store.add(stored_session())

@@ -9,7 +9,7 @@ from tenantgate.sessions.backchannel.repository import NameRepository
 from tenantgate.sessions.models import StoredSession
 from tenantgate.sessions.repository import SessionRepository
 from tests.fixtures.databases.name_stores import NameStoreContract, digest
-from tests.fixtures.databases.session_stores import stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, stored_session
 
 
 class Names(NameRepository):
@@ -17,7 +17,7 @@ class Names(NameRepository):
 
     def __init__(self, database: Database) -> None:
         super().__init__(database)
-        self.sessions = SessionRepository(database)
+        self.sessions = SessionRepository(database, ENDINGS)
 
     async def add(self, session: StoredSession, *, lookups: Sequence[bytes] = ()) -> None:
         await self.sessions.add(session, lookups=lookups)

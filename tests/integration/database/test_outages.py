@@ -19,7 +19,7 @@ from tenantgate.sessions.repository import SessionRepository
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tests.fixtures.databases.kinds import Kind, with_one_connection
 from tests.fixtures.databases.postgres import start_postgres
-from tests.fixtures.databases.session_stores import TENANT, stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, TENANT, stored_session
 
 pytestmark = pytest.mark.anyio
 
@@ -65,7 +65,7 @@ class Load:
     """Workers that write sessions one after the other, and remember which were acknowledged."""
 
     def __init__(self, database: Database, workers: int) -> None:
-        self._repository = SessionRepository(database)
+        self._repository = SessionRepository(database, ENDINGS)
         self.acknowledged: list[bytes] = []
         self.failures: list[float] = []
         self._progress = asyncio.Condition()

@@ -8,22 +8,22 @@ from tenantgate.database.unit import Database
 from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.repository import SessionRepository
 from tests.fixtures.databases.refresh_stores import GRANTS, LATER, RefreshStoreContract, rotated
-from tests.fixtures.databases.session_stores import TENANT, stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, TENANT, stored_session
 
 
 class TestRefreshRepository(RefreshStoreContract):
     @pytest.fixture
     def store(self, database: Database) -> RefreshRepository:
-        return RefreshRepository(database)
+        return RefreshRepository(database, ENDINGS)
 
     @pytest.fixture
     def sessions(self, database: Database) -> SessionRepository:
-        return SessionRepository(database)
+        return SessionRepository(database, ENDINGS)
 
 
 @pytest.mark.anyio
 async def test_look_ups_follow_the_new_id_and_no_others(database: Database) -> None:
-    sessions, store = SessionRepository(database), RefreshRepository(database)
+    sessions, store = SessionRepository(database, ENDINGS), RefreshRepository(database, ENDINGS)
     session, other, holder = stored_session(), stored_session(), uuid4()
     await sessions.add(session, lookups=[session.secret_hash, bytes(32)])
     await sessions.add(other, lookups=[other.secret_hash])

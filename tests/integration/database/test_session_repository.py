@@ -7,24 +7,24 @@ import pytest
 from tenantgate.database.unit import Database
 from tenantgate.sessions.repository import SessionRepository
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
-from tests.fixtures.databases.session_stores import SessionStoreContract, stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, SessionStoreContract, stored_session
 
 
 @pytest.fixture
 def store(database: Database) -> SessionRepository:
-    return SessionRepository(database)
+    return SessionRepository(database, ENDINGS)
 
 
 class TestSessionRepository(SessionStoreContract):
     @pytest.fixture
     def store(self, database: Database) -> SessionRepository:
-        return SessionRepository(database)
+        return SessionRepository(database, ENDINGS)
 
 
 @pytest.mark.anyio
 async def test_the_database_keeps_the_times_of_a_row(database: Database, database_urls: DatabaseUrls) -> None:
     session = stored_session()
-    await SessionRepository(database).add(session)
+    await SessionRepository(database, ENDINGS).add(session)
     async with database.tenant(session.tenant_id) as unit:
         read = "SELECT created_at, updated_at FROM sessions WHERE id = $1"
         before = await unit.fetch_one(read, session.id)

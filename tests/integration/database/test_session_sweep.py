@@ -22,7 +22,7 @@ from tenantgate.sessions.models import SessionPolicy, StoredSession
 from tenantgate.sessions.repository import SessionRepository, TenantSessionRepository
 from tenantgate.sessions.tasks import SessionSweep, Swept, TenantSessions
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
-from tests.fixtures.databases.session_stores import OTHER_TENANT, TENANT, stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, OTHER_TENANT, TENANT, stored_session
 
 pytestmark = pytest.mark.anyio
 
@@ -50,7 +50,7 @@ async def database(database_urls: DatabaseUrls) -> AsyncIterator[PooledDatabase]
     await asyncio.to_thread(execute, database_urls.admin_url, *statements, "DELETE FROM seen_token_ids")
     made = PooledDatabase(database_urls.app_url)
     for tenant_id in (TENANT, OTHER_TENANT):
-        await SessionRepository(made).tenant(tenant_id, register=True)
+        await SessionRepository(made, ENDINGS).tenant(tenant_id, register=True)
     yield made
     await made.dispose()
 
@@ -68,7 +68,7 @@ def session(*, used: int = NOW, expires_at: int = NOW + 3600, tenant_id: str = T
 
 async def add(database: PooledDatabase, *sessions: StoredSession) -> None:
     for each in sessions:
-        await SessionRepository(database).add(each, lookups=[hashlib.sha256(each.id.bytes).digest()])
+        await SessionRepository(database, ENDINGS).add(each, lookups=[hashlib.sha256(each.id.bytes).digest()])
 
 
 async def left(database: PooledDatabase) -> set[UUID]:
@@ -111,7 +111,7 @@ async def test_a_session_in_use_by_the_record_of_valkey_stays_and_postgresql_lea
     await valkey.set(session_keys(TENANT, unused.secret_hash).used, b"%d" % (NOW - IDLE - 50), seconds=600)
     swept = await sweep(database, valkey)
     assert (swept.sessions, swept.kept, await left(database)) == (1, 1, {used.id})
-    kept = await SessionRepository(database).find(used.secret_hash, tenant_id=TENANT)
+    kept = await SessionRepository(database, ENDINGS).find(used.secret_hash, tenant_id=TENANT)
     assert kept is not None
     assert kept.last_used_at == NOW - 5
     assert await valkey.get_many([session_keys(TENANT, unused.secret_hash).entry]) == [TOMBSTONE]
@@ -247,7 +247,7 @@ async def test_activation_waits_for_no_session_that_is_ending(database: PooledDa
     ended = asyncio.Event()
 
     async def end() -> None:
-        await cache.end(await SessionRepository(database).remove([ending.id], tenant_id=TENANT))
+        await cache.end(await SessionRepository(database, ENDINGS).remove([ending.id], tenant_id=TENANT))
         ended.set()
 
     async def work(page: object) -> None:

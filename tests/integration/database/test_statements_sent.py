@@ -14,7 +14,7 @@ from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tests.fixtures.databases.kinds import KINDS, Kind
 from tests.fixtures.databases.postgres import start_postgres
 from tests.fixtures.databases.recording_proxy import Sent
-from tests.fixtures.databases.session_stores import TENANT, stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, TENANT, stored_session
 from tests.fixtures.isolation.pinning import pins
 
 pytestmark = pytest.mark.anyio
@@ -71,7 +71,7 @@ async def test_a_unit_of_work_sends_its_statements_and_nothing_else(server: Embe
 async def test_nothing_session_scoped_is_ever_sent(server: EmbeddedPostgres, kind: Kind) -> None:
     since = len(server.log.read_text())
     database = kind(server.start().app_url)
-    repository = SessionRepository(database)
+    repository = SessionRepository(database, ENDINGS)
     session = stored_session()
     try:
         await database.check(5)

@@ -14,7 +14,7 @@ from tenantgate.errors.base import InternalError
 from tenantgate.sessions.repository import SessionRepository
 from tests.fixtures.databases.kinds import Kind
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
-from tests.fixtures.databases.session_stores import OTHER_TENANT, TENANT, stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, OTHER_TENANT, TENANT, stored_session
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ INSERT = (
 @pytest.fixture
 async def theirs(database: Database) -> AsyncIterator[Database]:
     """A database in which the other tenant has a session, and ours has none."""
-    await SessionRepository(database).add(stored_session(tenant_id=OTHER_TENANT))
+    await SessionRepository(database, ENDINGS).add(stored_session(tenant_id=OTHER_TENANT))
     yield database
     async with database.tenant(OTHER_TENANT) as unit:
         await unit.execute("DELETE FROM sessions")
@@ -67,7 +67,7 @@ async def test_a_row_can_not_be_written_into_another_tenant(theirs: Database, te
 
 
 async def test_a_row_can_not_be_moved_into_another_tenant(database: Database) -> None:
-    await SessionRepository(database).add(stored_session())
+    await SessionRepository(database, ENDINGS).add(stored_session())
     with pytest.raises(StatementRefused, match="row-level security"):
         async with database.tenant(TENANT) as unit:
             await unit.execute("UPDATE sessions SET tenant_id = $1", OTHER_TENANT)
@@ -112,7 +112,7 @@ async def test_a_tenant_does_not_outlast_its_transaction(database_urls: Database
 async def test_concurrent_units_of_work_see_each_their_own_tenant(database: Database) -> None:
     tenants = [f"org-{uuid4()}" for _ in range(40)]
     for tenant in tenants:
-        await SessionRepository(database).add(stored_session(tenant_id=tenant))
+        await SessionRepository(database, ENDINGS).add(stored_session(tenant_id=tenant))
 
     async def seen(tenant: str) -> list[str]:
         async with database.tenant(tenant) as unit:

@@ -11,7 +11,7 @@ from tenantgate.database.unit import Database, StatementRefused, Unit
 from tenantgate.sessions.repository import SessionRepository
 from tests.fixtures.databases.kinds import Kind
 from tests.fixtures.databases.postgres import DatabaseUrls
-from tests.fixtures.databases.session_stores import TENANT, stored_session
+from tests.fixtures.databases.session_stores import ENDINGS, TENANT, stored_session
 from tests.fixtures.databases.transaction_pooler import TransactionPooler, transaction_pooler
 
 pytestmark = pytest.mark.anyio
@@ -48,7 +48,7 @@ async def test_every_caller_sees_its_own_tenant_on_shared_connections(
     async def request(database: Database, number: int) -> None:
         tenant = f"org-{number}"
         session = stored_session(tenant_id=tenant)
-        repository = SessionRepository(database)
+        repository = SessionRepository(database, ENDINGS)
         await repository.add(session)
         async with database.tenant(tenant) as unit:
             backends.add(await backend(unit))
@@ -69,9 +69,9 @@ async def test_nothing_of_a_session_is_left_on_a_lent_connection(
 ) -> None:
     for database in environments:
         session = stored_session()
-        await SessionRepository(database).add(session)
+        await SessionRepository(database, ENDINGS).add(session)
         with pytest.raises(StatementRefused):
-            await SessionRepository(database).add(session)
+            await SessionRepository(database, ENDINGS).add(session)
         with suppress(ZeroDivisionError):
             async with database.tenant(TENANT):
                 raise ZeroDivisionError
@@ -102,7 +102,7 @@ async def test_a_cancelled_unit_gives_a_lent_connection_back_without_its_transac
                 entered.set()
                 await unit.execute("SELECT pg_sleep(0.2)")
 
-        await SessionRepository(database).add(session)
+        await SessionRepository(database, ENDINGS).add(session)
         task = asyncio.create_task(request())
         await entered.wait()
         task.cancel()
@@ -110,7 +110,7 @@ async def test_a_cancelled_unit_gives_a_lent_connection_back_without_its_transac
             await task
         async with database.untenanted() as unit:
             assert await unit.fetch_all("SELECT tenant_id FROM sessions") == []
-        assert await SessionRepository(database).remove([session.id], tenant_id="org-cancelled") == [session]
+        assert await SessionRepository(database, ENDINGS).remove([session.id], tenant_id="org-cancelled") == [session]
 
 
 async def test_a_named_statement_would_show(pooler: TransactionPooler) -> None:

@@ -9,7 +9,7 @@ SYS_005 = register(
     503,
     "The cache can't be reached",
     cause="Valkey is down, unreachable or too slow. If it happened while something was ended, that has ended, but "
-    "other parts may accept it until their copies expire.",
+    "other parts may accept it for some seconds. Repeat the request to learn when it has ended everywhere.",
     remedy="Try again shortly. Operators: see the readiness check and `REDIS_URL`.",
 )
 

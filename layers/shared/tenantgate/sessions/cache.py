@@ -8,10 +8,11 @@ both outlive every entry that a reader could still write.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
 from tenantgate.crypto.opaque import OpaqueSecret
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session_entry import TOMBSTONE, SessionEntry, SessionKeys, last_use, session_keys
 from tenantgate.sessions.errors import EndedOnlyInPart
@@ -56,11 +57,18 @@ class Cache(Protocol):
 
 
 class SessionCache:
-    """The entries of sessions. Without a cache, it holds nothing and does nothing."""
+    """The entries of sessions. Without a cache, it holds nothing and does nothing.
 
-    def __init__(self, cache: Cache | None, policy: SessionPolicy) -> None:
+    `publish`: publishes all revocations that PostgreSQL has by then, and returns once Valkey has them. Raises
+    `CacheUnavailable`, `DatabaseUnreachable`.
+    """
+
+    def __init__(
+        self, cache: Cache | None, policy: SessionPolicy, *, publish: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._cache = cache
         self._policy = policy
+        self._publish = publish
 
     async def read(self, keys: SessionKeys) -> tuple[bytes | None, bytes | None]:
         """Return the values of both keys; None for both if Valkey can't be reached: PostgreSQL then decides."""
@@ -97,9 +105,10 @@ class SessionCache:
             return
 
     async def end(self, ended: Sequence[StoredSession], *, secret: OpaqueSecret | None = None) -> None:
-        """Write the tombstones of sessions that have ended in PostgreSQL. Raises `EndedOnlyInPart`.
+        """Write the tombstones of sessions that have ended in PostgreSQL, and publish their revocations.
 
-        `secret`: its tombstone is written if its session had ended before.
+        `secret`: its tombstone is written if its session had ended before. Raises `EndedOnlyInPart`; a repeated call,
+        also one without sessions, publishes what was recorded before.
         """
         try:
             for session in ended:
@@ -107,7 +116,9 @@ class SessionCache:
                     await self.end_secret(session.tenant_id, secret_hash)
             if secret is not None and not ended:
                 await self.end_secret(secret.tenant_id, secret.digest)
-        except CacheUnavailable as error:
+            if self._cache is not None and self._publish is not None:
+                await self._publish()
+        except (CacheUnavailable, DatabaseUnreachable) as error:
             raise EndedOnlyInPart(ended, error) from error
 
     async def end_secret(self, tenant_id: str, secret_hash: bytes) -> None:

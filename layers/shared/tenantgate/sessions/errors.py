@@ -52,13 +52,14 @@ class SecretReused(TenantgateError):
 
 
 class EndedOnlyInPart(CacheUnavailable):
-    """Sessions have ended in PostgreSQL, but Valkey can't be reached: the authorizer may accept their cookies until
-    the entries expire. `ended` are the sessions."""
+    """Sessions have ended in PostgreSQL, but Valkey doesn't know it yet: the authorizer may accept their cookies and
+    tokens until its list of revocations is too old. `ended` are the sessions."""
 
-    def __init__(self, ended: Sequence[StoredSession], cause: CacheUnavailable) -> None:
+    def __init__(self, ended: Sequence[StoredSession], cause: TenantgateError) -> None:
         super().__init__(
             cause.reason,
-            detail="The session has ended, but not yet everywhere: APIs may accept its cookie for a few minutes.",
+            detail="The session has ended, but not yet everywhere: APIs may accept its cookie and its tokens for some"
+            " seconds. Send the request again to learn when it has.",
             **cause.private,
         )
         self.ended = ended

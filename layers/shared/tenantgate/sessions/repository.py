@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from tenantgate.database.unit import Database, Row
+from tenantgate.database.unit import Database, Row, Unit
+from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import Grants, PageWork, SessionSecrets, StoredSession, TenantState, User
 
 _NAMES = (
@@ -93,10 +94,11 @@ _PRUNE_SEEN = (
 
 
 class SessionRepository:
-    """The session store on PostgreSQL: one transaction per call, inside the tenant."""
+    """The session store on PostgreSQL: one transaction per call, inside the tenant. `endings` records removals."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, endings: Endings) -> None:
         self._database = database
+        self._endings = endings
 
     async def tenant(self, tenant_id: str, *, register: bool) -> TenantState | None:
         async with self._database.untenanted() as unit:
@@ -135,7 +137,7 @@ class SessionRepository:
     async def remove(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
         async with self._database.tenant(tenant_id) as unit:
             rows = await unit.fetch_all(_REMOVE, tenant_id, [*session_ids])
-        return [stored_session(row) for row in rows]
+            return await self._recorded(unit, rows)
 
     async def remove_of_user(self, user: User, session_id: UUID | None = None) -> Sequence[StoredSession]:
         async with self._database.tenant(user.tenant_id) as unit:
@@ -143,7 +145,12 @@ class SessionRepository:
                 rows = await unit.fetch_all(_REMOVE_OF_USER, user.tenant_id, user.issuer, user.user_id)
             else:
                 rows = await unit.fetch_all(_REMOVE_ONE_OF_USER, user.tenant_id, user.issuer, user.user_id, session_id)
-        return [stored_session(row) for row in rows]
+            return await self._recorded(unit, rows)
+
+    async def _recorded(self, unit: Unit, rows: Sequence[Row]) -> Sequence[StoredSession]:
+        removed = [stored_session(row) for row in rows]
+        await self._endings.record(unit, removed)
+        return removed
 
 
 def stored_session(row: Row) -> StoredSession:

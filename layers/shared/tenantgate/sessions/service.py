@@ -73,7 +73,10 @@ class SessionStore(Protocol):
     async def mark_used(self, session_id: UUID, *, tenant_id: str, at: float) -> None: ...
 
     async def remove(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
-        """Remove sessions and return those that existed. Of concurrent calls only one gets each."""
+        """Remove sessions and return those that existed. Of concurrent calls only one gets each.
+
+        The transaction records them as revoked, and each unexpired access token that their clients got.
+        """
         ...
 
     async def remove_of_user(self, user: User, session_id: UUID | None = None) -> Sequence[StoredSession]:
@@ -202,8 +205,7 @@ class SessionService:
         """
         if (parsed := SESSION_SECRETS.parse(secret)) is None:
             return None
-        found = await self._store.find(parsed.digest, tenant_id=parsed.tenant_id)
-        ended = [] if found is None else await self._store.remove([found.id], tenant_id=found.tenant_id)
+        ended = await self._removed(parsed.digest, tenant_id=parsed.tenant_id)
         await self._cache.end(ended, secret=parsed)
         tokens = await self.tokens_of(ended)
         return self._opened(ended[0], tokens[0]) if tokens else None
@@ -231,19 +233,22 @@ class SessionService:
     async def end_reused(self, stored: StoredSession) -> None:
         """Report that an earlier secret of a session was used, and end it. Raises `EndedOnlyInPart` as `end` does."""
         # Before it ends: no failure to end it may hide the theft.
-        _log.warning(
-            "an earlier secret of a session was used, which ends the session",
-            extra={
-                "context": {
-                    "event": "SESSION_SECRET_REUSED",
-                    "session_id": Word(str(stored.id)),
-                    "tenant_id": Word(stored.tenant_id),
-                    "user_id": Word(stored.user_id),
-                    "issuer": Word(stored.issuer),
-                }
-            },
-        )
-        await self.end_sessions([stored.id], tenant_id=stored.tenant_id)
+        whose = {"session_id": str(stored.id), **stored.user._asdict()}
+        context = {"event": "SESSION_SECRET_REUSED", **{name: Word(text) for name, text in whose.items()}}
+        _log.warning("an earlier secret of a session was used, which ends the session", extra={"context": context})
+        await self._cache.end(await self._removed(stored.secret_hash, tenant_id=stored.tenant_id))
+
+    async def publish_ends(self) -> None:
+        """Publish the ends of sessions that were recorded before. Raises `EndedOnlyInPart`."""
+        await self._cache.end(())
+
+    async def _removed(self, secret_hash: bytes, *, tenant_id: str) -> Sequence[StoredSession]:
+        """Remove the session that has, or once had, this secret; return it, or nothing if it is unknown."""
+        while (found := await self._store.find(secret_hash, tenant_id=tenant_id)) is not None:
+            # Nothing is removed if another request ended it, or if a refresh gave it another id.
+            if removed := await self._store.remove([found.id], tenant_id=tenant_id):
+                return removed
+        return ()
 
     async def require_live(self, stored: StoredSession) -> StoredSession:
         """Return the session with the later of the two last uses. Raises `SessionEnded`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from tenantgate.cache.wiring import cache
 from tenantgate.database.wiring import database
@@ -10,6 +12,7 @@ from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.backchannel.repository import NameRepository
 from tenantgate.sessions.backchannel.service import LogoutTokenService, NamedSessions
 from tenantgate.sessions.cache import SessionCache
+from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate.sessions.repository import SessionRepository, TenantSessionRepository
 from tenantgate.sessions.service import SessionService
@@ -19,13 +22,40 @@ from tenantgate.settings.model import Settings
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import token_verifier
 
+if TYPE_CHECKING:
+    from tenantgate.database.unit import Unit
+    from tenantgate.revoked.change import Revocation
+
 
 async def session_service() -> SessionService:
     """Build the service on the process's database and cache. It is cheap."""
     policy = session_policy(get_settings())
-    return SessionService(
-        SessionRepository(database()), secret_store().sealer, policy=policy, cache=SessionCache(cache(), policy)
-    )
+    store = SessionRepository(database(), session_endings(policy))
+    return SessionService(store, secret_store().sealer, policy=policy, cache=session_cache(policy))
+
+
+def session_cache(policy: SessionPolicy) -> SessionCache:
+    """Build the entries of sessions, on the process's cache."""
+    return SessionCache(cache(), policy, publish=_publish)
+
+
+def session_endings(policy: SessionPolicy) -> Endings:
+    """Build what records the end of sessions."""
+    return Endings(_record, policy)
+
+
+async def _record(unit: Unit, revocations: Iterable[Revocation], *, at: float) -> int:
+    # Imported here, and below: few requests end a session.
+    from tenantgate.revocation.repository import record_in  # noqa: PLC0415
+
+    return await record_in(unit, revocations, at=at)
+
+
+async def _publish() -> None:
+    from tenantgate.revocation.wiring import revocation_service  # noqa: PLC0415
+
+    # Any epoch: a publication reads PostgreSQL after the end was committed, so that it contains it.
+    await (await revocation_service()).spread(0)
 
 
 def session_sweep() -> SessionSweep:

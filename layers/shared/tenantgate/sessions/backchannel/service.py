@@ -58,6 +58,8 @@ class Sessions(Protocol):
 
     async def end_sessions(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]: ...
 
+    async def publish_ends(self) -> None: ...
+
 
 class Verifier(Protocol):
     """The part of `tokens.verifier.TokenVerifier` that verifies logout tokens."""
@@ -101,6 +103,9 @@ class NamedSessions:
                 except EndedOnlyInPart as error:
                     ended += error.ended
                     failure = error
+        if not tried:
+            # An earlier call may have ended them, and failed before everyone knew.
+            await sessions.publish_ends()
         if failure is not None:
             raise EndedOnlyInPart(ended, failure)
         return ended

@@ -47,7 +47,7 @@ class RefreshStore(Protocol):
         ...
 
     async def end(self, session: StoredSession, holder: UUID) -> StoredSession | None:
-        """Remove the session if the holder still has its lease, and return it."""
+        """Remove the session if the holder still has its lease, record that as `SessionStore.remove`, and return it."""
         ...
 
 

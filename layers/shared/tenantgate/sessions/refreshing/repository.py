@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from tenantgate.database.unit import Database
+from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import StoredSession
 from tenantgate.sessions.refreshing.models import Claim, Rotation
 from tenantgate.sessions.repository import (
@@ -48,10 +49,11 @@ _END = removal("id = $2 AND lease_holder = $3")
 
 
 class RefreshRepository:
-    """The refresh store on PostgreSQL: one transaction per call, inside the tenant."""
+    """The refresh store on PostgreSQL: one transaction per call, inside the tenant. `endings` records removals."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, endings: Endings) -> None:
         self._database = database
+        self._endings = endings
 
     async def claim(
         self,
@@ -98,7 +100,9 @@ class RefreshRepository:
     async def end(self, session: StoredSession, holder: UUID) -> StoredSession | None:
         async with self._database.tenant(session.tenant_id) as unit:
             row = await unit.fetch_one(_END, session.tenant_id, session.id, holder)
-        return None if row is None else stored_session(row)
+            ended = None if row is None else stored_session(row)
+            await self._endings.record(unit, [] if ended is None else [ended])
+        return ended
 
 
 def _rotated(session: StoredSession) -> tuple[object, ...]:

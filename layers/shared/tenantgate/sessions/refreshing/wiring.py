@@ -6,15 +6,13 @@ import asyncio
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from tenantgate.cache.wiring import cache
 from tenantgate.database.wiring import database
 from tenantgate.secrets.wiring import secret_store
-from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.refreshing.flights import Flights
 from tenantgate.sessions.refreshing.interfaces import Provider
 from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.refreshing.service import RefreshService, SharedRefreshes
-from tenantgate.sessions.wiring import session_service
+from tenantgate.sessions.wiring import session_cache, session_endings, session_service
 
 # By event loop: a task must not outlive its loop.
 _refreshes: WeakKeyDictionary[asyncio.AbstractEventLoop, SharedRefreshes] = WeakKeyDictionary()
@@ -25,10 +23,10 @@ async def make_refresh_service(provider: Provider[Any]) -> RefreshService:
     sessions = await session_service()
     shared = _refreshes.setdefault(asyncio.get_running_loop(), Flights())
     return RefreshService(
-        RefreshRepository(database()),
+        RefreshRepository(database(), session_endings(sessions.policy)),
         sessions,
         provider,
         secret_store().sealer,
         shared=shared,
-        cache=SessionCache(cache(), sessions.policy),
+        cache=session_cache(sessions.policy),
     )
