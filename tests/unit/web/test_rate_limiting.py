@@ -264,7 +264,8 @@ def test_a_session_counts_as_its_user(clients: MakeClients, web_sessions: WebSes
     assert statuses(client, 1, VALIDATE, cookie=cookie[:-4] + "AAAA") == [401]
 
 
-def test_a_lambda_function_limits_the_source_address_and_the_authorizers_caller(issuer: Issuer) -> None:
+@pytest.mark.parametrize("source", ["192.0.2.1", "10.0.0.1", "127.0.0.1"])
+def test_a_lambda_function_limits_the_source_address_and_the_authorizers_caller(issuer: Issuer, source: str) -> None:
     limits = "address=4/minute,identity=2/minute"
     handler = lambda_handler_of(validate_router, me_router, settings=issuer.settings(RATE_LIMITS=limits))
     context = {
@@ -279,6 +280,7 @@ def test_a_lambda_function_limits_the_source_address_and_the_authorizers_caller(
     def call(number: int, authorizer: dict[str, object] | None = None) -> tuple[int, str, str]:
         # A client writes the header; the address is API Gateway's.
         event = api_event("GET", ME, headers={"x-forwarded-for": f"198.51.100.{number}"}, authorizer=authorizer)
+        event["requestContext"]["http"]["sourceIp"] = source
         response = handler(event, lambda_context())
         return response["statusCode"], response["headers"].get("ratelimit", ""), response["body"]
 

@@ -12,8 +12,8 @@ SYS_006 = register(
     "Too many requests",
     cause="The client's address, the user or the tenant has used up its limit for the moment; `detail.limits` names "
     "the limit.",
-    remedy="Wait for the seconds in `Retry-After`. `RateLimit-Policy` has the limits, and `RateLimit` what remains of "
-    "each. Operators: `RATE_LIMITS` sets them (docs/OPERATIONS.md#rate-limits).",
+    remedy="Wait a moment, and try again. `Retry-After` has the seconds to wait, `RateLimit-Policy` the limits, and "
+    "`RateLimit` the rest of each. Operators: `RATE_LIMITS` sets them (docs/OPERATIONS.md#rate-limits).",
 )
 
 

@@ -1,6 +1,6 @@
 """Counters in this process's memory, for a deployment without Valkey and while Valkey is away.
 
-Imports `limits`, which takes as long as the client of Valkey: import this module only when it counts.
+Imports `limits`, which is slow: import this module only when it counts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from limits.aio.strategies import FixedWindowRateLimiter
 
 from tenantgate.rate_limits.counters import Counter, Usage, usage
 
-# About 2 MB. The oldest windows give way: a client with more addresses than this has more of each limit.
+# About 3 MB. The oldest windows give way: a client with more addresses than this has more of each limit.
 MOST_COUNTERS = 10_000
 
 

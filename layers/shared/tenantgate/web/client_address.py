@@ -18,9 +18,14 @@ _MOST_PROXIES = 16
 _KEPT_BITS = {4: 24, 6: 48}
 
 # Networks inside an organization, a host or a hosting platform: RFC 1918, 4193 and 6598, loopback and link-local.
-_PRIVATE = (
-    *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
-    *("::1/128", "fc00::/7", "fe80::/10"),
+_PRIVATE = tuple(
+    map(
+        ip_network,
+        (
+            *("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+            *("::1/128", "fc00::/7", "fe80::/10"),
+        ),
+    )
 )
 
 type Address = IPv4Address | IPv6Address
@@ -56,17 +61,13 @@ def client_address(request: Request, *, trusted_proxies: Sequence[str]) -> Addre
 def hides_clients(request: Request, *, trusted_proxies: Sequence[str]) -> bool:
     """Tell whether the peer is a proxy that isn't one of `trusted_proxies`, so that all its clients look like one.
 
-    That is a peer in a private network that sends `X-Forwarded-For`, where no proxy is trusted. API Gateway adds the
-    peer's own address to that header, which says nothing.
+    That is a peer in a private network that sends `X-Forwarded-For`, where no proxy is trusted. API Gateway always adds
+    the header, and no proxy of a private network reaches it.
     """
-    if trusted_proxies:
+    if trusted_proxies or "aws.event" in request.scope or "x-forwarded-for" not in request.headers:
         return False
-    peer = _peer(request)
-    forwarded = [part.strip() for part in ",".join(request.headers.getlist("x-forwarded-for")).split(",")]
-    if forwarded[-1] == peer:
-        del forwarded[-1]
-    address = _address(peer)
-    return any(forwarded) and address is not None and any(address in ip_network(network) for network in _PRIVATE)
+    peer = _address(_peer(request))
+    return peer is not None and any(peer in network for network in _PRIVATE)
 
 
 def _peer(request: Request) -> str:
