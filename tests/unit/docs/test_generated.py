@@ -55,3 +55,12 @@ def test_the_openapi_document_declares_what_its_operations_need() -> None:
     used = {scheme for operation in operations for need in operation.get("security", []) for scheme in need}
     assert used <= declared
     assert {"bearer", "openIdConnect", "session"} <= declared
+
+
+def test_every_operation_documents_its_rate_limits() -> None:
+    paths = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+
+    operations = [operation for methods in paths.values() for operation in methods.values()]
+    assert len(operations) > 10
+    for operation in operations:
+        assert operation["responses"]["429"]["headers"].keys() >= {"Retry-After", "RateLimit", "RateLimit-Policy"}

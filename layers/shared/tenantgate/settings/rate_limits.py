@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-# Per minute: many people may share an address, and the built application of a tenant many users. A provider's logout
-# tokens all come from its few addresses, so that route counts separately. Health checks aren't limited.
+# Many people may share an address, and many users a tenant. A provider's logout tokens and security events all come from
+# its few addresses, so these routes count separately. Health checks aren't limited.
 DEFAULT_RATE_LIMITS = (
     "address=600/minute,identity=600/minute,tenant=6000/minute,"
     "GET /api/v1/auth/login=120/minute,GET /api/v1/auth/callback=120/minute,POST /api/v1/auth/callback=120/minute,"
-    "POST /api/v1/auth/backchannel-logout=6000/minute,"
+    "POST /api/v1/auth/backchannel-logout=6000/minute,POST /api/v1/security-events=6000/minute,"
     "GET /api/v1/health/live=off,GET /api/v1/health/ready=off"
 )
 
