@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-# Many people may share an address, and many users a tenant. A provider's logout tokens and security events all come from
-# its few addresses, so these routes count separately. Health checks aren't limited.
+# Many people may share an address, and many users a tenant. A provider's logout tokens and security events all come
+# from its few addresses, so these routes count separately. Health checks aren't limited.
 DEFAULT_RATE_LIMITS = (
     "address=600/minute,identity=600/minute,tenant=6000/minute,"
     "GET /api/v1/auth/login=120/minute,GET /api/v1/auth/callback=120/minute,POST /api/v1/auth/callback=120/minute,"
