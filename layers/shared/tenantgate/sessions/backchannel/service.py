@@ -103,7 +103,7 @@ class NamedSessions:
                 except EndedOnlyInPart as error:
                     ended += error.ended
                     failure = error
-        if not tried:
+        if not ended and failure is None:
             # An earlier call may have ended them, and failed before everyone knew.
             await sessions.publish_ends()
         if failure is not None:

@@ -28,10 +28,11 @@ class SessionLookupRow(Base):
 
 
 class SeenTokenIdRow(Base):
-    """Table `seen_token_ids`, shared by all tenants: the logout tokens that were received.
+    """Table `seen_token_ids`, shared by all tenants: the logout tokens and security events that were received.
 
-    `token_hash`: SHA-256 of issuer, NUL and `jti`. `named`: the look-up digests of the `sid` and subject that it names,
-    for sign-ins that were running. `issued_at`: the token's. `done_at`: when every session that it named had ended.
+    `token_hash`: SHA-256 of issuer, NUL and `jti`; for a security event with a prefix. `named`: the look-up digests of
+    the `sid` and subject that it names, for sign-ins that were running. `issued_at`: the token's. `done_at`: when every
+    session that it named had ended.
     """
 
     __tablename__ = "seen_token_ids"
