@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING  # noqa: E402
 from tenantgate.authorizer.environment import cookie_caller, credentials, route_rules, trace_id  # noqa: E402
 from tenantgate.authorizer.late_logging import LateLogging  # noqa: E402
 from tenantgate.authorizer.service import Authorizer  # noqa: E402
+from tenantgate.context import end_request  # noqa: E402
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -36,4 +37,7 @@ collector.resume(enabled=True)
 def lambda_handler(event: object, context: LambdaContext) -> AuthorizerResponse:
     """Respond to an authorizer's event of any integration."""
     _logging.begin(context.aws_request_id, trace_id())
-    return _authorizer.decide(event, function_request_id=context.aws_request_id)
+    try:
+        return _authorizer.decide(event, function_request_id=context.aws_request_id)
+    finally:
+        end_request()

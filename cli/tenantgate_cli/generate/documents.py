@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tenantgate_cli.generate.architecture import architecture_page
 from tenantgate_cli.generate.authorizer import authorizer_page
+from tenantgate_cli.generate.cache import cache_page
 from tenantgate_cli.generate.configuration import configuration_page, env_example
 from tenantgate_cli.generate.error_codes import error_codes_page
 from tenantgate_cli.generate.known_revisions import known_revisions_module
@@ -19,6 +20,7 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/API_ARCHITECTURE.md": architecture_page,
     "docs/AUTH_CONFIGURATION.md": auth_configuration_page,
     "docs/AUTHORIZER.md": authorizer_page,
+    "docs/CACHE.md": cache_page,
     "docs/ERROR_CODES.md": error_codes_page,
     "docs/CONFIGURATION.md": configuration_page,
     ".env.example": env_example,

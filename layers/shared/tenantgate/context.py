@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from contextvars import ContextVar
 from string import ascii_letters, digits
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Long enough for UUIDs, trace ids and API Gateway's own ids; no character that can forge a line or header.
 # A token sent in the wrong header is rejected too: every line would repeat it.
@@ -35,6 +39,7 @@ class RequestContext:
 
 
 _current: ContextVar[RequestContext] = ContextVar("tenantgate_request")
+_at_end: list[Callable[[], None]] = []
 
 
 def current_request() -> RequestContext:
@@ -45,6 +50,17 @@ def current_request() -> RequestContext:
 def begin_request(context: RequestContext) -> None:
     """Make `context` the current one for this task or invocation."""
     _current.set(context)
+
+
+def at_request_end(work: Callable[[], None]) -> None:
+    """Have `work` called at the end of every request of this process. It is quick and never raises."""
+    _at_end.append(work)
+
+
+def end_request() -> None:
+    """Do the work for the end of a request, whose response is known."""
+    for work in _at_end:
+        work()
 
 
 def choose_request_id(offered: str | None, *, gateway_request_id: str | None = None) -> str:

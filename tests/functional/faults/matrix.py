@@ -62,7 +62,6 @@ _LOST: Mapping[Link, Mapping[Flow, tuple[Cell, Cell]]] = {
     },
     # The web functions read PostgreSQL instead. The session has ended there, but not yet for the authorizer.
     "cache": {
-        "sign in": (_FINE, _FINE),
         "validate, cookie": (_FINE, _FINE),
         "refresh": (_FINE, _FINE),
         "sign out": (Cell(_NO_CACHE, 2.0), Cell(_NO_CACHE, 2.0)),
@@ -91,11 +90,6 @@ def cell(link: Link, kind: str, flow: Flow) -> Cell:
     if kind in _SLOW:
         return _SLOWED if flow in _LOST[link] else _FINE
     return silent if kind == "time-out" else refused if kind in _UNUSABLE else _FINE
-
-
-def needs(link: Link, flow: Flow) -> bool:
-    """Tell whether the flow sends anything over the link."""
-    return flow in _LOST[link]
 
 
 def midway(link: Link, flow: Flow) -> frozenset[str]:

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 
 from tests.fixtures.faults.flows import WORKS, Flow, Flows, Ran
 from tests.fixtures.faults.stack import FaultStack, Link
-from tests.functional.faults.matrix import KINDS, RECOVERY, cell, needs
+from tests.functional.faults.matrix import KINDS, RECOVERY, cell
 
 # The stack's key sets are stale after a second, so that the provider's faults meet a fetch.
 _STALE_SECONDS = 1.05
@@ -24,9 +24,9 @@ def run_period(stack: FaultStack, flows: Flows, link: Link, kind: str, *, chosen
     failing: AbstractContextManager[None] = proxy.gone() if fault is None else proxy.failing(fault, *toward)
     with failing:
         ran = flows.run(*chosen)
-        # A server that is gone sees no byte, and a connection that is kept has no end.
-        if fault is not None and kind != "slow close" and any(needs(link, flow) for flow in ran):
-            assert proxy.met, "no flow has met the fault"
+        # A server that is gone sees no byte, and a connection that is kept has no end. One flow may find all it needs.
+        if fault is not None and kind != "slow close" and len(ran) > 1:
+            assert proxy.met, f"{link}, {kind}: {ran} have not met the fault"
     return ran
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
+from tests.fixtures.databases.declared_keys import uses_of
 from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.databases.valkey import command
 from tests.fixtures.faults.fault import Fault
 from tests.fixtures.faults.flows import Flows
 from tests.fixtures.faults.stack import FaultStack, Link, fault_stack
@@ -23,6 +25,7 @@ def stack(
     database_urls: DatabaseUrls, valkey_server: EmbeddedValkey, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[FaultStack]:
     folder = tmp_path_factory.mktemp("faults")
+    command(valkey_server.start(), "FLUSHALL")
     with fault_stack(database_urls.app_url, valkey_server.start(), folder) as running:
         yield running
 
@@ -49,6 +52,19 @@ def test_a_lost_response_of_the_token_endpoint_ends_the_session_at_its_next_refr
     with stack.links["provider"].failing(Fault(cut_after=3), "client"):
         assert flows.run("refresh")["refresh"].outcome == "502 SYS_004"
     assert flows.run("refresh")["refresh"].outcome == "401 AUTH_020"
+
+
+def test_every_key_in_valkey_is_declared_and_expires(stack: FaultStack, flows: Flows) -> None:
+    flows.prepare()
+    flows.run(*FLOWS)
+    url = stack.links["cache"].url
+    keys = [key.decode() for key in command(url, "KEYS", "*")]
+    assert keys
+    for key in keys:
+        (use,) = uses_of(key)
+        # A key may expire meanwhile (-2), but each has an end (not -1).
+        left = command(url, "TTL", key)
+        assert left == -2 or 0 <= left <= use.longest_seconds, (key, left)
 
 
 def test_no_failure_was_unexpected(stack: FaultStack) -> None:

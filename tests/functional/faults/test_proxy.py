@@ -164,6 +164,20 @@ def test_silence_holds_the_bytes_until_it_ends(
     assert client.recv(4) == b"held"
 
 
+@pytest.mark.parametrize("fault", [Fault(silent=True), Fault(close_late=3600)])
+def test_an_end_that_is_held_comes_when_the_fault_ends(
+    link: FaultProxy, client: socket.socket, echo: Echo, fault: Fault
+) -> None:
+    with link.failing(fault, "client"):
+        client.shutdown(socket.SHUT_WR)
+        until(lambda: echo.endings == ["closed"])
+        client.settimeout(SHORT)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+    client.settimeout(5)
+    assert client.recv(1) == b""
+
+
 @TOWARD
 def test_a_reset_after_some_bytes(link: FaultProxy, client: socket.socket, echo: Echo, toward: Toward) -> None:
     link.apply(Fault(reset_after=3), toward)
@@ -235,16 +249,6 @@ def test_a_late_close_of_the_client(link: FaultProxy, client: socket.socket, ech
     link.apply(Fault(close_late=SHORT), "server")
     client.close()
     assert SHORT <= seconds(lambda: until(lambda: bool(echo.endings))) < SHORT + 1
-
-
-def test_a_late_close_comes_when_the_fault_ends(link: FaultProxy, client: socket.socket) -> None:
-    with link.failing(Fault(close_late=3600), "client"):
-        client.shutdown(socket.SHUT_WR)
-        client.settimeout(SHORT)
-        with pytest.raises(TimeoutError):
-            client.recv(1)
-    client.settimeout(5)
-    assert client.recv(1) == b""
 
 
 def test_a_server_that_is_gone_refuses_connections_and_comes_back_at_its_port(

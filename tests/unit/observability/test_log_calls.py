@@ -138,7 +138,7 @@ def is_a_word(value: ast.expr) -> bool:
         case ast.Call(func=ast.Name(id=name)):
             return name in {"Word", "type", "bool", "round", "len"}
         case ast.Attribute(attr=name) | ast.Name(id=name):
-            return name in {"code", "skipped", "status", "failures", "_issuer", "_failure"}
+            return name in {"code", "skipped", "status", "failures", "hits", "misses", "_issuer", "_failure"}
     return isinstance(value, ast.Constant | ast.Compare | ast.BoolOp)
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tenantgate.cache_counts import LAST_USES, SESSIONS, count
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.base import Word
 from tenantgate.errors.cache import CacheUnavailable
@@ -67,7 +68,14 @@ class CachedSessions:
         if parsed is None:
             raise SessionEnded("the session cookie is malformed", actual=Word("malformed cookie"))
         keys = session_keys(parsed.tenant_id, parsed.digest)
-        raw_entry, raw_used = self._values.get_many(keys.entry, keys.used)
+        try:
+            raw_entry, raw_used = self._values.get_many(keys.entry, keys.used)
+        except CacheUnavailable:
+            count(SESSIONS, None)
+            count(LAST_USES, None)
+            raise
+        count(SESSIONS, raw_entry is not None)
+        count(LAST_USES, raw_used is not None)
         now = self._clock()
         entry = live_entry(raw_entry, raw_used, now=now)
         if entry is None:

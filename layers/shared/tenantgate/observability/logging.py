@@ -17,9 +17,10 @@ import time
 from types import TracebackType
 from typing import Any, NamedTuple, TextIO, override
 
-from tenantgate.context import current_request
+from tenantgate.context import RequestContext, current_request
 from tenantgate.errors.base import Word
 from tenantgate.observability.carried import carried_secrets
+from tenantgate.observability.figures import FIGURES, embedded_metrics
 from tenantgate.observability.redaction import redact_context, redact_text, text_of
 from tenantgate.observability.speakers import Speaker
 
@@ -92,7 +93,8 @@ class JsonFormatter(logging.Formatter):
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        request = current_request()
+        # A figure is of the process, not of the request at whose end it is written.
+        request = RequestContext() if record.name == FIGURES else current_request()
         given = getattr(record, "context", None)
         # The words of an error in the context are those of the code that raised it.
         errors = (item for item in given.values() if isinstance(item, BaseException)) if isinstance(given, dict) else ()
@@ -115,6 +117,8 @@ class JsonFormatter(logging.Formatter):
             line["cold_start"] = _invocation.cold_start
             line["function_request_id"] = _invocation.function_request_id
             line["trace_id"] = _invocation.trace_id
+        if record.name == FIGURES and isinstance(given, dict):
+            line |= embedded_metrics(given, created=record.created)
         return _encode(line)
 
 

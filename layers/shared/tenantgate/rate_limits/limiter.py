@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Sequence
 
 from tenantgate.cache.interface import Cache
+from tenantgate.cache_counts import RATE_LIMITS
+from tenantgate.cache_counts import count as note
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.rate_limits.counters import Counter, Counters, Usage
 from tenantgate.rate_limits.shared import SharedCounters
@@ -38,8 +40,10 @@ class RateLimiter:
                 if not self._is_away:
                     logger.warning("rate limits count in each process: the cache doesn't respond", exc_info=error)
                 self._is_away = True
+                note(RATE_LIMITS, None)
             else:
                 self._is_away = False
+                note(RATE_LIMITS, found=True)
                 return found
         if self._local is None:
             self._local = self._make_local()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantgate.cache_counts import REVOCATIONS, count
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, LONGEST_BODY, Head, Snapshot
 
@@ -44,12 +45,15 @@ class RevocationReader:
             if holder.epoch is not None:
                 (raw,) = self._values.get_many(HEAD_KEY, longest=_LONGEST_HEAD)
                 if holder.accept_head(_head(raw)):
+                    count(REVOCATIONS, found=True)
                     return
             # Both in one command: no publisher can come in between.
             raw, body = self._values.get_many(HEAD_KEY, BODY_KEY, longest=LONGEST_BODY, seconds=_BODY_SECONDS)
         except CacheUnavailable as failure:
+            count(REVOCATIONS, None)
             holder.failed(failure.reason)
             return
+        count(REVOCATIONS, raw is not None and body is not None)
         if not holder.accept(_head(raw), None if body is None else Snapshot.from_json(body)):
             holder.failed()
 

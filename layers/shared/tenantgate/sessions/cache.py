@@ -11,6 +11,7 @@ import base64
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol
 
+from tenantgate.cache_counts import LAST_USES, SESSIONS, count
 from tenantgate.crypto.opaque import OpaqueSecret
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
@@ -77,7 +78,11 @@ class SessionCache:
         try:
             entry, used = await self._cache.get_many((keys.entry, keys.used))
         except CacheUnavailable:
+            count(SESSIONS, None)
+            count(LAST_USES, None)
             return None, None
+        count(SESSIONS, entry is not None)
+        count(LAST_USES, used is not None)
         return entry, used
 
     async def put(self, session: StoredSession, *, read_at: float) -> None:

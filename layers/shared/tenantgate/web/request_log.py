@@ -6,7 +6,7 @@ import logging
 import time
 from http import HTTPStatus
 
-from tenantgate.context import RequestContext, begin_request, choose_request_id
+from tenantgate.context import RequestContext, begin_request, choose_request_id, end_request
 from tenantgate.errors.base import InternalError, TenantgateError, Word
 from tenantgate.observability.redaction import sanitize_query
 
@@ -34,6 +34,7 @@ class RequestLog:
 
     def completed(self, status: int | None) -> None:
         """Log the end of the request. `status` None: no response was started."""
+        end_request()
         if not _log.isEnabledFor(logging.INFO):
             return
         context: dict[str, object] = {

@@ -1,0 +1,92 @@
+"""Write `docs/CACHE.md` from the declared uses of the cache."""
+
+from __future__ import annotations
+
+from tenantgate.cache.uses import USES
+from tenantgate.cache_counts import EVERY_SECONDS
+from tenantgate.observability.figures import NAMESPACE
+
+_PAGE = """\
+# The cache
+
+Valkey (`REDIS_URL`) has copies and counts; PostgreSQL has the record. If Valkey is emptied, only last uses are lost: a
+session that only the authorizer has seen for longer than the idle timeout ends. Without `REDIS_URL`, the authorizer
+accepts no session cookies, and web functions read PostgreSQL.
+
+<!-- Written by `make docs` from layers/shared/tenantgate/cache/uses.py -->
+
+## Uses
+
+| use | contents | keys | lifetime of a key | bound |
+|---|---|---|---|---|
+{uses}
+
+A hash is the SHA-256 of names and secrets: no key contains personal data, and none leads back to a cookie. Every key
+expires, so the memory follows the number of current users. If Valkey is full and evicts keys, or refuses writes, the
+next column says what follows; `maxmemory-policy volatile-ttl` is a good choice.
+
+## Without Valkey
+
+Web functions wait at most one second for Valkey, the authorizer 0.6 s. After a failure, web functions try again a
+second later, and don't wait in the meantime. [RELIABILITY.md](RELIABILITY.md#a-link-fails) has the outcome of each
+flow.
+
+| use | while Valkey can't be reached |
+|---|---|
+{without}
+
+## Hits and misses
+
+Each process counts its readings by use, and writes them to the log at the end of a request, at most once in
+{every:g} s for each use:
+
+```json
+{{"message":"readings of the cache","service":"auth_validate","use":"sessions","cache_hits":214,"cache_misses":3,\
+"cache_failures":0,"_aws":{{…}}}}
+```
+
+A hit is a key with a value, a miss a key without one, and a failure a reading that Valkey didn't serve. Of rate limits,
+each request that Valkey counted is a hit. On AWS,
+CloudWatch reads the line as metrics (embedded metric format) in the namespace `{namespace}`, with the dimensions
+`service` and `use`. Elsewhere it is a line of the log. `LOG_LEVEL` doesn't suppress it. The counts of a process's last
+minute are lost with it.
+
+## Access to Valkey
+
+**Anyone who can write to Valkey can act as any user** where session cookies are accepted: they can choose a secret and
+write an entry for it. They can also remove the mark of an ended session, publish a list without revocations, and reset
+counts. They can't sign in to get tokens, refresh a session, or change anything in PostgreSQL, and bearer tokens still
+need the issuer's signature. Deleting keys opens nothing.
+
+**Anyone who can read Valkey** learns users, tenants, scopes, roles and the sessions' CSRF tokens. There are no cookies,
+tokens, passwords or keys in it.
+
+So only Tenantgate may have access to its Valkey. Use TLS with a verified certificate (`rediss://`,
+`REDIS_TLS=verify-full`), a network that only the functions reach, and a user for each kind of client:
+
+```
+{acl}
+```
+"""
+
+# A test logs in as these users.
+ACL = """\
+ACL SETUSER web on >PASSWORD ~tenantgate:* ~{tenantgate:*}:* -@all +get +mget +set +del +expire +getrange +incr \
++pttl +pexpire +eval +evalsha +ping +select
+ACL SETUSER authorizer on >PASSWORD %R~tenantgate:session:* ~tenantgate:session-used:* %R~{tenantgate:revocations}:* \
+-@all +mget +set +select"""
+
+
+def cache_page() -> str:
+    """Return the page in Markdown."""
+    return _PAGE.format(
+        uses="\n".join(
+            f"| {use.name} | {use.purpose} | {'<br>'.join(f'`{key}`' for key in use.keys)} | {use.lifetime} "
+            f"| {use.bound} |"
+            for use in USES
+        ),
+        without="\n".join(f"| {use.name} | {use.without} |" for use in USES),
+        every=EVERY_SECONDS,
+        namespace=NAMESPACE,
+        acl=ACL,
+    )
