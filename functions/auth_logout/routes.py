@@ -58,9 +58,10 @@ async def logout(
 ) -> LogoutResponse:
     """Sign out by session cookie, or by bearer token, which may be expired. Send the browser to `logout_url` next.
 
-    A bearer token with the claim `sid` ends the sessions that its user started in that session of the provider. The
-    tokens of an ended session are revoked at the provider. With `SYS_005`, send the request again: the session has
-    ended, but not yet everywhere. The body is optional."""
+    A bearer token is revoked: APIs refuse it within seconds (`AUTH_030`). With the claim `sid`, it also ends the
+    sessions that its user started in that session of the provider. The tokens of an ended session are revoked here and
+    at the provider. With `SYS_005`, send the request again: what ended has not yet ended everywhere. The body is
+    optional."""
     # One that could be read in two ways is refused, with a bearer token too: it would leave a session behind.
     secret = session_cookie(request)
     authorization = request.headers.get("authorization")

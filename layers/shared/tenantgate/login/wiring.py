@@ -19,7 +19,7 @@ from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetad
 from tenantgate.login.service.access_tokens import AccessTokens
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.service.login import LoginService
-from tenantgate.login.service.logout import LogoutService, SessionEnder
+from tenantgate.login.service.logout import BearerRevoker, LogoutService, SessionEnder
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.backchannel.service import NamedSessions, ProviderName
@@ -31,7 +31,7 @@ from tenantgate.settings.allowed_origins import origin_remedy
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.discovery import provider_directory, provider_metadata, well_known_url
-from tenantgate.tokens.verifier import TokenVerifier
+from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
 from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
 
@@ -64,7 +64,8 @@ def _login_service() -> LoginService:
 def _logout_service() -> LogoutService:
     settings = get_settings()
     verifier = token_verifier(settings.token_policy)
-    return make_logout_service(settings, secret_store(), verifier, sessions=_session_ender)
+    revoke_bearer = None if settings.database_url is None else _revoke_bearer
+    return make_logout_service(settings, secret_store(), verifier, sessions=_session_ender, revoke_bearer=revoke_bearer)
 
 
 def make_login_service(
@@ -101,6 +102,7 @@ def make_logout_service(
     verifier: TokenVerifier,
     *,
     sessions: Callable[[], Awaitable[SessionEnder]],
+    revoke_bearer: BearerRevoker | None = None,
 ) -> LogoutService:
     """Build a `LogoutService` from settings. `sessions` is called only when there is a session to end."""
     registration = client_registration(settings)
@@ -111,6 +113,7 @@ def make_logout_service(
         revoker=ProviderClient(registration, secrets),
         verifier=verifier,
         sessions=sessions,
+        revoke_bearer=revoke_bearer,
     )
 
 
@@ -168,6 +171,15 @@ class Ended(NamedTuple):
 
 async def _session_ender() -> SessionEndings:
     return SessionEndings(await session_service(), await named_sessions())
+
+
+async def _revoke_bearer(bearer: VerifiedToken, token: str) -> None:
+    from tenantgate.revocation.wiring import revocation_service  # noqa: PLC0415  (only sign-outs by token need it)
+
+    expires_at = bearer.expires_at + get_settings().token_policy.leeway_seconds
+    if expires_at > time.time():
+        service = await revocation_service()
+        await service.revoke_token(bearer.issuer, token_id=bearer.token_id, text=token, expires_at=expires_at)
 
 
 class _NewSession(NamedTuple):

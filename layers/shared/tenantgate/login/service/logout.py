@@ -65,6 +65,10 @@ class Verifier(Protocol):
     def verify(self, token: str, *, fetch: bool, allow_expired: bool = False) -> VerifiedToken: ...
 
 
+# Revokes a verified access token here. Raises `CacheUnavailable`: it is recorded, but not yet known everywhere.
+type BearerRevoker = Callable[[VerifiedToken, str], Awaitable[None]]
+
+
 class TokenRevoker(Protocol):
     """The part of `provider.client.ProviderClient` that a sign-out uses."""
 
@@ -79,7 +83,7 @@ class SignedOut:
 
     @property
     def needs_the_cookie(self) -> bool:
-        """Tell whether the cookie is needed for another attempt, which ends the session everywhere."""
+        """Tell whether the cookie is needed for another attempt, which ends the session or revokes the token."""
         return isinstance(self.outcome, CacheUnavailable)
 
     def require_logout_url(self) -> str:
@@ -93,7 +97,10 @@ class SignedOut:
 
 
 class LogoutService:
-    """Ends sessions. Calls `sessions`, which needs the database, only when there is a session to end."""
+    """Ends sessions. Calls `sessions`, which needs the database, only when there is a session to end.
+
+    `revoke_bearer`: None without a database: a bearer token then stays valid until it expires.
+    """
 
     def __init__(
         self,
@@ -104,6 +111,7 @@ class LogoutService:
         revoker: TokenRevoker,
         verifier: Verifier,
         sessions: Callable[[], Awaitable[SessionEnder]],
+        revoke_bearer: BearerRevoker | None = None,
         revocation_seconds: float = REVOCATION_SECONDS,
     ) -> None:
         self._registration = registration
@@ -112,13 +120,14 @@ class LogoutService:
         self._revoker = revoker
         self._verifier = verifier
         self._sessions = sessions
+        self._revoke_bearer = revoke_bearer
         self._revocation_seconds = revocation_seconds
 
     async def sign_out(self, *, redirect_uri: str | None, bearer: str | None, session_cookie: str | None) -> SignedOut:
         """Check everything, end the sessions, and revoke their tokens.
 
-        `bearer`: an access token, which may be expired but must pass every other check. It ends the sessions that its
-        subject started in the provider's session that its claim `sid` names.
+        `bearer`: an access token, which may be expired but must pass every other check. It is revoked, and ends the
+        sessions that its subject started in the provider's session that its claim `sid` names.
         `session_cookie`: the value of the session cookie; its session may have ended before. The caller makes sure that
         at least one of them is given, and that a request with only the cookie came from the same site.
 
@@ -134,9 +143,19 @@ class LogoutService:
         if redirect_uri is not None:
             target = self._redirects.require_redirect_uri(redirect_uri)
         ended = await self._end(verified, session_cookie)
+        token_failure = None if bearer is None or verified is None else await self._refuse(verified, bearer)
         outcome = await self._sign_out_at_provider(target, [tokens for part in ended for tokens in part.tokens])
         unfinished = next((part.unfinished for part in ended if part.unfinished is not None), None)
-        return SignedOut(unfinished or outcome)
+        return SignedOut(unfinished or token_failure or outcome)
+
+    async def _refuse(self, bearer: VerifiedToken, token: str) -> CacheUnavailable | None:
+        """Revoke the token here; return the failure to do so everywhere."""
+        try:
+            if self._revoke_bearer is not None:
+                await self._revoke_bearer(bearer, token)
+        except CacheUnavailable as error:
+            return error
+        return None
 
     async def _end(self, bearer: VerifiedToken | None, session_cookie: str | None) -> Sequence[EndedSessions]:
         ended: list[EndedSessions] = []

@@ -1,0 +1,105 @@
+"""A sign-out by bearer token revokes that token, and no other."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pytest
+
+from tenantgate.database.unit import Row
+from tenantgate.database.wiring import database, dispose_database
+from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.login import wiring
+from tenantgate.revoked.names import token_name
+from tenantgate.settings.environment import get_settings
+from tenantgate.tokens.jws import read_jws
+from tenantgate.tokens.verifier import VerifiedToken
+from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp
+from tests.fixtures.providers.misbehaving import MisbehavingProvider
+
+ISSUER = "https://issuer.example"
+NOW = int(time.time())
+
+
+def sign_out(browser: Browser, app: LoginApp, token: str, body: object = None) -> int:
+    headers = {"authorization": f"Bearer {token}"}
+    return browser.post_json(app.logout_url, body or {}, headers=headers).status_code
+
+
+def name_of(token: str) -> bytes:
+    claims: Mapping[str, object] = read_jws(token, {})[1]
+    token_id = claims.get("jti")
+    return token_name(str(claims["iss"]), token_id if isinstance(token_id, str) else None, token)
+
+
+@pytest.mark.parametrize("token_id", ["id-1", None])
+def test_the_token_is_revoked_by_its_id_or_its_text(
+    token_id: str | None, browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    def edit(claims: dict[str, object]) -> dict[str, object]:
+        others = {name: value for name, value in claims.items() if name != "jti"}
+        return others if token_id is None else others | {"jti": token_id}
+
+    provider.edit_access_token = edit
+    token = provider.access_token()
+    assert sign_out(browser, app, token) == 200
+    assert app.revoked == [name_of(token)]
+
+
+def test_nothing_is_revoked_by_a_request_that_is_refused(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    token = provider.access_token()
+    forged = token[:-8] + "AAAAAAAA"
+    assert sign_out(browser, app, forged) == 401
+    assert sign_out(browser, app, token, {"redirect_uri": "https://evil.example/"}) == 400
+    assert app.revoked == []
+
+
+def test_a_revocation_that_is_not_known_everywhere_is_reported_and_may_be_repeated(
+    browser: Browser, app: LoginApp, provider: MisbehavingProvider
+) -> None:
+    token = provider.access_token()
+    app.revocation_failure = CacheUnavailable("down")
+    assert sign_out(browser, app, token, {"redirect_uri": ALLOWED_ORIGIN + "/"}) == 503
+    app.revocation_failure = None
+    assert sign_out(browser, app, token) == 200
+    assert app.revoked == [name_of(token)] * 2
+
+
+@pytest.mark.parametrize(("expires_at", "is_recorded"), [(NOW + 600, True), (NOW - 30, True), (NOW - 61, False)])
+def test_the_process_records_it_until_its_leeway_ends(
+    expires_at: int, is_recorded: bool, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = base64.urlsafe_b64encode(hashlib.sha256().digest()).decode()
+    variables = {"ENVIRONMENT": "test", "COOKIE_SEALING_KEYS": key, "DATABASE_URL": database_urls.app_url}
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
+    get_settings.cache_clear()
+    token_id = f"id-{expires_at}"
+    bearer = VerifiedToken(ISSUER, "user", NOW - 700, expires_at, frozenset(), MappingProxyType({}), token_id)
+
+    async def run() -> Row | None:
+        try:
+            await wiring._revoke_bearer(bearer, "a.b.c")
+            async with database().untenanted() as unit:
+                name = token_name(ISSUER, token_id, "")
+                return await unit.fetch_one("SELECT kind, expires_at FROM revocations WHERE name = $1", name)
+        finally:
+            await dispose_database()
+
+    try:
+        row = asyncio.run(run())
+    finally:
+        get_settings.cache_clear()
+    assert (row is not None) is is_recorded
+    if row is not None:
+        assert (row["kind"], row["expires_at"].timestamp()) == ("token", expires_at + 60)
