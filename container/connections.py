@@ -29,13 +29,17 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_HEALTH = b"/api/v1/health/"
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
     """The limits of each worker process.
 
     `connections`: connections that are served; a request on an additional one gets a 503. `spare_connections`: open
-    connections beyond those that can receive the 503; any other is closed at once. The total is below the usual limit
+    connections beyond those that can receive the 503; any other is closed at once. `requests`: requests in progress,
+    without those whose body is still arriving; an additional one gets a 503 at once, unless it is a health check, since
+    it would wait for the others. The total is below the usual limit
     of 1,024 descriptors. `header_seconds`: from the connection, or a request's first byte, to the end of its headers.
     `body_seconds`: from there to the end of a body that the route reads; `request_seconds`: to the end of any body.
     `response_seconds`: the time that written data may stay unread by the client. `idle_seconds`: between two requests;
@@ -44,6 +48,7 @@ class ConnectionLimits:
     """
 
     connections: int = 800
+    requests: int = 200
     spare_connections: int = 64
     header_seconds: float = 10.0
     body_seconds: float = 20.0
@@ -126,6 +131,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._note(REJECTION_KEY, Overloaded("too many connections", retry_after=1))
         elif length > self.limits.header_bytes:
             self._note(REJECTION_KEY, HeadersTooLarge())
+        elif self._is_overloaded() and not self.url.startswith(_HEALTH):
+            self._note(REJECTION_KEY, Overloaded("too many requests in progress", retry_after=1))
         self._arrive_within(self.limits.request_seconds, self._close)
         self._note(BODY_DEADLINE_KEY, self.loop.time() + self.limits.body_seconds)
         super().on_headers_complete()
@@ -202,6 +209,16 @@ class BoundedProtocol(HttpToolsProtocol):
         else:
             # No request has begun, so there is nothing to respond to.
             self._close()
+
+    def _is_overloaded(self) -> bool:
+        if len(self.tasks) < self.limits.requests:
+            return False
+        # Clients that never complete a body must not keep out the others.
+        others = (other for other in self.connections if isinstance(other, BoundedProtocol))
+        return sum(other._is_working() for other in others) >= self.limits.requests  # noqa: SLF001
+
+    def _is_working(self) -> bool:
+        return self._running is not None and not self._running.response_complete and not self._running.more_body
 
     def _is_serving(self) -> bool:
         return self._running is not None and not self._running.response_complete

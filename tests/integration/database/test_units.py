@@ -439,3 +439,19 @@ async def test_a_database_disposed_within_a_unit_keeps_no_connection(
         while (await asyncio.to_thread(execute, database_urls.admin_url, query))[0][0][0]:
             await asyncio.sleep(0.01)
     assert await numbers(single) == [1]
+
+
+async def test_a_caller_waits_for_a_connection_no_longer_than_the_limit(
+    database_urls: DatabaseUrls,
+) -> None:
+    busy = with_one_connection(database_urls.app_url, wait_seconds=0.2)
+    async with busy.untenanted():
+        began = time.monotonic()
+        with pytest.raises(DatabaseUnreachable) as refused:
+            async with busy.untenanted():
+                pass
+        assert 0.2 <= time.monotonic() - began < 2
+    assert refused.value.retry_after == 1
+    async with busy.untenanted() as unit:
+        assert await backend(unit) > 0
+    await busy.dispose()

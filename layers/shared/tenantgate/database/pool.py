@@ -40,7 +40,7 @@ class PoolLimits:
     wait_seconds: float
 
 
-CONTAINER_POOL = PoolLimits(size=10, overflow=10, wait_seconds=30.0)
+CONTAINER_POOL = PoolLimits(size=10, overflow=10, wait_seconds=5.0)
 LAMBDA_POOL = PoolLimits(size=1, overflow=0, wait_seconds=5.0)
 
 
@@ -94,7 +94,7 @@ class PooledDatabase:
         has_place = await _takes(self._places, FURTHER_AFTER_SECONDS)
         try:
             if not await _takes(self._slots, self.limits.wait_seconds):
-                raise DatabaseUnreachable("no connection became free in time", seconds=self.limits.wait_seconds)
+                raise _busy(self.limits.wait_seconds)
             try:
                 yield
             finally:
@@ -153,6 +153,12 @@ async def _begin(connection: Connection, tenant_id: str | None, *, seconds: floa
     except BaseException:
         connection.terminate()
         raise
+
+
+def _busy(seconds: float) -> DatabaseUnreachable:
+    failed = DatabaseUnreachable("no connection became free in time", seconds=seconds)
+    failed.retry_after = 1
+    return failed
 
 
 async def _connect(url: str) -> Connection:
