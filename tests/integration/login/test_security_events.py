@@ -60,6 +60,9 @@ class Events:
         """Sign an event with these changes to its claims; None leaves a claim out."""
         return self.provider.security_event(event, edit=lambda claims: _changed(claims, changes))
 
+    async def is_kid_revoked(self, issuer: str, kid: str) -> bool:
+        return False
+
     async def revoke_token(self, issuer: str, *, token_id: str) -> None:
         self._record("token", issuer, token_id)
 

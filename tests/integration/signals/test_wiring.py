@@ -17,12 +17,13 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.revocation import TokenRevoked
 from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.revocation.repository import RevocationRepository
+from tenantgate.revocation.wiring import revocation_service
 from tenantgate.revoked.snapshot import PresentedToken, Snapshot
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.settings.environment import get_settings
 from tenantgate.signals import wiring
-from tenantgate.signals.errors import AlreadyReceived
+from tenantgate.signals.errors import AlreadyReceived, RevokedKey
 from tenantgate.signals.tasks import Polled
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.providers.misbehaving import (
@@ -31,6 +32,7 @@ from tests.fixtures.providers.misbehaving import (
     TENANT,
     CannedResponse,
     MisbehavingProvider,
+    rsa_key,
 )
 
 CHANGED = "https://schemas.openid.net/secevent/caep/event-type/credential-change"
@@ -140,6 +142,21 @@ def test_a_revoked_token_and_a_user_in_one_tenant(provider: MisbehavingProvider)
     other = replace(token, token_id="jti-2")
     for passed in (other, replace(other, user_id="another", tenant_id="another")):
         revoked.require_token(passed, leeway=60)
+
+
+def test_an_event_by_a_revoked_key_is_refused(provider: MisbehavingProvider) -> None:
+    async def revoke() -> None:
+        try:
+            await (await revocation_service()).revoke_kid(provider.issuer, "first")
+        finally:
+            await dispose_database()
+
+    asyncio.run(revoke())
+    with pytest.raises(RevokedKey):
+        asyncio.run(receive(provider.security_event(CHANGED)))
+    provider.rotate(rsa_key("second"))
+    wiring._verifier.cache_clear()
+    asyncio.run(receive(provider.security_event(CHANGED)))
 
 
 def test_an_event_counts_once_pushed_or_polled(provider: MisbehavingProvider) -> None:

@@ -73,6 +73,7 @@ class World:
         self.ended: Sequence[EndedSession] = ()
         self.down: Exception | None = None
         self.cache_down = False
+        self.revoked_keys: set[tuple[str, str]] = set()
         self.clock = ManualClock(NOW)
         self.service = SecurityEventService(
             self, policies or POLICIES, received=self, sessions=self, revocations=self, clock=self.clock
@@ -126,6 +127,10 @@ class World:
         if self.cache_down:
             raise UnfinishedEnd(self.ended, CacheUnavailable("down"))
         return self.ended
+
+    async def is_kid_revoked(self, issuer: str, kid: str) -> bool:
+        self._require_up()
+        return (issuer, kid) in self.revoked_keys
 
     async def revoke_token(self, issuer: str, *, token_id: str) -> None:
         self._record("token", issuer, token_id)
@@ -313,6 +318,19 @@ async def test_only_the_issuer_that_it_was_fetched_from_may_have_sent_a_token(wo
         await world.service.receive(world.event(user()), issuer=BOUND)
     assert refused.value.err == "invalid_issuer"
     await world.service.receive(world.event(user()), issuer=ISSUER)
+
+
+async def test_an_event_by_a_revoked_key_ends_nothing(world: World) -> None:
+    world.revoked_keys = {(BOUND, "kid-1"), (ISSUER, "kid-2")}
+    await world.service.receive(world.event(opaque("sid-1")))
+    world.revoked_keys = {(ISSUER, "kid-1")}
+    effects = [*world.effects]
+    with pytest.raises(SecurityEventRefused) as refused:
+        await world.service.receive(world.event(user()))
+    assert refused.value.err == "invalid_key"
+    assert world.effects == effects
+    # It isn't used up: an operator may lift the revocation.
+    assert len(world.received) == 1
 
 
 async def test_an_issuer_without_audiences_may_send_none() -> None:

@@ -2,6 +2,7 @@
 
 TenantgateError
 └── SecurityEventRefused            AUTH_130
+    ├── RevokedKey
     ├── UnsupportedSubject
     ├── ForeignSubject
     └── AlreadyReceived
@@ -58,6 +59,13 @@ class SecurityEventRefused(TenantgateError):
         refused.private = {"check": type(rejection), **rejection.private}
         refused.err, refused.description = _ERRORS.get(type(rejection), (cls.err, cls.description))
         return refused
+
+
+class RevokedKey(SecurityEventRefused):
+    """The key that signed the token is revoked here."""
+
+    err = "invalid_key"
+    description = "The key is revoked."
 
 
 class UnsupportedSubject(SecurityEventRefused):

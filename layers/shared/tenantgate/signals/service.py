@@ -14,6 +14,7 @@ from tenantgate.errors.tokens import TokenError
 from tenantgate.signals.errors import (
     AlreadyReceived,
     ForeignSubject,
+    RevokedKey,
     SecurityEventRefused,
     shown_type,
 )
@@ -89,6 +90,8 @@ class Revocations(Protocol):
     repeating is harmless.
     """
 
+    async def is_kid_revoked(self, issuer: str, kid: str) -> bool: ...
+
     async def revoke_token(self, issuer: str, *, token_id: str) -> None: ...
 
     async def revoke_user(self, tenant_id: str | None, issuer: str, user_id: str) -> None:
@@ -141,6 +144,8 @@ class SecurityEventService:
             raise
 
     async def _act(self, event: SecurityEvent) -> None:
+        if event.kid is not None and await self._revocations.is_kid_revoked(event.issuer, event.kid):
+            raise RevokedKey("the key that signed the event is revoked")
         ends = not ENDING_EVENTS.isdisjoint(event.events)
         subject = self._subject(event) if ends else None
         named: Sequence[bytes] = ()
