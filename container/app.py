@@ -11,11 +11,13 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 
 from container.polling import polling
+from container.republishing import republishing
 from container.sweeping import sweeping
 from tenantgate.cache.wiring import dispose_cache
 from tenantgate.database.wiring import dispose_database
 from tenantgate.login.provider.connections import keeping_connections
 from tenantgate.observability.setting_text import shown_text
+from tenantgate.revocation.credential import current_revocations
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.file import RulesError, read_rules
 from tenantgate.route_rules.model import CONTAINER_API
@@ -56,7 +58,7 @@ def _router(function: str) -> APIRouter:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     try:
-        async with keeping_connections(), sweeping(), polling(get_settings().token_policy):
+        async with keeping_connections(), sweeping(), polling(get_settings().token_policy), republishing():
             yield
     finally:
         await dispose_cache()
@@ -107,9 +109,13 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
         extra_routes=documentation,
         route_rules=container_rules(settings),
         session=session_credential,
+        revocations=current_revocations,
     )
     _require_known_routes(app)
     # Once the application has configured the logs.
     if settings.redis_url is None:
-        logger.warning("REDIS_URL is not set: no session cookie passes the authorizer; the rest works from PostgreSQL")
+        logger.warning(
+            "REDIS_URL is not set: no session cookie passes the authorizer, and it accepts a revoked token until that "
+            "expires; the rest works from PostgreSQL"
+        )
     return app

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tenantgate.errors.access import CrossSiteRequest
 from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.revocation.credential import current_revocations
 from tenantgate.sessions.credential import COOKIE_ERRORS, recorded_session
 from tenantgate.sessions.models import StoredSession, User
 from tenantgate.sessions.service import SessionService
@@ -25,7 +26,7 @@ from tenantgate.web.responses import BEARER_ERRORS, error_responses
 router = APIRouter(prefix="/api/v1/auth/sessions", tags=["auth"])
 
 # From PostgreSQL: a session that another browser has ended must not manage the others.
-Caller = Annotated[VerifiedCaller, Depends(verified_caller(recorded_session))]
+Caller = Annotated[VerifiedCaller, Depends(verified_caller(recorded_session, current_revocations))]
 Sessions = Annotated[SessionService, Depends(session_service)]
 
 _CHANGE = {**NEEDS_TOKEN_OR_SESSION, "parameters": [CSRF_PARAMETER]}

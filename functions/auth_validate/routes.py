@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends
 
+from tenantgate.revocation.credential import current_revocations
 from tenantgate.sessions.credential import COOKIE_ERRORS, session_credential
 from tenantgate.web.dependencies import VerifiedCaller, verified_caller
 from tenantgate.web.models import StrictModel, UserId
@@ -30,7 +31,7 @@ class ValidateResponse(StrictModel):
     responses=error_responses(*BEARER_ERRORS, *COOKIE_ERRORS),
 )
 async def validate(
-    caller: Annotated[VerifiedCaller, Depends(verified_caller(session_credential))],
+    caller: Annotated[VerifiedCaller, Depends(verified_caller(session_credential, current_revocations))],
 ) -> ValidateResponse:
     """Validate the caller's token or session cookie; return its user and tenant.
 

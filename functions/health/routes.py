@@ -50,7 +50,9 @@ async def ready() -> ReadyResponse:
     `warning` when `DATABASE_TLS` allows connections to a server that isn't verified. `schema` is `failed` when the
     database's schema is older than the code, and `warning` when it is newer, as after a rollback. `vector` is `absent`
     when the database has no pgvector, which is optional. `cache` is `warning` when Valkey doesn't respond, or when
-    `REDIS_TLS` allows a server that isn't verified, and `absent` without `REDIS_URL`.
+    `REDIS_TLS` allows a server that isn't verified, and `absent` without `REDIS_URL`. `revocation` is `warning` when
+    the list of revocations is too old, so that no credential is accepted, and `absent` without `REDIS_URL`: the
+    authorizer then accepts a revoked token until it expires.
     """
     statuses = await readiness().run()
     timestamp = int(time.time())
@@ -79,6 +81,7 @@ def readiness() -> Readiness:
             "database": Check(_database),
             "secrets": Check(secrets.check, secrets.overdue),
             "cache": Check(_cache, lambda: "warning"),
+            "revocation": Check(_revocation, lambda: "warning"),
         }
     )
 
@@ -115,6 +118,23 @@ async def _cache() -> Status:
         logger.warning("the cache doesn't respond", exc_info=error)
         return "warning"
     return "ok" if cache_is_verified() else "warning"
+
+
+async def _revocation() -> Status:
+    from tenantgate.cache.wiring import cache  # noqa: PLC0415  (as `readiness` does)
+    from tenantgate.errors.revocation import RevocationUnknown  # noqa: PLC0415
+    from tenantgate.revocation.credential import current_revocations  # noqa: PLC0415
+
+    if cache() is None:
+        return "absent"
+    revocations = current_revocations()
+    await revocations.refresh()
+    try:
+        revocations.current()
+    except RevocationUnknown as error:
+        logger.warning("the list of revocations is too old", exc_info=error)
+        return "warning"
+    return "ok"
 
 
 class _Secrets:

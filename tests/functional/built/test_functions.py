@@ -110,7 +110,14 @@ CASES = [
             200,
             {
                 "status": "ready",
-                "checks": {"database": "ok", "schema": "ok", "vector": "ok", "secrets": "ok", "cache": "absent"},
+                "checks": {
+                    "database": "ok",
+                    "schema": "ok",
+                    "vector": "ok",
+                    "secrets": "ok",
+                    "cache": "absent",
+                    "revocation": "absent",
+                },
             },
         ),
         id="health-ready",

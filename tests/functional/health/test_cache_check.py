@@ -3,14 +3,18 @@
 import base64
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
 
 from functions.health import routes
 from tenantgate.cache import wiring
+from tenantgate.cache.wiring import dispose_cache
+from tenantgate.database.wiring import dispose_database
+from tenantgate.revoked import holder
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.settings.environment import get_settings
 from tenantgate.web.app import create_app
@@ -22,6 +26,14 @@ from tests.fixtures.servers.app_server import AppServer, free_socket
 LIMIT_SECONDS = 0.5
 
 type Serve = Callable[..., httpx2.Client]
+
+
+@asynccontextmanager
+async def disposing(_: object) -> AsyncIterator[None]:
+    """End the loop's connections with it, as the container does."""
+    yield
+    await dispose_cache()
+    await dispose_database()
 
 
 def forget_singletons() -> None:
@@ -49,7 +61,7 @@ def serve(database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch) -> Itera
             monkeypatch.setenv(name, value)
         forget_singletons()
         sock = free_socket()
-        servers.append(AppServer(create_app(routes.router), sock))
+        servers.append(AppServer(create_app(routes.router, lifespan=disposing), sock))
         servers[-1].__enter__()
         clients.append(httpx2.Client(base_url=f"http://127.0.0.1:{sock.getsockname()[1]}", timeout=10))
         return clients[-1]
@@ -118,3 +130,16 @@ def test_a_wrong_password_is_a_warning_and_in_no_log(
     log = capsys.readouterr().out
     assert "AuthenticationError" in log
     assert "canary" not in log
+
+
+def test_the_list_of_revocations_is_ok_with_a_cache_and_a_warning_when_both_sources_are_away(
+    serve: Serve, own_valkey: Callable[..., EmbeddedValkey], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = own_valkey()
+    api = serve(REDIS_URL=server.start())
+    assert api.get("/api/v1/health/ready").json()["checks"]["revocation"] == "ok"
+    server.stop()
+    # From PostgreSQL.
+    assert api.get("/api/v1/health/ready").json()["checks"]["revocation"] == "ok"
+    monkeypatch.setattr(holder, "BOUND_SECONDS", 0.0)
+    assert api.get("/api/v1/health/ready").json()["checks"]["revocation"] == "warning"

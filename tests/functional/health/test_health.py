@@ -171,7 +171,14 @@ def test_ready_when_every_dependency_responds(api: httpx2.Client) -> None:
     body = response.json()
     assert (body["status"], body["checks"]) == (
         "ready",
-        {"database": "ok", "schema": "ok", "vector": "absent", "secrets": "ok", "cache": "absent"},
+        {
+            "database": "ok",
+            "schema": "ok",
+            "vector": "absent",
+            "secrets": "ok",
+            "cache": "absent",
+            "revocation": "absent",
+        },
     )
     assert isinstance(body["timestamp"], int)
     assert seconds < LIMIT_SECONDS
@@ -218,6 +225,7 @@ def test_a_schema_that_is_older_than_the_code_fails(
             "vector": "absent",
             "secrets": "ok",
             "cache": "absent",
+            "revocation": "absent",
         }
     (line,) = (record for record in caplog.records if "schema" in record.message)
     assert line.message == "the database's schema is older than the code: run the migrations"
@@ -276,7 +284,12 @@ def test_a_frozen_database_is_reported_in_time_until_it_responds_again(
             assert seconds < LIMIT_SECONDS
             error = response.json()["error"]
             assert (response.status_code, error["code"]) == (503, "SYS_001")
-            assert error["detail"]["checks"] == {"database": "failed", "secrets": "ok", "cache": "absent"}
+            assert error["detail"]["checks"] == {
+                "database": "failed",
+                "secrets": "ok",
+                "cache": "absent",
+                "revocation": "absent",
+            }
             assert isinstance(error["detail"]["timestamp"], int)
         with ThreadPoolExecutor(8) as pool:
             assert all(response.status_code == 503 for response, _ in pool.map(lambda _: timed(api), range(16)))
@@ -304,6 +317,7 @@ def test_a_frozen_secrets_manager_fails_when_no_secret_is_in_memory(
         "vector": "absent",
         "secrets": "failed",
         "cache": "absent",
+        "revocation": "absent",
     }
     assert seconds < LIMIT_SECONDS
 
@@ -318,7 +332,14 @@ def test_a_frozen_secrets_manager_is_a_warning_when_every_secret_is_in_memory(
     response, seconds = timed(api)
     assert (response.status_code, response.json()["checks"]) == (
         200,
-        {"database": "ok", "schema": "ok", "vector": "absent", "secrets": "warning", "cache": "absent"},
+        {
+            "database": "ok",
+            "schema": "ok",
+            "vector": "absent",
+            "secrets": "warning",
+            "cache": "absent",
+            "revocation": "absent",
+        },
     )
     assert seconds < LIMIT_SECONDS
 

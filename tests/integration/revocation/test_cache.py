@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from copy import replace
 
 import pytest
 
 from tenantgate.cache.client import ValkeyCache
 from tenantgate.cache_url import parse_cache_url
-from tenantgate.revocation.cache import Publisher
-from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Head, Snapshot
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.errors.revocation import RevocationUnknown
+from tenantgate.revocation.cache import CurrentRevocations, NoRevocations, Publisher, Recorded
+from tenantgate.revoked.holder import BOUND_SECONDS, Holder
+from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Head, PresentedToken, Snapshot
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +49,7 @@ class World:
         self.store, self.valkey, self.now = Store(), valkey, 100.0
 
     def publisher(self) -> Publisher:
-        return Publisher(self.store, self.valkey, clock=lambda: self.now)
+        return Publisher(Recorded(self.store, clock=lambda: self.now), self.valkey)
 
     async def published(self) -> tuple[Head | None, Snapshot | None]:
         head, body = await self.valkey.get_many([HEAD_KEY, BODY_KEY])
@@ -131,3 +136,112 @@ async def test_everything_expires(world: World) -> None:
         left = await world.valkey.run_script("return redis.call('TTL', KEYS[1])", [key], [])
         assert isinstance(left, int)
         assert 0 < left <= 60
+
+
+class Dead:
+    """A database or a cache that is away."""
+
+    async def epoch(self) -> int:
+        raise DatabaseUnreachable("down")
+
+    async def snapshot(self, *, now: float) -> Snapshot:
+        raise DatabaseUnreachable("down")
+
+    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+        raise CacheUnavailable("down")
+
+    async def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> object:
+        raise CacheUnavailable("down")
+
+
+class Reader:
+    """Web functions' list, with a clock that can be moved."""
+
+    def __init__(self, store: Store | Dead, cache: ValkeyCache | Dead | None) -> None:
+        self.now = 100.0
+        clock = lambda: self.now  # noqa: E731
+        holder = Holder(clock=clock, monotonic=clock)
+        self.list = CurrentRevocations(Recorded(store, clock=clock), cache, holder=holder)
+
+    async def epoch(self) -> int:
+        await self.list.refresh()
+        return self.list.current().epoch
+
+
+async def test_the_list_comes_from_valkey_without_a_look_at_postgresql(world: World) -> None:
+    await world.publisher().publish()
+    reader = Reader(Dead(), world.valkey)
+    assert await reader.epoch() == 5
+    world.store.current = replace(EMPTY, epoch=6)
+    await world.publisher().publish()
+    reader.now += 0.4
+    assert await reader.epoch() == 5
+    reader.now += 0.2
+    assert await reader.epoch() == 6
+
+
+@pytest.mark.parametrize("cache", [None, Dead()])
+async def test_without_valkey_the_list_comes_from_postgresql(cache: Dead | None) -> None:
+    store = Store()
+    reader = Reader(store, cache)
+    assert await reader.epoch() == 5
+    for epoch in (6, 7):
+        store.current = replace(EMPTY, epoch=epoch)
+        reader.now += 0.6
+        assert await reader.epoch() == epoch
+
+
+async def test_a_reader_that_finds_an_old_list_publishes_a_new_one(world: World) -> None:
+    await world.publisher().publish()
+    reader = Reader(world.store, world.valkey)
+    reader.now = 200.0
+    assert await reader.epoch() == 5
+    assert (await world.published())[0] == Head(5, 200_000)
+
+
+async def test_an_old_dump_is_ignored(world: World) -> None:
+    old = world.publisher()
+    await old.publish()
+    dump = await world.valkey.get_many([HEAD_KEY, BODY_KEY])
+    world.store.current = replace(EMPTY, epoch=6)
+    await world.publisher().publish()
+    reader = Reader(world.store, world.valkey)
+    assert await reader.epoch() == 6
+    await world.forget()
+    for key, value in zip((HEAD_KEY, BODY_KEY), dump, strict=True):
+        await world.valkey.set(key, value or b"", seconds=60)
+    reader.now += 1
+    assert await reader.epoch() == 6
+    assert (await world.published())[0] == Head(6, 101_000)
+
+
+async def test_with_both_away_the_list_counts_until_the_bound(world: World) -> None:
+    await world.publisher().publish()
+    reader = Reader(Dead(), world.valkey)
+    assert await reader.epoch() == 5
+    await world.forget()
+    reader.now = 100.0 + BOUND_SECONDS - 0.01
+    assert await reader.epoch() == 5
+    reader.now = 100.0 + BOUND_SECONDS
+    with pytest.raises(RevocationUnknown):
+        await reader.epoch()
+
+
+async def test_requests_at_once_share_one_reading(world: World) -> None:
+    reader = Reader(world.store, None)
+    await asyncio.gather(*(reader.epoch() for _ in range(50)))
+    assert world.store.snapshots == 1
+
+
+async def test_a_cancelled_request_leaves_the_reading_to_the_next(world: World) -> None:
+    reader = Reader(world.store, None)
+    cancelled = asyncio.create_task(reader.epoch())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    assert await reader.epoch() == 5
+
+
+async def test_without_a_database_nothing_counts_as_revoked() -> None:
+    nothing = NoRevocations()
+    await nothing.refresh()
+    nothing.current().require_token(PresentedToken("t", "i", "u", None, "text", (), None, 0), leeway=0)

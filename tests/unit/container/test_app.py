@@ -37,7 +37,13 @@ def test_the_start_says_that_cookies_need_the_cache(capsys: pytest.CaptureFixtur
 
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [(line["level"], line["message"]) for line in lines if "REDIS_URL" in line["message"]] == [
-        ("WARNING", "REDIS_URL is not set: no session cookie passes the authorizer; the rest works from PostgreSQL")
+        (
+            "WARNING",
+            (
+                "REDIS_URL is not set: no session cookie passes the authorizer, and it accepts a revoked token until "
+                "that expires; the rest works from PostgreSQL"
+            ),
+        )
     ] * notes
 
 

@@ -9,6 +9,7 @@ import pytest
 from fastapi import APIRouter, Depends
 from starlette.testclient import TestClient
 
+from tenantgate.revocation.credential import current_revocations
 from tenantgate.sessions.credential import session_credential
 from tenantgate.web.app import create_app
 from tenantgate.web.dependencies import verified_caller
@@ -24,14 +25,16 @@ changed: list[str] = []
 
 
 @router.api_route(
-    "/thing", methods=["POST", "PUT", "PATCH", "DELETE"], dependencies=[Depends(verified_caller(session_credential))]
+    "/thing",
+    methods=["POST", "PUT", "PATCH", "DELETE"],
+    dependencies=[Depends(verified_caller(session_credential, current_revocations))],
 )
 async def change() -> str:
     changed.append("once")
     return "changed"
 
 
-@router.get("/thing", dependencies=[Depends(verified_caller(session_credential))])
+@router.get("/thing", dependencies=[Depends(verified_caller(session_credential, current_revocations))])
 async def read() -> str:
     return "read"
 

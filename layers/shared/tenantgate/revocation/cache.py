@@ -1,4 +1,4 @@
-"""Publish the snapshot in Valkey, where the authorizer and the web functions read it.
+"""The list of revocations in Valkey: published from PostgreSQL, and read by the web functions.
 
 Publishers may run at once, and one may be frozen for any time between its reading and its writing. So a write takes
 effect only if its epoch is higher than the published one, or the same with a later reading of PostgreSQL.
@@ -6,11 +6,18 @@ effect only if its epoch is higher than the published one, or the same with a la
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.revoked.holder import Holder
 from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Head, Snapshot
+
+_log = logging.getLogger(__name__)
 
 # A server that gets no further snapshot must not keep an old one.
 KEPT_SECONDS = 60
@@ -40,7 +47,7 @@ _NEEDS_BODY = -1
 
 
 class Store(Protocol):
-    """The part of `repository.RevocationRepository` that publishing uses."""
+    """The part of `repository.RevocationRepository` that is read. Both methods raise `DatabaseUnreachable`."""
 
     async def epoch(self) -> int: ...
 
@@ -48,36 +55,126 @@ class Store(Protocol):
 
 
 class Cache(Protocol):
-    """The part of `cache.Cache` that publishing uses."""
+    """The part of `cache.Cache` that is used here. Both methods raise `CacheUnavailable`."""
+
+    async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]: ...
 
     async def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> object: ...
 
 
-class Publisher:
-    """Publishes what PostgreSQL has. `clock` returns epoch seconds."""
+class Recorded:
+    """The snapshot as PostgreSQL has it. `clock` returns epoch seconds.
 
-    def __init__(self, store: Store, cache: Cache, *, clock: Callable[[], float] = time.time) -> None:
+    It remembers the last one: most readings only find that nothing has changed.
+    """
+
+    def __init__(self, store: Store, *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
-        self._cache = cache
         self._clock = clock
-        # The last one that was read: most publications only say that nothing has changed.
         self._known: Snapshot | None = None
+
+    async def read(self) -> tuple[Head, Snapshot]:
+        """Read PostgreSQL; `Head.read_at` is earlier. Raises `DatabaseUnreachable`."""
+        read_at = self._clock()
+        known = self._known
+        if known is None or await self._store.epoch() != known.epoch:
+            known = self._known = await self._store.snapshot(now=read_at)
+        return Head(known.epoch, int(read_at * 1000)), known
+
+
+class Publisher:
+    """Publishes what PostgreSQL has."""
+
+    def __init__(self, recorded: Recorded, cache: Cache) -> None:
+        self._recorded = recorded
+        self._cache = cache
 
     async def publish(self) -> int:
         """Read PostgreSQL, publish, and return the epoch that Valkey then has.
 
         Raises `DatabaseUnreachable`, `CacheUnavailable`.
         """
-        read_at = self._clock()
-        known = self._known
-        if known is not None and await self._store.epoch() == known.epoch:
-            published = await self._put(Head(known.epoch, int(read_at * 1000)), b"")
-            if published != _NEEDS_BODY:
-                return published
-        snapshot = self._known = await self._store.snapshot(now=read_at)
-        return await self._put(Head(snapshot.epoch, int(read_at * 1000)), snapshot.to_json())
+        return await self.put(*await self._recorded.read())
+
+    async def put(self, head: Head, snapshot: Snapshot) -> int:
+        """Publish a snapshot, and return the epoch that Valkey then has. Raises `CacheUnavailable`."""
+        published = await self._put(head, b"")
+        return await self._put(head, snapshot.to_json()) if published == _NEEDS_BODY else published
 
     async def _put(self, head: Head, body: bytes) -> int:
         args = (head.epoch, head.read_at, head.to_json(), body, Snapshot.prefix(head.epoch), KEPT_SECONDS)
         published = await self._cache.run_script(_PUBLISH, (HEAD_KEY, BODY_KEY), args)
         return published if isinstance(published, int) else _NEEDS_BODY
+
+
+class CurrentRevocations:
+    """The snapshot by which web functions judge: from Valkey or, if that has none that counts, from PostgreSQL."""
+
+    def __init__(self, recorded: Recorded, cache: Cache | None, *, holder: Holder | None = None) -> None:
+        self._recorded = recorded
+        self._cache = cache
+        self._publisher = None if cache is None else Publisher(recorded, cache)
+        self._holder = holder or Holder()
+        self._turn = asyncio.Lock()
+
+    async def refresh(self) -> None:
+        """Fetch another snapshot if the held one is due. Never raises: `current` tells whether one counts."""
+        if not self._holder.is_due():
+            return
+        async with self._turn:
+            # Another request may have fetched it meanwhile.
+            if self._holder.is_due():
+                await self._fetch()
+
+    def current(self) -> Snapshot:
+        """Return the snapshot. Raises `RevocationUnknown`."""
+        return self._holder.current()
+
+    async def _fetch(self) -> None:
+        if self._cache is not None and await self._fetches_from(self._cache):
+            return
+        try:
+            head, snapshot = await self._recorded.read()
+        except DatabaseUnreachable as failure:
+            self._holder.failed(failure.reason)
+            return
+        if not self._holder.accept(head, snapshot):
+            self._holder.failed()
+        elif self._publisher is not None:
+            await self._help(self._publisher, head, snapshot)
+
+    async def _fetches_from(self, cache: Cache) -> bool:
+        try:
+            if self._holder.epoch is not None:
+                (raw,) = await cache.get_many([HEAD_KEY])
+                if self._holder.accept_head(_head(raw)):
+                    return True
+            # Both in one command: no publisher can come in between.
+            raw, body = await cache.get_many([HEAD_KEY, BODY_KEY])
+        except CacheUnavailable:
+            return False
+        return self._holder.accept(_head(raw), None if body is None else Snapshot.from_json(body))
+
+    async def _help(self, publisher: Publisher, head: Head, snapshot: Snapshot) -> None:
+        """Publish what this process had to read from PostgreSQL itself: the republisher is late."""
+        try:
+            await publisher.put(head, snapshot)
+        except CacheUnavailable as failure:
+            _log.warning("the list of revocations was not published", extra={"context": failure.private})
+
+
+class NoRevocations:
+    """Stands for the list where neither PostgreSQL nor Valkey is configured: nothing counts as revoked."""
+
+    _NONE = Snapshot(0, frozenset(), {}, frozenset(), None, {})
+
+    async def refresh(self) -> None:
+        """Do nothing."""
+
+    def current(self) -> Snapshot:
+        """Return the empty snapshot."""
+        return self._NONE
+
+
+def _head(raw: bytes | None) -> Head | None:
+    return None if raw is None else Head.from_json(raw)

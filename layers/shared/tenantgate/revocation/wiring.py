@@ -9,42 +9,54 @@ from tenantgate.cache.interface import Cache
 from tenantgate.cache.wiring import cache
 from tenantgate.database.unit import Database
 from tenantgate.database.wiring import database
-from tenantgate.revocation.cache import Publisher
+from tenantgate.revocation.cache import CurrentRevocations, NoRevocations, Publisher, Recorded
 from tenantgate.revocation.models import RevocationPolicy
 from tenantgate.revocation.repository import RevocationRepository
 from tenantgate.revocation.service import RevocationService
+from tenantgate.revocation.tasks import Republisher
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 
-# By event loop, as the databases and caches: a publisher keeps the last snapshot that it read.
-_publishers: WeakKeyDictionary[asyncio.AbstractEventLoop, Publisher] = WeakKeyDictionary()
+# By event loop, as the databases and caches: it remembers the last snapshot that it read.
+_recorded: WeakKeyDictionary[asyncio.AbstractEventLoop, Recorded] = WeakKeyDictionary()
 
 
 async def revocation_service() -> RevocationService:
     """Build the service on the process's database and cache. It is cheap."""
-    policy = revocation_policy(get_settings())
-    return RevocationService(
-        RevocationRepository(database(), closed=policy.closed), await revocation_publisher(), policy
-    )
+    values = cache()
+    publisher = None if values is None else Publisher(_recorded_here(), values)
+    return RevocationService(revocation_repository(), publisher, revocation_policy(get_settings()))
 
 
-async def revocation_publisher() -> Publisher | None:
-    """Return the running event loop's publisher; None without a cache."""
-    loop, values = asyncio.get_running_loop(), cache()
-    if values is None:
-        return None
-    if (known := _publishers.get(loop)) is not None:
-        return known
-    closed = revocation_policy(get_settings()).closed
-    made = _publishers[loop] = Publisher(RevocationRepository(database(), closed=closed), values)
-    return made
+def revocation_repository() -> RevocationRepository:
+    """Return the repository on the process's database."""
+    return RevocationRepository(database(), closed=revocation_policy(get_settings()).closed)
+
+
+def make_current_revocations() -> CurrentRevocations | NoRevocations:
+    """Build the list by which the running event loop's requests are judged."""
+    if get_settings().database_url is None:
+        return NoRevocations()
+    return CurrentRevocations(_recorded_here(), cache())
+
+
+def republisher() -> Republisher | None:
+    """Build the republisher on the process's database and cache; None without a cache."""
+    values = cache()
+    return None if values is None else Republisher(Publisher(_recorded_here(), values))
 
 
 def revocation_service_of(settings: Settings, store: Database, values: Cache | None) -> RevocationService:
     """Build the service of a command."""
     policy = revocation_policy(settings)
-    repository = RevocationRepository(store, closed=policy.closed)
-    return RevocationService(repository, None if values is None else Publisher(repository, values), policy)
+    publisher = None if values is None else revocation_publisher_of(settings, store, values)
+    return RevocationService(RevocationRepository(store, closed=policy.closed), publisher, policy)
+
+
+def revocation_publisher_of(settings: Settings, store: Database, values: Cache) -> Publisher:
+    """Build the publisher of a command."""
+    repository = RevocationRepository(store, closed=revocation_policy(settings).closed)
+    return Publisher(Recorded(repository), values)
 
 
 def revocation_policy(settings: Settings) -> RevocationPolicy:
@@ -55,3 +67,10 @@ def revocation_policy(settings: Settings) -> RevocationPolicy:
         longest_session=settings.session_absolute_hours * 3600,
         closed=settings.tenant_registration == "closed",
     )
+
+
+def _recorded_here() -> Recorded:
+    loop = asyncio.get_running_loop()
+    if (known := _recorded.get(loop)) is None:
+        known = _recorded[loop] = Recorded(revocation_repository())
+    return known

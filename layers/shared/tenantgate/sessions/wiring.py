@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from tenantgate.cache.wiring import cache
 from tenantgate.database.wiring import database
+from tenantgate.identity.presented import presented_session
+from tenantgate.identity.session_entry import SessionEntry
+from tenantgate.revocation.credential import current_revocations
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.backchannel.repository import NameRepository
 from tenantgate.sessions.backchannel.service import LogoutTokenService, NamedSessions
@@ -79,6 +82,14 @@ async def logout_token_service() -> LogoutTokenService:
 @functools.cache
 def _verifier() -> TokenVerifier:
     return token_verifier(get_settings().token_policy)
+
+
+async def unrevoked(entry: SessionEntry) -> SessionEntry:
+    """Return a live session's entry. Raises `SessionEnded` and `TenantNotAllowed`, and `RevocationUnknown`."""
+    revocations = current_revocations()
+    await revocations.refresh()
+    revocations.current().require_session(presented_session(entry))
+    return entry
 
 
 def session_policy(settings: Settings) -> SessionPolicy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.tenants.models import Changes, Tenant
@@ -27,11 +27,19 @@ _CHANGE = (
 )
 
 
+# Everything of a tenant that is in the list of revocations.
+_PUBLISHED = frozenset({"status", "allowed_issuers"})
+
+type CountChange = Callable[[Unit], Awaitable[object]]
+
+
 class TenantRepository:
     """The store of tenants on PostgreSQL: one transaction per call, outside of all tenants."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, count_change: CountChange) -> None:
+        """Take the database, and the function that counts a change for the list of revocations, in the same unit."""
         self._database = database
+        self._count_change = count_change
 
     async def page(self, *, after: str, limit: int) -> Sequence[Tenant]:
         async with self._database.untenanted() as unit:
@@ -53,6 +61,8 @@ class TenantRepository:
                 tenant.session_absolute_hours,
                 _listed(tenant.allowed_issuers),
             )
+            if row is not None:
+                await self._count_change(unit)
         return row is not None
 
     async def change(self, tenant_id: str, changes: Changes) -> Tenant | None:
@@ -62,6 +72,8 @@ class TenantRepository:
         values = (_listed(changes.get(name)) for name in _CHANGEABLE)
         async with self._database.untenanted() as unit:
             row = await unit.fetch_one(_CHANGE, tenant_id, names, *values)
+            if row is not None and not _PUBLISHED.isdisjoint(names):
+                await self._count_change(unit)
         return None if row is None else _tenant(row)
 
 

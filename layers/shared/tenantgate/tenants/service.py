@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from tenantgate.errors.base import ValidationFailed
@@ -49,14 +50,23 @@ class TenantSessions(Protocol):
 class TenantService:
     """Every method raises `DatabaseUnreachable`, those with a tenant id `TenantUnknown`.
 
-    A change is in PostgreSQL first, and so decides at once wherever it is read. Then the entries of refused sessions in
-    Valkey are replaced by tombstones, because the authorizer reads only Valkey. If this fails, repeat the change.
+    A change is in PostgreSQL first, and so decides at once wherever it is read. Then the list of revocations is
+    published, and the entries of refused sessions in Valkey are replaced by tombstones, because the authorizer reads
+    only Valkey. If this fails, repeat the change.
     """
 
-    def __init__(self, store: TenantStore, sessions: TenantSessions, rules: TenantRules) -> None:
+    def __init__(
+        self,
+        store: TenantStore,
+        sessions: TenantSessions,
+        rules: TenantRules,
+        publish: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        """Take the parts. `publish` publishes the list of revocations, or raises `CacheUnavailable`; None: no cache."""
         self.rules = rules
         self._store = store
         self._sessions = sessions
+        self._publish = publish
 
     async def tenants(self) -> AsyncIterator[Tenant]:
         """Yield every tenant, in the order of the ids."""
@@ -80,6 +90,10 @@ class TenantService:
         _require_none(problems)
         if not await self._store.add(tenant):
             raise TenantExists(tenant_id=tenant.tenant_id)
+        if self._publish is not None:
+            # A failure only delays the tenant's first requests: the republisher publishes every second.
+            with suppress(CacheUnavailable):
+                await self._publish()
         return tenant
 
     async def change(self, tenant_id: str, changes: Changes) -> Applied:
@@ -103,6 +117,9 @@ class TenantService:
         if not {"status", "allowed_issuers"} & changes.keys():
             return Applied(tenant)
         try:
+            # First: it decides on bearer tokens, too.
+            if self._publish is not None:
+                await self._publish()
             stopped, resumed = await self._sessions.apply_admission(tenant_id)
         except CacheUnavailable:
             return Applied(tenant, everywhere=False)

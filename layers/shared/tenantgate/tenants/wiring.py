@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tenantgate.cache.interface import Cache
 from tenantgate.database.unit import Database
+from tenantgate.revocation.repository import next_epoch
+from tenantgate.revocation.wiring import revocation_publisher_of
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.repository import TenantSessionRepository
 from tenantgate.sessions.tasks import TenantSessions
@@ -18,7 +20,8 @@ def tenant_service(settings: Settings, database: Database, cache: Cache | None) 
     """Build the service of a command."""
     policy = session_policy(settings)
     sessions = TenantSessions(TenantSessionRepository(database), SessionCache(cache, policy))
-    return TenantService(TenantRepository(database), sessions, tenant_rules(settings))
+    publish = None if cache is None else revocation_publisher_of(settings, database, cache).publish
+    return TenantService(TenantRepository(database, next_epoch), sessions, tenant_rules(settings), publish)
 
 
 def tenant_rules(settings: Settings) -> TenantRules:

@@ -26,7 +26,7 @@ from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate.web.route_table import RouteTable
 
 if TYPE_CHECKING:
-    from tenantgate.web.dependencies import SessionCredential
+    from tenantgate.web.dependencies import RevocationSource, SessionCredential
 
 
 class TenantgateApp(FastAPI):
@@ -39,6 +39,7 @@ class TenantgateApp(FastAPI):
         cors: bool,
         route_rules: ApiRules | None,
         session: SessionCredential | None,
+        revocations: RevocationSource | None,
         **options: Any,
     ) -> None:
         super().__init__(**options)
@@ -46,6 +47,7 @@ class TenantgateApp(FastAPI):
         self._cors = cors
         self._route_rules = route_rules
         self._session = session
+        self._revocations = revocations
 
     @override
     def build_middleware_stack(self) -> ASGIApp:
@@ -53,7 +55,13 @@ class TenantgateApp(FastAPI):
         if self._route_rules is not None:
             from tenantgate.web.route_rules import RouteRules  # noqa: PLC0415  (no function behind API Gateway needs it)
 
-            app = RouteRules(app, rules=self._route_rules, route_of=self._route_of, session=self._session)
+            app = RouteRules(
+                app,
+                rules=self._route_rules,
+                route_of=self._route_of,
+                session=self._session,
+                revocations=self._revocations,
+            )
         if limits := self.settings.request_limits:
             from tenantgate.rate_limits.wiring import rate_limiter  # noqa: PLC0415  (not where limits are off)
             from tenantgate.web.rate_limiting import CountRequests  # noqa: PLC0415
@@ -136,13 +144,14 @@ def create_app(
     service: str = "tenantgate",
     route_rules: ApiRules | None = None,
     session: SessionCredential | None = None,
+    revocations: RevocationSource | None = None,
 ) -> TenantgateApp:
     """Build an ASGI application from these routers, and configure the process's logging.
 
     `route_rules`: checked for every request, where no API Gateway asks the authorizer first, for callers with a bearer
-    token or, by `session`, a session cookie. `cors=False`: API Gateway
-    handles cross-origin requests. `settings` defaults to the process's, whose notes are logged. A body over 64 KiB is
-    refused with VAL_003 as soon as a route reads it.
+    token or, by `session`, a session cookie; `revocations`: for these bearer tokens. `cors=False`: API Gateway handles
+    cross-origin requests. `settings` defaults to the process's, whose notes are logged. A body over 64 KiB is refused
+    with VAL_003 as soon as a route reads it.
     """
     is_process = settings is None
     settings = settings or get_settings()
@@ -154,6 +163,7 @@ def create_app(
         cors=cors,
         route_rules=route_rules,
         session=session,
+        revocations=revocations,
         title="Tenantgate",
         summary="Sign-in, token validation and sessions for multi-tenant APIs",
         description=DESCRIPTION,

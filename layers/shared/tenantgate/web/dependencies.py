@@ -2,13 +2,14 @@
 
 `CurrentPrincipal`: for routes behind the authorizer. From its context, when API Gateway ran it; in the container, from
 the check of the route rules; otherwise from the bearer token.
-`verified_caller(session)`: for routes that verify the caller themselves, by bearer token or session cookie.
+`verified_caller(session, revocations)`: for routes that verify the caller themselves, by bearer token or session
+cookie.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 
 from fastapi import Depends, Request
 
@@ -20,6 +21,9 @@ from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.cookies import session_cookie
 from tenantgate.web.counted import count_caller
+
+if TYPE_CHECKING:
+    from tenantgate.revoked.snapshot import Snapshot
 
 # Set in a request's scope, which no client can write, when the caller was verified before the route runs.
 CALLER_KEY = "tenantgate.caller"
@@ -41,6 +45,16 @@ class FoundSession(Protocol):
     def principal(self) -> Principal: ...
 
 
+class Revocations(Protocol):
+    """The current list of revocations. `current` raises `RevocationUnknown`."""
+
+    async def refresh(self) -> None: ...
+
+    def current(self) -> Snapshot: ...
+
+
+# Returns the running event loop's list. A domain provides it.
+type RevocationSource = Callable[[], Revocations]
 # Finds the session of a cookie's value; raises `SessionEnded` and its own errors. Domains provide it.
 type SessionCredential = Callable[[str], Awaitable[FoundSession]]
 
@@ -56,12 +70,15 @@ async def get_current_user(request: Request) -> Principal:
     return (await verify_caller(request)).principal
 
 
-async def verify_caller(request: Request, session: SessionCredential | None = None) -> VerifiedCaller:
+async def verify_caller(
+    request: Request, session: SessionCredential | None = None, revocations: RevocationSource | None = None
+) -> VerifiedCaller:
     """Identify the caller by verifying its credential here: the bearer token, or a cookie if `session` is given.
 
     If there is an `Authorization` header, only that decides. Waits for a missing key as in `tokens/waiting.py`. A
-    change by cookie also needs the page's origin and the CSRF token. Raises `AuthenticationRequired`,
-    `CrossSiteRequest`, a `TokenError`, and the errors of `session`.
+    change by cookie also needs the page's origin and the CSRF token. Without `revocations`, no bearer token counts as
+    revoked. Raises `AuthenticationRequired`, `CrossSiteRequest`, a `TokenError`, `RevocationUnknown`, and the errors of
+    `session`.
     """
     if isinstance(verified := request.scope.get(CALLER_KEY), VerifiedCaller):
         return verified
@@ -70,14 +87,21 @@ async def verify_caller(request: Request, session: SessionCredential | None = No
         return await _by_session(request, secret, session)
     credentials = _credentials(request)
     principal = await awaited(lambda: credentials.authenticate(authorization, fetch=False))
+    if revocations is not None:
+        # Only for a caller that proved something: others must cause no reading. The verifier remembers the token.
+        await revocations().refresh()
+        unrevoked = _credentials(request, revocations)
+        principal = await awaited(lambda: unrevoked.authenticate(authorization, fetch=False))
     return VerifiedCaller(await _admitted(request, principal))
 
 
-def verified_caller(session: SessionCredential) -> Callable[[Request], Awaitable[VerifiedCaller]]:
+def verified_caller(
+    session: SessionCredential, revocations: RevocationSource
+) -> Callable[[Request], Awaitable[VerifiedCaller]]:
     """Return the dependency of a route that accepts a bearer token or a session cookie."""
 
     async def verified(request: Request) -> VerifiedCaller:
-        return await verify_caller(request, session)
+        return await verify_caller(request, session, revocations)
 
     return verified
 
@@ -96,14 +120,18 @@ async def _by_session(request: Request, secret: str, session: SessionCredential)
     return VerifiedCaller(await _admitted(request, found.principal()), found.csrf_token)
 
 
-def _credentials(request: Request) -> Credentials:
+def _credentials(request: Request, revocations: RevocationSource | None = None) -> Credentials:
     """The credentials that the application accepts, built from its settings at first use."""
     state = request.app.state
-    credentials: Credentials | None = getattr(state, "credentials", None)
-    if credentials is None:
-        policy = request.app.settings.token_policy
-        credentials = state.credentials = Credentials(BearerCredential(token_verifier(policy), policy))
-    return credentials
+    made: dict[RevocationSource | None, Credentials] | None = getattr(state, "credentials", None)
+    if made is None:
+        made = state.credentials = {}
+        state.verifier = token_verifier(request.app.settings.token_policy)
+    if (known := made.get(revocations)) is None:
+        current = None if revocations is None else lambda: revocations().current()
+        bearer = BearerCredential(state.verifier, request.app.settings.token_policy, revocations=current)
+        known = made[revocations] = Credentials(bearer)
+    return known
 
 
 async def _admitted(request: Request, principal: Principal) -> Principal:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from tenantgate.context import current_request
 from tenantgate.errors.access import AuthenticationRequired
 from tenantgate.errors.base import ErrorCode, InternalError, TenantgateError, ValidationFailed, error_body
+from tenantgate.errors.revocation import RevocationUnknown, TokenRevoked
 from tenantgate.errors.tokens import (
     Overloaded,
     ProviderTimeout,
@@ -30,7 +31,10 @@ type ErrorClasses = tuple[type[TenantgateError], ...]
 # keys, or that requires a bearer token.
 BODY_ERRORS: ErrorClasses = (ValidationFailed, MalformedBody, BodyTooLarge, UnsupportedMediaType)
 PROVIDER_ERRORS: ErrorClasses = (ProviderUnreachable, ProviderTimeout, Overloaded)
-BEARER_ERRORS: ErrorClasses = (TokenExpired, TokenError, TenantMissing, AuthenticationRequired, *PROVIDER_ERRORS)
+BEARER_ERRORS: ErrorClasses = (
+    *(TokenExpired, TokenError, TokenRevoked, TenantMissing, AuthenticationRequired, RevocationUnknown),
+    *PROVIDER_ERRORS,
+)
 
 _RETRY_AFTER = {
     "Retry-After": {"description": "With `SYS_010`: seconds to wait.", "schema": {"type": "integer", "minimum": 1}}

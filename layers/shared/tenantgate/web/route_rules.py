@@ -18,7 +18,7 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import Decision
-from tenantgate.web.dependencies import CALLER_KEY, SessionCredential, verify_caller
+from tenantgate.web.dependencies import CALLER_KEY, RevocationSource, SessionCredential, verify_caller
 
 
 class RouteRules:
@@ -31,22 +31,24 @@ class RouteRules:
         rules: ApiRules,
         route_of: Callable[[Scope], str | None],
         session: SessionCredential | None = None,
+        revocations: RevocationSource | None = None,
     ) -> None:
         """Guard `app` with `rules`. `route_of` returns the pattern of the route that will run, or None if none will.
 
-        `session` finds the session of a cookie. Without it, only bearer tokens are accepted.
+        `session` finds the session of a cookie. Without it, only bearer tokens are accepted. `revocations`: for these.
         """
         self._app = app
         self._rules = rules
         self._route_of = route_of
         self._session = session
+        self._revocations = revocations
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (route := self._route_of(scope)) is not None:
             # The framework writes `{path+}` as `{path:path}`.
             pattern = route.replace(":path}", "+}")
             if not self._decide(scope, None, pattern).allowed:
-                caller = await verify_caller(Request(scope), self._session)
+                caller = await verify_caller(Request(scope), self._session, self._revocations)
                 decision = self._decide(scope, caller.principal, pattern)
                 if not decision.allowed:
                     raise failure_of(decision)

@@ -1,4 +1,4 @@
-"""The local stack's sweeps of sessions."""
+"""The local stack's schedules."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 
 from lambda_gateway.runtime.failures import FunctionError
-from tenantgate_cli.stack.session_sweeps import FUNCTION, sweep_sessions
+from tenantgate_cli.paths import ROOT
+from tenantgate_cli.stack import schedules
+from tenantgate_cli.stack.schedules import SCHEDULES, Schedule, keep_schedules
+from tenantgate_cli.stack.templates import read_product_template
 
 pytestmark = pytest.mark.anyio
+
+FUNCTION = "SessionSweepFunction"
 
 
 class Functions(dict[str, object]):
@@ -33,21 +38,30 @@ class Functions(dict[str, object]):
         return b"{}"
 
 
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedules, "FAILED_SECONDS", 0.01)
+
+
 async def run(functions: Functions) -> None:
     gateway: Any = SimpleNamespace(functions=functions)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(0.3):
-            await sweep_sessions(gateway, every=0.01)
+            await keep_schedules(gateway, [Schedule(FUNCTION, pause=0.01, limit=1)])
 
 
-async def test_it_sweeps_again_after_failures() -> None:
+async def test_it_invokes_again_after_failures() -> None:
     functions = Functions(FUNCTION)
     await run(functions)
     assert len(functions.invoked) > 2
     assert set(functions.invoked) == {FUNCTION}
 
 
-async def test_a_template_without_the_function_is_served_without_sweeps() -> None:
+async def test_a_template_without_the_function_is_served_without_it() -> None:
     functions = Functions("AuthMeFunction")
     await run(functions)
     assert functions.invoked == []
+
+
+def test_the_products_template_has_every_scheduled_function() -> None:
+    assert {schedule.function for schedule in SCHEDULES} <= {*read_product_template(ROOT / "template.yaml").functions}

@@ -1,0 +1,24 @@
+"""The current revocations for web functions. The other imports wait until a request has a credential."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+if TYPE_CHECKING:
+    from tenantgate.revocation.cache import CurrentRevocations, NoRevocations
+
+# By event loop, as the connections on which they are read.
+_current: WeakKeyDictionary[asyncio.AbstractEventLoop, CurrentRevocations | NoRevocations] = WeakKeyDictionary()
+
+
+def current_revocations() -> CurrentRevocations | NoRevocations:
+    """Return the running event loop's list."""
+    loop = asyncio.get_running_loop()
+    if (known := _current.get(loop)) is not None:
+        return known
+    from tenantgate.revocation.wiring import make_current_revocations  # noqa: PLC0415
+
+    made = _current[loop] = make_current_revocations()
+    return made

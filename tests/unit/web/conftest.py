@@ -1,0 +1,13 @@
+"""Applications without a database, whose settings are not the process's."""
+
+from __future__ import annotations
+
+import pytest
+
+from tenantgate.revocation import wiring
+from tenantgate.revocation.cache import NoRevocations
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_revoked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "make_current_revocations", NoRevocations)
