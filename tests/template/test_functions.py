@@ -22,6 +22,7 @@ NEEDS_THE_DATABASE = {
     "HealthFunction",
     "HomeFunction",
     "IdentityProviderFunction",
+    "RevocationRepublisherFunction",
     "SecurityEventPollFunction",
     "SecurityEventsFunction",
     "SessionSweepFunction",
@@ -36,6 +37,7 @@ NEEDS_THE_CACHE = (NEEDS_THE_DATABASE - {"IdentityProviderFunction"}) | {
 NEEDS_THE_SECRET = (NEEDS_THE_DATABASE | {"AuthLoginFunction"}) - {
     "AuthSessionsFunction",
     "AuthValidateFunction",
+    "RevocationRepublisherFunction",
     "SessionSweepFunction",
 }
 
@@ -183,6 +185,7 @@ def test_functions_time_out_before_api_gateway(stack: Stack) -> None:
     limits = {
         "AuthorizerFunction": 10,
         "MigrationRunnerFunction": 900.1,
+        "RevocationRepublisherFunction": 60.1,
         "SecurityEventPollFunction": 300.1,
         "SessionSweepFunction": 900.1,
     }

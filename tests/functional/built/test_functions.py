@@ -374,6 +374,7 @@ async def test_each_function_has_a_case_here(build_dir: Path) -> None:
     without_http = {
         "AuthorizerFunction",
         "MigrationRunnerFunction",
+        "RevocationRepublisherFunction",
         "SecurityEventPollFunction",
         "SessionSweepFunction",
     }

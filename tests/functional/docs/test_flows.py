@@ -14,6 +14,8 @@ import pytest
 from functions.auth_validate.routes import router as validate_router
 from tenantgate.observability.logging import configure_logging
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
+from tenantgate.revocation import wiring
+from tenantgate.revocation.cache import NoRevocations
 from tests.fixtures.authorizer.events import authorizer_event
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.databases.postgres import DatabaseUrls
@@ -84,7 +86,8 @@ def test_an_authorizer_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     require(entered, "An authorizer decision")
 
 
-def test_an_error(tmp_path: Path) -> None:
+def test_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wiring, "make_current_revocations", NoRevocations)
     issuer = Issuer.in_folder(tmp_path)
     handler = lambda_handler_of(validate_router, settings=issuer.settings(LOG_LEVEL="ERROR"))
     path = "/api/v1/auth/validate"

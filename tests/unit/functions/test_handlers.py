@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
-WITHOUT_ROUTES = {"authorizer", "migration_runner", "security_event_poll", "session_sweep", "unknown_route"}
+WITHOUT_ROUTES = {
+    "authorizer",
+    "migration_runner",
+    "security_event_poll",
+    "revocation_republisher",
+    "session_sweep",
+    "unknown_route",
+}
 
 
 def test_every_function_without_routes_serves_plain_events() -> None:

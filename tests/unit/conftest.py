@@ -1,4 +1,4 @@
-"""Applications without a database, whose settings are not the process's."""
+"""Unit tests have no database that could list revocations."""
 
 from __future__ import annotations
 
