@@ -18,7 +18,7 @@ from tenantgate.database.pool import PooledDatabase
 from tenantgate.database.wiring import dispose_database
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.principal import Principal
-from tenantgate.revocation.cache import Publisher
+from tenantgate.revocation.cache import Publisher, Recorded
 from tenantgate.revocation.models import RevocationPolicy
 from tenantgate.revocation.repository import RevocationRepository
 from tenantgate.revocation.service import RevocationService
@@ -72,7 +72,7 @@ class World:
     def __init__(self, database: PooledDatabase, values: FlakyCache) -> None:
         self.values = values
         store = RevocationRepository(database, closed=False)
-        self.revocations = RevocationService(store, Publisher(store, values), RevocationPolicy())
+        self.revocations = RevocationService(store, Publisher(Recorded(store), values), RevocationPolicy())
         cache = SessionCache(values, SessionPolicy(), publish=self.publish)
         self.service = session_service_of(SessionRepository(database, ENDINGS), cache=cache)
         self.named = NamedSessions(NameRepository(database), self.sealer, self.made)

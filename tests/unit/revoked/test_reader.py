@@ -113,6 +113,7 @@ def test_an_old_dump_is_stale_even_if_its_epoch_is_the_held_one(store: Store) ->
         (BODY_KEY, b"{}", "the snapshot is missing or malformed"),
         (BODY_KEY, published(snapshot(8))[BODY_KEY], "head and snapshot have different epochs"),
     ],
+    ids=["tombstone", "another-head", "empty-object", "another-body"],
 )
 def test_what_does_not_belong_together_is_not_trusted(store: Store, key: str, value: bytes, problem: str) -> None:
     store.publish()
