@@ -17,7 +17,7 @@ from tenantgate.identity.session import CachedSessions
 from tenantgate.identity.session_entry import SESSION_SECRETS, TOMBSTONE
 from tenantgate.rate_limits.counters import counter
 from tenantgate.rate_limits.limiter import RateLimiter
-from tenantgate.revocation.cache import Publisher
+from tenantgate.revocation.cache import Publisher, Recorded
 from tenantgate.revoked.holder import Holder
 from tenantgate.revoked.reader import RevocationReader
 from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Snapshot
@@ -69,7 +69,7 @@ async def test_the_users_do_what_their_programs_need(users: dict[str, str]) -> N
         (used,) = await RateLimiter(lambda: web).count([counter("address", Limit(10, 60), "203.0.113.1")])
         assert command(users["web"], "GET", used.counter.key) == b"1"
 
-        assert await Publisher(NoRevocations(), web).publish() == 1
+        assert await Publisher(Recorded(NoRevocations()), web).publish() == 1
         assert RevocationReader(reader, Holder()).current().epoch == 1
     finally:
         reader.close()

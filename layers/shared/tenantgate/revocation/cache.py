@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from tenantgate.cache_counts import REVOCATIONS, count
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.revoked.holder import Holder
@@ -148,11 +149,14 @@ class CurrentRevocations:
             if self._holder.epoch is not None:
                 (raw,) = await cache.get_many([HEAD_KEY])
                 if self._holder.accept_head(_head(raw)):
+                    count(REVOCATIONS, found=True)
                     return True
             # Both in one command: no publisher can come in between.
             raw, body = await cache.get_many([HEAD_KEY, BODY_KEY])
         except CacheUnavailable:
+            count(REVOCATIONS, None)
             return False
+        count(REVOCATIONS, raw is not None and body is not None)
         return self._holder.accept(_head(raw), None if body is None else Snapshot.from_json(body))
 
     async def _help(self, publisher: Publisher, head: Head, snapshot: Snapshot) -> None:
