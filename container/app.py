@@ -90,6 +90,15 @@ def _require_known_routes(app: TenantgateApp) -> None:
         raise SettingsError({"RATE_LIMITS": problem}, {"RATE_LIMITS": app.settings.rate_limits})
 
 
+def _warn_of_hidden_clients(settings: Settings) -> None:
+    # The container serves plain http: a proxy in front of it terminates TLS.
+    if settings.request_limits and not settings.trusted_proxies and settings.public_base_url.startswith("https://"):
+        logger.warning(
+            "TRUSTED_PROXIES is not set, but a proxy serves PUBLIC_BASE_URL: rate limits per address are off behind "
+            "one in a private network, and take all clients of another one for one. Set it to the proxy's network"
+        )
+
+
 def container_app(settings: Settings | None = None) -> TenantgateApp:
     """Build the application from settings (the process's by default), with `/docs` in development.
 
@@ -113,6 +122,7 @@ def container_app(settings: Settings | None = None) -> TenantgateApp:
     )
     _require_known_routes(app)
     # Once the application has configured the logs.
+    _warn_of_hidden_clients(settings)
     if settings.redis_url is None:
         logger.warning(
             "REDIS_URL is not set: no session cookie passes the authorizer, and it accepts a revoked token until that "

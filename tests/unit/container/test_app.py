@@ -113,3 +113,27 @@ def test_a_limit_of_an_unknown_route_stops_the_start() -> None:
     for route in ("GET /api/v1/auth/log-in", "PUT /api/v1/auth/login", "GET /api/v1/auth/login/"):
         with pytest.raises(SettingsError, match=rf"RATE_LIMITS .*: names {route}, but this API has no such route"):
             container_app(Settings.from_mapping(VARIABLES | {"RATE_LIMITS": f"{route}=9/minute"}))
+
+
+@pytest.mark.parametrize(
+    ("variables", "warnings"),
+    [
+        pytest.param({}, 1, id="proxy-that-is-not-named"),
+        pytest.param({"TRUSTED_PROXIES": "10.0.0.0/8"}, 0, id="named-proxy"),
+        pytest.param({"RATE_LIMITS": "off"}, 0, id="no-limits"),
+        pytest.param({"ENVIRONMENT": "test"}, 0, id="defaults-of-tests"),
+        pytest.param(
+            {"ENVIRONMENT": "test", "RATE_LIMITS": "address=9/minute", "PUBLIC_BASE_URL": "http://localhost:8000"},
+            0,
+            id="without-a-proxy",
+        ),
+    ],
+)
+def test_the_start_says_that_a_proxy_hides_its_clients(
+    capsys: pytest.CaptureFixture[str], variables: dict[str, str], warnings: int
+) -> None:
+    container_app(Settings.from_mapping(VARIABLES | variables))
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    found = [line["level"] for line in lines if "TRUSTED_PROXIES is not set" in line["message"]]
+    assert found == ["WARNING"] * warnings
