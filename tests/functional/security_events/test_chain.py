@@ -37,6 +37,8 @@ class Chain:
     provider: MisbehavingProvider
 
     def sign_in(self, browser: Browser) -> None:
+        # In the next second: a session that began in that of a revocation may be an earlier one.
+        time.sleep(1.01 - time.time() % 1)
         started = browser.get(f"{self.stack.url}/api/v1/auth/login")
         assert browser.get(location(browser.get(location(started)))).status_code == 303
         assert self.me(browser) == 200
@@ -48,6 +50,10 @@ class Chain:
     def event(self, name: str) -> str:
         """Sign an event that is some seconds old: one from the same second would refuse the next sign-in, too."""
         return self.provider.security_event(name, edit=lambda claims: claims | {"iat": claims["iat"] - 5})
+
+    def validate(self, token: str) -> httpx2.Response:
+        headers = {"authorization": f"Bearer {token}"}
+        return httpx2.get(f"{self.stack.url}/api/v1/auth/validate", headers=headers, timeout=30)
 
     def push(self, token: str) -> httpx2.Response:
         return httpx2.post(f"{self.stack.url}/api/v1/security-events", content=token, headers=SECEVENT, timeout=30)
@@ -100,6 +106,33 @@ def test_a_pushed_event_is_a_refused_session_within_a_second(event: str, chain: 
         copy = chain.push(token)
         assert (copy.status_code, copy.json()["err"]) == (400, "invalid_request")
         chain.sign_in(browser)
+
+
+@pytest.mark.timed
+@pytest.mark.parametrize("is_whole_user", [True, False], ids=["a-user", "a-token"])
+def test_a_pushed_event_is_a_refused_bearer_token_within_a_second(is_whole_user: bool, chain: Chain) -> None:
+    issuer = chain.provider.issuer
+    subject = f"user-of-{is_whole_user}"
+    chain.provider.edit_access_token = lambda claims: claims | {"sub": subject, "jti": f"jti-of-{subject}"}
+    token = chain.provider.access_token()
+    chain.provider.edit_access_token = dict
+    assert chain.validate(token).status_code == 200
+    named = (
+        {"format": "iss_sub", "iss": issuer, "sub": subject}
+        if is_whole_user
+        else {"format": "jwt_id", "iss": issuer, "jti": f"jti-of-{subject}"}
+    )
+    event = chain.provider.security_event(f"{CAEP}/token-claims-change", edit=lambda claims: claims | {"sub_id": named})
+    sent = time.monotonic()
+    response = chain.push(event)
+    received = time.monotonic()
+    assert response.status_code == 202
+    assert received - sent < LONGEST_SECONDS
+    # The list of revocations is read again after half a second.
+    while (refused := chain.validate(token)).status_code == 200:
+        assert time.monotonic() - received < LONGEST_SECONDS
+        time.sleep(0.02)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (401, "AUTH_030")
 
 
 # On AWS a schedule invokes the poll.
