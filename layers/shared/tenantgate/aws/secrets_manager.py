@@ -5,6 +5,9 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+CONNECT_SECONDS = 1
+READ_SECONDS = 2
+
 
 @cache
 def secrets_client(region: str | None) -> Any:
@@ -16,5 +19,5 @@ def secrets_client(region: str | None) -> Any:
     import boto3  # noqa: PLC0415  (200 ms at a cold start, and only needed where Secrets Manager is read)
     from botocore.config import Config  # noqa: PLC0415
 
-    limits = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
+    limits = Config(connect_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS, retries={"total_max_attempts": 1})
     return boto3.client("secretsmanager", region_name=region, config=limits)

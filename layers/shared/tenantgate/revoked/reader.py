@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LONGEST_HEAD = 256
 # A large snapshot takes longer than the short values for which the connection's own limit is made.
-_BODY_SECONDS = 1.0
+BODY_SECONDS = 1.0
 
 
 class RevocationReader:
@@ -48,7 +48,7 @@ class RevocationReader:
                     count(REVOCATIONS, found=True)
                     return
             # Both in one command: no publisher can come in between.
-            raw, body = self._values.get_many(HEAD_KEY, BODY_KEY, longest=LONGEST_BODY, seconds=_BODY_SECONDS)
+            raw, body = self._values.get_many(HEAD_KEY, BODY_KEY, longest=LONGEST_BODY, seconds=BODY_SECONDS)
         except CacheUnavailable as failure:
             count(REVOCATIONS, None)
             holder.failed(failure.reason)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # A session's entry is far below this.
 LONGEST_VALUE = 64 * 1024
+CONNECT_SECONDS = 0.3
+REPLY_SECONDS = 0.3
 # After this, a kept connection is more probably dead than alive, and finding out takes longer than a new one.
 _LONGEST_PAUSE_SECONDS = 60.0
 
@@ -36,8 +38,8 @@ class ValkeyReader:
         url: CacheUrl,
         *,
         login: Callable[[], Login] | None = None,
-        connect_seconds: float = 0.3,
-        reply_seconds: float = 0.3,
+        connect_seconds: float = CONNECT_SECONDS,
+        reply_seconds: float = REPLY_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`login` returns the user and the password for a new connection; by default those of the URL."""
