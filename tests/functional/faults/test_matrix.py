@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from tenantgate.revoked.holder import BOUND_SECONDS
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 from tests.fixtures.databases.declared_keys import uses_of
 from tests.fixtures.databases.postgres import DatabaseUrls
@@ -13,7 +15,7 @@ from tests.fixtures.databases.valkey import command
 from tests.fixtures.faults.fault import Fault
 from tests.fixtures.faults.flows import Flows
 from tests.fixtures.faults.stack import FaultStack, Link, fault_stack
-from tests.functional.faults.matrix import FLOWS, KINDS, LINKS, LONG_SECONDS, RECOVERY, cell
+from tests.functional.faults.matrix import BEYOND_THE_BOUND, FLOWS, KINDS, LINKS, LONG_SECONDS, RECOVERY, cell
 from tests.functional.faults.periods import findings, recover, run_period
 from tests.functional.faults.report import PAGE, page
 
@@ -42,6 +44,18 @@ def test_each_flow_ends_as_stated_while_a_link_fails(stack: FaultStack, flows: F
     chosen = [flow for flow in FLOWS if cell(link, kind, flow).within <= LONG_SECONDS]
     ran = run_period(stack, flows, link, kind, chosen=chosen)
     assert findings(link, kind, ran) == []
+    assert recover(flows, link, ran) <= RECOVERY[link]
+
+
+@pytest.mark.parametrize("link", BEYOND_THE_BOUND)
+def test_a_link_that_is_lost_for_long_makes_no_revocation_unknown(stack: FaultStack, flows: Flows, link: Link) -> None:
+    stated = BEYOND_THE_BOUND[link]
+    flows.prepare()
+    flows.run(*stated)
+    with stack.links[link].gone():
+        time.sleep(BOUND_SECONDS + 1)
+        ran = flows.run(*stated)
+    assert {flow: one.outcome for flow, one in ran.items()} == stated
     assert recover(flows, link, ran) <= RECOVERY[link]
 
 
