@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 from benchmarks import peers
 from benchmarks.stand_ins import TENANT
 from lambda_gateway.model import FunctionSpec
-from tenantgate.authorizer.environment import cookie_caller
+from tenantgate.authorizer.environment import cookie_caller, late_valkey
 from tenantgate.authorizer.service import Authorizer
 from tenantgate.crypto.opaque import OpaqueKind
 from tenantgate.identity.credential import Credentials
@@ -159,7 +159,8 @@ def _context(file: Path) -> ssl.SSLContext:
 
 def warm_decision(url: str, cookie: str) -> float:
     """Return the median time of a decision over a kept connection, in microseconds."""
-    authorizer = Authorizer(Credentials(), load_rules(_RULES), cookie_caller=cookie_caller({"REDIS_URL": url}))
+    valkey = late_valkey({"REDIS_URL": url})
+    authorizer = Authorizer(Credentials(), load_rules(_RULES), cookie_caller=cookie_caller({}, valkey=valkey))
     event = peers.authorizer_event(cookie=cookie)
     taken = []
     for _ in range(_CALLS):

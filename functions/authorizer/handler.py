@@ -11,7 +11,13 @@ use_late_typing()
 
 from typing import TYPE_CHECKING  # noqa: E402
 
-from tenantgate.authorizer.environment import cookie_caller, credentials, route_rules, trace_id  # noqa: E402
+from tenantgate.authorizer.environment import (  # noqa: E402
+    cookie_caller,
+    credentials,
+    late_valkey,
+    route_rules,
+    trace_id,
+)
 from tenantgate.authorizer.late_logging import LateLogging  # noqa: E402
 from tenantgate.authorizer.service import Authorizer  # noqa: E402
 from tenantgate.context import end_request  # noqa: E402
@@ -28,8 +34,11 @@ if TYPE_CHECKING:
 
 _logging = LateLogging()
 _logging.install()
+_valkey = late_valkey()
 _authorizer = Authorizer(
-    credentials(), route_rules(__file__.rpartition("/")[0] + "/rules.toml"), cookie_caller=cookie_caller()
+    credentials(valkey=_valkey),
+    route_rules(__file__.rpartition("/")[0] + "/rules.toml"),
+    cookie_caller=cookie_caller(valkey=_valkey),
 )
 collector.resume(enabled=True)
 

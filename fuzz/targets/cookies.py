@@ -20,6 +20,7 @@ from tenantgate.identity.principal import Principal
 from tenantgate.identity.session import CachedSessions
 from tenantgate.identity.session_cookie import SESSION_COOKIE
 from tenantgate.identity.session_entry import session_keys
+from tenantgate.revoked.snapshot import Snapshot
 from tenantgate.route_rules.file import load_rules
 
 _RULES = """version = 1
@@ -36,6 +37,7 @@ route = "$connect"
 _API = "arn:aws:execute-api:eu-central-1:210987654321:k2j4h6g8f0/live"
 _ORIGIN = "https://auth.example.test"
 _LIVE, _DEAD, _CSRF = "$LIVE", "$DEAD", "$CSRF"
+_NOTHING_REVOKED = Snapshot(1, frozenset(), {}, frozenset(), None, {})
 _KIND = OpaqueKind(digests_random_part_only=True)
 
 
@@ -55,7 +57,7 @@ class _Values:
 def _prepare() -> Try:
     live, dead = _KIND.issue(ENTRY.tenant_id), _KIND.issue(ENTRY.tenant_id)
     sessions = CachedSessions(_Values(session_keys(live.tenant_id, live.digest).entry), clock=now)
-    callers = CookieCallers(sessions, {_ORIGIN})
+    callers = CookieCallers(sessions, {_ORIGIN}, lambda: _NOTHING_REVOKED)
 
     def cookie_caller(call: AuthorizerCall) -> Principal | None:
         secret = secret_of(call)

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from tenantgate.identity.session_entry import SESSION_SECRETS
+from tenantgate.revoked.names import token_name
 from tests.fixtures.authorizer.handler_process import HandlerRun, me_event, run_handler
-from tests.fixtures.authorizer.sessions import session_cookie
-from tests.fixtures.servers.scripted_valkey import ScriptedValkey, replying
-from tests.fixtures.tokens.issuer import TENANT, good_claims, public_jwks, sign
+from tests.fixtures.authorizer.sessions import entry, session_cookie
+from tests.fixtures.revoked.snapshots import published, snapshot
+from tests.fixtures.servers.scripted_valkey import ScriptedValkey, reply, replying
+from tests.fixtures.tokens.issuer import ISSUER, TENANT, good_claims, public_jwks, sign
 
 # Imports of a few milliseconds each, or of things that only some requests need.
 SLOW = {"asyncio", "http.client", "ssl", "socket", "dataclasses", "inspect", "secrets", "hashlib", "urllib.parse"}
@@ -26,11 +28,20 @@ LATE = {
 OF_COOKIES = {
     "tenantgate.authorizer.cookie_callers",
     "tenantgate.authorizer.cookie_environment",
-    "tenantgate.cache_url",
     "tenantgate.crypto.opaque",
-    "tenantgate.errors.cache",
     "tenantgate.identity.session",
     "tenantgate.identity.session_entry",
+}
+# Only `REDIS_URL` brings these.
+OF_VALKEY = {
+    "tenantgate.authorizer.valkey",
+    "tenantgate.cache_url",
+    "tenantgate.errors.cache",
+    "tenantgate.identity.presented",
+    "tenantgate.revoked",
+    "tenantgate.revoked.holder",
+    "tenantgate.revoked.reader",
+    "tenantgate.revoked.snapshot",
     "tenantgate.valkey_reader",
     "tenantgate.valkey_reader.reader",
 }
@@ -84,20 +95,63 @@ def test_an_allowed_request_is_logged_only_at_debug(bundle: Path) -> None:
     assert (line["message"], line["user_id"], line["tenant_id"]) == ("allowed", "user-1", TENANT)
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [pytest.param({}, id="without-valkey"), pytest.param({"REDIS_URL": "rediss://valkey.test"}, id="with-valkey")],
-)
-def test_an_allowed_request_imports_nothing_unnecessary(bundle: Path, variables: dict[str, str]) -> None:
-    modules = _run(bundle, _valid(), **variables).modules
-    assert not modules & (SLOW | LATE | OF_COOKIES)
+def test_an_allowed_request_imports_nothing_unnecessary(bundle: Path) -> None:
+    modules = _run(bundle, _valid()).modules
+    assert not modules & (SLOW | LATE | OF_COOKIES | OF_VALKEY)
     assert "cryptography.hazmat.primitives.asymmetric.ec" not in modules
 
 
-def test_a_cookie_next_to_a_token_imports_nothing_of_sessions(bundle: Path) -> None:
-    done = run_handler(bundle, me_event(_valid(), cookie=_cookie()), REDIS_URL="rediss://valkey.test")
-    assert done.responses[0]["isAuthorized"] is True
-    assert not done.modules & (SLOW | LATE | OF_COOKIES)
+def test_with_valkey_nothing_of_it_is_imported_before_a_good_token(bundle: Path) -> None:
+    forged = _valid().rpartition(".")[0] + ".AAAA"
+    done = _run(bundle, forged, REDIS_URL="rediss://valkey.test", LOG_LEVEL="ERROR")
+    assert done.responses == [{"exception": "Exception: Unauthorized"}]
+    assert not done.modules & (SLOW | LATE | OF_COOKIES | OF_VALKEY)
+
+
+def test_a_token_is_judged_over_one_connection_and_imports_nothing_of_sessions(bundle: Path) -> None:
+    with ScriptedValkey(replying(reply(*published(snapshot()).values()))) as server:
+        events = (me_event(_valid(), cookie=_cookie()), me_event(_valid()))
+        done = run_handler(bundle, *events, REDIS_URL=server.url)
+    # Within half a second, the second one reads nothing.
+    assert [response["isAuthorized"] for response in done.responses] == [True, True]
+    assert (server.connections, done.lines) == (1, [])
+    assert done.modules >= OF_VALKEY
+    assert not done.modules & (SLOW - {"socket"} | LATE | OF_COOKIES)
+
+
+def test_tokens_and_cookies_share_a_connection_and_a_list(bundle: Path) -> None:
+    now = int(time.time())
+    live = entry(auth_time=now, expires_at=now + 3600, last_used_at=now, fresh_until=now + 300)
+    script = replying(reply(live.to_json(), None), reply(*published(snapshot()).values()))
+    with ScriptedValkey(script) as server:
+        events = (me_event(None, cookie=_cookie()), me_event(_valid()))
+        done = run_handler(bundle, *events, REDIS_URL=server.url)
+    assert [response["context"]["auth_method"] for response in done.responses] == ["session", "bearer"]
+    assert server.connections == 1
+
+
+def test_a_revoked_token_is_a_401_and_logged_as_such(bundle: Path) -> None:
+    current = snapshot(exact=[token_name(ISSUER, "token-1", "")])
+    with ScriptedValkey(replying(reply(*published(current).values()))) as server:
+        done = _run(bundle, _valid(), REDIS_URL=server.url)
+    assert done.responses == [{"exception": "Exception: Unauthorized"}]
+    [line] = done.lines
+    assert [line["context"][name] for name in ("error_code", "reason", "check", "actual")] == [
+        *("AUTH_030", "token_revoked", "revocation", "token"),
+    ]
+
+
+def test_without_a_list_of_revocations_there_is_no_decision(bundle: Path) -> None:
+    token, url = _valid(), "redis://user:secret-word@127.0.0.1:1"
+    done = _run(bundle, token, REDIS_URL=url)
+    assert done.responses == [{"exception": "AuthorizerFailed: SYS_011"}]
+    [line] = done.lines
+    assert (line["level"], line["message"]) == ("ERROR", "no decision")
+    assert [line["context"][name] for name in ("error_code", "reason", "check", "status", "problem")] == [
+        *("SYS_011", "revocation_unknown", "revocation", 500, "the server can't be reached"),
+    ]
+    assert "secret-word" not in done.output
+    assert token.partition(" ")[2] not in done.output
 
 
 def test_a_cookie_without_valkey_is_rejected_before_a_socket_is_imported(bundle: Path) -> None:
@@ -114,7 +168,7 @@ def test_a_cookie_without_valkey_is_rejected_before_a_socket_is_imported(bundle:
 
 
 def test_a_plain_connection_to_valkey_imports_no_tls(bundle: Path) -> None:
-    with ScriptedValkey(replying(b"*2\r\n$-1\r\n$-1\r\n")) as server:
+    with ScriptedValkey(replying(reply(None, None))) as server:
         # At WARNING a denial is not logged, and logging imports more than this.
         done = run_handler(bundle, me_event(None, cookie=_cookie()), REDIS_URL=server.url, LOG_LEVEL="ERROR")
     assert (done.responses, done.lines) == ([{"exception": "Exception: Unauthorized"}], [])

@@ -20,6 +20,7 @@ from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 from tests.fixtures.authorizer.sessions import CSRF_TOKEN, OWN_ORIGIN, entry, keys_of
 from tests.fixtures.databases.valkey import command, frozen
 from tests.fixtures.gateway.guarded_apis import INTEGRATIONS, Integration, token_of, write_guarded_apis
+from tests.fixtures.revoked.republishing import Republishing
 from tests.fixtures.tokens.issuer import TENANT
 
 pytestmark = pytest.mark.anyio
@@ -63,6 +64,12 @@ async def doors(valkey_server: EmbeddedValkey, tmp_path_factory: pytest.TempPath
         yield started
 
 
+@pytest.fixture
+def redis_url(valkey_server: EmbeddedValkey) -> str:
+    """The server without emptying it: the authorizer needs the list of revocations."""
+    return valkey_server.start()
+
+
 @asynccontextmanager
 async def _started(folder: Path, url: str, integrations: dict[str, Integration]) -> AsyncIterator[Doors]:
     variables = {"REDIS_URL": url, "PUBLIC_BASE_URL": OWN_ORIGIN, "ALLOWED_ORIGINS": "https://app.example.test"}
@@ -72,6 +79,7 @@ async def _started(folder: Path, url: str, integrations: dict[str, Integration])
     gateway = Gateway(read_template(template), observer=observer)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(gateway.stop)
+        stack.enter_context(Republishing(url))
         clients = {}
         for name in integrations:
             transport = httpx2.ASGITransport(app=gateway.api(name))

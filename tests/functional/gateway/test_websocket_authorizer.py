@@ -19,6 +19,7 @@ from tests.fixtures.authorizer.sessions import OWN_ORIGIN, entry, keys_of
 from tests.fixtures.databases.valkey import command
 from tests.fixtures.gateway.guarded_apis import authorizer_resources
 from tests.fixtures.gateway.websockets import BEHIND_GATE, HEAD, client, functions, route, say
+from tests.fixtures.revoked.republishing import Republishing
 from tests.fixtures.tokens.issuer import good_claims, public_jwks, sign
 from tests.functional.gateway.conftest import Running, Serve
 
@@ -168,15 +169,17 @@ async def test_a_session_cookie_opens_a_connection_only_from_an_allowed_page(
         ({"cookie": f"{cookie['cookie']}; {SESSION_COOKIE}={secret}", "origin": OWN_ORIGIN}, 401),
         ({"cookie": f"{SESSION_COOKIE}={SESSION_SECRETS.issue(session.tenant_id).text}", "origin": OWN_ORIGIN}, 401),
     ]
-    async with guarded(serve, tmp_path, REDIS_URL=redis_url, PUBLIC_BASE_URL=OWN_ORIGIN) as running:
-        for headers, status in table:
-            assert await rejected(running, headers) == status, headers
-        assert events(running) == []
-        async with client(running.url, cookie | {"origin": OWN_ORIGIN}) as connection:
-            caller = (await say(connection, text="hello"))["authorizer"]
-        assert (caller["user_id"], caller["auth_method"], caller["session_id"]) == (
-            session.user_id,
-            "session",
-            session.session_id,
-        )
-        assert secret not in "\n".join(line for _, line in running.output)
+    variables = {"REDIS_URL": redis_url, "PUBLIC_BASE_URL": OWN_ORIGIN}
+    with Republishing(redis_url):
+        async with guarded(serve, tmp_path, **variables) as running:
+            for headers, status in table:
+                assert await rejected(running, headers) == status, headers
+            assert events(running) == []
+            async with client(running.url, cookie | {"origin": OWN_ORIGIN}) as connection:
+                caller = (await say(connection, text="hello"))["authorizer"]
+            assert (caller["user_id"], caller["auth_method"], caller["session_id"]) == (
+                session.user_id,
+                "session",
+                session.session_id,
+            )
+            assert secret not in "\n".join(line for _, line in running.output)

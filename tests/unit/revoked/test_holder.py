@@ -187,6 +187,25 @@ def test_a_fetch_is_due_every_half_second_and_soon_after_a_failure(clocks: Clock
     assert not clocks.holder.is_due()
 
 
+def test_a_fetch_is_due_as_soon_as_the_snapshot_no_longer_counts(clocks: Clocks) -> None:
+    assert clocks.holder.accept(clocks.head(age=BOUND_SECONDS - 0.1), SEVEN)
+    clocks.pass_by(0.05)
+    assert not clocks.holder.is_due()
+    clocks.pass_by(0.06)
+    assert clocks.holder.is_due()
+    clocks.holder.failed()
+    assert not clocks.holder.is_due()
+
+
+def test_a_head_that_was_seen_before_does_not_put_the_next_fetch_off(clocks: Clocks) -> None:
+    head = clocks.head()
+    assert clocks.holder.accept(head, SEVEN)
+    clocks.pass_by(BOUND_SECONDS - 0.1)
+    assert clocks.holder.accept_head(head)
+    clocks.pass_by(0.11)
+    assert clocks.holder.is_due()
+
+
 def test_a_frozen_machine_is_noticed_by_the_wall_clock(clocks: Clocks) -> None:
     """Lambda stops an environment between two requests; its monotonic clock may stop, too."""
     assert clocks.holder.accept(clocks.head(), SEVEN)

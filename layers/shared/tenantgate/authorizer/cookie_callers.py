@@ -8,16 +8,18 @@ no CSRF token; it needs the origin, since a page of any site may open a WebSocke
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from tenantgate.authorizer.events import WEBSOCKET, AuthorizerCall
 from tenantgate.errors.access import CrossSiteRequest, CsrfTokenMissing, CsrfTokenWrong
 from tenantgate.errors.base import Word
+from tenantgate.identity.presented import presented_session
 
 if TYPE_CHECKING:
     from tenantgate.identity.principal import Principal
     from tenantgate.identity.session import CachedSessions
+    from tenantgate.revoked.snapshot import Snapshot
 
 # RFC 9110 §9.2.1, without TRACE, which API Gateway doesn't pass on. $connect is none of them.
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -26,16 +28,20 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class CookieCallers:
     """Turns a session cookie into the principal of its session."""
 
-    def __init__(self, sessions: CachedSessions, origins: Collection[str]) -> None:
-        """Take the sessions, and the origins whose pages may make changes, each in its serialized form."""
+    def __init__(self, sessions: CachedSessions, origins: Collection[str], revocations: Callable[[], Snapshot]) -> None:
+        """Take the sessions, and the origins whose pages may make changes, each in its serialized form.
+
+        `revocations` returns the current ones, or raises `RevocationUnknown`.
+        """
         self._sessions = sessions
         self._origins = origins
+        self._revocations = revocations
 
     def principal(self, call: AuthorizerCall, secret: str) -> Principal:
         """Return the caller of a request with this session cookie.
 
         Raises `CrossSiteRequest` for a change from another site, and for one without the session's CSRF token;
-        `SessionEnded`; `CacheUnavailable`.
+        `SessionEnded`, `TenantNotAllowed`; `CacheUnavailable` and `RevocationUnknown`.
         """
         changes = call.method not in _SAFE_METHODS
         if changes:
@@ -44,6 +50,8 @@ class CookieCallers:
         found = self._sessions.find(secret)
         if changes and call.kind != WEBSOCKET:
             _require_csrf_token(call, found.entry.csrf_token)
+        # The entry may outlive what ends the session: the end of its user, its tenant, or its issuer there.
+        self._revocations().require_session(presented_session(found.entry))
         self._sessions.mark_used(found)
         return found.entry.principal()
 

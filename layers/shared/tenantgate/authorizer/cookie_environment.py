@@ -1,4 +1,4 @@
-"""The environment of session cookies: Valkey's address, and the origins whose pages may make changes.
+"""The environment of session cookies: the origins whose pages may make changes.
 
 Read with the first cookie, by plain functions: most cold starts see none.
 """
@@ -6,34 +6,24 @@ Read with the first cookie, by plain functions: most cold starts see none.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tenantgate.authorizer.cookie_callers import CookieCallers
-from tenantgate.cache_url import parse_cache_url
 from tenantgate.errors.access import AuthenticationRequired
-from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session import CachedSessions
 from tenantgate.urls import parse_http_url
+
+if TYPE_CHECKING:
+    from tenantgate.authorizer.valkey import Valkey
 
 _LONGEST_ORIGIN = 300
 
 
-def cookie_callers(values: Mapping[str, str]) -> CookieCallers:
-    """Build the callers of `REDIS_URL`, `REDIS_TLS`, `PUBLIC_BASE_URL` and `ALLOWED_ORIGINS`.
-
-    Raises `AuthenticationRequired` without `REDIS_URL`, and `CacheUnavailable` for a value that can't be used.
-    """
-    url = values.get("REDIS_URL", "").strip()
-    if not url:
+def cookie_callers(values: Mapping[str, str], valkey: Valkey | None) -> CookieCallers:
+    """Build the callers of `PUBLIC_BASE_URL` and `ALLOWED_ORIGINS`. Raises `AuthenticationRequired` without Valkey."""
+    if valkey is None:
         raise AuthenticationRequired("a session cookie counts only if REDIS_URL is set", header="cookie")
-    relaxed = values.get("ENVIRONMENT", "").strip().lower() in ("development", "test")
-    try:
-        address = parse_cache_url(url, protection=values.get("REDIS_TLS", "").strip() or "verify-full", relaxed=relaxed)
-    except ValueError as form:
-        raise CacheUnavailable("REDIS_URL or REDIS_TLS is malformed", expected=str(form)) from None
-    # Imported here: it opens sockets, and nothing else does.
-    from tenantgate.valkey_reader.reader import ValkeyReader  # noqa: PLC0415
-
-    return CookieCallers(CachedSessions(ValkeyReader(address)), allowed_origins(values))
+    return CookieCallers(CachedSessions(valkey.values), allowed_origins(values), valkey.revocations)
 
 
 def allowed_origins(values: Mapping[str, str]) -> frozenset[str]:

@@ -19,7 +19,10 @@ from tenantgate.tokens.wiring import token_verifier
 if TYPE_CHECKING:
     from tenantgate.authorizer.cookie_callers import CookieCallers
     from tenantgate.authorizer.events import AuthorizerCall
+    from tenantgate.authorizer.valkey import Valkey
     from tenantgate.identity.principal import Principal
+
+type LateValkey = Callable[[], Valkey]
 
 _LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
@@ -43,21 +46,49 @@ def verification_policy(environ: Mapping[str, str] | None = None) -> TokenPolicy
         raise InvalidEnvironment("; ".join(lines)) from None
 
 
-def credentials(environ: Mapping[str, str] | None = None) -> Credentials:
-    """Return the credentials that the authorizer accepts. Raises `InvalidEnvironment`."""
-    return Credentials(bearer_credential(environ))
+def late_valkey(environ: Mapping[str, str] | None = None) -> LateValkey | None:
+    """Return the function that returns the connection to `REDIS_URL`; None without that variable.
+
+    It imports and makes it at the first call, that is with the first credential that is otherwise good.
+    """
+    values = os.environ if environ is None else environ
+    if not values.get("REDIS_URL", "").strip():
+        return None
+    made: list[Valkey] = []
+
+    def get() -> Valkey:
+        if not made:
+            from tenantgate.authorizer.valkey import valkey  # noqa: PLC0415
+
+            made.append(valkey(values))
+        return made[0]
+
+    return get
 
 
-def bearer_credential(environ: Mapping[str, str] | None = None) -> BearerCredential:
-    """Return the credential for bearer tokens of the trusted issuers. Raises `InvalidEnvironment`."""
+def credentials(environ: Mapping[str, str] | None = None, *, valkey: LateValkey | None = None) -> Credentials:
+    """Return the credentials that the authorizer accepts, as `bearer_credential`. Raises `InvalidEnvironment`."""
+    return Credentials(bearer_credential(environ, valkey=valkey))
+
+
+def bearer_credential(
+    environ: Mapping[str, str] | None = None, *, valkey: LateValkey | None = None
+) -> BearerCredential:
+    """Return the credential for bearer tokens of the trusted issuers. Raises `InvalidEnvironment`.
+
+    Without `valkey`, nothing counts as revoked.
+    """
     policy = verification_policy(environ)
-    return BearerCredential(token_verifier(policy), policy)
+    revocations = None if valkey is None else lambda: valkey().revocations()
+    return BearerCredential(token_verifier(policy), policy, revocations=revocations)
 
 
-def cookie_caller(environ: Mapping[str, str] | None = None) -> Callable[[AuthorizerCall], Principal | None]:
+def cookie_caller(
+    environ: Mapping[str, str] | None = None, *, valkey: LateValkey | None = None
+) -> Callable[[AuthorizerCall], Principal | None]:
     """Return the function that finds the caller behind a request's session cookie, or None without one.
 
-    It imports what it needs with the first cookie. Without `REDIS_URL` it rejects every session cookie: nothing else
+    It imports what it needs with the first cookie. Without `valkey` it rejects every session cookie: nothing else
     tells the authorizer that a session is live.
     """
     values = os.environ if environ is None else environ
@@ -72,7 +103,7 @@ def cookie_caller(environ: Mapping[str, str] | None = None) -> Callable[[Authori
         if not callers:
             from tenantgate.authorizer.cookie_environment import cookie_callers  # noqa: PLC0415
 
-            callers.append(cookie_callers(values))
+            callers.append(cookie_callers(values, None if valkey is None else valkey()))
         return callers[0].principal(call, secret)
 
     return find

@@ -99,8 +99,7 @@ class Holder:
         held = self._held
         if held is None:
             raise RevocationUnknown("no list of revocations is known", problem=Word(self._problem))
-        # The older age by the two clocks.
-        age = max(self._age(held.read_at), held.age + self._monotonic() - held.at)
+        age = self._age_of(held)
         if age >= BOUND_SECONDS:
             raise RevocationUnknown(
                 "the list of revocations is too old",
@@ -120,18 +119,22 @@ class Holder:
         return "read too long ago" if age >= BOUND_SECONDS else ""
 
     def _take(self, head: Head, snapshot: Snapshot) -> None:
+        taken = _Held(snapshot, head.read_at, self._age(head.read_at), self._monotonic())
         held = self._held
         if held is not None and held.snapshot.epoch == snapshot.epoch and head.read_at <= held.read_at:
             # The same state of PostgreSQL, read earlier: the later reading counts.
-            read_at, age, at = held.read_at, held.age, held.at
-        else:
-            read_at, age, at = head.read_at, self._age(head.read_at), self._monotonic()
-        self._held = _Held(snapshot, read_at, age, at)
+            taken = _Held(snapshot, held.read_at, held.age, held.at)
+        self._held = taken
         self._problem = "no newer one was fetched"
-        self._wait(REFRESH_SECONDS)
+        # No longer than it counts: the next judgement may find a newer one.
+        self._wait(min(REFRESH_SECONDS, BOUND_SECONDS - self._age_of(taken)))
 
     def _wait(self, seconds: float) -> None:
         self._pause = seconds, self._clock(), self._monotonic()
+
+    def _age_of(self, held: _Held) -> float:
+        """Return the age in seconds by the clock that shows more."""
+        return max(self._age(held.read_at), held.age + self._monotonic() - held.at)
 
     def _age(self, read_at: int) -> float:
         return self._clock() - read_at / 1000
