@@ -132,6 +132,12 @@ def _session_cookie(journey: Journey) -> dict[str, Any]:
     return peers.authorizer_event(cookie=journey.valkey.cookie())
 
 
+def _judged_token(journey: Journey) -> dict[str, Any]:
+    assert journey.valkey is not None
+    journey.valkey.publish()
+    return peers.authorizer_event(**_bearer(journey))
+
+
 def _allowed(_: Journey, response: Response) -> None:
     if response.get("isAuthorized") is not True:
         raise SystemExit(f"expected an allowed request, got {response}")
@@ -143,6 +149,22 @@ STARTS = [
         "AuthorizerFunction",
         "authorizer",
         lambda journey: peers.authorizer_event(**_bearer(journey)),
+        status=None,
+        after=_allowed,
+    ),
+    Start(
+        "authorizer: an accepted token, with the list of revocations",
+        session_cookies.PLAIN,
+        None,
+        _judged_token,
+        status=None,
+        after=_allowed,
+    ),
+    Start(
+        "authorizer: an accepted token, with the list of revocations over TLS",
+        session_cookies.TLS,
+        None,
+        _judged_token,
         status=None,
         after=_allowed,
     ),

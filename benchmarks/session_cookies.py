@@ -1,8 +1,8 @@
-"""Valkey for the benchmarks of session cookies, plain and behind TLS; and the time of a warm decision on a cookie.
+"""Valkey for the benchmarks of the authorizer, plain and behind TLS; and the times of warm decisions.
 
     python -m benchmarks.session_cookies
 
-The cold starts with a cookie are part of `benchmarks.cold_start`.
+The list of revocations has 1,000 entries. The cold starts are part of `benchmarks.cold_start`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 import redis
@@ -26,19 +27,23 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from benchmarks import peers
+from benchmarks import peers, verify
 from benchmarks.stand_ins import TENANT
 from lambda_gateway.model import FunctionSpec
 from tenantgate.authorizer.environment import cookie_caller, late_valkey
 from tenantgate.authorizer.service import Authorizer
 from tenantgate.crypto.opaque import OpaqueKind
+from tenantgate.identity.bearer import BearerCredential
 from tenantgate.identity.credential import Credentials
 from tenantgate.identity.session_cookie import SESSION_COOKIE
 from tenantgate.identity.session_entry import SessionEntry, session_keys
+from tenantgate.revoked.names import NAME_BYTES
+from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Head, Snapshot
 from tenantgate.route_rules.file import load_rules
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 
 _CALLS = 2000
+_ENTRIES = 1000
 _RULES = 'version = 1\n[[api]]\nname = "own"\nids = ["*"]\n[[api.route]]\nroute = "GET /api/v1/auth/me"\n'
 
 PLAIN, TLS = "authorizer with Valkey", "authorizer with Valkey over TLS"
@@ -82,7 +87,21 @@ class ValkeyAddresses:
         secret = OpaqueKind(digests_random_part_only=True).issue(TENANT)
         with redis.Redis.from_url(self.plain) as client:
             client.set(session_keys(TENANT, secret.digest).entry, entry.to_json(), ex=300)
+            client.mset(_revocations())
         return f"{SESSION_COOKIE}={secret.text}"
+
+    def publish(self) -> None:
+        """Publish the list of revocations, which counts for four seconds."""
+        with redis.Redis.from_url(self.plain) as client:
+            client.mset(_revocations())
+
+
+def _revocations() -> dict[str, bytes]:
+    """Return the values of a list of revocations that PostgreSQL would have now."""
+    names = [number.to_bytes(NAME_BYTES) for number in range(_ENTRIES)]
+    until = dict.fromkeys(names[::2], int(time.time()))
+    current = Snapshot(1, frozenset(names[1::2]), until, frozenset(), None, {})
+    return {HEAD_KEY: Head(1, int(time.time() * 1000)).to_json(), BODY_KEY: current.to_json()}
 
 
 @asynccontextmanager
@@ -157,11 +176,24 @@ def _context(file: Path) -> ssl.SSLContext:
     return context
 
 
-def warm_decision(url: str, cookie: str) -> float:
-    """Return the median time of a decision over a kept connection, in microseconds."""
-    valkey = late_valkey({"REDIS_URL": url})
-    authorizer = Authorizer(Credentials(), load_rules(_RULES), cookie_caller=cookie_caller({}, valkey=valkey))
-    event = peers.authorizer_event(cookie=cookie)
+def warm_decisions(valkey: ValkeyAddresses, url: str) -> dict[str, float]:
+    """Return the median times of decisions over a kept connection, in microseconds. The token is remembered."""
+    late = late_valkey({"REDIS_URL": url})
+    assert late is not None
+    rules, algorithm = load_rules(_RULES), verify.all_algorithms()["RS256"]
+    jwks: dict[str, object] = {"keys": [algorithm.jwk | {"kid": "RS256", "use": "sig"}]}
+    by_token = peers.authorizer_event(authorization=f"Bearer {verify.new_token('RS256', algorithm, 1)}")
+    by_cookie = peers.authorizer_event(cookie=valkey.cookie())
+    cookies = Authorizer(Credentials(), rules, cookie_caller=cookie_caller({}, valkey=late))
+    times = {"session cookie": _median(valkey, cookies, by_cookie)}
+    for name, revocations in (("token", lambda: late().revocations()), ("token, without revocations", None)):
+        credential = BearerCredential(verify.new_verifier(jwks), verify.POLICY, revocations=revocations)
+        times[name] = _median(valkey, Authorizer(Credentials(credential), rules), by_token)
+    return times
+
+
+def _median(valkey: ValkeyAddresses, authorizer: Authorizer, event: dict[str, Any]) -> float:
+    valkey.publish()
     taken = []
     for _ in range(_CALLS):
         began = time.perf_counter()
@@ -177,8 +209,8 @@ async def _main() -> None:
         async with running_valkey(Path(name)) as valkey:
             for kind, url in (("plain", valkey.plain), ("TLS", valkey.tls)):
                 # In a thread: the front that ends TLS runs on this event loop.
-                median = await asyncio.to_thread(warm_decision, url, valkey.cookie())
-                sys.stdout.write(f"{kind}: {median:.0f} µs\n")
+                for decision, median in (await asyncio.to_thread(warm_decisions, valkey, url)).items():
+                    sys.stdout.write(f"{kind}: {decision}: {median:.0f} µs\n")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-TARGETS = ("compact", "verifier", "jwks", "authorizer", "cookies", "valkey", "rules", "settings")
+TARGETS = ("compact", "verifier", "jwks", "authorizer", "cookies", "valkey", "revocations", "rules", "settings")
 
 
 def _differential(runs: int | None, seconds: float | None, seed: int, *, log: bool) -> int:

@@ -20,10 +20,10 @@ class Target(NamedTuple):
 
 def all_targets() -> dict[str, Target]:
     """Return the targets by name; imported here, so that the engine can instrument the product first."""
-    from fuzz.targets import authorizer, compact, cookies, jwks, rules, settings, valkey, verifier  # noqa: PLC0415
+    from fuzz.targets import authorizer, compact, cookies, jwks, revocations, rules, settings, valkey, verifier  # noqa: PLC0415
 
     every = (
         *(compact.TARGET, verifier.TARGET, jwks.TARGET, authorizer.TARGET, cookies.TARGET, valkey.TARGET),
-        *(rules.TARGET, settings.TARGET),
+        *(revocations.TARGET, rules.TARGET, settings.TARGET),
     )
     return {target.name: target for target in every}

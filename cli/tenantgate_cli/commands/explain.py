@@ -68,6 +68,7 @@ def run(
         raise Failure("--api needs a route", "add --route, such as --route 'GET /orders/42'")
     verification = consulted_verification(jwks, variables, running)
     consulted |= verification.words
+    consulted["revoked"] = "not known here: a revoked token may pass these checks"
     explanation = explain_token(_token(token_file).strip(), verification.policy, verification.keys, route=asked)
     if as_json:
         _print_json(explanation, consulted)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tenantgate.route_rules.file import RulesError, as_json, load_rules
 from tenantgate_cli.checks.rules_report import RulesFile, guard_findings, template_guards
+from tenantgate_cli.checks.rules_revocation import revocation_delays
 from tenantgate_cli.console import Failure, say, show_failure
 from tenantgate_cli.paths import RULES, shown
 from tenantgate_cli.results import Problem, print_result
@@ -19,12 +20,15 @@ def check(file: Path | None, template: Path | None, api: str | None, *, as_json:
     """Print every finding with its line. Return True if nothing was found. Raises Failure if a file can't be read."""
     checked: list[dict[str, object]] = []
     problems = list(_findings(file, template, api, checked))
+    delays = [] if template is None else revocation_delays(template_guards(shown(template)))
     if as_json:
-        print_result(*problems, checked=checked)
+        print_result(*problems, checked=checked, revocation=[delay._asdict() for delay in delays])
         return not problems
     for passed in checked:
         counts = ", ".join(_counted(count, _THINGS[name]) for name, count in passed.items() if isinstance(count, int))
         say(f"{passed['file']}: {counts} ✓")
+    for delay in delays:
+        say(str(delay))
     for problem in problems:
         _show(problem)
     return not problems

@@ -31,7 +31,7 @@ REASONS: Mapping[str, Reason] = {
         "header, and `REDIS_URL` is set.",
     ),
     "session_ended": Reason(
-        "The session cookie belongs to no session that Valkey has a recent entry of.",
+        "The session is revoked, or Valkey has no recent entry of it.",
         "Call `POST /api/v1/auth/refresh` or `GET /api/v1/auth/sessions`, which write the entry again if the session "
         "is live. If they return 401 too, sign in again.",
         "",
@@ -59,8 +59,7 @@ REASONS: Mapping[str, Reason] = {
     ),
     "cache_unavailable": Reason(
         "Valkey couldn't be reached, so the session cookie couldn't be judged.",
-        "Check `REDIS_URL`, `REDIS_TLS` and the server, then repeat the request: the session itself may be live. A "
-        "bearer token works without Valkey.",
+        "Check `REDIS_URL`, `REDIS_TLS` and the server, then repeat the request: the session itself may be live.",
     ),
     "token_revoked": Reason(
         "The token, its user, client or tenant, or the key that signed it is revoked.",
@@ -162,9 +161,9 @@ REASONS: Mapping[str, Reason] = {
         "the token's tenant",
     ),
     "tenant_not_allowed": Reason(
-        "The issuer may not issue tokens for this tenant.",
+        "The issuer may not issue tokens for this tenant, or the tenant is suspended or not registered.",
         "Sign in at the tenant's own issuer, or add the tenant to `tenants` of the issuer's entry in "
-        "`TRUSTED_ISSUERS`.",
+        "`TRUSTED_ISSUERS`. `tenantgate tenants show` prints the tenant's status and the issuers that it allows.",
         "the issuer's tenants",
         "the token's tenant",
     ),

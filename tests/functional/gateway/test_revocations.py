@@ -126,7 +126,7 @@ ENDED = (401, ("AUTH_020", "session_ended", "session"))
 NOT_ALLOWED = (403, ("AUTH_005", "tenant_not_allowed", "tenant"))
 ALLOWED = (200, None)
 SESSION_USER = user_name(TENANT, ISSUER, "user-1")
-# What is revoked, and then the outcome of a token and of a session.
+# A list, and then the outcomes of a token and of a session.
 KINDS = {
     "token": (snapshot(exact=[token_name(ISSUER, "token-1", "")]), REVOKED, ALLOWED),
     "session": (snapshot(exact=[session_name(TENANT, entry().session_id)]), ALLOWED, ENDED),

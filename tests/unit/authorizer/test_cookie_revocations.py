@@ -1,4 +1,4 @@
-"""Session cookies of what is revoked: the entry in Valkey may outlive the end of its user, tenant or issuer."""
+"""Session cookies and revocations: the entry in Valkey may outlive the end of its user, tenant or issuer."""
 
 from __future__ import annotations
 

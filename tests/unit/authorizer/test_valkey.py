@@ -51,6 +51,6 @@ def test_the_connection_is_made_once() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "  "])
-def test_without_an_address_there_is_none(url: str) -> None:
+def test_without_an_address_nothing_connects(url: str) -> None:
     assert late_valkey({"REDIS_URL": url}) is None
     assert credentials({"OIDC_ISSUER_URL": "https://issuer.example.test", "OIDC_AUDIENCE": "api"}, valkey=None)

@@ -21,6 +21,7 @@ type RevocationKind = Literal["token", "session", "user", "client", "tenant", "k
 
 # 128 bits of SHA-256: a second value with the same name can't be found, and a snapshot has half the size.
 NAME_BYTES = 16
+_SHA256 = SHA256()
 
 
 def token_name(issuer: str, token_id: str | None, token: str) -> bytes:
@@ -62,9 +63,8 @@ def kid_name(issuer: str, kid: str) -> bytes:
 
 
 def _name(kind: str, *parts: str) -> bytes:
-    digest = Hash(SHA256())
+    encoded = [part.encode(errors="surrogatepass") for part in (kind, *parts)]
+    digest = Hash(_SHA256)
     # Each part with its length: ("a", "bc") and ("ab", "c") must have different names.
-    for part in (kind, *parts):
-        encoded = part.encode(errors="surrogatepass")
-        digest.update(b"%d:%b" % (len(encoded), encoded))
+    digest.update(b"".join([b"%d:%b" % (len(part), part) for part in encoded]))
     return digest.finalize()[:NAME_BYTES]

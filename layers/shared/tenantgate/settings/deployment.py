@@ -104,7 +104,7 @@ class DeploymentSettings(BaseSettings):
     redis_url: str | None = setting(
         "Valkey or Redis: `rediss://user:password@host:6379/0`, or `redis://…` without TLS. The certificate "
         "authorities are those in its only parameter, `ssl_ca_certs`, or the system's. Unset: no session cookie passes "
-        "the authorizer; everything else works from PostgreSQL.",
+        "the authorizer, and it accepts a revoked token until that expires; everything else works from PostgreSQL.",
         injected_by="template parameter `RedisUrl`; Railway; `tenantgate dev`",
         repr=False,
         default=None,
