@@ -61,6 +61,7 @@ def test_programs_get_the_findings_with_their_lines(tmp_path: Path) -> None:
     assert json.loads(result.output) == {
         "ok": False,
         "checked": [],
+        "revocation": [],
         "problems": [
             {
                 "problem": '"scope" is not a known key; did you mean scopes?',
@@ -81,6 +82,8 @@ def test_programs_get_the_number_of_rules_and_authorizers(monkeypatch: pytest.Mo
     [rules, template] = result["checked"]
     assert (rules["file"], rules["apis"]) == ("functions/authorizer/rules.toml", 2)
     assert template == {"file": "template.yaml", "authorizers": 1}
+    [delay] = result["revocation"]
+    assert (delay["seconds"], delay["connections"]) == (5, False)
 
 
 def test_programs_get_a_failure_as_json() -> None:
