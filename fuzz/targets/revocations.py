@@ -1,4 +1,4 @@
-"""The list of revocations in Valkey: any two values are a list that can be judged by, or none."""
+"""The list of revocations in Valkey: a list is judged by only if it is whole, recent and of its head's epoch."""
 
 from __future__ import annotations
 
