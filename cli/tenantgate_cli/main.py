@@ -13,6 +13,7 @@ from tenantgate_cli.interface import (
     growth,
     jwks,
     keys,
+    revoke,
     rules,
     stack,
     tenants,
@@ -38,6 +39,7 @@ app.add_typer(rules.rules, name="rules")
 app.add_typer(database.migrate, name="migrate")
 app.add_typer(database.app)
 app.add_typer(tenants.tenants, name="tenants")
+app.add_typer(revoke.revoke, name="revoke")
 app.add_typer(jwks.jwks, name="jwks")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(growth.new, name="new")

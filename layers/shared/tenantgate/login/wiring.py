@@ -178,7 +178,7 @@ async def _revoke_bearer(bearer: VerifiedToken, token: str) -> None:
 
     expires_at = bearer.expires_at + get_settings().token_policy.leeway_seconds
     if expires_at > time.time():
-        service = await revocation_service()
+        service = await revocation_service(actor="user")
         await service.revoke_token(bearer.issuer, token_id=bearer.token_id, text=token, expires_at=expires_at)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.observability.security_events import Actor, log_security_event
 from tenantgate.revocation.errors import NotYetEverywhere
 from tenantgate.revocation.models import RevocationPolicy, TokenOwner
 from tenantgate.revoked.change import Revocation
@@ -47,7 +48,8 @@ class Publisher(Protocol):
 class RevocationService:
     """Every method raises `DatabaseUnreachable`: nothing is revoked; and `NotYetEverywhere`: it is, but not everywhere.
 
-    `publisher`: None without a cache, where only PostgreSQL distributes. `clock` returns epoch seconds.
+    `publisher`: None without a cache, where only PostgreSQL distributes. `actor`: who revokes, for the security events.
+    `clock` returns epoch seconds.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class RevocationService:
         publisher: Publisher | None,
         policy: RevocationPolicy,
         *,
+        actor: Actor = "system",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._policy = policy
+        self._actor: Actor = actor
         self._clock = clock
 
     async def revoke_token(
@@ -74,17 +78,19 @@ class RevocationService:
     ) -> None:
         """Revoke one token, by its `jti` or, without one, by its text. `expires_at`: None if it is not known."""
         until = self._clock() + self._policy.longest_token if expires_at is None else expires_at
-        await self._revoke(_owned("token", token_name(issuer, token_id, text), until, owner))
+        tenant_id = None if owner is None else owner.tenant_id
+        await self._revoke(_owned("token", token_name(issuer, token_id, text), until, owner), tenant_id=tenant_id)
 
     async def revoke_session(self, tenant_id: str, session_id: str, *, owner: TokenOwner | None = None) -> None:
         """Refuse a session's cookie. Its tokens are revoked where it ends (`sessions/`)."""
         until = self._clock() + self._policy.longest_session
-        await self._revoke(_owned("session", session_name(tenant_id, session_id), until, owner))
+        revocation = _owned("session", session_name(tenant_id, session_id), until, owner)
+        await self._revoke(revocation, tenant_id=tenant_id)
 
     async def revoke_user(self, tenant_id: str | None, issuer: str, user_id: str) -> None:
         """Refuse what the user got up to now, in one tenant or, without one, in all. A new sign-in passes."""
         name = subject_name(issuer, user_id) if tenant_id is None else user_name(tenant_id, issuer, user_id)
-        await self._revoke(self._until_now("user", name))
+        await self._revoke(self._until_now("user", name), tenant_id=tenant_id)
 
     async def revoke_client(self, issuer: str, client_id: str) -> None:
         """Refuse the tokens that the client got up to now."""
@@ -92,7 +98,7 @@ class RevocationService:
 
     async def revoke_tenant(self, tenant_id: str) -> None:
         """Refuse what the tenant's users got up to now. A suspension refuses them until it is lifted."""
-        await self._revoke(self._until_now("tenant", tenant_name(tenant_id)))
+        await self._revoke(self._until_now("tenant", tenant_name(tenant_id)), tenant_id=tenant_id)
 
     async def revoke_kid(self, issuer: str, kid: str) -> None:
         """Refuse the tokens that a key signed, until this is lifted."""
@@ -107,6 +113,7 @@ class RevocationService:
         epoch = await self._store.lift(kid_name(issuer, kid))
         if epoch is None:
             return False
+        log_security_event("REVOCATION_LIFTED", kind="kid", actor=self._actor)
         await self.spread(epoch)
         return True
 
@@ -122,8 +129,10 @@ class RevocationService:
                 raise NotYetEverywhere(error) from error
         raise NotYetEverywhere(CacheUnavailable("an older list of revocations is published", expected=epoch))
 
-    async def _revoke(self, revocation: Revocation) -> None:
-        await self.spread(await self._store.record([revocation], at=self._clock()))
+    async def _revoke(self, revocation: Revocation, *, tenant_id: str | None = None) -> None:
+        epoch = await self._store.record([revocation], at=self._clock())
+        log_security_event("REVOKED", kind=revocation.kind, actor=self._actor, tenant_id=tenant_id)
+        await self.spread(epoch)
 
     def _until_now(self, kind: RevocationKind, name: bytes) -> Revocation:
         return Revocation(kind, name, self._clock() + self._policy.longest)

@@ -9,6 +9,7 @@ from tenantgate.cache.interface import Cache
 from tenantgate.cache.wiring import cache
 from tenantgate.database.unit import Database
 from tenantgate.database.wiring import database
+from tenantgate.observability.security_events import Actor
 from tenantgate.revocation.cache import CurrentRevocations, NoRevocations, Publisher, Recorded
 from tenantgate.revocation.models import RevocationPolicy
 from tenantgate.revocation.repository import RevocationRepository
@@ -21,11 +22,11 @@ from tenantgate.settings.model import Settings
 _recorded: WeakKeyDictionary[asyncio.AbstractEventLoop, Recorded] = WeakKeyDictionary()
 
 
-async def revocation_service() -> RevocationService:
-    """Build the service on the process's database and cache. It is cheap."""
+async def revocation_service(*, actor: Actor = "system") -> RevocationService:
+    """Build the service on the process's database and cache, for this actor of security events. It is cheap."""
     values = cache()
     publisher = None if values is None else Publisher(_recorded_here(), values)
-    return RevocationService(revocation_repository(), publisher, revocation_policy(get_settings()))
+    return RevocationService(revocation_repository(), publisher, revocation_policy(get_settings()), actor=actor)
 
 
 def revocation_repository() -> RevocationRepository:
@@ -47,10 +48,10 @@ def republisher() -> Republisher | None:
 
 
 def revocation_service_of(settings: Settings, store: Database, values: Cache | None) -> RevocationService:
-    """Build the service of a command."""
+    """Build the service of an operator's command."""
     policy = revocation_policy(settings)
     publisher = None if values is None else revocation_publisher_of(settings, store, values)
-    return RevocationService(RevocationRepository(store, closed=policy.closed), publisher, policy)
+    return RevocationService(RevocationRepository(store, closed=policy.closed), publisher, policy, actor="operator")
 
 
 def revocation_publisher_of(settings: Settings, store: Database, values: Cache) -> Publisher:

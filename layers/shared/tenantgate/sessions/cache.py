@@ -16,6 +16,7 @@ from tenantgate.crypto.opaque import OpaqueSecret
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session_entry import TOMBSTONE, SessionEntry, SessionKeys, last_use, session_keys
+from tenantgate.observability.security_events import Actor, log_security_event
 from tenantgate.sessions.errors import EndedOnlyInPart
 from tenantgate.sessions.models import SessionPolicy, StoredSession
 
@@ -109,12 +110,16 @@ class SessionCache:
         except CacheUnavailable:
             return
 
-    async def end(self, ended: Sequence[StoredSession], *, secret: OpaqueSecret | None = None) -> None:
+    async def end(
+        self, ended: Sequence[StoredSession], *, actor: Actor = "user", secret: OpaqueSecret | None = None
+    ) -> None:
         """Write the tombstones of sessions that have ended in PostgreSQL, and publish their revocations.
 
-        `secret`: its tombstone is written if its session had ended before. Raises `EndedOnlyInPart`; a repeated call,
-        also one without sessions, publishes what was recorded before.
+        `actor`: who ended them, for the security events. `secret`: its tombstone is written if its session had ended
+        before. Raises `EndedOnlyInPart`; a repeated call, also without sessions, publishes what was recorded before.
         """
+        for session in ended:
+            log_security_event("SESSION_ENDED", kind="session", actor=actor, tenant_id=session.tenant_id)
         try:
             for session in ended:
                 for secret_hash in session.secret_hashes:

@@ -25,6 +25,7 @@ from tenantgate.identity.session_entry import (
     needs_mark,
     session_keys,
 )
+from tenantgate.observability.security_events import Actor
 from tenantgate.sessions.cache import SessionCache, csrf_text, entry_of
 from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import SecretReused
@@ -218,16 +219,18 @@ class SessionService:
                 opened.append(open_tokens(await self._sealer(), stored))
         return opened
 
-    async def end_of_user(self, user: User, session_id: UUID | None = None) -> int:
+    async def end_of_user(self, user: User, session_id: UUID | None = None, *, actor: Actor = "user") -> int:
         """End all sessions of the user, or only one; return their number. Raises `EndedOnlyInPart` as `end` does."""
         ended = await self._store.remove_of_user(user, session_id)
-        await self._cache.end(ended)
+        await self._cache.end(ended, actor=actor)
         return len(ended)
 
-    async def end_sessions(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
+    async def end_sessions(
+        self, session_ids: Sequence[UUID], *, tenant_id: str, actor: Actor = "provider"
+    ) -> Sequence[StoredSession]:
         """End sessions by their ids and return those that existed. Raises `EndedOnlyInPart` as `end` does."""
         ended = await self._store.remove(session_ids, tenant_id=tenant_id)
-        await self._cache.end(ended)
+        await self._cache.end(ended, actor=actor)
         return ended
 
     async def end_reused(self, stored: StoredSession) -> None:
@@ -236,7 +239,7 @@ class SessionService:
         whose = {"session_id": str(stored.id), **stored.user._asdict()}
         context = {"event": "SESSION_SECRET_REUSED", **{name: Word(text) for name, text in whose.items()}}
         _log.warning("an earlier secret of a session was used, which ends the session", extra={"context": context})
-        await self._cache.end(await self._removed(stored.secret_hash, tenant_id=stored.tenant_id))
+        await self._cache.end(await self._removed(stored.secret_hash, tenant_id=stored.tenant_id), actor="system")
 
     async def publish_ends(self) -> None:
         """Publish the ends of sessions that were recorded before. Raises `EndedOnlyInPart`."""

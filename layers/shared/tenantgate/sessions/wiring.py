@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tenantgate.cache.wiring import cache
@@ -26,7 +26,8 @@ from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import token_verifier
 
 if TYPE_CHECKING:
-    from tenantgate.database.unit import Unit
+    from tenantgate.cache.interface import Cache
+    from tenantgate.database.unit import Database, Unit
     from tenantgate.revoked.change import Revocation
 
 
@@ -35,6 +36,16 @@ async def session_service() -> SessionService:
     policy = session_policy(get_settings())
     store = SessionRepository(database(), session_endings(policy))
     return SessionService(store, secret_store().sealer, policy=policy, cache=session_cache(policy))
+
+
+def session_service_of(
+    settings: Settings, store: Database, values: Cache | None, *, publish: Callable[[], Awaitable[None]]
+) -> SessionService:
+    """Build the service of a command, which ends sessions. `publish`: as in `SessionCache`."""
+    policy = session_policy(settings)
+    repository = SessionRepository(store, session_endings(policy))
+    cached = SessionCache(values, policy, publish=publish)
+    return SessionService(repository, secret_store().sealer, policy=policy, cache=cached)
 
 
 def session_cache(policy: SessionPolicy) -> SessionCache:

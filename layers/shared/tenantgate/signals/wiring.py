@@ -30,7 +30,7 @@ async def security_event_service() -> SecurityEventService:
         transmitters(policy),
         names=NameRepository(database()),
         sessions=await named_sessions(),
-        revocations=await revocation_service(),
+        revocations=await revocation_service(actor="provider"),
     )
 
 

@@ -259,7 +259,7 @@ class RefreshService:
             return None
         # Valkey's entry expires within minutes. The caller must not try again.
         with suppress(CacheUnavailable):
-            await self._cache.end([ended])
+            await self._cache.end([ended], actor="provider")
         raise reason
 
     async def _revoke(self, redeemed: Redeemed[Any]) -> None:
