@@ -36,6 +36,12 @@ def urls(database_urls: DatabaseUrls, redis_url: str, monkeypatch: pytest.Monkey
     execute(database_urls.admin_url, "DELETE FROM revocations", "DELETE FROM sessions")
     for name, value in {**SETTINGS, "DATABASE_URL": database_urls.app_url, "REDIS_URL": redis_url}.items():
         monkeypatch.setenv(name, value)
+
+    def process_settings() -> object:
+        raise AssertionError("a command has the deployment's settings, not those of its own process")
+
+    for module in ("revocation", "secrets", "sessions"):
+        monkeypatch.setattr(f"tenantgate.{module}.wiring.get_settings", process_settings)
     return database_urls
 
 

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tenantgate.cache.wiring import cache
+from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.wiring import database
+from tenantgate.errors.base import InternalError
 from tenantgate.identity.presented import presented_session
 from tenantgate.identity.session_entry import SessionEntry
 from tenantgate.revocation.credential import current_revocations
@@ -41,11 +43,15 @@ async def session_service() -> SessionService:
 def session_service_of(
     settings: Settings, store: Database, values: Cache | None, *, publish: Callable[[], Awaitable[None]]
 ) -> SessionService:
-    """Build the service of a command, which ends sessions. `publish`: as in `SessionCache`."""
+    """Build the service of a command, which ends sessions and has no sealing keys. `publish`: as in `SessionCache`."""
+
+    async def sealer() -> Sealer:
+        raise InternalError("a command has no sealing keys")
+
     policy = session_policy(settings)
     repository = SessionRepository(store, session_endings(policy))
     cached = SessionCache(values, policy, publish=publish)
-    return SessionService(repository, secret_store().sealer, policy=policy, cache=cached)
+    return SessionService(repository, sealer, policy=policy, cache=cached)
 
 
 def session_cache(policy: SessionPolicy) -> SessionCache:
