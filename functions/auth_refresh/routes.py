@@ -10,6 +10,7 @@ from pydantic import Field
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest, SessionEnded
 from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.errors.revocation import RevocationUnknown
 from tenantgate.errors.tokens import TenantNotAllowed
 from tenantgate.login.errors import AccessTokenUnusable, ProviderRefusedClient
 from tenantgate.login.refreshing.wiring import refresh_service
@@ -67,6 +68,7 @@ def _own_session(request: Request) -> str:
             ProviderRefusedClient,
             DatabaseUnreachable,
             CacheUnavailable,
+            RevocationUnknown,
             SecretsUnavailable,
             *PROVIDER_ERRORS,
         ),

@@ -64,9 +64,11 @@ class RefreshService:
         *,
         shared: SharedRefreshes,
         cache: SessionCache | None = None,
+        unrevoked: Callable[[StoredSession], Awaitable[None]] | None = None,
         limits: Limits = Limits(),  # noqa: B008  (frozen)
         clock: Callable[[], float] = time.time,
     ) -> None:
+        """`unrevoked` raises `SessionEnded` for a session that is revoked; by default none is."""
         self._store = store
         self._sessions = sessions
         self._policy = sessions.policy
@@ -74,6 +76,7 @@ class RefreshService:
         self._sealer = sealer
         self._shared = shared
         self._cache = cache or SessionCache(None, sessions.policy)
+        self._unrevoked = unrevoked
         self._limits = limits
         self._clock = clock
 
@@ -82,7 +85,7 @@ class RefreshService:
 
         Raises `SessionEnded` and `SecretReused`: the session has ended. While it is live, errors are in the outcome:
         `NoRefreshToken`, `TenantNotAllowed`, `ProviderUnreachable` and those of the provider's side. Also raises
-        `DatabaseUnreachable` and `SecretsUnavailable`.
+        `DatabaseUnreachable`, `RevocationUnknown` and `SecretsUnavailable`.
         """
         parsed = parse_secret(secret)
         return await self._shared.share((parsed.tenant_id, parsed.digest), lambda: self._refresh(parsed))
@@ -103,6 +106,7 @@ class RefreshService:
             if claim is None:
                 raise SessionEnded("unknown", tenant_id=secret.tenant_id)
             session = await self._sessions.require_live(claim.session)
+            await self._require_unrevoked(session)
             outcome = (
                 await self._renew(sealer, session, holder, read_at=read_at)
                 if claim.is_taken
@@ -116,6 +120,16 @@ class RefreshService:
             waits = waits or session.lease_holder is not None
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, self._limits.longest_pause)
+
+    async def _require_unrevoked(self, session: StoredSession) -> None:
+        """End the session if it, its user or its tenant is revoked: new tokens would count as issued later."""
+        try:
+            if self._unrevoked is not None:
+                await self._unrevoked(session)
+        except SessionEnded:
+            with suppress(CacheUnavailable):
+                await self._sessions.end_sessions([session.id], tenant_id=session.tenant_id, actor="system")
+            raise
 
     async def _found(
         self,

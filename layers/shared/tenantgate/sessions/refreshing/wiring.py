@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from tenantgate.database.wiring import database
 from tenantgate.secrets.wiring import secret_store
+from tenantgate.sessions.cache import entry_of
+from tenantgate.sessions.models import SessionPolicy, StoredSession
 from tenantgate.sessions.refreshing.flights import Flights
 from tenantgate.sessions.refreshing.interfaces import Provider
 from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.refreshing.service import RefreshService, SharedRefreshes
-from tenantgate.sessions.wiring import session_cache, session_endings, session_service
+from tenantgate.sessions.wiring import session_cache, session_endings, session_service, unrevoked
 
 # By event loop: a task must not outlive its loop.
 _refreshes: WeakKeyDictionary[asyncio.AbstractEventLoop, SharedRefreshes] = WeakKeyDictionary()
@@ -29,4 +33,9 @@ async def make_refresh_service(provider: Provider[Any]) -> RefreshService:
         secret_store().sealer,
         shared=shared,
         cache=session_cache(sessions.policy),
+        unrevoked=partial(_require_unrevoked, sessions.policy),
     )
+
+
+async def _require_unrevoked(policy: SessionPolicy, session: StoredSession) -> None:
+    await unrevoked(entry_of(session, policy, read_at=time.time()))
