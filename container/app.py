@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from importlib import import_module
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter
 
 from container.polling import polling
 from container.republishing import republishing
@@ -56,9 +56,10 @@ def _router(function: str) -> APIRouter:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: TenantgateApp) -> AsyncIterator[None]:
+    settings = app.settings
     try:
-        async with keeping_connections(), sweeping(), polling(get_settings().token_policy), republishing():
+        async with keeping_connections(), sweeping(), polling(settings.token_policy), republishing(settings):
             yield
     finally:
         await dispose_cache()

@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager, suppress
 
 from tenantgate.revocation.tasks import Republisher
 from tenantgate.revocation.wiring import republisher
+from tenantgate.settings.model import Settings
 
 
 @asynccontextmanager
-async def republishing(made: Republisher | None = None) -> AsyncIterator[None]:
+async def republishing(settings: Settings, made: Republisher | None = None) -> AsyncIterator[None]:
     """Publish while the block runs. `made`: by default on the process's database and cache."""
-    publisher = made or republisher()
+    publisher = made or (None if settings.redis_url is None else republisher())
     if publisher is None:
         yield
         return

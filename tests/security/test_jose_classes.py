@@ -33,6 +33,7 @@ from tenantgate.web.app import create_app
 from tests.fixtures.authorizer.events import SHAPES, authorizer_event
 from tests.fixtures.authorizer.guarded import rules
 from tests.fixtures.authorizer.integrations import client_status
+from tests.fixtures.revoked.nothing import nothing_is_revoked
 from tests.fixtures.tokens.issuer import ALGORITHM_KEYS, AUDIENCE, ISSUER, good_claims, sign
 from tests.fixtures.tokens.jose_classes import (
     LEAST,
@@ -61,6 +62,12 @@ EVERY_CLASS = pytest.mark.parametrize("name", CLASSES)
 
 type EntryPoint = Callable[[str], int]
 """Returns the status of the response to this token."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _nothing_is_revoked() -> Iterator[None]:
+    with nothing_is_revoked():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from tenantgate.revocation import wiring
-from tenantgate.revocation.cache import NoRevocations
+from tests.fixtures.revoked.nothing import nothing_is_revoked
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_revoked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "make_current_revocations", NoRevocations)
+def _nothing_is_revoked() -> Iterator[None]:
+    with nothing_is_revoked():
+        yield

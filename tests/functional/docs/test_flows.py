@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import time
+from collections.abc import Iterator
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -14,14 +15,13 @@ import pytest
 from functions.auth_validate.routes import router as validate_router
 from tenantgate.observability.logging import configure_logging
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
-from tenantgate.revocation import wiring
-from tenantgate.revocation.cache import NoRevocations
 from tests.fixtures.authorizer.events import authorizer_event
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.docs.entered import ROOT, entered_modules
 from tests.fixtures.login.app import returned_to, running_login_app, sign_in
 from tests.fixtures.providers.misbehaving import MisbehavingProvider
+from tests.fixtures.revoked.nothing import nothing_is_revoked
 from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER, good_claims, public_jwks, sign
 from tests.fixtures.web.setup import Issuer, api_event, lambda_context, lambda_handler_of
 
@@ -86,8 +86,13 @@ def test_an_authorizer_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     require(entered, "An authorizer decision")
 
 
-def test_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wiring, "make_current_revocations", NoRevocations)
+@pytest.fixture
+def nothing_revoked() -> Iterator[None]:
+    with nothing_is_revoked():
+        yield
+
+
+def test_an_error(tmp_path: Path, nothing_revoked: None) -> None:
     issuer = Issuer.in_folder(tmp_path)
     handler = lambda_handler_of(validate_router, settings=issuer.settings(LOG_LEVEL="ERROR"))
     path = "/api/v1/auth/validate"

@@ -17,6 +17,7 @@ from tenantgate.revocation.tasks import Republisher
 from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Head, Snapshot
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.web.setup import make_settings
 
 INVOKE = """
 import json
@@ -91,7 +92,7 @@ async def test_the_container_publishes_while_it_serves() -> None:
             return 1
 
     publisher = Publisher()
-    async with republishing(Republisher(publisher, every=0.01)), asyncio.timeout(5):
+    async with republishing(make_settings(), Republisher(publisher, every=0.01)), asyncio.timeout(5):
         while publisher.calls < 5:
             await asyncio.sleep(0.01)
     ended = publisher.calls

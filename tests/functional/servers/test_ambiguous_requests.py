@@ -14,6 +14,7 @@ from tenantgate.route_rules.engine import ApiRules
 from tenantgate.route_rules.model import RouteRule
 from tenantgate.web.app import create_app
 from tests.fixtures.process.logs import logging_restored
+from tests.fixtures.revoked.nothing import nothing_is_revoked
 from tests.fixtures.servers.exact_request import RawResponse, send_raw
 from tests.fixtures.web.setup import Issuer
 from tests.functional.gateway.conftest import listening
@@ -43,7 +44,7 @@ def issuer(tmp_path_factory: pytest.TempPathFactory) -> Issuer:
 @pytest.fixture(scope="module")
 async def urls(issuer: Issuer) -> AsyncIterator[tuple[str, str]]:
     """The product's own container, and one with a rule for `/admin` and one for the rest."""
-    with logging_restored():
+    with logging_restored(), nothing_is_revoked():
         own = container_app(issuer.settings(DATABASE_URL="postgresql://u:p@127.0.0.1:1/n", LOG_LEVEL="ERROR"))
         door = create_app(router, settings=issuer.settings(LOG_LEVEL="ERROR"), route_rules=RULES)
         async with AsyncExitStack() as stack:

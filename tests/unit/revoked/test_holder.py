@@ -12,6 +12,7 @@ from tenantgate.errors.revocation import RevocationUnknown
 from tenantgate.revoked.holder import (
     BOUND_SECONDS,
     CLOCK_DIFFERENCE_SECONDS,
+    FORGET_SECONDS,
     PAUSE_SECONDS,
     REFRESH_SECONDS,
     Holder,
@@ -130,6 +131,17 @@ def test_an_older_epoch_never_replaces_a_newer_one(clocks: Clocks) -> None:
     clocks.pass_by(BOUND_SECONDS)
     assert not clocks.holder.accept(clocks.head(7), SEVEN)
     assert problem_of(clocks.holder) == "an older epoch than before"
+
+
+def test_a_restored_database_is_trusted_again_after_a_minute_in_which_nothing_counted(clocks: Clocks) -> None:
+    assert clocks.holder.accept(clocks.head(8), EIGHT)
+    clocks.pass_by(FORGET_SECONDS - 0.1)
+    assert not clocks.holder.accept(clocks.head(7), SEVEN)
+    assert problem_of(clocks.holder) == "an older epoch than before"
+    clocks.pass_by(0.1)
+    assert not clocks.holder.accept(clocks.head(7, age=BOUND_SECONDS), SEVEN)
+    assert clocks.holder.accept(clocks.head(7), SEVEN)
+    assert clocks.holder.current() is SEVEN
 
 
 def test_a_newer_head_without_its_body_confirms_nothing(clocks: Clocks) -> None:

@@ -23,6 +23,8 @@ CLOCK_DIFFERENCE_SECONDS = 1.0
 # The time for which a fetched snapshot is used without another look, and the pause after a failed fetch.
 REFRESH_SECONDS = 0.5
 PAUSE_SECONDS = 0.2
+# After this, a held snapshot no longer shows which epochs are old. Valkey forgets a list after the same time.
+FORGET_SECONDS = 60.0
 
 
 class _Held(Record):
@@ -111,7 +113,8 @@ class Holder:
 
     def _objection(self, head: Head, held: _Held | None) -> str:
         """Return the reason not to use the snapshot of this head, otherwise an empty text."""
-        if held is not None and head.epoch < held.snapshot.epoch:
+        # A database that was restored from a backup begins again with an older epoch. In the meantime nothing counts.
+        if held is not None and head.epoch < held.snapshot.epoch and self._age_of(held) < FORGET_SECONDS:
             return "an older epoch than before"
         age = self._age(head.read_at)
         if age < -CLOCK_DIFFERENCE_SECONDS:
