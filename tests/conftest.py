@@ -10,6 +10,7 @@ from tests.fixtures.databases.postgres import database_urls, postgres_server
 from tests.fixtures.databases.valkey import own_valkey, redis_url, valkey_server
 from tests.fixtures.process.logs import logging_restored
 from tests.fixtures.programs.requires import MISSING, SYSTEM_PACKAGES
+from tests.fixtures.revoked.nothing import nothing_is_revoked_without_settings
 from tests.fixtures.stack.running import container, gateway
 
 __all__ = [  # fixtures
@@ -29,6 +30,12 @@ __all__ = [  # fixtures
 @pytest.fixture(autouse=True)
 def _logging_restored() -> Iterator[None]:
     with logging_restored():
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _nothing_is_revoked_without_settings() -> Iterator[None]:
+    with nothing_is_revoked_without_settings():
         yield
 
 

@@ -39,7 +39,7 @@ NOW = int(time.time())
 TOKENS = SessionTokens("access", "id", "refresh")
 
 
-def principal(token_id: str, *, expires_at: int = NOW + 600, tenant_id: str = TENANT) -> Principal:
+def principal(token_id: str, *, expires_at: int = NOW + 7200, tenant_id: str = TENANT) -> Principal:
     return Principal("user-1", tenant_id, ISSUER, frozenset({"a"}), expires_at, claims={"jti": token_id})
 
 
@@ -155,9 +155,9 @@ async def test_each_end_records_the_session_and_its_unexpired_tokens(way: Way, w
     before = await world.epoch()
     await way(world, secret, session)
     assert await world.recorded() == {
-        session_name(TENANT, str(session.id)): ("session", pytest.approx(NOW + 660, abs=3)),
-        token_name(ISSUER, "1", ""): ("token", NOW + 660),
-        token_name(ISSUER, "2", ""): ("token", NOW + 660),
+        session_name(TENANT, str(session.id)): ("session", pytest.approx(NOW + 7260, abs=3)),
+        token_name(ISSUER, "1", ""): ("token", NOW + 7260),
+        token_name(ISSUER, "2", ""): ("token", NOW + 7260),
     }
     assert await world.epoch() == before + 1
     assert await world.service.of_user(session.user) == []
@@ -214,8 +214,8 @@ async def test_tokens_beyond_the_bound_revoke_what_the_user_has(world: World) ->
     await world.service.end(secret)
     added = {name: value for name, value in (await world.recorded()).items() if name not in before}
     assert added == {
-        session_name(TENANT, str(session.id)): ("session", pytest.approx(NOW + 660, abs=3)),
-        user_name(*session.user): ("user", NOW + 660),
+        session_name(TENANT, str(session.id)): ("session", pytest.approx(NOW + 7260, abs=3)),
+        user_name(*session.user): ("user", NOW + 7260),
     }
 
 

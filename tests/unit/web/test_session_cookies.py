@@ -151,4 +151,7 @@ async def test_an_earlier_secret_at_the_home_page_ends_the_session(
     assert response.headers["set-cookie"].startswith(f"{SESSION_COOKIE}=; Max-Age=0")
     assert not web_sessions.store.rows
     contexts = [record.__dict__.get("context", {}) for record in caplog.records]
-    assert [context["event"] for context in contexts if "event" in context] == ["SESSION_SECRET_REUSED"]
+    assert [context["event"] for context in contexts if "event" in context] == [
+        "SESSION_SECRET_REUSED",
+        "SESSION_ENDED",
+    ]

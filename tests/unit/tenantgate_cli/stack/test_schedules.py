@@ -13,7 +13,6 @@ from lambda_gateway.runtime.failures import FunctionError
 from tenantgate_cli.paths import ROOT
 from tenantgate_cli.stack import schedules
 from tenantgate_cli.stack.schedules import SCHEDULES, Schedule, keep_schedules
-from tenantgate_cli.stack.templates import read_product_template
 
 pytestmark = pytest.mark.anyio
 
@@ -64,4 +63,5 @@ async def test_a_template_without_the_function_is_served_without_it() -> None:
 
 
 def test_the_products_template_has_every_scheduled_function() -> None:
-    assert {schedule.function for schedule in SCHEDULES} <= {*read_product_template(ROOT / "template.yaml").functions}
+    template = (ROOT / "template.yaml").read_text()
+    assert [schedule.function for schedule in SCHEDULES if f"\n  {schedule.function}:\n" not in template] == []

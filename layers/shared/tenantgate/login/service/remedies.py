@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tenantgate.errors.revocation import TokenRevoked
 from tenantgate.errors.tokens import (
     AlgorithmNotAllowed,
     IdTokenRefused,
@@ -66,6 +67,8 @@ ACCESS_TOKEN: dict[type[TokenError], str] = {
     IssuedInFuture: f"The access token was issued in the future. {_CLOCK}",
     LifetimeTooLong: "The access token's lifetime is too long. Shorten it at the provider, or increase "
     "JWT_MAX_LIFETIME_MINUTES.",
+    TokenRevoked: "The provider issued an access token that is revoked here. Sign in again; have a revoked key "
+    "replaced at the provider.",
     TokenExpired: f"The provider issued an access token that has already expired. {_CLOCK}",
     TenantMissing: "The access token names no tenant. Have the provider add one under a claim that "
     "JWT_TENANT_CLAIM_NAME (or `claims.tenant` of the issuer's entry in TRUSTED_ISSUERS) names, and make sure that "
