@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from tenantgate.errors.base import TenantgateError, Word
 
@@ -16,7 +17,14 @@ logger = logging.getLogger(__name__)
 @asynccontextmanager
 async def repeating(work: Callable[[], Awaitable[object]], *, every: float, task: str) -> AsyncIterator[None]:
     """Do the work about every `every` seconds while the block runs. `task`: its name in the log."""
-    running = asyncio.create_task(_repeat(work, every, task))
+    async with in_background(_repeat(work, every, task)):
+        yield
+
+
+@asynccontextmanager
+async def in_background(work: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """Run the work while the block runs, and cancel it at the end."""
+    running = asyncio.create_task(work)
     try:
         yield
     finally:

@@ -27,7 +27,7 @@ from tenantgate.revoked.names import (
 )
 from tenantgate.revoked.snapshot import Head, PresentedSession, PresentedToken, Snapshot
 
-NOBODY = Snapshot(7, frozenset(), {}, frozenset(), None, {})
+NOTHING_REVOKED = Snapshot(7, frozenset(), {}, frozenset(), None, {})
 TOKEN = PresentedToken("org-1", "https://i", "u", "jti-1", "a.b.c", ("app", "app-2"), "kid-1", 1_000)
 SESSION = PresentedSession("org-1", "https://i", "u", "s-1", 1_000)
 
@@ -84,7 +84,7 @@ def test_anything_else_is_not_a_head(raw: bytes) -> None:
     ],
 )
 def test_anything_else_is_not_a_snapshot(changes: Mapping[str, object]) -> None:
-    assert Snapshot.from_json(json.dumps({**json.loads(NOBODY.to_json()), **changes}).encode()) is None
+    assert Snapshot.from_json(json.dumps({**json.loads(NOTHING_REVOKED.to_json()), **changes}).encode()) is None
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"\xff", b"ended", b"[" * 100_000])
@@ -93,8 +93,8 @@ def test_a_snapshot_is_an_object(raw: bytes) -> None:
 
 
 def test_without_a_revocation_everything_passes() -> None:
-    NOBODY.require_token(TOKEN, leeway=0)
-    NOBODY.require_session(SESSION)
+    NOTHING_REVOKED.require_token(TOKEN, leeway=0)
+    NOTHING_REVOKED.require_session(SESSION)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_without_a_revocation_everything_passes() -> None:
     ],
 )
 def test_a_revoked_token_or_key(name: bytes, other: PresentedToken) -> None:
-    snapshot = replace(NOBODY, exact=frozenset({name}))
+    snapshot = replace(NOTHING_REVOKED, exact=frozenset({name}))
     with pytest.raises(TokenRevoked):
         snapshot.require_token(TOKEN, leeway=0)
     snapshot.require_token(other, leeway=0)
@@ -115,7 +115,7 @@ def test_a_revoked_token_or_key(name: bytes, other: PresentedToken) -> None:
 
 def test_a_token_without_an_id_is_revoked_by_its_text() -> None:
     token = replace(TOKEN, token_id=None)
-    snapshot = replace(NOBODY, exact=frozenset({token_name("https://i", None, "a.b.c")}))
+    snapshot = replace(NOTHING_REVOKED, exact=frozenset({token_name("https://i", None, "a.b.c")}))
     with pytest.raises(TokenRevoked):
         snapshot.require_token(token, leeway=0)
     snapshot.require_token(replace(token, text="a.d.c"), leeway=0)
@@ -133,7 +133,7 @@ def test_a_token_without_an_id_is_revoked_by_its_text() -> None:
     ],
 )
 def test_what_was_issued_up_to_a_moment(name: bytes, other: PresentedToken) -> None:
-    snapshot = replace(NOBODY, until={name: 1_000})
+    snapshot = replace(NOTHING_REVOKED, until={name: 1_000})
     with pytest.raises(TokenRevoked):
         snapshot.require_token(TOKEN, leeway=0)
     snapshot.require_token(replace(TOKEN, issued_at=1_001), leeway=0)
@@ -145,7 +145,7 @@ def test_what_was_issued_up_to_a_moment(name: bytes, other: PresentedToken) -> N
 
 
 def test_a_user_without_a_tenant_is_revoked_in_every_tenant() -> None:
-    snapshot = replace(NOBODY, until={subject_name("https://i", "u"): 1_000})
+    snapshot = replace(NOTHING_REVOKED, until={subject_name("https://i", "u"): 1_000})
     for tenant_id in ("org-1", "org-2"):
         with pytest.raises(TokenRevoked):
             snapshot.require_token(replace(TOKEN, tenant_id=tenant_id), leeway=0)
@@ -154,27 +154,27 @@ def test_a_user_without_a_tenant_is_revoked_in_every_tenant() -> None:
 
 
 def test_a_token_without_a_time_of_issue_counts_as_the_oldest() -> None:
-    snapshot = replace(NOBODY, until={tenant_name("org-1"): 0})
+    snapshot = replace(NOTHING_REVOKED, until={tenant_name("org-1"): 0})
     with pytest.raises(TokenRevoked):
         snapshot.require_token(replace(TOKEN, issued_at=0), leeway=0)
 
 
 def test_a_token_at_time_0_passes_without_its_own_revocation() -> None:
-    replace(NOBODY, until={tenant_name("org-2"): 1_000}).require_token(replace(TOKEN, issued_at=0), leeway=60)
+    replace(NOTHING_REVOKED, until={tenant_name("org-2"): 1_000}).require_token(replace(TOKEN, issued_at=0), leeway=60)
 
 
 @pytest.mark.parametrize(
     "name", [user_name("org-1", "https://i", "u"), subject_name("https://i", "u"), tenant_name("org-1")]
 )
 def test_a_session_that_began_up_to_a_moment(name: bytes) -> None:
-    snapshot = replace(NOBODY, until={name: 1_000})
+    snapshot = replace(NOTHING_REVOKED, until={name: 1_000})
     with pytest.raises(SessionEnded):
         snapshot.require_session(SESSION)
     snapshot.require_session(replace(SESSION, auth_time=1_001))
 
 
 def test_a_revoked_session() -> None:
-    snapshot = replace(NOBODY, exact=frozenset({session_name("org-1", "s-1")}))
+    snapshot = replace(NOTHING_REVOKED, exact=frozenset({session_name("org-1", "s-1")}))
     with pytest.raises(SessionEnded):
         snapshot.require_session(SESSION)
     snapshot.require_session(replace(SESSION, session_id="s-2"))
@@ -191,7 +191,7 @@ def test_a_revoked_session() -> None:
     ],
 )
 def test_a_tenant_that_may_not_take_part(changes: dict[str, Any]) -> None:
-    snapshot = replace(NOBODY, **changes)
+    snapshot = replace(NOTHING_REVOKED, **changes)
     with pytest.raises(TenantNotAllowed):
         snapshot.require_token(TOKEN, leeway=0)
     with pytest.raises(TenantNotAllowed):
@@ -200,7 +200,7 @@ def test_a_tenant_that_may_not_take_part(changes: dict[str, Any]) -> None:
 
 def test_a_tenant_that_may() -> None:
     snapshot = replace(
-        NOBODY,
+        NOTHING_REVOKED,
         suspended=frozenset({tenant_name("org-2")}),
         registered=frozenset({tenant_name("org-1")}),
         issuers={tenant_name("org-1"): frozenset({issuer_name("https://i")})},

@@ -148,7 +148,7 @@ class CurrentRevocations:
         try:
             if self._holder.epoch is not None:
                 (raw,) = await cache.get_many([HEAD_KEY])
-                if self._holder.accept_head(_head(raw)):
+                if self._holder.accept_head(Head.from_json(raw)):
                     count(REVOCATIONS, found=True)
                     return True
             # Both in one command: no publisher can come in between.
@@ -157,7 +157,7 @@ class CurrentRevocations:
             count(REVOCATIONS, None)
             return False
         count(REVOCATIONS, raw is not None and body is not None)
-        return self._holder.accept(_head(raw), None if body is None else Snapshot.from_json(body))
+        return self._holder.accept(Head.from_json(raw), Snapshot.from_json(body))
 
     async def _help(self, publisher: Publisher, head: Head, snapshot: Snapshot) -> None:
         """Publish what this process had to read from PostgreSQL itself: the republisher is late."""
@@ -178,7 +178,3 @@ class NoRevocations:
     def current(self) -> Snapshot:
         """Return the empty snapshot."""
         return self._NONE
-
-
-def _head(raw: bytes | None) -> Head | None:
-    return None if raw is None else Head.from_json(raw)

@@ -44,7 +44,7 @@ class RevocationReader:
         try:
             if holder.epoch is not None:
                 (raw,) = self._values.get_many(HEAD_KEY, longest=_LONGEST_HEAD)
-                if holder.accept_head(_head(raw)):
+                if holder.accept_head(Head.from_json(raw)):
                     count(REVOCATIONS, found=True)
                     return
             # Both in one command: no publisher can come in between.
@@ -54,9 +54,5 @@ class RevocationReader:
             holder.failed(failure.reason)
             return
         count(REVOCATIONS, raw is not None and body is not None)
-        if not holder.accept(_head(raw), None if body is None else Snapshot.from_json(body)):
+        if not holder.accept(Head.from_json(raw), Snapshot.from_json(body)):
             holder.failed()
-
-
-def _head(raw: bytes | None) -> Head | None:
-    return None if raw is None else Head.from_json(raw)

@@ -86,8 +86,8 @@ class Head(Record):
         return json.dumps({"epoch": self.epoch, "read_at": self.read_at}, separators=(",", ":")).encode()
 
     @classmethod
-    def from_json(cls, raw: bytes) -> Self | None:
-        """Read what `to_json` wrote; None for anything else."""
+    def from_json(cls, raw: bytes | None) -> Self | None:
+        """Read what `to_json` wrote; None for a missing value and for anything else."""
         values = _object(raw)
         if values is None or values.keys() != {"epoch", "read_at"} or not all(_is_count(v) for v in values.values()):
             return None
@@ -177,8 +177,8 @@ class Snapshot(Record):
         return b'{"form":%d,"epoch":%d,' % (_FORM, epoch)
 
     @classmethod
-    def from_json(cls, raw: bytes) -> Self | None:
-        """Read what `to_json` wrote; None for anything else, which something else has written."""
+    def from_json(cls, raw: bytes | None) -> Self | None:
+        """Read what `to_json` wrote; None for a missing value and for anything else."""
         values = _object(raw)
         if values is None or values.get("form") != _FORM or not _is_count(values.get("epoch")):
             return None
@@ -213,7 +213,9 @@ def _unpacked(text: object) -> list[bytes]:
     return [joined[place : place + NAME_BYTES] for place in range(0, len(joined), NAME_BYTES)]
 
 
-def _object(raw: bytes) -> Mapping[str, Any] | None:
+def _object(raw: bytes | None) -> Mapping[str, Any] | None:
+    if raw is None:
+        return None
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError):
