@@ -1,0 +1,62 @@
+"""Sessions that exist before the load begins, each of another user."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from typing import NamedTuple
+
+from benchmarks.serving.provider import SCOPE, Provider
+from tenantgate.crypto.sealing import Sealer
+from tenantgate.database.pool import PooledDatabase
+from tenantgate.identity.principal import Principal
+from tenantgate.revocation.repository import record_in
+from tenantgate.sessions.ending.record import Endings
+from tenantgate.sessions.models import SessionPolicy, SignIn
+from tenantgate.sessions.repository import SessionRepository
+from tenantgate.sessions.service import SessionService
+from tenantgate_cli.stack.servers.postgres import PostgresAddresses
+
+TENANTS = [f"org-{uuid.UUID(int=number + 1)}" for number in range(20)]
+
+
+class Started(NamedTuple):
+    """The secret of a session's cookie, and its access token."""
+
+    secret: str
+    access_token: str
+
+
+async def start_sessions(addresses: PostgresAddresses, provider: Provider, key: str, count: int) -> list[Started]:
+    """Start sessions in PostgreSQL, as sign-ins do, sealed by `key`."""
+    database, sealer = PooledDatabase(addresses.app_url), Sealer([key])
+
+    async def current() -> Sealer:
+        return sealer
+
+    service = SessionService(SessionRepository(database, Endings(record_in, SessionPolicy())), current)
+    all_started: list[Started] = []
+    numbers = iter(range(count))
+
+    async def start() -> None:
+        for number in numbers:
+            tenant_id, user_id = tenant_of(number), f"user-{number}"
+            scopes = frozenset(SCOPE.split())
+            principal = Principal(user_id, tenant_id, provider.issuer, scopes, int(time.time()) + 3600, "bearer", {})
+            tokens = provider.sign(number, tenant_id)
+            started = await service.start(
+                principal=principal,
+                tokens=tokens,
+                sign_in=SignIn(provider.issuer, user_id, sid=str(number)),
+            )
+            all_started.append(Started(started.secret, tokens.access_token))
+
+    await asyncio.gather(*(start() for _ in range(8)))
+    await database.dispose()
+    return all_started
+
+
+def tenant_of(number: int) -> str:
+    """Return the tenant of the user with this number."""
+    return TENANTS[number % len(TENANTS)]
