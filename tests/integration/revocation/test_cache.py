@@ -233,6 +233,32 @@ async def test_requests_at_once_share_one_reading(world: World) -> None:
     assert world.store.snapshots == 1
 
 
+async def test_a_list_that_postgresql_returns_too_late_is_neither_used_nor_published(world: World) -> None:
+    class Slow(Store):
+        async def epoch(self) -> int:
+            raise AssertionError("nothing is known yet")
+
+        async def snapshot(self, *, now: float) -> Snapshot:
+            reader.now += BOUND_SECONDS
+            return EMPTY
+
+    reader = Reader(Slow(), world.valkey)
+    with pytest.raises(RevocationUnknown):
+        await reader.epoch()
+    assert await world.published() == (None, None)
+
+
+async def test_a_list_that_cant_be_published_is_used_here(caplog: pytest.LogCaptureFixture) -> None:
+    class Empty(Dead):
+        """Valkey, which fails over: it can be read, but not written."""
+
+        async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
+            return [None] * len(keys)
+
+    assert await Reader(Store(), Empty()).epoch() == 5
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
 async def test_a_cancelled_request_leaves_the_reading_to_the_next(world: World) -> None:
     reader = Reader(world.store, None)
     cancelled = asyncio.create_task(reader.epoch())
