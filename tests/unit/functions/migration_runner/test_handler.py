@@ -19,7 +19,7 @@ REQUEST_ID = "request-0000-0001"
 
 
 class Migrator:
-    """A stand-in for the module `database.migrator` that records its calls."""
+    """A stand-in for the module `database.migrator`, which records its calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
