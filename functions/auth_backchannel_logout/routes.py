@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.errors.revocation import RevocationUnknown
 from tenantgate.errors.tokens import TokenError
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.sessions.backchannel.service import LogoutTokenService
@@ -54,7 +55,9 @@ _BODY: dict[str, Any] = {
     response_class=Response,
     responses={
         200: {"description": "No session that the token names exists any more."},
-        **error_responses(DatabaseUnreachable, SecretsUnavailable, CacheUnavailable, *PROVIDER_ERRORS),
+        **error_responses(
+            DatabaseUnreachable, SecretsUnavailable, CacheUnavailable, RevocationUnknown, *PROVIDER_ERRORS
+        ),
         400: {"model": LogoutFailure, "description": "`invalid_request`: the logout token is refused."},
     },
 )

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest
+from tenantgate.errors.revocation import RevocationUnknown
 from tenantgate.errors.tokens import IdTokenRefused, TenantMissing
 from tenantgate.login.errors import (
     AccessTokenUnusable,
@@ -43,6 +44,7 @@ _SIGN_IN_ERRORS: ErrorClasses = (
     AccessTokenUnusable,
     ProviderRefusedClient,
     DatabaseUnreachable,
+    RevocationUnknown,
     SecretsUnavailable,
     *PROVIDER_ERRORS,
 )

@@ -10,6 +10,7 @@ from pydantic import Field
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest, RedirectNotAllowed
 from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.errors.revocation import RevocationUnknown, TokenRevoked
 from tenantgate.errors.tokens import TokenError
 from tenantgate.identity.bearer import bearer_token
 from tenantgate.login.service.logout import LogoutService
@@ -43,12 +44,14 @@ class LogoutResponse(StrictModel):
     openapi_extra=NEEDS_TOKEN_OR_SESSION,
     responses=error_responses(
         TokenError,
+        TokenRevoked,
         RedirectNotAllowed,
         AuthenticationRequired,
         CrossSiteRequest,
         *BODY_ERRORS,
         DatabaseUnreachable,
         CacheUnavailable,
+        RevocationUnknown,
         SecretsUnavailable,
         *PROVIDER_ERRORS,
     ),

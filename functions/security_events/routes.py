@@ -9,6 +9,7 @@ from fastapi.responses import JSONResponse, Response
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.errors.revocation import RevocationUnknown
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.signals.errors import DeliveryError, SecurityEventRefused
 from tenantgate.signals.service import SecurityEventService
@@ -50,7 +51,9 @@ _BODY: dict[str, Any] = {
     response_class=Response,
     responses={
         202: {"description": "What the event's subject names has ended, or there was nothing to end."},
-        **error_responses(DatabaseUnreachable, SecretsUnavailable, CacheUnavailable, *PROVIDER_ERRORS),
+        **error_responses(
+            DatabaseUnreachable, SecretsUnavailable, CacheUnavailable, RevocationUnknown, *PROVIDER_ERRORS
+        ),
         400: {"model": DeliveryFailure, "description": "The token is refused (RFC 8935 §2.4)."},
     },
 )

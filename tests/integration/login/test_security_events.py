@@ -60,9 +60,6 @@ class Events:
         """Sign an event with these changes to its claims; None leaves a claim out."""
         return self.provider.security_event(event, edit=lambda claims: _changed(claims, changes))
 
-    async def is_kid_revoked(self, issuer: str, kid: str) -> bool:
-        return False
-
     async def revoke_token(self, issuer: str, *, token_id: str) -> None:
         self._record("token", issuer, token_id)
 
@@ -110,7 +107,12 @@ def running_events(provider: MisbehavingProvider, *entries: dict[str, object]) -
         def service() -> SecurityEventService:
             named = NamedSessions(login.store, sealer, sessions)
             return make_security_event_service(
-                verifier, transmitters(policy), names=login.store, sessions=named, revocations=events
+                verifier,
+                transmitters(policy),
+                names=login.store,
+                sessions=named,
+                revocations=events,
+                require_key=login.keys.require,
             )
 
         app = create_app(router, settings=login.settings)

@@ -26,6 +26,7 @@ from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.login.app import LOGIN, LoginApp, returned_to, running_login_app
 from tests.fixtures.providers.issuer_server import IssuerServer
 from tests.fixtures.providers.misbehaving import MisbehavingProvider
+from tests.fixtures.revoked.keys import RevokedKeys
 from tests.fixtures.servers.silent import SilentServer
 from tests.fixtures.tokens.issuer import TENANT, b64, good_claims, sign
 
@@ -223,6 +224,7 @@ async def test_a_sign_out_ends_the_session_here_even_if_too_many_requests_wait_f
         revoker=None,  # type: ignore[arg-type]
         verifier=None,  # type: ignore[arg-type]
         sessions=sessions,
+        require_key=RevokedKeys().require,
     )
     signed_out = await service.sign_out(redirect_uri=None, bearer=None, session_cookie="cookie")
     assert ended == ["cookie"]

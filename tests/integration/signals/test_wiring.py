@@ -23,7 +23,7 @@ from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.settings.environment import get_settings
 from tenantgate.signals import wiring
-from tenantgate.signals.errors import AlreadyReceived, RevokedKey
+from tenantgate.signals.errors import AlreadyReceived, SecurityEventRefused
 from tenantgate.signals.tasks import Polled
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.providers.misbehaving import (
@@ -144,7 +144,8 @@ def test_a_revoked_token_and_a_user_in_one_tenant(provider: MisbehavingProvider)
         revoked.require_token(passed, leeway=60)
 
 
-def test_an_event_by_a_revoked_key_is_refused(provider: MisbehavingProvider) -> None:
+@pytest.mark.parametrize("kid", ["first", None], ids=["named", "unnamed"])
+def test_an_event_by_a_revoked_key_is_refused(kid: str | None, provider: MisbehavingProvider) -> None:
     async def revoke() -> None:
         try:
             await (await revocation_service()).revoke_kid(provider.issuer, "first")
@@ -152,8 +153,8 @@ def test_an_event_by_a_revoked_key_is_refused(provider: MisbehavingProvider) -> 
             await dispose_database()
 
     asyncio.run(revoke())
-    with pytest.raises(RevokedKey):
-        asyncio.run(receive(provider.security_event(CHANGED)))
+    with pytest.raises(SecurityEventRefused, match="the key that signed the token is revoked"):
+        asyncio.run(receive(provider.security_event(CHANGED, kid=kid)))
     provider.rotate(rsa_key("second"))
     wiring._verifier.cache_clear()
     asyncio.run(receive(provider.security_event(CHANGED)))

@@ -28,6 +28,7 @@ from tenantgate.signals.models import ENDING_EVENTS, VERIFICATION_EVENT
 from tenantgate.signals.service import EndedSession, SecurityEventService, UnfinishedEnd
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.security_event import LONGEST_AGE_SECONDS, SecurityEvent
+from tests.fixtures.revoked.keys import RevokedKeys
 from tests.fixtures.tokens.issuer import NOW, ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -73,10 +74,16 @@ class World:
         self.ended: Sequence[EndedSession] = ()
         self.down: Exception | None = None
         self.cache_down = False
-        self.revoked_keys: set[tuple[str, str]] = set()
+        self.keys = RevokedKeys()
         self.clock = ManualClock(NOW)
         self.service = SecurityEventService(
-            self, policies or POLICIES, received=self, sessions=self, revocations=self, clock=self.clock
+            self,
+            policies or POLICIES,
+            received=self,
+            sessions=self,
+            revocations=self,
+            require_key=self.keys.require,
+            clock=self.clock,
         )
 
     def event(
@@ -127,10 +134,6 @@ class World:
         if self.cache_down:
             raise UnfinishedEnd(self.ended, CacheUnavailable("down"))
         return self.ended
-
-    async def is_kid_revoked(self, issuer: str, kid: str) -> bool:
-        self._require_up()
-        return (issuer, kid) in self.revoked_keys
 
     async def revoke_token(self, issuer: str, *, token_id: str) -> None:
         self._record("token", issuer, token_id)
@@ -321,9 +324,9 @@ async def test_only_the_issuer_that_it_was_fetched_from_may_have_sent_a_token(wo
 
 
 async def test_an_event_by_a_revoked_key_ends_nothing(world: World) -> None:
-    world.revoked_keys = {(BOUND, "kid-1"), (ISSUER, "kid-2")}
+    world.keys.names = {(BOUND, "kid-1"), (ISSUER, "kid-2")}
     await world.service.receive(world.event(opaque("sid-1")))
-    world.revoked_keys = {(ISSUER, "kid-1")}
+    world.keys.names = {(ISSUER, "kid-1")}
     effects = [*world.effects]
     with pytest.raises(SecurityEventRefused) as refused:
         await world.service.receive(world.event(user()))

@@ -52,7 +52,7 @@ def _verify(token: str, *, now: float = NOW, trusted_issuers: str = "") -> Logou
 @pytest.mark.parametrize("alg", ALGORITHM_KEYS)
 def test_returns_what_the_token_names(alg: str) -> None:
     token = _verify(sign(_claims(), alg, typ="logout+jwt"))
-    assert token == LogoutToken(ISSUER, "user-1", "sid-1", "token-1", NOW - 10, NOW + 110)
+    assert token == LogoutToken(ISSUER, "user-1", "sid-1", "token-1", NOW - 10, NOW + 110, ALGORITHM_KEYS[alg])
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ HARMLESS = {
     "self._remember",
     "self._note_skew",
     "verified_token",
+    "signing_kid",
     "issuer.keys.held.keys.only_kid",
     "MappingProxyType",
     "headers.clear",

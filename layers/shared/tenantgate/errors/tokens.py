@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tenantgate.errors.base import Detail, TenantgateError, register
 
 if TYPE_CHECKING:
-    from typing import ClassVar
+    from typing import ClassVar, Self
 
 AUTH_003 = register(
     "AUTH_003",
@@ -173,6 +173,13 @@ class IdTokenRefused(TenantgateError):
     """A check of the login provider's ID token failed; `private` names it."""
 
     error = AUTH_008
+
+    @classmethod
+    def of(cls, rejection: TokenError) -> Self:
+        """Return the error for an ID token that a check rejected."""
+        refused = cls(rejection.reason)
+        refused.private = {"check": type(rejection).__name__, **rejection.private}
+        return refused
 
 
 class ProviderUnreachable(TenantgateError):

@@ -16,10 +16,11 @@ from tenantgate.login.models import VerifiedSignIn
 from tenantgate.login.provider.calls import Timeouts
 from tenantgate.login.provider.client import ProviderClient
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
-from tenantgate.login.service.access_tokens import AccessTokens
+from tenantgate.login.service.access_tokens import AccessTokens, KeyCheck
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.service.login import LoginService
 from tenantgate.login.service.logout import BearerRevoker, LogoutService, SessionEnder
+from tenantgate.revocation.credential import require_key
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.backchannel.service import NamedSessions, ProviderName
@@ -73,10 +74,11 @@ def make_login_service(
     secrets: SecretStore,
     verifier: TokenVerifier,
     *,
+    require_key: KeyCheck = require_key,
     timeouts: Timeouts | None = None,
     clock: Callable[[], float] = time.time,
 ) -> LoginService:
-    """Build a `LoginService` from settings."""
+    """Build a `LoginService` from settings. `require_key`: by default, the current revocations count."""
     registration = client_registration(settings)
     return LoginService(
         registration=registration,
@@ -85,7 +87,8 @@ def make_login_service(
         provider=_sign_in_provider(settings),
         token_endpoint=ProviderClient(registration, secrets, timeouts=timeouts or Timeouts()),
         verifier=verifier,
-        access_tokens=access_tokens(settings, verifier),
+        access_tokens=access_tokens(settings, verifier, require_key),
+        require_key=require_key,
         sealer=secrets.sealer,
         clock=clock,
     )
@@ -102,9 +105,13 @@ def make_logout_service(
     verifier: TokenVerifier,
     *,
     sessions: Callable[[], Awaitable[SessionEnder]],
+    require_key: KeyCheck = require_key,
     revoke_bearer: BearerRevoker | None = None,
 ) -> LogoutService:
-    """Build a `LogoutService` from settings. `sessions` is called only when there is a session to end."""
+    """Build a `LogoutService` from settings. `sessions` is called only when there is a session to end.
+
+    `require_key`: by default, the current revocations count.
+    """
     registration = client_registration(settings)
     return LogoutService(
         registration=registration,
@@ -113,6 +120,7 @@ def make_logout_service(
         revoker=ProviderClient(registration, secrets),
         verifier=verifier,
         sessions=sessions,
+        require_key=require_key,
         revoke_bearer=revoke_bearer,
     )
 
@@ -213,10 +221,11 @@ def authentication(claims: Mapping[str, object]) -> tuple[str | None, tuple[str,
     return acr if isinstance(acr, str) else None, methods
 
 
-def access_tokens(settings: Settings, verifier: TokenVerifier) -> AccessTokens:
+def access_tokens(settings: Settings, verifier: TokenVerifier, require_key: KeyCheck) -> AccessTokens:
     """Return the verification of the provider's access tokens."""
     policy = settings.token_policy
-    return AccessTokens(BearerCredential(verifier, policy), issuer=policy.access_token_issuer)
+    credential = BearerCredential(verifier, policy)
+    return AccessTokens(credential, issuer=policy.access_token_issuer, verifier=verifier, require_key=require_key)
 
 
 def provider_source(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:

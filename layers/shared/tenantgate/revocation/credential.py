@@ -22,3 +22,15 @@ def current_revocations() -> CurrentRevocations | NoRevocations:
 
     made = _current[loop] = make_current_revocations()
     return made
+
+
+async def require_key(issuer: str, kid: str | None) -> None:
+    """Refuse a key that is revoked, for tokens that begin, renew or end something.
+
+    `kid`: None for a key without an id, which can't be revoked. Raises `TokenRevoked`, `RevocationUnknown`.
+    """
+    if kid is None:
+        return
+    revocations = current_revocations()
+    await revocations.refresh()
+    revocations.current().require_key(issuer, kid)

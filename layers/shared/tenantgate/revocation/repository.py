@@ -26,7 +26,6 @@ _RECORD = (
     " expires_at = CASE WHEN r.expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL"
     " ELSE greatest(r.expires_at, excluded.expires_at) END, epoch = excluded.epoch"
 )
-_FIND = "SELECT id FROM revocations WHERE name = $1"
 _LIFT = "DELETE FROM revocations WHERE name = $1 RETURNING id"
 _PRUNE = (
     "DELETE FROM revocations WHERE id IN (SELECT id FROM revocations WHERE expires_at <= $1"
@@ -111,11 +110,6 @@ class RevocationRepository:
             if await unit.fetch_one(_LIFT, name) is None:
                 return None
             return await next_epoch(unit)
-
-    async def has(self, name: bytes) -> bool:
-        """Tell whether this name is recorded, expired or not."""
-        async with self._database.untenanted() as unit:
-            return await unit.fetch_one(_FIND, name) is not None
 
     async def epoch(self) -> int:
         async with self._database.untenanted() as unit:

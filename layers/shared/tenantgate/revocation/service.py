@@ -36,8 +36,6 @@ class Store(Protocol):
 
     async def lift(self, name: bytes) -> int | None: ...
 
-    async def has(self, name: bytes) -> bool: ...
-
 
 class Publisher(Protocol):
     """Publishes the record; see `cache.Publisher`."""
@@ -103,10 +101,6 @@ class RevocationService:
     async def revoke_kid(self, issuer: str, kid: str) -> None:
         """Refuse the tokens that a key signed, until this is lifted."""
         await self._revoke(Revocation("kid", kid_name(issuer, kid), None))
-
-    async def is_kid_revoked(self, issuer: str, kid: str) -> bool:
-        """Tell whether a key is revoked, by the record itself."""
-        return await self._store.has(kid_name(issuer, kid))
 
     async def lift_kid(self, issuer: str, kid: str) -> bool:
         """Accept a key again; return False if it was not revoked."""

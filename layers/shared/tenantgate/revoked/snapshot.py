@@ -121,8 +121,7 @@ class Snapshot(Record):
         self._require_tenant(tenant, token.issuer)
         if token_name(token.issuer, token.token_id, token.text) in self.exact:
             raise TokenRevoked("the token is revoked", actual=Word("token"))
-        if token.kid is not None and kid_name(token.issuer, token.kid) in self.exact:
-            raise TokenRevoked("the key that signed the token is revoked", actual=Word("kid"))
+        self.require_key(token.issuer, token.kid)
         if not self.until:
             return
         names = {
@@ -134,6 +133,11 @@ class Snapshot(Record):
         for kind, name in names.items():
             if token.issued_at <= self.until.get(name, -leeway - 1) + leeway:
                 raise TokenRevoked("the token was issued before a revocation", actual=Word(kind.partition(" ")[0]))
+
+    def require_key(self, issuer: str, kid: str | None) -> None:
+        """Raise `TokenRevoked` if the issuer's key is revoked that signed a token of any kind. None: it has no id."""
+        if kid is not None and kid_name(issuer, kid) in self.exact:
+            raise TokenRevoked("the key that signed the token is revoked", actual=Word("kid"))
 
     def require_session(self, session: PresentedSession) -> None:
         """Raise `SessionEnded`, or `TenantNotAllowed`, unless the session may still be used. Our own clock counts."""

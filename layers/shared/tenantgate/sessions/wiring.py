@@ -12,7 +12,7 @@ from tenantgate.database.wiring import database
 from tenantgate.errors.base import InternalError
 from tenantgate.identity.presented import presented_session
 from tenantgate.identity.session_entry import SessionEntry
-from tenantgate.revocation.credential import current_revocations
+from tenantgate.revocation.credential import current_revocations, require_key
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.backchannel.repository import NameRepository
 from tenantgate.sessions.backchannel.service import LogoutTokenService, NamedSessions
@@ -92,7 +92,11 @@ async def named_sessions() -> NamedSessions:
 async def logout_token_service() -> LogoutTokenService:
     """Build the service that acts on logout tokens. It is cheap."""
     return LogoutTokenService(
-        _verifier(), NameRepository(database()), await named_sessions(), client_id=get_settings().oidc_client_id
+        _verifier(),
+        NameRepository(database()),
+        await named_sessions(),
+        client_id=get_settings().oidc_client_id,
+        require_key=require_key,
     )
 
 

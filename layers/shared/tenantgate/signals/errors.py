@@ -2,7 +2,6 @@
 
 TenantgateError
 └── SecurityEventRefused            AUTH_130
-    ├── RevokedKey
     ├── UnsupportedSubject
     ├── ForeignSubject
     └── AlreadyReceived
@@ -14,6 +13,7 @@ from collections.abc import Mapping
 from typing import Literal, Self
 
 from tenantgate.errors.base import TenantgateError, register
+from tenantgate.errors.revocation import TokenRevoked
 from tenantgate.errors.tokens import (
     AlgorithmNotAllowed,
     InvalidSignature,
@@ -41,6 +41,7 @@ _ERRORS: Mapping[type[TokenError], tuple[DeliveryError, str]] = {
     AlgorithmNotAllowed: ("invalid_key", "The algorithm is not accepted."),
     InvalidSignature: ("authentication_failed", "The signature does not verify."),
     WrongIssuer: ("invalid_issuer", "No events are accepted from this issuer."),
+    TokenRevoked: ("invalid_key", "The key is revoked."),
     WrongAudience: ("invalid_audience", "The event is for another audience."),
 }
 
@@ -59,13 +60,6 @@ class SecurityEventRefused(TenantgateError):
         refused.private = {"check": type(rejection), **rejection.private}
         refused.err, refused.description = _ERRORS.get(type(rejection), (cls.err, cls.description))
         return refused
-
-
-class RevokedKey(SecurityEventRefused):
-    """The key that signed the token is revoked here."""
-
-    err = "invalid_key"
-    description = "The key is revoked."
 
 
 class UnsupportedSubject(SecurityEventRefused):

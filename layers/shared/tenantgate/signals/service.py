@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from tenantgate.errors.base import Word
@@ -14,7 +14,6 @@ from tenantgate.errors.tokens import TokenError
 from tenantgate.signals.errors import (
     AlreadyReceived,
     ForeignSubject,
-    RevokedKey,
     SecurityEventRefused,
     shown_type,
 )
@@ -27,6 +26,10 @@ _log = logging.getLogger(__name__)
 
 # Beyond the age at which a token is refused anyway: the clocks of two servers differ.
 _REMEMBERED_SECONDS = LONGEST_AGE_SECONDS + 3600
+
+
+# Raises `TokenRevoked` if the issuer's key with this id is revoked, and `RevocationUnknown`.
+type KeyCheck = Callable[[str, str | None], Awaitable[None]]
 
 
 class Verifier(Protocol):
@@ -90,8 +93,6 @@ class Revocations(Protocol):
     repeating is harmless.
     """
 
-    async def is_kid_revoked(self, issuer: str, kid: str) -> bool: ...
-
     async def revoke_token(self, issuer: str, *, token_id: str) -> None: ...
 
     async def revoke_user(self, tenant_id: str | None, issuer: str, user_id: str) -> None:
@@ -112,6 +113,7 @@ class SecurityEventService:
         received: ReceivedTokens,
         sessions: NamedSessions,
         revocations: Revocations,
+        require_key: KeyCheck,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._verifier = verifier
@@ -120,6 +122,7 @@ class SecurityEventService:
         self._received = received
         self._sessions = sessions
         self._revocations = revocations
+        self._require_key = require_key
         self._clock = clock
 
     async def receive(self, token: str, *, issuer: str | None = None) -> None:
@@ -128,12 +131,13 @@ class SecurityEventService:
         `issuer`: the only one whose token is expected, if it was fetched from there. A token counts once, so that a
         copy can't sign the user out after the next sign-in; after a failure on our side it may be sent again.
 
-        Raises `SecurityEventRefused`, the errors of `NamedSessions` and `Revocations`, and `ProviderUnreachable`,
-        `Overloaded` when the keys to verify it can't be fetched.
+        Raises `SecurityEventRefused`, the errors of `NamedSessions` and `Revocations`, `RevocationUnknown`, and
+        `ProviderUnreachable`, `Overloaded` when the keys to verify it can't be fetched.
         """
         audiences = {name: values for name, values in self._audiences.items() if values and issuer in (None, name)}
         try:
             event = await awaited(lambda: self._verifier.verify_security_event(token, audiences=audiences, fetch=False))
+            await self._require_key(event.issuer, event.kid)
             await self._act(event)
         except TokenError as rejection:
             refused = SecurityEventRefused.of(rejection)
@@ -144,8 +148,6 @@ class SecurityEventService:
             raise
 
     async def _act(self, event: SecurityEvent) -> None:
-        if event.kid is not None and await self._revocations.is_kid_revoked(event.issuer, event.kid):
-            raise RevokedKey("the key that signed the event is revoked")
         ends = not ENDING_EVENTS.isdisjoint(event.events)
         subject = self._subject(event) if ends else None
         named: Sequence[bytes] = ()

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 
 from tenantgate.database.wiring import database
+from tenantgate.revocation.credential import require_key
 from tenantgate.revocation.wiring import revocation_service
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.backchannel.repository import NameRepository
@@ -15,7 +16,14 @@ from tenantgate.sessions.models import StoredSession
 from tenantgate.sessions.wiring import named_sessions
 from tenantgate.settings.environment import get_settings
 from tenantgate.signals.client import PollClient, Reply
-from tenantgate.signals.service import ReceivedTokens, Revocations, SecurityEventService, UnfinishedEnd, Verifier
+from tenantgate.signals.service import (
+    KeyCheck,
+    ReceivedTokens,
+    Revocations,
+    SecurityEventService,
+    UnfinishedEnd,
+    Verifier,
+)
 from tenantgate.signals.tasks import EventPoll
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.policy import TokenPolicy
@@ -31,6 +39,7 @@ async def security_event_service() -> SecurityEventService:
         names=NameRepository(database()),
         sessions=await named_sessions(),
         revocations=await revocation_service(actor="provider"),
+        require_key=require_key,
     )
 
 
@@ -47,10 +56,16 @@ def make_security_event_service(
     names: ReceivedTokens,
     sessions: NamedSessions,
     revocations: Revocations,
+    require_key: KeyCheck,
 ) -> SecurityEventService:
     """Build the service from services of sessions and revocations."""
     return SecurityEventService(
-        verifier, issuers, received=names, sessions=_Sessions(sessions), revocations=revocations
+        verifier,
+        issuers,
+        received=names,
+        sessions=_Sessions(sessions),
+        revocations=revocations,
+        require_key=require_key,
     )
 
 

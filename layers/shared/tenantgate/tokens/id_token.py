@@ -19,6 +19,7 @@ def check_id_token(
     claims: dict[str, object],
     header: Header,
     *,
+    kid: str | None,
     client_id: str,
     nonce: str | None,
     access_token: str | None,
@@ -27,7 +28,10 @@ def check_id_token(
     leeway: int,
     allow_expired: bool,
 ) -> VerifiedToken:
-    """Check the claims and return the token; raises the `TokenError` of the first check that fails."""
+    """Check the claims and return the token. `kid`: of the key that signed it.
+
+    Raises the `TokenError` of the first check that fails.
+    """
     if header.typ not in _ID_TOKEN_TYPES or claims.get("events") is not None:
         raise WrongTokenType("this is not an ID token", actual=shown(header.typ))
     if claims.get("token_use") not in (None, "id"):
@@ -44,7 +48,7 @@ def check_id_token(
         if value is not None and claims.get(name) is not None:
             _require_equal(name, required_text(claims, name), half_hash(value, header.alg))
     return VerifiedToken(
-        str(claims["iss"]), subject, issued_at, expires_at, frozenset(), MappingProxyType(claims), None
+        str(claims["iss"]), subject, issued_at, expires_at, frozenset(), MappingProxyType(claims), None, kid
     )
 
 

@@ -16,7 +16,10 @@ _LONGEST_LIFETIME_SECONDS = 3600
 
 
 class LogoutToken(Record):
-    """A logout token that passed every check. It has a `subject`, a `sid`, or both. Times are epoch seconds."""
+    """A logout token that passed every check. It has a `subject`, a `sid`, or both. Times are epoch seconds.
+
+    `kid`: of the key that signed it, if the key has one.
+    """
 
     __slots__ = ()
 
@@ -26,12 +29,16 @@ class LogoutToken(Record):
     token_id: str
     issued_at: int
     expires_at: int
+    kid: str | None
 
 
 def check_logout_token(
-    claims: dict[str, object], header: Header, *, client_id: str, now: float, leeway: int
+    claims: dict[str, object], header: Header, *, kid: str | None, client_id: str, now: float, leeway: int
 ) -> LogoutToken:
-    """Check the claims and return the token; raises the `TokenError` of the first check that fails."""
+    """Check the claims and return the token. `kid`: of the key that signed it.
+
+    Raises the `TokenError` of the first check that fails.
+    """
     if header.typ not in _LOGOUT_TOKEN_TYPES:
         raise WrongTokenType("this is not a logout token", actual=shown(header.typ))
     _check_event(claims)
@@ -45,7 +52,7 @@ def check_logout_token(
     subject, sid = _optional_text(claims, "sub"), _optional_text(claims, "sid")
     if subject is None and sid is None:
         raise MissingClaim("sub and sid are missing", claim="sub")
-    return LogoutToken(str(claims["iss"]), subject, sid, token_id, issued_at, expires_at)
+    return LogoutToken(str(claims["iss"]), subject, sid, token_id, issued_at, expires_at, kid)
 
 
 def _check_event(claims: Claims) -> None:

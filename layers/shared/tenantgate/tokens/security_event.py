@@ -20,7 +20,8 @@ _NOT_IN_EVENTS = ("exp", "sub", "nonce")
 class SecurityEvent(Record):
     """A SET that passed every check. `issued_at`: epoch seconds. `events`: the members of each, by its type.
 
-    `subject`: the claim `sub_id`, as it was signed; None without one. `kid`: of the key that signed it.
+    `subject`: the claim `sub_id`, as it was signed; None without one. `kid`: of the key that signed it, if the
+    key has one.
     """
 
     __slots__ = ()
@@ -34,9 +35,18 @@ class SecurityEvent(Record):
 
 
 def check_security_event(
-    claims: dict[str, object], header: Header, *, audiences: Collection[str], now: float, leeway: int
+    claims: dict[str, object],
+    header: Header,
+    *,
+    kid: str | None,
+    audiences: Collection[str],
+    now: float,
+    leeway: int,
 ) -> SecurityEvent:
-    """Check the claims and return the event; raises the `TokenError` of the first check that fails."""
+    """Check the claims and return the event. `kid`: of the key that signed it.
+
+    Raises the `TokenError` of the first check that fails.
+    """
     if header.typ != SECURITY_EVENT_TYPE:
         raise WrongTokenType(
             "this is not a security event token", expected=SECURITY_EVENT_TYPE, actual=shown(header.typ)
@@ -49,7 +59,7 @@ def check_security_event(
     issued_at = _issued_at(claims.get("iat"), now, leeway)
     _check_audience(claims.get("aud"), audiences)
     token_id = required_text(claims, "jti")
-    return SecurityEvent(str(claims["iss"]), token_id, issued_at, events, claims.get("sub_id"), header.kid)
+    return SecurityEvent(str(claims["iss"]), token_id, issued_at, events, claims.get("sub_id"), kid)
 
 
 def _events(value: object) -> Mapping[str, Mapping[str, object]]:

@@ -117,6 +117,15 @@ def verify_signature(key: Check, signature: bytes, signed: bytes, header: Header
         raise InvalidSignature("signature doesn't verify", alg=header.alg, kid=shown(header.kid)) from None
 
 
+def signing_kid(header: Header, issuer: TrustedIssuer) -> str | None:
+    """Return the `kid` of the key that verified the token, None if the key has none.
+
+    Without one in the header it is the key's own: a thief of a revoked key could leave it out.
+    """
+    kid = header.kid
+    return issuer.keys.held.keys.only_kid(header.alg) if kid is None else kid
+
+
 SIGNATURE_STEPS: tuple[Step, ...] = (
     ("form", read_jws, ("header", "claims", "signature", "signed", "header_segment")),
     ("issuer", trusted_issuer, ("issuer",)),

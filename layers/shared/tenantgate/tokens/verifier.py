@@ -18,7 +18,7 @@ from tenantgate.tokens.access_token import check_audience, check_kind, read_scop
 from tenantgate.tokens.claims import VerifiedToken, check_expiry, check_times, verified_token
 from tenantgate.tokens.keys import KeyFetchNeeded
 from tenantgate.tokens.policy import TokenPolicy
-from tenantgate.tokens.signatures import TrustedIssuer, signed_token
+from tenantgate.tokens.signatures import TrustedIssuer, signed_token, signing_kid
 
 if TYPE_CHECKING:
     from tenantgate.tokens.jws import Header
@@ -75,10 +75,7 @@ class TokenVerifier:
         check_audience(claims, issuer)
         user_id, token_id = read_subject(claims, issuer)
         scopes = read_scopes(claims, issuer)
-        kid = header.kid
-        if kid is None:
-            # The key's own: without a `kid`, a thief of a revoked key could still sign.
-            kid = issuer.keys.held.keys.only_kid(header.alg)
+        kid = signing_kid(header, issuer)
         verified = verified_token(
             issuer.issuer, user_id, issued_at, expires_at, scopes, MappingProxyType(claims), token_id, kid
         )
@@ -117,6 +114,7 @@ class TokenVerifier:
             return check_id_token(
                 claims,
                 header,
+                kid=signing_kid(header, trusted),
                 client_id=client_id,
                 nonce=nonce,
                 access_token=access_token,
@@ -126,10 +124,10 @@ class TokenVerifier:
                 allow_expired=allow_expired,
             )
         except TokenError as rejection:
-            raise _id_token_refused(rejection) from rejection
+            raise IdTokenRefused.of(rejection) from rejection
         except KeyFetchNeeded as needed:
             if isinstance(needed.failure, TokenError):
-                needed.failure = _id_token_refused(needed.failure)
+                needed.failure = IdTokenRefused.of(needed.failure)
             raise
 
     def verify_logout_token(self, token: str, *, client_id: str, fetch: bool = True) -> LogoutToken:
@@ -144,7 +142,8 @@ class TokenVerifier:
         if trusted.issuer != self._login_issuer:
             # Sessions belong to the login provider: another trusted issuer must not end them.
             raise WrongIssuer("iss is another provider", expected=self._login_issuer)
-        return check_logout_token(claims, header, client_id=client_id, now=now, leeway=self._leeway)
+        kid = signing_kid(header, trusted)
+        return check_logout_token(claims, header, kid=kid, client_id=client_id, now=now, leeway=self._leeway)
 
     def verify_security_event(
         self, token: str, *, audiences: Mapping[str, Collection[str]], fetch: bool = True
@@ -159,7 +158,8 @@ class TokenVerifier:
         header, claims, trusted, _ = signed_token(token, self._issuers, self._headers, now, fetch)
         if trusted.issuer not in audiences:
             raise WrongIssuer("iss sends no security events", expected=sorted(audiences), actual=trusted.issuer)
-        return check_security_event(claims, header, audiences=audiences[trusted.issuer], now=now, leeway=self._leeway)
+        kid, ours = signing_kid(header, trusted), audiences[trusted.issuer]
+        return check_security_event(claims, header, kid=kid, audiences=ours, now=now, leeway=self._leeway)
 
     def _remember(self, token: str, remembered: _Remembered) -> None:
         # Without a lock, which costs more than the rest: threads that remember at the same moment may each leave one
@@ -176,9 +176,3 @@ class TokenVerifier:
             self._largest_skew = int(seconds) + 1
             context = {"issuer": Word(issuer), "seconds": round(seconds, 1)}
             _log.info("issuer's clock is ahead", extra={"context": context})
-
-
-def _id_token_refused(rejection: TokenError) -> IdTokenRefused:
-    error = IdTokenRefused(rejection.reason)
-    error.private = {"check": type(rejection).__name__, **rejection.private}
-    return error

@@ -22,6 +22,7 @@ from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetad
 from tenantgate.login.service.access_tokens import AccessTokens
 from tenantgate.login.service.login import LoginService
 from tenantgate.tokens.verifier import VerifiedToken
+from tests.fixtures.revoked.keys import RevokedKeys
 
 NOW = 1_800_000_000
 ISSUER = "https://idp.example"
@@ -83,11 +84,21 @@ class Credential:
         return Principal("user-1", "org-1", self.issuer, frozenset(), self.expires_at)
 
 
+class AccessTokenVerifier:
+    """The verifier of access tokens, which the credential has asked before."""
+
+    def verify(self, token: str, *, fetch: bool) -> VerifiedToken:
+        assert not fetch
+        return copy.replace(ID_TOKEN, kid="access")
+
+
 @dataclass
 class Login:
     exchanges: Exchanges = field(default_factory=Exchanges)
     id_tokens: IdTokens = field(default_factory=IdTokens)
     credential: Credential = field(default_factory=Credential)
+    access_tokens: AccessTokenVerifier = field(default_factory=AccessTokenVerifier)
+    keys: RevokedKeys = field(default_factory=RevokedKeys)
     announces_iss: bool = False
     issuer: str = ISSUER
     access_token_issuer: str | None = None
@@ -114,7 +125,13 @@ class Login:
             provider=self._provider,
             token_endpoint=self.exchanges,
             verifier=self.id_tokens,
-            access_tokens=AccessTokens(self.credential, issuer=self.access_token_issuer),
+            access_tokens=AccessTokens(
+                self.credential,
+                issuer=self.access_token_issuer,
+                verifier=self.access_tokens,
+                require_key=self.keys.require,
+            ),
+            require_key=self.keys.require,
             sealer=self._sealer,
             clock=lambda: NOW + 0.5,
         )

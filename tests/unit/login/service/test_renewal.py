@@ -16,6 +16,7 @@ from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetad
 from tenantgate.login.service.access_tokens import AccessTokens
 from tenantgate.login.service.renewal import Identity, RenewalService
 from tenantgate.tokens.verifier import VerifiedToken
+from tests.fixtures.revoked.keys import RevokedKeys
 from tests.fixtures.tokens.issuer import ISSUER, NOW, TENANT, good_claims, sign
 
 pytestmark = pytest.mark.anyio
@@ -52,6 +53,11 @@ class Credential:
         return Principal("user-1", TENANT, self.issuer, frozenset(), NOW + 600)
 
 
+class AccessTokenVerifier:
+    def verify(self, token: str, *, fetch: bool) -> VerifiedToken:
+        return VerifiedToken(ISSUER, "user-1", NOW, NOW + 600, frozenset(), {})
+
+
 class NoIdTokens:
     def verify_id_token(
         self, token: str, *, client_id: str, nonce: str | None, access_token: str | None, fetch: bool
@@ -62,7 +68,14 @@ class NoIdTokens:
         raise AssertionError("the response has no ID token")
 
 
-def service(endpoint: Endpoint, *, issuer: str = ISSUER, access_token_issuer: str = ISSUER) -> RenewalService:
+def service(
+    endpoint: Endpoint,
+    *,
+    issuer: str = ISSUER,
+    access_token_issuer: str = ISSUER,
+) -> RenewalService:
+    keys = RevokedKeys()
+
     async def provider() -> ProviderMetadata:
         return ProviderMetadata.from_document({"issuer": issuer})
 
@@ -71,7 +84,10 @@ def service(endpoint: Endpoint, *, issuer: str = ISSUER, access_token_issuer: st
         provider=provider,
         token_endpoint=endpoint,
         verifier=NoIdTokens(),
-        access_tokens=AccessTokens(Credential(access_token_issuer), issuer=None),
+        access_tokens=AccessTokens(
+            Credential(access_token_issuer), issuer=None, verifier=AccessTokenVerifier(), require_key=keys.require
+        ),
+        require_key=keys.require,
         clock=lambda: NOW,
     )
 

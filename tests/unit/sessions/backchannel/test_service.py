@@ -32,6 +32,7 @@ from tests.fixtures.databases.session_stores import (
     MemorySessionStore,
     session_service_of,
 )
+from tests.fixtures.revoked.keys import RevokedKeys
 from tests.fixtures.tokens.issuer import ManualClock
 
 pytestmark = pytest.mark.anyio
@@ -75,6 +76,7 @@ class World:
         self.store = BreakingStore()
         self.clock = ManualClock(NOW)
         self.verifier = ParsedTokens()
+        self.revoked = RevokedKeys()
         self.keys: Sequence[str] = [KEY]
         self.cache: SessionCache | None = None
 
@@ -94,7 +96,14 @@ class World:
 
     @property
     def service(self) -> LogoutTokenService:
-        return LogoutTokenService(self.verifier, self.store, self.named, client_id="client-1", clock=self.clock)
+        return LogoutTokenService(
+            self.verifier,
+            self.store,
+            self.named,
+            client_id="client-1",
+            require_key=self.revoked.require,
+            clock=self.clock,
+        )
 
     async def start(
         self, *, tenant_id: str = TENANT, subject: str = "user-1", sid: str | None = None, issued_at: int | None = None
@@ -113,7 +122,7 @@ class World:
     def token(self, *, subject: str | None = None, sid: str | None = None, issuer: str = ISSUER) -> str:
         """Return the text of a new logout token, issued now."""
         token_id, now = str(uuid4()), int(self.clock.now)
-        self.verifier.known[token_id] = LogoutToken(issuer, subject, sid, token_id, now, now + 120)
+        self.verifier.known[token_id] = LogoutToken(issuer, subject, sid, token_id, now, now + 120, "kid-1")
         return token_id
 
     @property

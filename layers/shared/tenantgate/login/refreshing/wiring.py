@@ -9,8 +9,10 @@ from functools import cache
 from tenantgate.login.models import RenewedTokens
 from tenantgate.login.provider.calls import Timeouts
 from tenantgate.login.provider.client import REFRESH_TIMEOUTS, ProviderClient
+from tenantgate.login.service.access_tokens import KeyCheck
 from tenantgate.login.service.renewal import Identity, RenewalService
 from tenantgate.login.wiring import access_tokens, authentication, client_registration, provider_source
+from tenantgate.revocation.credential import require_key
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.models import SessionTokens, StoredSession
@@ -39,17 +41,22 @@ def make_renewal_service(
     secrets: SecretStore,
     verifier: TokenVerifier,
     *,
+    require_key: KeyCheck = require_key,
     timeouts: Timeouts = REFRESH_TIMEOUTS,
     clock: Callable[[], float] = time.time,
 ) -> RenewalService:
-    """Build a `RenewalService` from settings. `timeouts`: of the call that redeems a refresh token."""
+    """Build a `RenewalService` from settings. `timeouts`: of the call that redeems a refresh token.
+
+    `require_key`: by default, the current revocations count.
+    """
     registration = client_registration(settings)
     return RenewalService(
         registration=registration,
         provider=provider_source(settings),
         token_endpoint=ProviderClient(registration, secrets, refresh_timeouts=timeouts),
         verifier=verifier,
-        access_tokens=access_tokens(settings, verifier),
+        access_tokens=access_tokens(settings, verifier, require_key),
+        require_key=require_key,
         clock=clock,
     )
 

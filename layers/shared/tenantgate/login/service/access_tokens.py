@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from tenantgate.errors.tokens import AUTH_005, TokenError
 from tenantgate.identity.principal import Principal
 from tenantgate.login.errors import AccessTokenUnusable
 from tenantgate.login.service.remedies import ISSUER_PAIR, access_token_remedy
+from tenantgate.tokens.claims import VerifiedToken
 from tenantgate.tokens.waiting import awaited
+
+# Raises `TokenRevoked` if the issuer's key with this id is revoked, and `RevocationUnknown`.
+type KeyCheck = Callable[[str, str | None], Awaitable[None]]
+
+
+class Verifier(Protocol):
+    """The part of `tokens.verifier.TokenVerifier` that verifies access tokens. It remembers them."""
+
+    def verify(self, token: str, *, fetch: bool) -> VerifiedToken: ...
 
 
 class Credential(Protocol):
@@ -18,16 +29,25 @@ class Credential(Protocol):
 
 
 class AccessTokens:
-    """Verifies access tokens. `issuer`: of those that come with the provider's ID tokens, None for the provider."""
+    """Verifies access tokens. `issuer`: of those that come with the provider's ID tokens, None for the provider.
 
-    def __init__(self, credential: Credential, *, issuer: str | None) -> None:
+    `verifier`: that of the credential.
+    """
+
+    def __init__(
+        self, credential: Credential, *, issuer: str | None, verifier: Verifier, require_key: KeyCheck
+    ) -> None:
         self._credential = credential
+        self._verifier = verifier
+        self._require_key = require_key
         self._issuer = issuer
 
     async def principal(self, access_token: str, *, provider: str) -> Principal:
         """Return the principal of a token that came from this provider (its issuer).
 
-        Raises the tenant extractor's errors (AUTH_005), and `AccessTokenUnusable` for any other failed check.
+        Raises the tenant extractor's errors (AUTH_005), `AccessTokenUnusable` for any other failed check, and
+        `RevocationUnknown`. Of revocations only those of keys count: a user, client or tenant that was revoked may
+        sign in again.
         """
         principal = await self._verified(access_token)
         # An access token of another trusted issuer must not take part. Only the configured pair may.
@@ -40,7 +60,10 @@ class AccessTokens:
 
     async def _verified(self, access_token: str) -> Principal:
         try:
-            return await awaited(lambda: self._credential.principal(access_token, fetch=False))
+            principal = await awaited(lambda: self._credential.principal(access_token, fetch=False))
+            token = await awaited(lambda: self._verifier.verify(access_token, fetch=False))
+            await self._require_key(token.issuer, token.kid)
+            return principal
         except TokenError as error:
             if error.error is AUTH_005:
                 error.detail = access_token_remedy(error, access_token)

@@ -20,11 +20,11 @@ from tenantgate.login.provider.metadata import (
 )
 from tenantgate.login.provider.provider_errors import returned_error
 from tenantgate.login.provider.provider_text import provider_text
-from tenantgate.login.service.access_tokens import AccessTokens, lifetime
+from tenantgate.login.service.access_tokens import AccessTokens, KeyCheck, lifetime
+from tenantgate.login.service.id_tokens import verified_id_token
 from tenantgate.login.service.remedies import id_token_remedy
 from tenantgate.observability.redaction import disclose
 from tenantgate.tokens.verifier import VerifiedToken
-from tenantgate.tokens.waiting import awaited
 
 _MAX_CODE_LENGTH = 4096
 
@@ -58,6 +58,7 @@ class LoginService:
         token_endpoint: TokenEndpoint,
         verifier: Verifier,
         access_tokens: AccessTokens,
+        require_key: KeyCheck,
         sealer: Callable[[], Awaitable[Sealer]],
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -68,6 +69,7 @@ class LoginService:
         self._token_endpoint = token_endpoint
         self._verifier = verifier
         self._access_tokens = access_tokens
+        self._require_key = require_key
         self._sealer = sealer
         self._clock = clock
 
@@ -104,7 +106,7 @@ class LoginService:
 
         Raises `StateMismatch` (AUTH_002), `InvalidAuthorizationCode` (AUTH_001), `IdTokenRefused` (AUTH_008),
         `AccessTokenUnusable` (AUTH_009), the tenant extractor's errors (AUTH_005), `ProviderRefusedClient` (SYS_012),
-        `ProviderUnreachable`, `ProviderTimeout`, `SecretsUnavailable`.
+        `ProviderUnreachable`, `ProviderTimeout`, `RevocationUnknown`, `SecretsUnavailable`.
         """
         # The state comes first: before it matches, the rest of the response may come from anyone.
         transaction = (await self._transactions()).find(response.state, cookies)
@@ -147,14 +149,15 @@ class LoginService:
 
     async def _id_token(self, tokens: ProviderTokens, transaction: LoginTransaction) -> VerifiedToken:
         try:
-            return await awaited(
+            return await verified_id_token(
                 lambda: self._verifier.verify_id_token(
                     tokens.id_token,
                     client_id=self._registration.client_id,
                     nonce=transaction.nonce,
                     access_token=tokens.access_token,
                     fetch=False,
-                )
+                ),
+                self._require_key,
             )
         except IdTokenRefused as error:
             error.detail = id_token_remedy(error)

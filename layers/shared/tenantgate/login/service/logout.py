@@ -17,6 +17,7 @@ from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
 from tenantgate.login.attempts.redirects import RedirectPolicy
 from tenantgate.login.provider.client import TokenTypeHint
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata, end_session_url, stated_logout_url
+from tenantgate.login.service.access_tokens import KeyCheck
 from tenantgate.tokens.verifier import VerifiedToken
 from tenantgate.tokens.waiting import awaited
 
@@ -111,6 +112,7 @@ class LogoutService:
         revoker: TokenRevoker,
         verifier: Verifier,
         sessions: Callable[[], Awaitable[SessionEnder]],
+        require_key: KeyCheck,
         revoke_bearer: BearerRevoker | None = None,
         revocation_seconds: float = REVOCATION_SECONDS,
     ) -> None:
@@ -120,6 +122,7 @@ class LogoutService:
         self._revoker = revoker
         self._verifier = verifier
         self._sessions = sessions
+        self._require_key = require_key
         self._revoke_bearer = revoke_bearer
         self._revocation_seconds = revocation_seconds
 
@@ -133,12 +136,14 @@ class LogoutService:
 
         A provider that can't be reached, or refuses, doesn't keep anyone signed in.
 
-        Raises `TokenError`, `RedirectNotAllowed`, `DatabaseUnreachable`, and `ProviderUnreachable` when the keys to
-        verify `bearer` can't be fetched. No session has ended then.
+        Raises `TokenError`, `RedirectNotAllowed`, `RevocationUnknown`, `DatabaseUnreachable`, and `ProviderUnreachable`
+        when the keys to verify `bearer` can't be fetched. No session has ended then.
         """
         verified = None
         if bearer is not None:
             verified = await awaited(lambda: self._verifier.verify(bearer, fetch=False, allow_expired=True))
+            # Anyone may have a key that is revoked, and could end the sessions of others with it.
+            await self._require_key(verified.issuer, verified.kid)
         target = self._redirects.default_logout_target
         if redirect_uri is not None:
             target = self._redirects.require_redirect_uri(redirect_uri)

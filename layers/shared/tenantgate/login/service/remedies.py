@@ -88,6 +88,7 @@ _ID_TOKEN: dict[str, str] = {
     "InvalidSignature": "The ID token's signature doesn't verify with the provider's key.",
     "NotYetValid": f"The ID token isn't valid yet. {_CLOCK}",
     "IssuedInFuture": f"The ID token was issued in the future. {_CLOCK}",
+    "TokenRevoked": "The key that signed the ID token is revoked here. Have it replaced at the provider.",
     "TokenExpired": f"The ID token has already expired. {_CLOCK}",
 }
 _OTHERWISE = "Start again. If it fails again, the log line with the request id names the check that failed."

@@ -15,10 +15,10 @@ from tenantgate.identity.principal import Principal
 from tenantgate.login.errors import RefreshTokenRefused
 from tenantgate.login.models import RenewedTokens
 from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
-from tenantgate.login.service.access_tokens import AccessTokens, lifetime
+from tenantgate.login.service.access_tokens import AccessTokens, KeyCheck, lifetime
+from tenantgate.login.service.id_tokens import verified_id_token
 from tenantgate.tokens.jws import read_jws
 from tenantgate.tokens.verifier import VerifiedToken
-from tenantgate.tokens.waiting import awaited
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class RenewalService:
         token_endpoint: TokenEndpoint,
         verifier: Verifier,
         access_tokens: AccessTokens,
+        require_key: KeyCheck,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._registration = registration
@@ -75,6 +76,7 @@ class RenewalService:
         self._token_endpoint = token_endpoint
         self._verifier = verifier
         self._access_tokens = access_tokens
+        self._require_key = require_key
         self._clock = clock
 
     async def redeem(self, refresh_token: str, identity: Identity) -> RenewedTokens:
@@ -95,8 +97,8 @@ class RenewalService:
         """Verify the tokens as those of a sign-in, and that they are about the same person in the same tenant.
 
         Raises `SessionEnded` for another person, tenant or issuer, and for any ID token that a sign-in would refuse.
-        Raises `AccessTokenUnusable` when the access token fails another check, and `ProviderUnreachable` or
-        `Overloaded` when the keys can't be fetched; both can be repaired without ending the session.
+        Raises `AccessTokenUnusable` when the access token fails another check, `ProviderUnreachable` or `Overloaded`
+        when the keys can't be fetched, and `RevocationUnknown`; all can be repaired without ending the session.
         """
         earlier = _claims(identity.id_token)
         try:
@@ -120,14 +122,15 @@ class RenewalService:
 
     async def _id_token(self, tokens: RenewedTokens) -> VerifiedToken:
         # A refresh has no nonce: the ID token came straight from the token endpoint, over TLS (§12.2).
-        return await awaited(
+        return await verified_id_token(
             lambda: self._verifier.verify_id_token(
                 tokens.id_token or "",
                 client_id=self._registration.client_id,
                 nonce=None,
                 access_token=tokens.access_token,
                 fetch=False,
-            )
+            ),
+            self._require_key,
         )
 
 

@@ -61,6 +61,10 @@ class Sessions(Protocol):
     async def publish_ends(self) -> None: ...
 
 
+# Raises `TokenRevoked` if the issuer's key with this id is revoked, and `RevocationUnknown`.
+type KeyCheck = Callable[[str, str | None], Awaitable[None]]
+
+
 class Verifier(Protocol):
     """The part of `tokens.verifier.TokenVerifier` that verifies logout tokens."""
 
@@ -121,12 +125,14 @@ class LogoutTokenService:
         sessions: NamedSessions,
         *,
         client_id: str,
+        require_key: KeyCheck,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._verifier = verifier
         self._store = store
         self._sessions = sessions
         self._client_id = client_id
+        self._require_key = require_key
         self._clock = clock
 
     async def receive(self, logout_token: str) -> None:
@@ -135,13 +141,14 @@ class LogoutTokenService:
         The sessions' refresh tokens are deleted with them. A token counts once, so that a copy can't sign the user out
         after the next sign-in; after a failure the provider may send it again.
 
-        Raises `TokenError` for a token that is refused, the errors of `NamedSessions.end`, and `ProviderUnreachable`,
-        `Overloaded` when the keys to verify it can't be fetched.
+        Raises `TokenError` for a token that is refused, the errors of `NamedSessions.end`, `RevocationUnknown`, and
+        `ProviderUnreachable`, `Overloaded` when the keys to verify it can't be fetched.
         """
         try:
             token = await awaited(
                 lambda: self._verifier.verify_logout_token(logout_token, client_id=self._client_id, fetch=False)
             )
+            await self._require_key(token.issuer, token.kid)
             await self._end(token)
         except TokenError as error:
             context = {"event": Word("LOGOUT_TOKEN_REFUSED"), "check": type(error), "reason": error, **error.private}
