@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tenantgate.crypto.opaque import OpaqueSecret
@@ -12,12 +12,15 @@ from tenantgate.tokens.jws import read_jws
 from tests.fixtures.crashes.ledger import Visit
 from tests.fixtures.databases.postgres import execute
 
+# A tenant, and the digest of a secret.
+type Key = tuple[str, bytes]
+
 
 class Rows(NamedTuple):
-    """What PostgreSQL has. `current`, `earlier`: the session's id by tenant and the digest of a secret."""
+    """The content of the tables. `current`, `earlier`: the session's id by its secret."""
 
-    current: Mapping[tuple[str, bytes], Any]
-    earlier: Mapping[tuple[str, bytes], Any]
+    current: Mapping[Key, Any]
+    earlier: Mapping[Key, Any]
     revoked: frozenset[bytes]
 
 
@@ -53,27 +56,31 @@ def _lost(visit: Visit, found: Rows) -> Iterator[str]:
         return
     # A repeated refresh returns the last secret again.
     keys = list(dict.fromkeys((secret.tenant_id, secret.digest) for secret in map(_parsed, visit.secrets)))
-    tenant_id, _ = keys[0]
-    for token in visit.revoked:
-        if _name(token) not in found.revoked:
-            yield "a revoked token isn't recorded"
-    if visit.ended or visit.gone:
-        if any(key in found.current or key in found.earlier for key in keys):
-            yield "a session that has ended is there again"
-        if visit.session is not None and session_name(tenant_id, visit.session) not in found.revoked:
-            yield "the end of a session isn't recorded"
-        yield from ("a token of an ended session isn't recorded" for t in visit.tokens if _name(t) not in found.revoked)
-        return
+    if any(_name(token) not in found.revoked for token in visit.revoked):
+        yield "a revoked token isn't recorded"
+    yield from _lost_end(visit, keys, found) if visit.ended or visit.gone else _lost_start(visit, keys, found)
+
+
+def _lost_end(visit: Visit, keys: Sequence[Key], found: Rows) -> Iterator[str]:
+    """Yield what is wrong with a session that has ended."""
+    if any(key in found.current or key in found.earlier for key in keys):
+        yield "a session that has ended is there again"
+    if visit.session is not None and session_name(keys[0][0], visit.session) not in found.revoked:
+        yield "the end of a session isn't recorded"
+    if any(_name(token) not in found.revoked for token in visit.tokens):
+        yield "a token of an ended session isn't recorded"
+
+
+def _lost_start(visit: Visit, keys: Sequence[Key], found: Rows) -> Iterator[str]:
+    """Yield what is wrong with a session that is live, or may have ended."""
     *replaced, last = keys
     session = found.current.get(last)
     if session is None and visit.rotates:
         # The rotation was stored, and its response was lost.
         session = found.earlier.get(last)
-    if session is None:
-        if not visit.ends:
-            yield f"a session is missing, or has an earlier secret: {len(replaced)} rotations"
-        return
-    if any(found.earlier.get(key) != session for key in replaced):
+    if session is None and not visit.ends:
+        yield f"a session is missing, or has an earlier secret, after {len(replaced)} rotations"
+    if session is not None and any(found.earlier.get(key) != session for key in replaced):
         yield "a replaced secret isn't recorded"
 
 
