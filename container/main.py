@@ -1,5 +1,10 @@
 """The ASGI application, `container.main:app`."""
 
+import gc
+
 from container.app import container_app
 
 app = container_app()
+# The modules and the application stay. A full collection that looks at all of them stops every request for about 50 ms.
+gc.collect()
+gc.freeze()

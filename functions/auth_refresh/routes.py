@@ -33,7 +33,7 @@ class RefreshResponse(StrictModel):
     expires_in: int = Field(description="Seconds until the token expires.")
 
 
-def _own_session(request: Request) -> str:
+async def _own_session(request: Request) -> str:
     """Return the session cookie's value. Raises `AuthenticationRequired`, `CrossSiteRequest`."""
     secret = session_cookie(request)
     if secret is None:

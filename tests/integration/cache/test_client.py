@@ -11,6 +11,7 @@ import uvloop
 
 from tenantgate.cache import client
 from tenantgate.cache.client import ValkeyCache
+from tenantgate.cache.interface import ScriptCall
 from tenantgate.cache_url import parse_cache_url
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
@@ -63,6 +64,33 @@ async def test_a_script_runs_before_and_after_the_server_knows_it(redis_url: str
             assert await cache.run_script(ECHO, ["key"], [value]) == [b"key", written]
         assert await cache.run_script("return 5", [], []) == 5
         assert await cache.run_script("return false", [], []) is None
+
+
+async def test_a_script_runs_for_each_call_before_and_after_the_server_knows_it(redis_url: str) -> None:
+    script = "return redis.call('SET', KEYS[1], ARGV[1], 'EX', 20)"
+    command(redis_url, "SCRIPT", "FLUSH")
+    async with cache_at(redis_url) as cache:
+        for values in ((b"\x00\xff", "text"), (1, 2)):
+            await cache.run_script_for_each(script, [ScriptCall(["a"], [values[0]]), ScriptCall(["b"], [values[1]])])
+            written = [value if isinstance(value, bytes) else str(value).encode() for value in values]
+            assert await cache.get_many(["a", "b"]) == written
+
+
+@pytest.mark.parametrize("refused", [0, 1, 2], ids=["first", "second", "last"])
+async def test_after_a_refused_call_the_next_reply_is_that_of_its_own_command(redis_url: str, refused: int) -> None:
+    script = "if ARGV[1] == 'canary' then return redis.call('NONE') end return redis.call('SET', KEYS[1], ARGV[1])"
+    calls = [ScriptCall([f"of{n}"], ["canary" if n == refused else str(n)]) for n in range(3)]
+    async with cache_at(redis_url) as cache:
+        await cache.set("own", b"value", seconds=20)
+        for _ in range(2):
+            with pytest.raises(CacheUnavailable) as caught:
+                await cache.run_script_for_each(script, calls)
+            assert "canary" not in f"{caught.value}{caught.value.private}{caught.value.__cause__}"
+            assert await cache.get_many(["own"]) == [b"value"]
+        # The others have run.
+        kept = await cache.get_many([f"of{n}" for n in range(3)])
+        assert kept == [None if n == refused else str(n).encode() for n in range(3)]
+        await cache.run_script("return redis.call('DEL', unpack(KEYS))", [f"of{n}" for n in range(3)], [])
 
 
 async def test_a_refused_command_is_unavailable_without_a_pause_and_repeats_no_argument(redis_url: str) -> None:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from uuid import uuid4
 
 import psutil
 import pytest
@@ -15,10 +16,12 @@ from tenantgate.database import migrator, pool
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.pool import CONTAINER_POOL, LAMBDA_POOL, PooledDatabase
 from tenantgate.database.unit import Database, Unit
+from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tests.fixtures.databases.kinds import Kind, with_one_connection
 from tests.fixtures.databases.postgres import start_postgres
+from tests.fixtures.databases.refresh_stores import rotated
 from tests.fixtures.databases.session_stores import ENDINGS, TENANT, stored_session
 
 pytestmark = pytest.mark.anyio
@@ -59,6 +62,17 @@ def frozen(server: EmbeddedPostgres) -> Iterator[None]:
         for process in processes:
             with suppress(psutil.NoSuchProcess):
                 process.resume()
+
+
+async def until_reached(database: Database) -> None:
+    """Wait until a unit of work succeeds again."""
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(DatabaseUnreachable):
+                async with database.tenant(TENANT) as unit:
+                    await unit.execute("SELECT 1")
+                return
+            await asyncio.sleep(0.05)
 
 
 class Load:
@@ -131,6 +145,32 @@ async def test_killed_under_load_and_restarted_requests_fail_and_recover_and_not
     async with database.tenant(TENANT) as unit:
         kept = {row["secret_hash"] for row in await unit.fetch_all("SELECT secret_hash FROM sessions")}
     assert [hash_ for hash_ in load.acknowledged if hash_ not in kept] == []
+
+
+async def test_a_rotation_survives_a_crash_of_the_server_even_if_its_lease_does_not(
+    server: EmbeddedPostgres, database: PooledDatabase
+) -> None:
+    sessions, leases = SessionRepository(database, ENDINGS), RefreshRepository(database, ENDINGS)
+    kept = lost = 0
+    for _ in range(3):
+        session, holder = stored_session(), uuid4()
+        await sessions.add(session)
+        claim = await leases.claim(
+            session.secret_hash, tenant_id=TENANT, holder=holder, seconds=60, rotated_before=0, only_expired=False
+        )
+        assert claim is not None
+        assert claim.is_taken
+        process = psutil.Process(server.pid)
+        process.kill()
+        await asyncio.to_thread(process.wait, 10)
+        await asyncio.to_thread(server.start)
+        await until_reached(database)
+        found = await sessions.find(session.secret_hash, tenant_id=TENANT)
+        assert found is not None
+        kept, lost = kept + (found.lease_holder == holder), lost + (found.lease_holder is None)
+        assert await leases.rotate(claim.session, holder, to=rotated(claim.session)) == "stored"
+    assert kept + lost == 3
+    assert lost > 0, "a lease waits for the disk"
 
 
 @pytest.mark.timed

@@ -43,6 +43,9 @@ class Downed:
     async def run_script(self, *_: object) -> object:
         raise CacheUnavailable("down")
 
+    async def run_script_for_each(self, *_: object) -> None:
+        raise CacheUnavailable("down")
+
 
 @pytest.fixture
 async def database(database_urls: DatabaseUrls) -> AsyncIterator[PooledDatabase]:

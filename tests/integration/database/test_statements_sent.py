@@ -49,21 +49,26 @@ async def test_a_unit_of_work_sends_its_statements_and_nothing_else(server: Embe
             await unit.execute("SELECT 1")
         async with database.tenant(TENANT) as unit:
             await unit.execute("SELECT 2")
+        async with database.tenant(TENANT, durable=False) as unit:
+            await unit.execute("SELECT 3")
     finally:
         await database.dispose()
     # The tenant id in hexadecimal digits, by the simple protocol: one round trip.
     entering = (
         "statement: BEGIN; SELECT set_config('tenantgate.tenant_id',"
         f" convert_from(decode('{TENANT.encode().hex()}', 'hex'), 'UTF8'), true)"
-        " WHERE row_security_active(to_regclass('sessions')) IS NOT FALSE;"
     )
+    protected = " WHERE row_security_active(to_regclass('sessions')) IS NOT FALSE;"
     assert statements(server, since=since) == [
-        entering,
+        entering + protected,
         "execute <unnamed>: SELECT 1",
         "statement: COMMIT;",
         # It also checks that the connection still works.
-        entering,
+        entering + protected,
         "execute <unnamed>: SELECT 2",
+        "statement: COMMIT;",
+        f"{entering}, set_config('synchronous_commit', 'off', true){protected}",
+        "execute <unnamed>: SELECT 3",
         "statement: COMMIT;",
     ]
 

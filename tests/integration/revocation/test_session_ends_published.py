@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from tenantgate.cache.client import ValkeyCache
+from tenantgate.cache.interface import ScriptCall
 from tenantgate.cache.wiring import cache
 from tenantgate.cache_url import parse_cache_url
 from tenantgate.crypto.sealing import Sealer
@@ -60,6 +61,10 @@ class FlakyCache:
     async def run_script(self, script: str, keys: Sequence[str], args: Sequence[bytes | str | int]) -> object:
         self._require_up()
         return await self.values.run_script(script, keys, args)
+
+    async def run_script_for_each(self, script: str, calls: Sequence[ScriptCall]) -> None:
+        self._require_up()
+        await self.values.run_script_for_each(script, calls)
 
     def _require_up(self) -> None:
         if self.down:

@@ -17,7 +17,7 @@ from tests.fixtures.isolation.walk import Walk, application
 
 # Those of the readiness check.
 DATABASE = ("tenantgate.database.probe",)
-TRANSACTION = {"BEGIN;", "COMMIT;", "ROLLBACK;", transaction._BEGIN_IN_TENANT}
+TRANSACTION = {"BEGIN;", "COMMIT;", "ROLLBACK;", transaction._BEGIN_IN_TENANT, transaction._BEGIN_NOT_DURABLE}
 TENANT_ID = re.compile(r"(?<=decode\(')[0-9a-f]+(?=', 'hex'\))")
 KINDS = {"container": {}, "lambda": {"AWS_LAMBDA_FUNCTION_NAME": "auth"}}
 

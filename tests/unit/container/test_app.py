@@ -3,10 +3,14 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from importlib import import_module
+from inspect import iscoroutinefunction
 from pathlib import Path
 
 import pytest
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 
 from container.app import container_app, function_routers
 from tenantgate.settings.errors import SettingsError
@@ -29,6 +33,21 @@ def test_the_routes_of_every_function_are_mounted_in_the_order_of_their_names() 
 
     assert list(function_routers()) == mounted
     assert len(mounted) > 1
+
+
+def test_no_endpoint_or_dependency_takes_a_thread() -> None:
+    # FastAPI runs any other function in a pool of threads, which costs more than most of them do.
+    def calls(dependant: Dependant) -> Iterator[Callable[..., object]]:
+        if dependant.call is not None:
+            yield dependant.call
+        for dependency in dependant.dependencies:
+            yield from calls(dependency)
+
+    routes = [route for router in function_routers() for route in router.routes if isinstance(route, APIRoute)]
+    called = {call for route in routes for call in calls(route.dependant)}
+
+    assert len(called) > len(routes) > 10
+    assert [call for call in called if not iscoroutinefunction(call)] == []
 
 
 @pytest.mark.parametrize(("url", "notes"), [("", 1), ("rediss://:password@cache.example.com", 0)])

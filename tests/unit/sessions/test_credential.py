@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tenantgate.cache.interface import ScriptCall
 from tenantgate.errors.access import SessionEnded
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.credential import recorded_session, session_credential
@@ -30,9 +31,12 @@ class Values:
         self.held[key] = value
 
     async def run_script(self, script: str, keys: Sequence[str], args: Sequence[bytes | str | int]) -> object:
-        assert isinstance(args[0], bytes)
-        self.held[keys[0]] = args[0]
-        return 1
+        raise AssertionError("no tombstone is removed here")
+
+    async def run_script_for_each(self, script: str, calls: Sequence[ScriptCall]) -> None:
+        for call in calls:
+            assert isinstance(call.args[0], bytes)
+            self.held[call.keys[0]] = call.args[0]
 
 
 async def test_both_return_what_the_session_grants(web_sessions: WebSessions) -> None:

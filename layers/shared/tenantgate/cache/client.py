@@ -18,6 +18,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as TooSlow
 
 from tenantgate.cache.connection import ValkeyConnection
+from tenantgate.cache.interface import ScriptCall
 from tenantgate.cache.pause import Pause
 from tenantgate.cache_url import CacheUrl
 from tenantgate.errors.cache import CacheUnavailable
@@ -52,13 +53,24 @@ class ValkeyCache:
         await self._run(lambda connection: connection.ask("SET", key, value, "EX", seconds))
 
     async def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> object:
+        operands = _operands(ScriptCall(keys, args))
+
         async def work(connection: ValkeyConnection) -> object:
             try:
-                return await connection.ask("EVALSHA", _digest(script), len(keys), *keys, *args)
+                return await connection.ask("EVALSHA", _digest(script), *operands)
             except NoScriptError:
-                return await connection.ask("EVAL", script, len(keys), *keys, *args)
+                return await connection.ask("EVAL", script, *operands)
 
         return await self._run(work)
+
+    async def run_script_for_each(self, script: str, calls: Sequence[ScriptCall]) -> None:
+        async def work(connection: ValkeyConnection) -> None:
+            try:
+                await connection.ask_all([("EVALSHA", _digest(script), *_operands(call)) for call in calls])
+            except NoScriptError:
+                await connection.ask_all([("EVAL", script, *_operands(call)) for call in calls])
+
+        await self._run(work)
 
     async def ping(self, timeout: float) -> None:  # noqa: ASYNC109  (the caller's own deadline)
         # A new connection, also during a pause: an open one proves little.
@@ -159,6 +171,10 @@ async def _is_clean(connection: ValkeyConnection) -> bool:
         return not await connection.can_read()
     except _FAILURES:
         return False
+
+
+def _operands(call: ScriptCall) -> tuple[str | bytes | int, ...]:
+    return (len(call.keys), *call.keys, *call.args)
 
 
 @lru_cache(maxsize=32)

@@ -7,13 +7,14 @@ whose pushed messages can prolong its time limits.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, override
 
 from redis.asyncio.connection import Connection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ResponseError
 
 from tenantgate.cache_url import CacheUrl
 
@@ -44,17 +45,33 @@ class ValkeyConnection(Connection):
 
     async def ask(self, *parts: str | bytes | int) -> Any:
         """Send one command and return its reply."""
-        if self._writer is not None and self._writer.transport.is_closing():
-            # A write would raise an error of the event loop: uvloop's is a RuntimeError.
-            raise ConnectionResetError("the connection is closed")
+        self._require_open()
         await self.send_command(*parts)
         return await self.read_response()
+
+    async def ask_all(self, commands: Sequence[Sequence[str | bytes | int]]) -> None:
+        """Send commands together, and wait for all replies. Raises the first reply's error, after the last reply."""
+        self._require_open()
+        await self.send_packed_command(self.pack_commands(commands))
+        refused: ResponseError | None = None
+        for _ in commands:
+            try:
+                await self.read_response()
+            except ResponseError as error:
+                refused = refused or error
+        if refused is not None:
+            raise refused
 
     async def abort(self) -> None:
         """Close at once: a server that doesn't respond wouldn't take part in an orderly end."""
         if self._writer is not None:
             self._writer.transport.abort()
         await self.disconnect(nowait=True)
+
+    def _require_open(self) -> None:
+        if self._writer is not None and self._writer.transport.is_closing():
+            # A write would raise an error of the event loop: uvloop's is a RuntimeError.
+            raise ConnectionResetError("the connection is closed")
 
     @override
     def _connection_arguments(self) -> Mapping[str, Any]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class ScriptCall(NamedTuple):
+    """The keys and arguments of one run of a script. In a cluster, all keys of a call have the same hash tag."""
+
+    keys: Sequence[str]
+    args: Sequence[str | bytes | int]
 
 
 class Cache(Protocol):
@@ -25,6 +32,13 @@ class Cache(Protocol):
         """Run a Lua script atomically, and return its reply: int, bytes, None or a list of these.
 
         It must be idempotent: it may run twice when the server closes the connection.
+        """
+        ...
+
+    async def run_script_for_each(self, script: str, calls: Sequence[ScriptCall]) -> None:
+        """Run a Lua script once for each of the calls, in one round trip, and ignore the replies.
+
+        Each run is atomic, not all of them together. The script must be idempotent, as for `run_script`.
         """
         ...
 

@@ -22,7 +22,7 @@ from tenantgate.database.connection import Connection, connect
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.failures import DRIVER_ERRORS, failure
 from tenantgate.database.probe import Probe
-from tenantgate.database.transaction import Transaction, begin, commit, rolls_back
+from tenantgate.database.transaction import BEGIN, Transaction, begin, begin_in, commit, rolls_back
 from tenantgate.database.unit import Checked, Unit
 
 KEPT_SECONDS = 1.0
@@ -60,13 +60,13 @@ class PooledDatabase:
         self._slots = asyncio.Semaphore(pool.size + pool.overflow)
         self._disposed = False
 
-    def tenant(self, tenant_id: str) -> AbstractAsyncContextManager[Unit]:
+    def tenant(self, tenant_id: str, *, durable: bool = True) -> AbstractAsyncContextManager[Unit]:
         if not tenant_id:
             raise ValueError("a tenant id is never empty")
-        return self._unit_of_work(tenant_id)
+        return self._unit_of_work(begin_in(tenant_id, durable=durable))
 
     def untenanted(self) -> AbstractAsyncContextManager[Unit]:
-        return self._unit_of_work(None)
+        return self._unit_of_work(BEGIN)
 
     async def check(self, timeout: float) -> Checked:  # noqa: ASYNC109  (the caller's own deadline)
         return await self._probe.check(timeout)
@@ -79,8 +79,8 @@ class PooledDatabase:
         await asyncio.sleep(0)
 
     @asynccontextmanager
-    async def _unit_of_work(self, tenant_id: str | None) -> AsyncIterator[Unit]:
-        async with self._place(), self._connection(tenant_id) as connection:
+    async def _unit_of_work(self, begins: str) -> AsyncIterator[Unit]:
+        async with self._place(), self._connection(begins) as connection:
             transaction = Transaction(connection)
             try:
                 yield transaction
@@ -104,9 +104,9 @@ class PooledDatabase:
                 self._places.release()
 
     @asynccontextmanager
-    async def _connection(self, tenant_id: str | None) -> AsyncIterator[Connection]:
+    async def _connection(self, begins: str) -> AsyncIterator[Connection]:
         """Lend a connection in a transaction, which is committed at the end, and rolled back by an exception."""
-        connection = await self._begun(tenant_id)
+        connection = await self._begun(begins)
         ended = False
         try:
             yield connection
@@ -122,7 +122,7 @@ class PooledDatabase:
             else:
                 connection.terminate()
 
-    async def _begun(self, tenant_id: str | None) -> Connection:
+    async def _begun(self, begins: str) -> Connection:
         """Return a connection in a transaction: a kept one if one still responds, otherwise a new one.
 
         The begin is the test: no statement has run yet, so that another connection can safely begin again.
@@ -132,14 +132,14 @@ class PooledDatabase:
             if kept.is_closed():
                 continue
             try:
-                await _begin(kept, tenant_id, seconds=KEPT_SECONDS)
+                await _begin(kept, begins, seconds=KEPT_SECONDS)
             except DatabaseUnreachable:
                 # The server is down or frozen, or the network has lost the connection: the others won't respond either.
                 self._drop_kept()
             else:
                 return kept
         connection = await _connect(self._url)
-        await _begin(connection, tenant_id)
+        await _begin(connection, begins)
         return connection
 
     def _drop_kept(self) -> None:
@@ -147,9 +147,9 @@ class PooledDatabase:
             self._kept.pop().terminate()
 
 
-async def _begin(connection: Connection, tenant_id: str | None, *, seconds: float | None = None) -> None:
+async def _begin(connection: Connection, begins: str, *, seconds: float | None = None) -> None:
     try:
-        await begin(connection, tenant_id, seconds=seconds)
+        await begin(connection, begins, seconds=seconds)
     except BaseException:
         connection.terminate()
         raise

@@ -12,15 +12,16 @@ from tenantgate.database.probe import UNSAFE_ROLE
 from tenantgate.database.unit import Row, StatementRefused
 from tenantgate.errors.base import InternalError
 
-_BEGIN, _COMMIT, _ROLLBACK = "BEGIN;", "COMMIT;", "ROLLBACK;"
+BEGIN = "BEGIN;"
+_COMMIT, _ROLLBACK = "COMMIT;", "ROLLBACK;"
 # One message, and so one round trip (decision 0048). The simple protocol has no parameters: the tenant id is in the
 # text, as hexadecimal digits, which can't end the literal. `true`: only for this transaction. The setting ends with it,
 # so that it can't leak to the next client of a proxy's connection. No row means that the role may bypass row-level
 # security and would see every tenant; a database without the table has nothing to protect yet.
-_BEGIN_IN_TENANT = (
-    "BEGIN; SELECT set_config('tenantgate.tenant_id', convert_from(decode('{}', 'hex'), 'UTF8'), true)"
-    " WHERE row_security_active(to_regclass('sessions')) IS NOT FALSE;"
-)
+_ENTER = "set_config('tenantgate.tenant_id', convert_from(decode('{}', 'hex'), 'UTF8'), true)"
+_IF_PROTECTED = "WHERE row_security_active(to_regclass('sessions')) IS NOT FALSE;"
+_BEGIN_IN_TENANT = f"BEGIN; SELECT {_ENTER} {_IF_PROTECTED}"
+_BEGIN_NOT_DURABLE = f"BEGIN; SELECT {_ENTER}, set_config('synchronous_commit', 'off', true) {_IF_PROTECTED}"
 _NOT_ENTERED = "SELECT 0"
 
 
@@ -63,15 +64,19 @@ class Transaction:
             raise self._failure
 
 
-async def begin(connection: Connection, tenant_id: str | None, *, seconds: float | None = None) -> None:
-    """Begin a transaction inside the tenant; None: outside of all. `seconds`: instead of the connection's limit.
+def begin_in(tenant_id: str, *, durable: bool) -> str:
+    """Return the commands that begin a transaction inside the tenant. `durable`: see `Database.tenant`."""
+    # No other statement enters a tenant: half a surrogate pair must reach PostgreSQL, which refuses it.
+    return (_BEGIN_IN_TENANT if durable else _BEGIN_NOT_DURABLE).format(tenant_id.encode(errors="surrogatepass").hex())
+
+
+async def begin(connection: Connection, commands: str, *, seconds: float | None = None) -> None:
+    """Begin a transaction by `BEGIN`, or by the commands of `begin_in`. `seconds`: instead of the connection's limit.
 
     Raises `DatabaseUnreachable`, `StatementRefused`, and `InternalError` for a role that may bypass row-level
     security. The connection must not be used after any of them.
     """
-    # No other statement enters a tenant: half a surrogate pair must reach PostgreSQL, which refuses it.
-    text = _BEGIN if tenant_id is None else _BEGIN_IN_TENANT.format(tenant_id.encode(errors="surrogatepass").hex())
-    if await _run(connection, text, seconds=seconds) == _NOT_ENTERED:
+    if await _run(connection, commands, seconds=seconds) == _NOT_ENTERED:
         raise InternalError(UNSAFE_ROLE)
 
 

@@ -58,9 +58,11 @@ class Unit(Protocol):
 class Database(Protocol):
     """Belongs to one event loop; `dispose()` it before that loop ends."""
 
-    def tenant(self, tenant_id: str) -> AbstractAsyncContextManager[Unit]:
+    def tenant(self, tenant_id: str, *, durable: bool = True) -> AbstractAsyncContextManager[Unit]:
         """Open a transaction in which only `tenant_id`'s rows exist; commit at the end, roll back on an exception.
 
+        `durable` False: the commit doesn't wait for the disk. Others see it at once, but a crash of the server loses
+        it, unless a later durable one was confirmed or about half a second has passed.
         Raises `DatabaseUnreachable`; at the end it means that the commit's outcome is unknown. Also raises
         `StatementRefused` at the end if PostgreSQL rejected the commit.
         """

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
+from tenantgate.cache.interface import ScriptCall
 from tenantgate.cache_counts import LAST_USES, SESSIONS, count
 from tenantgate.crypto.opaque import OpaqueSecret
 from tenantgate.database.errors import DatabaseUnreachable
@@ -57,6 +59,8 @@ class Cache(Protocol):
 
     async def run_script(self, script: str, keys: Sequence[str], args: Sequence[bytes | str | int]) -> object: ...
 
+    async def run_script_for_each(self, script: str, calls: Sequence[ScriptCall]) -> None: ...
+
 
 class SessionCache:
     """The entries of sessions. Without a cache, it holds nothing and does nothing.
@@ -93,13 +97,11 @@ class SessionCache:
         """
         if self._cache is None:
             return
-        try:
-            await self._put(self._cache, entry_of(session, self._policy, read_at=read_at), session.secret_hash)
-            if session.previous_hash is not None and session.replays_until(self._policy) > read_at:
-                entry = entry_of(session, self._policy, read_at=read_at, rotated=True)
-                await self._put(self._cache, entry, session.previous_hash)
-        except CacheUnavailable:
-            return
+        calls = [_put(entry_of(session, self._policy, read_at=read_at), session.secret_hash)]
+        if session.previous_hash is not None and session.replays_until(self._policy) > read_at:
+            calls.append(_put(entry_of(session, self._policy, read_at=read_at, rotated=True), session.previous_hash))
+        with suppress(CacheUnavailable):
+            await self._cache.run_script_for_each(_PUT, calls)
 
     async def mark_used(self, keys: SessionKeys, *, at: float, idle_seconds: int) -> None:
         """Write the session's last use. Without effect if Valkey can't be reached."""
@@ -160,15 +162,6 @@ class SessionCache:
         if self._cache is not None:
             await self._cache.run_script(_REMOVE_TOMBSTONE, (session_keys(tenant_id, secret_hash).entry,), ())
 
-    async def _put(self, cache: Cache, entry: SessionEntry, secret_hash: bytes) -> None:
-        until = entry.fresh_until
-        if entry.good_until is not None:
-            # It keeps readers of the time before the rotation from restoring the old secret's entry.
-            until += _MARGIN_SECONDS
-        key = session_keys(entry.tenant_id, secret_hash).entry
-        args = (entry.to_json(), entry.version, entry.fresh_until, until * 1000)
-        await cache.run_script(_PUT, (key,), args)
-
 
 def entry_of(session: StoredSession, policy: SessionPolicy, *, read_at: float, rotated: bool = False) -> SessionEntry:
     """Return the entry of a session that PostgreSQL returned at `read_at`. `rotated`: of the secret before its own."""
@@ -191,6 +184,15 @@ def entry_of(session: StoredSession, policy: SessionPolicy, *, read_at: float, r
         version=session.version,
         good_until=int(session.replays_until(policy)) if rotated else None,
     )
+
+
+def _put(entry: SessionEntry, secret_hash: bytes) -> ScriptCall:
+    until = entry.fresh_until
+    if entry.good_until is not None:
+        # It keeps readers of the time before the rotation from restoring the old secret's entry.
+        until += _MARGIN_SECONDS
+    key = session_keys(entry.tenant_id, secret_hash).entry
+    return ScriptCall((key,), (entry.to_json(), entry.version, entry.fresh_until, until * 1000))
 
 
 def csrf_text(token: bytes) -> str:

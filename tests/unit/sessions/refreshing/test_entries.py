@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tenantgate.cache.interface import ScriptCall
 from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.models import SessionPolicy
@@ -31,9 +32,12 @@ class Entries:
         raise AssertionError("no session ends or is marked here")
 
     async def run_script(self, script: str, keys: Sequence[str], args: Sequence[bytes | str | int]) -> object:
-        assert isinstance(args[0], bytes)
-        self.fresh_until.append(json.loads(args[0])["fresh_until"])
-        return 1
+        raise AssertionError("no tombstone is removed here")
+
+    async def run_script_for_each(self, script: str, calls: Sequence[ScriptCall]) -> None:
+        for call in calls:
+            assert isinstance(call.args[0], bytes)
+            self.fresh_until.append(json.loads(call.args[0])["fresh_until"])
 
 
 @pytest.fixture

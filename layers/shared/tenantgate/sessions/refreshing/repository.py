@@ -17,8 +17,11 @@ from tenantgate.sessions.repository import (
     stored_session,
 )
 
+# A lease needn't survive a crash of the server, so that it isn't committed durably (decision 0051).
 # Every statement names the tenant too, and does not rely only on row-level security.
 _HELD = "WHERE tenant_id = $1 AND id = $2 AND lease_holder = $3"
+# Also if a crash has lost the lease, and nobody else has one or has stored a result.
+_STILL_HELD = "WHERE tenant_id = $1 AND id = $2 AND (lease_holder = $3 OR lease_holder IS NULL AND secret_hash = $15)"
 _UNTIL = "clock_timestamp() + {} * interval '1 second'"
 _CLAIM = (
     f"WITH s AS (UPDATE sessions SET lease_holder = $3, lease_until = {_UNTIL.format('$4::float8')}"  # noqa: S608
@@ -38,7 +41,7 @@ _ROTATE = (
     " sealed_tokens = $7, sealed_replay = $8, csrf_token = $9, scopes = $10, roles = $11, acr = $12, amr = $13,"
     " issued_tokens = $14,"
     " version = version + 1, last_used_at = greatest(last_used_at, $6), lease_holder = NULL, lease_until = NULL"
-    f" {_HELD} RETURNING tenant_id, id, previous_hash)"
+    f" {_STILL_HELD} RETURNING tenant_id, id, previous_hash)"
     " INSERT INTO session_secrets (tenant_id, session_id, secret_hash)"
     " SELECT tenant_id, id, previous_hash FROM rotated RETURNING session_id"
 )
@@ -65,7 +68,7 @@ class RefreshRepository:
         rotated_before: float,
         only_expired: bool,
     ) -> Claim | None:
-        async with self._database.tenant(tenant_id) as unit:
+        async with self._database.tenant(tenant_id, durable=False) as unit:
             values = (tenant_id, secret_hash, holder, seconds, moment(rotated_before), only_expired)
             if (row := await unit.fetch_one(_CLAIM, *values)) is not None:
                 return Claim(stored_session(row), is_taken=True)
@@ -75,7 +78,7 @@ class RefreshRepository:
         return None if row is None else Claim(stored_session(row), is_taken=False)
 
     async def extend(self, session: StoredSession, holder: UUID, *, seconds: float) -> None:
-        async with self._database.tenant(session.tenant_id) as unit:
+        async with self._database.tenant(session.tenant_id, durable=False) as unit:
             await unit.execute(_EXTEND, session.tenant_id, session.id, holder, seconds)
 
     async def release(
@@ -88,7 +91,7 @@ class RefreshRepository:
     async def rotate(self, session: StoredSession, holder: UUID, *, to: StoredSession) -> Rotation:
         held = (session.tenant_id, session.id, holder)
         async with self._database.tenant(session.tenant_id) as unit:
-            if await unit.fetch_one(_ROTATE, *held, *_rotated(to)) is not None:
+            if await unit.fetch_one(_ROTATE, *held, *_rotated(to), session.secret_hash) is not None:
                 if to.id != session.id:
                     await unit.execute(_FOLLOW, session.tenant_id, session.id, to.id)
                 return "stored"
