@@ -40,7 +40,7 @@ class RefreshStore(Protocol):
         ...
 
     async def rotate(self, session: StoredSession, holder: UUID, *, to: StoredSession) -> Rotation:
-        """Store a rotation and free the lease, if the holder still has it, or nobody has it or has stored a result.
+        """Store a rotation and free the lease, if the holder still has it, or if it is free and no result is stored.
 
         A repeated call is safe: it returns `stored` for a rotation that was stored before.
         """

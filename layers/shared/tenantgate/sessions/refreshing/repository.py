@@ -17,10 +17,10 @@ from tenantgate.sessions.repository import (
     stored_session,
 )
 
-# A lease needn't survive a crash of the server, so that it isn't committed durably (decision 0051).
+# A lease need not survive a crash of the server, so it isn't committed durably (decision 0051).
 # Every statement names the tenant too, and does not rely only on row-level security.
 _HELD = "WHERE tenant_id = $1 AND id = $2 AND lease_holder = $3"
-# Also if a crash has lost the lease, and nobody else has one or has stored a result.
+# Also if a crash has lost the lease, and no other caller has one or has stored a result.
 _STILL_HELD = "WHERE tenant_id = $1 AND id = $2 AND (lease_holder = $3 OR lease_holder IS NULL AND secret_hash = $15)"
 _UNTIL = "clock_timestamp() + {} * interval '1 second'"
 _CLAIM = (
