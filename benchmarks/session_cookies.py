@@ -38,7 +38,7 @@ from tenantgate.identity.credential import Credentials
 from tenantgate.identity.session_cookie import SESSION_COOKIE
 from tenantgate.identity.session_entry import SessionEntry, session_keys
 from tenantgate.revoked.names import NAME_BYTES
-from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Head, Snapshot
+from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Snapshot
 from tenantgate.route_rules.file import load_rules
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 
@@ -101,7 +101,7 @@ def _revocations() -> dict[str, bytes]:
     names = [number.to_bytes(NAME_BYTES) for number in range(_ENTRIES)]
     until = dict.fromkeys(names[::2], int(time.time()))
     current = Snapshot(1, frozenset(names[1::2]), until, frozenset(), None, {})
-    return {HEAD_KEY: Head(1, int(time.time() * 1000)).to_json(), BODY_KEY: current.to_json()}
+    return {HEAD_KEY: current.head(int(time.time() * 1000)).to_json(), BODY_KEY: current.to_json()}
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The list of revocations in Valkey: a list is judged by only if it is whole, recent and of its head's epoch."""
+"""The list of revocations in Valkey: a list is judged by only if it is whole, recent and its head's."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ def _prepare() -> Try:
         except RevocationUnknown:
             return
         head = Head.from_json(values.head or b"")
-        if head is None or head.epoch != current.epoch:
-            raise Finding("a list without a head of its epoch")
+        if head is None or head != current.head(head.read_at):
+            raise Finding("a list without its head")
         if not -CLOCK_DIFFERENCE_SECONDS <= NOW - head.read_at / 1000 < BOUND_SECONDS:
             raise Finding("a list that is stale")
         _check(current)
@@ -86,13 +86,13 @@ def _seeds() -> list[bytes]:
         Snapshot(4, frozenset(), {}, frozenset({tenant}), frozenset({tenant}), {tenant: frozenset({issuer_name("i")})}),
         Snapshot(5, frozenset(), {}, frozenset(), frozenset(), {tenant: frozenset()}),
     ]
-    fresh = [Head(each.epoch, NOW * 1000 - 500).to_json() + b"\n" + each.to_json() for each in lists]
+    fresh = [each.head(NOW * 1000 - 500).to_json() + b"\n" + each.to_json() for each in lists]
     others = [Head(1, NOW * 1000 + change).to_json() + b"\n" + nothing.to_json() for change in (-4000, 1001, 1000)]
     return [*fresh, *others, Head(2, NOW * 1000).to_json() + b"\n" + nothing.to_json(), b"\n", b"{}\n{}"]
 
 
 _WORDS = (
-    *('"epoch":', '"read_at":', '"form":1', '"exact":', '"until":', '"times":', '"registered":'),
+    *('"epoch":', '"read_at":', '"closed":true', '"form":1', '"exact":', '"until":', '"times":', '"registered":'),
     *("null", "1e400", "=="),
 )
 TARGET = Target("revocations", _prepare, _seeds, _WORDS)

@@ -109,8 +109,9 @@ def test_a_stale_snapshot_is_refused(clocks: Clocks, age: float, accepted: bool)
         pytest.param(None, SEVEN, "the snapshot is missing or malformed", id="no-head"),
         pytest.param(Head(7, NOW * 1000), None, "the snapshot is missing or malformed", id="no-body"),
         pytest.param(None, None, "the snapshot is missing or malformed", id="flushed"),
-        pytest.param(Head(7, NOW * 1000), EIGHT, "head and snapshot have different epochs", id="a-newer-body"),
-        pytest.param(Head(8, NOW * 1000), SEVEN, "head and snapshot have different epochs", id="an-older-body"),
+        pytest.param(Head(7, NOW * 1000), EIGHT, "head and snapshot don't fit", id="a-newer-body"),
+        pytest.param(Head(8, NOW * 1000), SEVEN, "head and snapshot don't fit", id="an-older-body"),
+        pytest.param(Head(7, NOW * 1000, True), SEVEN, "head and snapshot don't fit", id="a-body-of-another-rule"),
         pytest.param(Head(7, NOW * 1000 - 4000), SEVEN, "read too long ago", id="old"),
         pytest.param(Head(7, NOW * 1000 + 1001), SEVEN, "read in the future", id="future"),
     ],
@@ -151,6 +152,15 @@ def test_a_newer_head_without_its_body_confirms_nothing(clocks: Clocks) -> None:
     assert not clocks.holder.accept_head(None)
     clocks.pass_by(1.0)
     assert problem_of(clocks.holder)
+
+
+def test_another_rule_for_unknown_tenants_needs_its_body(clocks: Clocks) -> None:
+    closed = replace(SEVEN, registered=frozenset())
+    assert clocks.holder.accept(clocks.head(), SEVEN)
+    head = replace(clocks.head(), closed=True)
+    assert not clocks.holder.accept_head(head)
+    assert clocks.holder.accept(head, closed)
+    assert clocks.holder.current() is closed
 
 
 def test_a_head_of_the_same_epoch_prolongs_it(clocks: Clocks) -> None:

@@ -48,16 +48,30 @@ def test_a_snapshot_survives_its_form(snapshot: Snapshot) -> None:
     assert Snapshot.from_json(snapshot.to_json()) == snapshot
 
 
-@given(st.integers(0, 2**53 - 1), st.integers(0, 2**53 - 1))
-def test_a_head_survives_its_form(epoch: int, read_at: int) -> None:
-    assert Head.from_json(Head(epoch, read_at).to_json()) == Head(epoch, read_at)
+@given(SNAPSHOTS, st.integers(0, 2**53 - 1))
+def test_a_head_survives_its_form(snapshot: Snapshot, read_at: int) -> None:
+    head = snapshot.head(read_at)
+    assert head == Head(snapshot.epoch, read_at, snapshot.registered is not None)
+    assert Head.from_json(head.to_json()) == head
+
+
+@given(SNAPSHOTS, st.integers(0, 2**53 - 1), st.booleans())
+def test_a_snapshot_begins_with_the_prefix_of_its_head_and_no_other(
+    snapshot: Snapshot, epoch: int, closed: bool
+) -> None:
+    form, other = snapshot.to_json(), Head(epoch, 1, closed)
+    assert form.startswith(Snapshot.prefix(snapshot.head(1)))
+    assert form.startswith(Snapshot.prefix(other)) == (other == snapshot.head(1))
 
 
 @pytest.mark.parametrize(
     "raw",
     [
-        *(b"", b"ended", b"[]", b"null", b"{}", b"\xff", b"[" * 100_000, b'{"epoch":1}', b'{"epoch":-1,"read_at":1}'),
-        *(b'{"epoch":true,"read_at":1}', b'{"epoch":1.0,"read_at":1}', b'{"epoch":1,"read_at":1,"more":1}'),
+        *(b"", b"ended", b"[]", b"null", b"{}", b"\xff", b"[" * 100_000, b'{"epoch":1}'),
+        *(b'{"epoch":-1,"read_at":1,"closed":true}', b'{"epoch":true,"read_at":1,"closed":true}'),
+        *(b'{"epoch":1.0,"read_at":1,"closed":true}', b'{"epoch":1,"read_at":1}'),
+        *(b'{"epoch":1,"read_at":1,"closed":null}', b'{"epoch":1,"read_at":1,"closed":0}'),
+        b'{"epoch":1,"read_at":1,"closed":true,"more":1}',
     ],
 )
 def test_anything_else_is_not_a_head(raw: bytes) -> None:

@@ -2,6 +2,10 @@
 
 Publishers may run at once, and one may be frozen for any time between its reading and its writing. So a write takes
 effect only if its epoch is higher than the published one, or the same with a later reading of PostgreSQL.
+
+`TENANT_REGISTRATION` is a setting of each publisher. Where publishers differ, as while processes with another one take
+over, `closed` counts, so that the published rule doesn't change with each publication: a list of the same epoch that is
+`open` replaces a closed one only when nobody has published that for `CLOSED_SECONDS`.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ _log = logging.getLogger(__name__)
 
 # A server that gets no further snapshot must not keep an old one.
 KEPT_SECONDS = 60
+# Longer than a second between publications and one by which clocks differ, and shorter than a list counts.
+CLOSED_SECONDS = 2.5
 _PUBLISH = """
 local held = redis.call('GET', KEYS[1])
 local epoch, read_at = tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -29,6 +35,9 @@ if held then
   local ok, head = pcall(cjson.decode, held)
   if ok and type(head) == 'table' and type(head.epoch) == 'number' and type(head.read_at) == 'number' then
     if head.epoch > epoch or (head.epoch == epoch and head.read_at > read_at) then
+      return head.epoch
+    end
+    if head.epoch == epoch and head.closed == true and ARGV[7] == '' and read_at - head.read_at < tonumber(ARGV[8]) then
       return head.epoch
     end
   end
@@ -80,7 +89,7 @@ class Recorded:
         known = self._known
         if known is None or await self._store.epoch() != known.epoch:
             known = self._known = await self._store.snapshot(now=read_at)
-        return Head(known.epoch, int(read_at * 1000)), known
+        return known.head(int(read_at * 1000)), known
 
 
 class Publisher:
@@ -103,7 +112,12 @@ class Publisher:
         return await self._put(head, snapshot.to_json()) if published == _NEEDS_BODY else published
 
     async def _put(self, head: Head, body: bytes) -> int:
-        args = (head.epoch, head.read_at, head.to_json(), body, Snapshot.prefix(head.epoch), KEPT_SECONDS)
+        kept_closed = int(CLOSED_SECONDS * 1000)
+        closed = "closed" if head.closed else ""
+        args = (
+            *(head.epoch, head.read_at, head.to_json(), body, Snapshot.prefix(head)),
+            *(KEPT_SECONDS, closed, kept_closed),
+        )
         published = await self._cache.run_script(_PUBLISH, (HEAD_KEY, BODY_KEY), args)
         return published if isinstance(published, int) else _NEEDS_BODY
 

@@ -70,7 +70,7 @@ class Holder:
     def accept_head(self, head: Head | None) -> bool:
         """Take a head that confirms the held snapshot. Return False if it doesn't: then fetch head and body."""
         held = self._held
-        if head is None or held is None or head.epoch != held.snapshot.epoch or self._objection(head, held):
+        if head is None or held is None or not _fits(head, held.snapshot) or self._objection(head, held):
             return False
         self._take(head, held.snapshot)
         return True
@@ -82,8 +82,8 @@ class Holder:
         """
         if head is None or snapshot is None:
             self._problem = "the snapshot is missing or malformed"
-        elif snapshot.epoch != head.epoch:
-            self._problem = "head and snapshot have different epochs"
+        elif not _fits(head, snapshot):
+            self._problem = "head and snapshot don't fit"
         elif objection := self._objection(head, self._held):
             self._problem = objection
         else:
@@ -141,3 +141,7 @@ class Holder:
 
     def _age(self, read_at: int) -> float:
         return self._clock() - read_at / 1000
+
+
+def _fits(head: Head, snapshot: Snapshot) -> bool:
+    return head.epoch == snapshot.epoch and head.closed == snapshot.closed

@@ -3,11 +3,13 @@
 Web functions and the authorizer judge by the same snapshot. Valkey has it under two keys of one hash slot, so that a
 reader usually gets only the short one:
 
-    {tenantgate:revocations}:head    {"epoch", "read_at"}: which snapshot is current, and when PostgreSQL was read
+    {tenantgate:revocations}:head    {"epoch", "read_at", "closed"}: which snapshot is current, and when PostgreSQL was
+                                     read
     {tenantgate:revocations}:body    the snapshot of that epoch
 
 `epoch` counts the changes; PostgreSQL assigns it. `read_at` is in epoch milliseconds, from just before PostgreSQL was
-read: freshness counts from then, not from the moment at which a reader got the snapshot.
+read: freshness counts from then, not from the moment at which a reader got the snapshot. `closed`: only registered
+tenants may take part; it is a setting, so that there may be two snapshots of one epoch.
 """
 
 from __future__ import annotations
@@ -75,23 +77,28 @@ class PresentedSession(Record):
 
 
 class Head(Record):
-    """The current epoch, and the epoch milliseconds at which PostgreSQL was read."""
+    """The current epoch, the epoch milliseconds at which PostgreSQL was read, and the rule for unknown tenants."""
 
     __slots__ = ()
 
     epoch: int
     read_at: int
+    closed: bool = False
 
     def to_json(self) -> bytes:
-        return json.dumps({"epoch": self.epoch, "read_at": self.read_at}, separators=(",", ":")).encode()
+        values = {"epoch": self.epoch, "read_at": self.read_at, "closed": self.closed}
+        return json.dumps(values, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, raw: bytes | None) -> Self | None:
         """Read what `to_json` wrote; None for a missing value and for anything else."""
         values = _object(raw)
-        if values is None or values.keys() != {"epoch", "read_at"} or not all(_is_count(v) for v in values.values()):
+        if values is None or values.keys() != {"epoch", "read_at", "closed"}:
             return None
-        return cls(values["epoch"], values["read_at"])
+        epoch, read_at, closed = values["epoch"], values["read_at"], values["closed"]
+        if not _is_count(epoch) or not _is_count(read_at) or type(closed) is not bool:
+            return None
+        return cls(epoch, read_at, closed)
 
 
 class Snapshot(Record):
@@ -162,23 +169,32 @@ class Snapshot(Record):
         if allowed is not None and issuer_name(issuer) not in allowed:
             raise TenantNotAllowed("the tenant doesn't allow this issuer", issuer=issuer)
 
+    @property
+    def closed(self) -> bool:
+        """Tell whether only registered tenants may take part."""
+        return self.registered is not None
+
+    def head(self, read_at: int) -> Head:
+        """Return its head. `read_at`: the epoch milliseconds at which PostgreSQL was read."""
+        return Head(self.epoch, read_at, self.closed)
+
     def to_json(self) -> bytes:
         values = {
             "form": _FORM,
             "epoch": self.epoch,
+            "registered": None if self.registered is None else _packed(self.registered),
             "exact": _packed(self.exact),
             "until": _packed(self.until),
             "times": [*self.until.values()],
             "suspended": _packed(self.suspended),
-            "registered": None if self.registered is None else _packed(self.registered),
             "issuers": [[_packed([tenant]), _packed(names)] for tenant, names in self.issuers.items()],
         }
         return json.dumps(values, separators=(",", ":")).encode()
 
     @staticmethod
-    def prefix(epoch: int) -> bytes:
-        """Return the bytes with which the form of each snapshot of this epoch begins, and no other does."""
-        return b'{"form":%d,"epoch":%d,' % (_FORM, epoch)
+    def prefix(head: Head) -> bytes:
+        """Return the bytes with which the form of each snapshot with this head begins, and no other does."""
+        return b'{"form":%d,"epoch":%d,"registered":%b' % (_FORM, head.epoch, b'"' if head.closed else b"null")
 
     @classmethod
     def from_json(cls, raw: bytes | None) -> Self | None:
