@@ -197,7 +197,7 @@ FAULTS: dict[str, tuple[Callable[[Doors, EmbeddedValkey], object], str]] = {
     "flushed": (_flush, "missing or malformed"),
     "old-dump": (_restore, "an older epoch than before"),
     "older-epoch": (_replay, "an older epoch than before"),
-    "another-body": (lambda doors, _: _swap(doors), "different epochs"),
+    "another-body": (lambda doors, _: _swap(doors), "don't fit"),
     "frozen": (lambda _, server: _signal(server, signal.SIGSTOP), "too slowly"),
     "gone": (lambda _, server: server.stop(), "can't be reached"),
 }

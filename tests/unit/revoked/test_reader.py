@@ -109,9 +109,9 @@ def test_an_old_dump_is_stale_even_if_its_epoch_is_the_held_one(store: Store) ->
     ("key", "value", "problem"),
     [
         (HEAD_KEY, b"ended", "the snapshot is missing or malformed"),
-        (HEAD_KEY, published(snapshot(8))[HEAD_KEY], "head and snapshot have different epochs"),
+        (HEAD_KEY, published(snapshot(8))[HEAD_KEY], "head and snapshot don't fit"),
         (BODY_KEY, b"{}", "the snapshot is missing or malformed"),
-        (BODY_KEY, published(snapshot(8))[BODY_KEY], "head and snapshot have different epochs"),
+        (BODY_KEY, published(snapshot(8))[BODY_KEY], "head and snapshot don't fit"),
     ],
     ids=["tombstone", "another-head", "empty-object", "another-body"],
 )
@@ -128,4 +128,4 @@ def test_a_head_without_its_body_prolongs_nothing(store: Store) -> None:
     store.values[HEAD_KEY] = published(snapshot(8), store.clock.now)[HEAD_KEY]
     assert store.reader.current() == snapshot(7)
     store.clock.pass_by(1)
-    assert problem_of(store) == "head and snapshot have different epochs"
+    assert problem_of(store) == "head and snapshot don't fit"
