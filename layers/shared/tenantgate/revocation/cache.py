@@ -3,9 +3,9 @@
 Publishers may run at once, and one may be frozen for any time between its reading and its writing. So a write takes
 effect only if its epoch is higher than the published one, or the same with a later reading of PostgreSQL.
 
-`TENANT_REGISTRATION` is a setting of each publisher. Where publishers differ, as while processes with another one take
+`TENANT_REGISTRATION` is a setting of each publisher. If publishers differ, as while processes with another one take
 over, `closed` counts, so that the published rule doesn't change with each publication: a list of the same epoch that is
-`open` replaces a closed one only when nobody has published that for `CLOSED_SECONDS`.
+`open` replaces a closed one only after `CLOSED_SECONDS` without a publication of that.
 """
 
 from __future__ import annotations
