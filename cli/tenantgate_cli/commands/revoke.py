@@ -203,9 +203,9 @@ def _run(work: Callable[[Services], Awaitable[Outcome]], place: Place) -> None:
             outcome = asyncio.run(run())
         except CacheUnavailable:
             raise Failure(
-                "it is recorded in PostgreSQL, but not yet known everywhere: Valkey can't be reached. An authorizer "
+                "it is recorded in PostgreSQL, but not yet known everywhere: Valkey doesn't have it. An authorizer "
                 f"stops deciding after {_BOUND_SECONDS} s without a newer list",
-                "run this command again when Valkey is back",
+                "run this command again: it publishes what is recorded",
             ) from None
     _print(outcome, where, as_json=place.as_json)
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.revocation.errors import NotYetEverywhere
 from tenantgate.revocation.models import RevocationPolicy, TokenOwner
@@ -50,14 +52,14 @@ class Store:
 class Publisher:
     """Returns these epochs, one for each publication; the last one again and again."""
 
-    def __init__(self, *epochs: int | CacheUnavailable) -> None:
+    def __init__(self, *epochs: int | TenantgateError) -> None:
         self._epochs = list(epochs)
         self.calls = 0
 
     async def publish(self) -> int:
         self.calls += 1
         result = self._epochs.pop(0) if len(self._epochs) > 1 else self._epochs[0]
-        if isinstance(result, CacheUnavailable):
+        if isinstance(result, TenantgateError):
             raise result
         return result
 
@@ -106,7 +108,10 @@ async def test_done_means_that_the_cache_has_the_epoch() -> None:
     assert publisher.calls == 3
 
 
-@pytest.mark.parametrize("publisher", [Publisher(1), Publisher(CacheUnavailable("down", server="x"))])
+@pytest.mark.parametrize(
+    "publisher",
+    [Publisher(1), Publisher(CacheUnavailable("down", server="x")), Publisher(DatabaseUnreachable("lost meanwhile"))],
+)
 async def test_recorded_but_not_published_is_an_error_that_says_so(publisher: Publisher) -> None:
     store = Store()
     with pytest.raises(NotYetEverywhere) as raised:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tenantgate.errors.base import ValidationFailed
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.base import TenantgateError, ValidationFailed
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.tenants.errors import TenantExists, TenantUnknown
 from tenantgate.tenants.models import Changes, Tenant, TenantRules
@@ -63,6 +64,15 @@ class Sessions:
 
 def service(*tenants: Tenant, sessions: Sessions | None = None) -> TenantService:
     return TenantService(MemoryTenants(*tenants), sessions or Sessions(), RULES)
+
+
+@pytest.mark.parametrize("failure", [CacheUnavailable("down"), DatabaseUnreachable("lost meanwhile")])
+async def test_a_tenant_that_is_not_published_yet_was_added(failure: TenantgateError) -> None:
+    async def publish() -> None:
+        raise failure
+
+    registry = TenantService(MemoryTenants(), Sessions(), RULES, publish=publish)
+    assert await registry.add(Tenant("org-new")) == Tenant("org-new")
 
 
 async def test_every_tenant_is_listed_in_the_order_of_the_ids() -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.observability.security_events import Actor, log_security_event
 from tenantgate.revocation.errors import NotYetEverywhere
@@ -44,7 +45,7 @@ class Publisher(Protocol):
 
 
 class RevocationService:
-    """Every method raises `DatabaseUnreachable`: nothing is revoked; and `NotYetEverywhere`: it is, but not everywhere.
+    """Every method raises `DatabaseUnreachable`: it may not be recorded; and `NotYetEverywhere`: it is, but not everywhere.
 
     `publisher`: None without a cache, where only PostgreSQL distributes. `actor`: who revokes, for the security events.
     `clock` returns epoch seconds.
@@ -119,7 +120,8 @@ class RevocationService:
             try:
                 if await self._publisher.publish() >= epoch:
                     return
-            except CacheUnavailable as error:
+            except (CacheUnavailable, DatabaseUnreachable) as error:
+                # A publication reads PostgreSQL, which may be lost since the revocation was recorded.
                 raise NotYetEverywhere(error) from error
         raise NotYetEverywhere(CacheUnavailable("an older list of revocations is published", expected=epoch))
 

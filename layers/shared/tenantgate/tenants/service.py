@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from typing import Protocol
 
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.base import ValidationFailed
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.tenants.errors import TenantExists, TenantUnknown
@@ -92,7 +93,7 @@ class TenantService:
             raise TenantExists(tenant_id=tenant.tenant_id)
         if self._publish is not None:
             # A failure only delays the tenant's first requests: the republisher publishes every second.
-            with suppress(CacheUnavailable):
+            with suppress(CacheUnavailable, DatabaseUnreachable):
                 await self._publish()
         return tenant
 
