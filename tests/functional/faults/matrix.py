@@ -52,7 +52,7 @@ _FINE = Cell(WORKS, 2.0)
 _SLOWED = Cell(WORKS, 4.0)
 _NO_DATABASE = "503 SYS_001"
 _NO_CACHE = "503 SYS_005"
-# An unusable link: a flow's cell if the link refuses or resets, and if it is silent.
+# The flows that use a link, with a flow's cell if the link refuses or resets, and if it is silent.
 _LOST: Mapping[Link, Mapping[Flow, tuple[Cell, Cell]]] = {
     # 1 s for a kept connection and 3 s for a new one.
     "database": {
@@ -62,6 +62,7 @@ _LOST: Mapping[Link, Mapping[Flow, tuple[Cell, Cell]]] = {
     },
     # The web functions read PostgreSQL instead. The session has ended there, but not yet for the authorizer.
     "cache": {
+        "validate, bearer": (_FINE, _FINE),
         "validate, cookie": (_FINE, _FINE),
         "refresh": (_FINE, _FINE),
         "sign out": (Cell(_NO_CACHE, 2.0), Cell(_NO_CACHE, 2.0)),
@@ -74,8 +75,11 @@ _LOST: Mapping[Link, Mapping[Flow, tuple[Cell, Cell]]] = {
         "sign out": (_FINE, Cell(WORKS, 5.0)),
         "authorizer, bearer": (Cell(WORKS, 3.0), Cell(WORKS, 3.0)),
     },
-    # No decision: only Valkey tells the authorizer that a session is live.
-    "authorizer's cache": {"authorizer, cookie": (Cell("500 SYS_005", 1.0), Cell("500 SYS_005", 1.0))},
+    # No decision on cookies: only Valkey tells the authorizer that a session is live.
+    "authorizer's cache": {
+        "authorizer, bearer": (_FINE, _FINE),
+        "authorizer, cookie": (Cell("500 SYS_005", 1.0), Cell("500 SYS_005", 1.0)),
+    },
 }
 
 # Seconds after the end of a fault in which every flow works again.
@@ -92,14 +96,30 @@ def cell(link: Link, kind: str, flow: Flow) -> Cell:
     return silent if kind == "time-out" else refused if kind in _UNUSABLE else _FINE
 
 
-# A link that is lost for longer than the list of revocations counts: without PostgreSQL a revocation could be missed.
-# The web functions read PostgreSQL while Valkey is away.
+# A link that is gone for longer than the list of revocations counts: a revocation could be missed. Other flows and
+# links are as before. The web functions read PostgreSQL while Valkey is away; they publish the authorizer's list, too.
 BEYOND_THE_BOUND: Mapping[Link, Mapping[Flow, str]] = {
-    "database": {"validate, bearer": "503 SYS_011", "validate, cookie": "503 SYS_011"},
-    "cache": {"validate, bearer": WORKS, "validate, cookie": WORKS},
+    "database": {
+        "sign in": "503 SYS_011",
+        "validate, bearer": "503 SYS_011",
+        "validate, cookie": "503 SYS_011",
+        "authorizer, bearer": "500 SYS_011",
+        "authorizer, cookie": "500 SYS_011",
+    },
+    "cache": {"authorizer, bearer": "500 SYS_011", "authorizer, cookie": "500 SYS_011"},
+    "authorizer's cache": {"authorizer, bearer": "500 SYS_011"},
 }
+
+
+def beyond(link: Link, flow: Flow) -> str:
+    """Return the outcome of a flow whose link has been gone for longer than the list of revocations counts."""
+    return BEYOND_THE_BOUND.get(link, {}).get(flow, cell(link, "gone", flow).outcome)
 
 
 def midway(link: Link, flow: Flow) -> frozenset[str]:
     """Return the outcomes of a flow whose link is lost at any moment."""
-    return frozenset({WORKS, cell(link, "reset", flow).outcome, cell(link, "time-out", flow).outcome})
+    outcomes = {WORKS, cell(link, "reset", flow).outcome, cell(link, "time-out", flow).outcome}
+    if (link, flow) == ("database", "sign out"):
+        # The session has ended, but the list of revocations, which is read afterwards, was not published.
+        outcomes.add(_NO_CACHE)
+    return frozenset(outcomes)

@@ -5,9 +5,10 @@ python -m tests.functional.faults.report
 
 from __future__ import annotations
 
+from tenantgate.revoked.holder import BOUND_SECONDS
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.faults.flows import WORKS
-from tests.functional.faults.matrix import FLOWS, KINDS, LINKS, RECOVERY, Cell, cell
+from tests.functional.faults.matrix import FLOWS, KINDS, LINKS, RECOVERY, Cell, beyond, cell
 
 PAGE = ROOT / "docs" / "RELIABILITY.md"
 BEGIN = "<!-- faults: written by `python -m tests.functional.faults.report` -->"
@@ -17,7 +18,8 @@ END = "<!-- /faults -->"
 def page() -> str:
     """Return the page with its tables updated."""
     before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{_kinds()}\n\n{_matrix()}\n\n{END}{rest.partition(END)[2]}"
+    tables = "\n\n".join((_kinds(), _matrix(), _beyond()))
+    return f"{before}{BEGIN}\n\n{tables}\n\n{END}{rest.partition(END)[2]}"
 
 
 def _kinds() -> str:
@@ -35,11 +37,22 @@ def _matrix() -> str:
     return "\n".join(lines)
 
 
+def _beyond() -> str:
+    lines = [f"| link, gone for {BOUND_SECONDS:g} s or longer | {' | '.join(FLOWS)} |", f"|---|{'---|' * len(FLOWS)}"]
+    lines += [f"| {link} | {' | '.join(_outcome(beyond(link, flow)) for flow in FLOWS)} |" for link in LINKS]
+    return "\n".join(lines)
+
+
 def _text(stated: Cell) -> str:
-    if stated.outcome == WORKS:
-        return f"≤ {stated.within:g} s"
-    status, code = stated.outcome.split()
-    return f"**{status} `{code}`** ≤ {stated.within:g} s"
+    within = f"≤ {stated.within:g} s"
+    return within if stated.outcome == WORKS else f"{_outcome(stated.outcome)} {within}"
+
+
+def _outcome(outcome: str) -> str:
+    if outcome == WORKS:
+        return WORKS
+    status, code = outcome.split()
+    return f"**{status} `{code}`**"
 
 
 if __name__ == "__main__":

@@ -18,13 +18,14 @@ SHORT = 0.2
 
 
 class Echo(socketserver.ThreadingTCPServer):
-    """Returns every byte. `chunks`: what each read returned; `endings`: how each connection ended."""
+    """Returns every byte. `chunks`: what each read returned; `begun`, `endings`: of each connection."""
 
     daemon_threads = True
     request_queue_size = 64
 
     def __init__(self) -> None:
         self.chunks: list[bytes] = []
+        self.begun: list[object] = []
         self.endings: list[str] = []
         super().__init__(("127.0.0.1", 0), EchoHandler)
 
@@ -33,6 +34,7 @@ class EchoHandler(socketserver.BaseRequestHandler):
     server: Echo
 
     def handle(self) -> None:
+        self.server.begun.append(self.client_address)
         try:
             while data := self.request.recv(65536):
                 self.server.chunks.append(data)
@@ -55,9 +57,12 @@ def echo() -> Iterator[Echo]:
 @pytest.fixture
 def link(echo: Echo) -> Iterator[FaultProxy]:
     echo.chunks.clear()
+    echo.begun.clear()
     echo.endings.clear()
     with FaultProxy(f"tcp://127.0.0.1:{echo.server_address[1]}") as proxy:
         yield proxy
+    # The next test sees only its own endings.
+    until(lambda: len(echo.endings) == len(echo.begun))
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ class Publisher(Protocol):
 
 
 class RevocationService:
-    """Every method raises `DatabaseUnreachable`: it may not be recorded; and `NotYetEverywhere`: it is, but not everywhere.
+    """Every method raises `DatabaseUnreachable`: it may not be recorded; `NotYetEverywhere`: it is, but not everywhere.
 
     `publisher`: None without a cache, where only PostgreSQL distributes. `actor`: who revokes, for the security events.
     `clock` returns epoch seconds.
