@@ -21,7 +21,7 @@ FIGURES: dict[str, dict[str, float]] = {
     "tokens.discovery": {
         "TIMEOUT_SECONDS": 3.0,
         "_FRESH_SECONDS": 3600,
-        "_USABLE_SECONDS": 86400,
+        "USABLE_SECONDS": 86400,
         "_FIRST_BACK_OFF": 1.0,
         "_LONGEST_BACK_OFF": 15.0,
         "_FREEZE_SECONDS": 5.0,
@@ -34,7 +34,8 @@ FIGURES: dict[str, dict[str, float]] = {
     "tokens.signatures": {"_MOST_HEADERS": 64},
     "tokens.tenant": {"_LONGEST": 128},
     "tokens.verifier": {"MEMO_SIZE": 512, "MEMO_CHARACTERS": 524288},
-    "tokens.waiting": {"MOST_WAITING": 64},
+    "tokens.shared_keys": {"_TICK": 0.002},
+    "tokens.waiting": {"MOST_WAITING": 64, "_MOST_WAITS": 2},
     "route_rules.engine": {"_MOST_ROUTES": 1024, "_LEEWAY_SECONDS": 60},
     "authorizer.iam_policy": {"LARGEST_POLICY": 6144, "LONGEST_RESOURCE": 512},
     "authorizer.method_arn": {"_LONGEST": 8192},

@@ -30,6 +30,7 @@ ELSEWHERE = {
     "tokens/issuers.py": "security/test_several_issuers.py",
     "tokens/jwks.py": "functional/jwks/test_cache.py",
     # Protocols, which only the type checker reads.
+    "tokens/copies.py": "unit/tokens/test_discovery_copies.py",
     "tokens/key_source.py": "unit/tokens/test_verifier.py",
 }
 

@@ -23,6 +23,8 @@ SESSIONS = "sessions"
 LAST_USES = "last uses"
 REVOCATIONS = "revocations"
 RATE_LIMITS = "rate limits"
+METADATA = "provider metadata"
+KEY_SETS = "key sets"
 
 
 class Counts:
@@ -44,7 +46,7 @@ class Counts:
             return
         written, self._by_use = self._by_use, {}
         self._next = now + EVERY_SECONDS
-        for use, (hits, misses, failures) in written.items():
+        for use, (hits, misses, failures) in list(written.items()):
             context = {"use": Word(use), "cache_hits": hits, "cache_misses": misses, "cache_failures": failures}
             _log.info("readings of the cache", extra={"context": context})
 

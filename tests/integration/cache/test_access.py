@@ -11,10 +11,13 @@ import pytest
 
 from tenantgate.cache.client import ValkeyCache
 from tenantgate.cache_url import parse_cache_url
+from tenantgate.crypto.sealing import Sealer, new_sealing_key
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session import CachedSessions
 from tenantgate.identity.session_entry import SESSION_SECRETS, TOMBSTONE
+from tenantgate.provider_copies.store import ProviderCopies
+from tenantgate.provider_copies.wiring import key_set_copies
 from tenantgate.rate_limits.counters import counter
 from tenantgate.rate_limits.limiter import RateLimiter
 from tenantgate.revocation.cache import Publisher, Recorded
@@ -29,7 +32,7 @@ from tenantgate_cli.generate.cache import ACL
 from tests.fixtures.authorizer.sessions import entry, keys_of
 from tests.fixtures.databases.session_stores import stored_session
 from tests.fixtures.databases.valkey import command
-from tests.fixtures.tokens.issuer import TENANT
+from tests.fixtures.tokens.issuer import TENANT, policy_of
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +51,7 @@ def users(redis_url: str) -> Iterator[dict[str, str]]:
         command(redis_url, "ACL", "DELUSER", line[2])
 
 
-async def test_the_users_do_what_their_programs_need(users: dict[str, str]) -> None:
+async def test_the_users_do_what_their_programs_need(users: dict[str, str], redis_url: str) -> None:
     web = ValkeyCache(parse_cache_url(users["web"], protection="verify-full"))
     reader = ValkeyReader(parse_cache_url(users["authorizer"], protection="verify-full"))
     try:
@@ -69,6 +72,12 @@ async def test_the_users_do_what_their_programs_need(users: dict[str, str]) -> N
         (used,) = await RateLimiter(lambda: web).count([counter("address", Limit(10, 60), "203.0.113.1")])
         assert command(users["web"], "GET", used.counter.key) == b"1"
 
+        shared = ValkeyReader(parse_cache_url(users["web"], protection="verify-full"))
+        copies = ProviderCopies(lambda: shared, lambda: Sealer([new_sealing_key()]))
+        keys = key_set_copies(copies, policy_of())(policy_of().issuers[0])
+        keys.write({"keys": []}, time.time(), seconds=5)
+        assert b"tenantgate:keys:" in b" ".join(command(redis_url, "KEYS", "*"))
+
         assert await Publisher(Recorded(NoRevocations()), web).publish() == 1
         assert RevocationReader(reader, Holder()).current().epoch == 1
     finally:
@@ -78,7 +87,13 @@ async def test_the_users_do_what_their_programs_need(users: dict[str, str]) -> N
 
 async def test_the_authorizer_can_write_no_entry_and_no_list(users: dict[str, str]) -> None:
     reader = ValkeyReader(parse_cache_url(users["authorizer"], protection="verify-full"))
-    for key in (keys_of(SESSION_SECRETS.issue(TENANT).text).entry, HEAD_KEY, BODY_KEY, "tenantgate:limit:{0}:x"):
+    for key in (
+        keys_of(SESSION_SECRETS.issue(TENANT).text).entry,
+        HEAD_KEY,
+        BODY_KEY,
+        "tenantgate:limit:{0}:x",
+        "tenantgate:keys:0",
+    ):
         with pytest.raises(CacheUnavailable):
             reader.set(key, b"1", seconds=60)
     with pytest.raises(CacheUnavailable):

@@ -11,11 +11,13 @@ import pytest
 from tenantgate import cache_counts
 from tenantgate.cache.uses import USES
 from tenantgate.identity.session_entry import session_keys
+from tenantgate.provider_copies.entry import Place
 from tenantgate.rate_limits.counters import counter
 from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY
 from tenantgate.settings.rate_limits import Limit
 from tests.fixtures.databases.declared_keys import uses_of
 
+PLACE = Place("use", "https://idp.example", "https://idp.example/keys")
 ROOT = Path(__file__).parents[3]
 FOLDERS = ("layers/shared/tenantgate", "functions", "container")
 DECLARED = Path("layers/shared/tenantgate/cache/uses.py")
@@ -53,6 +55,8 @@ def test_each_declared_key_is_formed_by_the_code() -> None:
         (session_keys("tenant-1", b"\0" * 32).used, cache_counts.LAST_USES),
         (HEAD_KEY, cache_counts.REVOCATIONS),
         (BODY_KEY, cache_counts.REVOCATIONS),
+        (f"tenantgate:metadata:{PLACE.digest()}", cache_counts.METADATA),
+        (f"tenantgate:keys:{PLACE.digest()}", cache_counts.KEY_SETS),
         (counter("address", Limit(10, 60), "203.0.113.1").key, cache_counts.RATE_LIMITS),
     ],
 )

@@ -33,6 +33,7 @@ OTHER_USES = {
     "openid_provider/protocol/keys.py": "key ids, which are published",
     "openid_provider/protocol/access_tokens.py": "token ids, which are readable in the token (RFC 7519 §4.1.7)",
     "revoked/names.py": "the names of revoked things, which are public",
+    "provider_copies/entry.py": "the names of keys in Valkey",
     "rate_limits/counters.py": "the names of keys in Valkey",
     "sessions/backchannel/service.py": "the ids of logout tokens that were seen",
     "signals/service.py": "the ids of security event tokens that were seen",

@@ -147,6 +147,23 @@ async def test_what_is_in_memory_survives_an_outage_and_recovers(clock: Clock) -
     assert (await secrets.check()).status == "ok"
 
 
+def test_a_sealer_is_made_from_the_keys_in_memory_without_another_read(clock: Clock) -> None:
+    client = CountingClient(MEMBERS)
+    secrets = store(client, clock)
+    first = secrets.sealer_now()
+    client.members = None
+    clock.now += REFRESH_SECONDS
+    assert secrets.sealer_now() is first
+    assert client.calls == 1
+
+
+def test_without_keys_in_memory_a_sealer_needs_a_read(clock: Clock) -> None:
+    with pytest.raises(SecretsUnavailable):
+        store(CountingClient(None), clock).sealer_now()
+    with pytest.raises(SecretsUnavailable):
+        store(CountingClient({**MEMBERS, "COOKIE_SEALING_KEYS": "x"}), clock).sealer_now()
+
+
 async def test_an_outage_does_not_cause_a_read_at_every_request(clock: Clock) -> None:
     client = CountingClient(None)
     secrets = store(client, clock)

@@ -50,14 +50,18 @@ def test_the_login_and_the_number_go_out_with_the_first_command() -> None:
         opened.sendall(b"+OK\r\n+OK\r\n" + ONE)
         received.append(opened.recv(65536))
         opened.sendall(b"+OK\r\n")
+        received.append(opened.recv(65536))
+        opened.sendall(b"+OK\r\n")
         until_closed(opened)
 
     with ScriptedValkey(script) as server, _reader(f"{_with_login(server, 'us%40er:pa%3Ass')}/7") as reader:
         assert reader.get_many("a") == [b"one"]
         reader.set("key", b"value", seconds=60)
+        reader.run_script("return redis.status_reply('OK')", "key", b"1", b"\x00\r\n")
     assert received == [
         command(b"AUTH", b"us@er", b"pa:ss") + command(b"SELECT", b"7") + command(b"MGET", b"a"),
         command(b"SET", b"key", b"value", b"EX", b"60"),
+        command(b"EVAL", b"return redis.status_reply('OK')", b"1", b"key", b"1", b"\x00\r\n"),
     ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tenantgate.cache_counts import LAST_USES, RATE_LIMITS, REVOCATIONS, SESSIONS
+from tenantgate.cache_counts import KEY_SETS, LAST_USES, METADATA, RATE_LIMITS, REVOCATIONS, SESSIONS
 
 
 class CacheUse(NamedTuple):
@@ -25,6 +25,11 @@ class CacheUse(NamedTuple):
     bound: str
     without: str
 
+
+_EACH_ASKS = (
+    "each process asks the provider itself: a fetch takes up to 1 s longer while Valkey is slow, and the next ones "
+    "leave it out for 30 s"
+)
 
 USES = (
     CacheUse(
@@ -67,5 +72,23 @@ USES = (
         86_400,
         "a few for each address, identity and tenant with a request in the window",
         "each process counts for itself, from zero: clients may get up to the limit from each process",
+    ),
+    CacheUse(
+        METADATA,
+        "the OpenID provider's discovery document, with the time of its fetch and an HMAC under a sealing key",
+        ("tenantgate:metadata:<hash>",),
+        "a day from the fetch at the provider",
+        86_400,
+        "one of at most 256 KiB, usually of a few KB",
+        _EACH_ASKS,
+    ),
+    CacheUse(
+        KEY_SETS,
+        "the key set of a trusted issuer, with the time of its fetch and an HMAC under a sealing key",
+        ("tenantgate:keys:<hash>",),
+        "`JWKS_MAX_AGE_SECONDS` from the fetch at the issuer",
+        31_536_000,
+        "one for each trusted issuer, each of at most 256 KiB, usually of a few KB",
+        _EACH_ASKS,
     ),
 )

@@ -20,6 +20,8 @@ from tenantgate.login.service.access_tokens import AccessTokens, KeyCheck
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.service.login import LoginService
 from tenantgate.login.service.logout import BearerRevoker, LogoutService, SessionEnder
+from tenantgate.provider_copies.store import ProviderCopies
+from tenantgate.provider_copies.wiring import metadata_copies, provider_copies, sharing_verifier
 from tenantgate.revocation.credential import require_key
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
@@ -34,7 +36,6 @@ from tenantgate.settings.model import Settings
 from tenantgate.tokens.discovery import provider_directory, provider_metadata, well_known_url
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
 from tenantgate.tokens.waiting import awaited
-from tenantgate.tokens.wiring import token_verifier
 
 # The year 9999: PostgreSQL and Python hold no later time in common.
 _LATEST_TIME = 253_402_300_800
@@ -58,15 +59,23 @@ async def logout_service() -> LogoutService:
 @cache
 def _login_service() -> LoginService:
     settings = get_settings()
-    return make_login_service(settings, secret_store(), token_verifier(settings.token_policy))
+    verifier = sharing_verifier(settings.token_policy)
+    return make_login_service(settings, secret_store(), verifier, copies=provider_copies())
 
 
 @cache
 def _logout_service() -> LogoutService:
     settings = get_settings()
-    verifier = token_verifier(settings.token_policy)
+    verifier = sharing_verifier(settings.token_policy)
     revoke_bearer = None if settings.database_url is None else _revoke_bearer
-    return make_logout_service(settings, secret_store(), verifier, sessions=_session_ender, revoke_bearer=revoke_bearer)
+    return make_logout_service(
+        settings,
+        secret_store(),
+        verifier,
+        sessions=_session_ender,
+        revoke_bearer=revoke_bearer,
+        copies=provider_copies(),
+    )
 
 
 def make_login_service(
@@ -77,14 +86,19 @@ def make_login_service(
     require_key: KeyCheck = require_key,
     timeouts: Timeouts | None = None,
     clock: Callable[[], float] = time.time,
+    copies: ProviderCopies | None = None,
 ) -> LoginService:
-    """Build a `LoginService` from settings. `require_key`: by default, the current revocations count."""
+    """Build a `LoginService` from settings.
+
+    `require_key`: by default, the current revocations count. `copies`: of the provider's metadata that other processes
+    fetched.
+    """
     registration = client_registration(settings)
     return LoginService(
         registration=registration,
         redirects=_redirects(settings),
         own_callback=settings.oidc_redirect_uri,
-        provider=_sign_in_provider(settings),
+        provider=_sign_in_provider(settings, copies),
         token_endpoint=ProviderClient(registration, secrets, timeouts=timeouts or Timeouts()),
         verifier=verifier,
         access_tokens=access_tokens(settings, verifier, require_key),
@@ -107,6 +121,7 @@ def make_logout_service(
     sessions: Callable[[], Awaitable[SessionEnder]],
     require_key: KeyCheck = require_key,
     revoke_bearer: BearerRevoker | None = None,
+    copies: ProviderCopies | None = None,
 ) -> LogoutService:
     """Build a `LogoutService` from settings. `sessions` is called only when there is a session to end.
 
@@ -116,7 +131,7 @@ def make_logout_service(
     return LogoutService(
         registration=registration,
         redirects=_redirects(settings),
-        provider=provider_source(settings),
+        provider=provider_source(settings, copies),
         revoker=ProviderClient(registration, secrets),
         verifier=verifier,
         sessions=sessions,
@@ -228,20 +243,31 @@ def access_tokens(settings: Settings, verifier: TokenVerifier, require_key: KeyC
     return AccessTokens(credential, issuer=policy.access_token_issuer, verifier=verifier, require_key=require_key)
 
 
-def provider_source(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:
-    """Return the function that reads the provider's metadata."""
+def provider_source(
+    settings: Settings, copies: ProviderCopies | None = None
+) -> Callable[[], Awaitable[ProviderMetadata]]:
+    """Return the function that reads the provider's metadata: from memory, `copies` or the provider."""
     issuer = settings.token_policy.issuers[0]
     source = issuer.discovery_url or well_known_url(issuer.issuer)
 
+    def is_complete(document: Mapping[str, object]) -> bool:
+        try:
+            ProviderMetadata.from_document(document, source=source).require_sign_in()
+        except ProviderUnreachable:
+            return False
+        return True
+
+    shared = None if copies is None else metadata_copies(copies, issuer, is_complete)
+
     async def provider() -> ProviderMetadata:
-        document = await awaited(lambda: provider_metadata(issuer.issuer, source, fetch=False))
+        document = await awaited(lambda: provider_metadata(issuer.issuer, source, fetch=False, copies=shared))
         return ProviderMetadata.from_document(document, source=source)
 
     return provider
 
 
-def _sign_in_provider(settings: Settings) -> Callable[[], Awaitable[ProviderMetadata]]:
-    issuer, provider = settings.token_policy.issuers[0], provider_source(settings)
+def _sign_in_provider(settings: Settings, copies: ProviderCopies | None) -> Callable[[], Awaitable[ProviderMetadata]]:
+    issuer, provider = settings.token_policy.issuers[0], provider_source(settings, copies)
 
     async def complete() -> ProviderMetadata:
         metadata = await provider()

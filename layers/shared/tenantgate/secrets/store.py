@@ -95,6 +95,13 @@ class SecretStore:
         """Return a sealer with `COOKIE_SEALING_KEYS` (comma-separated, newest first). Raises `SecretsUnavailable`."""
         return _sealer(await self.get("COOKIE_SEALING_KEYS"))
 
+    def sealer_now(self) -> Sealer:
+        """Return a sealer with the keys in memory, even outdated ones; read them, and block, if there are none.
+
+        Raises `SecretsUnavailable`.
+        """
+        return _sealer(self._held.values.get("COOKIE_SEALING_KEYS") or self.get_now("COOKIE_SEALING_KEYS"))
+
     async def check(self) -> SecretsHealth:
         """Report for the readiness check if every required secret has a usable value."""
         if not self._is_fresh():

@@ -12,6 +12,7 @@ from tenantgate.database.wiring import database
 from tenantgate.errors.base import InternalError
 from tenantgate.identity.presented import presented_session
 from tenantgate.identity.session_entry import SessionEntry
+from tenantgate.provider_copies.wiring import sharing_verifier
 from tenantgate.revocation.credential import current_revocations, require_key
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.backchannel.repository import NameRepository
@@ -25,7 +26,6 @@ from tenantgate.sessions.tasks import SessionSweep
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.verifier import TokenVerifier
-from tenantgate.tokens.wiring import token_verifier
 
 if TYPE_CHECKING:
     from tenantgate.cache.interface import Cache
@@ -102,7 +102,7 @@ async def logout_token_service() -> LogoutTokenService:
 
 @functools.cache
 def _verifier() -> TokenVerifier:
-    return token_verifier(get_settings().token_policy)
+    return sharing_verifier(get_settings().token_policy)
 
 
 async def unrevoked(entry: SessionEntry) -> SessionEntry:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Mapping, Sequence
 
 from tenantgate.database.wiring import database
+from tenantgate.provider_copies.wiring import sharing_verifier
 from tenantgate.revocation.credential import require_key
 from tenantgate.revocation.wiring import revocation_service
 from tenantgate.secrets.wiring import secret_store
@@ -27,7 +28,6 @@ from tenantgate.signals.service import (
 from tenantgate.signals.tasks import EventPoll
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.policy import TokenPolicy
-from tenantgate.tokens.wiring import token_verifier
 
 
 async def security_event_service() -> SecurityEventService:
@@ -94,7 +94,7 @@ class _Sessions:
 
 @functools.cache
 def _verifier() -> Verifier:
-    return token_verifier(get_settings().token_policy)
+    return sharing_verifier(get_settings().token_policy)
 
 
 async def _authorizations() -> str:

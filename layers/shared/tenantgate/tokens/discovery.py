@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from copy import replace
+from typing import TYPE_CHECKING
 
 from tenantgate.errors.base import Word
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
@@ -15,11 +16,14 @@ from tenantgate.tokens.flights import Fetches, FetchNeeded, Flight
 from tenantgate.tokens.records import Record
 from tenantgate.urls import is_endpoint_url, is_loopback_url
 
+if TYPE_CHECKING:
+    from tenantgate.tokens.copies import Copies, Copy
+
 _log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 3.0
 _FRESH_SECONDS = 3600
-_USABLE_SECONDS = 86400
+USABLE_SECONDS = 86400
 # Short, because people are waiting for the sign-in to work again.
 _FIRST_BACK_OFF = 1.0
 _LONGEST_BACK_OFF = 15.0
@@ -34,8 +38,8 @@ class _Kept(Record):
     __slots__ = ()
 
     metadata: Mapping[str, object]
+    fetched_at: float
     fresh_until: float
-    usable_until: float
 
 
 class ProviderDirectory:
@@ -50,6 +54,8 @@ class ProviderDirectory:
         self._lock = threading.Lock()
         self._kept: dict[_Place, _Kept] = {}
         self._fetches: dict[_Place, Fetches] = {}
+        # Copies from other processes, for a fetch that fails.
+        self._spares: dict[_Place, Copy] = {}
 
     def metadata(
         self,
@@ -58,12 +64,14 @@ class ProviderDirectory:
         *,
         timeout: float = TIMEOUT_SECONDS,
         fetch: bool = True,
+        copies: Copies | None = None,
     ) -> Mapping[str, object]:
         """Return the document at `discovery_url`, by default the issuer's well-known path.
 
         Raises `ProviderUnreachable` if the provider sends no document, or that of another issuer. `endpoint` checks
         the other members. `timeout` is the longest wait in seconds. Without `fetch`, the call never waits: it returns
-        metadata past its hour while that is fetched again, and raises `FetchNeeded` if no metadata is held.
+        metadata past its hour while that is fetched again, and raises `FetchNeeded` if no metadata is held. Without
+        metadata, a copy from another process (`copies`) is as good as a fetch at the time of the copy's own.
         """
         place = issuer, discovery_url or well_known_url(issuer)
         kept = self._kept.get(place)
@@ -71,8 +79,8 @@ class ProviderDirectory:
             return kept.metadata
         with self._lock:
             if not fetch and self._held(place) is None and self._failure(place) is None:
-                raise FetchNeeded(lambda: self._join(place), _too_slow(issuer))
-            flight = self._flight(place)
+                raise FetchNeeded(lambda: self._join(place, copies), _too_slow(issuer))
+            flight = self._flight(place, copies)
             if flight is None or not fetch:
                 return self._result(place)
         flight.wait(timeout)
@@ -94,7 +102,7 @@ class ProviderDirectory:
 
     def _held(self, place: _Place) -> Mapping[str, object] | None:
         kept = self._kept.get(place)
-        return kept.metadata if kept is not None and self._clock() < kept.usable_until else None
+        return kept.metadata if kept is not None and self._clock() < kept.fetched_at + USABLE_SECONDS else None
 
     def _result(self, place: _Place) -> Mapping[str, object]:
         held = self._held(place)
@@ -107,32 +115,52 @@ class ProviderDirectory:
         now, fetches = self._clock(), self._fetches_of(place)
         return fetches.failure(now) if fetches.pending(now) is None else None
 
-    def _flight(self, place: _Place) -> Flight | None:
+    def _flight(self, place: _Place, copies: Copies | None) -> Flight | None:
         """Return the flight to wait for, begun if necessary; None while it is too early for another one."""
         now, fetches = self._clock(), self._fetches_of(place)
         flight = fetches.pending(now)
         if flight is None and fetches.failure(now) is None:
             flight = fetches.begin(
-                now, TIMEOUT_SECONDS, lambda flight: self._load(place, flight), thread_name="tenantgate-discovery"
+                now,
+                TIMEOUT_SECONDS,
+                lambda flight: self._load(place, flight, copies),
+                thread_name="tenantgate-discovery",
             )
         return flight
 
-    def _join(self, place: _Place) -> tuple[Flight, float] | None:
+    def _join(self, place: _Place, copies: Copies | None) -> tuple[Flight, float] | None:
         with self._lock:
-            flight = self._flight(place) if self._held(place) is None else None
+            flight = self._flight(place, copies) if self._held(place) is None else None
             return None if flight is None else (flight, TIMEOUT_SECONDS)
 
-    def _load(self, place: _Place, flight: Flight) -> Callable[[], None]:
+    def _load(self, place: _Place, flight: Flight, copies: Copies | None) -> Callable[[], None]:
+        if copies is not None and (copy := self._newer(place, copies.read())) is not None:
+            if self._held(place) is None and self._clock() < copy.fetched_at + _FRESH_SECONDS:
+                return lambda: self._keep(place, copy.document, copy.fetched_at)
+            self._spares[place] = copy
         asked_at = self._clock()
         metadata = _fetched(place, self._fetch, max(0.1, flight.ends_at - asked_at))
+        if copies is not None:
+            copies.write(metadata, asked_at, seconds=flight.ends_at - self._clock())
+        return lambda: self._keep(place, metadata, asked_at)
 
-        def install() -> None:
-            self._kept[place] = _Kept(metadata, asked_at + _FRESH_SECONDS, asked_at + _USABLE_SECONDS)
+    def _keep(self, place: _Place, metadata: Mapping[str, object], fetched_at: float) -> None:
+        self._kept[place] = _Kept(metadata, fetched_at, fetched_at + _FRESH_SECONDS)
 
-        return install
+    def _newer(self, place: _Place, copy: Copy | None) -> Copy | None:
+        """Return a copy of the issuer's document that is newer than the held one: that may have been doubted."""
+        if copy is None or copy.document.get("issuer") != place[0]:
+            return None
+        kept = self._kept.get(place)
+        return copy if kept is None or copy.fetched_at > kept.fetched_at else None
+
+    def _keep_spare(self, place: _Place) -> None:
+        if (spare := self._newer(place, self._spares.pop(place, None))) is not None:
+            self._keep(place, spare.document, spare.fetched_at)
 
     def _fetches_of(self, place: _Place) -> Fetches:
         def failed(error: ProviderUnreachable, _: float) -> None:
+            self._keep_spare(place)
             context = {"issuer": Word(place[0]), "served_stale": self._held(place) is not None, "reason": error}
             _log.warning(
                 "the provider's metadata could not be fetched", extra={"context": {**error.private, **context}}
@@ -191,10 +219,15 @@ _directories: dict[FetchJson, ProviderDirectory] = {}
 
 
 def provider_metadata(
-    issuer: str, discovery_url: str | None = None, *, fetcher: FetchJson = fetch_json, fetch: bool = True
+    issuer: str,
+    discovery_url: str | None = None,
+    *,
+    fetcher: FetchJson = fetch_json,
+    fetch: bool = True,
+    copies: Copies | None = None,
 ) -> Mapping[str, object]:
     """Return the metadata of `issuer` from this process's directory; see `ProviderDirectory.metadata`."""
-    return provider_directory(fetcher).metadata(issuer, discovery_url, fetch=fetch)
+    return provider_directory(fetcher).metadata(issuer, discovery_url, fetch=fetch, copies=copies)
 
 
 def provider_directory(fetcher: FetchJson = fetch_json) -> ProviderDirectory:

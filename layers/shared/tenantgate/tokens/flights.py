@@ -83,7 +83,10 @@ class FetchNeeded(Exception):
 
     `join` begins or joins the fetch without waiting. It returns the flight and the longest useful wait in seconds, or
     None if the next call needs no fetch any more. `failure` is the error to raise if the next call still needs one.
+    With `follows_copy`, this wait may follow another one, which was for a copy and not for the provider.
     """
+
+    follows_copy = False
 
     def __init__(self, join: Callable[[], tuple[Flight, float] | None], failure: TenantgateError) -> None:
         super().__init__()

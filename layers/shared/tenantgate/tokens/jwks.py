@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from tenantgate.errors.base import Word
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.claims import shown
-from tenantgate.tokens.flights import Fetches, Flight
+from tenantgate.tokens.flights import Fetch, Fetches, Flight
 from tenantgate.tokens.keys import Found, HeldKeys, KeyFetchNeeded, KeySet
 from tenantgate.tokens.records import Record
 
@@ -136,7 +136,8 @@ class CachedIssuerKeys:
                 # between requests, a background thread may never complete one.
                 stale = now >= held.stale_at
                 budget = self._timings.stale_budget if stale else self._timings.background_budget
-                flight = begun = self._begin(now, budget, 0 if stale else self._timings.retries)
+                retries = 0 if stale else self._timings.retries
+                flight = begun = self._begin(now, budget, lambda flight: self._refresh(flight, retries))
                 if not stale:
                     return held
                 if not fetch:
@@ -151,7 +152,8 @@ class CachedIssuerKeys:
             raise failure
         if not fetch:
             raise KeyFetchNeeded(self._join_first, self._too_slow())
-        return flight or self._begin(now, self._timings.inline_budget, self._timings.retries)
+        retries = self._timings.retries
+        return flight or self._begin(now, self._timings.inline_budget, lambda flight: self._refresh(flight, retries))
 
     def _too_slow(self) -> ProviderTimeout:
         return ProviderTimeout("no keys came in time", issuer=self._issuer)
@@ -200,7 +202,7 @@ class CachedIssuerKeys:
             flight = self._fetches.pending(now)
             if flight is None:
                 self._allowance -= 1
-                flight = self._begin(now, self._timings.stale_budget, retries=0)
+                flight = self._begin(now, self._timings.stale_budget, lambda flight: self._fetch(flight, retries=0))
             return flight, self._timings.stale_budget
 
     def _may_refetch(self, seen: HeldKeys, now: float) -> bool:
@@ -216,10 +218,8 @@ class CachedIssuerKeys:
         self._allowance_at = now
         return self._allowance >= 1
 
-    def _begin(self, now: float, budget: float, retries: int) -> Flight:
-        flight = self._fetches.begin(
-            now, budget, lambda flight: self._fetch(flight, retries), thread_name="tenantgate-jwks-refresh"
-        )
+    def _begin(self, now: float, budget: float, fetch: Fetch) -> Flight:
+        flight = self._fetches.begin(now, budget, fetch, thread_name="tenantgate-jwks-refresh")
         if not flight.landed:
             # No caller needs to check the pending fetch before its deadline.
             self._tend_at(flight.deadline)
@@ -230,6 +230,10 @@ class CachedIssuerKeys:
         if held.keys:
             moment = min(moment, held.dropped_at)
             self.held = HeldKeys(held.keys, held.generation, moment, held.stale_at, held.dropped_at)
+
+    def _refresh(self, flight: Flight, retries: int) -> Callable[[], None]:
+        """Load keys because of the age of the held ones. An unknown `kid` always asks the issuer."""
+        return self._fetch(flight, retries)
 
     def _fetch(self, flight: Flight, retries: int) -> Callable[[], None]:
         timings, clock = self._timings, self._clock

@@ -15,23 +15,26 @@ from tenantgate.tokens.flights import FetchNeeded, Flight
 
 # For each flight. Anyone can send tokens that name a trusted issuer, so only a few requests may wait for a silent one.
 MOST_WAITING = 64
+_MOST_WAITS = 2
 
 
 async def awaited[Result](attempt: Callable[[], Result]) -> Result:
     """Return the result of `attempt`. If it raises `FetchNeeded`, await the fetch and call it once more.
 
+    A request waits once, and once more if the first wait was for another process's copy (`FetchNeeded.follows_copy`).
+
     Raises `Overloaded` if `MOST_WAITING` callers wait for the same fetch, and every error of `attempt`.
     """
-    try:
-        return attempt()
-    except FetchNeeded as needed:
-        if (joined := needed.join()) is not None:
+    for waits in range(_MOST_WAITS + 1):
+        try:
+            return attempt()
+        except FetchNeeded as needed:
+            if waits == _MOST_WAITS or (waits > 0 and not needed.follows_copy):
+                raise needed.failure from None
+            joined = needed.join()
+        if joined is not None:
             await landing(*joined)
-    try:
-        return attempt()
-    except FetchNeeded as needed:
-        # One wait for each request.
-        raise needed.failure from None
+    raise AssertionError("the last attempt returns or raises")
 
 
 async def landing(flight: Flight, longest: float) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from tenantgate.errors.tokens import MalformedToken, ProviderUnreachable
 from tenantgate.tokens.issuers import IssuerPolicy
@@ -16,12 +17,15 @@ from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.tenant import TenantExtractor
 from tenantgate.tokens.verifier import TokenVerifier
 
+if TYPE_CHECKING:
+    from tenantgate.tokens.copies import KeySetCopies
+
 _log = logging.getLogger(__name__)
 
 
-def token_verifier(policy: TokenPolicy) -> TokenVerifier:
-    """Make a verifier with its own key cache; one per process."""
-    return TokenVerifier(policy, jwks_cache(policy))
+def token_verifier(policy: TokenPolicy, *, copies: KeySetCopies | None = None) -> TokenVerifier:
+    """Make a verifier with its own key cache; one per process. `copies`: of key sets that other processes fetched."""
+    return TokenVerifier(policy, jwks_cache(policy, copies=copies))
 
 
 def tenant_extractor(policy: TokenPolicy) -> TenantExtractor:
@@ -29,19 +33,22 @@ def tenant_extractor(policy: TokenPolicy) -> TenantExtractor:
     return TenantExtractor(policy.tenant_claim_names, policy.tenant_id_pattern, issuers=policy.issuers)
 
 
-def jwks_cache(policy: TokenPolicy, *, timings: Timings | None = None) -> JwksCache:
+def jwks_cache(policy: TokenPolicy, *, timings: Timings | None = None, copies: KeySetCopies | None = None) -> JwksCache:
     """Make the key cache of the policy's issuers. It reads and fetches keys when one is first needed."""
     # Instances that started at the same time should not refresh at the same time.
     ahead = 0.75 + os.urandom(1)[0] / 2560
     times = timings or Timings(policy.jwks_cache_ttl_seconds, policy.jwks_max_age_seconds, refresh_ahead=ahead)
-    return JwksCache(
-        {
-            issuer.issuer: CachedIssuerKeys(
-                issuer.issuer, jwks_loader(issuer), timings=times, bundle=_bundle_reader(issuer.jwks_file)
-            )
-            for issuer in policy.issuers
-        }
-    )
+    return JwksCache({issuer.issuer: _issuer_keys(issuer, times, copies) for issuer in policy.issuers})
+
+
+def _issuer_keys(issuer: IssuerPolicy, timings: Timings, copies: KeySetCopies | None) -> CachedIssuerKeys:
+    load, bundle = jwks_loader(issuer), _bundle_reader(issuer.jwks_file)
+    if copies is None or issuer.is_known_by_file_only:
+        return CachedIssuerKeys(issuer.issuer, load, timings=timings, bundle=bundle)
+    # Imported here: the authorizer has no copies.
+    from tenantgate.tokens.shared_keys import SharedIssuerKeys  # noqa: PLC0415
+
+    return SharedIssuerKeys(issuer.issuer, load, copies=copies(issuer), timings=timings, bundle=bundle)
 
 
 def jwks_loader(issuer: IssuerPolicy) -> LoadJwks:

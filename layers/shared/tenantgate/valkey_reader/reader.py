@@ -64,6 +64,10 @@ class ValkeyReader:
         """Set a value that Valkey forgets after `seconds`. Raises `CacheUnavailable`."""
         self._call(command(b"SET", key.encode(), value, b"EX", b"%d" % seconds), Replies.status)
 
+    def run_script(self, script: str, key: str, *args: bytes) -> None:
+        """Run a Lua script on one key. It returns OK, and may run twice. Raises `CacheUnavailable`."""
+        self._call(command(b"EVAL", script.encode(), b"1", key.encode(), *args), Replies.status)
+
     def close(self) -> None:
         """Close the kept connection; the next call makes a new one."""
         if self._kept is not None:
@@ -77,7 +81,7 @@ class ValkeyReader:
             try:
                 return self._exchange(kept, sent, read, seconds)
             except (OSError, InvalidReply, ErrorReply):
-                # Commands are safe to repeat: they read, or set a value.
+                # Commands are safe to repeat: they read, or set a value; a script says so itself.
                 self.close()
         try:
             return self._exchange(self._connect(), sent, read, seconds)

@@ -12,6 +12,8 @@ from tenantgate.login.provider.client import REFRESH_TIMEOUTS, ProviderClient
 from tenantgate.login.service.access_tokens import KeyCheck
 from tenantgate.login.service.renewal import Identity, RenewalService
 from tenantgate.login.wiring import access_tokens, authentication, client_registration, provider_source
+from tenantgate.provider_copies.store import ProviderCopies
+from tenantgate.provider_copies.wiring import provider_copies, sharing_verifier
 from tenantgate.revocation.credential import require_key
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
@@ -22,7 +24,6 @@ from tenantgate.sessions.refreshing.wiring import make_refresh_service
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.verifier import TokenVerifier
-from tenantgate.tokens.wiring import token_verifier
 
 
 async def refresh_service() -> RefreshService:
@@ -33,7 +34,8 @@ async def refresh_service() -> RefreshService:
 @cache
 def _renewal_service() -> RenewalService:
     settings = get_settings()
-    return make_renewal_service(settings, secret_store(), token_verifier(settings.token_policy))
+    verifier = sharing_verifier(settings.token_policy)
+    return make_renewal_service(settings, secret_store(), verifier, copies=provider_copies())
 
 
 def make_renewal_service(
@@ -44,15 +46,17 @@ def make_renewal_service(
     require_key: KeyCheck = require_key,
     timeouts: Timeouts = REFRESH_TIMEOUTS,
     clock: Callable[[], float] = time.time,
+    copies: ProviderCopies | None = None,
 ) -> RenewalService:
     """Build a `RenewalService` from settings. `timeouts`: of the call that redeems a refresh token.
 
-    `require_key`: by default, the current revocations count.
+    `require_key`: by default, the current revocations count. `copies`: of the provider's metadata that other processes
+    fetched.
     """
     registration = client_registration(settings)
     return RenewalService(
         registration=registration,
-        provider=provider_source(settings),
+        provider=provider_source(settings, copies),
         token_endpoint=ProviderClient(registration, secrets, refresh_timeouts=timeouts),
         verifier=verifier,
         access_tokens=access_tokens(settings, verifier, require_key),

@@ -86,8 +86,9 @@ class LoginService:
         if redirect_uri is not None and redirect_uri != self._own_callback:
             target = self._redirects.require_redirect_uri(redirect_uri)
         back = "/" if return_to is None else self._redirects.require_return_to(return_to)
-        provider = await self._provider()
+        # First: with the sealing keys in memory, copies of the provider's metadata can be read.
         transactions = await self._transactions()
+        provider = await self._provider()
         transaction = transactions.begin(issuer=provider.issuer, redirect_uri=target, return_to=back)
         cookie = transactions.cookie(transaction)
         return LoginStarted(

@@ -1,0 +1,1 @@
+"""Providers' metadata and key sets, shared between processes through Valkey."""
