@@ -28,8 +28,8 @@ next column says what follows; `maxmemory-policy volatile-ttl` is a good choice.
 ## Without Valkey
 
 Web functions wait at most one second for Valkey, the authorizer 0.6 s. After a failure, web functions try again a
-second later (for metadata and key sets, 30 s later), and don't wait in the meantime. [RELIABILITY.md](RELIABILITY.md#a-link-fails) has the outcome of each
-flow.
+second later (for metadata and key sets, 30 s later), and don't wait in the meantime.
+[RELIABILITY.md](RELIABILITY.md#a-link-fails) has the outcome of each flow.
 
 | use | while Valkey can't be reached |
 |---|---|
@@ -59,14 +59,15 @@ counts. They can't sign in to get tokens, refresh a session, or change anything 
 need the issuer's signature. Deleting keys opens nothing.
 
 Providers' metadata and key sets are the exception: anyone who could write them would choose the keys that verify
-tokens. So each has an HMAC-SHA-256 under a key derived from `COOKIE_SEALING_KEYS`, over the document, its use, issuer and URL and the time
-of its fetch, and only functions that have this secret anyway write and read them: sign-in, callback, refresh, sign-out,
-back-channel logout and security events. `validate`, `me` and the authorizer use only memory, the bundled key sets and
-the issuer. Someone who can write to Valkey can delete these entries, or put back older ones: their age counts from the
-fetch at the provider, so that a key set is used until its refresh (`JWKS_CACHE_TTL_SECONDS`) and, while the issuer is
-away, until `JWKS_MAX_AGE_SECONDS`; metadata for an hour, and for a day. Any other entry is ignored, and the provider is
-asked. A key that the issuer removed is refused as soon as without sharing: at the refresh, counted from the fetch. A
-token with an unknown `kid` always makes the process ask the issuer, within the usual allowance.
+tokens. So each has an HMAC-SHA-256 under a key derived from `COOKIE_SEALING_KEYS`, over the document, its use, issuer
+and URL and the time of its fetch, and only functions that have this secret anyway write and read them: sign-in,
+callback, refresh, sign-out, back-channel logout and security events. `validate`, `me` and the authorizer use only
+memory, the bundled key sets and the issuer. Someone who can write to Valkey can delete these entries, or put back
+older ones: their age counts from the fetch at the provider, so that a key set is used until its refresh
+(`JWKS_CACHE_TTL_SECONDS`) and, while the issuer is away, until `JWKS_MAX_AGE_SECONDS`; metadata for an hour, and for a
+day. Any other entry is ignored, and the function asks the provider. A key that the issuer removed is refused as soon
+as without sharing: at the refresh, counted from the fetch. A token with an unknown `kid` always makes the process ask
+the issuer, within the usual allowance.
 
 **Anyone who can read Valkey** learns users, tenants, scopes, roles and the sessions' CSRF tokens. There are no cookies,
 tokens, passwords or private keys in it.

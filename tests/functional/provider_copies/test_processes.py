@@ -135,7 +135,7 @@ def test_a_function_that_starts_without_the_provider(stack: Stack) -> None:
     second = stack.log_in()
     assert second["response"]["statusCode"] == 302
     assert stack.send_logout_token("auth_backchannel_logout", late) == 200
-    # With other sealing keys, the copies are worth nothing.
+    # With other sealing keys, no copy is used.
     assert stack.log_in(COOKIE_SEALING_KEYS=sealing_key())["response"]["statusCode"] == 502
 
 

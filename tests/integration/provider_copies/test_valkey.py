@@ -1,4 +1,4 @@
-"""Copies in a real Valkey: what a writer can leave there, and what is replaced."""
+"""Copies in a real Valkey: entries of other writers, and the order of writes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_replayed_older_entry_is_replaced_by_the_next_fetch(redis_url: str, co
     copies.write({"number": 2}, now - 60, seconds=5)
     command(redis_url, "SET", KEY, older)
     copy = copies.read()
-    # It is genuine, and as old as it was.
+    # It is genuine, and its age is that of its fetch.
     assert copy is not None
     assert copy.fetched_at == pytest.approx(now - 600, abs=0.002)
     copies.write({"number": 3}, now, seconds=5)

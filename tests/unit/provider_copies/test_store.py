@@ -140,7 +140,7 @@ def test_a_frozen_server_delays_one_access_and_is_then_left_out(
     wait_for(lambda: copies.read() is None and values.calls == ["get", "get"])
 
 
-def test_a_server_that_refuses_quickly_is_asked_again_and_reported_once(
+def test_a_server_that_refuses_quickly_is_tried_again_and_reported_once(
     values: MemoryValues, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse() -> None:

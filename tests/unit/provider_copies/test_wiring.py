@@ -1,4 +1,4 @@
-"""Which processes share documents, and under which keys."""
+"""The processes that share documents, and the keys of these."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_documents_are_shared_only_with_valkey(
 
 
 def test_a_process_reaches_the_server_of_its_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    # Nothing listens there, and that isn't an error: the provider is asked.
+    # Nothing listens there, and that isn't an error: the document is fetched.
     monkeypatch.setenv("ENVIRONMENT", "test")
     monkeypatch.setenv("REDIS_URL", "redis://:password@127.0.0.1:1/0")
     monkeypatch.setenv("COOKIE_SEALING_KEYS", new_sealing_key())
@@ -92,7 +92,7 @@ def test_a_process_reaches_the_server_of_its_settings(monkeypatch: pytest.Monkey
 
 
 def test_only_issuers_with_a_url_share_their_keys() -> None:
-    entry = {"issuer": "urn:local", "audiences": ["a"], "tenants": "*", "discovery_url": "", "jwks_file": "keys.json"}
+    entry = {"issuer": "supabase", "audiences": ["a"], "tenants": "*", "jwks_file": "keys.json"}
     policy = policy_of(trusted_issuers=json.dumps([entry]))
     made = jwks_cache(policy, copies=lambda _: FakeCopies())
     assert [type(made.of(issuer.issuer)) for issuer in policy.issuers] == [SharedIssuerKeys, CachedIssuerKeys]

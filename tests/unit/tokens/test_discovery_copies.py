@@ -1,4 +1,4 @@
-"""Metadata that another process fetched: as good as a fetch at that time, and older metadata only during failures."""
+"""Metadata that another process fetched: it counts as fetched at that time; older metadata only during failures."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_an_older_copy_is_used_while_the_issuer_is_away_until_the_age_cap(
         return
     assert has(keys, "rsa-1")
     assert keys.held.dropped_at == NOW - age + 5000
-    # The pause after the failure applies: the issuer isn't asked by each request.
+    # The pause after the failure applies: not every request fetches.
     assert has(keys, "rsa-1")
     assert setting.fetches == 1
     setting.clock.pass_by(2)
@@ -225,7 +225,7 @@ def test_an_unknown_kid_asks_the_issuer_and_not_a_copy(setting: Setting) -> None
     keys = setting.keys()
     assert has(keys, "rsa-1")
     reads = setting.copies.reads
-    # A newer copy without the key must not keep the issuer from being asked.
+    # A newer copy without the key must not prevent the fetch.
     setting.clock.pass_by(10)
     setting.copies.copy, setting.published = Copy(FIRST, NOW + 9), BOTH
     assert has(keys, "rsa-2")

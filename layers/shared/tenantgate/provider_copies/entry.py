@@ -22,7 +22,7 @@ from tenantgate.tokens.jws import json_object
 
 TIME_DIGITS = 13
 _MAC_BYTES = 32
-# Longer documents, which only escapes can make of a fetched one, are not shared.
+# A fetched document is longer only if it has many characters that JSON in ASCII escapes. It is not shared then.
 LONGEST_ENTRY = TIME_DIGITS + _MAC_BYTES + MAX_BYTES
 # Of the clocks of two servers.
 LARGEST_DIFFERENCE_SECONDS = 1.0

@@ -1,7 +1,7 @@
 """Copies of providers' documents in Valkey, read and written from the threads that fetch them.
 
 Each access has its own short connection by the authorizer's client: redis-py and an event loop aren't needed for it.
-A copy only saves a fetch: any failure here means that the provider is asked.
+A copy only saves a fetch: after any failure here, the document is fetched.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class ProviderCopies:
         return DocumentCopies(self, place, key, longest_age=longest_age, is_usable=is_usable)
 
     def run[T](self, work: Callable[[Values, Sealer], T], *, seconds: float) -> list[T]:
-        """Return the result of `work` in a list, which is empty if there is none within `seconds`."""
+        """Return the result of `work` in a list, which is empty without a result within `seconds`."""
         ends_at = time.monotonic() + seconds
         if seconds <= 0 or not self._pause.admits() or not self._turn.acquire(timeout=seconds):
             return []
@@ -192,7 +192,7 @@ class DocumentCopies:
         # Once: the entry stays until the next fetch replaces it.
         if not self._is_refused:
             _log.warning(
-                "a copy of a provider's document was refused; the provider is asked",
+                "a copy of a provider's document was refused; it is fetched from the provider",
                 extra={
                     "context": {
                         "use": Word(self._place.use),

@@ -96,7 +96,7 @@ class SecretStore:
         return _sealer(await self.get("COOKIE_SEALING_KEYS"))
 
     def sealer_now(self) -> Sealer:
-        """Return a sealer with the keys in memory, even outdated ones; read them, and block, if there are none.
+        """Return a sealer with the keys in memory, even outdated ones; without any, read them and block.
 
         Raises `SecretsUnavailable`.
         """

@@ -71,7 +71,7 @@ class ProviderDirectory:
         Raises `ProviderUnreachable` if the provider sends no document, or that of another issuer. `endpoint` checks
         the other members. `timeout` is the longest wait in seconds. Without `fetch`, the call never waits: it returns
         metadata past its hour while that is fetched again, and raises `FetchNeeded` if no metadata is held. Without
-        metadata, a copy from another process (`copies`) is as good as a fetch at the time of the copy's own.
+        metadata, a copy from another process (`copies`) counts as fetched at the time of the copy's own fetch.
         """
         place = issuer, discovery_url or well_known_url(issuer)
         kept = self._kept.get(place)

@@ -1,7 +1,7 @@
 """One issuer's keys in a process that shares key sets with others: memory, then a copy, then the issuer.
 
-A copy is as good as a fetch at the time of the copy's own fetch: all ages of `jwks.py` count from there, so no key is
-used for longer than by a process that has been running since. A process without keys uses a copy that isn't due for
+A copy counts as fetched at the time of its own fetch: all ages of `jwks.py` count from there, so no key is used for
+longer than by a process that has been running since. A process without keys uses a copy that isn't due for
 its refresh. Every refresh, and an unknown `kid`, asks the issuer; if that fails, a newer copy replaces the held keys.
 """
 
