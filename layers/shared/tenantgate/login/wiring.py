@@ -9,19 +9,19 @@ from functools import cache, partial
 from typing import NamedTuple
 
 from tenantgate.errors.cache import CacheUnavailable
-from tenantgate.errors.tokens import ProviderUnreachable
 from tenantgate.identity.bearer import BearerCredential
 from tenantgate.login.attempts.redirects import RedirectPolicy
 from tenantgate.login.models import VerifiedSignIn
 from tenantgate.login.provider.calls import Timeouts
 from tenantgate.login.provider.client import ProviderClient
-from tenantgate.login.provider.metadata import ClientRegistration, ProviderMetadata
+from tenantgate.login.provider.metadata import ClientRegistration
+from tenantgate.login.provider.source import provider_source, sign_in_provider
 from tenantgate.login.service.access_tokens import AccessTokens, KeyCheck
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.login.service.login import LoginService
 from tenantgate.login.service.logout import BearerRevoker, LogoutService, SessionEnder
 from tenantgate.provider_copies.store import ProviderCopies
-from tenantgate.provider_copies.wiring import metadata_copies, provider_copies, sharing_verifier
+from tenantgate.provider_copies.wiring import provider_copies, sharing_verifier
 from tenantgate.revocation.credential import require_key
 from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
@@ -33,9 +33,7 @@ from tenantgate.sessions.wiring import named_sessions, session_service
 from tenantgate.settings.allowed_origins import origin_remedy
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
-from tenantgate.tokens.discovery import provider_directory, provider_metadata, well_known_url
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
-from tenantgate.tokens.waiting import awaited
 
 # The year 9999: PostgreSQL and Python hold no later time in common.
 _LATEST_TIME = 253_402_300_800
@@ -98,7 +96,7 @@ def make_login_service(
         registration=registration,
         redirects=_redirects(settings),
         own_callback=settings.oidc_redirect_uri,
-        provider=_sign_in_provider(settings, copies),
+        provider=sign_in_provider(settings, copies),
         token_endpoint=ProviderClient(registration, secrets, timeouts=timeouts or Timeouts()),
         verifier=verifier,
         access_tokens=access_tokens(settings, verifier, require_key),
@@ -241,45 +239,6 @@ def access_tokens(settings: Settings, verifier: TokenVerifier, require_key: KeyC
     policy = settings.token_policy
     credential = BearerCredential(verifier, policy)
     return AccessTokens(credential, issuer=policy.access_token_issuer, verifier=verifier, require_key=require_key)
-
-
-def provider_source(
-    settings: Settings, copies: ProviderCopies | None = None
-) -> Callable[[], Awaitable[ProviderMetadata]]:
-    """Return the function that reads the provider's metadata: from memory, `copies` or the provider."""
-    issuer = settings.token_policy.issuers[0]
-    source = issuer.discovery_url or well_known_url(issuer.issuer)
-
-    def is_complete(document: Mapping[str, object]) -> bool:
-        try:
-            ProviderMetadata.from_document(document, source=source).require_sign_in()
-        except ProviderUnreachable:
-            return False
-        return True
-
-    shared = None if copies is None else metadata_copies(copies, issuer, is_complete)
-
-    async def provider() -> ProviderMetadata:
-        document = await awaited(lambda: provider_metadata(issuer.issuer, source, fetch=False, copies=shared))
-        return ProviderMetadata.from_document(document, source=source)
-
-    return provider
-
-
-def _sign_in_provider(settings: Settings, copies: ProviderCopies | None) -> Callable[[], Awaitable[ProviderMetadata]]:
-    issuer, provider = settings.token_policy.issuers[0], provider_source(settings, copies)
-
-    async def complete() -> ProviderMetadata:
-        metadata = await provider()
-        try:
-            metadata.require_sign_in()
-        except ProviderUnreachable:
-            # Don't keep an incomplete document for its whole hour: it may have been published by mistake.
-            provider_directory().forget(issuer.issuer, issuer.discovery_url)
-            raise
-        return metadata
-
-    return complete
 
 
 def client_registration(settings: Settings) -> ClientRegistration:

@@ -9,9 +9,10 @@ from functools import cache
 from tenantgate.login.models import RenewedTokens
 from tenantgate.login.provider.calls import Timeouts
 from tenantgate.login.provider.client import REFRESH_TIMEOUTS, ProviderClient
+from tenantgate.login.provider.source import provider_source
 from tenantgate.login.service.access_tokens import KeyCheck
 from tenantgate.login.service.renewal import Identity, RenewalService
-from tenantgate.login.wiring import access_tokens, authentication, client_registration, provider_source
+from tenantgate.login.wiring import access_tokens, authentication, client_registration
 from tenantgate.provider_copies.store import ProviderCopies
 from tenantgate.provider_copies.wiring import provider_copies, sharing_verifier
 from tenantgate.revocation.credential import require_key
