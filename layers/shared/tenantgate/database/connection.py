@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from typing import override
+from typing import Any, override
 
 import asyncpg
 
@@ -70,6 +70,29 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
         # With `jit`, asyncpg would switch it off and on for the session when it looks up an unknown type.
         self._server_caps = self._server_caps._replace(jit=False)  # type: ignore[has-type]
         self._protocol.get_settings().register_data_types(_ARRAY_TYPES)
+        # By the text of a statement, which is one of the product's constants.
+        self._described: dict[str, object] = {}
+
+    @override
+    async def _get_statement(self, query: str, timeout: float | None, **options: Any) -> object:
+        # asyncpg would ask for the types of a statement before each execution, in a round trip of its own, and then
+        # send the text again. They are asked for once for each connection.
+        known = self._described.get(query)
+        if known is not None and "named" not in options:
+            return known
+        described = await super()._get_statement(query, timeout, **options)
+        if "named" not in options:
+            self._described[query] = described
+        return described
+
+    @override
+    async def _do_execute(self, query: str, *args: Any, **options: Any) -> Any:
+        try:
+            return await super()._do_execute(query, *args, **options)
+        except BaseException:
+            # Its types may have changed since.
+            self._described.pop(query, None)
+            raise
 
     @override
     def get_reset_query(self) -> str:
