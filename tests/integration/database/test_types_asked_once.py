@@ -72,9 +72,7 @@ async def test_another_column_does_not_matter_to_a_statement_that_names_its_own(
     assert await connection.fetch(READ, 1) == [(1,)]
 
 
-async def test_statements_of_another_connection_are_asked_for_again(
-    database_urls: DatabaseUrls, connection: Connection
-) -> None:
+async def test_another_connection_asks_again(database_urls: DatabaseUrls, connection: Connection) -> None:
     assert await connection.fetch(ALL) == [(1,)]
     await change(database_urls, "ALTER TABLE types_asked_once ALTER value TYPE text USING value::text")
     other = await connect(database_urls.admin_url)

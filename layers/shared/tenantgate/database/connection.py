@@ -75,8 +75,8 @@ class Connection(asyncpg.Connection):  # type: ignore[misc]
 
     @override
     async def _get_statement(self, query: str, timeout: float | None, **options: Any) -> object:
-        # asyncpg would ask for the types of a statement before each execution, in a round trip of its own, and then
-        # send the text again. They are asked for once for each connection.
+        # asyncpg would ask for the types of a statement before each execution, in a separate round trip, and then
+        # send the text again. A connection asks for them once.
         known = self._described.get(query)
         if known is not None and "named" not in options:
             return known
