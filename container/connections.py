@@ -13,9 +13,11 @@ from contextvars import copy_context
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, ClassVar, cast, override
+from weakref import WeakKeyDictionary
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from container.overload import Overload
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import Overloaded
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _HEALTH = b"/api/v1/health/"
+_overloads: WeakKeyDictionary[asyncio.AbstractEventLoop, Overload] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +42,22 @@ class ConnectionLimits:
     `connections`: connections that are served; a request on an additional one gets a 503. `spare_connections`: open
     connections beyond those that can receive the 503; any other is closed at once. `requests`: requests in progress,
     without those whose body is still arriving; an additional one gets a 503 at once, unless it is a health check, since
-    it would wait for the others. The total is below the usual limit
-    of 1,024 descriptors. `header_seconds`: from the connection, or a request's first byte, to the end of its headers.
+    it would wait for the others. It is twice the number that may wait for a provider, whose slowness must not keep out
+    the rest. `undisturbed_requests`: requests in progress up to which the loop's delay doesn't count. `delay_seconds`:
+    the delay of the event loop from which a growing share gets a 503; at `longest_delay_seconds`, all of them.
+    `header_seconds`: from the connection, or a request's first byte, to the end of its headers.
     `body_seconds`: from there to the end of a body that the route reads; `request_seconds`: to the end of any body.
     `response_seconds`: the time that written data may stay unread by the client. `idle_seconds`: between two requests;
     longer than common load balancers wait, so that they close the connection. `header_bytes`: size of request line and
-    headers. `queued_requests`: pipelined requests that wait on one connection.
+    headers. `queued_requests`: pipelined requests that wait on one connection. Connections and requests together are
+    below the usual limit of 1,024 descriptors.
     """
 
     connections: int = 800
-    requests: int = 200
+    requests: int = 128
+    undisturbed_requests: int = 16
+    delay_seconds: float = 0.05
+    longest_delay_seconds: float = 0.25
     spare_connections: int = 64
     header_seconds: float = 10.0
     body_seconds: float = 20.0
@@ -131,11 +140,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._note(REJECTION_KEY, Overloaded("too many connections", retry_after=1))
         elif length > self.limits.header_bytes:
             self._note(REJECTION_KEY, HeadersTooLarge())
-        elif self._is_overloaded() and not self.url.startswith(_HEALTH):
-            self._note(REJECTION_KEY, Overloaded("too many requests in progress", retry_after=1))
+        elif not self.url.startswith(_HEALTH) and (reason := self._overload()):
+            self._note(REJECTION_KEY, Overloaded(reason, retry_after=1))
         self._arrive_within(self.limits.request_seconds, self._close)
         self._note(BODY_DEADLINE_KEY, self.loop.time() + self.limits.body_seconds)
         super().on_headers_complete()
+        if not self._is_admitted:
+            self.cycle.keep_alive = False
 
     @override
     def on_message_complete(self) -> None:
@@ -185,6 +196,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
+        self._loop_overload().measure(self.loop, self.tasks)
 
     def _arrive_within(self, seconds: float, otherwise: Callable[[], None]) -> None:
         self._stop_waiting()
@@ -210,15 +222,31 @@ class BoundedProtocol(HttpToolsProtocol):
             # No request has begun, so there is nothing to respond to.
             self._close()
 
-    def _is_overloaded(self) -> bool:
-        if len(self.tasks) < self.limits.requests:
-            return False
-        # Clients that never complete a body must not keep out the others.
+    def _overload(self) -> str:
+        """Return the reason to shed the request, empty to serve it."""
+        if len(self.tasks) < min(self.limits.requests, self.limits.undisturbed_requests):
+            return ""
+        # Clients that never complete a body must not keep out the others. A request whose client has disconnected
+        # counts: otherwise, clients that repeat a slow request would begin it without a limit.
         others = (other for other in self.connections if isinstance(other, BoundedProtocol))
-        return sum(other._is_working() for other in others) >= self.limits.requests  # noqa: SLF001
+        in_progress = len(self.tasks) - sum(other._awaits_body() for other in others)  # noqa: SLF001
+        if in_progress >= self.limits.requests:
+            return "too many requests in progress"
+        if in_progress >= self.limits.undisturbed_requests and self._loop_overload().sheds():
+            return "the event loop is late"
+        return ""
 
-    def _is_working(self) -> bool:
-        return self._running is not None and not self._running.response_complete and not self._running.more_body
+    def _loop_overload(self) -> Overload:
+        # Each worker process has one loop.
+        if (known := _overloads.get(self.loop)) is None:
+            limits = self.limits
+            known = Overload(begin_seconds=limits.delay_seconds, full_seconds=limits.longest_delay_seconds)
+            _overloads[self.loop] = known
+        return known
+
+    def _awaits_body(self) -> bool:
+        running = self._running
+        return running is not None and running.more_body and not running.response_complete
 
     def _is_serving(self) -> bool:
         return self._running is not None and not self._running.response_complete

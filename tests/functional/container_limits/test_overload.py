@@ -44,12 +44,17 @@ def test_a_request_beyond_the_limit_gets_a_503_at_once_and_health_checks_are_ser
         time.sleep(0.5)
 
         began = time.monotonic()
-        for _ in range(20):
-            with connected(port) as further:
+        with connected(port) as further:
+            # The connection is kept: a new one would be more work than the response.
+            for _ in range(20):
                 further.sendall(by_cookie())
-                response = rest_of(further)
-            assert error_in(response, b"503")["code"] == "SYS_010"
-            assert b"\r\nretry-after: 1\r\n" in response
+                response = one_response(further)
+                assert response.startswith(b"HTTP/1.1 503")
+                assert b'"SYS_010"' in response
+                assert b"\r\nretry-after: 1\r\n" in response
+        with connected(port) as further:
+            further.sendall(POST + b"Content-Length: 10\r\n\r\n{")
+            assert error_in(rest_of(further), b"503")["code"] == "SYS_010"
         with connected(port) as client:
             client.sendall(LIVE + b"\r\n")
             assert one_response(client).startswith(b"HTTP/1.1 200")
@@ -60,6 +65,18 @@ def test_a_request_beyond_the_limit_gets_a_503_at_once_and_health_checks_are_ser
         with connected(port) as client:
             client.sendall(by_cookie())
             assert b"SYS_001" in one_response(client)
+
+
+def test_a_request_counts_until_it_ends_even_if_its_client_has_disconnected(port: int) -> None:
+    for _ in range(REQUESTS):
+        with connected(port) as client:
+            client.sendall(by_cookie())
+            time.sleep(0.3)
+    with connected(port) as other:
+        began = time.monotonic()
+        other.sendall(by_cookie())
+        assert b"SYS_010" in one_response(other)
+        assert time.monotonic() - began < CONNECT_SECONDS - 1
 
 
 def test_clients_that_never_complete_a_body_keep_no_other_out(port: int) -> None:

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import replace
 from uuid import uuid4
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 from tenantgate.database import connection as limits
 from tenantgate.database import migrator, pool
 from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.database.patience import note_work
 from tenantgate.database.pool import CONTAINER_POOL, LAMBDA_POOL, PooledDatabase
 from tenantgate.database.unit import Database, Unit
 from tenantgate.sessions.refreshing.repository import RefreshRepository
@@ -378,6 +380,42 @@ async def test_reports_that_no_connection_became_free(server: EmbeddedPostgres) 
             with pytest.raises(DatabaseUnreachable):
                 async with database.tenant(TENANT):
                     pytest.fail("entered")
+    finally:
+        await database.dispose()
+
+
+async def test_a_request_that_has_done_nothing_yet_waits_for_a_connection_for_a_shorter_time(
+    server: EmbeddedPostgres,
+) -> None:
+    pool = replace(LAMBDA_POOL, wait_seconds=30.0, first_wait_seconds=0.1)
+    database = PooledDatabase(server.start().app_url, pool=pool)
+    leave = asyncio.Event()
+    entered = asyncio.Event()
+
+    async def hold() -> None:
+        async with database.tenant(TENANT):
+            entered.set()
+            await leave.wait()
+
+    async def begin() -> str:
+        async with database.tenant(TENANT):
+            return "served"
+
+    async def continue_working() -> str:
+        note_work()
+        return await begin()
+
+    try:
+        async with asyncio.timeout(20):
+            holder = asyncio.create_task(hold())
+            await entered.wait()
+            working = asyncio.create_task(continue_working())
+            with pytest.raises(DatabaseUnreachable, match="no connection became free"):
+                await asyncio.create_task(begin())
+            assert not working.done()
+            leave.set()
+            assert await working == "served"
+            await holder
     finally:
         await database.dispose()
 

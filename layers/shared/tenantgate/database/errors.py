@@ -49,6 +49,7 @@ SYS_013 = register(
 
 class DatabaseUnreachable(TenantgateError):
     error = SYS_001
+    retry_after = 1
 
 
 class MigrationBusy(TenantgateError):

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from tenantgate.database.connection import Connection, connect
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.failures import DRIVER_ERRORS, failure
+from tenantgate.database.patience import has_worked, note_work
 from tenantgate.database.probe import Probe
 from tenantgate.database.transaction import BEGIN, Transaction, begin, begin_in, commit, rolls_back
 from tenantgate.database.unit import Checked, Unit
@@ -33,14 +34,18 @@ FURTHER_AFTER_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
-    """Connections kept, further connections under load, and the seconds to wait for one."""
+    """Connections kept, further connections under load, and the seconds to wait for one.
+
+    `first_wait_seconds`: for a request that has done nothing yet (`patience.py`); None: the same.
+    """
 
     size: int
     overflow: int
     wait_seconds: float
+    first_wait_seconds: float | None = None
 
 
-CONTAINER_POOL = PoolLimits(size=10, overflow=10, wait_seconds=5.0)
+CONTAINER_POOL = PoolLimits(size=10, overflow=10, wait_seconds=5.0, first_wait_seconds=1.0)
 LAMBDA_POOL = PoolLimits(size=1, overflow=0, wait_seconds=5.0)
 
 
@@ -93,8 +98,12 @@ class PooledDatabase:
         """Wait for a connection that may be used; at first, for a moment, for one of those that are kept."""
         has_place = await _takes(self._places, FURTHER_AFTER_SECONDS)
         try:
-            if not await _takes(self._slots, self.limits.wait_seconds):
-                raise _busy(self.limits.wait_seconds)
+            seconds = self.limits.first_wait_seconds
+            if seconds is None or has_worked():
+                seconds = self.limits.wait_seconds
+            if not await _takes(self._slots, seconds):
+                raise _busy(seconds)
+            note_work()
             try:
                 yield
             finally:
@@ -156,9 +165,7 @@ async def _begin(connection: Connection, begins: str, *, seconds: float | None =
 
 
 def _busy(seconds: float) -> DatabaseUnreachable:
-    failed = DatabaseUnreachable("no connection became free in time", seconds=seconds)
-    failed.retry_after = 1
-    return failed
+    return DatabaseUnreachable("no connection became free in time", seconds=seconds)
 
 
 async def _connect(url: str) -> Connection:

@@ -18,3 +18,4 @@ class CacheUnavailable(TenantgateError):
     """Valkey didn't respond, or not in time."""
 
     error = SYS_005
+    retry_after = 1

@@ -17,3 +17,4 @@ class SecretsUnavailable(TenantgateError):
     """A secret has no usable value in memory."""
 
     error = SYS_002
+    retry_after = 5

@@ -77,9 +77,16 @@ class RequestLogging:
 _NO_ROUTE = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 # A limit is checked before the route, which would say that it is for people.
 _BEFORE_ROUTES = (*_NO_ROUTE, HTTPStatus.TOO_MANY_REQUESTS)
-_LEAVE_THE_BODY_UNREAD = (BodyTooLarge, HeadersTooLarge, Overloaded, RequestTooSlow)
+_LEAVE_THE_BODY_UNREAD = (BodyTooLarge, HeadersTooLarge, RequestTooSlow)
 
 type Finish = Callable[[Scope, Message], None]
+
+
+def _leaves_a_body(failure: TenantgateError | None, scope: Scope) -> bool:
+    if isinstance(failure, Overloaded):
+        # Without a body (RFC 9112 §6), the connection is kept: a new one would be more work than the response.
+        return header(scope, b"content-length") not in {None, "0"} or header(scope, b"transfer-encoding") is not None
+    return isinstance(failure, _LEAVE_THE_BODY_UNREAD)
 
 
 def _raise_rejection(scope: Scope) -> None:
@@ -109,7 +116,7 @@ class ErrorRendering:
 
         async def send_finished(message: Message) -> None:
             if message["type"] == "http.response.start":
-                if isinstance(failure, _LEAVE_THE_BODY_UNREAD) and "aws.event" not in scope:
+                if _leaves_a_body(failure, scope) and "aws.event" not in scope:
                     # The rest of the body stays unread, so the connection can't be used again (RFC 9112 §9.3).
                     message["headers"].append((b"connection", b"close"))
                 self._finish(scope, message)

@@ -36,9 +36,7 @@ BEARER_ERRORS: ErrorClasses = (
     *PROVIDER_ERRORS,
 )
 
-_RETRY_AFTER = {
-    "Retry-After": {"description": "With `SYS_010`: seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
-}
+_RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}}
 _RATE_LIMIT = {
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}},
     "RateLimit": {"description": "What remains of each limit.", "schema": {"type": "string"}},

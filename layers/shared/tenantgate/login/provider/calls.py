@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from tenantgate.database.patience import note_work
 from tenantgate.errors.tokens import Overloaded, ProviderTimeout, ProviderUnreachable
 from tenantgate.login.provider.connections import connection_pool
 from tenantgate.login.provider.lookups import HostLookups
@@ -71,6 +72,8 @@ class ProviderCalls:
 
         Raises `ProviderUnreachable`, `ProviderTimeout`, `Overloaded`.
         """
+        # A redeemed code or refresh token can't be redeemed again: the request must now reach the database.
+        note_work()
         with self._counted(timeouts):
             content = None if json_body is None else json.dumps(json_body).encode()
             if form is not None:

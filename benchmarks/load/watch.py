@@ -1,0 +1,97 @@
+"""Memory, descriptors and connections of the servers, once a second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncpg
+import psutil
+from redis.asyncio import Redis
+
+_EVERY_SECONDS = 1.0
+_MB = 1024 * 1024
+
+
+class Sample(NamedTuple):
+    """`at`: a time of `time.perf_counter`. `values`: by the name of the series."""
+
+    at: float
+    values: Mapping[str, float]
+
+
+class Watch:
+    """The samples of a run. `pids`: the main process of each server, by its name."""
+
+    def __init__(self, pids: Mapping[str, int], admin_url: str, redis_url: str) -> None:
+        self._pids = pids
+        self._admin_url = admin_url
+        self._redis_url = redis_url
+        self.samples: list[Sample] = []
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Watch]:
+        """Take a sample each second during the block."""
+        connection = await asyncpg.connect(self._admin_url)
+        valkey = Redis.from_url(self._redis_url)
+        task = asyncio.create_task(self._watch(connection, valkey))
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await valkey.aclose()
+            await connection.close()
+
+    async def _watch(self, connection: asyncpg.Connection, valkey: Redis) -> None:
+        while True:
+            began = time.perf_counter()
+            values = await asyncio.to_thread(self._of_processes)
+            values["PostgreSQL connections"] = await connection.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+                " AND pid <> pg_backend_pid()"
+            )
+            # Without the connection of this watch.
+            values["Valkey clients"] = (await valkey.info("clients"))["connected_clients"] - 1
+            self.samples.append(Sample(began, values))
+            await asyncio.sleep(max(0.0, _EVERY_SECONDS - (time.perf_counter() - began)))
+
+    def _of_processes(self) -> dict[str, float]:
+        values: dict[str, float] = {}
+        for name, pid in self._pids.items():
+            processes = _tree(pid)
+            values[f"{name}, MB"] = sum(memory(process) for process in processes) / _MB
+            values[f"{name}, descriptors"] = sum(_descriptors(process) for process in processes)
+        return values
+
+
+def memory(process: psutil.Process) -> float:
+    """Return the bytes of memory of a process, each page divided among the processes that share it (PSS).
+
+    Without Linux's figures, it is the resident size. 0 if the process has ended.
+    """
+    with suppress(psutil.NoSuchProcess, psutil.ZombieProcess):
+        try:
+            rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text(encoding="ascii")
+        except OSError:
+            return float(process.memory_info().rss)
+        for line in rollup.splitlines():
+            if line.startswith("Pss:"):
+                return float(line.split()[1]) * 1024
+    return 0.0
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    main = psutil.Process(pid)
+    return [main, *main.children(recursive=True)]
+
+
+def _descriptors(process: psutil.Process) -> int:
+    with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        return process.num_fds()
+    return 0
