@@ -14,6 +14,7 @@ from tenantgate_cli.generate.known_revisions import known_revisions_module
 from tenantgate_cli.generate.openapi import openapi_document
 from tenantgate_cli.generate.providers import auth_configuration_page, readme
 from tenantgate_cli.generate.route_table import route_table_module
+from tenantgate_cli.generate.security_events import operations_page
 from tenantgate_cli.generate.time_limits import reliability_page
 
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
@@ -22,6 +23,7 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/AUTH_CONFIGURATION.md": auth_configuration_page,
     "docs/AUTHORIZER.md": authorizer_page,
     "docs/CACHE.md": cache_page,
+    "docs/OPERATIONS.md": operations_page,
     "docs/RELIABILITY.md": reliability_page,
     "docs/ERROR_CODES.md": error_codes_page,
     "docs/CONFIGURATION.md": configuration_page,

@@ -161,6 +161,25 @@ def test_a_log_call_has_a_literal_template_and_one_context(path: Path, tree: ast
             assert is_a_word(value) or name in FROM_OUTSIDE, f"{where(path, call)}: {name} = {ast.unparse(value)}"
 
 
+def event_calls() -> Iterator[tuple[Path, ast.Module, ast.Call]]:
+    for path in SOURCES:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "log_security_event":
+                yield path, tree, node
+
+
+def test_the_details_of_security_events_are_words() -> None:
+    found = 0
+    for path, tree, call in event_calls():
+        for keyword in call.keywords:
+            if keyword.arg == "details":
+                for name, value in members(tree, keyword.value, call):
+                    found += 1
+                    assert is_a_word(value) or name in FROM_OUTSIDE, f"{where(path, call)}: {name}"
+    assert found >= 10
+
+
 @cache
 def templates() -> list[str]:
     return sorted({call.args[0].value for _, _, call in CALLS if not call.args[1:]})  # type: ignore[attr-defined]

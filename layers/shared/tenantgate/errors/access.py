@@ -136,6 +136,7 @@ class CrossSiteRequest(TenantgateError):
     """A request with the session cookie came from an origin that is not allowed."""
 
     error = AUTH_021
+    security_event = "CROSS_SITE_REQUEST_REFUSED"
 
 
 class CsrfTokenMissing(CrossSiteRequest):

@@ -78,6 +78,8 @@ class TenantgateError(Exception):
     # The `error` of the class's Bearer challenge (RFC 6750 §3.1). Empty: a challenge without it, where the request had
     # no bearer token. None: no challenge. The response to a 401 always has one (RFC 9110 §15.5.2).
     challenge_error: ClassVar[str | None] = None
+    # The security event of a request that a web function refuses with this error (`observability/security_events.py`).
+    security_event: ClassVar[str | None] = None
     # Seconds after which the same request may succeed; sent as `Retry-After` (RFC 9110 §10.2.3).
     retry_after: int | None = None
     # Names of cookies that the failure makes worthless; the response clears them.

@@ -167,6 +167,7 @@ class TenantNotAllowed(TokenError):
 
     error = AUTH_005
     challenge_error = None
+    security_event = "TENANT_REFUSED"
 
 
 class IdTokenRefused(TenantgateError):

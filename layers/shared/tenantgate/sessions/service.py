@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -25,7 +24,7 @@ from tenantgate.identity.session_entry import (
     needs_mark,
     session_keys,
 )
-from tenantgate.observability.security_events import Actor
+from tenantgate.observability.security_events import Actor, log_security_event
 from tenantgate.sessions.cache import SessionCache, csrf_text, entry_of
 from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import SecretReused
@@ -41,8 +40,6 @@ from tenantgate.sessions.models import (
     User,
     require_admitted,
 )
-
-_log = logging.getLogger(__name__)
 
 _TOKENS_PURPOSE = "session-tokens"
 LOOKUP_PURPOSE = "session-lookup"
@@ -236,9 +233,14 @@ class SessionService:
     async def end_reused(self, stored: StoredSession) -> None:
         """Report that an earlier secret of a session was used, and end it. Raises `EndedOnlyInPart` as `end` does."""
         # Before it ends: no failure to end it may hide the theft.
-        whose = {"session_id": str(stored.id), **stored.user._asdict()}
-        context = {"event": "SESSION_SECRET_REUSED", **{name: Word(text) for name, text in whose.items()}}
-        _log.warning("an earlier secret of a session was used, which ends the session", extra={"context": context})
+        details = {
+            "session_id": Word(str(stored.id)),
+            "issuer": Word(stored.issuer),
+            "user_id": Word(stored.user_id),
+        }
+        log_security_event(
+            "SESSION_SECRET_REUSED", kind="session", actor=None, tenant_id=stored.tenant_id, details=details
+        )
         await self._cache.end(await self._removed(stored.secret_hash, tenant_id=stored.tenant_id), actor="system")
 
     async def publish_ends(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
@@ -11,6 +10,7 @@ from typing import Protocol
 from tenantgate.errors.base import Word
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import TokenError
+from tenantgate.observability.security_events import log_security_event, reasons_of
 from tenantgate.signals.errors import (
     AlreadyReceived,
     ForeignSubject,
@@ -21,8 +21,6 @@ from tenantgate.signals.models import ENDING_EVENTS, VERIFICATION_EVENT, Subject
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.security_event import LONGEST_AGE_SECONDS, SecurityEvent
 from tenantgate.tokens.waiting import awaited
-
-_log = logging.getLogger(__name__)
 
 # Beyond the age at which a token is refused anyway: the clocks of two servers differ.
 _REMEMBERED_SECONDS = LONGEST_AGE_SECONDS + 3600
@@ -166,13 +164,18 @@ class SecurityEventService:
         ended = () if subject is None else await self._end(event.issuer, subject)
         await self._received.finish(token_hash, at=self._clock())
         is_known = ends or VERIFICATION_EVENT in event.events
-        context = {
-            "event": Word("SECURITY_EVENT_RECEIVED" if is_known else "SECURITY_EVENT_IGNORED"),
+        details = {
             "issuer": Word(event.issuer),
             "types": [Word(shown_type(name)) for name in event.events],
             "sessions": len(ended),
         }
-        _log.info("a security event was received", extra={"context": context})
+        log_security_event(
+            "SECURITY_EVENT_RECEIVED" if is_known else "SECURITY_EVENT_IGNORED",
+            kind="security_event_token",
+            actor="provider",
+            tenant_id=None if subject is None else subject.tenant_id,
+            details=details,
+        )
 
     def _subject(self, event: SecurityEvent) -> Subject:
         subject = read_subject(event.subject, issuer=event.issuer)
@@ -220,5 +223,5 @@ class SecurityEventService:
 
 
 def _log_refused(refused: SecurityEventRefused) -> None:
-    context = {"event": Word("SECURITY_EVENT_REFUSED"), "err": Word(refused.err), "reason": refused}
-    _log.warning("a security event was refused", extra={"context": {**context, **refused.private}})
+    details = {"err": Word(refused.err), **reasons_of(refused)}
+    log_security_event("SECURITY_EVENT_REFUSED", kind="security_event_token", actor=None, details=details)

@@ -49,7 +49,7 @@ class RequestLog:
 
 
 def log_failure(failure: TenantgateError) -> None:
-    """Log a refused request at INFO, or a failure of the server at ERROR, in one line."""
+    """Log a refused request at INFO, or a failure of the server at ERROR, and its security event if it has one."""
     context: dict[str, object] = {"error_code": failure.error.code, "kind": type(failure)}
     if failure.reason:
         # The exception itself: the log formatter finds the product's own words in it.
@@ -61,3 +61,7 @@ def log_failure(failure: TenantgateError) -> None:
         _log.error("request failed", exc_info=cause or failure, extra={"context": context})
     else:
         _log.info("request refused", extra={"context": context})
+    if failure.security_event is not None:
+        from tenantgate.observability.security_events import log_refused_request  # noqa: PLC0415  (few requests)
+
+        log_refused_request(failure)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
@@ -13,13 +12,12 @@ from uuid import UUID
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.base import Word
 from tenantgate.errors.tokens import InvalidClaim, TokenError
+from tenantgate.observability.security_events import log_security_event, reasons_of
 from tenantgate.sessions.errors import EndedOnlyInPart
 from tenantgate.sessions.models import StoredSession, sid_text, subject_text
 from tenantgate.sessions.service import LOOKUP_PURPOSE
 from tenantgate.tokens.logout_token import LogoutToken
 from tenantgate.tokens.waiting import awaited
-
-_log = logging.getLogger(__name__)
 
 # At least as long as a sign-in takes from the ID token to the session's row.
 _SIGN_IN_SECONDS = 600
@@ -151,8 +149,8 @@ class LogoutTokenService:
             await self._require_key(token.issuer, token.kid)
             await self._end(token)
         except TokenError as error:
-            context = {"event": Word("LOGOUT_TOKEN_REFUSED"), "check": type(error), "reason": error, **error.private}
-            _log.warning("a logout token was refused", extra={"context": context})
+            details = {"check": type(error), **reasons_of(error)}
+            log_security_event("LOGOUT_TOKEN_REFUSED", kind="logout_token", actor=None, details=details)
             raise
 
     async def _end(self, token: LogoutToken) -> None:
@@ -170,8 +168,8 @@ class LogoutTokenService:
             raise InvalidClaim("jti was received before", claim="jti")
         ended = await self._sessions.end(name)
         await self._store.finish(token_hash, at=self._clock())
-        context = {"event": Word("BACKCHANNEL_LOGOUT"), "issuer": Word(token.issuer), "sessions": len(ended)}
-        _log.info("the provider ended its sessions", extra={"context": context})
+        details = {"issuer": Word(token.issuer), "sessions": len(ended)}
+        log_security_event("BACKCHANNEL_LOGOUT", kind="logout_token", actor="provider", details=details)
 
 
 def _by_tenant(places: Sequence[tuple[str, UUID]]) -> dict[str, list[UUID]]:
