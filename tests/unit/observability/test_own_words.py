@@ -14,6 +14,7 @@ from tenantgate.errors.base import REGISTRY, TenantgateError, Word
 from tenantgate.errors.tokens import InvalidSignature
 from tenantgate.observability.logging import configure_logging
 from tenantgate.observability.redaction import MASK, CarriedSecrets, carry_secrets, redact_context
+from tenantgate.observability.security_events import EVENTS, MEMBERS
 from tenantgate.web.request_log import log_failure
 from tests.fixtures.web.setup import log_lines
 
@@ -91,13 +92,17 @@ def errors() -> list[type[TenantgateError]]:
 def test_no_code_no_kind_and_no_member_name_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
     kinds = errors()
     names = ["error_code", "reason", "private", "expected_value", "request refused", "request failed"]
+    names += ["security event", "check", *MEMBERS, *EVENTS]
     with carrying(*REGISTRY, *(kind.__name__ for kind in kinds), *names, SECRET):
         for kind in kinds:
             failure = kind.__new__(kind)  # some make their own arguments
             TenantgateError.__init__(failure, SECRET, expected_value=SECRET)
             log_failure(failure)
-    lines = log_lines(capsys.readouterr().out)
+    written = log_lines(capsys.readouterr().out)
+    lines = [line for line in written if line["message"] != "security event"]
     assert len(lines) == len(kinds) > 20
+    events = [(line["context"]["event"], line["context"]["check"]) for line in written if line not in lines]
+    assert events == [(kind.security_event, kind.__name__) for kind in kinds if kind.security_event is not None]
     for kind, line in zip(kinds, lines, strict=True):
         context = line["context"]
         assert line["message"] in ("request refused", "request failed")

@@ -233,11 +233,7 @@ class SessionService:
     async def end_reused(self, stored: StoredSession) -> None:
         """Report that an earlier secret of a session was used, and end it. Raises `EndedOnlyInPart` as `end` does."""
         # Before it ends: no failure to end it may hide the theft.
-        details = {
-            "session_id": Word(str(stored.id)),
-            "issuer": Word(stored.issuer),
-            "user_id": Word(stored.user_id),
-        }
+        details = {"session_id": Word(str(stored.id)), "issuer": Word(stored.issuer), "user_id": Word(stored.user_id)}
         log_security_event(
             "SESSION_SECRET_REUSED", kind="session", actor=None, tenant_id=stored.tenant_id, details=details
         )
