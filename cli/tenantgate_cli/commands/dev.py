@@ -27,7 +27,7 @@ from tenantgate_cli.stack.local_stack import Stack, local_stack
 from tenantgate_cli.stack.provider_check import discovery_problem
 from tenantgate_cli.stack.request_lines import RequestLines
 from tenantgate_cli.stack.running_stack import described
-from tenantgate_cli.stack.schedules import keep_schedules
+from tenantgate_cli.stack.schedules import keep_schedules, schedules_for
 from tenantgate_cli.stack.second_stack import RULES_VARIABLE, SecondStack
 from tenantgate_cli.stack.signals import handle_signals_in, ignore_signals_in
 from tenantgate_cli.stack.templates import read_product_template
@@ -90,7 +90,11 @@ class _Dev:
             note = self._second.note if self._second else ""
             ready.show_dev(self._stack, problem or "", self._addresses, note)
             self._is_ready = True
-            tasks += [asyncio.create_task(gateway.retire_idle()), asyncio.create_task(keep_schedules(gateway))]
+            schedules = schedules_for(self._stack.variables.settings)
+            tasks += [
+                asyncio.create_task(gateway.retire_idle()),
+                asyncio.create_task(keep_schedules(gateway, schedules)),
+            ]
             await reload_on_change(
                 gateway,
                 self._template,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from secrets import token_hex
 from typing import NamedTuple
 
 from lambda_gateway.app import Gateway
 from lambda_gateway.runtime.failures import FunctionError
+from tenantgate_cli.stack.variables import parsed
 
 
 class Schedule(NamedTuple):
@@ -20,14 +21,22 @@ class Schedule(NamedTuple):
 
 
 FAILED_SECONDS = 1.0
+POLL = "SecurityEventPollFunction"
 SCHEDULES = (
     Schedule("SessionSweepFunction", pause=300.0, limit=900.0),
     # It runs for a minute; the list that it publishes counts for a few seconds.
     Schedule("RevocationRepublisherFunction", pause=0.2, limit=60.0),
+    Schedule(POLL, pause=5.0, limit=300.0),
 )
 
 
-async def keep_schedules(gateway: Gateway, schedules: Sequence[Schedule] = SCHEDULES) -> None:
+def schedules_for(settings: Mapping[str, str]) -> Sequence[Schedule]:
+    """Return the schedules that a stack with these settings needs: it polls only if an issuer has `event_poll_url`."""
+    polls = any(issuer.event_poll_url for issuer in parsed(settings).token_policy.issuers)
+    return [schedule for schedule in SCHEDULES if polls or schedule.function != POLL]
+
+
+async def keep_schedules(gateway: Gateway, schedules: Sequence[Schedule]) -> None:
     """Run until cancelled: invoke each function again and again, if the template has it.
 
     Its log file has the outcome of each invocation; the next one does what a failed one left.

@@ -150,15 +150,19 @@ def half_set(given: Mapping[str, str], provider: Provider) -> dict[str, str]:
     return {"OIDC_CLIENT_SECRET": f"{problem}, or unset OIDC_ISSUER_URL {back}"}
 
 
+def parsed(settings: Mapping[str, str]) -> Settings:
+    """Return the settings of the functions. Raises `SettingsError`."""
+    return Settings.from_mapping({name: value for name, value in settings.items() if name != "SECRET_ARN"})
+
+
 def _check(settings: Mapping[str, str], caller: Mapping[str, str], problems: Mapping[str, str]) -> None:
     """Raise Failure with these problems and those that the settings themselves have."""
-    given = {name: value for name, value in settings.items() if name != "SECRET_ARN"}
     try:
-        Settings.from_mapping(given)
+        parsed(settings)
     except SettingsError as error:
         problems = {**error.problems, **problems}
     if problems:
-        values = {**given, "OIDC_ISSUER_URL": caller.get("OIDC_ISSUER_URL", "")}
+        values = {**settings, "OIDC_ISSUER_URL": caller.get("OIDC_ISSUER_URL", "")}
         raise Failure(str(SettingsError(problems, values)), "correct or unset these variables, then start again")
 
 

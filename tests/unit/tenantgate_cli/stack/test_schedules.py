@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,11 +13,18 @@ import pytest
 from lambda_gateway.runtime.failures import FunctionError
 from tenantgate_cli.paths import ROOT
 from tenantgate_cli.stack import schedules
-from tenantgate_cli.stack.schedules import SCHEDULES, Schedule, keep_schedules
+from tenantgate_cli.stack.schedules import SCHEDULES, Schedule, keep_schedules, schedules_for
+from tenantgate_cli.stack.variables import variables_for
 
 pytestmark = pytest.mark.anyio
 
 FUNCTION = "SessionSweepFunction"
+STORED = {"OIDC_CLIENT_SECRET": "stored", "COOKIE_SEALING_KEYS": "A" * 43}
+ADDRESSES = {
+    "app_url": "postgresql://app:x@127.0.0.1:5/t",
+    "owner_url": "postgresql://owner:x@127.0.0.1:5/t",
+    "redis_url": "redis://:x@127.0.0.1:6/0",
+}
 
 
 class Functions(dict[str, object]):
@@ -65,3 +73,28 @@ async def test_a_template_without_the_function_is_served_without_it() -> None:
 def test_the_products_template_has_every_scheduled_function() -> None:
     template = (ROOT / "template.yaml").read_text()
     assert [schedule.function for schedule in SCHEDULES if f"\n  {schedule.function}:\n" not in template] == []
+
+
+@pytest.mark.parametrize(
+    ("members", "polls"),
+    [
+        pytest.param({}, False, id="no-events"),
+        pytest.param({"event_audiences": ["https://gate.example"]}, False, id="pushed"),
+        pytest.param(
+            {"event_audiences": ["https://gate.example"], "event_poll_url": "https://id.example/poll"},
+            True,
+            id="polled",
+        ),
+    ],
+)
+def test_security_events_are_polled_only_if_an_issuer_needs_it(members: dict[str, object], *, polls: bool) -> None:
+    entry = {"issuer": "https://id.example", "audiences": ["api"], "tenants": "*", **members}
+    given = {
+        "OIDC_ISSUER_URL": "https://id.example",
+        "OIDC_CLIENT_ID": "client",
+        "OIDC_CLIENT_SECRET": "secret",
+        "TRUSTED_ISSUERS": json.dumps([entry]),
+    }
+    settings = variables_for(3000, given, STORED, **ADDRESSES).settings
+    expected = {schedule.function for schedule in SCHEDULES} - (set() if polls else {"SecurityEventPollFunction"})
+    assert {schedule.function for schedule in schedules_for(settings)} == expected
