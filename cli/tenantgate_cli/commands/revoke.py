@@ -15,6 +15,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from tenantgate.database.pool import PooledDatabase
+from tenantgate.database.unit import Database
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import TokenError
 from tenantgate.observability import security_events
@@ -23,7 +24,7 @@ from tenantgate.revocation.service import RevocationService
 from tenantgate.revocation.wiring import revocation_service_of
 from tenantgate.sessions.models import User
 from tenantgate.sessions.service import SessionService
-from tenantgate.sessions.wiring import session_service_of
+from tenantgate.sessions.wiring import remove_sessions_of_revoked, session_service_of
 from tenantgate.tokens.jws import MAX_TOKEN_LENGTH, read_jws
 from tenantgate_cli.console import Failure, printable, say
 from tenantgate_cli.results import print_result
@@ -39,6 +40,7 @@ class Services:
 
     revocations: RevocationService
     sessions: SessionService
+    database: Database
     leeway: int
 
 
@@ -145,11 +147,14 @@ def revoke_client(client_id: str, issuer: str, place: Place) -> None:
 
 
 def revoke_tenant(tenant_id: str, place: Place) -> None:
-    """Refuse what a tenant's users got up to now. Raises Failure."""
+    """Refuse what a tenant's users got up to now, and end the sessions. Raises Failure."""
 
     async def work(services: Services) -> Outcome:
+        at = time.time()
         await services.revocations.revoke_tenant(tenant_id)
-        return Outcome("tenant", f"the tenant {tenant_id} is revoked", {"tenant": tenant_id})
+        ended = await remove_sessions_of_revoked(services.database, tenant_id, until=at)
+        words = f"the tenant {tenant_id} is revoked, and {_counted(ended)} ended"
+        return Outcome("tenant", words, {"tenant": tenant_id, "sessions": ended})
 
     _run(work, place)
 
@@ -192,7 +197,7 @@ def _run(work: Callable[[Services], Awaitable[Outcome]], place: Place) -> None:
 
         sessions = session_service_of(where.settings, database, cache, publish=publish)
         try:
-            return await work(Services(revocations, sessions, where.settings.token_policy.leeway_seconds))
+            return await work(Services(revocations, sessions, database, where.settings.token_policy.leeway_seconds))
         finally:
             await database.dispose()
             if cache is not None:

@@ -160,6 +160,21 @@ def test_a_user_with_the_sessions(urls: DatabaseUrls) -> None:
     assert execute(urls.admin_url, "SELECT user_id FROM sessions")[-1][0]["user_id"] == "user-2"
 
 
+def test_a_tenant_with_its_sessions(urls: DatabaseUrls) -> None:
+    now = int(time.time())
+    for user in ("user-1", "user-2"):
+        add_session(urls, user_id=user, auth_time=now - 600)
+    after = add_session(urls, auth_time=now + 3600)
+    ran = revoke("tenant", TENANT)
+    assert ran.exit_code == 0
+    assert f"the tenant {TENANT} is revoked, and 2 sessions have ended" in " ".join(ran.stdout.split())
+    # The tenant's revocation refuses their cookies and tokens: the list gets no entry for each of them.
+    assert recorded(urls) == {tenant_name(TENANT): "tenant"}
+    (left,) = execute(urls.admin_url, "SELECT id FROM sessions")[-1]
+    assert left["id"] == after.id
+    assert result("tenant", TENANT)["revoked"] == {"tenant": TENANT, "sessions": 0}
+
+
 @pytest.mark.parametrize(
     ("arguments", "name"),
     [

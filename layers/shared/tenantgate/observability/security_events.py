@@ -61,7 +61,10 @@ EVENTS: Mapping[Event, Declared] = {
     ),
     "REVOCATION_LIFTED": Declared("INFO", ("kid",), "A revoked key id is accepted again."),
     "SESSION_ENDED": Declared(
-        "INFO", ("session",), "A session ended before its time-out, and the tokens that its clients got were revoked."
+        "INFO",
+        ("session",),
+        "A session ended before its time-out, and the tokens that its clients got were revoked. The sessions of a "
+        "revoked tenant have no lines of their own.",
     ),
     "SESSION_SECRET_REUSED": Declared(
         "WARNING",

@@ -5,6 +5,7 @@ Every step is a small transaction, so that the work may be killed at any moment 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,8 @@ _TENANTS = 1000
 # Each sweep checks this many look-ups, from a random one on.
 _LOOKUPS = 2000
 _CLOCKS_SECONDS = 60
+# A request holds a session's row for milliseconds; a row that is held for longer stays, and is refused.
+_WAIT_SECONDS, _WAITS = 0.1, 50
 _FIRST = UUID(int=0)
 
 
@@ -36,6 +39,17 @@ class TenantSessionStore(Protocol):
         ...
 
     async def count(self, tenant_id: str) -> int: ...
+
+    async def remove_begun(self, tenant_id: str, *, until: float, limit: int) -> int:
+        """Remove up to `limit` sessions that began at `until` or before, and return their number.
+
+        Sessions that another transaction holds stay.
+        """
+        ...
+
+    async def has_begun(self, tenant_id: str, *, until: float) -> bool:
+        """Tell whether such a session is left."""
+        ...
 
     async def with_page(self, tenant_id: str, work: PageWork, *, after: UUID, limit: int) -> UUID | None:
         """Hold up to `limit` sessions whose ids come after `after` while `work` runs; return the last id, if any."""
@@ -64,6 +78,25 @@ class TenantSessionStore(Protocol):
     async def prune_token_ids(self, *, now: float, limit: int) -> int:
         """Remove up to `limit` expired ids of logout tokens; return their number."""
         ...
+
+
+async def remove_of_revoked(store: TenantSessionStore, tenant_id: str, *, until: float) -> int:
+    """Remove the sessions that a revocation of the tenant refuses, with their refresh tokens; return their number.
+
+    `until`: the time of the revocation, in epoch seconds. That revocation, recorded before, is what refuses them
+    everywhere: the list gets no entry for each of them. May be killed and repeated.
+    """
+    removed = waited = 0
+    while waited < _WAITS:
+        if page := await store.remove_begun(tenant_id, until=until, limit=_PAGE):
+            removed += page
+        elif await store.has_begun(tenant_id, until=until):
+            # Requests hold the rest for a moment.
+            waited += 1
+            await asyncio.sleep(_WAIT_SECONDS)
+        else:
+            break
+    return removed
 
 
 class TenantSessions:

@@ -20,9 +20,10 @@ from tenantgate.sessions.backchannel.service import LogoutTokenService, NamedSes
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import SessionPolicy
-from tenantgate.sessions.repository import SessionRepository, TenantSessionRepository
+from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService
-from tenantgate.sessions.tasks import SessionSweep
+from tenantgate.sessions.tasks import SessionSweep, remove_of_revoked
+from tenantgate.sessions.tenant_wide.repository import TenantSessionRepository
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.verifier import TokenVerifier
@@ -52,6 +53,11 @@ def session_service_of(
     repository = SessionRepository(store, session_endings(policy))
     cached = SessionCache(values, policy, publish=publish)
     return SessionService(repository, sealer, policy=policy, cache=cached)
+
+
+async def remove_sessions_of_revoked(store: Database, tenant_id: str, *, until: float) -> int:
+    """Remove the sessions that a revocation of the tenant refuses, as `tasks.remove_of_revoked` does."""
+    return await remove_of_revoked(TenantSessionRepository(store), tenant_id, until=until)
 
 
 def session_cache(policy: SessionPolicy) -> SessionCache:

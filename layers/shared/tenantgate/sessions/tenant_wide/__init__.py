@@ -1,0 +1,1 @@
+"""All sessions of a tenant at once, a page in each unit of work."""
