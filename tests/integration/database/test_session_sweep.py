@@ -17,7 +17,7 @@ from tenantgate.cache_url import parse_cache_url
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session_entry import TOMBSTONE, live_entry, session_keys
-from tenantgate.sessions import tasks
+from tenantgate.sessions import tasks as session_tasks
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.models import SessionPolicy, StoredSession
 from tenantgate.sessions.repository import SessionRepository
@@ -278,20 +278,20 @@ async def test_without_a_cache_the_caller_learns_that_entries_were_not_reached(d
 async def test_the_sessions_of_a_revoked_tenant_go_in_pages_and_no_other_goes(
     database: PooledDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "_PAGE", 2)
+    monkeypatch.setattr(session_tasks, "_PAGE", 2)
     begun, later = [session() for _ in range(5)], replace(session(), auth_time=NOW + 1)
     other = session(tenant_id=OTHER_TENANT)
     await add(database, *begun, later, other)
     store = TenantSessionRepository(database)
     # Killed after the first page.
     assert await store.remove_begun(TENANT, until=NOW, limit=2) == 2
-    both = await asyncio.gather(*(tasks.remove_of_revoked(store, TENANT, until=NOW) for _ in range(2)))
+    both = await asyncio.gather(*(session_tasks.remove_of_revoked(store, TENANT, until=NOW) for _ in range(2)))
     assert sum(both) == 3
     assert await left(database) == {later.id, other.id}
     async with database.untenanted() as unit:
         lookups = {row["session_id"] for row in await unit.fetch_all("SELECT session_id FROM session_lookup")}
     assert lookups == {later.id, other.id}
-    assert await tasks.remove_of_revoked(store, TENANT, until=NOW) == 0
+    assert await session_tasks.remove_of_revoked(store, TENANT, until=NOW) == 0
 
 
 async def test_a_session_that_a_request_holds_is_removed_after_it(
@@ -302,10 +302,10 @@ async def test_a_session_that_a_request_holds_is_removed_after_it(
     store = TenantSessionRepository(database)
     async with database.tenant(TENANT) as unit:
         await unit.fetch_all("SELECT id FROM sessions WHERE tenant_id = $1 AND id = $2 FOR UPDATE", TENANT, held.id)
-        monkeypatch.setattr(tasks, "_WAITS", 2)
-        assert await tasks.remove_of_revoked(store, TENANT, until=NOW) == 1
+        monkeypatch.setattr(session_tasks, "_WAITS", 2)
+        assert await session_tasks.remove_of_revoked(store, TENANT, until=NOW) == 1
         monkeypatch.undo()
-        removing = asyncio.create_task(tasks.remove_of_revoked(store, TENANT, until=NOW))
+        removing = asyncio.create_task(session_tasks.remove_of_revoked(store, TENANT, until=NOW))
         await asyncio.sleep(0.2)
         assert not removing.done()
     assert await removing == 1

@@ -63,8 +63,8 @@ EVENTS: Mapping[Event, Declared] = {
     "SESSION_ENDED": Declared(
         "INFO",
         ("session",),
-        "A session ended before its time-out, and the tokens that its clients got were revoked. The sessions of a "
-        "revoked tenant have no lines of their own.",
+        "A session ended before its time-out, and the tokens that its clients got were revoked. A revoked "
+        "tenant leaves no line for each session.",
     ),
     "SESSION_SECRET_REUSED": Declared(
         "WARNING",

@@ -83,8 +83,8 @@ class TenantSessionStore(Protocol):
 async def remove_of_revoked(store: TenantSessionStore, tenant_id: str, *, until: float) -> int:
     """Remove the sessions that a revocation of the tenant refuses, with their refresh tokens; return their number.
 
-    `until`: the time of the revocation, in epoch seconds. That revocation, recorded before, is what refuses them
-    everywhere: the list gets no entry for each of them. May be killed and repeated.
+    `until`: the time of the revocation, in epoch seconds. It was recorded before, and refuses them everywhere: the
+    list gets no entry for each of them. May be killed and repeated.
     """
     removed = waited = 0
     while waited < _WAITS:
