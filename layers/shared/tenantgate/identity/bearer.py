@@ -74,26 +74,31 @@ class BearerCredential:
         Raises the errors of `TokenVerifier.verify`, `TenantExtractor.tenant_of` and `Snapshot.require_token`, and
         `RevocationUnknown`.
         """
+        principal, verified = self.verify(token, fetch=fetch)
+        if self._revocations is not None:
+            self.require_unrevoked(verified, principal.tenant_id, token, self._revocations())
+        return principal
+
+    def verify(self, token: str, *, fetch: bool = True) -> tuple[Principal, VerifiedToken]:
+        """Verify the token without its revocation, which `require_unrevoked` judges. Raises as `principal` does."""
         verified = self._verifier.verify(token, fetch=fetch)
         issuer, claims = verified.issuer, verified.claims
         tenant_id = self._tenants.tenant_of(claims)
         roles, claims = self._roles.read(claims, issuer=issuer, tenant_id=tenant_id)
         scopes, expires_at = verified.scopes, verified.expires_at
         auth_time = _auth_time(claims)
-        if self._revocations is not None:
-            self._require_unrevoked(verified, tenant_id, token, self._revocations)
-        return Principal(
+        principal = Principal(
             verified.subject, tenant_id, issuer, scopes, expires_at, "bearer", claims, roles, None, auth_time
         )
+        return principal, verified
 
-    def _require_unrevoked(
-        self, verified: VerifiedToken, tenant_id: str, token: str, revocations: Callable[[], Snapshot]
-    ) -> None:
+    def require_unrevoked(self, verified: VerifiedToken, tenant_id: str, token: str, revocations: Snapshot) -> None:
+        """Raise the errors of `Snapshot.require_token`. `token`: as it was sent."""
         # Imported here: an authorizer without Valkey knows no revocations. At every use: the verifier remembers tokens.
         from tenantgate.identity.presented import presented_token  # noqa: PLC0415
 
         presented = presented_token(verified, tenant_id=tenant_id, token=token)
-        revocations().require_token(presented, leeway=self._leeway)
+        revocations.require_token(presented, leeway=self._leeway)
 
 
 def _auth_time(claims: Mapping[str, object]) -> int | None:

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 from fastapi import Depends, Request
 
 from tenantgate.context import current_request
-from tenantgate.identity.bearer import BearerCredential
-from tenantgate.identity.credential import Credentials
+from tenantgate.identity.bearer import BearerCredential, bearer_token
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.waiting import awaited
 from tenantgate.tokens.wiring import token_verifier
@@ -85,13 +84,13 @@ async def verify_caller(
     authorization = request.headers.get("authorization")
     if session is not None and authorization is None and (secret := session_cookie(request)) is not None:
         return await _by_session(request, secret, session)
-    credentials = _credentials(request)
-    principal = await awaited(lambda: credentials.authenticate(authorization, fetch=False))
+    bearer, token = _bearer(request), bearer_token(authorization)
+    principal, proof = await awaited(lambda: bearer.verify(token, fetch=False))
     if revocations is not None:
-        # Only for a caller that proved something: others must cause no reading. The verifier remembers the token.
-        await revocations().refresh()
-        unrevoked = _credentials(request, revocations)
-        principal = await awaited(lambda: unrevoked.authenticate(authorization, fetch=False))
+        # Only for a caller that proved something: others must cause no reading.
+        current = revocations()
+        await current.refresh()
+        bearer.require_unrevoked(proof, principal.tenant_id, token, current.current())
     return VerifiedCaller(await _admitted(request, principal))
 
 
@@ -120,17 +119,13 @@ async def _by_session(request: Request, secret: str, session: SessionCredential)
     return VerifiedCaller(await _admitted(request, found.principal()), found.csrf_token)
 
 
-def _credentials(request: Request, revocations: RevocationSource | None = None) -> Credentials:
-    """The credentials that the application accepts, built from its settings at first use."""
+def _bearer(request: Request) -> BearerCredential:
+    """The bearer tokens that the application accepts, built from its settings at first use."""
     state = request.app.state
-    made: dict[RevocationSource | None, Credentials] | None = getattr(state, "credentials", None)
-    if made is None:
-        made = state.credentials = {}
-        state.verifier = token_verifier(request.app.settings.token_policy)
-    if (known := made.get(revocations)) is None:
-        current = None if revocations is None else lambda: revocations().current()
-        bearer = BearerCredential(state.verifier, request.app.settings.token_policy, revocations=current)
-        known = made[revocations] = Credentials(bearer)
+    known: BearerCredential | None = getattr(state, "bearer", None)
+    if known is None:
+        policy = request.app.settings.token_policy
+        known = state.bearer = BearerCredential(token_verifier(policy), policy)
     return known
 
 
