@@ -42,10 +42,7 @@ def test_a_composed_statement_is_found(call: str) -> None:
 
 def test_no_statement_pins_a_connection() -> None:
     statements = product_statements()
-    assert {
-        "sessions.tenant_wide.repository._OVERDUE",
-        "openid_provider.storage.repository._REDEEM_CODE",
-    } <= statements.keys()
+    assert {"sessions.repository._OVERDUE", "openid_provider.storage.repository._REDEEM_CODE"} <= statements.keys()
     assert {name: found for name, text in statements.items() if (found := pins_as_text(text))} == {}
 
 

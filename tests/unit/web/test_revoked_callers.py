@@ -17,7 +17,7 @@ from tests.fixtures.web.setup import ISSUER, Issuer
 
 
 class Revocations:
-    """A list that names one token. `happened`: what was asked of it and of the verifier, in this order."""
+    """A list that names one token. `happened`: the calls of it and of the verifier, in their order."""
 
     def __init__(self) -> None:
         self.happened: list[str] = []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.sessions.ending.record import Endings
-from tenantgate.sessions.models import Grants, StoredSession, TenantState, User
+from tenantgate.sessions.models import Grants, PageWork, SessionSecrets, StoredSession, TenantState, User
 
 _NAMES = (
     *("id", "tenant_id", "user_id", "issuer", "secret_hash", "sealed_tokens", "created_at", "expires_at", "auth_time"),
@@ -16,13 +16,13 @@ _NAMES = (
     "issued_tokens",
 )
 _ROTATION = ("version", "previous_hash", "rotated_at", "sealed_replay", "lease_holder", "lease_until")
-POLICY = "t.status, t.session_idle_minutes, t.session_absolute_hours, t.allowed_issuers"
+_POLICY = "t.status, t.session_idle_minutes, t.session_absolute_hours, t.allowed_issuers"
 # Columns for `stored_session`, from `sessions s` and its tenant `t`.
-STORED_COLUMNS = f"{', '.join(f's.{name}' for name in _NAMES + _ROTATION)}, {POLICY}"
-FROM = "FROM sessions s LEFT JOIN tenants t ON t.tenant_id = s.tenant_id"
+STORED_COLUMNS = f"{', '.join(f's.{name}' for name in _NAMES + _ROTATION)}, {_POLICY}"
+_FROM = "FROM sessions s LEFT JOIN tenants t ON t.tenant_id = s.tenant_id"
 
 # Every statement names the tenant too, and does not rely only on row-level security.
-_TENANT = f"SELECT {POLICY} FROM tenants t WHERE t.tenant_id = $1"  # noqa: S608  (constant lists, here and below)
+_TENANT = f"SELECT {_POLICY} FROM tenants t WHERE t.tenant_id = $1"  # noqa: S608  (constant lists, here and below)
 _REGISTER = "INSERT INTO tenants (tenant_id) VALUES ($1) ON CONFLICT (tenant_id) DO NOTHING"
 _ADD = (
     f"INSERT INTO sessions ({', '.join(_NAMES)})"  # noqa: S608
@@ -34,17 +34,17 @@ _WAS_LOGGED_OUT = (
     "SELECT 1 FROM seen_token_ids"
     " WHERE named && $1::bytea[] AND named <@ $1::bytea[] AND issued_at >= $2 AND expires_at > now() LIMIT 1"
 )
-FIND = f"SELECT {STORED_COLUMNS} {FROM} WHERE s.tenant_id = $1 AND s.secret_hash = $2"
+FIND = f"SELECT {STORED_COLUMNS} {_FROM} WHERE s.tenant_id = $1 AND s.secret_hash = $2"
 FIND_BY_EARLIER_SECRET = (
     f"SELECT {STORED_COLUMNS} FROM session_secrets e"  # noqa: S608
     " JOIN sessions s ON s.tenant_id = e.tenant_id AND s.id = e.session_id"
     " LEFT JOIN tenants t ON t.tenant_id = s.tenant_id WHERE e.tenant_id = $1 AND e.secret_hash = $2"
 )
 _OF_USER = (
-    f"SELECT {STORED_COLUMNS} {FROM}"
+    f"SELECT {STORED_COLUMNS} {_FROM}"
     " WHERE s.tenant_id = $1 AND s.issuer = $2 AND s.user_id = $3 ORDER BY s.last_used_at DESC, s.id"
 )
-MARK_USED = "UPDATE sessions SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND last_used_at < $3"
+_MARK_USED = "UPDATE sessions SET last_used_at = $3 WHERE tenant_id = $1 AND id = $2 AND last_used_at < $3"
 
 
 def removal(condition: str) -> str:
@@ -61,6 +61,39 @@ _REMOVE = removal("id = ANY($2)")
 _REMOVE_OF_USER = removal("issuer = $2 AND user_id = $3")
 _REMOVE_ONE_OF_USER = removal("issuer = $2 AND user_id = $3 AND id = $4")
 
+_TENANTS = "SELECT tenant_id, session_idle_minutes FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"
+_COUNT = "SELECT count(*) AS sessions FROM sessions WHERE tenant_id = $1"
+_SECRETS = f"s.id, s.issuer, s.secret_hash, s.previous_hash, s.last_used_at, s.expires_at, {_POLICY}"
+# The lock lets a session be used, but not rotated or ended, until the page's work is done.
+_HELD_PAGE = f"SELECT {_SECRETS} {_FROM} WHERE s.tenant_id = $1 AND s.id > $2 ORDER BY s.id LIMIT $3 FOR KEY SHARE OF s"
+# Two index scans: a condition with OR would read the whole tenant.
+_OVERDUE = (
+    f"(SELECT {_SECRETS} {_FROM} WHERE s.tenant_id = $1 AND s.last_used_at <= $2 ORDER BY s.last_used_at LIMIT $4)"
+    f" UNION (SELECT {_SECRETS} {_FROM} WHERE s.tenant_id = $1 AND s.expires_at <= $3 ORDER BY s.expires_at LIMIT $4)"
+)
+# Rows that another transaction holds are left to it, or to the next call: no waiting, no deadlock.
+_REMOVE_UNHELD = (
+    "WITH s AS (DELETE FROM sessions WHERE tenant_id = $1 AND id IN (SELECT id FROM sessions WHERE tenant_id = $1"
+    " AND {} FOR UPDATE SKIP LOCKED) RETURNING id),"
+    " l AS (DELETE FROM session_lookup WHERE session_id IN (SELECT id FROM s)) SELECT id FROM s"
+)
+_PURGE = _REMOVE_UNHELD.format("id = ANY($2) AND (last_used_at <= $3 OR expires_at <= $4)")
+_REMOVE_BEGUN = _REMOVE_UNHELD.format("auth_time <= $2 LIMIT $3")
+_LOOKUPS = (
+    "SELECT tenant_id, array_agg(id) AS ids FROM"
+    " (SELECT id, tenant_id FROM session_lookup WHERE id >= $1 ORDER BY id LIMIT $2) AS page GROUP BY tenant_id"
+)
+# The age keeps the statement away from a look-up that a session's change of id is moving at this moment.
+_PRUNE_LOOKUPS = (
+    "DELETE FROM session_lookup l WHERE l.tenant_id = $1 AND l.id = ANY($2)"
+    " AND l.updated_at < now() - interval '1 hour'"
+    " AND NOT EXISTS (SELECT FROM sessions s WHERE s.tenant_id = $1 AND s.id = l.session_id) RETURNING l.id"
+)
+_PRUNE_SEEN = (
+    "DELETE FROM seen_token_ids WHERE id IN (SELECT id FROM seen_token_ids WHERE expires_at <= $1"
+    " ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id"
+)
+
 
 class SessionRepository:
     """The session store on PostgreSQL: one transaction per call, inside the tenant. `endings` records removals."""
@@ -75,7 +108,7 @@ class SessionRepository:
             if row is None and register:
                 await unit.execute(_REGISTER, tenant_id)
                 row = await unit.fetch_one(_TENANT, tenant_id)
-        return None if row is None else tenant_state(row)
+        return None if row is None else _tenant(row)
 
     async def add(self, session: StoredSession, *, lookups: Sequence[bytes] = ()) -> None:
         async with self._database.tenant(session.tenant_id) as unit:
@@ -101,7 +134,7 @@ class SessionRepository:
 
     async def mark_used(self, session_id: UUID, *, tenant_id: str, at: float) -> None:
         async with self._database.tenant(tenant_id) as unit:
-            await unit.execute(MARK_USED, tenant_id, session_id, moment(at))
+            await unit.execute(_MARK_USED, tenant_id, session_id, moment(at))
 
     async def remove(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
         async with self._database.tenant(tenant_id) as unit:
@@ -131,13 +164,13 @@ def stored_session(row: Row) -> StoredSession:
         issuer=row["issuer"],
         secret_hash=row["secret_hash"],
         sealed_tokens=row["sealed_tokens"],
-        created_at=seconds_of(row["created_at"]),
-        expires_at=seconds_of(row["expires_at"]),
-        auth_time=seconds_of(row["auth_time"]),
-        last_used_at=seconds_of(row["last_used_at"]),
+        created_at=_seconds(row["created_at"]),
+        expires_at=_seconds(row["expires_at"]),
+        auth_time=_seconds(row["auth_time"]),
+        last_used_at=_seconds(row["last_used_at"]),
         csrf_token=row["csrf_token"],
         grants=Grants(tuple(row["scopes"]), tuple(row["roles"]), row["acr"], tuple(row["amr"])),
-        provider_auth_time=None if row["provider_auth_time"] is None else seconds_of(row["provider_auth_time"]),
+        provider_auth_time=None if row["provider_auth_time"] is None else _seconds(row["provider_auth_time"]),
         version=row["version"],
         previous_hash=row["previous_hash"],
         rotated_at=None if row["rotated_at"] is None else row["rotated_at"].timestamp(),
@@ -147,7 +180,7 @@ def stored_session(row: Row) -> StoredSession:
         device=row["device"],
         address=row["address"],
         issued_tokens=tuple(row["issued_tokens"]),
-        tenant=None if row["status"] is None else tenant_state(row),
+        tenant=None if row["status"] is None else _tenant(row),
     )
 
 
@@ -156,7 +189,7 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def tenant_state(row: Row) -> TenantState:
+def _tenant(row: Row) -> TenantState:
     issuers = row["allowed_issuers"]
     return TenantState(
         row["status"],
@@ -191,5 +224,72 @@ def _values(session: StoredSession) -> tuple[object, ...]:
     )
 
 
-def seconds_of(at: datetime) -> int:
+def _seconds(at: datetime) -> int:
     return int(at.timestamp())
+
+
+class TenantSessionRepository:
+    """All sessions of a tenant, a page at a time. `StoredSession` would bring the tokens along."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def tenants(self, *, after: str, limit: int) -> Sequence[tuple[str, int | None]]:
+        async with self._database.untenanted() as unit:
+            rows = await unit.fetch_all(_TENANTS, after, limit)
+        return [(row["tenant_id"], row["session_idle_minutes"]) for row in rows]
+
+    async def count(self, tenant_id: str) -> int:
+        async with self._database.tenant(tenant_id) as unit:
+            row = await unit.fetch_one(_COUNT, tenant_id)
+        return 0 if row is None else int(row["sessions"])
+
+    async def with_page(self, tenant_id: str, work: PageWork, *, after: UUID, limit: int) -> UUID | None:
+        async with self._database.tenant(tenant_id) as unit:
+            rows = await unit.fetch_all(_HELD_PAGE, tenant_id, after, limit)
+            await work([_secrets(row) for row in rows])
+        return rows[-1]["id"] if rows else None
+
+    async def overdue(self, tenant_id: str, *, idle_since: float, now: float, limit: int) -> Sequence[SessionSecrets]:
+        async with self._database.tenant(tenant_id) as unit:
+            rows = await unit.fetch_all(_OVERDUE, tenant_id, moment(idle_since), moment(now), limit)
+        return [_secrets(row) for row in rows]
+
+    async def mark_used(self, session_id: UUID, *, tenant_id: str, at: float) -> None:
+        async with self._database.tenant(tenant_id) as unit:
+            await unit.execute(_MARK_USED, tenant_id, session_id, moment(at))
+
+    async def purge(
+        self, session_ids: Sequence[UUID], *, tenant_id: str, idle_since: float, now: float
+    ) -> Sequence[UUID]:
+        async with self._database.tenant(tenant_id) as unit:
+            rows = await unit.fetch_all(_PURGE, tenant_id, [*session_ids], moment(idle_since), moment(now))
+        return [row["id"] for row in rows]
+
+    async def remove_begun(self, tenant_id: str, *, until: float, limit: int) -> int:
+        async with self._database.tenant(tenant_id) as unit:
+            return len(await unit.fetch_all(_REMOVE_BEGUN, tenant_id, moment(until), limit))
+
+    async def lookups(self, *, after: UUID, limit: int) -> Mapping[str, Sequence[UUID]]:
+        async with self._database.untenanted() as unit:
+            rows = await unit.fetch_all(_LOOKUPS, after, limit)
+        return {row["tenant_id"]: row["ids"] for row in rows}
+
+    async def prune_lookups(self, lookup_ids: Sequence[UUID], *, tenant_id: str) -> int:
+        async with self._database.tenant(tenant_id) as unit:
+            return len(await unit.fetch_all(_PRUNE_LOOKUPS, tenant_id, [*lookup_ids]))
+
+    async def prune_token_ids(self, *, now: float, limit: int) -> int:
+        async with self._database.untenanted() as unit:
+            return len(await unit.fetch_all(_PRUNE_SEEN, moment(now), limit))
+
+
+def _secrets(row: Row) -> SessionSecrets:
+    hashes = (row["secret_hash"],) if row["previous_hash"] is None else (row["secret_hash"], row["previous_hash"])
+    return SessionSecrets(
+        id=row["id"],
+        secret_hashes=hashes,
+        last_used_at=_seconds(row["last_used_at"]),
+        expires_at=_seconds(row["expires_at"]),
+        admitted=row["status"] is None or _tenant(row).admits(row["issuer"]),
+    )

@@ -26,8 +26,8 @@ _TENANTS = 1000
 # Each sweep checks this many look-ups, from a random one on.
 _LOOKUPS = 2000
 _CLOCKS_SECONDS = 60
-# A request holds a session's row for milliseconds; a row that is held for longer stays, and is refused.
-_WAIT_SECONDS, _WAITS = 0.1, 50
+# A request holds a session's row for milliseconds. One that is held for longer stays, and is refused.
+_LOOK_SECONDS, _LOOKS = 0.1, 5
 _FIRST = UUID(int=0)
 
 
@@ -45,10 +45,6 @@ class TenantSessionStore(Protocol):
 
         Sessions that another transaction holds stay.
         """
-        ...
-
-    async def has_begun(self, tenant_id: str, *, until: float) -> bool:
-        """Tell whether such a session is left."""
         ...
 
     async def with_page(self, tenant_id: str, work: PageWork, *, after: UUID, limit: int) -> UUID | None:
@@ -86,16 +82,13 @@ async def remove_of_revoked(store: TenantSessionStore, tenant_id: str, *, until:
     `until`: the time of the revocation, in epoch seconds. It was recorded before, and refuses them everywhere: the
     list gets no entry for each of them. May be killed and repeated.
     """
-    removed = waited = 0
-    while waited < _WAITS:
+    removed = looks = 0
+    while looks < _LOOKS:
         if page := await store.remove_begun(tenant_id, until=until, limit=_PAGE):
-            removed += page
-        elif await store.has_begun(tenant_id, until=until):
-            # Requests hold the rest for a moment.
-            waited += 1
-            await asyncio.sleep(_WAIT_SECONDS)
+            removed, looks = removed + page, 0
         else:
-            break
+            looks += 1
+            await asyncio.sleep(_LOOK_SECONDS)
     return removed
 
 

@@ -20,10 +20,9 @@ from tenantgate.sessions.backchannel.service import LogoutTokenService, NamedSes
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import SessionPolicy
-from tenantgate.sessions.repository import SessionRepository
+from tenantgate.sessions.repository import SessionRepository, TenantSessionRepository
 from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.tasks import SessionSweep, remove_of_revoked
-from tenantgate.sessions.tenant_wide.repository import TenantSessionRepository
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.verifier import TokenVerifier

@@ -7,8 +7,8 @@ from tenantgate.database.unit import Database
 from tenantgate.revocation.repository import next_epoch
 from tenantgate.revocation.wiring import revocation_publisher_of
 from tenantgate.sessions.cache import SessionCache
+from tenantgate.sessions.repository import TenantSessionRepository
 from tenantgate.sessions.tasks import TenantSessions
-from tenantgate.sessions.tenant_wide.repository import TenantSessionRepository
 from tenantgate.sessions.wiring import session_policy
 from tenantgate.settings.model import Settings
 from tenantgate.tenants.models import TenantRules

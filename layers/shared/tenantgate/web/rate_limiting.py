@@ -3,7 +3,7 @@
 A credential that isn't verified counts only for the address that sent it: a forged token must not spend the budget of
 the tenant that it names. IPv6 counts per /64, the smallest network that a client gets (RFC 6177 §2).
 
-The headers are those of draft-ietf-httpapi-ratelimit-headers-10 (§3 `RateLimit-Policy`, §4 `RateLimit`), as structured
+The headers are those of draft-ietf-httpapi-ratelimit-headers-11 (§3 `RateLimit-Policy`, §4 `RateLimit`), as structured
 fields (RFC 9651), and `Retry-After` (RFC 9110 §10.2.3).
 """
 
@@ -76,7 +76,7 @@ class RequestLimits:
         policy = ", ".join(f'"{name}";q={limit.amount};w={limit.seconds}' for name, limit in policies)
         found = [(b"ratelimit-policy", policy.encode())]
         if not HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            # A redirect without it: a client might wait before it follows (§5 of the draft).
+            # A redirect without it: a client might wait before it follows (§6 of the draft).
             state = ", ".join(f'"{each.counter.name}";r={each.remaining};t={each.reset}' for each in self._usages)
             found.append((b"ratelimit", state.encode()))
         return found

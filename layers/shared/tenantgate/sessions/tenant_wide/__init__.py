@@ -1,1 +1,0 @@
-"""All sessions of a tenant at once, a page in each unit of work."""
