@@ -13,6 +13,7 @@ from tenantgate.errors.access import AuthenticationRequired, SessionEnded
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.web.accept import prefers_html
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie, session_cookie
+from tenantgate.web.counted import count_caller
 from tenantgate.web.models import StrictModel
 from tenantgate.web.pages.show_pages import ShowPages
 from tenantgate.web.responses import error_responses
@@ -61,7 +62,10 @@ async def root(request: Request) -> Response:
 
 
 async def _live_session(request: Request) -> tuple[Session | None, Sequence[StoredSession], bool]:
-    """Return the cookie's session, all sessions of its user, and whether there is a cookie without a session."""
+    """Return the cookie's session, all sessions of its user, and whether there is a cookie without a session.
+
+    Raises `RateLimited`: the session is verified, so the request counts for its user and tenant.
+    """
     try:
         secret = session_cookie(request)
     except AuthenticationRequired:
@@ -76,6 +80,7 @@ async def _live_session(request: Request) -> tuple[Session | None, Sequence[Stor
     try:
         service = await session_service()
         session = await service.find_live(secret)
+        await count_caller(request.scope, session.user)
         return session, await service.of_user(session.user), False
     except (SessionEnded, SecretReused, EndedOnlyInPart):
         return None, (), True

@@ -6,15 +6,26 @@ from typing import Protocol
 
 from starlette.types import Scope
 
-from tenantgate.identity.principal import Principal
-
 _COUNTED_KEY = "tenantgate.rate_limits"
+
+
+class Caller(Protocol):
+    """A verified caller, such as a principal or the user of a session."""
+
+    @property
+    def tenant_id(self) -> str: ...
+
+    @property
+    def issuer(self) -> str: ...
+
+    @property
+    def user_id(self) -> str: ...
 
 
 class Counted(Protocol):
     """One request's limits."""
 
-    async def count_caller(self, principal: Principal) -> None:
+    async def count_caller(self, caller: Caller) -> None:
         """Count the request for a verified caller and its tenant, once. Raises `RateLimited`."""
         ...
 
@@ -28,11 +39,11 @@ def mark_counted(scope: Scope, counted: Counted) -> None:
     scope[_COUNTED_KEY] = counted
 
 
-async def count_caller(scope: Scope, principal: Principal) -> None:
+async def count_caller(scope: Scope, caller: Caller) -> None:
     """Count the request for a verified caller, where limits are on. Raises `RateLimited`."""
     counted: Counted | None = scope.get(_COUNTED_KEY)
     if counted is not None:
-        await counted.count_caller(principal)
+        await counted.count_caller(caller)
 
 
 def rate_limit_headers(scope: Scope, status: int) -> list[tuple[bytes, bytes]]:

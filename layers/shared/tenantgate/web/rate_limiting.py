@@ -17,13 +17,12 @@ from ipaddress import ip_network
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tenantgate.identity.principal import Principal
 from tenantgate.rate_limits.counters import Counter, Usage, counter
 from tenantgate.rate_limits.errors import RateLimited
 from tenantgate.rate_limits.limiter import RateLimiter
 from tenantgate.settings.rate_limits import RateLimits
 from tenantgate.web.client_address import Address, client_address, hides_clients
-from tenantgate.web.counted import mark_counted
+from tenantgate.web.counted import Caller, mark_counted
 
 logger = logging.getLogger(__name__)
 
@@ -48,14 +47,14 @@ class RequestLimits:
         elif (limit := self._limits.address) is not None:
             await self._count([counter("address", limit, client, client)])
 
-    async def count_caller(self, principal: Principal) -> None:
+    async def count_caller(self, caller: Caller) -> None:
         """Count the request for a verified caller and its tenant, once. Raises `RateLimited`."""
         if self._caller_counted:
             return
         self._caller_counted = True
-        counters, tenant = [], principal.tenant_id
+        counters, tenant = [], caller.tenant_id
         if (limit := self._limits.identity) is not None:
-            counters.append(counter("identity", limit, tenant, principal.issuer, principal.user_id))
+            counters.append(counter("identity", limit, tenant, caller.issuer, caller.user_id))
         if (limit := self._limits.tenant) is not None:
             counters.append(counter("tenant", limit, tenant, tenant))
         await self._count(counters)
