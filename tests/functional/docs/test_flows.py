@@ -1,29 +1,45 @@
-"""docs/API_ARCHITECTURE.md follows four flows through the code: the modules are these, in this order."""
+"""docs/API_ARCHITECTURE.md follows seven flows through the code: the modules are these, in this order."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import logging
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from functions.auth_callback.routes import router as callback_router
+from functions.auth_login.routes import router as login_router
+from functions.auth_refresh.routes import router as refresh_router
 from functions.auth_validate.routes import router as validate_router
+from tenantgate.cache.wiring import dispose_cache
+from tenantgate.database.wiring import dispose_database
 from tenantgate.observability.logging import configure_logging
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
+from tenantgate.revoked import holder
+from tenantgate.web.app import create_app
+from tenantgate_cli.main import app as cli
 from tests.fixtures.authorizer.events import authorizer_event
-from tests.fixtures.browsers.scripted import Browser
+from tests.fixtures.browsers.scripted import Browser, location
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.docs.entered import ROOT, entered_modules
 from tests.fixtures.login.app import returned_to, running_login_app, sign_in
-from tests.fixtures.providers.misbehaving import MisbehavingProvider
+from tests.fixtures.process.settings import process_settings
+from tests.fixtures.providers.misbehaving import CLIENT_ID, CLIENT_SECRET, MisbehavingProvider
 from tests.fixtures.revoked.nothing import nothing_is_revoked
+from tests.fixtures.servers.app_server import AppServer, free_socket
 from tests.fixtures.tokens.issuer import AUDIENCE, ISSUER, good_claims, public_jwks, sign
-from tests.fixtures.web.setup import Issuer, api_event, lambda_context, lambda_handler_of
+from tests.fixtures.web.setup import AUDIENCE as AUDIENCE_OF_WEB
+from tests.fixtures.web.setup import ISSUER as ISSUER_OF_WEB
+from tests.fixtures.web.setup import TENANT, Issuer, api_event, lambda_context, lambda_handler_of
 
 
 def documented(title: str) -> list[str]:
@@ -33,8 +49,9 @@ def documented(title: str) -> list[str]:
     return re.findall(r"^\d+\. `([\w/.]+)`", section, flags=re.MULTILINE)
 
 
-# The modules that write log lines.
+# The modules that write log lines, and those that read a command's settings.
 OF_LOG_LINES = ("tenantgate/observability/", "tenantgate/cache_counts.py")
+OF_SETTINGS = ("tenantgate/settings/", "tenantgate/tokens/", "tenantgate/urls.py", "tenantgate/cache_url.py")
 
 
 def require(entered: list[str], title: str, *, without: tuple[str, ...] = OF_LOG_LINES) -> None:
@@ -62,6 +79,81 @@ def test_a_login(database_urls: DatabaseUrls) -> None:
 
     assert response.status_code == 303
     require(entered, "A login")
+
+
+@contextmanager
+def running_stack(provider: MisbehavingProvider, **variables: str) -> Iterator[str]:
+    """Serve sign-in and refresh, wired by the process's settings, and yield the base URL."""
+    sock = free_socket()
+    base = f"http://127.0.0.1:{sock.getsockname()[1]}"
+    settings = {
+        "PUBLIC_BASE_URL": base,
+        "ALLOWED_ORIGINS": base,
+        "OIDC_ISSUER_URL": provider.issuer,
+        "OIDC_CLIENT_ID": CLIENT_ID,
+        "OIDC_CLIENT_SECRET": CLIENT_SECRET,
+        "OIDC_AUDIENCE": provider.audience,
+        "SESSION_REUSE_GRACE_SECONDS": "1",
+        "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(hashlib.sha256().digest()).decode(),
+    }
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        yield
+        await dispose_cache()
+        await dispose_database()
+
+    with process_settings(**settings, **variables):
+        app = create_app(login_router, callback_router, refresh_router, lifespan=lifespan)
+        with AppServer(app, sock):
+            yield base
+
+
+def test_a_refresh(database_urls: DatabaseUrls, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As if it came from another request of the last half second, on a machine of any speed.
+    monkeypatch.setattr(holder, "REFRESH_SECONDS", 60.0)
+    monkeypatch.setattr(holder, "BOUND_SECONDS", 60.0)
+    with (
+        MisbehavingProvider() as provider,
+        running_stack(provider, DATABASE_URL=database_urls.app_url, REDIS_URL=redis_url) as base,
+        Browser() as browser,
+    ):
+        provider.issues_refresh_tokens = True
+        started = browser.get(f"{base}/api/v1/auth/login")
+        assert browser.get(location(browser.get(location(started)))).status_code == 303
+        refresh = f"{base}/api/v1/auth/refresh"
+        assert browser.request("POST", refresh, headers={"origin": base}).status_code == 200
+        # Within the grace, the result of the first one would be replayed.
+        time.sleep(1.1)
+        with entered_modules() as entered:
+            response = browser.request("POST", refresh, headers={"origin": base})
+
+    assert response.status_code == 200
+    require(entered, "A refresh")
+
+
+def test_a_revocation_and_a_revoked_token(
+    database_urls: DatabaseUrls, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer = Issuer.in_folder(tmp_path)
+    variables = {"DATABASE_URL": database_urls.app_url, "REDIS_URL": redis_url, "OIDC_ISSUER_URL": ISSUER_OF_WEB}
+    variables |= {"OIDC_CLIENT_ID": "client", "OIDC_AUDIENCE": AUDIENCE_OF_WEB}
+    user = ["user-1", "--tenant", TENANT, "--issuer", ISSUER_OF_WEB]
+    path, headers = "/api/v1/auth/validate", {"authorization": f"Bearer {issuer.token()}"}
+    with process_settings(**variables):
+        handler = lambda_handler_of(validate_router, settings=issuer.settings())
+        assert CliRunner().invoke(cli, ["revoke", "kid", "another-key", "--issuer", ISSUER_OF_WEB]).exit_code == 0
+        assert handler(api_event("GET", path, headers=headers), lambda_context())["statusCode"] == 200
+        with entered_modules() as revoking:
+            ran = CliRunner().invoke(cli, ["revoke", "user", *user])
+        assert ran.exit_code == 0, ran.output
+        # The list that the function holds is used for half a second more.
+        time.sleep(holder.REFRESH_SECONDS)
+        with entered_modules() as refusing:
+            response = handler(api_event("GET", path, headers=headers), lambda_context())
+    assert (response["statusCode"], "AUTH_030" in response["body"]) == (401, True)
+    require(revoking, "A revocation", without=(*OF_LOG_LINES, *OF_SETTINGS))
+    require(refusing, "A revoked token")
 
 
 def test_an_authorizer_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
