@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 import pytest
@@ -100,6 +101,27 @@ async def test_a_key_is_accepted_again_when_it_is_lifted() -> None:
     assert [one.name for one in store.recorded] == [kid_name("https://i", "key")]
     assert await service.lift_kid("https://i", "key") is True
     assert store.recorded == []
+
+
+async def test_a_lifted_key_is_an_event_and_published(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    store, publisher = Store(), Publisher(2, 2, 3)
+    service = service_of(store, publisher)
+    await service.revoke_kid("https://i", "key")
+    await service.lift_kid("https://i", "key")
+    assert publisher.calls == 3
+    contexts = [vars(record)["context"] for record in caplog.records]
+    assert [(context["event"], context["kind"]) for context in contexts] == [
+        ("REVOKED", "kid"),
+        ("REVOCATION_LIFTED", "kid"),
+    ]
+
+
+async def test_a_cache_that_is_away_is_tried_once() -> None:
+    publisher = Publisher(CacheUnavailable("down"))
+    with pytest.raises(NotYetEverywhere):
+        await service_of(Store(), publisher).revoke_tenant("org-1")
+    assert publisher.calls == 1
 
 
 async def test_done_means_that_the_cache_has_the_epoch() -> None:

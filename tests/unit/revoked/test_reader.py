@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tenantgate.cache_counts import REVOCATIONS
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.revocation import RevocationUnknown
+from tenantgate.revoked import reader
 from tenantgate.revoked.holder import BOUND_SECONDS, Holder
 from tenantgate.revoked.reader import RevocationReader
 from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, LONGEST_BODY
@@ -26,7 +28,7 @@ class Store:
     def get_many(self, *keys: str, longest: int, seconds: float | None = None) -> list[bytes | None]:
         self.read.append(keys)
         assert longest == (LONGEST_BODY if BODY_KEY in keys else 256)
-        assert (seconds is not None) == (BODY_KEY in keys)
+        assert seconds == (1.0 if BODY_KEY in keys else None)
         if self.down:
             raise CacheUnavailable("the server can't be reached", server="valkey.test:6379")
         return [self.values.get(key) for key in keys]
@@ -129,3 +131,43 @@ def test_a_head_without_its_body_prolongs_nothing(store: Store) -> None:
     assert store.reader.current() == snapshot(7)
     store.clock.pass_by(1)
     assert problem_of(store) == "head and snapshot don't fit"
+
+
+def test_the_keys_and_the_longest_list_are_those_of_every_version() -> None:
+    assert (HEAD_KEY, BODY_KEY) == ("{tenantgate:revocations}:head", "{tenantgate:revocations}:body")
+    assert LONGEST_BODY == 16 * 2**20
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        pytest.param({HEAD_KEY, BODY_KEY}, True, id="both"),
+        pytest.param({HEAD_KEY}, False, id="no-body"),
+        pytest.param({BODY_KEY}, False, id="no-head"),
+        pytest.param(set(), False, id="neither"),
+    ],
+)
+def test_each_reading_is_counted(keys: set[str], *, found: bool, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[tuple[str, bool | None]] = []
+    monkeypatch.setattr(reader, "count", lambda use, found: counted.append((use, found)))
+    store.publish()
+    store.values = {key: value for key, value in store.values.items() if key in keys}
+    if found:
+        store.reader.current()
+        store.clock.pass_by(0.5)
+        store.publish()
+        store.reader.current()
+        # The second one by the head.
+        assert counted == [(REVOCATIONS, True)] * 2
+        return
+    with pytest.raises(RevocationUnknown):
+        store.reader.current()
+    # A list that doesn't count is not fetched again at once.
+    with pytest.raises(RevocationUnknown):
+        store.reader.current()
+    assert len(store.read) == 1
+    store.down = True
+    store.clock.pass_by(0.2)
+    with pytest.raises(RevocationUnknown):
+        store.reader.current()
+    assert counted == [(REVOCATIONS, False), (REVOCATIONS, None)]

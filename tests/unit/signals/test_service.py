@@ -164,6 +164,20 @@ def events_in(caplog: pytest.LogCaptureFixture) -> list[object]:
     return [vars(record)["context"]["event"] for record in caplog.records if "context" in vars(record)]
 
 
+@pytest.mark.parametrize(
+    ("subject", "named"),
+    [
+        pytest.param(user(), [f"{ISSUER} user-1"], id="user"),
+        pytest.param(opaque("sid-1"), [f"{ISSUER} sid-1"], id="session"),
+        pytest.param(both(user=user(), session=opaque("sid-1")), [f"{ISSUER} sid-1", f"{ISSUER} user-1"], id="both"),
+        pytest.param(token(), [], id="token"),
+    ],
+)
+async def test_a_running_sign_in_finds_whom_the_event_names(subject: object, named: list[str], world: World) -> None:
+    await world.service.receive(world.event(subject))
+    assert world.named == [name.encode() for name in named]
+
+
 @pytest.mark.parametrize("event", sorted(ENDING_EVENTS))
 async def test_every_ending_event_ends_the_users_sessions_and_tokens(event: str, world: World) -> None:
     await world.service.receive(world.event(user(), events=[event]))
@@ -309,11 +323,6 @@ async def test_the_user_of_an_ended_session_stays_signed_in_elsewhere(world: Wor
     world.ended = (Ended(ISSUER, "user-1"),)
     await world.service.receive(world.event(opaque("sid-1")))
     assert [effect[0] for effect in world.effects] == ["sessions"]
-
-
-async def test_a_sign_in_that_is_running_finds_the_record(world: World) -> None:
-    await world.service.receive(world.event(both(user=user(), session=opaque("sid-1"))))
-    assert world.named == [f"{ISSUER} sid-1".encode(), f"{ISSUER} user-1".encode()]
 
 
 async def test_only_the_issuer_that_it_was_fetched_from_may_have_sent_a_token(world: World) -> None:
