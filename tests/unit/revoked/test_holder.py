@@ -304,3 +304,12 @@ def test_no_revocation_is_missed_for_longer_than_the_bound(steps: list[tuple[str
             continue
         assert trusted == highest
         assert all(clocks.wall.now - at < BOUND_SECONDS + 0.01 for at in changed[trusted + 1 :])
+
+
+def test_a_clock_that_stands_still_delays_no_fetch() -> None:
+    ticks = 0.0
+    holder = Holder(clock=lambda: 1000.0, monotonic=lambda: ticks)
+    assert holder.accept(snapshot().head(1_000_000), snapshot())
+    assert not holder.is_due()
+    ticks = REFRESH_SECONDS
+    assert holder.is_due()

@@ -173,7 +173,7 @@ def events_in(caplog: pytest.LogCaptureFixture) -> list[object]:
         pytest.param(token(), [], id="token"),
     ],
 )
-async def test_a_running_sign_in_finds_whom_the_event_names(subject: object, named: list[str], world: World) -> None:
+async def test_a_running_sign_in_finds_the_names_in_the_event(subject: object, named: list[str], world: World) -> None:
     await world.service.receive(world.event(subject))
     assert world.named == [name.encode() for name in named]
 
