@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tenantgate_cli.checks.structure.conflicts import conflict_problems
 from tenantgate_cli.checks.structure.domains import domain_problems
 from tenantgate_cli.checks.structure.endpoints import endpoint_problems
 from tenantgate_cli.checks.structure.tables import table_problems
@@ -12,7 +13,12 @@ from tenantgate_cli.checks.structure.tree import Tree
 from tenantgate_cli.console import Failure
 from tenantgate_cli.results import Problem
 
-CHECKS: tuple[Callable[[Tree], Iterator[Problem]], ...] = (endpoint_problems, domain_problems, table_problems)
+CHECKS: tuple[Callable[[Tree], Iterator[Problem]], ...] = (
+    endpoint_problems,
+    domain_problems,
+    table_problems,
+    conflict_problems,
+)
 
 
 def problems_in(root: Path) -> list[Problem]:

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tenantgate_cli.checks.structure.__main__ import main
-from tenantgate_cli.checks.structure.report import problems_in
+from tenantgate_cli.checks.structure.conflicts import conflict_problems
+from tenantgate_cli.checks.structure.report import CHECKS, problems_in
+from tenantgate_cli.checks.structure.tree import Tree
 from tenantgate_cli.paths import ROOT
 
 PARTS = ("functions", "layers/shared/tenantgate", "migrations", "tests", "cli/tenantgate_cli/checks")
@@ -92,3 +94,27 @@ def test_the_command_prints_each_problem_with_its_remedy(tree: Path, capsys: pyt
     assert printed.err == (
         "✗ functions/auth_me: functions/auth_me/__init__.py is missing\n  → create functions/auth_me/__init__.py\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("marker", "is_one"),
+    [
+        pytest.param("<" * 7 + " HEAD", True, id="ours"),
+        pytest.param("|" * 7 + " 1234567", True, id="base"),
+        pytest.param(">" * 7 + " branch", True, id="theirs"),
+        pytest.param("=" * 7, False, id="a-title"),
+        pytest.param("    " + "<" * 7 + " HEAD", False, id="an-example"),
+        pytest.param("<" * 8, False, id="longer"),
+    ],
+)
+@pytest.mark.parametrize("name", ["docs/PAGE.md", "CHANGELOG.md", "functions/data.json"])
+def test_a_conflict_that_was_not_resolved_is_named(tmp_path: Path, name: str, marker: str, *, is_one: bool) -> None:
+    file = tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(f"# Title\n\n{marker}\ntext\n", encoding="utf-8")
+    found = [f"{problem.file}: {problem.problem}" for problem in conflict_problems(Tree(tmp_path))]
+    assert found == [f"{name}: line 3 is the marker of a conflict that wasn't resolved"] * is_one
+
+
+def test_conflicts_are_part_of_the_check() -> None:
+    assert conflict_problems in CHECKS
