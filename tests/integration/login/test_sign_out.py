@@ -1,51 +1,24 @@
-"""Sign-outs by session cookie or bearer token, and the URL that the browser is sent to."""
+"""Sign-outs by session cookie, and the URL that the browser is sent to."""
 
-import time
 from collections.abc import Callable
-from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.identity.session_entry import TOMBSTONE
-from tenantgate.login.service.logout import REVOCATION_SECONDS
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate.tokens.discovery import provider_directory
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.databases.recording_cache import RecordingCache
-from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp, code_of, returned_to, sign_in
+from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp, code_of
+from tests.fixtures.login.sign_outs import SESSION, bearer, parameters, sign_out, with_session
 from tests.fixtures.providers.misbehaving import (
     CLIENT_ID,
     TENANT,
     CannedResponse,
-    Claims,
     MisbehavingProvider,
-    rsa_key,
-    signed,
 )
-
-SESSION = "__Host-tg_session"
-
-
-def with_session(browser: Browser, app: LoginApp) -> None:
-    assert browser.get(returned_to(browser, app)).status_code == 303
-    assert browser.named(SESSION)
-
-
-def sign_out(browser: Browser, app: LoginApp, body: object = None, **headers: str) -> httpx2.Response:
-    return browser.post_json(app.logout_url, body if body is not None else {}, headers=headers)
-
-
-def bearer(token: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {token}"}
-
-
-def parameters(response: httpx2.Response) -> dict[str, str]:
-    assert response.status_code == 200, response.text
-    assert set(response.json()) == {"logout_url"}
-    return {name: values[0] for name, values in parse_qs(urlsplit(response.json()["logout_url"]).query).items()}
 
 
 class TestBySession:
@@ -162,153 +135,6 @@ class TestBySession:
         assert not browser.cookies
 
 
-class TestByToken:
-    def test_needs_no_session(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        sent = parameters(
-            sign_out(browser, app, {"redirect_uri": ALLOWED_ORIGIN + "/"}, **bearer(provider.access_token()))
-        )
-        assert sent == {"client_id": CLIENT_ID, "post_logout_redirect_uri": ALLOWED_ORIGIN + "/"}
-
-    def test_an_expired_but_valid_token_signs_out(
-        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
-    ) -> None:
-        provider.edit_access_token = lambda claims: (
-            claims | {"iat": claims["iat"] - 86400, "exp": claims["iat"] - 84600}
-        )
-        token = provider.access_token()
-        refused = browser.get(app.base + "/api/v1/auth/validate", headers=bearer(token))
-        assert code_of(refused) == "AUTH_003"
-        assert sign_out(browser, app, **bearer(token)).status_code == 200
-
-    @pytest.mark.parametrize(
-        "forge",
-        [
-            pytest.param(lambda c, p: signed(c, rsa_key("not published"), kid="first", typ="at+jwt"), id="signature"),
-            pytest.param(lambda c, p: signed(c | {"aud": "another"}, p.key, typ="at+jwt"), id="audience"),
-            pytest.param(lambda c, p: signed(c | {"iss": "https://evil.example"}, p.key, typ="at+jwt"), id="issuer"),
-            pytest.param(lambda c, p: signed(c | {"nonce": "x", "at_hash": "y"}, p.key), id="id-token"),
-            pytest.param(lambda c, p: signed(c, p.key, typ="logout+jwt"), id="logout-token"),
-        ],
-    )
-    def test_a_forged_token_does_not_sign_out(
-        self,
-        forge: Callable[[Claims, MisbehavingProvider], str],
-        browser: Browser,
-        app: LoginApp,
-        provider: MisbehavingProvider,
-    ) -> None:
-        for age in (0, 86400):
-            made: list[Claims] = []
-
-            def aged(claims: Claims, age: int = age, made: list[Claims] = made) -> Claims:
-                made.append(claims | {"iat": claims["iat"] - age, "exp": claims["exp"] - age})
-                return made[0]
-
-            provider.edit_access_token = aged
-            provider.access_token()
-            response = sign_out(browser, app, **bearer(forge(made[0], provider)))
-            assert (response.status_code, code_of(response)) == (401, "AUTH_004")
-            assert response.headers["www-authenticate"].startswith('Bearer realm="tenantgate", error="invalid_token"')
-
-    def test_with_a_session_cookie_ends_the_session_too(
-        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
-    ) -> None:
-        with_session(browser, app)
-        assert "id_token_hint" in parameters(sign_out(browser, app, **bearer(provider.access_token())))
-        assert not app.store.rows
-        assert not browser.cookies
-
-    def test_a_forged_token_with_a_session_cookie_ends_nothing(self, browser: Browser, app: LoginApp) -> None:
-        with_session(browser, app)
-        assert code_of(sign_out(browser, app, origin="https://evil.example", **bearer("e30.e30.x"))) == "AUTH_004"
-        assert len(app.store.rows) == 1
-
-    def test_ends_the_sessions_of_its_sid(self, browser: Browser, app: LoginApp, provider: MisbehavingProvider) -> None:
-        provider.edit_id_token = lambda claims: claims | {"sid": "a"}
-        with_session(browser, app)
-        provider.edit_id_token = lambda claims: claims | {"sid": "b"}
-        with Browser() as other:
-            with_session(other, app)
-        assert len(app.store.rows) == 2
-        provider.edit_access_token = lambda claims: claims | {"sid": "a"}
-        with Browser() as client:
-            assert "id_token_hint" in parameters(sign_out(client, app, **bearer(provider.access_token())))
-        assert len(app.store.rows) == 1
-
-    @pytest.mark.parametrize("edits", [{"sid": "a", "sub": "another"}, {"sid": "b"}, {"sid": 7}, {"sid": ["a"]}])
-    def test_ends_no_other_session(
-        self, edits: Claims, browser: Browser, app: LoginApp, provider: MisbehavingProvider
-    ) -> None:
-        provider.edit_id_token = lambda claims: claims | {"sid": "a"}
-        with_session(browser, app)
-        provider.edit_access_token = lambda claims: claims | edits
-        with Browser() as client:
-            assert sign_out(client, app, **bearer(provider.access_token())).status_code == 200
-        assert len(app.store.rows) == 1
-
-
-class TestRevocation:
-    """RFC 7009."""
-
-    @pytest.fixture(autouse=True)
-    def _refresh_tokens(self, provider: MisbehavingProvider) -> None:
-        provider.issues_refresh_tokens = True
-
-    def test_revokes_the_tokens_of_the_session(
-        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
-    ) -> None:
-        with_session(browser, app)
-        ((refresh_token, _),) = provider.refresh_tokens.items()
-        assert sign_out(browser, app, origin=app.base).status_code == 200
-        sent = {request.form["token_type_hint"]: request.form["token"] for request in provider.asked("/revoke")}
-        assert sent["refresh_token"] == refresh_token
-        assert sent["access_token"].count(".") == 2
-        assert not provider.refresh_tokens
-
-    def test_revokes_the_tokens_of_a_session_that_ended_only_in_part(
-        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
-    ) -> None:
-        with_session(browser, app)
-        app.cache = SessionCache(RecordingCache(down=True), SessionPolicy())
-        assert sign_out(browser, app, origin=app.base).status_code == 503
-        assert not provider.refresh_tokens
-
-    def test_revokes_nothing_without_a_session(
-        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
-    ) -> None:
-        browser.cookies["127.0.0.1", "/", SESSION] = f"{TENANT}.{'x' * 43}"
-        assert sign_out(browser, app, origin=app.base).status_code == 200
-        assert not provider.asked("/revoke")
-
-    @pytest.mark.parametrize(
-        "response",
-        [
-            pytest.param(CannedResponse(status=503), id="unavailable"),
-            pytest.param(CannedResponse.of_json({"error": "invalid_client"}, 401), id="refused"),
-            pytest.param(CannedResponse(status=200, body=b"x" * 300_000), id="oversized"),
-            pytest.param(CannedResponse(status=302, headers={"Location": "http://127.0.0.1:1/"}), id="redirect"),
-        ],
-    )
-    def test_a_failure_does_not_keep_the_user_signed_in(
-        self, response: CannedResponse, browser: Browser, app: LoginApp, provider: MisbehavingProvider
-    ) -> None:
-        with_session(browser, app)
-        provider.responses["/revoke"] = response
-        assert "id_token_hint" in parameters(sign_out(browser, app, origin=app.base))
-        assert not app.store.rows
-        assert not browser.cookies
-
-    def test_a_silent_provider_delays_the_sign_out_for_three_seconds_at_most(
-        self, browser: Browser, app: LoginApp, provider: MisbehavingProvider
-    ) -> None:
-        with_session(browser, app)
-        provider.responses["/revoke"] = CannedResponse(hold=provider.hold())
-        began = time.monotonic()
-        assert "id_token_hint" in parameters(sign_out(browser, app, origin=app.base))
-        assert time.monotonic() - began < REVOCATION_SECONDS + 2
-        assert not app.store.rows
-
-
 def test_needs_a_credential(browser: Browser, app: LoginApp) -> None:
     for headers in ({}, {"origin": app.base}, {"authorization": "Basic eDp5"}, {"authorization": "Bearer"}):
         response = sign_out(browser, app, **headers)
@@ -340,8 +166,3 @@ def test_the_body_is_strict(
     body: object, code: str, browser: Browser, app: LoginApp, provider: MisbehavingProvider
 ) -> None:
     assert code_of(sign_out(browser, app, body, **bearer(provider.access_token()))) == code
-
-
-def test_the_token_of_a_sign_in_signs_out(browser: Browser, app: LoginApp) -> None:
-    token = sign_in(browser, app).json()["access_token"]
-    assert sign_out(browser, app, **bearer(token)).status_code == 200
