@@ -21,14 +21,17 @@ _log = logging.getLogger(__name__)
 # The share of a flight's budget for loading. The rest lets a fetch that reaches its time-out land before the deadline.
 _LOAD_SHARE = 0.9
 _MOST_FAILURES = 16
+# The fetches that one caller waits for: one that began before it came, and then its own.
+MOST_FETCHES = 2
 
 
 class Flight:
-    """One fetch. `ends_at` is the time when its loading must have ended, `deadline` the time when waiting ends."""
+    """One fetch, from `begun_at` on. `ends_at`: when its loading must have ended. `deadline`: when waiting ends."""
 
-    __slots__ = ("_clock", "_landed", "_lock", "_waiting", "deadline", "ends_at", "error")
+    __slots__ = ("_clock", "_landed", "_lock", "_waiting", "begun_at", "deadline", "ends_at", "error")
 
     def __init__(self, now: float, budget: float, clock: Callable[[], float]) -> None:
+        self.begun_at = now
         self.ends_at = now + budget * _LOAD_SHARE
         self.deadline = now + budget
         self.error: ProviderUnreachable | None = None
@@ -83,15 +86,23 @@ class FetchNeeded(Exception):
 
     `join` begins or joins the fetch without waiting. It returns the flight and the longest useful wait in seconds, or
     None if the next call needs no fetch any more. `failure` is the error to raise if the next call still needs one.
-    With `follows_copy`, this wait may follow another one, which was for a copy and not for the provider.
+    `asked_at`: the time of this call, if a flight that began earlier may bring too old a document. With `follows_copy`,
+    this wait may follow another one, which was for a copy and not for the provider.
     """
 
     follows_copy = False
 
-    def __init__(self, join: Callable[[], tuple[Flight, float] | None], failure: TenantgateError) -> None:
+    def __init__(
+        self,
+        join: Callable[[], tuple[Flight, float] | None],
+        failure: TenantgateError,
+        *,
+        asked_at: float = float("-inf"),
+    ) -> None:
         super().__init__()
         self.join = join
         self.failure = failure
+        self.asked_at = asked_at
 
 
 type Fetch = Callable[[Flight], Callable[[], None]]

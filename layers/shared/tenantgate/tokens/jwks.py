@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping
 from tenantgate.errors.base import Word
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.claims import shown
-from tenantgate.tokens.flights import Fetch, Fetches, Flight
+from tenantgate.tokens.flights import MOST_FETCHES, Fetch, Fetches, Flight
 from tenantgate.tokens.keys import Found, HeldKeys, KeyFetchNeeded, KeySet
 from tenantgate.tokens.records import Record
 
@@ -105,12 +105,12 @@ class CachedIssuerKeys:
         Raises `UnknownKey`; `ProviderUnreachable` if no key set is held and none could be fetched; and without `fetch`
         `KeyFetchNeeded` if only a fetch could find the key.
         """
-        held = self.held
-        if self._clock() >= held.tend_at:
+        held, asked_at = self.held, self._clock()
+        if asked_at >= held.tend_at:
             held = self._tended(fetch)
         check = held.keys.find(kid, alg)
         if check is None:
-            held = self._refetched(kid, alg, held, fetch)
+            held = self._refetched(kid, alg, held, asked_at, fetch)
             check = held.keys.find(kid, alg)
             if check is None:
                 raise self._unknown(kid, alg)
@@ -141,7 +141,7 @@ class CachedIssuerKeys:
                 if not stale:
                     return held
                 if not fetch:
-                    raise KeyFetchNeeded(lambda: (begun, budget), self._too_slow())
+                    raise KeyFetchNeeded(lambda: (begun, budget), self._too_slow(), asked_at=now)
             else:
                 flight = self._first_flight(now, flight, fetch)
         return self._after(flight, self._timings.inline_budget)
@@ -151,7 +151,7 @@ class CachedIssuerKeys:
             # A fetch failed a moment ago. One more from every caller would make things worse.
             raise failure
         if not fetch:
-            raise KeyFetchNeeded(self._join_first, self._too_slow())
+            raise KeyFetchNeeded(self._join_first, self._too_slow(), asked_at=now)
         retries = self._timings.retries
         return flight or self._begin(now, self._timings.inline_budget, lambda flight: self._refresh(flight, retries))
 
@@ -182,17 +182,27 @@ class CachedIssuerKeys:
             _log.error("keys dropped: past the age cap", extra={"context": {"issuer": self._issuer}})
             self.held = HeldKeys(_NONE, held.generation + 1, float("-inf"), 0.0, 0.0)
 
-    def _refetched(self, kid: str | None, alg: str, seen: HeldKeys, fetch: bool) -> HeldKeys:
+    def _refetched(self, kid: str | None, alg: str, seen: HeldKeys, asked_at: float, fetch: bool) -> HeldKeys:
         """Fetch again for an unknown `kid`, if the allowance permits, and return the keys that are held then."""
-        if fetch:
-            if (joined := self._join_refetch(seen)) is not None:
-                flight, longest = joined
-                flight.wait(longest)
-        else:
+        if not fetch:
             with self._lock:
                 if self._may_refetch(seen, self._clock()):
-                    raise KeyFetchNeeded(lambda: self._join_refetch(seen), self._unknown(kid, alg))
-        return self.held
+                    failure = self._unknown(kid, alg)
+                    raise KeyFetchNeeded(lambda: self._join_refetch(seen), failure, asked_at=asked_at)
+            return self.held
+        for _ in range(MOST_FETCHES):
+            joined = self._join_refetch(seen)
+            if joined is not None:
+                flight, longest = joined
+                flight.wait(longest)
+            held = self.held
+            if held.keys is seen.keys and joined is None:
+                return held
+            # An earlier flight may bring the key set of before the issuer published this key.
+            if (joined is not None and flight.begun_at >= asked_at) or held.keys.find(kid, alg) is not None:
+                return held
+            seen = held
+        return seen
 
     def _join_refetch(self, seen: HeldKeys) -> tuple[Flight, float] | None:
         with self._lock:

@@ -63,9 +63,9 @@ class SharedIssuerKeys(CachedIssuerKeys):
         return self._fetch(flight, retries)
 
     @override
-    def _refetched(self, kid: str | None, alg: str, seen: HeldKeys, fetch: bool) -> HeldKeys:
+    def _refetched(self, kid: str | None, alg: str, seen: HeldKeys, asked_at: float, fetch: bool) -> HeldKeys:
         try:
-            return super()._refetched(kid, alg, seen, fetch)
+            return super()._refetched(kid, alg, seen, asked_at, fetch)
         except KeyFetchNeeded as needed:
             # A key that is newer than the copy must not be refused without asking the issuer.
             needed.follows_copy = self.held.keys is self._copied

@@ -11,29 +11,31 @@ import math
 from collections.abc import Callable
 
 from tenantgate.errors.tokens import Overloaded
-from tenantgate.tokens.flights import FetchNeeded, Flight
+from tenantgate.tokens.flights import MOST_FETCHES, FetchNeeded, Flight
 
 # For each flight. Anyone can send tokens that name a trusted issuer, so only a few requests may wait for a silent one.
 MOST_WAITING = 64
-_MOST_WAITS = 2
 
 
 async def awaited[Result](attempt: Callable[[], Result]) -> Result:
     """Return the result of `attempt`. If it raises `FetchNeeded`, await the fetch and call it once more.
 
-    A request waits once, and once more if the first wait was for another process's copy (`FetchNeeded.follows_copy`).
+    A request waits once; and once more if the first fetch had begun before it came (`FetchNeeded.asked_at`), or was for
+    another process's copy (`FetchNeeded.follows_copy`).
 
     Raises `Overloaded` if `MOST_WAITING` callers wait for the same fetch, and every error of `attempt`.
     """
-    for waits in range(_MOST_WAITS + 1):
+    is_own = False
+    for waits in range(MOST_FETCHES + 1):
         try:
             return attempt()
         except FetchNeeded as needed:
-            if waits == _MOST_WAITS or (waits > 0 and not needed.follows_copy):
+            if waits == MOST_FETCHES or (is_own and not needed.follows_copy):
                 raise needed.failure from None
-            joined = needed.join()
+            joined, asked_at = needed.join(), needed.asked_at
         if joined is not None:
             await landing(*joined)
+            is_own = joined[0].begun_at >= asked_at
     raise AssertionError("the last attempt returns or raises")
 
 
