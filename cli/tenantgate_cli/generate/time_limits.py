@@ -48,7 +48,7 @@ def _rows() -> list[tuple[str, str]]:
             "Provider: keys, if none are held",
             f"{_seconds(keys.attempt)} an attempt, {_seconds(keys.inline_budget)} in all",
         ),
-        ("Provider: keys that are stale, or lack a `kid`", _seconds(keys.stale_budget)),
+        ("Provider: keys that are stale, or lack a `kid`; two fetches at most", _seconds(keys.stale_budget)),
         ("AWS Secrets Manager: connect", _seconds(secrets_manager.CONNECT_SECONDS)),
         ("AWS Secrets Manager: a response", _seconds(secrets_manager.READ_SECONDS)),
     ]
