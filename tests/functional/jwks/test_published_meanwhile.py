@@ -1,4 +1,4 @@
-"""A key that the issuer publishes while a fetch of the key set before is on its way: its tokens are accepted."""
+"""A key that the issuer publishes while a fetch of the earlier key set is pending: its tokens are accepted."""
 
 from __future__ import annotations
 

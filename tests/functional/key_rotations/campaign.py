@@ -22,7 +22,7 @@ from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 from tests.fixtures.databases.postgres import QUICK, PostgresServer
 from tests.fixtures.faults.stack import FaultStack, fault_stack
 from tests.functional.crashes.log import append
-from tests.functional.key_rotations.rotations import SLOW_KEYS, Answer, Door, Load, revoke, rotate, withdraw
+from tests.functional.key_rotations.rotations import SLOW_KEYS, Door, Judged, Load, revoke, rotate, withdraw
 
 LOG = ROOT / "docs" / "rotations" / "LOG.md"
 BOUND_SECONDS = 5.0
@@ -37,7 +37,7 @@ of `tenantgate revoke kid`, and from the moment at which the issuer withdrew the
 
 
 def run_rotations(stack: FaultStack, rotations: int, every: float) -> Load:
-    """Rotate the issuer's key under load, alternating between both kinds, and return the answers."""
+    """Rotate the issuer's key under load, alternating between both kinds, and return what was judged."""
     known_at = float("-inf")
     with Load(stack).running() as load:
         load.wait_for(stack.provider.key)
@@ -46,7 +46,7 @@ def run_rotations(stack: FaultStack, rotations: int, every: float) -> Load:
             time.sleep(max(0.0, known_at + every - time.monotonic()))
             known_at = time.monotonic()
             load.wait_for(rotate(stack, "just before signing"))
-            _say(f"{number * 2} rotations, {len(load.answers):,} tokens, {len(load.wrong())} wrong answers")
+            _say(f"{number * 2} rotations, {len(load.judged):,} tokens, {len(load.wrong())} wrong decisions")
     return load
 
 
@@ -75,10 +75,10 @@ def main() -> int:
     slowest = max((one.longest for one in revoked), default=0.0)
     figures = {
         "rotations": f"{options.rotations}",
-        "tokens": f"{len(load.answers):,}",
+        "tokens": f"{len(load.judged):,}",
         "wrong": f"{len(wrong)}",
-        "container": _times(load.answers, "container"),
-        "authorizer": _times(load.answers, "authorizer"),
+        "container": _times(load.judged, "container"),
+        "authorizer": _times(load.judged, "authorizer"),
         "removals": f"{options.removals}",
         "until refused, command": f"{slowest:.1f}",
         "until refused, issuer": f"{max((one.longest for one in withdrawn), default=0.0):.1f}",
@@ -90,9 +90,9 @@ def main() -> int:
     return 1 if wrong or slowest > BOUND_SECONDS else 0
 
 
-def _times(answers: list[Answer], door: Door) -> str:
+def _times(judged: list[Judged], door: Door) -> str:
     """Return the median, the 99th percentile and the longest of the times, in milliseconds."""
-    seconds = [answer.seconds for answer in answers if answer.door == door]
+    seconds = [one.seconds for one in judged if one.door == door]
     percentiles = quantiles(seconds, n=100)
     return " / ".join(f"{each * 1000:.0f}" for each in (percentiles[49], percentiles[98], max(seconds)))
 

@@ -1,6 +1,6 @@
 """Signing-key rotations of an issuer while clients send its tokens, and the removal of a leaked key.
 
-The key set takes a while to come, so that a rotation often finds a fetch of the key set before on its way.
+The key set takes a while to come, so that a rotation often finds a fetch of the earlier key set pending.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ _FORGED_EVERY = 10
 _names = itertools.count(1)
 
 
-class Answer(NamedTuple):
-    """`expected`: the token should be accepted. `seconds`: the time until the answer."""
+class Judged(NamedTuple):
+    """`expected`: the token should be accepted. `seconds`: the time until the decision."""
 
     door: Door
     kid: str
@@ -59,7 +59,7 @@ class Load:
     """
 
     stack: FaultStack
-    answers: list[Answer] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
     failure: BaseException | None = None
     _ended: threading.Event = field(default_factory=threading.Event)
 
@@ -80,14 +80,14 @@ class Load:
                 client.result()
 
     def wait_for(self, key: SigningKey) -> None:
-        """Wait until both doors have answered for several tokens by this key."""
+        """Wait until both doors have judged several tokens by this key."""
         ends = time.monotonic() + 20
         while not all(self._count(door, key) >= _FORGED_EVERY + 1 for door in ("container", "authorizer")):
-            assert time.monotonic() < ends, f"no tokens by {key.kid} were answered"
+            assert time.monotonic() < ends, f"no tokens by {key.kid} were judged"
             time.sleep(0.02)
 
     def _count(self, door: str, key: SigningKey) -> int:
-        return sum(answer.door == door and answer.kid == key.kid for answer in self.answers[-5000:])
+        return sum(one.door == door and one.kid == key.kid for one in self.judged[-5000:])
 
     def _send(self, door: Door, ask: Ask) -> None:
         provider = self.stack.provider
@@ -99,14 +99,14 @@ class Load:
             token = access_token(self.stack, key, forged_by=_UNPUBLISHED[key.alg] if forged else None)
             began = time.monotonic()
             accepted = ask(token)
-            self.answers.append(Answer(door, str(key.kid), not forged, accepted, time.monotonic() - began))
+            self.judged.append(Judged(door, str(key.kid), not forged, accepted, time.monotonic() - began))
 
     def wrong(self) -> list[str]:
-        """Return the answers that are not as stated: each token by a published key is accepted, and no other."""
+        """Return the decisions that are not as stated: each token by a published key is accepted, and no other."""
         return [
-            f"{answer.door}: a token by {answer.kid} was {'accepted' if answer.accepted else 'refused'}"
-            for answer in self.answers
-            if answer.accepted is not answer.expected
+            f"{one.door}: a token by {one.kid} was {'accepted' if one.accepted else 'refused'}"
+            for one in self.judged
+            if one.accepted is not one.expected
         ]
 
 

@@ -48,7 +48,7 @@ def test_no_token_by_a_published_key_is_refused_while_keys_rotate(stack: FaultSt
         for kind in kinds:
             load.wait_for(rotate(stack, kind))
     assert load.wrong() == []
-    assert any(not answer.expected for answer in load.answers)
+    assert any(not one.expected for one in load.judged)
 
 
 def test_a_key_that_was_never_published_is_refused(stack: FaultStack) -> None:

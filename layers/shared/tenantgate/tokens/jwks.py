@@ -191,18 +191,15 @@ class CachedIssuerKeys:
                     raise KeyFetchNeeded(lambda: self._join_refetch(seen), failure, asked_at=asked_at)
             return self.held
         for _ in range(MOST_FETCHES):
-            joined = self._join_refetch(seen)
-            if joined is not None:
-                flight, longest = joined
-                flight.wait(longest)
-            held = self.held
-            if held.keys is seen.keys and joined is None:
-                return held
+            if (joined := self._join_refetch(seen)) is not None:
+                joined[0].wait(joined[1])
+            elif self.held.keys is seen.keys:
+                break
+            seen = self.held
             # An earlier flight may bring the key set of before the issuer published this key.
-            if (joined is not None and flight.begun_at >= asked_at) or held.keys.find(kid, alg) is not None:
-                return held
-            seen = held
-        return seen
+            if seen.keys.find(kid, alg) is not None or (joined is not None and joined[0].begun_at >= asked_at):
+                break
+        return self.held
 
     def _join_refetch(self, seen: HeldKeys) -> tuple[Flight, float] | None:
         with self._lock:
