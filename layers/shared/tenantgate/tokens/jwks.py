@@ -108,11 +108,9 @@ class CachedIssuerKeys:
         held, asked_at = self.held, self._clock()
         if asked_at >= held.tend_at:
             held = self._tended(fetch)
-        check = held.keys.find(kid, alg)
-        if check is None:
+        if (check := held.keys.find(kid, alg)) is None:
             held = self._refetched(kid, alg, held, asked_at, fetch)
-            check = held.keys.find(kid, alg)
-            if check is None:
+            if (check := held.keys.find(kid, alg)) is None:
                 raise self._unknown(kid, alg)
         # Only keys of the set are kept, so a flood of random kids fills no memory.
         found = held.found[kid, alg] = check, held.generation
@@ -187,17 +185,15 @@ class CachedIssuerKeys:
         if not fetch:
             with self._lock:
                 if self._may_refetch(seen, self._clock()):
-                    failure = self._unknown(kid, alg)
-                    raise KeyFetchNeeded(lambda: self._join_refetch(seen), failure, asked_at=asked_at)
+                    raise KeyFetchNeeded(lambda: self._join_refetch(seen), self._unknown(kid, alg), asked_at=asked_at)
             return self.held
         for _ in range(MOST_FETCHES):
             if (joined := self._join_refetch(seen)) is not None:
                 joined[0].wait(joined[1])
-            elif self.held.keys is seen.keys:
-                break
-            seen = self.held
             # An earlier flight may bring the key set of before the issuer published this key.
-            if seen.keys.find(kid, alg) is not None or (joined is not None and joined[0].begun_at >= asked_at):
+            is_last = self.held.keys is seen.keys if joined is None else joined[0].begun_at >= asked_at
+            seen = self.held
+            if is_last or seen.keys.find(kid, alg) is not None:
                 break
         return self.held
 
@@ -243,8 +239,7 @@ class CachedIssuerKeys:
         return self._fetch(flight, retries)
 
     def _fetch(self, flight: Flight, retries: int) -> Callable[[], None]:
-        timings, clock = self._timings, self._clock
-        attempt = 0
+        attempt, timings, clock = 0, self._timings, self._clock
         while True:
             asked_at = clock()
             try:
