@@ -53,7 +53,7 @@ class Judged(NamedTuple):
 
 @dataclass
 class Load:
-    """Clients that send new tokens by the current key to both doors, and now and then a forged one.
+    """Clients that send new tokens by the current key to both doors, and forged ones in between.
 
     `failure`: why a client has ended.
     """
