@@ -221,3 +221,10 @@ def test_a_tenant_that_may() -> None:
     )
     snapshot.require_token(TOKEN, leeway=0)
     snapshot.require_session(SESSION)
+
+
+@pytest.mark.parametrize("times", [{}, "", None])
+def test_times_that_are_not_a_list_are_malformed_even_without_a_name(times: object) -> None:
+    values = json.loads(NOTHING_REVOKED.to_json())
+    assert Snapshot.from_json(json.dumps(values).encode()) == NOTHING_REVOKED
+    assert Snapshot.from_json(json.dumps(values | {"times": times}).encode()) is None
