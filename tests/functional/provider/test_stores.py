@@ -11,6 +11,7 @@ from tenantgate.openid_provider.models import CODES, AuthorizationCode, BrowserS
 from tenantgate.openid_provider.storage.repository import (
     BrowserSessionRepository,
     CodeRepository,
+    ExpiredRepository,
     KeyRepository,
     RefreshTokenRepository,
 )
@@ -231,6 +232,39 @@ async def test_a_browser_session_is_found_only_under_its_tenant_until_it_is_remo
     removed = await asyncio.gather(*(stores.sessions.remove(SESSION.digest, tenant_id=TENANT) for _ in range(4)))
     assert sorted(removed) == [False, False, False, True]
     assert await stores.sessions.find(SESSION.digest, tenant_id=TENANT) is None
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_only_a_tenants_expired_rows_are_removed(kind: str, database_urls: DatabaseUrls) -> None:
+    database = KINDS[kind](database_urls.app_url)
+    stores = Stores(
+        CodeRepository(database),
+        RefreshTokenRepository(database),
+        BrowserSessionRepository(database),
+        KeyRepository(database),
+    )
+    try:
+        token, code, session = new_family(), replace(CODE, digest=new_digest()), replace(SESSION, digest=new_digest())
+        await begin(stores, token)
+        await stores.codes.save(code)
+        await stores.sessions.save(session)
+        redeem = {"tenant_id": TENANT, "client_id": "client"}
+
+        # Nothing has expired, or it is another tenant's.
+        await ExpiredRepository(database).remove(TENANT, now=NOW)
+        await ExpiredRepository(database).remove(OTHER_TENANT, now=NOW + 86_400)
+        assert await stores.refresh_tokens.find(token.digest, tenant_id=TENANT) == token
+        assert await stores.sessions.find(session.digest, tenant_id=TENANT) == session
+        # Codes stay for an hour.
+        await ExpiredRepository(database).remove(TENANT, now=NOW + 3600)
+        assert await stores.refresh_tokens.find(token.digest, tenant_id=TENANT) is None
+        assert await stores.sessions.find(session.digest, tenant_id=TENANT) is None
+        assert await stores.codes.redeem(code.digest, now=NOW, **redeem) == code
+        await stores.codes.save(replace(code, digest=(late := new_digest())))
+        await ExpiredRepository(database).remove(TENANT, now=NOW + 3661)
+        assert await stores.codes.redeem(late, now=NOW, **redeem) is None
+    finally:
+        await database.dispose()
 
 
 async def test_the_first_key_of_an_algorithm_stays(stores: Stores) -> None:

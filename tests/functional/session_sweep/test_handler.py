@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from container.sweeping import sweeping
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.pool import PooledDatabase
+from tenantgate.openid_provider.models import BrowserSession
+from tenantgate.openid_provider.storage.demo import DEMO_TENANT_ID
+from tenantgate.openid_provider.storage.repository import BrowserSessionRepository
 from tenantgate.sessions.repository import SessionRepository
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
 from tests.fixtures.databases.session_stores import ENDINGS, TENANT, stored_session
@@ -30,6 +36,10 @@ for number in range(2):
         result = {"errorType": type(error).__name__, "errorMessage": str(error)}
     print("RESULT " + json.dumps(result))
 """
+
+
+OTHER_TENANT = "tenant-of-no-persona"
+LEFT = "SELECT tenant_id, expires_at > now() AS live FROM provider_browser_sessions ORDER BY tenant_id, live"
 
 
 def invoke(url: str, **variables: str) -> tuple[list[dict[str, object]], str]:
@@ -75,6 +85,38 @@ def test_an_invocation_removes_what_has_timed_out_and_logs_the_counts(
     assert written.count('"sessions swept"') == 2
     ((left,),) = execute(database_urls.admin_url, "SELECT count(*) FROM sessions")
     assert left["count"] == 1
+
+
+def test_expired_rows_of_the_built_in_provider_go_in_development(database_urls: DatabaseUrls) -> None:
+    now = int(time.time())
+
+    async def add() -> None:
+        database = PooledDatabase(database_urls.app_url)
+        sessions = BrowserSessionRepository(database)
+        for tenant_id in (DEMO_TENANT_ID, OTHER_TENANT):
+            for expires_at in (now - 1, now + 3600):
+                await sessions.save(
+                    BrowserSession(
+                        digest=os.urandom(32),
+                        sid=str(uuid4()),
+                        tenant_id=tenant_id,
+                        user_id=str(uuid4()),
+                        auth_time=now - 7200,
+                        expires_at=expires_at,
+                    )
+                )
+        await database.dispose()
+
+    def left() -> list[tuple[str, bool]]:
+        ((rows,),) = [execute(database_urls.admin_url, LEFT)]
+        return [(row["tenant_id"], row["live"]) for row in rows]
+
+    asyncio.run(add())
+    invoke(database_urls.app_url)
+    assert len(left()) == 4
+    invoke(database_urls.app_url, ENVIRONMENT="development")
+    # Only the tenants of the provider's own users have rows of it.
+    assert left() == sorted([(DEMO_TENANT_ID, True), (OTHER_TENANT, False), (OTHER_TENANT, True)])
 
 
 def test_a_database_that_is_away_fails_the_invocation_without_its_url() -> None:

@@ -14,9 +14,11 @@ from tenantgate.openid_provider.protocol.keys import SigningKeys
 from tenantgate.openid_provider.protocol.logout_tokens import deliver_over_http
 from tenantgate.openid_provider.protocol.redirects import RedirectRule
 from tenantgate.openid_provider.service import Provider, ProviderService
+from tenantgate.openid_provider.storage.demo import PERSONAS
 from tenantgate.openid_provider.storage.repository import (
     BrowserSessionRepository,
     CodeRepository,
+    ExpiredRepository,
     KeyRepository,
     RefreshTokenRepository,
 )
@@ -71,6 +73,14 @@ async def provider_service() -> ProviderService:
             clock=time.time,
         )
     )
+
+
+async def remove_expired() -> None:
+    """Remove the codes, refresh tokens and sign-ins that have expired. Raises `DatabaseUnreachable`."""
+    expired = ExpiredRepository(database())
+    # Also those of personas, if the stack was a local one before.
+    for tenant_id in dict.fromkeys(persona.tenant_id for persona in PERSONAS):
+        await expired.remove(tenant_id, now=time.time())
 
 
 def _users() -> DemoUsers:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
+from tenantgate.database.moments import moment
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.errors.base import InternalError
 from tenantgate.revoked.change import Revocation
@@ -79,8 +79,8 @@ async def record_in(unit: Unit, revocations: Iterable[Revocation], *, at: float)
         [one.name for one in given],
         [one.user_name for one in given],
         [one.tenant_name for one in given],
-        [None if one.expires_at is None else _moment(one.expires_at) for one in given],
-        _moment(at),
+        [None if one.expires_at is None else moment(one.expires_at) for one in given],
+        moment(at),
         epoch,
     )
     return epoch
@@ -119,12 +119,12 @@ class RevocationRepository:
         """Return all that is revoked. `now`: epoch seconds. Above `most` names it refuses more, never less."""
         for _ in range(_ATTEMPTS):
             async with self._database.untenanted() as unit:
-                rules = _required(await unit.fetch_one(_RULES, _moment(now), self._closed))
-                exact = _required(await unit.fetch_one(_EXACT, _moment(now), most + 1))
+                rules = _required(await unit.fetch_one(_RULES, moment(now), self._closed))
+                exact = _required(await unit.fetch_one(_EXACT, moment(now), most + 1))
                 if _size(exact) > most:
-                    exact = _required(await unit.fetch_one(_BY_USER, _moment(now), most + 1))
+                    exact = _required(await unit.fetch_one(_BY_USER, moment(now), most + 1))
                 if _size(exact) > most:
-                    exact = _required(await unit.fetch_one(_BY_TENANT, _moment(now), most + 1))
+                    exact = _required(await unit.fetch_one(_BY_TENANT, moment(now), most + 1))
             if rules["epoch"] == exact["epoch"]:
                 return _snapshot(rules, exact, closed=self._closed)
         # Each statement reads later than the one before, so that the older epoch is a moment that was complete.
@@ -133,7 +133,7 @@ class RevocationRepository:
     async def prune(self, *, now: float, limit: int) -> int:
         """Remove up to `limit` revocations that have expired, and return their number."""
         async with self._database.untenanted() as unit:
-            return len(await unit.fetch_all(_PRUNE, _moment(now), limit))
+            return len(await unit.fetch_all(_PRUNE, moment(now), limit))
 
 
 def _required(row: Row | None) -> Row:
@@ -163,7 +163,3 @@ def _snapshot(rules: Row, exact: Row, *, closed: bool, epoch: int | None = None)
 
 def _pairs(raw: str | None) -> list[tuple[bytes, int]]:
     return [(bytes.fromhex(name), at) for name, at in json.loads(raw or "[]")]
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from uuid import UUID
 
+from tenantgate.database.moments import moment, whole_seconds
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import Grants, PageWork, SessionSecrets, StoredSession, TenantState, User
@@ -164,13 +164,13 @@ def stored_session(row: Row) -> StoredSession:
         issuer=row["issuer"],
         secret_hash=row["secret_hash"],
         sealed_tokens=row["sealed_tokens"],
-        created_at=_seconds(row["created_at"]),
-        expires_at=_seconds(row["expires_at"]),
-        auth_time=_seconds(row["auth_time"]),
-        last_used_at=_seconds(row["last_used_at"]),
+        created_at=whole_seconds(row["created_at"]),
+        expires_at=whole_seconds(row["expires_at"]),
+        auth_time=whole_seconds(row["auth_time"]),
+        last_used_at=whole_seconds(row["last_used_at"]),
         csrf_token=row["csrf_token"],
         grants=Grants(tuple(row["scopes"]), tuple(row["roles"]), row["acr"], tuple(row["amr"])),
-        provider_auth_time=None if row["provider_auth_time"] is None else _seconds(row["provider_auth_time"]),
+        provider_auth_time=None if row["provider_auth_time"] is None else whole_seconds(row["provider_auth_time"]),
         version=row["version"],
         previous_hash=row["previous_hash"],
         rotated_at=None if row["rotated_at"] is None else row["rotated_at"].timestamp(),
@@ -182,11 +182,6 @@ def stored_session(row: Row) -> StoredSession:
         issued_tokens=tuple(row["issued_tokens"]),
         tenant=None if row["status"] is None else _tenant(row),
     )
-
-
-def moment(seconds: float) -> datetime:
-    """Return epoch seconds as PostgreSQL's driver takes them."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def _tenant(row: Row) -> TenantState:
@@ -222,10 +217,6 @@ def _values(session: StoredSession) -> tuple[object, ...]:
         session.address,
         [*session.issued_tokens],
     )
-
-
-def _seconds(at: datetime) -> int:
-    return int(at.timestamp())
 
 
 class TenantSessionRepository:
@@ -289,7 +280,7 @@ def _secrets(row: Row) -> SessionSecrets:
     return SessionSecrets(
         id=row["id"],
         secret_hashes=hashes,
-        last_used_at=_seconds(row["last_used_at"]),
-        expires_at=_seconds(row["expires_at"]),
+        last_used_at=whole_seconds(row["last_used_at"]),
+        expires_at=whole_seconds(row["expires_at"]),
         admitted=row["status"] is None or _tenant(row).admits(row["issuer"]),
     )

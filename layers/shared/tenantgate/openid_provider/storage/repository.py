@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
+from tenantgate.database.moments import moment, whole_seconds
 from tenantgate.database.unit import Database, Row
 from tenantgate.openid_provider.models import (
     SIGNING_ALGORITHMS,
@@ -124,7 +125,7 @@ class CodeRepository:
         self._database = database
 
     async def save(self, code: AuthorizationCode) -> None:
-        expires_at = _at(code.expires_at)
+        expires_at = moment(code.expires_at)
         async with self._database.tenant(code.tenant_id) as unit:
             await unit.execute(_FORGET_CODES, code.tenant_id, expires_at - _CODES_KEPT)
             await unit.execute(
@@ -136,7 +137,7 @@ class CodeRepository:
                 code.scope,
                 UUID(code.user_id),
                 UUID(code.sid),
-                _at(code.auth_time),
+                moment(code.auth_time),
                 code.code_challenge,
                 code.nonce,
                 expires_at,
@@ -144,7 +145,7 @@ class CodeRepository:
 
     async def redeem(self, digest: bytes, *, tenant_id: str, client_id: str, now: int) -> AuthorizationCode | None:
         async with self._database.tenant(tenant_id) as unit:
-            row = await unit.fetch_one(_REDEEM_CODE, tenant_id, digest, client_id, _at(now))
+            row = await unit.fetch_one(_REDEEM_CODE, tenant_id, digest, client_id, moment(now))
         return None if row is None else _code(row)
 
 
@@ -155,7 +156,7 @@ class RefreshTokenRepository:
         self._database = database
 
     async def save(self, token: RefreshToken) -> bool:
-        auth_time = _at(token.auth_time)
+        auth_time = moment(token.auth_time)
         async with self._database.tenant(token.tenant_id) as unit:
             await unit.execute(_FORGET_FAMILIES, token.tenant_id, auth_time)
             row = await unit.fetch_one(
@@ -169,8 +170,8 @@ class RefreshTokenRepository:
                 UUID(token.user_id),
                 UUID(token.sid),
                 auth_time,
-                _at(token.expires_at),
-                _at(token.ends_at),
+                moment(token.expires_at),
+                moment(token.ends_at),
             )
         return row is not None
 
@@ -181,7 +182,7 @@ class RefreshTokenRepository:
         return None if row is None else _refresh_token(row)
 
     async def rotate(self, token: RefreshToken, successor: RefreshToken) -> bool:
-        values = token.digest, successor.digest, _at(successor.expires_at)
+        values = token.digest, successor.digest, moment(successor.expires_at)
         async with self._database.tenant(token.tenant_id) as unit:
             row = await unit.fetch_one(_ROTATE, token.tenant_id, UUID(token.family_id), *values)
         return row is not None
@@ -209,7 +210,7 @@ class BrowserSessionRepository:
         self._database = database
 
     async def save(self, session: BrowserSession) -> None:
-        auth_time = _at(session.auth_time)
+        auth_time = moment(session.auth_time)
         async with self._database.tenant(session.tenant_id) as unit:
             await unit.execute(_FORGET_BROWSER_SESSIONS, session.tenant_id, auth_time)
             await unit.execute(
@@ -219,7 +220,7 @@ class BrowserSessionRepository:
                 UUID(session.sid),
                 UUID(session.user_id),
                 auth_time,
-                _at(session.expires_at),
+                moment(session.expires_at),
             )
 
     async def find(self, digest: bytes, *, tenant_id: str) -> BrowserSession | None:
@@ -233,6 +234,20 @@ class BrowserSessionRepository:
         return row is not None
 
 
+class ExpiredRepository:
+    """The rows that have expired. Each kind is also removed when another row of it is saved in the tenant."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def remove(self, tenant_id: str, *, now: float) -> None:
+        at = moment(now)
+        async with self._database.tenant(tenant_id) as unit:
+            await unit.execute(_FORGET_CODES, tenant_id, at - _CODES_KEPT)
+            await unit.execute(_FORGET_FAMILIES, tenant_id, at)
+            await unit.execute(_FORGET_BROWSER_SESSIONS, tenant_id, at)
+
+
 def _code(row: Row) -> AuthorizationCode:
     return AuthorizationCode(
         digest=row["code_hash"],
@@ -242,10 +257,10 @@ def _code(row: Row) -> AuthorizationCode:
         tenant_id=row["tenant_id"],
         user_id=str(row["user_id"]),
         sid=str(row["sid"]),
-        auth_time=_seconds(row["auth_time"]),
+        auth_time=whole_seconds(row["auth_time"]),
         code_challenge=row["code_challenge"],
         nonce=row["nonce"],
-        expires_at=_seconds(row["expires_at"]),
+        expires_at=whole_seconds(row["expires_at"]),
     )
 
 
@@ -259,9 +274,9 @@ def _refresh_token(row: Row) -> RefreshToken:
         tenant_id=row["tenant_id"],
         user_id=str(row["user_id"]),
         sid=str(row["sid"]),
-        auth_time=_seconds(row["auth_time"]),
-        expires_at=_seconds(row["expires_at"]),
-        ends_at=_seconds(row["ends_at"]),
+        auth_time=whole_seconds(row["auth_time"]),
+        expires_at=whole_seconds(row["expires_at"]),
+        ends_at=whole_seconds(row["ends_at"]),
     )
 
 
@@ -271,14 +286,6 @@ def _browser_session(row: Row) -> BrowserSession:
         sid=str(row["sid"]),
         tenant_id=row["tenant_id"],
         user_id=str(row["user_id"]),
-        auth_time=_seconds(row["auth_time"]),
-        expires_at=_seconds(row["expires_at"]),
+        auth_time=whole_seconds(row["auth_time"]),
+        expires_at=whole_seconds(row["expires_at"]),
     )
-
-
-def _at(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _seconds(moment: datetime) -> int:
-    return int(moment.timestamp())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from tenantgate.database.moments import moment
 from tenantgate.database.unit import Database
-from tenantgate.sessions.repository import moment
 
 # An update without a change, so that a row that exists is returned, too.
 _BEGIN = (

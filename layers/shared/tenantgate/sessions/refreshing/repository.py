@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from tenantgate.database.moments import moment
 from tenantgate.database.unit import Database
 from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import StoredSession
@@ -12,7 +13,6 @@ from tenantgate.sessions.repository import (
     FIND,
     FIND_BY_EARLIER_SECRET,
     STORED_COLUMNS,
-    moment,
     removal,
     stored_session,
 )
