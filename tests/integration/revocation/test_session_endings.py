@@ -233,7 +233,7 @@ class TestConcurrentEndAndRefresh:
         after = replace(rotated(session, grants=GRANTS if new_id else None), issued_tokens=issued)
         after = replace(after, sealed_tokens=session.sealed_tokens, rotated_at=time.time())
         async with world.database.tenant(TENANT) as unit:
-            values = (TENANT, session.id, holder, *refreshes._rotated(after))
+            values = (TENANT, session.id, holder, *refreshes._rotated(after), session.secret_hash)
             assert await unit.fetch_one(refreshes._ROTATE, *values) is not None
             if new_id:
                 await unit.execute(refreshes._FOLLOW, TENANT, session.id, after.id)
