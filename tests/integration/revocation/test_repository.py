@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.revocation.repository import RevocationRepository, record_in
 from tenantgate.revoked.change import Revocation
@@ -53,6 +54,16 @@ async def test_at_most_one_of_many_concurrent_changes_has_an_epoch(repository: R
     epochs = await asyncio.gather(*(repository.record([token(f"t-{n}")], at=NOW) for n in range(30)))
     assert len(set(epochs)) == 30
     assert len((await repository.snapshot(now=NOW)).exact) == 30
+
+
+async def test_a_wait_for_the_row_of_the_epoch_that_takes_too_long_is_a_database_that_is_busy(
+    database: PooledDatabase, repository: RevocationRepository
+) -> None:
+    async with database.untenanted() as unit:
+        await record_in(unit, [token("first")], at=NOW)
+        with pytest.raises(DatabaseUnreachable):
+            await repository.record([token("second")], at=NOW)
+    assert (await repository.snapshot(now=NOW)).exact == {token("first").name}
 
 
 async def test_a_unit_that_is_rolled_back_revokes_nothing(

@@ -25,8 +25,9 @@ STATEMENT_SECONDS = 5.0
 # SQLSTATEs (PostgreSQL, appendix A) after which a connection is unusable: connection exceptions (class 08), a server
 # that shuts down, has crashed or is starting (57P0x), idle too long (57P05), and read-only, as after a failover.
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P05", "25006", "25P03"})
-# SQLSTATEs of a server that can't serve this process: too many connections, no such login or database.
-_REFUSED = frozenset({"53300", "53400", "28000", "28P01", "3D000", "57014"})
+# SQLSTATEs of a server that can't serve this process: too many connections, no such login or database; and those of a
+# busy one: a statement, or the wait for a row that others hold, took longer than the role's limit.
+_REFUSED = frozenset({"53300", "53400", "28000", "28P01", "3D000", "57014", "55P03"})
 
 # Arrays by their elements: the types' names and fixed numbers (PostgreSQL's `pg_type.dat`). asyncpg knows the elements,
 # and looks up any other type by a separate query on each connection.
