@@ -32,10 +32,15 @@ def line_plot(title: str, series: Mapping[str, Points], *, x: str, y: str, marks
     return _Plot(title, series, x=x, y=y, marks=marks).svg()
 
 
-def cumulative_plot(title: str, series: Mapping[str, Sequence[float]], *, x: str, marks: Iterable[Mark] = ()) -> str:
-    """Draw the share of the values, in percent, that are at most `x`, for each named series."""
+def cumulative_plot(
+    title: str, series: Mapping[str, Sequence[float]], *, x: str, marks: Iterable[Mark] = (), first: float = 0.0
+) -> str:
+    """Draw the share of the values, in percent, that are at most `x`, for each named series.
+
+    `first`: the axis begins with this power of ten and is logarithmic; smaller values are drawn there.
+    """
     shares = {name: _shares(values) for name, values in series.items()}
-    return _Plot(title, shares, x=x, y="share, %", marks=marks).svg()
+    return _Plot(title, shares, x=x, y="share, %", marks=marks, first=first).svg()
 
 
 def _shares(values: Sequence[float]) -> Points:
@@ -44,12 +49,16 @@ def _shares(values: Sequence[float]) -> Points:
 
 
 class _Plot:
-    def __init__(self, title: str, series: Mapping[str, Points], *, x: str, y: str, marks: Iterable[Mark]) -> None:
+    def __init__(
+        self, title: str, series: Mapping[str, Points], *, x: str, y: str, marks: Iterable[Mark], first: float = 0.0
+    ) -> None:
         self._title, self._x, self._y = title, x, y
         self._series = {name: _thinned(points) for name, points in series.items()}
         self._marks = list(marks)
         every = [point for points in series.values() for point in points]
-        self._steps_x = _steps(max([*(point[0] for point in every), *(mark.x for mark in self._marks)], default=1.0))
+        most = max([*(point[0] for point in every), *(mark.x for mark in self._marks)], default=1.0)
+        self._first = first
+        self._steps_x = _decades(first, most) if first else _steps(most)
         self._steps_y = _steps(max((point[1] for point in every), default=1.0))
         columns = (_WIDTH - _LEFT) // _LEGEND_COLUMN
         self._columns = columns
@@ -74,9 +83,15 @@ class _Plot:
         )
 
     def _place(self, x: float, y: float) -> tuple[float, float]:
-        across = (_WIDTH - _LEFT - _RIGHT) * x / self._steps_x[-1]
+        across = (_WIDTH - _LEFT - _RIGHT) * self._share_across(x)
         up = (_HEIGHT - _TOP - _BOTTOM) * y / self._steps_y[-1]
         return _LEFT + across, _HEIGHT - _BOTTOM - up
+
+    def _share_across(self, x: float) -> float:
+        last = self._steps_x[-1]
+        if not self._first:
+            return x / last
+        return math.log(max(x, self._first) / self._first) / math.log(last / self._first)
 
     def _axes(self) -> Iterable[str]:
         right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
@@ -95,7 +110,7 @@ class _Plot:
         for mark in self._marks:
             across = self._place(mark.x, 0)[0]
             yield f'<path d="M{across:.1f} {_TOP}V{_HEIGHT - _BOTTOM}" stroke="#777777" stroke-dasharray="3 3"/>'
-            is_right = mark.x > self._steps_x[-1] * 0.7
+            is_right = self._share_across(mark.x) > 0.7
             anchor = 'text-anchor="end" fill="#555555"' if is_right else 'fill="#555555"'
             yield _text(across + (-4 if is_right else 4), _TOP + 12, mark.text, anchor)
 
@@ -128,6 +143,18 @@ def _steps(most: float) -> list[float]:
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough * (1 - 1e-9))
     return [place * step for place in range(math.ceil(most / step - 1e-9) + 1 if most > 0 else 2)]
+
+
+def _decades(first: float, most: float) -> list[float]:
+    """Return 1, 2 and 5 times the powers of ten from `first` to at least `most`."""
+    steps: list[float] = []
+    power = first
+    while True:
+        for factor in (1, 2, 5):
+            steps.append(round(factor * power, 12))
+            if steps[-1] >= most and len(steps) > 1:
+                return steps
+        power *= 10
 
 
 def _thinned(points: Points) -> Points:

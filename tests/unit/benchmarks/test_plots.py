@@ -58,6 +58,17 @@ def test_a_share_reaches_all_values() -> None:
     assert heights[0] - heights[1] == pytest.approx(heights[2] - heights[3], abs=0.2)
 
 
+def test_a_logarithmic_axis_has_the_same_distance_for_each_power_of_ten() -> None:
+    svg = cumulative_plot("t", {"a": [0.0, 0.01, 0.1, 1.0, 5.0]}, x="s", marks=[Mark(5.0, "bound")], first=0.01)
+    (line,) = drawn_lines(svg)
+    across = [x for x, _ in line]
+
+    assert across[0] == across[1] == 64
+    assert across[2] - across[1] == pytest.approx(across[3] - across[2], abs=0.2)
+    assert across[4] == pytest.approx(704, abs=0.1)
+    assert {"0.01", "0.02", "0.05", "0.1", "1", "5"} <= set(texts(svg))
+
+
 def test_long_series_keep_their_peaks() -> None:
     flat = [(float(place), 1.0) for place in range(10_000)]
     flat[5_003] = (5_003.0, 100.0)
