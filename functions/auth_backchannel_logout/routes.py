@@ -17,7 +17,7 @@ from tenantgate.sessions.wiring import logout_token_service
 from tenantgate.web.errors import BodyTooLarge, MalformedBody, UnsupportedMediaType
 from tenantgate.web.forms import FORM, form_fields
 from tenantgate.web.models import StrictModel
-from tenantgate.web.responses import PROVIDER_ERRORS, error_responses
+from tenantgate.web.responses import PROVIDER_ERRORS, ErrorResponse, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
 
@@ -58,7 +58,7 @@ _BODY: dict[str, Any] = {
         **error_responses(
             DatabaseUnreachable, SecretsUnavailable, CacheUnavailable, RevocationUnknown, *PROVIDER_ERRORS
         ),
-        400: {"model": LogoutFailure, "description": "`invalid_request`: the logout token is refused."},
+        400: {"model": LogoutFailure | ErrorResponse, "description": "`invalid_request`: the logout token is refused."},
     },
 )
 async def backchannel_logout(

@@ -10,6 +10,7 @@ from tenantgate.sessions.credential import COOKIE_ERRORS
 from tenantgate.web.dependencies import CurrentPrincipal
 from tenantgate.web.models import StrictModel, UserId
 from tenantgate.web.openapi import NEEDS_TOKEN_OR_SESSION
+from tenantgate.web.openapi_common import BEHIND_AUTHORIZER
 from tenantgate.web.responses import BEARER_ERRORS, error_responses
 
 router = APIRouter(prefix="/api/v1/auth", tags=["auth"])
@@ -28,7 +29,7 @@ class MeResponse(StrictModel):
     "/me",
     operation_id="currentPrincipal",
     summary="Current caller",
-    openapi_extra=NEEDS_TOKEN_OR_SESSION,
+    openapi_extra={**NEEDS_TOKEN_OR_SESSION, **BEHIND_AUTHORIZER},
     responses=error_responses(*BEARER_ERRORS, *COOKIE_ERRORS),
 )
 async def me(principal: CurrentPrincipal) -> MeResponse:

@@ -40,7 +40,10 @@ class StatusResponse(StrictModel):
     summary="Home page",
     response_model=StatusResponse,
     dependencies=[ShowPages],
-    responses=error_responses(DatabaseUnreachable, SecretsUnavailable),
+    responses={
+        200: {"content": {"text/html": {"schema": {"type": "string"}}}},
+        **error_responses(DatabaseUnreachable, SecretsUnavailable),
+    },
 )
 async def root(request: Request) -> Response:
     """Return `{"status":"ok"}`; a browser gets a page to sign in, or one that shows the signed-in user."""

@@ -10,6 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
+from functions.identity_provider.description import described
 from functions.identity_provider.forms import submitted, submitted_form
 from tenantgate.errors.access import CrossSiteRequest
 from tenantgate.openid_provider.endpoints.authorization import SignedIn, SignInNeeded
@@ -50,22 +51,26 @@ async def from_own_page(request: Request) -> None:
 
 
 router = APIRouter(
-    prefix="/idp", tags=["identity provider"], include_in_schema=False, dependencies=[Depends(in_development_only)]
+    prefix="/idp",
+    tags=["identity provider"],
+    dependencies=[Depends(in_development_only)],
+    default_response_class=Response,
 )
 Service = Annotated[ProviderService, Depends(provider_service)]
 
 
-@router.get("/.well-known/openid-configuration")
+@router.get("/.well-known/openid-configuration", **described("discovery"))
 async def discovery() -> Response:
     return JSONResponse(metadata(), headers=_PUBLIC)
 
 
-@router.get("/jwks")
+@router.get("/jwks", **described("jwks"))
 async def jwks(service: Service) -> Response:
     return JSONResponse(await service.jwks(), headers=_PUBLIC)
 
 
-@router.api_route("/authorize", methods=["GET", "POST"], dependencies=[ShowPages])
+@router.get("/authorize", dependencies=[ShowPages], **described("authorize"))
+@router.post("/authorize", dependencies=[ShowPages], **described("authorizeByForm"))
 async def authorize(request: Request, service: Service) -> Response:
     result = await service.authorize(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
     if isinstance(result, SignInNeeded):
@@ -73,7 +78,7 @@ async def authorize(request: Request, service: Service) -> Response:
     return _respond(result)
 
 
-@router.post("/sign_in", dependencies=[ShowPages, Depends(from_own_page)])
+@router.post("/sign_in", status_code=303, dependencies=[ShowPages, Depends(from_own_page)], **described("signIn"))
 async def sign_in(request: Request, service: Service) -> Response:
     form = (await submitted_form(request)).values
     form_token, cookie = form.get("form", ""), request.cookies.get(BROWSER_COOKIE)
@@ -93,7 +98,7 @@ async def sign_in(request: Request, service: Service) -> Response:
     return _respond(result.response)
 
 
-@router.post("/token")
+@router.post("/token", **described("token"))
 async def token(request: Request, service: Service) -> Response:
     try:
         form = await submitted_form(request)
@@ -102,7 +107,7 @@ async def token(request: Request, service: Service) -> Response:
     return _respond(await service.token(form, authorization=request.headers.get("authorization")))
 
 
-@router.post("/revoke")
+@router.post("/revoke", **described("revokeToken"))
 async def revoke(request: Request, service: Service) -> Response:
     try:
         form = await submitted_form(request)
@@ -111,7 +116,8 @@ async def revoke(request: Request, service: Service) -> Response:
     return _respond(await service.revoke(form, authorization=request.headers.get("authorization")))
 
 
-@router.api_route("/userinfo", methods=["GET", "POST"])
+@router.get("/userinfo", **described("userinfo"))
+@router.post("/userinfo", **described("userinfoByForm"))
 async def userinfo(request: Request, service: Service) -> Response:
     authorization = request.headers.get("authorization")
     posted_token = None
@@ -123,7 +129,8 @@ async def userinfo(request: Request, service: Service) -> Response:
     return _respond(await service.userinfo(authorization=authorization, posted_token=posted_token))
 
 
-@router.api_route("/end_session", methods=["GET", "POST"], dependencies=[ShowPages])
+@router.get("/end_session", dependencies=[ShowPages], **described("endSession"))
+@router.post("/end_session", dependencies=[ShowPages], **described("endSessionByForm"))
 async def end_session(request: Request, service: Service) -> Response:
     result = await service.end_session(await submitted(request), cookie=request.cookies.get(BROWSER_COOKIE))
     if isinstance(result, SignOutNeedsConsent):
@@ -132,7 +139,7 @@ async def end_session(request: Request, service: Service) -> Response:
     return _signed_out(request, result)
 
 
-@router.post("/sign_out", dependencies=[ShowPages, Depends(from_own_page)])
+@router.post("/sign_out", dependencies=[ShowPages, Depends(from_own_page)], **described("signOut"))
 async def sign_out(request: Request, service: Service) -> Response:
     form = (await submitted_form(request)).values
     result = await service.confirm_sign_out(form.get("form", ""), cookie=request.cookies.get(BROWSER_COOKIE))

@@ -16,7 +16,7 @@ from tenantgate.signals.service import SecurityEventService
 from tenantgate.signals.wiring import security_event_service
 from tenantgate.web.errors import BodyTooLarge, MalformedBody
 from tenantgate.web.models import StrictModel
-from tenantgate.web.responses import PROVIDER_ERRORS, error_responses
+from tenantgate.web.responses import PROVIDER_ERRORS, ErrorResponse, error_responses
 
 router = APIRouter(prefix="/api/v1", tags=["security events"])
 
@@ -54,7 +54,7 @@ _BODY: dict[str, Any] = {
         **error_responses(
             DatabaseUnreachable, SecretsUnavailable, CacheUnavailable, RevocationUnknown, *PROVIDER_ERRORS
         ),
-        400: {"model": DeliveryFailure, "description": "The token is refused (RFC 8935 §2.4)."},
+        400: {"model": DeliveryFailure | ErrorResponse, "description": "The token is refused (RFC 8935 §2.4)."},
     },
 )
 async def receive_security_event(

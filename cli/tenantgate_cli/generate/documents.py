@@ -11,7 +11,7 @@ from tenantgate_cli.generate.cache import cache_page
 from tenantgate_cli.generate.configuration import configuration_page, env_example
 from tenantgate_cli.generate.error_codes import error_codes_page
 from tenantgate_cli.generate.known_revisions import known_revisions_module
-from tenantgate_cli.generate.openapi import openapi_document
+from tenantgate_cli.generate.openapi import development_openapi_document, openapi_document
 from tenantgate_cli.generate.providers import auth_configuration_page, readme
 from tenantgate_cli.generate.route_table import route_table_module
 from tenantgate_cli.generate.security_events import operations_page
@@ -29,6 +29,7 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/CONFIGURATION.md": configuration_page,
     ".env.example": env_example,
     "docs/openapi.json": openapi_document,
+    "docs/openapi-development.json": development_openapi_document,
     "functions/unknown_route/route_table.py": route_table_module,
     "layers/shared/tenantgate/database/known_revisions.py": known_revisions_module,
 }

@@ -34,7 +34,7 @@ class Front:
         self._host = urlsplit(url).netloc.encode()
         self._ipv6_host = f"[::1]:{urlsplit(url).port}".encode()
         self._openapi = openapi
-        self._documentation: AsgiApp | None = None
+        self._documentation: tuple[AsgiApp, frozenset[str]] | None = None
         self._entry = CanonicalHost(self._route, url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,10 +44,12 @@ class Front:
         refused = self._refused.found_in(scope["headers"])
         if refused is not None:
             self._on_refused(*refused)
-        if scope["path"] == "/docs" or scope["path"].startswith("/docs/"):
-            await self._docs()(scope, receive, send)
-        else:
-            await self._app(self._named(scope), receive, send)
+        if (scope["path"] == "/docs" or scope["path"].startswith("/docs/")) and scope["method"] in ("GET", "HEAD"):
+            documentation, paths = self._docs()
+            if scope["path"] in paths:
+                await documentation(scope, receive, send)
+                return
+        await self._app(self._named(scope), receive, send)
 
     def _named(self, scope: Scope) -> Scope:
         # An API has a host name; the gateway rejects the address in brackets that an IPv6 client sends.
@@ -59,11 +61,13 @@ class Front:
         ]
         return {**scope, "headers": named}
 
-    def _docs(self) -> AsgiApp:
+    def _docs(self) -> tuple[AsgiApp, frozenset[str]]:
         if self._documentation is None:
             from starlette.applications import Starlette  # noqa: PLC0415 - few runs show the documentation
 
             from tenantgate.web.docs import documentation_routes  # noqa: PLC0415
 
-            self._documentation = Starlette(routes=documentation_routes(self._openapi))
+            routes = documentation_routes(self._openapi)
+            # Other paths are the gateway's, whose function responds with the errors of the API.
+            self._documentation = Starlette(routes=routes), frozenset(route.path for route in routes)
         return self._documentation

@@ -22,6 +22,7 @@ from tenantgate.web.ambiguous_requests import RejectAmbiguousRequests
 from tenantgate.web.cookies import Cookies
 from tenantgate.web.middleware import ErrorRendering, Headers, RequestLogging
 from tenantgate.web.openapi import DESCRIPTION, TAGS, complete
+from tenantgate.web.pages.show_pages import ShowPages
 from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate.web.route_table import RouteTable
 
@@ -117,7 +118,15 @@ class TenantgateApp(FastAPI):
 
     @override
     def openapi(self) -> dict[str, Any]:
-        return complete(super().openapi(), self.settings)
+        if self.openapi_schema is not None:
+            return self.openapi_schema
+        pages = {
+            f"{method} {route.path}"
+            for route in self._flat_routes
+            if ShowPages in getattr(route, "dependencies", ())
+            for method in route.methods or ()
+        }
+        return complete(super().openapi(), self.settings, pages=pages)
 
     @cached_property
     def _own_texts(self) -> frozenset[str]:

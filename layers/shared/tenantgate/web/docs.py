@@ -9,8 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from tenantgate.web.headers import SECURE_HEADERS
 
 _SWAGGER_UI = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
 _OURS = {"theme.js": "text/javascript", "start.js": "text/javascript", "docs.css": "text/css"}
@@ -42,7 +44,7 @@ _PAGE = """<!doctype html>
 """
 
 
-def documentation_routes(openapi_path: Path) -> list[BaseRoute]:
+def documentation_routes(openapi_path: Path) -> list[Route]:
     """Build the routes of `/docs`, its assets, and the document at `openapi_path` as `/docs/openapi.json`.
 
     Raises RuntimeError when the assets are missing; the message names the extra to install.
@@ -53,20 +55,22 @@ def documentation_routes(openapi_path: Path) -> list[BaseRoute]:
     folder = Path(package.submodule_search_locations[0]) / "static"
 
     async def show(_: Request) -> Response:
-        return HTMLResponse(_PAGE, headers={"content-security-policy": _POLICY})
+        return HTMLResponse(_PAGE, headers={**SECURE_HEADERS, "content-security-policy": _POLICY})
 
-    async def document(_: Request) -> Response:
-        return FileResponse(openapi_path, media_type="application/json", headers={"cache-control": "no-cache"})
+    def file(at: str, path: Path, media_type: str, cache_control: str) -> Route:
+        # Not FileResponse: it responds to an invalid `Range` with an error of its own shape.
+        def serve(_: Request) -> Response:
+            headers = {**SECURE_HEADERS, "cache-control": cache_control}
+            return Response(path.read_bytes(), media_type=media_type, headers=headers)
+
+        return Route(at, serve)
 
     def asset(path: Path, media_type: str, cache_control: str) -> Route:
-        async def serve(_: Request) -> Response:
-            return FileResponse(path, media_type=media_type, headers={"cache-control": cache_control})
-
-        return Route(f"/docs/assets/{path.name}", serve)
+        return file(f"/docs/assets/{path.name}", path, media_type, cache_control)
 
     return [
         Route("/docs", show),
-        Route("/docs/openapi.json", document),
+        file("/docs/openapi.json", openapi_path, "application/json", "no-cache"),
         *(asset(_OUR_FOLDER / name, media_type, "no-cache") for name, media_type in _OURS.items()),
         *(asset(folder / name, media_type, "public, max-age=86400") for name, media_type in _SWAGGER_UI.items()),
     ]
