@@ -11,6 +11,7 @@ WITH ?=
 ARCH ?= arm64
 MINUTES ?= 10
 RACES ?= 10000
+REQUESTS ?= 100000
 SEED ?= 1
 MUTANTS ?= 20
 
@@ -31,7 +32,7 @@ export UV_PYTHON := $(PYTHON3)
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
-.PHONY: help dev serve shell test test-unit check build bench fuzz races mutate docs fmt clean
+.PHONY: help dev serve shell test test-unit check build bench fuzz races schema mutate docs fmt clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -86,6 +87,9 @@ fuzz: tools ## Fuzz everything that reads untrusted input, and log the run in do
 
 races: tools ## Race refreshes of one session, and log the run in docs/races/LOG.md (RACES=10000)
 	@$(RUN)/python -m races --races $(RACES)
+
+schema: tools ## Send generated requests to every route, and log the run in docs/schema/LOG.md (REQUESTS=100000, SEED=1)
+	@$(RUN)/python -m tests.functional.schema.campaign --requests $(REQUESTS) --seed $(SEED)
 
 mutate: tools ## Run mutation tests of the security core, and write the table in docs/mutation/ (SEED=1, MUTANTS=20 per module)
 	@$(RUN)/python -m mutation --seed $(SEED) --size $(MUTANTS)

@@ -67,8 +67,8 @@ _SIGN_OUT: Mapping[str, str] = {"form": "The hidden value of the page."}
 _PAGE: dict[str, Any] = {"text/html": {"schema": {"type": "string"}}}
 _UNAVAILABLE = (DatabaseUnreachable, SecretsUnavailable)
 _OWN_BODY = (MalformedBody, UnsupportedMediaType)
-_CLIENT = {"security": [{"client": []}, {}]}
-_BEARER = {"security": [{"bearer": []}]}
+_CLIENT: dict[str, Any] = {"security": [{"client": []}, {}]}
+_BEARER: dict[str, Any] = {"security": [{"bearer": []}]}
 
 
 class ProtocolFailure(StrictModel):

@@ -2,8 +2,8 @@
 
     python -m tests.functional.schema.campaign --requests 100000 --seed 1
 
-The container and the gateway get their shares at the same time. The exit code is 1 if a response breaks a promise, or if
-an operation never succeeded.
+Both targets get their shares at the same time. The exit code is 1 if a response breaks a promise, or if an operation
+never succeeded.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    if options.requests < 1000:  # noqa: PLR2004
+    if options.requests < 1000:
         parser.error("fewer than 1000 requests don't reach every operation")
     began = time.monotonic()
     with ProcessPoolExecutor(len(FORMS), mp_context=get_context("spawn")) as pool:

@@ -34,6 +34,16 @@ def test_the_page_and_its_assets_are_served_from_here(tmp_path: Path) -> None:
         assert client.get("/docs/assets/..%2f..%2f__init__.py").status_code == 404
 
 
+def test_a_range_is_ignored_and_never_an_error_of_another_shape(tmp_path: Path) -> None:
+    document = tmp_path / "openapi.json"
+    document.write_text("{}")
+    app = create_app(settings=make_settings(), extra_routes=documentation_routes(document))
+    with TestClient(app, base_url="https://gate.example.test") as client:
+        for value in ("bytes=9-1", "bytes=0-1", "bytes=999999999-", "x"):
+            response = client.get("/docs/openapi.json", headers={"range": value})
+            assert (response.status_code, response.text) == (200, "{}")
+
+
 def test_missing_assets_name_the_extra_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docs, "find_spec", lambda _name: None)
     with pytest.raises(RuntimeError, match=r"install tenantgate\[container\]"):

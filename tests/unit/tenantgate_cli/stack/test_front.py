@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tenantgate.web.headers import SECURE_HEADERS
 from tenantgate.web.refused_origins import RefusedOrigins
 from tenantgate_cli.stack import dev_output
 from tenantgate_cli.stack.front import Front
@@ -19,8 +20,19 @@ def front(gateway: Any, base: str = BASE, reports: list[tuple[str, str]] | None 
     return Front(gateway, base, Path("openapi.json"), refused=refused, on_refused=lambda *report: shown.append(report))
 
 
-async def visit(host: str, *, accept: str = "*/*", path: str = "/a", base: str = BASE) -> Any:
-    """Return the status and location of a redirect, or the `Host` headers that the gateway got."""
+async def visit(
+    host: str,
+    *,
+    accept: str = "*/*",
+    path: str = "/a",
+    base: str = BASE,
+    method: str = "GET",
+    responds: bool = False,
+) -> Any:
+    """Return the status and location of a redirect, or the `Host` headers that the gateway got.
+
+    `responds`: the status and headers of a response that isn't a redirect.
+    """
     sent: list[Any] = []
 
     async def gateway(scope: Any, receive: Any, send: Any) -> None:
@@ -31,7 +43,7 @@ async def visit(host: str, *, accept: str = "*/*", path: str = "/a", base: str =
 
     scope = {
         "type": "http",
-        "method": "GET",
+        "method": method,
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"",
@@ -40,7 +52,8 @@ async def visit(host: str, *, accept: str = "*/*", path: str = "/a", base: str =
     await front(gateway, base)(scope, None, send)  # type: ignore[arg-type]
     if isinstance(sent[0], str):
         return sent
-    return sent[0]["status"], dict(sent[0]["headers"])[b"location"].decode()
+    headers = dict(sent[0]["headers"])
+    return sent[0]["status"], headers if responds else headers[b"location"].decode()
 
 
 @pytest.mark.parametrize("path", ["/a", "/docs", "/docs/openapi.json"])
@@ -60,6 +73,17 @@ async def test_a_browser_at_another_name_is_redirected(path: str) -> None:
 )
 async def test_other_requests_go_to_the_gateway(host: str, seen: str) -> None:
     assert await visit(host) == [seen]
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/docs"), ("GET", "/docs/nothing"), ("GET", "/docsx")])
+async def test_only_the_documentation_itself_is_not_the_gateways(method: str, path: str) -> None:
+    assert await visit("localhost:3000", method=method, path=path) == ["localhost:3000"]
+
+
+async def test_the_documentation_has_the_security_headers() -> None:
+    status, headers = await visit("localhost:3000", path="/docs", responds=True)
+    assert status == 200
+    assert {name.encode() for name in SECURE_HEADERS} <= set(headers)
 
 
 async def test_the_ipv6_name_is_kept_as_the_one_that_the_user_chose() -> None:
