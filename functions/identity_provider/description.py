@@ -50,7 +50,7 @@ _REVOKE: Mapping[str, str] = {
     "client_secret": "Its secret, without Basic authentication.",
 }
 _END_SESSION: Mapping[str, str] = {
-    "id_token_hint": "An ID token of the session. Without it, the user is asked.",
+    "id_token_hint": "An ID token of the session. Without it, a page asks the user.",
     "client_id": "The client.",
     "post_logout_redirect_uri": "Where the browser returns: a URL of an allowed origin.",
     "state": "Returned unchanged.",

@@ -46,12 +46,12 @@ def response(status: int, body: object, *, accept: str = "*/*", **changes: str |
     )
 
 
-def found(answer: Response, *, form: Form = "container", path: str = LIVE, sent: tuple[str, ...] = ()) -> list[str]:
-    return list(promises(target(form), path, Dress(sent=list(sent)), answer, "GET"))
+def found(reply: Response, *, form: Form = "container", path: str = LIVE, sent: tuple[str, ...] = ()) -> list[str]:
+    return list(promises(target(form), path, Dress(sent=list(sent)), reply, "GET"))
 
 
 @pytest.mark.parametrize(
-    ("answer", "more"),
+    ("reply", "more"),
     [
         pytest.param(response(404, ERROR), {}, id="our-error"),
         pytest.param(response(200, {"status": "ok"}), {}, id="success"),
@@ -64,12 +64,12 @@ def found(answer: Response, *, form: Form = "container", path: str = LIVE, sent:
         ),
     ],
 )
-def test_a_good_response_has_no_finding(answer: Response, more: dict[str, Any]) -> None:
-    assert found(answer, **more) == []
+def test_a_good_response_has_no_finding(reply: Response, more: dict[str, Any]) -> None:
+    assert found(reply, **more) == []
 
 
 @pytest.mark.parametrize(
-    ("answer", "more", "finding"),
+    ("reply", "more", "finding"),
     [
         (response(404, {"detail": "Not Found"}), {}, "another error shape"),
         (response(404, b"Not Found", content_type="text/plain"), {}, "another error shape"),
@@ -90,8 +90,8 @@ def test_a_good_response_has_no_finding(answer: Response, more: dict[str, Any]) 
         (response(200, {"x": "sent-in-the-request"}), {"sent": ("sent-in-the-request",)}, "a secret in the response"),
     ],
 )
-def test_a_fault_is_found(answer: Response, more: dict[str, Any], finding: str) -> None:
-    assert any(finding in one for one in found(answer, **more))
+def test_a_fault_is_found(reply: Response, more: dict[str, Any], finding: str) -> None:
+    assert any(finding in one for one in found(reply, **more))
 
 
 @pytest.mark.parametrize("credential", ["none", "generated", "expired", "forged", "revoked", "no csrf", "no origin"])
@@ -103,7 +103,7 @@ def test_a_success_without_a_good_credential_is_found(credential: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "failure"),
+    ("reply", "failure"),
     [
         (response(418, ERROR), "UndefinedStatusCode"),
         (response(200, {"status": "fine", "timestamp": 1}), "JsonSchemaError"),
@@ -111,10 +111,10 @@ def test_a_success_without_a_good_credential_is_found(credential: str) -> None:
         (response(503, ERROR), "ServerError"),
     ],
 )
-def test_a_response_that_differs_from_the_document_is_found(answer: Response, failure: str) -> None:
+def test_a_response_that_differs_from_the_document_is_found(reply: Response, failure: str) -> None:
     [operation] = [one for one in operations() if one.path == LIVE]
     with pytest.raises(FailureGroup) as raised:
-        operation.Case().validate_response(answer, checks=list(DOCUMENTED))
+        operation.Case().validate_response(reply, checks=list(DOCUMENTED))
     assert [type(one).__name__ for one in raised.value.exceptions] == [failure]
 
 

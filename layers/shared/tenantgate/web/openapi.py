@@ -60,7 +60,8 @@ def security_schemes(settings: Settings) -> dict[str, dict[str, str]]:
 def complete(document: dict[str, Any], settings: Settings, *, pages: Collection[str] = ()) -> dict[str, Any]:
     """Complete FastAPI's document.
 
-    Add security schemes and what all routes have in common, correct the validation errors, and drop unused schemas.
+    Add the security schemes, and the errors and headers of all routes. Correct the validation errors, and drop unused
+    schemas.
     `pages`: the routes whose errors a browser gets as pages, as `GET /path`.
     """
     for path, operations in document.get("paths", {}).items():

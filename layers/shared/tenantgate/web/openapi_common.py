@@ -1,4 +1,4 @@
-"""What every operation of the OpenAPI document has: the errors and headers that don't depend on its route."""
+"""The errors and headers of every operation in the OpenAPI document, which don't depend on its route."""
 
 from __future__ import annotations
 
