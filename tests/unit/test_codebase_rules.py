@@ -30,6 +30,7 @@ LEAN = [
     PACKAGE / "cache_counts.py",
     PACKAGE / "cache_url.py",
     PACKAGE / "context.py",
+    PACKAGE / "time_limits.py",
     PACKAGE / "urls.py",
 ]
 

@@ -1,19 +1,10 @@
-"""Write the table of time limits in `docs/RELIABILITY.md`, from the constants of the clients."""
+"""Write the table of time limits in `docs/RELIABILITY.md`, from `tenantgate/time_limits.py`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tenantgate.aws import secrets_manager
-from tenantgate.cache import client as cache
-from tenantgate.database import connection, pool
-from tenantgate.login.provider.calls import Timeouts
-from tenantgate.login.provider.client import REFRESH_TIMEOUTS
-from tenantgate.login.service.logout import REVOCATION_SECONDS
-from tenantgate.revoked.reader import BODY_SECONDS
-from tenantgate.tokens import discovery
-from tenantgate.tokens.jwks import Timings
-from tenantgate.valkey_reader import reader
+from tenantgate import time_limits as limits
 
 PAGE = Path("docs/RELIABILITY.md")
 BEGIN, END = "<!-- limits: written by `make docs` -->", "<!-- /limits -->"
@@ -27,35 +18,49 @@ def reliability_page() -> str:
 
 
 def _rows() -> list[tuple[str, str]]:
-    usual, keys = Timeouts(), Timings()
-    container, function = pool.CONTAINER_POOL.wait_seconds, pool.LAMBDA_POOL.wait_seconds
+    usual = (limits.PROVIDER_CONNECT, limits.PROVIDER_READ, limits.PROVIDER_TOTAL)
+    refresh = (limits.PROVIDER_CONNECT, limits.REFRESH_TOTAL, limits.REFRESH_TOTAL)
+    keys = f"{_seconds(limits.KEYS_ATTEMPT)} an attempt"
     return [
-        ("PostgreSQL: wait for a free connection, container", _seconds(container)),
-        ("PostgreSQL: wait for a free connection, function", _seconds(function)),
-        ("PostgreSQL: first response on a kept connection", _seconds(pool.KEPT_SECONDS)),
-        ("PostgreSQL: a new connection, with up to three attempts", _seconds(connection.CONNECT_ATTEMPT_SECONDS)),
-        ("PostgreSQL: a statement", _seconds(connection.STATEMENT_SECONDS)),
-        ("Valkey, web functions: a new connection with its login", _seconds(cache.CONNECT_SECONDS)),
-        ("Valkey, web functions: a command", _seconds(cache.COMMAND_SECONDS)),
-        ("Valkey, authorizer: a new connection", _seconds(reader.CONNECT_SECONDS)),
-        ("Valkey, authorizer: a command", _seconds(reader.REPLY_SECONDS)),
-        ("Valkey, authorizer: the list of revocations, if it has changed", _seconds(BODY_SECONDS)),
-        ("Provider: a code, or user information", _call(usual)),
-        ("Provider: a refresh", _call(REFRESH_TIMEOUTS)),
-        ("Provider: all revocations of a sign-out together", _seconds(REVOCATION_SECONDS)),
-        ("Provider: metadata", _seconds(discovery.TIMEOUT_SECONDS)),
         (
-            "Provider: keys, if none are held",
-            f"{_seconds(keys.attempt)} an attempt, {_seconds(keys.inline_budget)} in all",
+            "PostgreSQL: wait for a free connection, container, before any other work for the request",
+            _seconds(limits.DATABASE_FIRST_WAIT),
         ),
-        ("Provider: keys that are stale, or lack a `kid`; two fetches at most", _seconds(keys.stale_budget)),
-        ("AWS Secrets Manager: connect", _seconds(secrets_manager.CONNECT_SECONDS)),
-        ("AWS Secrets Manager: a response", _seconds(secrets_manager.READ_SECONDS)),
+        ("PostgreSQL: wait for a free connection, otherwise", _seconds(limits.DATABASE_WAIT)),
+        ("PostgreSQL: first response on a kept connection", _seconds(limits.DATABASE_KEPT_CONNECTION)),
+        ("PostgreSQL: a new connection, with up to three attempts", _seconds(limits.DATABASE_CONNECT)),
+        ("PostgreSQL: a statement", _seconds(limits.DATABASE_STATEMENT)),
+        ("Valkey, web functions: a new connection with its login", _seconds(limits.CACHE_CONNECT)),
+        ("Valkey, web functions: a command", _seconds(limits.CACHE_COMMAND)),
+        (
+            "Valkey, web functions: reading a copy of a provider's document",
+            (
+                f"{_seconds(limits.COPIES_CONNECT)} to connect, {_seconds(limits.COPIES_REPLY)} for a reply, "
+                f"{_seconds(limits.COPIES_READ)} in all"
+            ),
+        ),
+        ("Valkey, web functions: writing a copy of a provider's document", _seconds(limits.COPIES_WRITE)),
+        ("Valkey, authorizer: a new connection", _seconds(limits.AUTHORIZER_CACHE_CONNECT)),
+        ("Valkey, authorizer: a command", _seconds(limits.AUTHORIZER_CACHE_REPLY)),
+        ("Valkey, authorizer: the list of revocations, if it has changed", _seconds(limits.REVOCATION_LIST)),
+        ("Provider: a code, or user information", _call(*usual)),
+        ("Provider: a refresh", _call(*refresh)),
+        ("Provider: all revocations of a sign-out together", _seconds(limits.SIGN_OUT_REVOCATIONS)),
+        ("Provider: metadata", _seconds(limits.METADATA)),
+        ("Provider: keys, if none are held", f"{keys}, {_seconds(limits.KEYS_TOTAL)} in all"),
+        ("Provider: keys that are stale, or lack a `kid`; two fetches at most", _seconds(limits.STALE_KEYS)),
+        ("Provider: keys, before they are stale, for which no request waits", _seconds(limits.BACKGROUND_KEYS)),
+        (
+            "Built-in provider: a logout token to a client",
+            f"{_seconds(limits.LOGOUT_TOKEN_CONNECT)} to connect, {_seconds(limits.LOGOUT_TOKEN_TOTAL)} in all",
+        ),
+        ("AWS Secrets Manager: connect", _seconds(limits.SECRETS_CONNECT)),
+        ("AWS Secrets Manager: a response", _seconds(limits.SECRETS_READ)),
     ]
 
 
-def _call(limits: Timeouts) -> str:
-    return f"{_seconds(limits.connect)} to connect, {_seconds(limits.read)} for a read, {_seconds(limits.total)} in all"
+def _call(connect: float, read: float, total: float) -> str:
+    return f"{_seconds(connect)} to connect, {_seconds(read)} for a read, {_seconds(total)} in all"
 
 
 def _seconds(seconds: float) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-CONNECT_SECONDS = 1
-READ_SECONDS = 2
+from tenantgate import time_limits
+
+CONNECT_SECONDS = time_limits.SECRETS_CONNECT
+READ_SECONDS = time_limits.SECRETS_READ
 
 
 @cache

@@ -17,14 +17,15 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as TooSlow
 
+from tenantgate import time_limits
 from tenantgate.cache.connection import ValkeyConnection
 from tenantgate.cache.interface import ScriptCall
 from tenantgate.cache.pause import Pause
 from tenantgate.cache_url import CacheUrl
 from tenantgate.errors.cache import CacheUnavailable
 
-CONNECT_SECONDS = 0.5
-COMMAND_SECONDS = 0.5
+CONNECT_SECONDS = time_limits.CACHE_CONNECT
+COMMAND_SECONDS = time_limits.CACHE_COMMAND
 PAUSE_SECONDS = 1.0
 # Below the idle time-outs of servers and of the networks in between.
 IDLE_SECONDS = 60.0

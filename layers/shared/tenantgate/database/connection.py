@@ -14,13 +14,14 @@ from typing import Any, override
 
 import asyncpg
 
+from tenantgate import time_limits
 from tenantgate.database.rds_login import RdsLogin, rds_login
 
 CONNECT_ATTEMPTS = 3
-CONNECT_ATTEMPT_SECONDS = 3.0
+CONNECT_ATTEMPT_SECONDS = time_limits.DATABASE_CONNECT
 CONNECT_BACKOFF_SECONDS = 0.1
 # A statement that takes longer, for example on a frozen server, loses its connection.
-STATEMENT_SECONDS = 5.0
+STATEMENT_SECONDS = time_limits.DATABASE_STATEMENT
 
 # SQLSTATEs (PostgreSQL, appendix A) after which a connection is unusable: connection exceptions (class 08), a server
 # that shuts down, has crashed or is starting (57P0x), idle too long (57P05), and read-only, as after a failover.

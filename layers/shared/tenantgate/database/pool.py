@@ -18,6 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
+from tenantgate import time_limits
 from tenantgate.database.connection import Connection, connect
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.failures import DRIVER_ERRORS, failure
@@ -26,7 +27,7 @@ from tenantgate.database.probe import Probe
 from tenantgate.database.transaction import BEGIN, Transaction, begin, begin_in, commit, rolls_back
 from tenantgate.database.unit import Checked, Unit
 
-KEPT_SECONDS = 1.0
+KEPT_SECONDS = time_limits.DATABASE_KEPT_CONNECTION
 # Most transactions are shorter, and opening a connection takes about as long: its login costs both sides 4,096
 # rounds of a hash function.
 FURTHER_AFTER_SECONDS = 0.05
@@ -45,8 +46,13 @@ class PoolLimits:
     first_wait_seconds: float | None = None
 
 
-CONTAINER_POOL = PoolLimits(size=10, overflow=10, wait_seconds=5.0, first_wait_seconds=1.0)
-LAMBDA_POOL = PoolLimits(size=1, overflow=0, wait_seconds=5.0)
+CONTAINER_POOL = PoolLimits(
+    size=10,
+    overflow=10,
+    wait_seconds=time_limits.DATABASE_WAIT,
+    first_wait_seconds=time_limits.DATABASE_FIRST_WAIT,
+)
+LAMBDA_POOL = PoolLimits(size=1, overflow=0, wait_seconds=time_limits.DATABASE_WAIT)
 
 
 class PooledDatabase:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from tenantgate import time_limits
 from tenantgate.cache.pause import Pause
 from tenantgate.cache_counts import count
 from tenantgate.crypto.sealing import Sealer
@@ -30,8 +31,8 @@ from tenantgate.tokens.copies import Copy
 _log = logging.getLogger(__name__)
 
 # Also for a process that reads its sealing keys first.
-READ_SECONDS = 1.0
-WRITE_SECONDS = 0.5
+READ_SECONDS = time_limits.COPIES_READ
+WRITE_SECONDS = time_limits.COPIES_WRITE
 PAUSE_SECONDS = 30.0
 # A failure that takes no longer delays nothing, so that the next fetch may try again.
 _QUICK_SECONDS = 0.1

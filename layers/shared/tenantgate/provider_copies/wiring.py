@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from tenantgate import time_limits
 from tenantgate.cache_counts import KEY_SETS, METADATA
 from tenantgate.provider_copies.entry import Place
 from tenantgate.provider_copies.store import IsUsable, ProviderCopies, Values
@@ -16,8 +17,8 @@ from tenantgate.tokens.policy import TokenPolicy
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import token_verifier
 
-CONNECT_SECONDS = 0.25
-REPLY_SECONDS = 0.25
+CONNECT_SECONDS = time_limits.COPIES_CONNECT
+REPLY_SECONDS = time_limits.COPIES_REPLY
 
 
 def sharing_verifier(policy: TokenPolicy) -> TokenVerifier:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tenantgate import time_limits
 from tenantgate.cache_counts import REVOCATIONS, count
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, LONGEST_BODY, Head, Snapshot
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _LONGEST_HEAD = 256
 # A large snapshot takes longer than the short values for which the connection's own limit is made.
-BODY_SECONDS = 1.0
+BODY_SECONDS = time_limits.REVOCATION_LIST
 
 
 class RevocationReader:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from copy import replace
 from typing import TYPE_CHECKING
 
+from tenantgate import time_limits
 from tenantgate.errors.base import Word
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable
 from tenantgate.tokens.fetch import FetchJson, fetch_json
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-TIMEOUT_SECONDS = 3.0
+TIMEOUT_SECONDS = time_limits.METADATA
 _FRESH_SECONDS = 3600
 USABLE_SECONDS = 86400
 # Short, because people are waiting for the sign-in to work again.

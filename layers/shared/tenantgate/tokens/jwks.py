@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
+from tenantgate import time_limits
 from tenantgate.errors.base import Word
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, UnknownKey
 from tenantgate.tokens.claims import shown
@@ -40,12 +41,12 @@ class Timings(Record):
     ttl: float = 3600
     max_age: float = 86400
     refresh_ahead: float = 0.8
-    attempt: float = 3.0
+    attempt: float = time_limits.KEYS_ATTEMPT
     retries: int = 3
     first_pause: float = 0.1
-    background_budget: float = 10.0
-    inline_budget: float = 5.0
-    stale_budget: float = 2.0
+    background_budget: float = time_limits.BACKGROUND_KEYS
+    inline_budget: float = time_limits.KEYS_TOTAL
+    stale_budget: float = time_limits.STALE_KEYS
     first_back_off: float = 2.0
     longest_back_off: float = 60.0
     unknown_kid_burst: int = 3

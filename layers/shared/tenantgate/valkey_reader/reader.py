@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tenantgate import time_limits
 from tenantgate.cache_url import CacheUrl
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.valkey_reader.connection import Connection, Login, connect, tls_context
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 # A session's entry is far below this.
 LONGEST_VALUE = 64 * 1024
-CONNECT_SECONDS = 0.3
-REPLY_SECONDS = 0.3
+CONNECT_SECONDS = time_limits.AUTHORIZER_CACHE_CONNECT
+REPLY_SECONDS = time_limits.AUTHORIZER_CACHE_REPLY
 # After this, a kept connection is more probably dead than alive, and finding out takes longer than a new one.
 _LONGEST_PAUSE_SECONDS = 60.0
 

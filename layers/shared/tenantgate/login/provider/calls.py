@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
+from tenantgate import time_limits
 from tenantgate.database.patience import note_work
 from tenantgate.errors.tokens import Overloaded, ProviderTimeout, ProviderUnreachable
 from tenantgate.login.provider.connections import connection_pool
@@ -38,9 +39,9 @@ MAX_RESPONSE_BYTES = 256 * 1024
 class Timeouts:
     """Time-outs in seconds. `total` limits the whole exchange, even when data keeps arriving."""
 
-    connect: float = 3.0
-    read: float = 5.0
-    total: float = 8.0
+    connect: float = time_limits.PROVIDER_CONNECT
+    read: float = time_limits.PROVIDER_READ
+    total: float = time_limits.PROVIDER_TOTAL
 
 
 class Reply(NamedTuple):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Literal, Protocol
 from urllib.parse import quote_plus
 
+from tenantgate import time_limits
 from tenantgate.errors.tokens import IdTokenRefused, ProviderUnreachable
 from tenantgate.login.attempts.transactions import LoginTransaction
 from tenantgate.login.errors import InvalidAuthorizationCode, RefreshTokenRefused
@@ -27,7 +28,7 @@ from tenantgate.login.provider.token_response import (
 
 # A refresh token can be spent only once with some providers, so its response is waited for as long as the function's
 # time allows.
-REFRESH_TIMEOUTS = Timeouts(read=25.0, total=25.0)
+REFRESH_TIMEOUTS = Timeouts(read=time_limits.REFRESH_TOTAL, total=time_limits.REFRESH_TOTAL)
 _TIMEOUTS = Timeouts()
 
 type TokenTypeHint = Literal["access_token", "refresh_token"]

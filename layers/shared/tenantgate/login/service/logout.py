@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tenantgate import time_limits
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
@@ -24,7 +25,7 @@ from tenantgate.tokens.waiting import awaited
 _log = logging.getLogger(__name__)
 
 # For all tokens together. The user waits for it, and the session has ended already.
-REVOCATION_SECONDS = 3.0
+REVOCATION_SECONDS = time_limits.SIGN_OUT_REVOCATIONS
 
 
 class EndedTokens(Protocol):

@@ -12,6 +12,7 @@ import secrets
 from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
+from tenantgate import time_limits
 from tenantgate.errors.base import Word
 from tenantgate.openid_provider.models import BrowserSession, Client
 from tenantgate.openid_provider.protocol.keys import KeyRing
@@ -23,8 +24,8 @@ _log = logging.getLogger(__name__)
 
 LOGOUT_TOKEN_LIFETIME_SECONDS = 120
 _EVENT = "http://schemas.openid.net/event/backchannel-logout"
-_CONNECT_SECONDS = 1.0
-_TOTAL_SECONDS = 5.0
+_CONNECT_SECONDS = time_limits.LOGOUT_TOKEN_CONNECT
+_TOTAL_SECONDS = time_limits.LOGOUT_TOKEN_TOTAL
 
 
 class LogoutDelivery(Protocol):
