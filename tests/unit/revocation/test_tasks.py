@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.revocation.tasks import Republisher, prune
 
@@ -13,15 +15,17 @@ pytestmark = pytest.mark.anyio
 class World:
     """A clock, and publications that take `lasting` seconds; every `failing`-th fails."""
 
-    def __init__(self, *, lasting: float = 0.0, failing: int = 0) -> None:
-        self.now, self.lasting, self.failing = 0.0, lasting, failing
+    def __init__(
+        self, *, lasting: float = 0.0, failing: int = 0, failure: type[TenantgateError] = DatabaseUnreachable
+    ) -> None:
+        self.now, self.lasting, self.failing, self.failure = 0.0, lasting, failing, failure
         self.began: list[float] = []
 
     async def publish(self) -> int:
         self.began.append(self.now)
         self.now += self.lasting
         if self.failing and len(self.began) % self.failing == 0:
-            raise CacheUnavailable("down")
+            raise self.failure("down")
         return 1
 
     async def sleep(self, seconds: float) -> None:
@@ -47,6 +51,13 @@ async def test_a_failure_doesnt_end_it(caplog: pytest.LogCaptureFixture) -> None
     world = World(failing=2)
     assert await world.run(6) == (3, 3)
     assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
+
+
+async def test_while_valkey_is_away_the_next_attempt_comes_soon(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(failing=1, failure=CacheUnavailable)
+    await world.run(2)
+    assert world.began == [number / 4 for number in range(8)]
+    assert len(caplog.records) == 2, "one line a second"
 
 
 async def test_at_least_one_publication_takes_place() -> None:

@@ -9,10 +9,13 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.cache import CacheUnavailable
 
 _log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 1.0
+# While Valkey is away, so that it has a list soon after it is back. Its client connects once a second at most.
+RETRY_SECONDS = 0.25
 _PAGE = 1_000
 
 
@@ -29,7 +32,7 @@ class Store(Protocol):
 
 
 class Republisher:
-    """Publishes every second. `monotonic` and `sleep`: of the event loop."""
+    """Publishes every second, and more often while Valkey is away. `monotonic` and `sleep`: of the event loop."""
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Republisher:
         self._every = every
         self._monotonic = monotonic
         self._sleep = sleep
+        self._quiet_until = 0.0
 
     async def run(self, seconds: float) -> tuple[int, int]:
         """Publish for this time; return the numbers of publications and of failures. A failure is only logged."""
@@ -50,24 +54,29 @@ class Republisher:
         published = failures = 0
         while True:
             began = self._monotonic()
-            if await self._publishes():
+            failure = await self._failure()
+            if failure is None:
                 published += 1
             else:
                 failures += 1
+            every = RETRY_SECONDS if isinstance(failure, CacheUnavailable) else self._every
             # From the begin of the last one: a slow publication doesn't delay the next.
-            pause = max(0.0, began + self._every - self._monotonic())
+            pause = max(0.0, began + every - self._monotonic())
             if self._monotonic() + pause >= ends:
                 return published, failures
             await self._sleep(pause)
 
-    async def _publishes(self) -> bool:
+    async def _failure(self) -> TenantgateError | None:
+        """Publish, and return the reason if that failed. The log has one in a second."""
         try:
             await self._publisher.publish()
         except TenantgateError as error:
-            context = {"error_code": error.error.code, **error.private}
-            _log.warning("the list of revocations was not published", extra={"context": context})
-            return False
-        return True
+            if (now := self._monotonic()) >= self._quiet_until:
+                self._quiet_until = now + self._every
+                context = {"error_code": error.error.code, **error.private}
+                _log.warning("the list of revocations was not published", extra={"context": context})
+            return error
+        return None
 
 
 async def prune(store: Store, *, now: float) -> int:
