@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
+from typing import override
 from uuid import UUID
 
 import pytest
@@ -110,12 +112,23 @@ async def test_a_caller_that_waits_too_long_learns_when_to_try_again(refreshes: 
 
 
 class LossyStore(MemoryRefreshStore):
-    """Loses the connection at the rotations whose numbers are given, after the commit if `commits`."""
+    """Loses the connection at the writes of new tokens whose numbers are given, after the commit if `commits`."""
 
-    failing: tuple[int, ...] = ()
+    failing: Collection[int] = ()
     commits = False
     rotations = 0
+    releases = 0
 
+    @override
+    async def release(
+        self, session: StoredSession, holder: UUID, *, used_at: float, sealed_tokens: str | None = None
+    ) -> None:
+        self.releases += 1
+        if self.releases in self.failing:
+            raise DatabaseUnreachable("lost")
+        await super().release(session, holder, used_at=used_at, sealed_tokens=sealed_tokens)
+
+    @override
     async def rotate(self, session: StoredSession, holder: UUID, *, to: StoredSession) -> Rotation:
         self.rotations += 1
         if self.rotations not in self.failing:
@@ -134,6 +147,46 @@ async def test_a_lost_commit_is_repeated(commits: bool) -> None:
     started = await refreshes.start()
     result = (await refreshes.service().refresh(started.secret)).require()
     assert (await refreshes.session_service.find_live(result.secret)).tokens.refresh_token == "refresh-1"
+
+
+def lossy(failing: Collection[int], *, store: float) -> tuple[Refreshes, LossyStore]:
+    """Return services on a database that is away for these writes. `store`: the seconds for which they are repeated."""
+    refreshes = Refreshes(limits=replace(QUICK, store=store))
+    lossy_store = LossyStore(refreshes.sessions)
+    lossy_store.failing, refreshes.store = failing, lossy_store
+    return refreshes, lossy_store
+
+
+async def test_new_tokens_are_kept_if_the_database_is_back_in_time() -> None:
+    """A restart of PostgreSQL takes seconds, and the provider has replaced the refresh token."""
+    refreshes, store = lossy(range(1, 15), store=1.5)
+    started = await refreshes.start()
+    result = (await refreshes.service().refresh(started.secret)).require()
+    assert store.rotations == 15
+    assert (await refreshes.session_service.find_live(result.secret)).tokens.refresh_token == "refresh-1"
+
+
+async def test_new_tokens_that_were_not_verified_are_kept_as_well() -> None:
+    refreshes, store = lossy(range(1, 15), store=1.5)
+    refreshes.provider.verification_error = ProviderUnreachable("no keys")
+    started = await refreshes.start()
+    outcome = await refreshes.service().refresh(started.secret)
+    assert outcome.result is refreshes.provider.verification_error
+    assert store.releases == 15
+    assert (await refreshes.session_service.find_live(started.secret)).tokens.refresh_token == "refresh-1"
+
+
+async def test_a_database_that_stays_away_is_reported_in_time() -> None:
+    refreshes, _ = lossy(range(1, 1000), store=0.1)
+    started = await refreshes.start()
+    with pytest.raises(DatabaseUnreachable):
+        await asyncio.wait_for(refreshes.service().refresh(started.secret), 1)
+    # There are no new tokens to keep.
+    refreshes.limits = replace(QUICK, store=60)
+    refreshes.provider.error = ProviderUnreachable("down")
+    other = await refreshes.start()
+    with pytest.raises(DatabaseUnreachable):
+        await asyncio.wait_for(refreshes.service().refresh(other.secret), 1)
 
 
 async def test_a_lease_that_was_lost_makes_its_holder_wait_for_the_other(refreshes: Refreshes) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,13 +18,15 @@ from tenantgate.sessions.models import StoredSession
 class Limits:
     """Seconds. `lease`: without an extension, such as that of a killed process. `wait`: for another caller's refresh.
 
-    `verify`: for keys that the verification of new tokens needs. API Gateway waits 30 s and Lambda 29 s: 25 s are the
-    provider's, and the rest is for the database.
+    `verify`: for keys that the verification of new tokens needs. `store`: for a database that is away when the
+    provider has given new tokens. API Gateway waits 30 s and Lambda 29 s: 25 s are the provider's, and the rest is for
+    the database.
     """
 
     lease: float = 5.0
     wait: float = 26.0
     verify: float = 2.0
+    store: float = 10.0
     first_pause: float = 0.02
     longest_pause: float = 0.5
 
@@ -51,6 +54,21 @@ async def extended(leases: Leases, session: StoredSession, holder: UUID, *, seco
         # Not cancelled: that would drop a database connection in the middle of a statement.
         done.set()
         await task
+
+
+async def repeated[T](write: Callable[[], Awaitable[T]], *, until: float, pause: float) -> T:
+    """Write new tokens, again and again while the database fails. Raises `DatabaseUnreachable` in the end.
+
+    The provider has replaced the refresh token by then: without the new one, the session ends at its next refresh.
+    `until`: a moment of the monotonic clock.
+    """
+    while True:
+        try:
+            return await write()
+        except DatabaseUnreachable:
+            if time.monotonic() + pause >= until:
+                raise
+        await asyncio.sleep(pause)
 
 
 async def _is_set(event: asyncio.Event, *, within: float) -> bool:

@@ -19,7 +19,6 @@ from uuid import UUID, uuid4
 
 from tenantgate.crypto.opaque import OpaqueSecret, random_token
 from tenantgate.crypto.sealing import SealBroken, Sealer
-from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.cache import CacheUnavailable
@@ -31,22 +30,24 @@ from tenantgate.sessions.errors import NoRefreshToken, SecretReused
 from tenantgate.sessions.models import Grants, SessionTokens, StoredSession
 from tenantgate.sessions.refreshing.flights import Flights
 from tenantgate.sessions.refreshing.interfaces import Provider, RefreshStore
-from tenantgate.sessions.refreshing.lease import Limits, extended
-from tenantgate.sessions.refreshing.models import Redeemed, Refreshed, RefreshOutcome, Rotation, Verified
+from tenantgate.sessions.refreshing.lease import Limits, extended, repeated
+from tenantgate.sessions.refreshing.models import Redeemed, Refreshed, RefreshOutcome, Verified
 from tenantgate.sessions.service import SessionService, open_tokens, parse_secret, seal_tokens
 
 _REPLAY_PURPOSE = "session-replay"
-# The provider has replaced the refresh token by then: a result that isn't stored ends the session.
-_STORE_RETRIES = 2
 
 type SharedRefreshes = Flights[tuple[str, bytes], RefreshOutcome]
 
 
 class _Held(NamedTuple):
-    """A session whose lease this caller holds, with its tokens opened. `read_at`: just before PostgreSQL was read."""
+    """A session whose lease this caller holds, with its tokens opened. `read_at`: just before PostgreSQL was read.
+
+    `ends`: the moment of the monotonic clock at which the caller must respond.
+    """
 
     session: StoredSession
     read_at: float
+    ends: float
     holder: UUID
     tokens: SessionTokens
     sealer: Sealer
@@ -171,7 +172,8 @@ class RefreshService:
         self, sealer: Sealer, session: StoredSession, holder: UUID, *, read_at: float
     ) -> RefreshOutcome | None:
         """Ask the provider and store the result; None if the lease was lost, and with it the result."""
-        held = _Held(session, read_at, holder, open_tokens(sealer, session), sealer)
+        ends = time.monotonic() + self._limits.wait
+        held = _Held(session, read_at, ends, holder, open_tokens(sealer, session), sealer)
         if session.tenant is None and not self._policy.registers_tenants:
             return await self._given_up(held, TenantNotAllowed("the tenant isn't registered"))
         if held.tokens.refresh_token is None:
@@ -235,7 +237,7 @@ class RefreshService:
             lease_holder=None,
             lease_until=None,
         )
-        rotation = await self._stored(held, after)
+        rotation = await self._written(held, lambda: self._store.rotate(before, held.holder, to=after))
         if rotation == "ended":
             # By a sign-out, for example: the new tokens must not outlive the session.
             await self._revoke(redeemed)
@@ -245,14 +247,10 @@ class RefreshService:
         await self._cache.put(after, read_at=now)
         return self._outcome(after, redeemed.tokens, secret.text, expires_at=verified.expires_at)
 
-    async def _stored(self, held: _Held, after: StoredSession) -> Rotation:
-        """Store the rotation, and repeat it if the database fails. Raises `DatabaseUnreachable` in the end."""
-        for _ in range(_STORE_RETRIES):
-            try:
-                return await self._store.rotate(held.session, held.holder, to=after)
-            except DatabaseUnreachable:
-                await asyncio.sleep(self._limits.longest_pause)
-        return await self._store.rotate(held.session, held.holder, to=after)
+    async def _written[T](self, held: _Held, write: Callable[[], Awaitable[T]]) -> T:
+        """Write new tokens, as `repeated` does."""
+        ends = min(held.ends, time.monotonic() + self._limits.store)
+        return await repeated(write, until=ends, pause=self._limits.longest_pause)
 
     async def _given_up(
         self, held: _Held, error: TenantgateError, *, tokens: SessionTokens | None = None
@@ -260,7 +258,11 @@ class RefreshService:
         """Free the lease, keep new tokens if there are any, and return the error of a session that stays."""
         used_at = self._clock()
         sealed = None if tokens is None else seal_tokens(held.sealer, tokens, held.session.id)
-        await self._store.release(held.session, held.holder, used_at=used_at, sealed_tokens=sealed)
+
+        async def release() -> None:
+            await self._store.release(held.session, held.holder, used_at=used_at, sealed_tokens=sealed)
+
+        await (release() if tokens is None else self._written(held, release))
         session = replace(held.session, last_used_at=max(held.session.last_used_at, int(used_at)))
         # Not later than the reading: in the meantime the session may have ended while Valkey was away.
         await self._cache.put(session, read_at=held.read_at)
