@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,6 +43,7 @@ class Outages:
     gone: int = 0
     slowest_response: float = 0.0
     healthy: list[float] = field(default_factory=list)
+    visits: dict[int, Visit] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     found: list[str] = field(default_factory=list)
 
@@ -81,9 +81,9 @@ def run_outages(
         if '"SYS_003"' in stack.container.log.read_text(encoding="utf-8"):
             done.found.append("the container's log has an unexpected failure")
     ledger.close()
-    visits = _visits(ledger)
-    done.acknowledged, done.gone = ledger.acknowledged, sum(visit.gone for visit in visits.values())
-    done.lost = [f"visit {lost.visit}: {lost.text}" for lost in compare(visits, rows(addresses.admin_url))]
+    done.visits = _visits(ledger)
+    done.acknowledged, done.gone = ledger.acknowledged, sum(visit.gone for visit in done.visits.values())
+    done.lost = [f"visit {lost.visit}: {lost.text}" for lost in compare(done.visits, rows(addresses.admin_url))]
     return done
 
 
@@ -97,19 +97,21 @@ def _kill(server: EmbeddedPostgres, *, away: float) -> None:
 
 def _recover(stack: FaultStack, flows: Flows, done: Outages, *, patience: float) -> None:
     """Note the seconds until the container is ready and every flow works."""
-    began, problem = time.monotonic(), "not ready"
+    began, problem = time.monotonic(), ""
     while (seconds := time.monotonic() - began) < patience:
-        with suppress(AssertionError, httpx2.HTTPError):
-            ready = httpx2.get(f"{stack.container.url}/api/v1/health/ready", timeout=10, trust_env=False)
-            if ready.status_code == 200:
-                flows.prepare()
-                ran = flows.run(*FLOWS)
-                failed = {flow: one.outcome for flow, one in ran.items() if one.outcome != WORKS}
-                if not failed:
-                    seconds = time.monotonic() - began
-                    break
-                problem = str(failed)
-        time.sleep(0.05)
+        try:
+            url = f"{stack.container.url}/api/v1/health/ready"
+            assert httpx2.get(url, timeout=10, trust_env=False).status_code == 200, "not ready"
+            flows.prepare()
+            ran = flows.run(*FLOWS)
+            failed = {flow: one.outcome for flow, one in ran.items() if one.outcome != WORKS}
+            assert not failed, failed
+        except (AssertionError, httpx2.HTTPError) as error:
+            problem = f"{type(error).__name__}: {error}"
+            time.sleep(0.05)
+        else:
+            seconds = time.monotonic() - began
+            break
     done.healthy.append(seconds)
     if seconds > HEALTHY_SECONDS:
         done.found.append(f"kill {done.kills}: healthy after {seconds:.2f} s, before that: {problem}")
