@@ -8,7 +8,8 @@ that responds at once with an access token that was signed before (ES256), anoth
 refresh token. It runs in the process of the load generator. Everything shares the machine's cores.
 
 Each request refreshes another session, with the session's own user, over up to 64 kept connections, which take turns:
-each belongs to one of the workers. The tables have statistics, as autovacuum makes them within minutes. Two phases:
+each belongs to one of the workers. The tables have statistics, as autovacuum makes them within minutes. Two phases, after
+a warm-up of three seconds at the same rate, in which connections are opened and their statements described:
 
     paced     requests begin at a fixed rate, whether or not earlier ones are complete; a request that has to wait for
               its turn is measured from the moment at which it should have begun
@@ -41,8 +42,9 @@ from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 
 RATE, SECONDS, WORKERS = 300, 20, 2
+WARM_UP_SECONDS = 3
 GOAL_RATE, GOAL_P99 = 300, 50.0
-_CONNECTIONS, _CLIENTS = 64, 16
+_CONNECTIONS, _CLIENTS, _FIRST = 64, 16, 200
 
 
 class Figure(NamedTuple):
@@ -123,19 +125,20 @@ async def measure(rate: float, seconds: float, workers: int) -> list[Figure]:
         provider, key = Provider(), new_sealing_key()
         async with provider.serving():
             each = int(rate * seconds)
-            tell(f"signing tokens and starting {2 * each + 200:,} sessions")
-            started = await start_sessions(addresses, provider, key, 2 * each + 200)
+            warm_up = _FIRST + int(rate * WARM_UP_SECONDS)
+            tell(f"signing tokens and starting {2 * each + warm_up:,} sessions")
+            started = await start_sessions(addresses, provider, key, 2 * each + warm_up)
             secrets = [session.secret for session in started]
             await execute(addresses.admin_url, "VACUUM ANALYZE")
             variables = container_variables(addresses, redis_url, provider, key, Path(folder))
             log = Path(folder) / "container.log"
             with running_container({**variables, "WEB_CONCURRENCY": str(workers)}, log) as (port, process):
                 clients = Clients(port)
-                await _until_ready(clients, secrets[:200], log)
+                await _warmed_up(clients, secrets[:warm_up], rate, log)
                 parts = {"container": process, "PostgreSQL": postgres.pid, "Valkey": valkey.pid, "load": os.getpid()}
                 phases = (
-                    lambda: paced(clients.refresh, secrets[200 : 200 + each], rate),
-                    lambda: at_once(clients.refresh, secrets[200 + each :]),
+                    lambda: paced(clients.refresh, secrets[warm_up : warm_up + each], rate),
+                    lambda: at_once(clients.refresh, secrets[warm_up + each :]),
                 )
                 figures = [await _with_cpu(phase, parts) for phase in phases]
                 clients.close()
@@ -176,10 +179,11 @@ async def _with_cpu(phase: Callable[[], Awaitable[Figure]], parts: Mapping[str, 
     return figure._replace(cpu=used)
 
 
-async def _until_ready(clients: Clients, secrets: Sequence[str], log: Path) -> None:
-    """Wait for the container, and warm up its workers."""
+async def _warmed_up(clients: Clients, secrets: Sequence[str], rate: float, log: Path) -> None:
+    """Wait for the container and warm it up: first by a few clients, since new processes can't keep up with the rate."""
     await until_it_listens(lambda: clients.refresh(secrets[0]), log)
-    await at_once(clients.refresh, secrets[1:])
+    await at_once(clients.refresh, secrets[1:_FIRST])
+    await paced(clients.refresh, secrets[_FIRST:], rate)
 
 
 async def _rotations(admin_url: str) -> int:
