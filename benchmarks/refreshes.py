@@ -8,8 +8,8 @@ that responds at once with an access token that was signed before (ES256), anoth
 refresh token. It runs in the process of the load generator. Everything shares the machine's cores.
 
 Each request refreshes another session, with the session's own user, over up to 64 kept connections, which take turns:
-each belongs to one of the workers. The tables have statistics, as autovacuum makes them within minutes. Two phases, after
-a warm-up of three seconds at the same rate, in which connections are opened and their statements described:
+each belongs to one of the workers. The tables have statistics, as autovacuum makes them within minutes. Two phases,
+after a warm-up of three seconds at the same rate, in which connections are opened:
 
     paced     requests begin at a fixed rate, whether or not earlier ones are complete; a request that has to wait for
               its turn is measured from the moment at which it should have begun
@@ -180,7 +180,7 @@ async def _with_cpu(phase: Callable[[], Awaitable[Figure]], parts: Mapping[str, 
 
 
 async def _warmed_up(clients: Clients, secrets: Sequence[str], rate: float, log: Path) -> None:
-    """Wait for the container and warm it up: first by a few clients, since new processes can't keep up with the rate."""
+    """Wait for the container, and warm it up: by a few clients first, since new processes can't keep the rate."""
     await until_it_listens(lambda: clients.refresh(secrets[0]), log)
     await at_once(clients.refresh, secrets[1:_FIRST])
     await paced(clients.refresh, secrets[_FIRST:], rate)
