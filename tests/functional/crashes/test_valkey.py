@@ -49,7 +49,7 @@ async def test_a_revoked_credential_that_is_allowed_is_detected(
         database_urls.app_url,
         valkey,
         tmp_path,
-        decisions=1_000,
+        decisions=8_000,
         faults=lambda: iter(()),
         bound=0.0,
     )

@@ -48,7 +48,6 @@ good credential, or used another method.
 
 def run_one(form: Form, amount: int, seed: int, *, batch: int = _BATCH, uses: int = _USES) -> Run:
     """Start a target and send `amount` requests to it."""
-    logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory() as folder, running_target(form, Path(folder)) as target:
         return run(
             target,
@@ -91,6 +90,8 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    # The product's warnings of each refused request.
+    logging.disable(logging.WARNING)
     if options.requests < 1000:
         parser.error("fewer than 1000 requests don't reach every operation")
     began = time.monotonic()

@@ -81,7 +81,7 @@ def test_a_lambda_environment_keeps_one_connection(
         await asyncio.wait(tasks, timeout=1.5)
         held = len(entered)
         leave.set()
-        await asyncio.gather(*tasks)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await dispose_database()
         return held
 

@@ -23,6 +23,7 @@ WHOLE_TABLES = {
         "the list of all revocations, and the registry, read only after a change",
     ),
     "sessions.repository._COUNT": "the number of a tenant's sessions, for operators",
+    "sessions.repository._REMOVE_BEGUN": "all of a revoked tenant's sessions, in pages",
 }
 _INDEXES = """
 SELECT x.indrelid::regclass::text AS table,

@@ -71,14 +71,19 @@ _OVERDUE = (
     f"(SELECT {_SECRETS} {_FROM} WHERE s.tenant_id = $1 AND s.last_used_at <= $2 ORDER BY s.last_used_at LIMIT $4)"
     f" UNION (SELECT {_SECRETS} {_FROM} WHERE s.tenant_id = $1 AND s.expires_at <= $3 ORDER BY s.expires_at LIMIT $4)"
 )
-# Rows that another transaction holds are left to it, or to the next call: no waiting, no deadlock.
-_REMOVE_UNHELD = (
-    "WITH s AS (DELETE FROM sessions WHERE tenant_id = $1 AND id IN (SELECT id FROM sessions WHERE tenant_id = $1"
-    " AND {} FOR UPDATE SKIP LOCKED) RETURNING id),"
-    " l AS (DELETE FROM session_lookup WHERE session_id IN (SELECT id FROM s)) SELECT id FROM s"
-)
-_PURGE = _REMOVE_UNHELD.format("id = ANY($2) AND (last_used_at <= $3 OR expires_at <= $4)")
-_REMOVE_BEGUN = _REMOVE_UNHELD.format("auth_time <= $2 LIMIT $3")
+
+
+def _removal_of_unheld(condition: str) -> str:
+    # Rows that another transaction holds are left to it, or to the next call: no waiting, no deadlock.
+    return (
+        "WITH s AS (DELETE FROM sessions WHERE tenant_id = $1 AND id IN (SELECT id FROM sessions WHERE tenant_id = $1"  # noqa: S608
+        f" AND {condition} FOR UPDATE SKIP LOCKED) RETURNING id),"
+        " l AS (DELETE FROM session_lookup WHERE session_id IN (SELECT id FROM s)) SELECT id FROM s"
+    )
+
+
+_PURGE = _removal_of_unheld("id = ANY($2) AND (last_used_at <= $3 OR expires_at <= $4)")
+_REMOVE_BEGUN = _removal_of_unheld("auth_time <= $2 LIMIT $3")
 _LOOKUPS = (
     "SELECT tenant_id, array_agg(id) AS ids FROM"
     " (SELECT id, tenant_id FROM session_lookup WHERE id >= $1 ORDER BY id LIMIT $2) AS page GROUP BY tenant_id"
