@@ -101,7 +101,7 @@ class Prober:
                 if not self._open:
                     await asyncio.sleep(_PAUSE_SECONDS)
             elif self._open:
-                status = await self._first(self._open.popleft())
+                status = await self._first()
             else:
                 status = 503
             if status >= 500:
@@ -114,13 +114,13 @@ class Prober:
         revoked.allowed_again += status == 200
         return status
 
-    async def _first(self, revoked: Revoked) -> int:
+    async def _first(self) -> int:
+        # It stays open, and `left` counts it, until the response.
+        revoked = self._open[0]
         sent, status = await self._ask(revoked.credential.headers)
         revoked.seen(self.worker.name, sent, status)
-        if status in (401, 403):
-            self._refused.append(revoked)
-            return status
-        self._open.append(revoked)
+        self._open.popleft()
+        (self._refused if status in (401, 403) else self._open).append(revoked)
         return status
 
     async def _ask(self, headers: dict[str, str]) -> tuple[float, int]:
