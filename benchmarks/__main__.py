@@ -51,16 +51,20 @@ def main() -> int:
     return 0
 
 
-def machine(load: float) -> str:
+def machine(load: float, *, has_cpu_columns: bool = True) -> str:
     """Describe the machine and the time of the run."""
     processors = Path("/proc/cpuinfo")
     count = processors.read_text(encoding="utf-8").count("processor\t") if processors.exists() else 0
     cores = f"{count} cores, " if count else ""
+    busy = (
+        " Above 0.5 the machine was busy, and the CPU columns are more reliable than the times."
+        if has_cpu_columns
+        else ""
+    )
     return (
         f"Measured {datetime.now(UTC):%Y-%m-%d} with Python {platform.python_version()} on {cores}"
         f"{platform.machine()}, {platform.system()}; load generator and servers on the same machine. "
-        f"Load average at the start of the run: {load:.1f}. "
-        f"Above 0.5 the machine was busy, and the CPU columns are more reliable than the times.\n"
+        f"Load average at the start of the run: {load:.1f}.{busy}\n"
     )
 
 
