@@ -238,7 +238,7 @@ def access_tokens(settings: Settings, verifier: TokenVerifier, require_key: KeyC
     """Return the verification of the provider's access tokens."""
     policy = settings.token_policy
     credential = BearerCredential(verifier, policy)
-    return AccessTokens(credential, issuer=policy.access_token_issuer, verifier=verifier, require_key=require_key)
+    return AccessTokens(credential, issuer=policy.access_token_issuer, require_key=require_key)
 
 
 def client_registration(settings: Settings) -> ClientRegistration:

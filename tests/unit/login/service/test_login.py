@@ -77,19 +77,13 @@ class Credential:
     error: Exception | None = None
     checks: list[tuple[str, bool]] = field(default_factory=list)
 
-    def principal(self, token: str, *, fetch: bool) -> Principal:
+    def verify(self, token: str, *, fetch: bool) -> tuple[Principal, VerifiedToken]:
+        assert not fetch
         self.checks.append((token, fetch))
         if self.error is not None:
             raise self.error
-        return Principal("user-1", "org-1", self.issuer, frozenset(), self.expires_at)
-
-
-class AccessTokenVerifier:
-    """The verifier of access tokens, which the credential has asked before."""
-
-    def verify(self, token: str, *, fetch: bool) -> VerifiedToken:
-        assert not fetch
-        return copy.replace(ID_TOKEN, kid="access")
+        principal = Principal("user-1", "org-1", self.issuer, frozenset(), self.expires_at)
+        return principal, copy.replace(ID_TOKEN, kid="access")
 
 
 @dataclass
@@ -97,7 +91,6 @@ class Login:
     exchanges: Exchanges = field(default_factory=Exchanges)
     id_tokens: IdTokens = field(default_factory=IdTokens)
     credential: Credential = field(default_factory=Credential)
-    access_tokens: AccessTokenVerifier = field(default_factory=AccessTokenVerifier)
     keys: RevokedKeys = field(default_factory=RevokedKeys)
     announces_iss: bool = False
     issuer: str = ISSUER
@@ -128,7 +121,6 @@ class Login:
             access_tokens=AccessTokens(
                 self.credential,
                 issuer=self.access_token_issuer,
-                verifier=self.access_tokens,
                 require_key=self.keys.require,
             ),
             require_key=self.keys.require,

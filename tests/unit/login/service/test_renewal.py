@@ -49,13 +49,9 @@ class Credential:
     def __init__(self, issuer: str) -> None:
         self.issuer = issuer
 
-    def principal(self, token: str, *, fetch: bool) -> Principal:
-        return Principal("user-1", TENANT, self.issuer, frozenset(), NOW + 600)
-
-
-class AccessTokenVerifier:
-    def verify(self, token: str, *, fetch: bool) -> VerifiedToken:
-        return VerifiedToken(ISSUER, "user-1", NOW, NOW + 600, frozenset(), {})
+    def verify(self, token: str, *, fetch: bool) -> tuple[Principal, VerifiedToken]:
+        principal = Principal("user-1", TENANT, self.issuer, frozenset(), NOW + 600)
+        return principal, VerifiedToken(ISSUER, "user-1", NOW, NOW + 600, frozenset(), {})
 
 
 class NoIdTokens:
@@ -84,9 +80,7 @@ def service(
         provider=provider,
         token_endpoint=endpoint,
         verifier=NoIdTokens(),
-        access_tokens=AccessTokens(
-            Credential(access_token_issuer), issuer=None, verifier=AccessTokenVerifier(), require_key=keys.require
-        ),
+        access_tokens=AccessTokens(Credential(access_token_issuer), issuer=None, require_key=keys.require),
         require_key=keys.require,
         clock=lambda: NOW,
     )

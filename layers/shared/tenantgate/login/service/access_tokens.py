@@ -16,29 +16,17 @@ from tenantgate.tokens.waiting import awaited
 type KeyCheck = Callable[[str, str | None], Awaitable[None]]
 
 
-class Verifier(Protocol):
-    """The part of `tokens.verifier.TokenVerifier` that verifies access tokens. It remembers them."""
-
-    def verify(self, token: str, *, fetch: bool) -> VerifiedToken: ...
-
-
 class Credential(Protocol):
-    """Verifies an access token and returns its principal; see `identity.bearer.BearerCredential`."""
+    """Verifies an access token without its revocation; see `identity.bearer.BearerCredential`."""
 
-    def principal(self, token: str, *, fetch: bool) -> Principal: ...
+    def verify(self, token: str, *, fetch: bool) -> tuple[Principal, VerifiedToken]: ...
 
 
 class AccessTokens:
-    """Verifies access tokens. `issuer`: of those that come with the provider's ID tokens, None for the provider.
+    """Verifies access tokens. `issuer`: of those that come with the provider's ID tokens, None for the provider."""
 
-    `verifier`: that of the credential.
-    """
-
-    def __init__(
-        self, credential: Credential, *, issuer: str | None, verifier: Verifier, require_key: KeyCheck
-    ) -> None:
+    def __init__(self, credential: Credential, *, issuer: str | None, require_key: KeyCheck) -> None:
         self._credential = credential
-        self._verifier = verifier
         self._require_key = require_key
         self._issuer = issuer
 
@@ -60,9 +48,8 @@ class AccessTokens:
 
     async def _verified(self, access_token: str) -> Principal:
         try:
-            principal = await awaited(lambda: self._credential.principal(access_token, fetch=False))
-            token = await awaited(lambda: self._verifier.verify(access_token, fetch=False))
-            await self._require_key(token.issuer, token.kid)
+            principal, verified = await awaited(lambda: self._credential.verify(access_token, fetch=False))
+            await self._require_key(verified.issuer, verified.kid)
             return principal
         except TokenError as error:
             if error.error is AUTH_005:
