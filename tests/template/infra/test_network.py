@@ -1,0 +1,79 @@
+"""The network: its ways out, and who may connect."""
+
+import json
+
+import pytest
+
+from tests.fixtures.template.nested import nested
+
+NETWORK = nested("network")
+WAYS = {"InternetGateway", "InternetGatewayAttachment", "Nat", "RouteByNat", "EgressOnlyGateway", "RouteByIpv6"}
+
+
+@pytest.mark.parametrize(
+    ("egress", "ways"),
+    [
+        pytest.param("nat", {"InternetGateway", "InternetGatewayAttachment", "Nat", "RouteByNat"}, id="nat"),
+        pytest.param("ipv6", {"EgressOnlyGateway", "RouteByIpv6"}, id="ipv6"),
+        pytest.param("none", set(), id="none"),
+    ],
+)
+def test_each_egress_has_its_own_way_out_and_no_other(egress: str, ways: set[str]) -> None:
+    assert WAYS & NETWORK.resources(Egress=egress).keys() == ways
+
+
+@pytest.mark.parametrize("endpoints", ["true", "false"])
+@pytest.mark.parametrize("egress", ["nat", "ipv6", "none"])
+def test_functions_reach_secrets_manager_and_s3_with_every_egress(egress: str, endpoints: str) -> None:
+    made = NETWORK.resources(Egress=egress, PrivateEndpoints=endpoints)
+
+    assert "S3Endpoint" in made
+    # By an endpoint, or over the internet with IPv4: Secrets Manager's usual name has no IPv6 address.
+    assert ("SecretsEndpoint" in made) == (endpoints == "true" or egress != "nat")
+    assert ("SecretsEndpoint" in made) == ("EndpointSecurityGroup" in made)
+
+
+def test_the_nat_gateway_is_regional() -> None:
+    nat = NETWORK.properties("Nat")
+
+    assert (nat["AvailabilityMode"], nat["ConnectivityType"]) == ("regional", "public")
+    assert "SubnetId" not in nat
+
+
+def test_subnets_are_private_and_in_two_zones() -> None:
+    subnets = [body["Properties"] for body in NETWORK.resources("AWS::EC2::Subnet").values()]
+
+    assert [subnet["AvailabilityZone"]["Fn::Select"][0] for subnet in subnets] == [0, 1]
+    assert not any(subnet["MapPublicIpOnLaunch"] for subnet in subnets)
+    routes = NETWORK.resources("AWS::EC2::Route").values()
+    assert not [route for route in routes if "GatewayId" in route["Properties"]]
+
+
+def test_functions_open_connections_only_to_https() -> None:
+    rules = NETWORK.properties("FunctionSecurityGroup")["SecurityGroupEgress"]
+
+    assert {(rule["FromPort"], rule["ToPort"]) for rule in rules} == {(443, 443)}
+    assert "SecurityGroupIngress" not in NETWORK.properties("FunctionSecurityGroup")
+
+
+def test_nothing_can_be_uploaded_through_the_s3_endpoint_but_answers_to_cloudformation() -> None:
+    policy = NETWORK.properties("S3Endpoint")["PolicyDocument"]
+    writing = [statement for statement in policy["Statement"] if "Put" in json.dumps(statement["Action"])]
+
+    assert [(each["Action"], each["Resource"]) for each in writing] == [
+        ("s3:PutObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::cloudformation-custom-resource-response-*/*"})
+    ]
+    assert {each["Action"] for each in policy["Statement"]} == {"s3:PutObject", "s3:GetObject"}
+
+
+def test_only_this_accounts_identities_use_the_secrets_endpoint() -> None:
+    (statement,) = NETWORK.properties("SecretsEndpoint")["PolicyDocument"]["Statement"]
+
+    assert statement["Action"] == "secretsmanager:GetSecretValue"
+    assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_connections_are_recorded() -> None:
+    log = NETWORK.properties("FlowLog")
+
+    assert (log["ResourceType"], log["TrafficType"], log["LogGroupName"]) == ("VPC", "ALL", {"Ref": "FlowLogs"})
