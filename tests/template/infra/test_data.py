@@ -13,6 +13,7 @@ from tests.fixtures.template.nested import nested
 
 DATA = nested("data")
 CLUSTER = DATA.properties("Cluster")
+HOLDS_DATA = {"AWS::RDS::DBCluster", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup"}
 
 
 def arn_of(key: str) -> dict[str, list[str]]:
@@ -39,7 +40,8 @@ def test_what_holds_data_outlives_the_stack() -> None:
     policies = {
         name: (body.get("DeletionPolicy"), body.get("UpdateReplacePolicy"))
         for name, body in DATA.resources().items()
-        if body["Type"] in ("AWS::RDS::DBCluster", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup")
+        if body["Type"]
+        in ("AWS::RDS::DBCluster", "AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup")
     }
 
     assert policies.pop("Cluster") == ("Snapshot", "Snapshot")
@@ -113,10 +115,7 @@ def test_urls_are_those_that_the_application_logs_in_to_by_iam() -> None:
 def test_only_functions_reach_proxy_database_and_cache() -> None:
     function = {"Ref": "FunctionSecurityGroupId"}
     sources = {
-        name: [
-            (rule["FromPort"], rule["SourceSecurityGroupId"])
-            for rule in body["Properties"]["SecurityGroupIngress"]
-        ]
+        name: [(rule["FromPort"], rule["SourceSecurityGroupId"]) for rule in body["Properties"]["SecurityGroupIngress"]]
         for name, body in DATA.resources("AWS::EC2::SecurityGroup").items()
     }
 

@@ -56,7 +56,7 @@ def test_functions_open_connections_only_to_https() -> None:
     assert "SecurityGroupIngress" not in NETWORK.properties("FunctionSecurityGroup")
 
 
-def test_nothing_can_be_uploaded_through_the_s3_endpoint_but_answers_to_cloudformation() -> None:
+def test_only_results_of_custom_resources_can_be_uploaded_to_s3() -> None:
     policy = NETWORK.properties("S3Endpoint")["PolicyDocument"]
     writing = [statement for statement in policy["Statement"] if "Put" in json.dumps(statement["Action"])]
 
