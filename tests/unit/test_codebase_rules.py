@@ -15,7 +15,7 @@ PACKAGE = ROOT / "layers" / "shared" / "tenantgate"
 SHIPPED = [*PACKAGE.rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
 # The proxy's variables belong to the host, not to the product: each call's way out is decided by them when it is made.
 READ_THE_ENVIRONMENT = {
-    PACKAGE / "settings" / "model.py",
+    PACKAGE / "settings" / "fields.py",
     PACKAGE / "settings" / "environment.py",
     PACKAGE / "settings" / "server_variables.py",
     PACKAGE / "authorizer" / "environment.py",
@@ -30,6 +30,7 @@ LEAN = [
     PACKAGE / "cache_counts.py",
     PACKAGE / "cache_url.py",
     PACKAGE / "context.py",
+    PACKAGE / "own_address.py",
     PACKAGE / "time_limits.py",
     PACKAGE / "urls.py",
 ]

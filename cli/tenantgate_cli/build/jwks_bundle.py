@@ -45,7 +45,7 @@ def bundle(variables: Mapping[str, str], *, layer: Path = LAYER) -> list[Bundled
     reached or has no usable key.
     """
     try:
-        issuers = verification_policy(variables).issuers
+        issuers = verification_policy({**variables, **_issuers_file(variables, layer)}).issuers
     except InvalidEnvironment as problem:
         raise Failure(str(problem), "set these variables to the values that the deployed functions have") from problem
     files = _files(issuers, layer)
@@ -67,6 +67,14 @@ def bundle(variables: Mapping[str, str], *, layer: Path = LAYER) -> list[Bundled
         _write(file, document)
         bundled.append(Bundled(issuer.issuer, file, len(keys), keys.skipped))
     return bundled
+
+
+def _issuers_file(variables: Mapping[str, str], layer: Path) -> dict[str, str]:
+    """Return `TRUSTED_ISSUERS` with the file's place before the build, if it names one of the layer."""
+    scheme, separator, path = variables.get("TRUSTED_ISSUERS", "").strip().partition(":")
+    if not separator or scheme != "file" or not Path(path).is_relative_to(_AT_RUN_TIME):
+        return {}
+    return {"TRUSTED_ISSUERS": f"file:{layer / Path(path).relative_to(_AT_RUN_TIME)}"}
 
 
 def _files(issuers: tuple[IssuerPolicy, ...], layer: Path) -> dict[str, Path]:

@@ -35,6 +35,7 @@ LISTED: Mapping[str, str] = {
     "SYS_011": "errors.revocation",
     "SYS_012": "login",
     "SYS_013": "database",
+    "SYS_014": "web",
     "VAL_001": "errors.base",
     "VAL_002": "web",
     "VAL_003": "web",

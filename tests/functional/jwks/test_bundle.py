@@ -93,6 +93,21 @@ def test_each_issuer_gets_its_own_file(issuer: IssuerServer, tmp_path: Path) -> 
     }
 
 
+def test_the_issuers_may_be_in_a_file_of_the_layer(issuer: IssuerServer, tmp_path: Path) -> None:
+    entry = {
+        "issuer": "https://acme.example.test",
+        "audiences": ["a"],
+        "tenants": "*",
+        "jwks_uri": f"{issuer.url}/jwks",
+    }
+    (tmp_path / "issuers.json").write_text(json.dumps([{**entry, "jwks_file": "/opt/jwks-acme.json"}]))
+    given = variables(issuer, "/opt/jwks.json", TRUSTED_ISSUERS="file:/opt/issuers.json")
+
+    files = {bundled.issuer: bundled.file for bundled in bundle(given, layer=tmp_path)}
+
+    assert files["https://acme.example.test"] == tmp_path / "jwks-acme.json"
+
+
 def test_programs_get_the_result_of_each_issuer(
     issuer: IssuerServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

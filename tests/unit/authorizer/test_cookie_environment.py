@@ -8,11 +8,11 @@ from tenantgate.authorizer.cookie_environment import allowed_origins, cookie_cal
 from tenantgate.authorizer.environment import cookie_caller, late_valkey
 from tenantgate.authorizer.events import read_event
 from tenantgate.authorizer.valkey import valkey
-from tenantgate.errors.access import AuthenticationRequired
+from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.session_cookie import SESSION_COOKIE
 from tenantgate.identity.session_entry import SESSION_SECRETS
-from tests.fixtures.authorizer.sessions import cookie_event
+from tests.fixtures.authorizer.sessions import cookie_event, with_method
 from tests.fixtures.tokens.issuer import TENANT
 
 
@@ -46,3 +46,31 @@ def test_the_sessions_are_those_of_the_connection() -> None:
     event = read_event(cookie_event("http-2.0", "a=1"))
     with pytest.raises(CacheUnavailable, match="can't be reached"):
         callers.principal(event, SESSION_SECRETS.issue(TENANT).text)
+
+
+API = "a1b2c3d4e5"
+OWN = f"https://{API}.execute-api.eu-central-1.amazonaws.com"
+BY_CONTEXT = {"AWS_REGION": "eu-central-1", "REDIS_URL": "redis://nothing.invalid", "REDIS_TLS": "private-network"}
+
+
+@pytest.mark.parametrize(
+    ("variables", "name", "origin", "allowed"),
+    [
+        pytest.param({}, OWN, OWN, True, id="own-page"),
+        pytest.param({}, OWN, "https://b2.execute-api.eu-central-1.amazonaws.com", False, id="page-of-another-api"),
+        pytest.param({}, "https://app.example", "https://app.example", False, id="custom-domain"),
+        pytest.param({"AWS_REGION": "us-east-1"}, OWN, OWN, False, id="foreign-region"),
+        pytest.param({"PUBLIC_BASE_URL": "https://a.test"}, OWN, OWN, False, id="not-with-a-base-url"),
+    ],
+)
+def test_without_a_base_url_pages_of_the_apis_own_address_may_make_changes(
+    variables: dict[str, str], name: str, origin: str, allowed: bool
+) -> None:
+    event = with_method(cookie_event("http-2.0", "a=1", origin=origin), "POST", "/orders")
+    event["requestContext"] |= {"apiId": API, "domainName": name.removeprefix("https://")}
+    event["headers"] |= {"host": "evil.example", "x-forwarded-host": "evil.example"}
+    callers = cookie_callers(BY_CONTEXT | variables, valkey(BY_CONTEXT))
+
+    # Only an own page gets as far as the session.
+    with pytest.raises(CacheUnavailable if allowed else CrossSiteRequest):
+        callers.principal(read_event(event), SESSION_SECRETS.issue(TENANT).text)

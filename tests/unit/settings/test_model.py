@@ -64,6 +64,38 @@ def test_an_unset_environment_is_production_which_has_no_weak_default() -> None:
     assert set(caught.value.problems) == {"ALLOWED_ORIGINS", "PUBLIC_BASE_URL", "OIDC_ISSUER_URL", "OIDC_CLIENT_ID"}
 
 
+@pytest.mark.parametrize("environment", ["development", "staging", "production"])
+def test_a_lambda_function_needs_neither_its_address_nor_origins(
+    environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "auth_login")
+    given = {"ENVIRONMENT": environment, "OIDC_ISSUER_URL": "https://issuer.example.com", "OIDC_CLIENT_ID": "gate"}
+    settings = Settings.from_mapping(given)
+
+    assert (settings.public_base_url, settings.allowed_origins) == ("", ())
+    # A deployed stack never shows what only a developer's own machine may show.
+    assert not settings.is_local_development
+    settings.reached_at("https://a1.execute-api.eu-central-1.amazonaws.com")
+    settings.reached_at("https://b2.execute-api.eu-central-1.amazonaws.com")
+    assert settings.public_base_url == "https://a1.execute-api.eu-central-1.amazonaws.com"
+
+
+def test_an_address_that_is_set_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "auth_login")
+    settings = Settings.from_mapping(PRODUCTION)
+    settings.reached_at("https://a1.execute-api.eu-central-1.amazonaws.com")
+
+    assert settings.public_base_url == "https://auth.example.com"
+
+
+def test_a_development_function_without_an_address_names_its_issuer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "auth_login")
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping({"ENVIRONMENT": "development", "OIDC_CLIENT_ID": "gate"})
+
+    assert "OIDC_ISSUER_URL" in caught.value.problems
+
+
 def test_a_missing_database_is_reported_to_code_that_needs_it() -> None:
     settings = Settings.from_mapping({name: value for name, value in PRODUCTION.items() if name != "DATABASE_URL"})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -158,3 +159,34 @@ def test_an_invalid_value_is_reported_with_the_form_of_its_member(member: Member
 def test_a_nested_member_cannot_be_written_with_a_dot(name: str) -> None:
     with pytest.raises(PolicyError, match="entry 1 may have only"):
         policy_of(trusted_issuers=json.dumps([_entry(**{name: ["x"]})]))
+
+
+def test_the_entries_may_be_in_a_file_of_the_bundle(tmp_path: Path) -> None:
+    # Twenty issuers don't fit into the 4 KB of a function's variables.
+    entries = [_entry(issuer=f"https://issuer-{number}.example.test/{'x' * 200}") for number in range(40)]
+    file = tmp_path / "issuers.json"
+    file.write_text(json.dumps(entries))
+
+    by_file = policy_of(oidc_issuer_url="", trusted_issuers=f"file:{file}")
+
+    assert len(by_file.issuers) == 40
+    assert by_file == policy_of(oidc_issuer_url="", trusted_issuers=json.dumps(entries))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(None, id="missing"),
+        pytest.param(b"\xff[]", id="not-utf-8"),
+        pytest.param(b" " * (256 * 1024) + b"[]", id="too-long"),
+        pytest.param(b"file:issuers.json", id="names-a-file-itself"),
+        pytest.param(b"[]", id="empty"),
+    ],
+)
+def test_a_file_that_is_not_usable_stops_the_start(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "issuers.json"
+    if content is not None:
+        file.write_bytes(content)
+
+    with pytest.raises(PolicyError, match=r"TRUSTED_ISSUERS must be .*a JSON list of objects"):
+        policy_of(oidc_issuer_url="", trusted_issuers=f"file:{file}")

@@ -28,13 +28,22 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 class CookieCallers:
     """Turns a session cookie into the principal of its session."""
 
-    def __init__(self, sessions: CachedSessions, origins: Collection[str], revocations: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self,
+        sessions: CachedSessions,
+        origins: Collection[str],
+        revocations: Callable[[], Snapshot],
+        *,
+        region: str | None = None,
+    ) -> None:
         """Take the sessions, and the origins whose pages may make changes, each in its serialized form.
 
-        `revocations` returns the current ones, or raises `RevocationUnknown`.
+        `revocations` returns the current ones, or raises `RevocationUnknown`. With `region`, the address that API
+        Gateway gave the API in this region is one of the origins, too: for deployments without `PUBLIC_BASE_URL`.
         """
         self._sessions = sessions
         self._origins = origins
+        self._region = region
         self._revocations = revocations
 
     def principal(self, call: AuthorizerCall, secret: str) -> Principal:
@@ -59,13 +68,20 @@ class CookieCallers:
         """Raise `CrossSiteRequest` unless the request comes from an allowed origin; the web functions' own rule."""
         origin = call.header("origin")
         if origin is not None:
-            if origin not in self._origins:
+            if origin not in self._origins and not self._is_own(call, origin):
                 raise CrossSiteRequest("the page's origin isn't allowed", expected=sorted(self._origins), actual=origin)
             return
         site = call.header("sec-fetch-site")
         if site not in ("same-origin", "none"):
             actual = site if site is None else f"Sec-Fetch-Site: {site}"
             raise CrossSiteRequest("the request names no origin", expected=sorted(self._origins), actual=actual)
+
+    def _is_own(self, call: AuthorizerCall, origin: str) -> bool:
+        if self._region is None:
+            return False
+        from tenantgate.own_address import own_address  # noqa: PLC0415  (most deployments have PUBLIC_BASE_URL)
+
+        return origin == own_address(call.event.get("requestContext"), self._region)
 
 
 def _require_csrf_token(call: AuthorizerCall, expected: str) -> None:

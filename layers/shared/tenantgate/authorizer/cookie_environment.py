@@ -20,10 +20,14 @@ _LONGEST_ORIGIN = 300
 
 
 def cookie_callers(values: Mapping[str, str], valkey: Valkey | None) -> CookieCallers:
-    """Build the callers of `PUBLIC_BASE_URL` and `ALLOWED_ORIGINS`. Raises `AuthenticationRequired` without Valkey."""
+    """Build the callers of `PUBLIC_BASE_URL` and `ALLOWED_ORIGINS`; without the first, of the API's own address.
+
+    Raises `AuthenticationRequired` without Valkey.
+    """
     if valkey is None:
         raise AuthenticationRequired("a session cookie counts only if REDIS_URL is set", header="cookie")
-    return CookieCallers(CachedSessions(valkey.values), allowed_origins(values), valkey.revocations)
+    region = None if values.get("PUBLIC_BASE_URL", "").strip() else values.get("AWS_REGION")
+    return CookieCallers(CachedSessions(valkey.values), allowed_origins(values), valkey.revocations, region=region)
 
 
 def allowed_origins(values: Mapping[str, str]) -> frozenset[str]:

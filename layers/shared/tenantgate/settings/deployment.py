@@ -8,7 +8,7 @@ from pydantic import ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tenantgate.cache_url import CacheUrl, parse_cache_url
-from tenantgate.settings.fields import is_relaxed, setting
+from tenantgate.settings.fields import is_relaxed, on_lambda, setting
 from tenantgate.settings.parsing import parse_base_url, parse_database_url, parse_networks, parse_origins
 from tenantgate.settings.rate_limits import DEFAULT_RATE_LIMITS, RateLimits, parse_rate_limits
 
@@ -41,7 +41,7 @@ class DeploymentSettings(BaseSettings):
     )
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = setting(
         "Origins (scheme, host, port) of the web apps that may call this API and be redirected to; comma-separated, "
-        "no wildcard.",
+        "no wildcard. Lambda functions may have none: only this API's own pages are allowed then.",
         injected_by="template parameter `AllowedOrigins`",
         example=",".join(DEVELOPMENT_ORIGINS),
         default=(),
@@ -49,7 +49,8 @@ class DeploymentSettings(BaseSettings):
     )
     public_base_url: str = setting(
         "Where clients reach this API. The default redirect URI is `<it>/api/v1/auth/callback`. `tenantgate dev` uses "
-        "only its host, and only if that is `localhost`, 127.0.0.1 or [::1].",
+        "only its host, and only if that is `localhost`, 127.0.0.1 or [::1]. Lambda functions without it serve only "
+        "requests to the address that API Gateway gave the API, `https://<id>.execute-api.<region>.amazonaws.com`.",
         injected_by="template parameter `PublicBaseUrl`",
         example=DEVELOPMENT_BASE_URL,
         default="",
@@ -94,6 +95,12 @@ class DeploymentSettings(BaseSettings):
         repr=False,
         default=None,
     )
+    database_owner_secret_id: str | None = setting(
+        "Name or ARN of the secret (a JSON object with `username` and `password`, as RDS manages it) whose user and "
+        "password replace those in `DATABASE_OWNER_URL`. Only the migration runner reads it.",
+        injected_by="the template",
+        default=None,
+    )
     redis_tls: ServerTls = setting(
         "How connections to a Valkey or Redis on another machine are protected in staging and production: "
         "`verify-full` (`rediss://`, with a verified server), `encrypted` (`rediss://`; the server isn't verified), or "
@@ -132,6 +139,8 @@ class DeploymentSettings(BaseSettings):
     @field_validator("allowed_origins", mode="before")
     @classmethod
     def _origins(cls, value: object, info: ValidationInfo) -> object:
+        if not value and on_lambda():
+            return ()
         if not value and is_relaxed(info):
             return DEVELOPMENT_ORIGINS
         if not value:
@@ -152,6 +161,9 @@ class DeploymentSettings(BaseSettings):
     @field_validator("public_base_url")
     @classmethod
     def _base_url(cls, value: str, info: ValidationInfo) -> str:
+        if not value and on_lambda():
+            # Never a loopback address: a development stack shows its users' tokens there. See `reached_at`.
+            return ""
         if not value and is_relaxed(info):
             return DEVELOPMENT_BASE_URL
         return parse_base_url(value, allow_loopback_http=is_relaxed(info))

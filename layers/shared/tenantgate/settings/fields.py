@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from pydantic import Field, ValidationInfo
@@ -24,3 +25,8 @@ def is_relaxed(info: ValidationInfo) -> bool:
     accept plain http on loopback.
     """
     return info.data.get("environment") in ("development", "test")
+
+
+def on_lambda() -> bool:
+    """Tell whether this process runs in a Lambda environment."""
+    return "AWS_LAMBDA_FUNCTION_NAME" in os.environ

@@ -7,7 +7,6 @@ fields of it: see `secrets/store.py`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Self, override
@@ -17,7 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource
 
 from tenantgate.settings.deployment import DEVELOPMENT_BASE_URL, OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate.settings.errors import PROXY_VARIABLES, SettingsError
-from tenantgate.settings.fields import setting
+from tenantgate.settings.fields import on_lambda, setting
 from tenantgate.settings.misspelled import misspelling_notes
 from tenantgate.settings.parsing import parse_authorize_params, parse_scopes, split_url
 from tenantgate.settings.verification import VerificationSettings
@@ -94,7 +93,17 @@ class Settings(VerificationSettings):
     @property
     def on_lambda(self) -> bool:
         """Tell whether this is a Lambda environment, which serves one request at a time."""
-        return "AWS_LAMBDA_FUNCTION_NAME" in os.environ
+        return on_lambda()
+
+    def reached_at(self, base_url: str) -> None:
+        """Complete settings without `PUBLIC_BASE_URL` by the address at which API Gateway serves this API.
+
+        Before the first request is served, and once: later calls change nothing, so that all requests agree on the
+        origin that is this API's own.
+        """
+        if not self.public_base_url:
+            # The one exception to immutability. Nothing has used the empty text.
+            self.__dict__["public_base_url"] = base_url
 
     @property
     def effective_log_level(self) -> str:

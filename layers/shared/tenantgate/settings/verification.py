@@ -50,7 +50,9 @@ class VerificationSettings(SessionSettings):
         "A file with the issuer's key set, shipped with the bundle, so that a cold start needs no network.", default=""
     )
     trusted_issuers: str = setting(
-        "Further issuers whose access tokens are accepted, as JSON; an entry for `OIDC_ISSUER_URL` replaces that one.",
+        "Further issuers whose access tokens are accepted, as JSON, or `file:PATH` for a file with it (256 KiB at "
+        "most); an entry for `OIDC_ISSUER_URL` replaces that one. `layers/shared/issuers.json` is built into the layer "
+        "as `/opt/issuers.json`.",
         default="",
     )
     jwt_tenant_claim_name: str = setting(
@@ -82,8 +84,8 @@ class VerificationSettings(SessionSettings):
     @field_validator("oidc_issuer_url")
     @classmethod
     def _issuer(cls, value: str, info: ValidationInfo) -> str:
-        if not value and is_relaxed(info):
-            return f"{info.data.get('public_base_url', DEVELOPMENT_BASE_URL)}/idp"
+        if not value and is_relaxed(info) and (base_url := info.data.get("public_base_url", DEVELOPMENT_BASE_URL)):
+            return f"{base_url}/idp"
         return value
 
     @field_validator("oidc_client_id")

@@ -152,9 +152,9 @@ def _trusted(reader: _Reader, local: bool) -> tuple[IssuerPolicy, ...]:
     no_issuers: tuple[IssuerPolicy, ...] = ()
 
     def entries(text: str) -> tuple[IssuerPolicy, ...]:
-        from tenantgate.tokens.trusted_issuers import parse_trusted_issuers  # noqa: PLC0415  (costs a cold start)
+        from tenantgate.tokens.trusted_issuers import parse_trusted_issuers, written_entries  # noqa: PLC0415  (slow)
 
-        return parse_trusted_issuers(text, allow_loopback_http=local)
+        return parse_trusted_issuers(written_entries(text), allow_loopback_http=local)
 
     return reader.read("TRUSTED_ISSUERS", entries, no_issuers)
 

@@ -189,10 +189,31 @@ MEMBERS: tuple[Member, ...] = (
 _BY_NAME = {member.name: member for member in MEMBERS}
 # The name of the nested object; above, its members have this name and a dot before theirs.
 _NESTED = "claims"
+_FILE = "file:"
+_LONGEST_FILE = 256 * 1024
 _FORM = (
     'a JSON list of objects such as [{"issuer": "https://...", "audiences": ["..."], "tenants": ["org-..."]}]'
     ' ("tenants": "*" for all)'
 )
+
+
+def written_entries(text: str) -> str:
+    """Return the entries that a value of `TRUSTED_ISSUERS` has: those of the file that it names, or the value itself.
+
+    A Lambda function's variables have 4 KB together, which some twenty issuers exceed.
+    """
+    if not text.startswith(_FILE):
+        return text
+    try:
+        with open(text.removeprefix(_FILE).strip(), "rb") as file:  # noqa: PTH123  (pathlib costs a cold start)
+            content = file.read(_LONGEST_FILE + 1)
+        if len(content) > _LONGEST_FILE:
+            raise ValueError
+        return content.decode()
+    except (OSError, ValueError):
+        raise ValueError(
+            f"file:PATH of a readable file, at most {_LONGEST_FILE} bytes of UTF-8, with {_FORM}"
+        ) from None
 
 
 def parse_trusted_issuers(text: str, *, allow_loopback_http: bool) -> tuple[IssuerPolicy, ...]:

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from tenantgate.errors.base import TenantgateError, register
 
+SYS_014 = register(
+    "SYS_014",
+    500,
+    "This API doesn't know its own address",
+    cause="A Lambda function without `PUBLIC_BASE_URL` serves only requests to the address that API Gateway gave the "
+    "API, `https://<id>.execute-api.<region>.amazonaws.com`. This one came by another name, such as a custom domain.",
+    remedy="Operators: set `PUBLIC_BASE_URL` (template parameter `PublicBaseUrl`) to the address that clients use.",
+)
+
+
 VAL_002 = register(
     "VAL_002",
     400,
@@ -85,6 +95,10 @@ VAL_010 = register(
     "this: API Gateway rejects such requests itself.",
     remedy="Use an HTTP client library; a proxy in between must speak HTTP/1.1.",
 )
+
+
+class UnknownAddress(TenantgateError):
+    error = SYS_014
 
 
 class MalformedBody(TenantgateError):

@@ -17,7 +17,7 @@ from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.errors.base import InternalError, TenantgateError
 from tenantgate.observability.logging import begin_invocation, log_unhandled
 from tenantgate.urls import is_host
-from tenantgate.web.errors import AmbiguousRequest
+from tenantgate.web.errors import AmbiguousRequest, UnknownAddress
 from tenantgate.web.plain_lambda import begin, lambda_error_response
 from tenantgate.web.request_log import log_failure
 
@@ -46,6 +46,7 @@ def lambda_handler_for(package: str, *, settings: Settings | None = None) -> Lam
         loop = asyncio.new_event_loop()
         asyncio.set_event_loop(loop)
         adapter = Mangum(app, lifespan="off")
+    by_event = not app.settings.public_base_url
 
     # The first request imports what only requests need.
     starting = [quickly()]
@@ -62,6 +63,8 @@ def lambda_handler_for(package: str, *, settings: Settings | None = None) -> Lam
             # Clients reach API Gateway by a name, and Mangum can't parse anything else.
             if not is_host(host := headers.get("host", "none")) or "[" in host or host[-1] == ":":
                 return _reject(event, context, AmbiguousRequest("Host is not a name"))
+            if by_event and (unknown := _without_address(app.settings, event)) is not None:
+                return _reject(event, context, unknown)
             return adapter(event, context)
         except Exception:  # noqa: BLE001  (any failure has our error shape)
             # Mangum itself failed, before or after our application. Its own response would be plain text.
@@ -72,6 +75,18 @@ def lambda_handler_for(package: str, *, settings: Settings | None = None) -> Lam
             return lambda_error_response(InternalError())
 
     return lambda_handler
+
+
+def _without_address(settings: Settings, event: Mapping[str, Any]) -> UnknownAddress | None:
+    """Complete the settings by the API's own address; return the error of a request to any other one."""
+    from tenantgate.own_address import own_address  # noqa: PLC0415  (most deployments have PUBLIC_BASE_URL)
+
+    address = own_address(event.get("requestContext"), settings.aws_region or "")
+    if address is not None:
+        settings.reached_at(address)
+    if address is None or address != settings.public_base_url:
+        return UnknownAddress("PUBLIC_BASE_URL is not set, and the request is not to the API's own address")
+    return None
 
 
 def _reject(event: Mapping[str, Any], context: Any, error: TenantgateError) -> dict[str, Any]:
