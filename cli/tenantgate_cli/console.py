@@ -17,7 +17,12 @@ err = Console(highlight=False, markup=False, stderr=True)
 
 
 class Failure(Exception):
-    """The command fails. The text gives the reason; `remedy` is the exact command or setting that fixes it."""
+    """The command fails. The text gives the reason; `remedy` is the exact command or setting that fixes it.
+
+    `exit_code`: for a failure with its own exit status.
+    """
+
+    exit_code: int | None = None
 
     def __init__(self, problem: str, remedy: str = "") -> None:
         super().__init__(problem)

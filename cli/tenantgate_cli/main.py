@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tenantgate_cli.interface import (
+    backups,
     database,
     diagnosis,
     documents,
@@ -38,6 +39,7 @@ app.add_typer(diagnosis.app)
 app.add_typer(rules.rules, name="rules")
 app.add_typer(database.migrate, name="migrate")
 app.add_typer(database.app)
+app.add_typer(backups.app)
 app.add_typer(tenants.tenants, name="tenants")
 app.add_typer(revoke.revoke, name="revoke")
 app.add_typer(jwks.jwks, name="jwks")

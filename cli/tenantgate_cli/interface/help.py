@@ -73,7 +73,7 @@ def command[F: Callable[..., Any]](
 
 
 class failures(AbstractContextManager[None]):  # noqa: N801 - used as a function
-    """Report a Failure without a stack trace, as JSON if `as_json`, and exit with `exit_code`."""
+    """Report a Failure without a stack trace, as JSON if `as_json`, and exit with `exit_code` or its own."""
 
     def __init__(self, exit_code: int = 1, *, as_json: bool = False) -> None:
         self._exit_code = exit_code
@@ -90,7 +90,7 @@ class failures(AbstractContextManager[None]):  # noqa: N801 - used as a function
             print_failure(error)
         else:
             show_failure(error)
-        raise typer.Exit(self._exit_code) from None
+        raise typer.Exit(self._exit_code if error.exit_code is None else error.exit_code) from None
 
 
 def _mistake(error: BaseException | None) -> Failure | None:

@@ -1,4 +1,4 @@
-"""`tenantgate keys`: sealing keys."""
+"""`tenantgate keys`: sealing keys, and keys of backups."""
 
 # ruff: noqa: PLC0415
 from __future__ import annotations
@@ -8,7 +8,9 @@ import typer
 from tenantgate_cli.interface.help import command, failures
 from tenantgate_cli.interface.options import JsonOption
 
-keys = typer.Typer(help="Make the keys that seal cookies and stored tokens.", no_args_is_help=True)
+keys = typer.Typer(
+    help="Make the keys that seal cookies and stored tokens, and those of backups.", no_args_is_help=True
+)
 
 
 @command(
@@ -25,6 +27,15 @@ def new_key(as_json: JsonOption = False) -> None:
         print_new(as_json=as_json)
 
 
-@keys.callback()
-def _group() -> None:
-    """Keep `new` a subcommand: Typer would replace a group of one command by that command."""
+@command(
+    keys,
+    "backup",
+    examples=["tenantgate keys backup > backup.key", "tenantgate keys backup --json"],
+    exits={0: "a key was printed", 1: "no key could be made"},
+)
+def backup_key(as_json: JsonOption = False) -> None:
+    """Print a new key that encrypts backups. Without it, they are lost: keep it where no backup is."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands.backup import print_new_key
+
+        print_new_key(as_json=as_json)

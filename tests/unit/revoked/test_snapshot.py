@@ -15,6 +15,7 @@ from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.revocation import TokenRevoked
 from tenantgate.errors.tokens import TenantNotAllowed
 from tenantgate.revoked.names import (
+    EVERY_TENANT,
     NAME_BYTES,
     client_name,
     issuer_name,
@@ -165,6 +166,18 @@ def test_a_user_without_a_tenant_is_revoked_in_every_tenant() -> None:
             snapshot.require_token(replace(TOKEN, tenant_id=tenant_id), leeway=0)
         with pytest.raises(SessionEnded):
             snapshot.require_session(replace(SESSION, tenant_id=tenant_id))
+
+
+def test_what_anyone_in_any_tenant_got_up_to_a_moment() -> None:
+    snapshot = replace(NOTHING_REVOKED, until={EVERY_TENANT: 1_000})
+    for tenant_id in ("org-1", "org-2"):
+        with pytest.raises(TokenRevoked):
+            snapshot.require_token(replace(TOKEN, tenant_id=tenant_id), leeway=0)
+        with pytest.raises(SessionEnded):
+            snapshot.require_session(replace(SESSION, tenant_id=tenant_id))
+        snapshot.require_token(replace(TOKEN, tenant_id=tenant_id, issued_at=1_001), leeway=0)
+        snapshot.require_session(replace(SESSION, tenant_id=tenant_id, auth_time=1_001))
+    assert tenant_name("") != EVERY_TENANT
 
 
 def test_a_token_without_a_time_of_issue_counts_as_the_oldest() -> None:

@@ -4,7 +4,7 @@ token      issuer and `jti`, or the token without its signature if it has no `jt
 session    tenant and session id
 user       tenant, issuer and user id; or only issuer and user id: the user in every tenant
 client     issuer and client id
-tenant     tenant id
+tenant     tenant id; or nothing: every tenant (`EVERY_TENANT`)
 kid        issuer and key id
 """
 
@@ -68,3 +68,7 @@ def _name(kind: str, *parts: str) -> bytes:
     # Each part with its length: ("a", "bc") and ("ab", "c") must have different names.
     digest.update(b"".join([b"%d:%b" % (len(part), part) for part in encoded]))
     return digest.finalize()[:NAME_BYTES]
+
+
+# After a restore, which may have lost revocations: what anyone in any tenant got up to then is refused.
+EVERY_TENANT = _name("every tenant")

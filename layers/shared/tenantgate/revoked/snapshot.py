@@ -24,6 +24,7 @@ from tenantgate.errors.base import Word
 from tenantgate.errors.revocation import TokenRevoked
 from tenantgate.errors.tokens import TenantNotAllowed
 from tenantgate.revoked.names import (
+    EVERY_TENANT,
     NAME_BYTES,
     client_name,
     issuer_name,
@@ -133,6 +134,7 @@ class Snapshot(Record):
             return
         names = {
             "tenant": tenant,
+            "tenant (any)": EVERY_TENANT,
             "user": user_name(token.tenant_id, token.issuer, token.user_id),
             "user everywhere": subject_name(token.issuer, token.user_id),
             **{f"client {place}": client_name(token.issuer, name) for place, name in enumerate(token.client_ids)},
@@ -154,6 +156,7 @@ class Snapshot(Record):
             raise SessionEnded("the session is revoked", actual=Word("session"))
         for kind, name in (
             ("tenant", tenant),
+            ("tenant", EVERY_TENANT),
             ("user", user_name(session.tenant_id, session.issuer, session.user_id)),
             ("user", subject_name(session.issuer, session.user_id)),
         ):
