@@ -28,7 +28,8 @@ class FunctionReader:
         self._check_kind(properties, where)
 
         def given(key: str, default: object) -> object:
-            return self._resources.resolve(properties.get(key, default), f"{where}.{key}")
+            resolved = self._resources.resolve(properties.get(key, default), f"{where}.{key}")
+            return default if resolved is None else resolved
 
         handler = str(given("Handler", ""))
         code = (self._folder / str(given("CodeUri", "."))).resolve()
@@ -81,11 +82,13 @@ class FunctionReader:
                 env[variable] = self._variables[variable]
                 continue
             try:
-                resolved = self._resources.resolve(value, f"{place}.{variable}")
+                given = self._resources.resolved_map({variable: value}, place)
             except TemplateError:
                 # Only a deployment knows the value, such as an ARN. Code that needs the variable reports it.
                 continue
-            env[variable] = str(resolved).lower() if isinstance(resolved, bool) else str(resolved)
+            # A variable that is AWS::NoValue is absent.
+            for resolved in given.values():
+                env[variable] = str(resolved).lower() if isinstance(resolved, bool) else str(resolved)
         for reference, values in self._secrets.items():
             if reference in declared:
                 env.update(values)

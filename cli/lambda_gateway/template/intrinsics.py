@@ -15,7 +15,8 @@ _PSEUDO_PARAMETERS = {
     "AWS::Partition": "aws",
     "AWS::URLSuffix": "amazonaws.com",
 }
-_NO_VALUE = object()
+# The value of AWS::NoValue: what has it is absent.
+NO_VALUE = object()
 _SUBSTITUTION = re.compile(r"\$\{(!?)([^}]+)\}")
 _DYNAMIC = re.compile(r"\{\{resolve:ssm:([A-Za-z0-9_./-]+)(?::\d+)?\}\}")
 
@@ -51,6 +52,7 @@ class Resolver:
         self._conditions = _section(document, "Conditions")
         self._mappings = _section(document, "Mappings")
         self._resources = _section(document, "Resources")
+        self._globals = {"Properties": _section(document, "Globals").get("Function")}
         self._functions: dict[str, Callable[[object, str], object]] = {
             "Ref": self._ref,
             "Condition": lambda name, where: self.condition(str(name), where),
@@ -73,7 +75,7 @@ class Resolver:
         """Evaluate the intrinsic functions in `value`, and omit members that are AWS::NoValue."""
         if isinstance(value, list):
             items = [self.resolve(item, where) for item in value]
-            return [item for item in items if item is not _NO_VALUE]
+            return [item for item in items if item is not NO_VALUE]
         if isinstance(value, str):
             return _DYNAMIC.sub(lambda found: self._stored(found.group(1), where), value)
         if not isinstance(value, dict):
@@ -85,7 +87,7 @@ class Resolver:
             if isinstance(name, str) and name.startswith("Fn::"):
                 raise TemplateError(f"{where}: {name} can't be evaluated locally")
         members = {key: self.resolve(member, f"{where}.{key}") for key, member in value.items()}
-        return {key: member for key, member in members.items() if member is not _NO_VALUE}
+        return {key: member for key, member in members.items() if member is not NO_VALUE}
 
     def condition(self, name: str, where: str) -> bool:
         if name not in self._conditions:
@@ -95,14 +97,14 @@ class Resolver:
     def _ref(self, argument: object, where: str) -> object:
         name = str(argument)
         if name == "AWS::NoValue":
-            return _NO_VALUE
+            return NO_VALUE
         if name in self._pseudo_parameters:
             return self._pseudo_parameters[name]
         if name in self._parameters:
             return self._parameter(name, where)
-        # `Function.Alias` refers to a Lambda alias.
-        if name.split(".", 1)[0] in self._resources:
-            return name
+        resource, _, part = name.partition(".")
+        if resource in self._resources:
+            return self._alias(resource, where) if part == "Alias" else name
         raise TemplateError(f"{where}: Ref names {name}, which is neither a parameter nor a resource")
 
     def _parameter(self, name: str, where: str) -> object:
@@ -127,6 +129,14 @@ class Resolver:
         if resource is None:
             raise TemplateError(f"{where}: GetAtt names {name}, which isn't a resource")
         raise TemplateError(f"{where}: {name}.{attribute} is unknown before a deployment")
+
+    def _alias(self, function: str, where: str) -> str:
+        """Return the ARN of the alias that SAM publishes for a function."""
+        alias = _property(self._resources[function], "AutoPublishAlias") or _property(self._globals, "AutoPublishAlias")
+        if alias is None:
+            raise TemplateError(f"{where}: {function}.Alias: {function} has no AutoPublishAlias")
+        name = _text(self.resolve(alias, where))
+        return f"{function_arn(self._function_names.get(function, function))}:{name}"
 
     def _import_value(self, argument: object, where: str) -> object:
         name = _text(self.resolve(argument, where))
@@ -206,6 +216,11 @@ def function_name(reference: object) -> str:
 def _section(document: Mapping[str, object], name: str) -> dict[str, object]:
     section = document.get(name)
     return section if isinstance(section, dict) else {}
+
+
+def _property(resource: object, name: str) -> object:
+    properties = resource.get("Properties") if isinstance(resource, dict) else None
+    return properties.get(name) if isinstance(properties, dict) else None
 
 
 def _listed(argument: object, length: int, name: str, where: str) -> list[object]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_gateway.template.intrinsics import Resolver
+from lambda_gateway.template.intrinsics import NO_VALUE, Resolver
 from lambda_gateway.template.values import mapping, merged
 
 _GLOBALS = {
@@ -49,10 +49,12 @@ class Resources:
         return merged(self.globals(_GLOBALS.get(self.kind(name), "")), own)
 
     def resolve(self, value: object, where: str) -> object:
-        return self._resolver.resolve(value, where)
+        """Evaluate a property's intrinsic functions. One that is AWS::NoValue is None."""
+        resolved = self._resolver.resolve(value, where)
+        return None if resolved is NO_VALUE else resolved
 
     def resolved_map(self, value: object, where: str) -> dict[str, object]:
-        return mapping(self._resolver.resolve(value, where), where)
+        return mapping(self.resolve(value, where), where)
 
     def outputs(self) -> dict[str, object]:
         return mapping(self._document.get("Outputs"), "Outputs")

@@ -10,7 +10,7 @@ import yaml
 
 from lambda_gateway.model import TemplateError
 from lambda_gateway.template.document import load_template
-from lambda_gateway.template.intrinsics import Resolver
+from lambda_gateway.template.intrinsics import NO_VALUE, Resolver
 from tenantgate.route_rules.model import CONNECT
 from tenantgate_cli.console import Failure
 
@@ -213,9 +213,10 @@ class _Reader:
     def _value(self, value: object) -> object:
         """Evaluate intrinsic functions. Return None for a value that only a deployment knows."""
         try:
-            return self._resolver.resolve(value, "")
+            resolved = self._resolver.resolve(value, "")
         except TemplateError:
             return None
+        return None if resolved is NO_VALUE else resolved
 
     def _line(self, place: Place) -> int:
         while place and place not in self._lines:
