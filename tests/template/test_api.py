@@ -12,7 +12,7 @@ from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS
 from tenantgate.web import headers
 from tenantgate_cli.checks.structure.tree import same_path
 from tenantgate_cli.paths import ROOT
-from tests.fixtures.template.deployed import ApiRoute, Stack, function_folder
+from tests.fixtures.template.deployed import ALIAS, TEMPLATE, ApiRoute, Stack, deployed_stack, function_folder
 
 RULES = read_rules(str(ROOT / "functions" / "authorizer" / "rules.toml"))
 # The rules decide which routes are public, and the structure check compares them with template.yaml. Here they are
@@ -74,15 +74,18 @@ def test_the_authorizer_uses_simple_responses_and_is_never_cached(stack: Stack) 
     assert authorizer["authorizerResultTtlInSeconds"] == 0
     # With an identity source, API Gateway would return its own 401 to requests without it.
     assert not authorizer["identitySource"]
-    assert "AuthorizerFunction" in json.dumps(authorizer["authorizerUri"])
+    assert f"AuthorizerFunction{ALIAS}" in json.dumps(authorizer["authorizerUri"])
 
 
-def test_cors_matches_the_allowed_origins_and_the_container(stack: Stack) -> None:
-    condition, cors, otherwise = stack.api["x-amazon-apigateway-cors"]["Fn::If"]
+def test_cors_matches_the_allowed_origins_and_the_container() -> None:
+    # SAM replaces the reference by the parameter's text, which CloudFormation then splits.
+    origins = "https://app.example.com,https://admin.example.com"
+    given = deployed_stack(TEMPLATE, ("AllowedOrigins", origins))
+    condition, cors, otherwise = given.api["x-amazon-apigateway-cors"]["Fn::If"]
 
     assert condition == "HasOrigins"
     assert otherwise == {"Ref": "AWS::NoValue"}
-    assert cors["allowOrigins"] == {"Ref": "AllowedOrigins"}
+    assert cors["allowOrigins"] == {"Fn::Split": [",", origins]}
     assert cors["allowCredentials"] is True
     assert set(cors["allowMethods"]) == set(headers.CORS_METHODS)
     assert {name.lower() for name in cors["allowHeaders"]} == set(headers.CORS_REQUEST_HEADERS)
@@ -96,6 +99,49 @@ def test_the_access_log_is_json_without_query_strings_or_header_values(stack: St
 
     assert written["request_id"] == "$context.requestId"
     assert not [value for value in written.values() if re.search(r"(?i)query|header|cookie|protocol|userAgent", value)]
+    # An HTTP API has no status of its authorizer.
+    assert "$context.authorizer.status" not in written.values()
+
+
+def test_the_access_log_has_the_authorizers_reasons(stack: Stack) -> None:
+    (stage,) = stack.resources("AWS::ApiGatewayV2::Stage").values()
+    written = json.loads(stage["Properties"]["AccessLogSettings"]["Format"])
+
+    assert {name: written[name] for name in ("reason", "error_code", "tenant_id")} == {
+        name: f"$context.authorizer.{name}" for name in ("reason", "error_code", "tenant_id")
+    }
+
+
+def test_requests_are_throttled(stack: Stack) -> None:
+    (stage,) = stack.resources("AWS::ApiGatewayV2::Stage").values()
+
+    assert stage["Properties"]["DefaultRouteSettings"] == {
+        "ThrottlingRateLimit": {"Ref": "ThrottlingRate"},
+        "ThrottlingBurstLimit": {"Ref": "ThrottlingBurst"},
+    }
+
+
+def test_api_gateways_own_endpoint_can_be_disabled(stack: Stack) -> None:
+    (server,) = stack.api["servers"]
+
+    assert server["x-amazon-apigateway-endpoint-configuration"]["disableExecuteApiEndpoint"] == {
+        "Fn::If": ["DisablesExecuteApi", True, False]
+    }
+
+
+def test_a_domain_has_a_certificate_of_its_own_or_a_new_one(stack: Stack) -> None:
+    (configuration,) = stack.properties("ApiDomain")["DomainNameConfigurations"]
+
+    assert configuration["CertificateArn"] == {"Fn::If": ["HasCertificate", {"Ref": "CertificateArn"}, {"Ref": "Certificate"}]}
+    assert configuration["SecurityPolicy"] == "TLS_1_2"
+    (validation,) = stack.properties("Certificate")["DomainValidationOptions"]
+    assert validation["HostedZoneId"] == {"Ref": "HostedZoneId"}
+    (stage,) = stack.resources("AWS::ApiGatewayV2::Stage")
+    assert stack.properties("ApiDomainMapping") == {
+        "ApiId": {"Ref": "HttpApi"},
+        "DomainName": {"Ref": "ApiDomain"},
+        "Stage": {"Ref": stage},
+    }
 
 
 def test_api_gateway_may_invoke_each_function_only_for_this_api(stack: Stack) -> None:
@@ -103,7 +149,7 @@ def test_api_gateway_may_invoke_each_function_only_for_this_api(stack: Stack) ->
         permissions = [
             body["Properties"]
             for body in stack.resources("AWS::Lambda::Permission").values()
-            if body["Properties"]["FunctionName"] == {"Ref": route.function}
+            if body["Properties"]["FunctionName"] == {"Ref": f"{route.function}{ALIAS}"}
         ]
 
         assert permissions, route.key

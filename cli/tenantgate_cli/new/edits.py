@@ -14,8 +14,8 @@ _LIKE = "auth_me"
 
 
 def with_function(template: str, block: str) -> str:
-    """Add a function to the template, before the one for unknown routes."""
-    return _inserted(template, "  UnknownRouteFunction:\n", f"{block}\n", TEMPLATE)
+    """Add a function and its role to the template, before those for unknown routes."""
+    return _inserted(template, "  UnknownRouteRole:\n", f"{block}\n", TEMPLATE)
 
 
 def with_rule(rules: str, route: Route, api_id: str) -> str:

@@ -67,6 +67,7 @@ def _values(name: str, route: Route) -> dict[str, str]:
         "rest": f"/{last}",
         "tag": route.path.removeprefix(_ROOT).split("/")[1].strip("{}"),
         "logical_id": logical_id_of(name),
+        "role": f"{logical_id_of(name).removesuffix('Function')}Role",
         "response": f"{class_name(name)}Response",
         "operation": camel_case(name),
         "summary": words(name).capitalize(),

@@ -1,0 +1,181 @@
+"""The functions' roles: each may do what its function needs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from tenantgate_cli.paths import ROOT
+from tests.fixtures.template.deployed import TEMPLATE, Stack
+from tests.fixtures.template.needs import NEEDS_THE_CACHE, NEEDS_THE_DATABASE, NEEDS_THE_SECRET
+
+# Actions without a resource that a policy could name, and the only statements that have every resource.
+OF_EVERY_RESOURCE = {
+    "RunPolicy": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+    "NetworkPolicy": {
+        "ec2:AssignPrivateIpAddresses",
+        "ec2:CreateNetworkInterface",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DescribeNetworkInterfaces",
+        "ec2:DescribeSubnets",
+        "ec2:UnassignPrivateIpAddresses",
+    },
+}
+
+
+def role_of(stack: Stack, function: str) -> dict[str, Any]:
+    return stack.properties(stack.functions[function]["Role"]["Fn::GetAtt"][0])
+
+
+def policies_of(stack: Stack, function: str) -> dict[str, str | None]:
+    """Return the policies of a function's role by name, each with the condition under which it has them."""
+    found: dict[str, str | None] = {}
+    for policy in role_of(stack, function)["ManagedPolicyArns"]:
+        condition, chosen, otherwise = policy.get("Fn::If", (None, policy, {"Ref": "AWS::NoValue"}))
+        assert otherwise == {"Ref": "AWS::NoValue"}
+        found[chosen["Ref"]] = condition
+    return found
+
+
+def statements(stack: Stack) -> Iterator[tuple[str, dict[str, Any]]]:
+    for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+        for name, body in stack.resources(kind).items():
+            for document in _documents(body["Properties"]):
+                for statement in document["Statement"]:
+                    yield name, statement.get("Fn::If", (None, statement))[1]
+
+
+def _documents(value: object) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        if "Statement" in value:
+            yield value
+        for item in value.values():
+            yield from _documents(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _documents(item)
+
+
+def actions(statement: dict[str, Any]) -> set[str]:
+    given = statement["Action"]
+    return set(given if isinstance(given, list) else [given])
+
+
+def test_each_function_has_a_role_of_its_own(stack: Stack) -> None:
+    roles = {name: function["Role"]["Fn::GetAtt"][0] for name, function in stack.functions.items()}
+
+    assert roles == {name: f"{name.removesuffix('Function')}Role" for name in stack.functions}
+    for name in roles.values():
+        assert stack.properties(name)["AssumeRolePolicyDocument"]["Statement"] == [
+            {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ]
+
+
+def test_a_role_has_exactly_the_policies_that_its_function_needs(stack: Stack) -> None:
+    for name in stack.functions:
+        expected: dict[str, str | None] = {"RunPolicy": None}
+        if name in NEEDS_THE_DATABASE | NEEDS_THE_CACHE | {"MigrationRunnerFunction"}:
+            expected["NetworkPolicy"] = "InVpc"
+        if name in NEEDS_THE_DATABASE:
+            expected["DatabasePolicy"] = "HasDatabaseUser"
+        if name == "AuthorizerFunction":
+            expected["AuthorizerCachePolicy"] = "HasCacheUser"
+        elif name in NEEDS_THE_CACHE:
+            expected["CachePolicy"] = "HasCacheUser"
+        if name in NEEDS_THE_SECRET:
+            expected["SecretPolicy"] = None
+        assert policies_of(stack, name) == expected, name
+
+
+def test_functions_with_the_network_policy_are_in_the_network_and_no_others(stack: Stack) -> None:
+    for name, function in stack.functions.items():
+        assert ("VpcConfig" in function) == ("NetworkPolicy" in policies_of(stack, name)), name
+
+
+def test_only_the_migration_runner_reads_the_owners_password(stack: Stack) -> None:
+    inline = {name: role_of(stack, name)["Policies"] for name in stack.functions if "Policies" in role_of(stack, name)}
+    assert set(inline) == {"MigrationRunnerFunction"}
+    condition, (policy,), otherwise = inline["MigrationRunnerFunction"]["Fn::If"]
+    reads, decrypts = policy["PolicyDocument"]["Statement"]
+
+    assert (condition, otherwise) == ("HasPlatform", {"Ref": "AWS::NoValue"})
+    assert (reads["Action"], reads["Resource"]) == (
+        "secretsmanager:GetSecretValue",
+        {"Fn::GetAtt": ["Data", "Outputs.OwnerSecretArn"]},
+    )
+    assert (decrypts["Action"], decrypts["Resource"]) == ("kms:Decrypt", {"Fn::GetAtt": ["Data", "Outputs.KeyArn"]})
+    granted = [name for name, statement in statements(stack) if "OwnerSecretArn" in json.dumps(statement)]
+    assert granted == ["MigrationRunnerRole"]
+
+
+def test_keys_decrypt_only_for_secrets_manager(stack: Stack) -> None:
+    found = [statement for _, statement in statements(stack) if "kms:Decrypt" in actions(statement)]
+
+    assert len(found) == 2
+    for statement in found:
+        assert statement["Condition"] == {
+            "StringEquals": {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
+        }
+
+
+def test_functions_log_in_as_one_user_of_one_server(stack: Stack) -> None:
+    by_action = {
+        name: statement["Resource"]["Fn::If"]
+        for name, statement in statements(stack)
+        if actions(statement) & {"rds-db:connect", "elasticache:Connect"}
+    }
+    condition, database, given = by_action.pop("DatabasePolicy")
+    assert (condition, given) == ("HasPlatform", {"Ref": "DatabaseUserArn"})
+    assert database["Fn::Sub"][0].endswith(":dbuser:${Proxy}/tenantgate_app")
+    assert database["Fn::Sub"][1] == {"Proxy": {"Fn::GetAtt": ["Data", "Outputs.ProxyResourceId"]}}
+    assert by_action == {
+        name: [
+            "HasPlatform",
+            [{"Fn::GetAtt": ["Data", "Outputs.CacheArn"]}, {"Fn::GetAtt": ["Data", f"Outputs.{user}"]}],
+            {"Ref": "RedisIamArns"},
+        ]
+        for name, user in (("CachePolicy", "CacheUserArn"), ("AuthorizerCachePolicy", "AuthorizerCacheUserArn"))
+    }
+
+
+def test_no_statement_has_every_action(stack: Stack) -> None:
+    for name, statement in statements(stack):
+        assert not [action for action in actions(statement) if "*" in action], name
+
+
+def test_every_resource_is_only_where_the_template_gives_the_reason(stack: Stack) -> None:
+    found: dict[str, set[str]] = {}
+    for name, statement in statements(stack):
+        if "*" in json.dumps(statement.get("Resource", "")):
+            assert statement["Resource"] == "*"
+            found.setdefault(name, set()).update(actions(statement))
+    assert found == OF_EVERY_RESOURCE
+
+    text = TEMPLATE.read_text(encoding="utf-8")
+    everywhere = [*re.finditer(r'^ +Resource: "\*"$', text, re.MULTILINE)]
+    reasons = [*re.finditer(r"^ +# Every resource[:,] .+\n +- Effect: (Allow|Deny)$", text, re.MULTILINE)]
+    assert len(everywhere) == len(reasons) == 3
+    for resource, reason in zip(everywhere, reasons, strict=True):
+        assert "- Effect" not in text[reason.end() : resource.start()]
+
+
+def test_the_functions_own_code_changes_no_network(stack: Stack) -> None:
+    allowed, denied = stack.properties("NetworkPolicy")["PolicyDocument"]["Statement"]
+
+    assert (allowed["Effect"], denied["Effect"]) == ("Allow", "Deny")
+    assert actions(allowed) == actions(denied)
+    assert list(denied["Condition"]["ArnLike"]) == ["lambda:SourceFunctionArn"]
+
+
+def test_amazons_own_policies_are_only_codedeploys(stack: Stack) -> None:
+    named = {
+        name: re.findall(r"iam::aws:policy/([\w/-]+)", json.dumps(body))
+        for name, body in stack.resources("AWS::IAM::Role").items()
+    }
+
+    assert {name: found for name, found in named.items() if found} == {
+        "DeploymentRole": ["service-role/AWSCodeDeployRoleForLambdaLimited"]
+    }
+    assert (ROOT / "infra" / "jobs.yaml").read_text(encoding="utf-8").count("iam::aws:policy") == 0
