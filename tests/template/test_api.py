@@ -132,7 +132,9 @@ def test_api_gateways_own_endpoint_can_be_disabled(stack: Stack) -> None:
 def test_a_domain_has_a_certificate_of_its_own_or_a_new_one(stack: Stack) -> None:
     (configuration,) = stack.properties("ApiDomain")["DomainNameConfigurations"]
 
-    assert configuration["CertificateArn"] == {"Fn::If": ["HasCertificate", {"Ref": "CertificateArn"}, {"Ref": "Certificate"}]}
+    assert configuration["CertificateArn"] == {
+        "Fn::If": ["HasCertificate", {"Ref": "CertificateArn"}, {"Ref": "Certificate"}]
+    }
     assert configuration["SecurityPolicy"] == "TLS_1_2"
     (validation,) = stack.properties("Certificate")["DomainValidationOptions"]
     assert validation["HostedZoneId"] == {"Ref": "HostedZoneId"}

@@ -29,9 +29,7 @@ def test_other_stacks_find_the_authorizers_alias(stack: Stack) -> None:
 
 def test_only_apis_of_this_account_and_region_may_invoke_the_authorizer(stack: Stack) -> None:
     given = {
-        name: body
-        for name, body in stack.resources("AWS::Lambda::Permission").items()
-        if name.startswith("Authorizer")
+        name: body for name, body in stack.resources("AWS::Lambda::Permission").items() if name.startswith("Authorizer")
     }
 
     assert {name: body.get("Condition") for name, body in given.items()} == {

@@ -1,6 +1,5 @@
 """The functions: their code, their variables and their permissions."""
 
-import json
 import sys
 
 import pytest
@@ -14,7 +13,7 @@ from tests.fixtures.template.deployed import TEMPLATE, Stack, function_folder
 from tests.fixtures.template.needs import NEEDS_THE_CACHE, NEEDS_THE_DATABASE, NEEDS_THE_SECRET
 
 # Set by the host, or not needed on AWS.
-NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "PORT", "DATABASE_OWNER_SECRET_ID"}
+NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "PORT"}
 NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYDANTIC_DISABLE_PLUGINS"}
 # Read by `tokens/proxy.py` and boto3.
 PROXY = ("HTTPS_PROXY", "NO_PROXY")

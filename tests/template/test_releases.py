@@ -31,7 +31,10 @@ ALARMS = ["ReleaseServerErrorsAlarm", "ReleaseNoDecisionsAlarm", "ReleaseJobErro
 
 def versions(stack: Stack) -> dict[str, str]:
     """Return the logical id of each function's version."""
-    return {body["Properties"]["FunctionName"]["Ref"]: name for name, body in stack.resources("AWS::Lambda::Version").items()}
+    return {
+        body["Properties"]["FunctionName"]["Ref"]: name
+        for name, body in stack.resources("AWS::Lambda::Version").items()
+    }
 
 
 def test_a_new_release_publishes_a_new_version_of_every_function(stack: Stack) -> None:
@@ -103,7 +106,9 @@ def test_every_other_function_is_a_canary_in_production_and_rolls_back(stack: St
         condition, alarms, otherwise = properties["AlarmConfiguration"]["Fn::If"]
         assert (condition, otherwise) == ("IsProduction", {})
         assert alarms == {"Enabled": True, "Alarms": [{"Name": {"Ref": alarm}} for alarm in ALARMS]}
-        assert {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"} <= {*properties["AutoRollbackConfiguration"]["Events"]}
+        assert {"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"} <= {
+            *properties["AutoRollbackConfiguration"]["Events"]
+        }
         policy = stack.document["Resources"][f"{name}{ALIAS}"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
         assert policy["DeploymentGroupName"] == {"Ref": f"{name}DeploymentGroup"}
 

@@ -49,6 +49,21 @@ def test_secrets_go_only_to_functions_that_may_read_the_secret(tmp_path: Path) -
     assert "PASSWORD" not in functions["Other"].env
 
 
+def test_what_is_no_value_is_absent(tmp_path: Path) -> None:
+    template = (
+        "Conditions: { Never: !Equals [a, b] }\n"
+        + HEAD
+        + function_resource(
+            "Hello",
+            "hello",
+            "Timeout: !If [Never, 7, !Ref AWS::NoValue]\n"
+            "Environment: { Variables: { A: !If [Never, x, !Ref AWS::NoValue], B: !If [Never, x, y] } }\n",
+        )
+    )
+    function = read_template(write(tmp_path, template)).functions["Hello"]
+    assert (function.timeout, function.env) == (3.0, {"B": "y"})
+
+
 def test_a_variable_that_only_a_deployment_knows_is_unset(tmp_path: Path) -> None:
     table = "  Table:\n    Type: AWS::DynamoDB::Table\n"
     variables = "Environment: { Variables: { TABLE: !GetAtt Table.Arn, A: b } }\n"

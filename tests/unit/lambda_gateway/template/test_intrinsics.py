@@ -2,6 +2,7 @@
 
 import pytest
 
+from lambda_gateway.aws import function_arn
 from lambda_gateway.model import TemplateError
 from lambda_gateway.template.intrinsics import Resolver, function_name
 
@@ -85,6 +86,31 @@ def test_given_parameters_override_defaults() -> None:
 @pytest.mark.parametrize("reference", [ARN, f"{ARN}:live", "Hello", "Hello.Alias"])
 def test_a_functions_name_from_arn_alias_or_name(reference: str) -> None:
     assert function_name(reference) == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("own", "shared"),
+    [
+        pytest.param({"AutoPublishAlias": "live"}, {}, id="of-the-function"),
+        pytest.param({}, {"AutoPublishAlias": "live"}, id="of-all-functions"),
+        pytest.param({"AutoPublishAlias": {"Ref": "Name"}}, {"AutoPublishAlias": "other"}, id="from-a-parameter"),
+    ],
+)
+def test_a_functions_alias_is_the_arn_that_sam_gives_it(own: dict[str, object], shared: dict[str, object]) -> None:
+    document: dict[str, object] = {
+        "Parameters": {"Name": {"Type": "String", "Default": "live"}},
+        "Globals": {"Function": shared},
+        "Resources": {"Hello": {"Type": "AWS::Serverless::Function", "Properties": own}},
+    }
+    alias = Resolver(document, {}, function_names={"Hello": "stack-Hello"}).resolve({"Ref": "Hello.Alias"}, "here")
+    assert alias == f"{function_arn('stack-Hello')}:live"
+    assert function_name(alias) == "stack-Hello"
+
+
+def test_a_function_without_an_alias_has_none() -> None:
+    document: dict[str, object] = {"Resources": {"Hello": {"Type": "AWS::Serverless::Function"}}}
+    with pytest.raises(TemplateError, match=r"here: Hello\.Alias: Hello has no AutoPublishAlias"):
+        Resolver(document, {}).resolve({"Ref": "Hello.Alias"}, "here")
 
 
 def test_exports_and_parameters_of_other_stacks() -> None:

@@ -76,7 +76,7 @@ def test_a_budget_is_that_of_a_function_without_a_domain() -> None:
     [
         (
             lambda: with_function("Resources:\n", "  NewFunction:\n"),
-            "template.yaml has no single line 'UnknownRouteFunction:'",
+            "template.yaml has no single line 'UnknownRouteRole:'",
             "add this by hand:\n  NewFunction:",
         ),
         (
