@@ -129,7 +129,7 @@ def test_api_gateways_own_endpoint_can_be_disabled(stack: Stack) -> None:
     }
 
 
-def test_a_domain_has_a_certificate_of_its_own_or_a_new_one(stack: Stack) -> None:
+def test_a_domain_has_the_given_certificate_or_a_new_one(stack: Stack) -> None:
     (configuration,) = stack.properties("ApiDomain")["DomainNameConfigurations"]
 
     assert configuration["CertificateArn"] == {

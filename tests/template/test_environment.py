@@ -60,7 +60,7 @@ DERIVED = {
     "token_policy": {*VARIABLES} - {"ENVIRONMENT"},
     "token_variables": {*VARIABLES} - {"ENVIRONMENT"},
 }
-# A function has all of a group, or none. The database, the cache and the secret have their own test.
+# A function has a whole group or nothing of it. The database, the cache and the secret have their own test.
 GROUPS = {
     "tokens": {*VARIABLES} - {"ENVIRONMENT"},
     "addresses": {"PUBLIC_BASE_URL", "ALLOWED_ORIGINS"},

@@ -1,4 +1,4 @@
-"""What other stacks use: exports, the authorizer's alias, and who may invoke it."""
+"""Exports for other stacks, the authorizer's alias, and its permissions."""
 
 from tests.fixtures.template.deployed import ALIAS, Stack
 

@@ -26,7 +26,7 @@ def test_the_template_leaves_room_below_cloudformations_limits(stack: Stack) -> 
 
 
 def test_physical_names_are_left_to_cloudformation(stack: Stack) -> None:
-    """A resource with a name of its own can't be replaced, and stands in the way of a second stack."""
+    """A resource with a name of its own can't be replaced, and prevents a second stack."""
     named = {
         name: key
         for name, body in stack.document["Resources"].items()

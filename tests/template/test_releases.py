@@ -1,4 +1,4 @@
-"""A release: what gets a new version, in which order, and what stops it."""
+"""A release: new versions, their order, and the alarms that roll them back."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_every_other_function_is_a_canary_in_production_and_rolls_back(stack: St
 
 
 def test_no_alarm_of_a_release_counts_the_authorizers_401s(stack: Stack) -> None:
-    # An exception with the text `Unauthorized` is an error of Lambda's, and the normal answer to a bad token.
+    # An exception with the text `Unauthorized` is an error of Lambda's, and the normal response to a bad token.
     for alarm in ALARMS:
         body = stack.document["Resources"][alarm]
         assert body["Condition"] == "IsProduction"

@@ -63,7 +63,7 @@ def actions(statement: dict[str, Any]) -> set[str]:
     return set(given if isinstance(given, list) else [given])
 
 
-def test_each_function_has_a_role_of_its_own(stack: Stack) -> None:
+def test_each_function_has_its_own_role(stack: Stack) -> None:
     roles = {name: function["Role"]["Fn::GetAtt"][0] for name, function in stack.functions.items()}
 
     assert roles == {name: f"{name.removesuffix('Function')}Role" for name in stack.functions}

@@ -22,6 +22,8 @@ def sam(*arguments: str, arch: Architecture | None = None) -> subprocess.Complet
     environment = {
         **tool_environment(),
         "SAM_CLI_TELEMETRY": "0",
+        # infra/observability.yaml has Fn::ForEach.
+        "SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS": "1",
         # For layers/shared/Makefile and functions/Makefile.
         "UV": find_uv(),
         "PYTHON": sys.executable,

@@ -49,7 +49,7 @@ def test_secrets_go_only_to_functions_that_may_read_the_secret(tmp_path: Path) -
     assert "PASSWORD" not in functions["Other"].env
 
 
-def test_what_is_no_value_is_absent(tmp_path: Path) -> None:
+def test_no_value_means_absent(tmp_path: Path) -> None:
     template = (
         "Conditions: { Never: !Equals [a, b] }\n"
         + HEAD
