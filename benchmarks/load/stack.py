@@ -1,4 +1,4 @@
-"""The servers under load: one container, PostgreSQL and Valkey, and a provider in this process."""
+"""The servers under load: one container, PostgreSQL and Valkey, and a provider."""
 
 from __future__ import annotations
 
@@ -69,34 +69,37 @@ async def loaded_stack(*, workers: int, sessions: int, tell: Callable[[str], Non
         addresses, redis_url = postgres.start(), valkey.start()
         await asyncio.to_thread(migrator.upgrade, addresses.owner_url)
         provider, key = Provider(), new_sealing_key()
-        async with provider.serving():
-            tell(f"signing tokens and starting {sessions:,} sessions")
-            started = await start_sessions(addresses, provider, key, sessions)
-            for number in range(_USERS_SIGNING_IN):
-                provider.sign_in(sessions + number, tenant_of(number))
-            await execute(addresses.admin_url, "VACUUM ANALYZE")
-            variables = container_variables(addresses, redis_url, provider, key, Path(folder))
-            variables |= {"WEB_CONCURRENCY": str(workers), "RATE_LIMITS": RAISED_LIMITS}
-            log = Path(folder) / "container.log"
-            with running_container(variables, log) as (port, process):
-                connections = Connections(port, most=workers * _CONNECTIONS)
-                live = http_request("GET", "/api/v1/health/live")
-                await until_it_listens(lambda: connections.send(live), log)
-                mix = Mix(connections, started)
-                await run_phase(mix, _WARM_UP_RATE, _WARM_UP_SECONDS)
-                servers = {"container": process, "PostgreSQL": _known(postgres.pid), "Valkey": _known(valkey.pid)}
-                prefer_this_process(servers.values())
-                async with Watch(servers, addresses.admin_url, redis_url).running() as watch:
-                    yield Stack(mix, connections, watch, {**servers, "load": os.getpid()})
-                connections.close()
+        tell(f"signing tokens and starting {sessions:,} sessions")
+        started = await start_sessions(addresses, provider, key, sessions)
+        for number in range(_USERS_SIGNING_IN):
+            provider.sign_in(sessions + number, tenant_of(number))
+        await execute(addresses.admin_url, "VACUUM ANALYZE")
+        variables = container_variables(addresses, redis_url, provider, key, Path(folder))
+        variables |= {"WEB_CONCURRENCY": str(workers), "RATE_LIMITS": RAISED_LIMITS}
+        log = Path(folder) / "container.log"
+        with provider.serving_apart() as provider_process, running_container(variables, log) as (port, process):
+            connections = Connections(port, most=workers * _CONNECTIONS)
+            live = http_request("GET", "/api/v1/health/live")
+            await until_it_listens(lambda: connections.send(live), log)
+            mix = Mix(connections, started)
+            await run_phase(mix, _WARM_UP_RATE, _WARM_UP_SECONDS)
+            servers = {"container": process, "PostgreSQL": _known(postgres.pid), "Valkey": _known(valkey.pid)}
+            prefer(os.getpid(), provider_process, over=servers.values())
+            async with Watch(servers, addresses.admin_url, redis_url).running() as watch:
+                pids = {**servers, "provider": provider_process, "load": os.getpid()}
+                yield Stack(mix, connections, watch, pids)
+            connections.close()
 
 
-def prefer_this_process(servers: Iterable[int]) -> None:
-    """Let the generator keep its pace next to busy servers: raise its priority, or lower theirs if that is denied."""
+def prefer(*chosen: int, over: Iterable[int]) -> None:
+    """Let these processes keep their pace next to busy servers: raise their priority, or lower the others' if that is
+    denied.
+    """
     try:
-        psutil.Process().nice(-_NICE)
+        for pid in chosen:
+            psutil.Process(pid).nice(-_NICE)
     except psutil.AccessDenied:
-        for main in servers:
+        for main in over:
             for process in [psutil.Process(main), *psutil.Process(main).children(recursive=True)]:
                 process.nice(_NICE)
 

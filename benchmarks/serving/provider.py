@@ -1,4 +1,8 @@
-"""An OpenID provider for load: it responds at once, with access tokens that were signed before."""
+"""An OpenID provider for load: it responds at once, with access tokens that were signed before.
+
+It serves in the process of the load generator, or as a separate process: a generator that sends more than the servers
+hold keeps its event loop too busy to respond in time.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,19 @@ import asyncio
 import base64
 import json
 import os
+import pickle
+import socket
+import subprocess
+import sys
 import time
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 import jwt
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
@@ -42,7 +51,8 @@ class Provider:
         self._users: dict[str, _User] = {}
         self._signing_in: list[_User] = []
         self._sign_ins = 0
-        self.issuer = ""
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.issuer = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.redeemed = 0
 
     @property
@@ -63,12 +73,45 @@ class Provider:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.issuer = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        """Serve in this process."""
+        server = await asyncio.start_server(self._serve, sock=self._socket)
         try:
             yield
         finally:
             server.close()
+
+    @contextmanager
+    def serving_apart(self) -> Iterator[int]:
+        """Serve in a separate process, with everything signed until now, and yield its process id."""
+        listening = self._socket.fileno()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.serving.provider", str(listening)],
+            stdin=subprocess.PIPE,
+            pass_fds=[listening],
+        )
+        try:
+            assert process.stdin is not None
+            with process.stdin as stdin:
+                stdin.write(pickle.dumps(self))
+            yield process.pid
+        finally:
+            process.terminate()
+            process.wait()
+            self._socket.close()
+
+    def __getstate__(self) -> dict[str, Any]:
+        plain = serialization.NoEncryption()
+        key = self._key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, plain)
+        return {name: value for name, value in vars(self).items() if name != "_socket"} | {"_key": key}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        key = serialization.load_der_private_key(state["_key"], None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        self._key = key
+
+    async def serve_forever(self, listening: socket.socket) -> None:
+        await (await asyncio.start_server(self._serve, sock=listening)).serve_forever()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -147,3 +190,12 @@ class Provider:
 def _response(body: bytes, *, status: bytes = b"200 OK") -> bytes:
     head = b"HTTP/1.1 %b\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % (status, len(body))
     return head + body
+
+
+def main() -> None:
+    provider: Provider = pickle.load(sys.stdin.buffer)
+    asyncio.run(provider.serve_forever(socket.socket(fileno=int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()
