@@ -10,6 +10,7 @@ from fuzz.world import NOW, now
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.revocation import RevocationUnknown, TokenRevoked
 from tenantgate.errors.tokens import TenantNotAllowed
+from tenantgate.revoked.additions import Additions
 from tenantgate.revoked.holder import BOUND_SECONDS, CLOCK_DIFFERENCE_SECONDS, Holder
 from tenantgate.revoked.names import (
     NAME_BYTES,
@@ -31,13 +32,14 @@ _SESSION = PresentedSession(_TENANT, _ISSUER, _USER, "session-1", NOW - 60)
 
 class _Values:
     def __init__(self, data: bytes) -> None:
-        head, _, body = data.partition(b"\n")
-        self.head, self.body = head or None, body or None
+        head, _, rest = data.partition(b"\n")
+        body, _, additions = rest.partition(b"\n")
+        self.head, self.body, self.additions = head or None, body or None, additions or None
 
     def get_many(self, *keys: str, longest: int, seconds: float | None = None) -> list[bytes | None]:
-        if len(keys) != 2 or seconds is None or longest < len(self.body or b""):
-            raise Finding("the first read isn't one of both values")
-        return [self.head, self.body]
+        if len(keys) != 3 or seconds is None or longest < len(self.body or b""):
+            raise Finding("the first read isn't one of all values")
+        return [self.head, self.body, self.additions]
 
 
 def _prepare() -> Try:
@@ -49,7 +51,7 @@ def _prepare() -> Try:
         except RevocationUnknown:
             return
         head = Head.from_json(values.head or b"")
-        if head is None or head != current.head(head.read_at):
+        if head is None or (head.epoch, head.closed) != (current.epoch, current.closed):
             raise Finding("a list without its head")
         if not -CLOCK_DIFFERENCE_SECONDS <= NOW - head.read_at / 1000 < BOUND_SECONDS:
             raise Finding("a list that is stale")
@@ -59,19 +61,20 @@ def _prepare() -> Try:
 
 
 def _check(current: Snapshot) -> None:
-    sets = (current.exact, current.until.keys(), current.suspended, current.registered or ())
+    added = frozenset() if current.additions is None else current.additions.exact
+    sets = (current.exact, added, current.until.keys(), current.suspended, current.registered or ())
     names = [name for each in (*sets, *current.issuers.values()) for name in each]
     if any(len(name) != NAME_BYTES for name in (*names, *current.issuers)):
         raise Finding("a name of another length")
-    if Snapshot.from_json(current.to_json()) != current:
+    if Snapshot.from_json(current.whole().to_json()) != current.whole():
         raise Finding("a list that changes when it is written again")
     with suppress(TokenRevoked, TenantNotAllowed):
         current.require_token(_TOKEN, leeway=60)
-        if token_name(_ISSUER, "token-1", "") in current.exact or tenant_name(_TENANT) in current.suspended:
+        if token_name(_ISSUER, "token-1", "") in current.exact | added or tenant_name(_TENANT) in current.suspended:
             raise Finding("a revoked token passes")
     with suppress(SessionEnded, TenantNotAllowed):
         current.require_session(_SESSION)
-        if session_name(_TENANT, "session-1") in current.exact or tenant_name(_TENANT) in current.suspended:
+        if session_name(_TENANT, "session-1") in current.exact | added or tenant_name(_TENANT) in current.suspended:
             raise Finding("a revoked session passes")
 
 
@@ -88,11 +91,15 @@ def _seeds() -> list[bytes]:
     ]
     fresh = [each.head(NOW * 1000 - 500).to_json() + b"\n" + each.to_json() for each in lists]
     others = [Head(1, NOW * 1000 + change).to_json() + b"\n" + nothing.to_json() for change in (-4000, 1001, 1000)]
-    return [*fresh, *others, Head(2, NOW * 1000).to_json() + b"\n" + nothing.to_json(), b"\n", b"{}\n{}"]
+    additions = Additions(1, 2, frozenset(exact), {user: NOW})
+    later = b"\n".join((Head(2, NOW * 1000, base=1).to_json(), nothing.to_json(), additions.to_json()))
+    others += [later, Head(2, NOW * 1000).to_json() + b"\n" + nothing.to_json()]
+    return [*fresh, *others, b"\n", b"{}\n{}", b"{}\n{}\n{}"]
 
 
 _WORDS = (
     *('"epoch":', '"read_at":', '"closed":true', '"form":1', '"exact":', '"until":', '"times":', '"registered":'),
+    *('"base":', '"rules":'),
     *("null", "1e400", "=="),
 )
 TARGET = Target("revocations", _prepare, _seeds, _WORDS)

@@ -193,7 +193,7 @@ def _run(work: Callable[[Services], Awaitable[Outcome]], place: Place) -> None:
         revocations = revocation_service_of(where.settings, database, cache)
 
         async def publish() -> None:
-            await revocations.spread(0)
+            await revocations.spread()
 
         sessions = session_service_of(where.settings, database, cache, publish=publish)
         try:

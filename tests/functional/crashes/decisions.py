@@ -18,7 +18,8 @@ from tenantgate.cache.client import ValkeyCache
 from tenantgate.cache_url import parse_cache_url
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.errors.access import SessionEnded
-from tenantgate.revocation.cache import Publisher, Recorded
+from tenantgate.revocation.distribution.publisher import Publisher
+from tenantgate.revocation.distribution.recorded import Recorded
 from tenantgate.revocation.repository import RevocationRepository
 from tenantgate.revocation.tasks import Republisher
 from tenantgate_cli.paths import ROOT

@@ -20,10 +20,11 @@ from tenantgate.provider_copies.store import ProviderCopies
 from tenantgate.provider_copies.wiring import key_set_copies
 from tenantgate.rate_limits.counters import counter
 from tenantgate.rate_limits.limiter import RateLimiter
-from tenantgate.revocation.cache import Publisher, Recorded
+from tenantgate.revocation.distribution.publisher import Publisher
+from tenantgate.revocation.distribution.recorded import Recorded
 from tenantgate.revoked.holder import Holder
 from tenantgate.revoked.reader import RevocationReader
-from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Snapshot
+from tenantgate.revoked.snapshot import ADDITIONS_KEY, BODY_KEY, HEAD_KEY
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate.settings.rate_limits import Limit
@@ -32,6 +33,7 @@ from tenantgate_cli.generate.cache import ACL
 from tests.fixtures.authorizer.sessions import entry, keys_of
 from tests.fixtures.databases.session_stores import stored_session
 from tests.fixtures.databases.valkey import command
+from tests.fixtures.revoked.stores import LoggingStore
 from tests.fixtures.tokens.issuer import TENANT, policy_of
 
 pytestmark = pytest.mark.anyio
@@ -78,8 +80,13 @@ async def test_the_users_do_what_their_programs_need(users: dict[str, str], redi
         keys.write({"keys": []}, time.time(), seconds=5)
         assert b"tenantgate:keys:" in b" ".join(command(redis_url, "KEYS", "*"))
 
-        assert await Publisher(Recorded(NoRevocations()), web).publish() == 1
-        assert RevocationReader(reader, Holder()).current().epoch == 1
+        record = LoggingStore()
+        publisher, list_reader = Publisher(Recorded(record), web), RevocationReader(reader, Holder())
+        assert await publisher.publish() == 5
+        assert list_reader.current().epoch == 5
+        record.add(b"n" * 16)
+        assert await publisher.publish() == 6
+        assert RevocationReader(reader, Holder()).current().has(b"n" * 16)
     finally:
         reader.close()
         await web.dispose()
@@ -91,6 +98,7 @@ async def test_the_authorizer_can_write_no_entry_and_no_list(users: dict[str, st
         keys_of(SESSION_SECRETS.issue(TENANT).text).entry,
         HEAD_KEY,
         BODY_KEY,
+        ADDITIONS_KEY,
         "tenantgate:limit:{0}:x",
         "tenantgate:keys:0",
     ):
@@ -116,14 +124,3 @@ async def test_a_writer_can_act_as_any_user_of_the_authorizer_as_the_page_says(r
 def lives() -> dict[str, int]:
     now = int(time.time())
     return {"last_used_at": now, "fresh_until": now + 300, "expires_at": now + 3600}
-
-
-class NoRevocations:
-    """A record without revocations, at its first epoch."""
-
-    async def epoch(self) -> int:
-        return 1
-
-    async def snapshot(self, *, now: float) -> Snapshot:
-        del now
-        return Snapshot(1, frozenset(), {}, frozenset(), None, {})

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tenantgate.database.unit import Database
-from tenantgate.revocation.repository import next_epoch
+from tenantgate.revocation.repository import count_change
 from tenantgate.tenants.models import Tenant
 from tenantgate.tenants.repository import TenantRepository
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def store(database: Database, database_urls: DatabaseUrls) -> TenantRepository:
     execute(database_urls.admin_url, "DELETE FROM tenants")
-    return TenantRepository(database, next_epoch)
+    return TenantRepository(database, count_change)
 
 
 @pytest.mark.parametrize("tenant_id", ["org-1", "Ünïcode 🗝️", "'; DROP TABLE tenants; --", "%s $1 \\", "x" * 128])

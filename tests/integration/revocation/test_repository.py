@@ -10,7 +10,8 @@ import pytest
 
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.pool import PooledDatabase
-from tenantgate.revocation.repository import RevocationRepository, record_in
+from tenantgate.revocation.repository import RevocationRepository, count_change, record_in
+from tenantgate.revoked.additions import Additions
 from tenantgate.revoked.change import Revocation
 from tenantgate.revoked.names import issuer_name, kid_name, tenant_name, token_name, user_name
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
@@ -38,47 +39,122 @@ def token(name: str, *, user: str | None = None, expires_at: float | None = NOW 
     return Revocation("token", token_name("i", name, ""), expires_at, *owner)
 
 
-async def test_each_change_has_the_next_epoch(repository: RevocationRepository) -> None:
-    before = await repository.epoch()
-    assert await repository.record([token("a")], at=NOW) == before + 1
-    assert await repository.record([token("a"), token("b"), token("b")], at=NOW) == before + 2
+async def epoch_of(repository: RevocationRepository) -> int:
+    return (await repository.snapshot(now=NOW)).epoch
+
+
+async def test_each_revocation_has_the_next_epoch(repository: RevocationRepository) -> None:
+    before = await epoch_of(repository)
+    await repository.record([token("a")], at=NOW)
+    assert await epoch_of(repository) == before + 1
+    await repository.record([token("a"), token("b"), token("b")], at=NOW)
+    assert await epoch_of(repository) == before + 3
     assert (await repository.snapshot(now=NOW)).exact == {token("a").name, token("b").name}
-    assert await repository.lift(token("b").name) == before + 3
-    assert await repository.lift(token("b").name) is None
+    assert await repository.lift(token("b").name)
+    assert not await repository.lift(token("b").name)
     snapshot = await repository.snapshot(now=NOW)
-    assert snapshot.epoch == await repository.epoch() == before + 3
+    assert snapshot.epoch == before + 4
     assert snapshot.exact == {token("a").name}
 
 
-async def test_at_most_one_of_many_concurrent_changes_has_an_epoch(repository: RevocationRepository) -> None:
-    epochs = await asyncio.gather(*(repository.record([token(f"t-{n}")], at=NOW) for n in range(30)))
-    assert len(set(epochs)) == 30
+async def test_what_was_added_after_an_epoch_is_read_without_the_rest(repository: RevocationRepository) -> None:
+    await repository.record([token("old")], at=NOW)
+    old = await repository.snapshot(now=NOW)
+    user = Revocation("user", user_name("org-1", "i", "u"), NOW + 100)
+    await repository.record([token("a"), user], at=NOW)
+    await repository.record([token("b")], at=NOW)
+    since = await repository.additions(since=old.epoch, rules=old.rules, most=3)
+    assert since == Additions(
+        old.epoch, old.epoch + 3, frozenset({token("a").name, token("b").name}), {user.name: int(NOW)}
+    )
+    assert await repository.additions(since=old.epoch, rules=old.rules, most=2) is None
+    # One that is revoked again is among the additions again.
+    await repository.record([token("old")], at=NOW + 1)
+    again = await repository.additions(since=old.epoch + 3, rules=old.rules, most=3)
+    assert again == Additions(old.epoch + 3, old.epoch + 4, frozenset({token("old").name}), {})
+
+
+async def test_what_is_more_than_an_addition_needs_the_whole_list(
+    database: PooledDatabase, repository: RevocationRepository
+) -> None:
+    await repository.record([token("a")], at=NOW)
+    before = await repository.snapshot(now=NOW)
+    async with database.untenanted() as unit:
+        await count_change(unit)
+    assert await repository.additions(since=before.epoch, rules=before.rules, most=9) is None
+    changed = await repository.snapshot(now=NOW)
+    assert (changed.epoch, changed.rules) == (before.epoch + 1, before.rules + 1)
+    await repository.lift(token("a").name)
+    assert await repository.additions(since=changed.epoch, rules=changed.rules, most=9) is None
+
+
+async def test_a_process_of_the_earlier_schema_counts_the_epoch(
+    repository: RevocationRepository, database_urls: DatabaseUrls
+) -> None:
+    before = await repository.snapshot(now=NOW)
+    await asyncio.to_thread(
+        execute,
+        database_urls.app_url,
+        "UPDATE revocation_epoch SET epoch = epoch + 1",
+        "INSERT INTO revocations (kind, name, revoked_at, epoch)"
+        f" SELECT 'token', '\\x{token('a').name.hex()}', now(), epoch FROM revocation_epoch",
+    )
+    assert await repository.additions(since=before.epoch, rules=before.rules, most=9) is None
+    after = await repository.snapshot(now=NOW)
+    assert after.epoch == before.epoch + 1
+    assert after.exact == {token("a").name}
+
+
+async def test_concurrent_revocations_have_an_order(
+    repository: RevocationRepository, database_urls: DatabaseUrls
+) -> None:
+    before = await epoch_of(repository)
+    await asyncio.gather(*(repository.record([token(f"t-{n}")], at=NOW) for n in range(30)))
+    rows = await asyncio.to_thread(execute, database_urls.admin_url, "SELECT epoch FROM revocations ORDER BY epoch")
+    assert [row["epoch"] for row in rows[0]] == [*range(before + 1, before + 31)]
     assert len((await repository.snapshot(now=NOW)).exact) == 30
+
+
+async def test_units_that_revoke_the_same_do_not_block_each_other(repository: RevocationRepository) -> None:
+    tokens = [token(f"t-{n}") for n in range(40)]
+    await asyncio.gather(*(repository.record(tokens[:: 1 if n % 2 else -1], at=NOW) for n in range(10)))
+    assert len((await repository.snapshot(now=NOW)).exact) == 40
+
+
+async def test_a_unit_that_has_revoked_does_not_keep_others_waiting(
+    database: PooledDatabase, repository: RevocationRepository
+) -> None:
+    async with database.untenanted() as unit:
+        await record_in(unit, [token("first")], at=NOW)
+        async with asyncio.timeout(2):
+            await repository.record([token("second")], at=NOW)
+        assert (await repository.snapshot(now=NOW)).exact == {token("second").name}
+    assert (await repository.snapshot(now=NOW)).exact == {token("first").name, token("second").name}
 
 
 async def test_a_wait_for_the_row_of_the_epoch_that_takes_too_long_is_a_database_that_is_busy(
     database: PooledDatabase, repository: RevocationRepository
 ) -> None:
     async with database.untenanted() as unit:
-        await record_in(unit, [token("first")], at=NOW)
+        await count_change(unit)
         with pytest.raises(DatabaseUnreachable):
             await repository.record([token("second")], at=NOW)
-    assert (await repository.snapshot(now=NOW)).exact == {token("first").name}
+    assert (await repository.snapshot(now=NOW)).exact == frozenset()
 
 
 async def test_a_unit_that_is_rolled_back_revokes_nothing(
     database: PooledDatabase, repository: RevocationRepository
 ) -> None:
-    before = await repository.epoch()
+    before = await epoch_of(repository)
 
     async def fails() -> None:
         async with database.tenant("org-1") as unit:
-            assert await record_in(unit, [token("a")], at=NOW) == before + 1
+            await record_in(unit, [token("a")], at=NOW)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await fails()
-    assert await repository.epoch() == before
+    assert await epoch_of(repository) == before
     assert (await repository.snapshot(now=NOW)).exact == frozenset()
     async with database.tenant("org-1") as unit:
         await record_in(unit, [token("a")], at=NOW)

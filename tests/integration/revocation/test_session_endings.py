@@ -159,7 +159,7 @@ async def test_each_end_records_the_session_and_its_unexpired_tokens(way: Way, w
         token_name(ISSUER, "1", ""): ("token", NOW + 7260),
         token_name(ISSUER, "2", ""): ("token", NOW + 7260),
     }
-    assert await world.epoch() == before + 1
+    assert await world.epoch() == before + 3
     assert await world.service.of_user(session.user) == []
 
 
@@ -175,7 +175,7 @@ async def test_a_record_names_the_session_and_its_tenant_for_snapshots_that_are_
 async def test_a_record_that_fails_keeps_the_session_and_an_end_that_fails_leaves_no_record(
     way: Way, world: World
 ) -> None:
-    async def record_and_fail(unit: Unit, revocations: Iterable[Revocation], *, at: float) -> int:
+    async def record_and_fail(unit: Unit, revocations: Iterable[Revocation], *, at: float) -> None:
         await record_in(unit, revocations, at=at)
         raise RuntimeError("killed")
 

@@ -19,7 +19,8 @@ from tenantgate.database.pool import PooledDatabase
 from tenantgate.database.wiring import dispose_database
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.principal import Principal
-from tenantgate.revocation.cache import Publisher, Recorded
+from tenantgate.revocation.distribution.publisher import Publisher
+from tenantgate.revocation.distribution.recorded import Recorded
 from tenantgate.revocation.models import RevocationPolicy
 from tenantgate.revocation.repository import RevocationRepository
 from tenantgate.revocation.service import RevocationService
@@ -89,7 +90,7 @@ class World:
         return self.service
 
     async def publish(self) -> None:
-        await self.revocations.spread(0)
+        await self.revocations.spread()
 
     async def refused(self, started: StartedSession, token_id: str) -> bool:
         return await refused(self.values.values, started, token_id)
@@ -163,7 +164,7 @@ async def test_a_repeated_logout_token_publishes_it(world: World) -> None:
 async def test_a_publication_that_loses_postgresql_leaves_the_end_unfinished(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def fail(epoch: int) -> None:
+    async def fail() -> None:
         raise DatabaseUnreachable("gone")
 
     started = await start(world.service, "five")

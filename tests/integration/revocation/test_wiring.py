@@ -11,8 +11,8 @@ import pytest
 from tenantgate.cache.wiring import cache, dispose_cache
 from tenantgate.database.wiring import dispose_database
 from tenantgate.revocation import wiring
-from tenantgate.revocation.cache import CurrentRevocations, NoRevocations
 from tenantgate.revocation.credential import current_revocations
+from tenantgate.revocation.distribution.current import CurrentRevocations, NoRevocations
 from tenantgate.revoked.names import token_name
 from tenantgate.revoked.snapshot import HEAD_KEY, Head
 from tests.fixtures.databases.postgres import DatabaseUrls

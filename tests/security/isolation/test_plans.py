@@ -17,7 +17,9 @@ pytestmark = pytest.mark.anyio
 # Statements that need all rows of their table, or of a tenant.
 WHOLE_TABLES = {
     "openid_provider.storage.repository._LOAD_KEYS": "one row for each algorithm",
-    **dict.fromkeys(("revocation.repository._NEXT_EPOCH", "revocation.repository._EPOCH"), "the table has one row"),
+    **dict.fromkeys(
+        ("revocation.repository._COUNT_CHANGE", "revocation.repository._ADDITIONS"), "the table has one row"
+    ),
     **dict.fromkeys(
         (f"revocation.repository.{name}" for name in ("_RULES", "_EXACT", "_BY_USER", "_BY_TENANT")),
         "the list of all revocations, and the registry, read only after a change",

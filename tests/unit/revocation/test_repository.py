@@ -36,7 +36,7 @@ class Database:
         epoch = self._epochs.pop(0) if len(self._epochs) > 1 else self._epochs[0]
         if epoch is None:
             return None
-        found: dict[str, object] = {"epoch": epoch, "until": None, "suspended": None, "registered": None}
+        found: dict[str, object] = {"epoch": epoch, "rules": 1, "until": None, "suspended": None, "registered": None}
         return found | {"issuers": None, "names": [epoch.to_bytes(16)]}
 
     async def fetch_all(self, statement: str, *values: object) -> Sequence[Row]:
@@ -71,6 +71,6 @@ async def test_a_snapshot_has_the_epoch_that_its_older_part_has(
 async def test_a_database_without_its_epoch_is_an_error_and_not_an_empty_list() -> None:
     repository = RevocationRepository(Database(None), closed=False)  # type: ignore[arg-type]
     with pytest.raises(InternalError):
-        await repository.epoch()
+        await repository.additions(since=1, rules=1, most=1)
     with pytest.raises(InternalError):
         await repository.snapshot(now=1_000.0)

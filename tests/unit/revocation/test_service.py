@@ -35,34 +35,29 @@ OWNER_NAMES = (user_name("org-1", "https://i", "u"), tenant_name("org-1"))
 class Store:
     def __init__(self) -> None:
         self.recorded: list[Revocation] = []
-        self.epoch = 1
 
-    async def record(self, revocations: Iterable[Revocation], *, at: float) -> int:
+    async def record(self, revocations: Iterable[Revocation], *, at: float) -> None:
         assert at == NOW
         self.recorded += revocations
-        self.epoch += 1
-        return self.epoch
 
-    async def lift(self, name: bytes) -> int | None:
+    async def lift(self, name: bytes) -> bool:
         kept = [one for one in self.recorded if one.name != name]
         found, self.recorded = len(kept) < len(self.recorded), kept
-        self.epoch += found
-        return self.epoch if found else None
+        return found
 
 
 class Publisher:
-    """Returns these epochs, one for each publication; the last one again and again."""
+    """Publishes, or fails."""
 
-    def __init__(self, *epochs: int | TenantgateError) -> None:
-        self._epochs = list(epochs)
+    def __init__(self, failure: TenantgateError | None = None) -> None:
+        self._failure = failure
         self.calls = 0
 
     async def publish(self) -> int:
         self.calls += 1
-        result = self._epochs.pop(0) if len(self._epochs) > 1 else self._epochs[0]
-        if isinstance(result, TenantgateError):
-            raise result
-        return result
+        if self._failure is not None:
+            raise self._failure
+        return 7
 
 
 def service_of(store: Store, publisher: Publisher | None = None) -> RevocationService:
@@ -105,11 +100,11 @@ async def test_a_key_is_accepted_again_when_it_is_lifted() -> None:
 
 async def test_a_lifted_key_is_an_event_and_published(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
-    store, publisher = Store(), Publisher(2, 2, 3)
+    store, publisher = Store(), Publisher()
     service = service_of(store, publisher)
     await service.revoke_kid("https://i", "key")
     await service.lift_kid("https://i", "key")
-    assert publisher.calls == 3
+    assert publisher.calls == 2
     contexts = [vars(record)["context"] for record in caplog.records]
     assert [(context["event"], context["kind"]) for context in contexts] == [
         ("REVOKED", "kid"),
@@ -124,15 +119,9 @@ async def test_a_cache_that_is_away_is_tried_once() -> None:
     assert publisher.calls == 1
 
 
-async def test_done_means_that_the_cache_has_the_epoch() -> None:
-    publisher = Publisher(1, 1, 2)
-    await service_of(Store(), publisher).revoke_tenant("org-1")
-    assert publisher.calls == 3
-
-
 @pytest.mark.parametrize(
     "publisher",
-    [Publisher(1), Publisher(CacheUnavailable("down", server="x")), Publisher(DatabaseUnreachable("lost meanwhile"))],
+    [Publisher(CacheUnavailable("down", server="x")), Publisher(DatabaseUnreachable("lost meanwhile"))],
 )
 async def test_recorded_but_not_published_is_an_error_that_says_so(publisher: Publisher) -> None:
     store = Store()

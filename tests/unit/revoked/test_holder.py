@@ -56,7 +56,7 @@ def test_the_bound_leaves_room_for_the_clocks() -> None:
 
 
 def test_without_a_snapshot_nothing_is_known(clocks: Clocks) -> None:
-    assert clocks.holder.epoch is None
+    assert clocks.holder.snapshot is None
     assert clocks.holder.is_due()
     assert problem_of(clocks.holder) == "nothing was fetched yet"
     assert not clocks.holder.accept_head(clocks.head())
@@ -65,7 +65,7 @@ def test_without_a_snapshot_nothing_is_known(clocks: Clocks) -> None:
 
 def test_a_snapshot_counts_from_the_reading_of_postgresql(clocks: Clocks) -> None:
     assert clocks.holder.accept(clocks.head(age=3.0), SEVEN)
-    assert (clocks.holder.epoch, clocks.holder.current()) == (7, SEVEN)
+    assert clocks.holder.snapshot == clocks.holder.current() == SEVEN
     clocks.pass_by(BOUND_SECONDS - 3.0 - 0.002)
     assert clocks.holder.current() is SEVEN
     clocks.pass_by(0.002)
@@ -297,7 +297,8 @@ def test_no_revocation_is_missed_for_longer_than_the_bound(steps: list[tuple[str
                 else clocks.holder.accept_head(head)
             )
             assert not taken or (epoch >= highest and value < BOUND_SECONDS)
-        highest = max(highest, -1 if clocks.holder.epoch is None else clocks.holder.epoch)
+        held = clocks.holder.snapshot
+        highest = max(highest, -1 if held is None else held.epoch)
         try:
             trusted = clocks.holder.current().epoch
         except RevocationUnknown:

@@ -10,7 +10,7 @@ from tenantgate.errors.revocation import RevocationUnknown
 from tenantgate.revoked import reader
 from tenantgate.revoked.holder import BOUND_SECONDS, Holder
 from tenantgate.revoked.reader import RevocationReader
-from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, LONGEST_BODY
+from tenantgate.revoked.snapshot import ADDITIONS_KEY, BODY_KEY, HEAD_KEY, LONGEST_BODY
 from tests.fixtures.revoked.snapshots import published, snapshot
 from tests.fixtures.tokens.issuer import ManualClock
 
@@ -27,8 +27,8 @@ class Store:
 
     def get_many(self, *keys: str, longest: int, seconds: float | None = None) -> list[bytes | None]:
         self.read.append(keys)
-        assert longest == (LONGEST_BODY if BODY_KEY in keys else 256)
-        assert seconds == (1.0 if BODY_KEY in keys else None)
+        assert longest == (256 if keys == (HEAD_KEY,) else LONGEST_BODY)
+        assert seconds == (None if keys == (HEAD_KEY,) else 1.0)
         if self.down:
             raise CacheUnavailable("the server can't be reached", server="valkey.test:6379")
         return [self.values.get(key) for key in keys]
@@ -52,7 +52,7 @@ def test_the_first_read_gets_both_keys_and_later_ones_only_the_head(store: Store
     store.publish()
     assert store.reader.current() == snapshot(7)
     assert store.reader.current() == snapshot(7)
-    assert store.read == [(HEAD_KEY, BODY_KEY)]
+    assert store.read == [(HEAD_KEY, BODY_KEY, ADDITIONS_KEY)]
     store.clock.pass_by(0.5)
     store.publish()
     assert store.reader.current() == snapshot(7)
@@ -60,7 +60,7 @@ def test_the_first_read_gets_both_keys_and_later_ones_only_the_head(store: Store
     store.clock.pass_by(0.5)
     store.publish(8)
     assert store.reader.current() == snapshot(8)
-    assert store.read[2:] == [(HEAD_KEY,), (HEAD_KEY, BODY_KEY)]
+    assert store.read[2:] == [(HEAD_KEY,), (HEAD_KEY, BODY_KEY, ADDITIONS_KEY)]
 
 
 def test_a_failure_counts_only_from_the_bound_on(store: Store) -> None:

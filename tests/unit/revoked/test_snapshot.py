@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.revocation import TokenRevoked
 from tenantgate.errors.tokens import TenantNotAllowed
+from tenantgate.revoked.additions import Additions
 from tenantgate.revoked.names import (
     EVERY_TENANT,
     NAME_BYTES,
@@ -41,6 +42,7 @@ SNAPSHOTS = st.builds(
     st.frozensets(NAMES),
     st.none() | st.frozensets(NAMES),
     st.dictionaries(NAMES, st.frozensets(NAMES)),
+    st.integers(0, 2**53 - 1),
 )
 
 
@@ -52,7 +54,7 @@ def test_a_snapshot_survives_its_form(snapshot: Snapshot) -> None:
 @given(SNAPSHOTS, st.integers(0, 2**53 - 1))
 def test_a_head_survives_its_form(snapshot: Snapshot, read_at: int) -> None:
     head = snapshot.head(read_at)
-    assert head == Head(snapshot.epoch, read_at, snapshot.registered is not None)
+    assert head == Head(snapshot.epoch, read_at, snapshot.registered is not None, None, snapshot.rules)
     assert Head.from_json(head.to_json()) == head
 
 
@@ -60,19 +62,30 @@ def test_a_head_survives_its_form(snapshot: Snapshot, read_at: int) -> None:
 def test_a_snapshot_begins_with_the_prefix_of_its_head_and_no_other(
     snapshot: Snapshot, epoch: int, closed: bool
 ) -> None:
-    form, other = snapshot.to_json(), Head(epoch, 1, closed)
+    form, other = snapshot.to_json(), Head(epoch, 1, closed, None, snapshot.rules)
     assert form.startswith(Snapshot.prefix(snapshot.head(1)))
     assert form.startswith(Snapshot.prefix(other)) == (other == snapshot.head(1))
+    later = snapshot.with_additions(Additions(snapshot.epoch, snapshot.epoch + 1, frozenset(), {}))
+    assert later is not None
+    assert form.startswith(Snapshot.prefix(later.head(1)))
 
 
 @pytest.mark.parametrize(
     "raw",
     [
         *(b"", b"ended", b"[]", b"null", b"{}", b"\xff", b"[" * 100_000, b'{"epoch":1}'),
-        *(b'{"epoch":-1,"read_at":1,"closed":true}', b'{"epoch":true,"read_at":1,"closed":true}'),
-        *(b'{"epoch":1.0,"read_at":1,"closed":true}', b'{"epoch":1,"read_at":1}'),
-        *(b'{"epoch":1,"read_at":1,"closed":null}', b'{"epoch":1,"read_at":1,"closed":0}'),
-        b'{"epoch":1,"read_at":1,"closed":true,"more":1}',
+        b'{"epoch":-1,"read_at":1,"closed":true,"base":1,"rules":1}',
+        b'{"epoch":true,"read_at":1,"closed":true,"base":1,"rules":1}',
+        b'{"epoch":1.0,"read_at":1,"closed":true,"base":1,"rules":1}',
+        b'{"epoch":1,"read_at":1,"base":1,"rules":1}',
+        b'{"epoch":1,"read_at":1,"closed":null,"base":1,"rules":1}',
+        b'{"epoch":1,"read_at":1,"closed":0,"base":1,"rules":1}',
+        b'{"epoch":1,"read_at":1,"closed":true,"base":1,"rules":1,"more":1}',
+        b'{"epoch":1,"read_at":1,"closed":true}',
+        b'{"epoch":1,"read_at":1,"closed":true,"base":2,"rules":1}',
+        b'{"epoch":1,"read_at":1,"closed":true,"base":-1,"rules":1}',
+        b'{"epoch":1,"read_at":1,"closed":true,"base":null,"rules":1}',
+        b'{"epoch":1,"read_at":1,"closed":true,"base":1,"rules":"1"}',
     ],
 )
 def test_anything_else_is_not_a_head(raw: bytes) -> None:
@@ -92,6 +105,8 @@ def test_anything_else_is_not_a_head(raw: bytes) -> None:
         {"until": "A" * 22 + "=="},
         {"times": [1]},
         {"times": 1},
+        {"rules": -1},
+        {"rules": None},
         {"suspended": 1},
         {"registered": ["a"]},
         {"issuers": [["", ""]]},

@@ -20,6 +20,7 @@ ALLOWED_FILES = {*REQUIRED_FILES, "repository", "tables", "cache", "client", "cr
 SUB_PACKAGES = {
     "login": {"service", "provider", "attempts", "refreshing"},
     "openid_provider": {"endpoints", "protocol", "storage"},
+    "revocation": {"distribution"},
     "sessions": {"backchannel", "ending", "refreshing"},
 }
 # Contracts that list the domains: the suffix of the listed modules.

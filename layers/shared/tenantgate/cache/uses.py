@@ -56,10 +56,10 @@ USES = (
     CacheUse(
         REVOCATIONS,
         "the list of revocations, published every second",
-        ("{tenantgate:revocations}:head", "{tenantgate:revocations}:body"),
+        ("{tenantgate:revocations}:head", "{tenantgate:revocations}:body", "{tenantgate:revocations}:additions"),
         "60 s, renewed with each publication",
         60,
-        "two keys; the list has at most 100,000 names, and at most 16 MB",
+        "three keys; the list has at most 102,000 names, and at most 16 MB",
         "web functions read PostgreSQL; the authorizer uses the list that it holds for 4 s from the reading of "
         "PostgreSQL, then makes no decision (500, `SYS_011`); a revocation is recorded, and reported as not yet in "
         "effect everywhere (503)",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from tenantgate.revocation.cache import CurrentRevocations, NoRevocations
+    from tenantgate.revocation.distribution.current import CurrentRevocations, NoRevocations
 
 # By event loop, as the connections on which they are read.
 _current: WeakKeyDictionary[asyncio.AbstractEventLoop, CurrentRevocations | NoRevocations] = WeakKeyDictionary()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from tenantgate.database.moments import moment
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.errors.base import InternalError
+from tenantgate.revoked.additions import Additions
 from tenantgate.revoked.change import Revocation
 from tenantgate.revoked.names import issuer_name, tenant_name
 from tenantgate.revoked.snapshot import Snapshot
@@ -15,16 +16,25 @@ from tenantgate.revoked.snapshot import Snapshot
 # A snapshot beyond this refuses all of a user's tokens instead of single ones, and then all of a tenant's.
 MOST_NAMES = 100_000
 # The row's lock puts changes in an order: their commits have the order of their epochs.
-_NEXT_EPOCH = "UPDATE revocation_epoch SET epoch = epoch + 1 RETURNING epoch"
-_EPOCH = "SELECT epoch FROM revocation_epoch"
+_COUNT_CHANGE = "UPDATE revocation_epoch SET epoch = epoch + 1"
+# The epoch of a row is counted when its transaction commits, by a trigger: the epoch's row, for which every change
+# waits, is locked only for the commit, not for round trips of a client before it.
 _RECORD = (
     "INSERT INTO revocations AS r (kind, name, user_name, tenant_name, expires_at, revoked_at, epoch)"
-    " SELECT kind, name, user_name, tenant_name, expires_at, $6, $7"
+    " SELECT kind, name, user_name, tenant_name, expires_at, $6, 0"
     " FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::bytea[], $5::timestamptz[])"
     " AS given (kind, name, user_name, tenant_name, expires_at)"
     " ON CONFLICT (name) DO UPDATE SET revoked_at = greatest(r.revoked_at, excluded.revoked_at),"
     " expires_at = CASE WHEN r.expires_at IS NULL OR excluded.expires_at IS NULL THEN NULL"
-    " ELSE greatest(r.expires_at, excluded.expires_at) END, epoch = excluded.epoch"
+    " ELSE greatest(r.expires_at, excluded.expires_at) END, epoch = 0"
+)
+# `rules`: changes that did more than add revocations. A process that doesn't know `additions` yet only adds to it.
+_ADDITIONS = (
+    "SELECT epoch, epoch - additions AS rules,"
+    " array(SELECT name FROM revocations WHERE epoch > $1 AND kind IN ('token', 'session', 'kid') LIMIT $2) AS names,"
+    " (SELECT json_agg(named) FROM (SELECT json_build_array(encode(name, 'hex'),"
+    " floor(extract(epoch FROM revoked_at))::bigint) AS named FROM revocations"
+    " WHERE epoch > $1 AND kind IN ('user', 'client', 'tenant') LIMIT $2) AS u) AS until FROM revocation_epoch"
 )
 _LIFT = "DELETE FROM revocations WHERE name = $1 RETURNING id"
 _PRUNE = (
@@ -35,6 +45,7 @@ _UNEXPIRED = "(expires_at > $1 OR expires_at IS NULL)"
 # Each statement sees one moment, and says of which epoch it is.
 _RULES = (
     f"SELECT (SELECT epoch FROM revocation_epoch) AS epoch,"  # noqa: S608  (constants, here and below)
+    " (SELECT epoch - additions FROM revocation_epoch) AS rules,"
     " (SELECT json_agg(json_build_array(encode(name, 'hex'), floor(extract(epoch FROM revoked_at))::bigint))"
     f" FROM revocations WHERE kind IN ('user', 'client', 'tenant') AND {_UNEXPIRED}) AS until,"
     " (SELECT array_agg(tenant_id) FROM tenants WHERE status = 'suspended') AS suspended,"
@@ -65,14 +76,10 @@ _BY_TENANT = _with_owners("tenant_name")
 _ATTEMPTS = 5
 
 
-async def record_in(unit: Unit, revocations: Iterable[Revocation], *, at: float) -> int:
-    """Record revocations in the caller's own unit of work, inside a tenant or outside of all; return their epoch.
-
-    `at`: epoch seconds. The epoch's row is locked until the unit ends, so this comes last in it.
-    """
-    epoch = await next_epoch(unit)
-    # A statement may not change a row twice.
-    given = {revocation.name: revocation for revocation in revocations}.values()
+async def record_in(unit: Unit, revocations: Iterable[Revocation], *, at: float) -> None:
+    """Record revocations in the caller's own unit of work, inside a tenant or outside of all. `at`: epoch seconds."""
+    # A statement may not change a row twice. In an order, so that two units with the same names can't block each other.
+    given = [one for _, one in sorted({revocation.name: revocation for revocation in revocations}.items())]
     await unit.execute(
         _RECORD,
         [one.kind for one in given],
@@ -81,14 +88,15 @@ async def record_in(unit: Unit, revocations: Iterable[Revocation], *, at: float)
         [one.tenant_name for one in given],
         [None if one.expires_at is None else moment(one.expires_at) for one in given],
         moment(at),
-        epoch,
     )
-    return epoch
 
 
-async def next_epoch(unit: Unit) -> int:
-    """Count a change that a snapshot shows, for example of a tenant, in the caller's unit of work."""
-    return int(_required(await unit.fetch_one(_NEXT_EPOCH))["epoch"])
+async def count_change(unit: Unit) -> None:
+    """Count a change that is more than a further revocation, for example of a tenant, as the unit's last statement.
+
+    Until the unit ends, every other change waits for it.
+    """
+    await unit.execute(_COUNT_CHANGE)
 
 
 class RevocationRepository:
@@ -99,21 +107,30 @@ class RevocationRepository:
         self._database = database
         self._closed = closed
 
-    async def record(self, revocations: Iterable[Revocation], *, at: float) -> int:
-        """Record revocations and return their epoch."""
+    async def record(self, revocations: Iterable[Revocation], *, at: float) -> None:
+        """Record revocations. `at`: epoch seconds."""
         async with self._database.untenanted() as unit:
-            return await record_in(unit, revocations, at=at)
+            await record_in(unit, revocations, at=at)
 
-    async def lift(self, name: bytes) -> int | None:
-        """Remove a revocation and return the epoch of that change; None without one."""
+    async def lift(self, name: bytes) -> bool:
+        """Remove a revocation; return False without one."""
         async with self._database.untenanted() as unit:
             if await unit.fetch_one(_LIFT, name) is None:
-                return None
-            return await next_epoch(unit)
+                return False
+            await count_change(unit)
+            return True
 
-    async def epoch(self) -> int:
+    async def additions(self, *, since: int, rules: int, most: int) -> Additions | None:
+        """Return what was revoked in the epochs after this one.
+
+        None if there are more than `most`, or if another number of changes than `rules` did more than revoke.
+        """
         async with self._database.untenanted() as unit:
-            return int(_required(await unit.fetch_one(_EPOCH))["epoch"])
+            row = _required(await unit.fetch_one(_ADDITIONS, since, most + 1))
+        until = dict(_pairs(row["until"]))
+        if row["rules"] != rules or len(row["names"]) + len(until) > most:
+            return None
+        return Additions(since, int(row["epoch"]), frozenset(row["names"]), until)
 
     async def snapshot(self, *, now: float, most: int = MOST_NAMES) -> Snapshot:
         """Return all that is revoked. `now`: epoch seconds. Above `most` names it refuses more, never less."""
@@ -158,6 +175,7 @@ def _snapshot(rules: Row, exact: Row, *, closed: bool, epoch: int | None = None)
         frozenset(map(tenant_name, rules["suspended"] or ())),
         frozenset(map(tenant_name, rules["registered"] or ())) if closed else None,
         {tenant_name(tenant): frozenset(map(issuer_name, names)) for tenant, names in issuers.items()},
+        int(rules["rules"]),
     )
 
 

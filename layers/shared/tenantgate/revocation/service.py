@@ -27,15 +27,13 @@ from tenantgate.revoked.names import (
     user_name,
 )
 
-_PUBLICATIONS = 3
-
 
 class Store(Protocol):
     """The part of `repository.RevocationRepository` that the service uses."""
 
-    async def record(self, revocations: Iterable[Revocation], *, at: float) -> int: ...
+    async def record(self, revocations: Iterable[Revocation], *, at: float) -> None: ...
 
-    async def lift(self, name: bytes) -> int | None: ...
+    async def lift(self, name: bytes) -> bool: ...
 
 
 class Publisher(Protocol):
@@ -105,30 +103,26 @@ class RevocationService:
 
     async def lift_kid(self, issuer: str, kid: str) -> bool:
         """Accept a key again; return False if it was not revoked."""
-        epoch = await self._store.lift(kid_name(issuer, kid))
-        if epoch is None:
+        if not await self._store.lift(kid_name(issuer, kid)):
             return False
         log_security_event("REVOCATION_LIFTED", kind="kid", actor=self._actor)
-        await self.spread(epoch)
+        await self.spread()
         return True
 
-    async def spread(self, epoch: int) -> None:
-        """Publish until Valkey has this epoch, which another unit of work recorded. Raises `NotYetEverywhere`."""
+    async def spread(self) -> None:
+        """Publish what was recorded before, also by other units of work. Raises `NotYetEverywhere`."""
         if self._publisher is None:
             return
-        for _ in range(_PUBLICATIONS):
-            try:
-                if await self._publisher.publish() >= epoch:
-                    return
-            except (CacheUnavailable, DatabaseUnreachable) as error:
-                # A publication reads PostgreSQL, which may be lost since the revocation was recorded.
-                raise NotYetEverywhere(error) from error
-        raise NotYetEverywhere(CacheUnavailable("an older list of revocations is published", expected=epoch))
+        try:
+            await self._publisher.publish()
+        except (CacheUnavailable, DatabaseUnreachable) as error:
+            # A publication reads PostgreSQL, which may be lost since the revocation was recorded.
+            raise NotYetEverywhere(error) from error
 
     async def _revoke(self, revocation: Revocation, *, tenant_id: str | None = None) -> None:
-        epoch = await self._store.record([revocation], at=self._clock())
+        await self._store.record([revocation], at=self._clock())
         log_security_event("REVOKED", kind=revocation.kind, actor=self._actor, tenant_id=tenant_id)
-        await self.spread(epoch)
+        await self.spread()
 
     def _until_now(self, kind: RevocationKind, name: bytes) -> Revocation:
         return Revocation(kind, name, self._clock() + self._policy.longest)

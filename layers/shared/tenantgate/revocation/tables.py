@@ -25,6 +25,7 @@ class RevocationRow(Base):
         CheckConstraint("kind IN ('token', 'session', 'user', 'client', 'tenant', 'kid')", name="kind"),
         CheckConstraint("octet_length(name) = 16", name="name"),
         Index("revocations_expires_at_idx", "expires_at"),
+        Index("revocations_epoch_idx", "epoch"),
     )
 
     kind: Mapped[str] = mapped_column(Text)
@@ -37,7 +38,10 @@ class RevocationRow(Base):
 
 
 class RevocationEpochRow(Base):
-    """Table `revocation_epoch`: one row, which each change locks and counts up, so that changes have an order."""
+    """Table `revocation_epoch`: one row, which each change locks and counts up, so that changes have an order.
+
+    `additions`: the changes that only added to `revocations`.
+    """
 
     __tablename__ = "revocation_epoch"
     __table_args__ = (
@@ -47,3 +51,4 @@ class RevocationEpochRow(Base):
 
     only_row: Mapped[bool] = mapped_column(server_default=text("true"))
     epoch: Mapped[int] = mapped_column(BigInteger, server_default=text("1"))
+    additions: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))

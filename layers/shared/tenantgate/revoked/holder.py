@@ -56,10 +56,10 @@ class Holder:
         self._problem = "nothing was fetched yet"
 
     @property
-    def epoch(self) -> int | None:
-        """The epoch of the held snapshot, None without one."""
+    def snapshot(self) -> Snapshot | None:
+        """The held snapshot, None without one. Only `current` tells whether it counts."""
         held = self._held
-        return None if held is None else held.snapshot.epoch
+        return None if held is None else held.snapshot
 
     def is_due(self) -> bool:
         """Tell whether a fetch should come before the next judgement."""
@@ -68,7 +68,7 @@ class Holder:
         return not 0 <= self._clock() - at < seconds or self._monotonic() - monotonic_at >= seconds
 
     def accept_head(self, head: Head | None) -> bool:
-        """Take a head that confirms the held snapshot. Return False if it doesn't: then fetch head and body."""
+        """Take a head that confirms the held snapshot. Return False if it doesn't: then fetch the rest, too."""
         held = self._held
         if head is None or held is None or not _fits(head, held.snapshot) or self._objection(head, held):
             return False

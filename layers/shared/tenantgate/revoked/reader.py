@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 from tenantgate import time_limits
 from tenantgate.cache_counts import REVOCATIONS, count
 from tenantgate.errors.cache import CacheUnavailable
-from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, LONGEST_BODY, Head, Snapshot
+from tenantgate.revoked.fetching import fetch_into
+from tenantgate.revoked.snapshot import LONGEST_BODY
 
 if TYPE_CHECKING:
     from typing import Protocol
 
     from tenantgate.revoked.holder import Holder
+    from tenantgate.revoked.snapshot import Snapshot
 
     class Values(Protocol):
         """The store of the snapshot."""
@@ -41,19 +43,20 @@ class RevocationReader:
         return self._holder.current()
 
     def _fetch(self) -> None:
-        holder = self._holder
+        steps = fetch_into(self._holder)
+        keys = next(steps)
         try:
-            if holder.epoch is not None:
-                (raw,) = self._values.get_many(HEAD_KEY, longest=_LONGEST_HEAD)
-                if holder.accept_head(Head.from_json(raw)):
-                    count(REVOCATIONS, found=True)
-                    return
-            # Both in one command: no publisher can come in between.
-            raw, body = self._values.get_many(HEAD_KEY, BODY_KEY, longest=LONGEST_BODY, seconds=BODY_SECONDS)
+            while True:
+                if len(keys) == 1:
+                    values = self._values.get_many(*keys, longest=_LONGEST_HEAD)
+                else:
+                    values = self._values.get_many(*keys, longest=LONGEST_BODY, seconds=BODY_SECONDS)
+                keys = steps.send(values)
         except CacheUnavailable as failure:
             count(REVOCATIONS, None)
-            holder.failed(failure.reason)
-            return
-        count(REVOCATIONS, raw is not None and body is not None)
-        if not holder.accept(Head.from_json(raw), Snapshot.from_json(body)):
-            holder.failed()
+            self._holder.failed(failure.reason)
+        except StopIteration as end:
+            found, taken = end.value
+            count(REVOCATIONS, found)
+            if not taken:
+                self._holder.failed()

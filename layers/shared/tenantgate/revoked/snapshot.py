@@ -1,21 +1,22 @@
 """A snapshot of all revocations: its form in Valkey, and the judgement of a token or a session.
 
-Web functions and the authorizer judge by the same snapshot. Valkey has it under two keys of one hash slot, so that a
-reader usually gets only the short one:
+Web functions and the authorizer judge by the same snapshot. Valkey has it under three keys of one hash slot, so that a
+reader usually gets only the first, which is short, and after a revocation only the first and the last:
 
-    {tenantgate:revocations}:head    {"epoch", "read_at", "closed"}: which snapshot is current, and when PostgreSQL was
-                                     read
-    {tenantgate:revocations}:body    the snapshot of that epoch
+    {tenantgate:revocations}:head         {"epoch", "read_at", "closed", "base", "rules"}: which snapshot is current,
+                                          and when PostgreSQL was read
+    {tenantgate:revocations}:body         the snapshot of the epoch `base`
+    {tenantgate:revocations}:additions    what was revoked since, up to `epoch`
 
-`epoch` counts the changes; PostgreSQL assigns it. `read_at` is in epoch milliseconds, from just before PostgreSQL was
-read: freshness counts from then, not from the moment at which a reader got the snapshot. `closed`: only registered
-tenants may take part; it is a setting, so that there may be two snapshots of one epoch.
+`epoch` counts the changes; PostgreSQL assigns it. `rules` counts those that did more than add a revocation. `read_at`
+is in epoch milliseconds, from just before PostgreSQL was read: freshness counts from then, not from the moment at which
+a reader got the snapshot. `closed`: only registered tenants may take part; it is a setting, so that there may be two
+snapshots of one epoch.
 """
 
 from __future__ import annotations
 
 import json
-from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,9 +24,10 @@ from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.base import Word
 from tenantgate.errors.revocation import TokenRevoked
 from tenantgate.errors.tokens import TenantNotAllowed
+from tenantgate.revoked.additions import Additions, times_by_name
+from tenantgate.revoked.forms import is_count, json_object, packed, unpacked
 from tenantgate.revoked.names import (
     EVERY_TENANT,
-    NAME_BYTES,
     client_name,
     issuer_name,
     kid_name,
@@ -38,10 +40,11 @@ from tenantgate.revoked.names import (
 from tenantgate.tokens.records import Record
 
 if TYPE_CHECKING:
-    from typing import Any, Self
+    from typing import Self
 
 HEAD_KEY = "{tenantgate:revocations}:head"
 BODY_KEY = "{tenantgate:revocations}:body"
+ADDITIONS_KEY = "{tenantgate:revocations}:additions"
 # At most about this long with 100,000 entries.
 LONGEST_BODY = 16 * 1024 * 1024
 _FORM = 1
@@ -78,28 +81,43 @@ class PresentedSession(Record):
 
 
 class Head(Record):
-    """The current epoch, the epoch milliseconds at which PostgreSQL was read, and the rule for unknown tenants."""
+    """The current epoch, the epoch milliseconds at which PostgreSQL was read, and the rule for unknown tenants.
+
+    `base`: the epoch of the body; None: `epoch`. `rules`: the number of changes that a body must show.
+    """
 
     __slots__ = ()
 
     epoch: int
     read_at: int
     closed: bool = False
+    base: int | None = None
+    rules: int = 0
+
+    @property
+    def body_epoch(self) -> int:
+        return self.epoch if self.base is None else self.base
 
     def to_json(self) -> bytes:
-        values = {"epoch": self.epoch, "read_at": self.read_at, "closed": self.closed}
+        values = {
+            "epoch": self.epoch,
+            "read_at": self.read_at,
+            "closed": self.closed,
+            "base": self.body_epoch,
+            "rules": self.rules,
+        }
         return json.dumps(values, separators=(",", ":")).encode()
 
     @classmethod
     def from_json(cls, raw: bytes | None) -> Self | None:
         """Read what `to_json` wrote; None for a missing value and for anything else."""
-        values = _object(raw)
-        if values is None or values.keys() != {"epoch", "read_at", "closed"}:
+        values = json_object(raw)
+        if values is None or values.keys() != {"epoch", "read_at", "closed", "base", "rules"}:
             return None
-        epoch, read_at, closed = values["epoch"], values["read_at"], values["closed"]
-        if not _is_count(epoch) or not _is_count(read_at) or type(closed) is not bool:
+        epoch, read_at, closed, base, rules = (values[name] for name in ("epoch", "read_at", "closed", "base", "rules"))
+        if not all(map(is_count, (epoch, read_at, base, rules))) or type(closed) is not bool or base > epoch:
             return None
-        return cls(epoch, read_at, closed)
+        return cls(epoch, read_at, closed, None if base == epoch else base, rules)
 
 
 class Snapshot(Record):
@@ -107,7 +125,8 @@ class Snapshot(Record):
 
     `exact`: revoked tokens, sessions and key ids. `until`: users, clients and tenants, each with the epoch seconds up
     to which what was issued is refused. `suspended`: tenants. `registered`: the only tenants that may take part; None:
-    all. `issuers`: of tenants that restrict them, the names of those allowed.
+    all. `issuers`: of tenants that restrict them, the names of those allowed. `rules`: as in `Head`. `additions`: what
+    was revoked since the epoch that `exact` shows; `until` shows it already.
     """
 
     __slots__ = ()
@@ -118,6 +137,8 @@ class Snapshot(Record):
     suspended: frozenset[bytes]
     registered: frozenset[bytes] | None
     issuers: Mapping[bytes, frozenset[bytes]]
+    rules: int = 0
+    additions: Additions | None = None
 
     def require_token(self, token: PresentedToken, *, leeway: int) -> None:
         """Raise `TokenRevoked`, or `TenantNotAllowed`, unless the token may still be used.
@@ -127,7 +148,7 @@ class Snapshot(Record):
         """
         tenant = tenant_name(token.tenant_id)
         self._require_tenant(tenant, token.issuer)
-        if token_name(token.issuer, token.token_id, token.text) in self.exact:
+        if self.has(token_name(token.issuer, token.token_id, token.text)):
             raise TokenRevoked("the token is revoked", actual=Word("token"))
         self.require_key(token.issuer, token.kid)
         if not self.until:
@@ -145,14 +166,14 @@ class Snapshot(Record):
 
     def require_key(self, issuer: str, kid: str | None) -> None:
         """Raise `TokenRevoked` if the issuer's key is revoked that signed a token of any kind. None: it has no id."""
-        if kid is not None and kid_name(issuer, kid) in self.exact:
+        if kid is not None and self.has(kid_name(issuer, kid)):
             raise TokenRevoked("the key that signed the token is revoked", actual=Word("kid"))
 
     def require_session(self, session: PresentedSession) -> None:
         """Raise `SessionEnded`, or `TenantNotAllowed`, unless the session may still be used. Our own clock counts."""
         tenant = tenant_name(session.tenant_id)
         self._require_tenant(tenant, session.issuer)
-        if session_name(session.tenant_id, session.session_id) in self.exact:
+        if self.has(session_name(session.tenant_id, session.session_id)):
             raise SessionEnded("the session is revoked", actual=Word("session"))
         for kind, name in (
             ("tenant", tenant),
@@ -162,6 +183,10 @@ class Snapshot(Record):
         ):
             if session.auth_time <= self.until.get(name, -1):
                 raise SessionEnded("the session began before a revocation", actual=Word(kind))
+
+    def has(self, name: bytes) -> bool:
+        """Tell whether this token, session or key id is revoked."""
+        return name in self.exact or (self.additions is not None and name in self.additions.exact)
 
     def _require_tenant(self, tenant: bytes, issuer: str) -> None:
         if tenant in self.suspended:
@@ -177,74 +202,67 @@ class Snapshot(Record):
         """Tell whether only registered tenants may take part."""
         return self.registered is not None
 
+    @property
+    def base(self) -> int:
+        """The epoch that `exact` shows."""
+        return self.epoch if self.additions is None else self.additions.base
+
     def head(self, read_at: int) -> Head:
         """Return its head. `read_at`: the epoch milliseconds at which PostgreSQL was read."""
-        return Head(self.epoch, read_at, self.closed)
+        base = None if self.additions is None else self.additions.base
+        return Head(self.epoch, read_at, self.closed, base, self.rules)
+
+    def with_additions(self, additions: Additions | None) -> Snapshot | None:
+        """Return the snapshot of a later epoch, or None without additions to this one's base."""
+        if additions is None or additions.base != self.base or additions.epoch < self.epoch:
+            return None
+        until = {**self.until, **additions.until} if additions.until else self.until
+        return self.__replace__(epoch=additions.epoch, until=until, additions=additions)
+
+    def whole(self) -> Snapshot:
+        """Return the same without additions."""
+        if self.additions is None:
+            return self
+        return self.__replace__(exact=self.exact | self.additions.exact, additions=None)
 
     def to_json(self) -> bytes:
+        """Return the form of a whole snapshot."""
         values = {
             "form": _FORM,
             "epoch": self.epoch,
-            "registered": None if self.registered is None else _packed(self.registered),
-            "exact": _packed(self.exact),
-            "until": _packed(self.until),
+            "registered": None if self.registered is None else packed(self.registered),
+            "exact": packed(self.exact),
+            "until": packed(self.until),
             "times": [*self.until.values()],
-            "suspended": _packed(self.suspended),
-            "issuers": [[_packed([tenant]), _packed(names)] for tenant, names in self.issuers.items()],
+            "suspended": packed(self.suspended),
+            "issuers": [[packed([tenant]), packed(names)] for tenant, names in self.issuers.items()],
+            "rules": self.rules,
         }
         return json.dumps(values, separators=(",", ":")).encode()
 
     @staticmethod
     def prefix(head: Head) -> bytes:
-        """Return the bytes with which the form of each snapshot with this head begins, and no other does."""
-        return b'{"form":%d,"epoch":%d,"registered":%b' % (_FORM, head.epoch, b'"' if head.closed else b"null")
+        """Return the bytes with which the body of a list with this head begins, and no other body does."""
+        return b'{"form":%d,"epoch":%d,"registered":%b' % (_FORM, head.body_epoch, b'"' if head.closed else b"null")
 
     @classmethod
     def from_json(cls, raw: bytes | None) -> Self | None:
         """Read what `to_json` wrote; None for a missing value and for anything else."""
-        values = _object(raw)
-        if values is None or values.get("form") != _FORM or not _is_count(values.get("epoch")):
+        values = json_object(raw)
+        if values is None or values.get("form") != _FORM or not is_count(values.get("epoch")):
             return None
         try:
-            until, times = _unpacked(values["until"]), values["times"]
-            if not isinstance(times, list) or len(until) != len(times) or not all(map(_is_count, times)):
-                return None
             registered = values["registered"]
+            if not is_count(values["rules"]):
+                return None
             return cls(
                 values["epoch"],
-                frozenset(_unpacked(values["exact"])),
-                dict(zip(until, times, strict=True)),
-                frozenset(_unpacked(values["suspended"])),
-                None if registered is None else frozenset(_unpacked(registered)),
-                {_unpacked(tenant)[0]: frozenset(_unpacked(names)) for tenant, names in values["issuers"]},
+                frozenset(unpacked(values["exact"])),
+                times_by_name(values),
+                frozenset(unpacked(values["suspended"])),
+                None if registered is None else frozenset(unpacked(registered)),
+                {unpacked(tenant)[0]: frozenset(unpacked(names)) for tenant, names in values["issuers"]},
+                values["rules"],
             )
         except (KeyError, IndexError, TypeError, ValueError):
             return None
-
-
-def _packed(names: Sequence[bytes] | frozenset[bytes] | Mapping[bytes, int]) -> str:
-    return b64encode(b"".join(names)).decode()
-
-
-def _unpacked(text: object) -> list[bytes]:
-    """Return the names that `_packed` joined. Raises `ValueError`, `TypeError`."""
-    if not isinstance(text, str):
-        raise TypeError("names are text")
-    joined = b64decode(text, validate=True)
-    if len(joined) % NAME_BYTES:
-        raise ValueError("a name has another length")
-    return [joined[place : place + NAME_BYTES] for place in range(0, len(joined), NAME_BYTES)]
-
-
-def _object(raw: bytes | None) -> Mapping[str, Any] | None:
-    if raw is None:
-        return None
-    try:
-        value = json.loads(raw)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value < 2**53

@@ -69,18 +69,17 @@ def session_endings(policy: SessionPolicy) -> Endings:
     return Endings(_record, policy)
 
 
-async def _record(unit: Unit, revocations: Iterable[Revocation], *, at: float) -> int:
+async def _record(unit: Unit, revocations: Iterable[Revocation], *, at: float) -> None:
     # Imported here, and below: few requests end a session.
     from tenantgate.revocation.repository import record_in  # noqa: PLC0415
 
-    return await record_in(unit, revocations, at=at)
+    await record_in(unit, revocations, at=at)
 
 
 async def _publish() -> None:
     from tenantgate.revocation.wiring import revocation_service  # noqa: PLC0415
 
-    # Any epoch: a publication reads PostgreSQL after the end was committed, so that it contains it.
-    await (await revocation_service()).spread(0)
+    await (await revocation_service()).spread()
 
 
 def session_sweep() -> SessionSweep:

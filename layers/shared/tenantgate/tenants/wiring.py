@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tenantgate.cache.interface import Cache
 from tenantgate.database.unit import Database
-from tenantgate.revocation.repository import next_epoch
+from tenantgate.revocation.repository import count_change
 from tenantgate.revocation.wiring import revocation_publisher_of
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.repository import TenantSessionRepository
@@ -21,7 +21,7 @@ def tenant_service(settings: Settings, database: Database, cache: Cache | None) 
     policy = session_policy(settings)
     sessions = TenantSessions(TenantSessionRepository(database), SessionCache(cache, policy))
     publish = None if cache is None else revocation_publisher_of(settings, database, cache).publish
-    return TenantService(TenantRepository(database, next_epoch), sessions, tenant_rules(settings), publish)
+    return TenantService(TenantRepository(database, count_change), sessions, tenant_rules(settings), publish)
 
 
 def tenant_rules(settings: Settings) -> TenantRules:

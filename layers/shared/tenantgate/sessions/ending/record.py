@@ -17,9 +17,9 @@ _MARGIN_SECONDS = 60
 
 
 class Recorder(Protocol):
-    """Records revocations in the caller's unit of work, as its last statements, and returns their epoch."""
+    """Records revocations in the caller's unit of work."""
 
-    async def __call__(self, unit: Unit, revocations: Iterable[Revocation], *, at: float) -> int: ...
+    async def __call__(self, unit: Unit, revocations: Iterable[Revocation], *, at: float) -> None: ...
 
 
 class Endings:
@@ -31,7 +31,7 @@ class Endings:
         self._clock = clock
 
     async def record(self, unit: Unit, ended: Sequence[StoredSession]) -> None:
-        """Record the end of sessions in the transaction that removes them, as its last part."""
+        """Record the end of sessions in the transaction that removes them."""
         if ended:
             now = self._clock()
             given = [one for session in ended for one in revocations_of(session, self._policy, now=now)]

@@ -9,12 +9,14 @@ import pytest
 
 from tenantgate.cache.client import ValkeyCache
 from tenantgate.cache_url import parse_cache_url
-from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.revocation.cache import CLOSED_SECONDS, CurrentRevocations, Publisher, Recorded
+from tenantgate.revocation.distribution.current import CurrentRevocations
+from tenantgate.revocation.distribution.publisher import CLOSED_SECONDS, Publisher
+from tenantgate.revocation.distribution.recorded import Recorded
 from tenantgate.revoked.holder import BOUND_SECONDS, Holder
 from tenantgate.revoked.names import tenant_name
 from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Head, Snapshot
 from tests.fixtures.revoked.snapshots import snapshot
+from tests.fixtures.revoked.stores import DeadStore, SnapshotStore
 
 pytestmark = pytest.mark.anyio
 
@@ -22,26 +24,12 @@ TENANTS = [tenant_name("org-1")]
 OPEN, CLOSED = snapshot(5), snapshot(5, registered=TENANTS)
 
 
-class Deployment:
+class Deployment(SnapshotStore):
     """Processes with one setting: their publisher, and their store, which reads the same PostgreSQL."""
 
     def __init__(self, world: World, current: Snapshot) -> None:
-        self.current = current
+        super().__init__(current)
         self.publisher = Publisher(Recorded(self, clock=lambda: world.now), world.valkey)
-
-    async def epoch(self) -> int:
-        return self.current.epoch
-
-    async def snapshot(self, *, now: float) -> Snapshot:
-        return self.current
-
-
-class NoStore:
-    async def epoch(self) -> int:
-        raise DatabaseUnreachable("down")
-
-    async def snapshot(self, *, now: float) -> Snapshot:
-        raise DatabaseUnreachable("down")
 
 
 class World:
@@ -52,7 +40,7 @@ class World:
         self.open, self.closed = Deployment(self, OPEN), Deployment(self, CLOSED)
         clock = lambda: self.now  # noqa: E731
         holder = Holder(clock=clock, monotonic=clock)
-        self._reader = CurrentRevocations(Recorded(NoStore(), clock=clock), valkey, holder=holder)
+        self._reader = CurrentRevocations(Recorded(DeadStore(), clock=clock), valkey, None, holder=holder)
 
     async def judges_by(self) -> Snapshot:
         """Return the reader's list. Raises `RevocationUnknown`."""

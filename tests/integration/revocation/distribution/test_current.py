@@ -10,29 +10,18 @@ import pytest
 
 from tenantgate.cache.client import ValkeyCache
 from tenantgate.cache_url import parse_cache_url
-from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.revocation import RevocationUnknown
-from tenantgate.revocation.cache import CurrentRevocations, NoRevocations, Publisher, Recorded
+from tenantgate.revocation.distribution.current import CurrentRevocations, NoRevocations
+from tenantgate.revocation.distribution.publisher import Publisher
+from tenantgate.revocation.distribution.recorded import Recorded, Store
 from tenantgate.revoked.holder import BOUND_SECONDS, Holder
-from tenantgate.revoked.snapshot import BODY_KEY, HEAD_KEY, Head, PresentedToken, Snapshot
+from tenantgate.revoked.snapshot import ADDITIONS_KEY, BODY_KEY, HEAD_KEY, Head, PresentedToken, Snapshot
+from tests.fixtures.revoked.stores import DeadStore, SnapshotStore
 
 pytestmark = pytest.mark.anyio
 
 EMPTY = Snapshot(5, frozenset(), {}, frozenset(), None, {})
-
-
-class Store:
-    def __init__(self, snapshot: Snapshot = EMPTY) -> None:
-        self.current = snapshot
-        self.snapshots = 0
-
-    async def epoch(self) -> int:
-        return self.current.epoch
-
-    async def snapshot(self, *, now: float) -> Snapshot:
-        self.snapshots += 1
-        return self.current
 
 
 @pytest.fixture
@@ -46,7 +35,7 @@ class World:
     """A store, Valkey, and a clock. Each publisher is another process."""
 
     def __init__(self, valkey: ValkeyCache) -> None:
-        self.store, self.valkey, self.now = Store(), valkey, 100.0
+        self.store, self.valkey, self.now = SnapshotStore(EMPTY), valkey, 100.0
 
     def publisher(self) -> Publisher:
         return Publisher(Recorded(self.store, clock=lambda: self.now), self.valkey)
@@ -56,7 +45,7 @@ class World:
         return Head.from_json(head or b""), Snapshot.from_json(body or b"")
 
     async def forget(self) -> None:
-        for key in (HEAD_KEY, BODY_KEY):
+        for key in (HEAD_KEY, BODY_KEY, ADDITIONS_KEY):
             await self.valkey.run_script("return redis.call('DEL', KEYS[1])", [key], [])
 
 
@@ -138,14 +127,8 @@ async def test_everything_expires(world: World) -> None:
         assert 0 < left <= 60
 
 
-class Dead:
+class Dead(DeadStore):
     """A database or a cache that is away."""
-
-    async def epoch(self) -> int:
-        raise DatabaseUnreachable("down")
-
-    async def snapshot(self, *, now: float) -> Snapshot:
-        raise DatabaseUnreachable("down")
 
     async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
         raise CacheUnavailable("down")
@@ -157,11 +140,13 @@ class Dead:
 class Reader:
     """Web functions' list, with a clock that can be moved."""
 
-    def __init__(self, store: Store | Dead, cache: ValkeyCache | Dead | None) -> None:
+    def __init__(self, store: Store, cache: ValkeyCache | Dead | None) -> None:
         self.now = 100.0
         clock = lambda: self.now  # noqa: E731
         holder = Holder(clock=clock, monotonic=clock)
-        self.list = CurrentRevocations(Recorded(store, clock=clock), cache, holder=holder)
+        recorded = Recorded(store, clock=clock)
+        publisher = None if cache is None else Publisher(recorded, cache)
+        self.list = CurrentRevocations(recorded, cache, publisher, holder=holder)
 
     async def epoch(self) -> int:
         await self.list.refresh()
@@ -182,7 +167,7 @@ async def test_the_list_comes_from_valkey_without_a_look_at_postgresql(world: Wo
 
 @pytest.mark.parametrize("cache", [None, Dead()])
 async def test_without_valkey_the_list_comes_from_postgresql(cache: Dead | None) -> None:
-    store = Store()
+    store = SnapshotStore(EMPTY)
     reader = Reader(store, cache)
     assert await reader.epoch() == 5
     for epoch in (6, 7):
@@ -234,15 +219,12 @@ async def test_requests_at_once_share_one_reading(world: World) -> None:
 
 
 async def test_a_list_that_postgresql_returns_too_late_is_neither_used_nor_published(world: World) -> None:
-    class Slow(Store):
-        async def epoch(self) -> int:
-            raise AssertionError("nothing is known yet")
-
+    class Slow(SnapshotStore):
         async def snapshot(self, *, now: float) -> Snapshot:
             reader.now += BOUND_SECONDS
             return EMPTY
 
-    reader = Reader(Slow(), world.valkey)
+    reader = Reader(Slow(EMPTY), world.valkey)
     with pytest.raises(RevocationUnknown):
         await reader.epoch()
     assert await world.published() == (None, None)
@@ -255,7 +237,7 @@ async def test_a_list_that_cant_be_published_is_used_here(caplog: pytest.LogCapt
         async def get_many(self, keys: Sequence[str]) -> Sequence[bytes | None]:
             return [None] * len(keys)
 
-    assert await Reader(Store(), Empty()).epoch() == 5
+    assert await Reader(SnapshotStore(EMPTY), Empty()).epoch() == 5
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
