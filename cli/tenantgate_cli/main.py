@@ -10,12 +10,14 @@ from tenantgate_cli.interface import (
     backups,
     database,
     diagnosis,
+    doctor,
     documents,
     growth,
     jwks,
     keys,
     revoke,
     rules,
+    smoke,
     stack,
     tenants,
     tokens,
@@ -36,6 +38,8 @@ app.add_typer(stack.app)
 app.add_typer(tokens.app)
 app.add_typer(websockets.app)
 app.add_typer(diagnosis.app)
+app.add_typer(doctor.app)
+app.add_typer(smoke.app)
 app.add_typer(rules.rules, name="rules")
 app.add_typer(database.migrate, name="migrate")
 app.add_typer(database.app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -179,3 +180,15 @@ def test_rules_that_leave_a_route_without_one_are_noticed_while_it_runs(stack: R
     assert line.endswith("ChatAuthorizer of ChatApi, and no rule matches it: all its requests would be denied")
     remedy = '  → add [[api.route]] route = "$connect" to the rules of "chat over WebSocket"'
     assert stack.wait_for_line(lambda line: line == remedy)
+
+
+def test_the_smoke_test_finds_the_denial_of_a_missing_scope(api: str, token: str, stack: RunningStack) -> None:
+    command = [sys.executable, "-m", "tenantgate_cli", "smoke", stack.url, "--data-dir", str(stack.data_dir), "--json"]
+    # A busy machine starts the functions slowly; the limits themselves have their own tests.
+    command += ["--timeout", "60"]
+    done = subprocess.run(
+        [*command, "--scoped", f"POST {api}/orders"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    (line,) = (check for check in json.loads(done.stdout)["checks"] if check["check"] == "missing scope")
+    assert (line["status"], line["found"].split(",")[0]) == ("ok", "401 without a token")

@@ -1,0 +1,1 @@
+"""The checks of a running configuration: `tenantgate doctor`. Each module has one part; `registry` lists the checks."""

@@ -1,0 +1,50 @@
+"""`tenantgate doctor`."""
+
+# ruff: noqa: PLC0415
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tenantgate_cli.interface.help import command, failures
+from tenantgate_cli.interface.options import DataDirOption, JsonOption
+from tenantgate_cli.paths import DEFAULT_DATA_DIR
+
+app = typer.Typer()
+
+
+@command(
+    app,
+    examples=[
+        "tenantgate doctor",
+        "tenantgate doctor --json",
+        "tenantgate doctor --template",
+        "tenantgate doctor --template --params my-parameters.yaml",
+    ],
+    exits={0: "no check failed; there may be warnings", 1: "a check failed, or nothing is configured"},
+)
+def doctor(
+    template: Annotated[
+        bool, typer.Option("--template", help="Check a deployment before it begins: template, bundles and account.")
+    ] = False,
+    params: Annotated[
+        Path | None, typer.Option(help="With --template: a YAML file with the template's parameters.")
+    ] = None,
+    template_file: Annotated[
+        Path | None, typer.Option(help="Another template. Default: the one that make build wrote, or template.yaml.")
+    ] = None,
+    *,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    as_json: JsonOption = False,
+) -> None:
+    """Check a configuration against its live parts: this shell's variables and .env, or the running `make dev`."""
+    if not template and (params or template_file):
+        raise typer.BadParameter("--params and --template-file go with --template")
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands.doctor import run, run_template
+
+        done = run_template(params, template_file, as_json=as_json) if template else run(data_dir, as_json=as_json)
+        if not done:
+            raise typer.Exit(1)
