@@ -65,7 +65,7 @@ test: tools ## Run all tests, and measure branch coverage (T='-k name' for some 
 test-unit: tools ## Run the unit tests (T='-k name' for some)
 	@$(PYTEST) tests/unit $(T)
 
-check: tools ## Check style, types, imports, structure, generated docs, prose and template
+check: tools ## Check style, types, imports, structure, generated docs, prose and templates
 	$(RUN)/ruff check .
 	$(RUN)/ruff format --check .
 	$(RUN)/mypy
@@ -74,6 +74,7 @@ check: tools ## Check style, types, imports, structure, generated docs, prose an
 	$(RUN)/tenantgate docs --check
 	$(RUN)/python -m tenantgate_cli.checks.prose
 	$(RUN)/python -m tenantgate_cli.commands.sam validate
+	$(RUN)/python -m tenantgate_cli.commands.scan
 
 build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86_64)
 	@$(RUN)/python -m tenantgate_cli.commands.sam build --arch $(ARCH)
