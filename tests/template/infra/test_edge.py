@@ -1,9 +1,12 @@
 """CloudFront and the firewall: nothing is cached, changed or logged that belongs to one caller."""
 
 import json
+from typing import Any
 
 import pytest
 
+from lambda_gateway.template.document import load_template
+from tenantgate_cli.paths import TEMPLATE
 from tests.fixtures.template.nested import nested
 
 EDGE = nested("edge")
@@ -51,6 +54,18 @@ def test_cloudfront_can_identify_itself_to_the_api() -> None:
             {"Ref": "AWS::NoValue"},
         ]
     }
+
+
+def test_the_apis_domain_can_require_that_certificate() -> None:
+    document: Any = load_template(TEMPLATE)
+    domain = document["Resources"]["ApiDomain"]["Properties"]
+    (assertion,) = document["Rules"]["TrustStoreIsUsed"]["Assertions"]
+
+    assert domain["MutualTlsAuthentication"] == {
+        "Fn::If": ["HasTrustStore", {"TruststoreUri": {"Ref": "DomainTrustStore"}}, {"Ref": "AWS::NoValue"}]
+    }
+    # API Gateway's own endpoint would still accept every client.
+    assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "ExecuteApiEndpoint"}, "disabled"]}
 
 
 def test_the_firewall_protects_the_distribution() -> None:
