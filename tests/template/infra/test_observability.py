@@ -2,6 +2,7 @@
 
 import ast
 import fnmatch
+import importlib
 import json
 import logging
 import re
@@ -9,6 +10,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from awslambdaric.bootstrap import make_error
 
 from lambda_gateway.template.document import load_template
 from lambda_gateway.template.intrinsics import Resolver
@@ -128,10 +130,12 @@ def test_harm_to_the_data_and_the_api_is_an_alarm(metric: str) -> None:
 
 
 FILTERS = {name: body["Properties"] for name, body in WATCH.resources("AWS::Logs::MetricFilter").items()}
+CRASH = FILTERS["CrashLines"]
 by_filter = pytest.mark.parametrize("name", FILTERS)
+by_message = pytest.mark.parametrize("name", [name for name in FILTERS if name != "CrashLines"])
 
 
-@by_filter
+@by_message
 def test_a_filter_finds_a_line_that_the_code_writes(name: str) -> None:
     (wanted,) = re.findall(r'\$\.message = "([^"]*)"', FILTERS[name]["FilterPattern"])
 
@@ -171,11 +175,46 @@ def test_the_members_that_filters_read_are_those_of_our_lines() -> None:
     record = logging.LogRecord("tenantgate", logging.WARNING, "file", 1, "security event", None, None)
     record.context = {"event": "SESSION_SECRET_REUSED"}
     line = json.loads(JsonFormatter(service="auth_refresh").format(record))
-    read = {member for found in FILTERS.values() for member in re.findall(r"\$\.([\w.]+) ", found["FilterPattern"])}
+    ours = [found["FilterPattern"] for found in FILTERS.values() if found is not CRASH]
+    read = {member for pattern in ours for member in re.findall(r"\$\.([\w.]+) ", pattern)}
 
     assert read == {"message", "context.event"}
     assert line["message"] == "security event"
     assert "event" in line["context"]
+
+
+def is_a_crash(error: dict[str, str]) -> bool:
+    """Tell if the filter matches the runtime's line of an exception; each of its terms compares one member."""
+    terms = re.findall(r'\(\$\.(\w+) (!?=) "([^"]*)"\)', CRASH["FilterPattern"])
+    assert len(terms) == CRASH["FilterPattern"].count("&&") + 1
+    return all(
+        member in error and fnmatch.fnmatchcase(error[member], text) == (operator == "=")
+        for member, operator, text in terms
+    )
+
+
+def test_an_exception_of_no_function_is_a_crash() -> None:
+    try:
+        importlib.import_module("a_module_that_is_missing_from_the_bundle")
+    except ModuleNotFoundError as missing:
+        error = make_error(str(missing), "Runtime.ImportModuleError", [])
+
+    assert is_a_crash(error)
+    assert is_a_crash(make_error("'OIDC_ISSUER_URL'", "KeyError", []))
+
+
+def test_a_401_is_not_a_crash_and_neither_are_failures_with_their_own_alarms() -> None:
+    failures = set(re.findall(r'"(\w+Failed)"', CRASH["FilterPattern"]))
+    raised = {"AuthorizerFailed", *_failures_of_functions()}
+
+    assert not is_a_crash(make_error("Unauthorized", "Exception", []))
+    assert failures == raised
+    assert not [name for name in failures if is_a_crash(make_error("SYS_003", name, []))]
+
+
+def _failures_of_functions() -> set[str]:
+    handlers = (path.read_text("utf-8") for path in ROOT.glob("functions/*/handler.py"))
+    return {name for text in handlers for name in re.findall(r"^class (\w+)\(Exception\)", text, re.MULTILINE)}
 
 
 def dashboard(**given: str) -> str:

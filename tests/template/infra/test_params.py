@@ -64,7 +64,8 @@ def written(name: str) -> dict[str, Any]:
 def accept(parameter: dict[str, Any], value: str) -> bool:
     allowed = [str(item) for item in parameter.get("AllowedValues", [value])]
     if parameter["Type"] == "Number" and "AllowedValues" not in parameter:
-        return parameter.get("MinValue", float(value)) <= float(value) <= parameter.get("MaxValue", float(value))
+        number = float(value)
+        return bool(parameter.get("MinValue", number) <= number <= parameter.get("MaxValue", number))
     return value in allowed and re.fullmatch(parameter.get("AllowedPattern", ".*"), value) is not None
 
 
