@@ -51,6 +51,15 @@ def test_a_nested_stack_exists_and_gets_parameters_that_it_has(stack: Stack, nam
     assert (ROOT / body["TemplateURL"]).is_file()
 
 
+def test_every_function_has_its_alarms(stack: Stack) -> None:
+    given = stack.properties("Observability")["Parameters"]
+
+    # The built-in provider is only for development.
+    assert {name: value for name, value in given.items() if name.endswith("Function")} == {
+        name: {"Ref": name} for name in stack.functions if name != "IdentityProviderFunction"
+    }
+
+
 def test_each_output_of_a_nested_stack_that_is_used_exists(stack: Stack) -> None:
 
     text = json.dumps(stack.document)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 
-from tenantgate_cli.checks.structure.tree import BUDGETS, NUMBERS, PYPROJECT, RULES, TEMPLATE
+from tenantgate_cli.checks.structure.tree import BUDGETS, NUMBERS, OBSERVABILITY, PYPROJECT, RULES, TEMPLATE
 from tenantgate_cli.console import Failure
 from tenantgate_cli.new.names import Route
 
@@ -16,6 +16,25 @@ _LIKE = "auth_me"
 def with_function(template: str, block: str) -> str:
     """Add a function and its role to the template, before those for unknown routes."""
     return _inserted(template, "  UnknownRouteRole:\n", f"{block}\n", TEMPLATE)
+
+
+def with_alarms(template: str, observability: str, function: str) -> tuple[str, str]:
+    """Give a function the alarms of the others. Return both templates: the root, and the one with the alarms."""
+    name = function.removesuffix("Function")
+    anchor = "        UnknownRouteFunction: !Ref UnknownRouteFunction\n"
+    template = _inserted(template, anchor, f"        {function}: !Ref {function}\n", TEMPLATE)
+    described = f"  {function}:\n    Type: String\n    Description: The function's name.\n"
+    observability = _inserted(observability, "  UnknownRouteFunction:\n", described, OBSERVABILITY)
+    # Milliseconds: as the others, 80 % of the time-out in Globals.
+    slow = re.search(r"^    UnknownRoute: (\{.+\})$", observability, re.MULTILINE)
+    lists = re.findall(r"^    - \[[^]]*\bUnknownRoute,", observability, re.MULTILINE)
+    if slow is None or not lists:
+        raise Failure(f"{OBSERVABILITY} has no lists of functions with UnknownRoute", f"add {name} by hand")
+    observability = observability.replace(f"{slow[0]}\n", f"    {name}: {slow[1]}\n{slow[0]}\n")
+    for found in dict.fromkeys(lists):
+        extended = f"{found.removesuffix('UnknownRoute,')}\n       {name},\n       UnknownRoute,"
+        observability = observability.replace(found, extended)
+    return template, observability
 
 
 def with_rule(rules: str, route: Route, api_id: str) -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from tenantgate.route_rules.model import CONTAINER_API, OTHER_APIS
 from tenantgate_cli.checks.structure.endpoints import HANDLER, logical_id_of
-from tenantgate_cli.checks.structure.tree import BUDGETS, RULES, TEMPLATE, Tree, same_path
+from tenantgate_cli.checks.structure.tree import BUDGETS, OBSERVABILITY, RULES, TEMPLATE, Tree, same_path
 from tenantgate_cli.console import Failure
 from tenantgate_cli.new.changes import Plan
-from tenantgate_cli.new.edits import with_budget, with_function, with_rule
+from tenantgate_cli.new.edits import with_alarms, with_budget, with_function, with_rule
 from tenantgate_cli.new.filled import filled
 from tenantgate_cli.new.names import Route, camel_case, checked_name, checked_route, class_name, words
 
@@ -31,7 +31,10 @@ def plan_endpoint(root: Path, name: str, route_text: str | None) -> tuple[Plan, 
     plan.create(f"{folder}/handler.py", HANDLER)
     plan.create(f"{folder}/routes.py", filled("endpoint/routes.py", values))
     plan.create(f"tests/unit/functions/{name}/test_routes.py", filled("endpoint/test_routes.py", values))
-    plan.change(TEMPLATE, with_function(plan.read(TEMPLATE), filled("endpoint/function.yaml", values)))
+    template = with_function(plan.read(TEMPLATE), filled("endpoint/function.yaml", values))
+    template, observability = with_alarms(template, plan.read(OBSERVABILITY), values["logical_id"])
+    plan.change(TEMPLATE, template)
+    plan.change(OBSERVABILITY, observability)
     for api_id in (OTHER_APIS, CONTAINER_API):
         plan.change(RULES, with_rule(plan.read(RULES), route, api_id))
     plan.change(BUDGETS, with_budget(plan.read(BUDGETS), name))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tenantgate_cli.checks.structure.alarms import alarm_problems
 from tenantgate_cli.checks.structure.conflicts import conflict_problems
 from tenantgate_cli.checks.structure.domains import domain_problems
 from tenantgate_cli.checks.structure.endpoints import endpoint_problems
@@ -15,6 +16,7 @@ from tenantgate_cli.results import Problem
 
 CHECKS: tuple[Callable[[Tree], Iterator[Problem]], ...] = (
     endpoint_problems,
+    alarm_problems,
     domain_problems,
     table_problems,
     conflict_problems,

@@ -19,6 +19,7 @@ from tenantgate.route_rules.file import RulesError, load_rules
 from tenantgate_cli.console import Failure
 
 TEMPLATE = "template.yaml"
+OBSERVABILITY = "infra/observability.yaml"
 RULES = "functions/authorizer/rules.toml"
 BUDGETS = "tests/functional/import_budgets.json"
 PYPROJECT = "pyproject.toml"
@@ -45,6 +46,7 @@ class Function:
     handler: str
     build_method: str | None
     events: tuple[Event, ...]
+    is_conditional: bool
 
 
 class Tree:
@@ -71,15 +73,35 @@ class Tree:
 
     @cached_property
     def functions(self) -> list[Function]:
-        try:
-            document: Mapping[str, Any] = load_template(self.root / TEMPLATE)
-        except TemplateError as error:
-            raise Failure(str(error)) from None
         return [
             _function(name, body)
-            for name, body in document["Resources"].items()
+            for name, body in self._template(TEMPLATE)["Resources"].items()
             if body.get("Type") == "AWS::Serverless::Function"
         ]
+
+    @cached_property
+    def functions_with_alarms(self) -> frozenset[str]:
+        """The functions that the template passes to `infra/observability.yaml`."""
+        given = self._template(TEMPLATE)["Resources"].get("Observability", {}).get("Properties", {})
+        return frozenset(name for name in given.get("Parameters", {}) if name.endswith("Function"))
+
+    @cached_property
+    def alarms(self) -> dict[str, frozenset[str]]:
+        """The functions in each part of `infra/observability.yaml` that lists them."""
+        document = self._template(OBSERVABILITY)
+        found = {"Parameters": frozenset(name for name in document["Parameters"] if name.endswith("Function"))}
+        for name, rows in document.get("Mappings", {}).items():
+            found[name] = frozenset(f"{row}Function" for row in rows)
+        for name, body in document["Resources"].items():
+            if name.startswith("Fn::ForEach::"):
+                found[name] = frozenset(f"{item}Function" for item in body[1])
+        return found
+
+    def _template(self, name: str) -> Mapping[str, Any]:
+        try:
+            return load_template(self.root / name)
+        except TemplateError as error:
+            raise Failure(str(error)) from None
 
     @cached_property
     def rules(self) -> RuleSet:
@@ -168,6 +190,7 @@ def _function(logical_id: str, body: Mapping[str, Any]) -> Function:
         str(properties.get("Handler", "")),
         body.get("Metadata", {}).get("BuildMethod"),
         tuple(Event(f"{event['Method']} {event['Path']}", "Auth" in event) for event in events if "Path" in event),
+        "Condition" in body,
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tenantgate.route_rules.file import load_rules
 from tenantgate_cli.console import Failure
-from tenantgate_cli.new.edits import with_block, with_budget, with_contracts, with_function, with_rule
+from tenantgate_cli.new.edits import with_alarms, with_block, with_budget, with_contracts, with_function, with_rule
 from tenantgate_cli.new.names import Route
 from tenantgate_cli.paths import ROOT
 
@@ -30,6 +30,17 @@ def test_a_rule_goes_after_the_last_guarded_route_of_its_block(api_id: str) -> N
         *(rule.route for rule in before[guarded:]),
     ]
     assert not after[guarded].public
+
+
+def test_a_function_gets_the_alarms_of_the_others_once() -> None:
+    root, alarms = ((ROOT / name).read_text(encoding="utf-8") for name in ("template.yaml", "infra/observability.yaml"))
+    template, observability = with_alarms(root, alarms, "TenantCurrentFunction")
+
+    assert template.count("        TenantCurrentFunction: !Ref TenantCurrentFunction\n") == 1
+    assert observability.count("\n  TenantCurrentFunction:\n    Type: String\n") == 1
+    assert observability.count("\n    TenantCurrent: { Milliseconds: 12000 }\n    UnknownRoute: {") == 1
+    # Of its errors, of its throttles, and of its slow invocations.
+    assert observability.count("\n       TenantCurrent,\n       UnknownRoute,") == 3
 
 
 def test_a_rule_of_a_block_without_routes_is_its_first() -> None:

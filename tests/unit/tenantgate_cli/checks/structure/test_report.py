@@ -15,7 +15,7 @@ from tenantgate_cli.checks.structure.report import CHECKS, problems_in
 from tenantgate_cli.checks.structure.tree import Tree
 from tenantgate_cli.paths import ROOT
 
-PARTS = ("functions", "layers/shared/tenantgate", "migrations", "tests", "cli/tenantgate_cli/checks")
+PARTS = ("functions", "infra", "layers/shared/tenantgate", "migrations", "tests", "cli/tenantgate_cli/checks")
 FILES = ("template.yaml", "pyproject.toml")
 CASES = tomllib.loads(Path(__file__).with_name("problems.toml").read_text(encoding="utf-8"))["case"]
 
