@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from benchmarks.load.capacity import search
+from benchmarks.load.capacity import MARGIN, confirmed, search
 from benchmarks.load.growth import Growth, growth, slope
 from benchmarks.load.mix import Mix, Record, Result, judge
 from benchmarks.load.phases import Phase, run_phase
@@ -102,6 +102,23 @@ async def test_the_search_finds_the_highest_rate_that_holds(limit: float) -> Non
 
     found = await search(holds)
     assert limit * 0.9 < found <= limit
+
+
+async def test_a_rate_that_does_not_hold_for_longer_is_lowered() -> None:
+    tried: list[float] = []
+
+    async def holds(rate: float) -> bool:
+        tried.append(rate)
+        return rate < 85
+
+    assert await confirmed(100.0, holds) == tried[-1] == pytest.approx(100 * MARGIN**2)
+    assert len(tried) == 3
+
+    async def never(_: float) -> bool:
+        return False
+
+    with pytest.raises(SystemExit, match="is the machine busy"):
+        await confirmed(100.0, never)
 
 
 async def test_the_search_tries_a_rate_twice_and_gives_up_if_the_first_one_does_not_hold() -> None:
