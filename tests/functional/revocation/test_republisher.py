@@ -40,6 +40,7 @@ def invoke(**variables: str) -> tuple[dict[str, object], str]:
             "PYTHONPATH": str(ROOT / "layers" / "shared"),
             "ENVIRONMENT": "test",
             "AWS_LAMBDA_FUNCTION_NAME": "republisher",
+            "PUBLIC_BASE_URL": "http://localhost:3000",
             **variables,
         },
         capture_output=True,

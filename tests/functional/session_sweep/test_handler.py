@@ -50,6 +50,7 @@ def invoke(url: str, **variables: str) -> tuple[list[dict[str, object]], str]:
             "PYTHONPATH": str(ROOT / "layers" / "shared"),
             "ENVIRONMENT": "test",
             "AWS_LAMBDA_FUNCTION_NAME": "sweep",
+            "PUBLIC_BASE_URL": "http://localhost:3000",
             "DATABASE_URL": url,
             **variables,
         },

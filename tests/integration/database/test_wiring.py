@@ -23,6 +23,7 @@ from tests.fixtures.databases.session_stores import TENANT
 
 VARIABLES = {
     "ENVIRONMENT": "test",
+    "PUBLIC_BASE_URL": "http://localhost:3000",
     "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(hashlib.sha256().digest()).decode(),
 }
 
