@@ -5,14 +5,10 @@ from __future__ import annotations
 from typing import cast
 
 from tenantgate.settings.errors import SettingsError
-from tenantgate_cli.checks.egress import Egress, Unreachable, check_egress
+from tenantgate_cli.checks.egress import Egress, check_egress
 from tenantgate_cli.doctor.template.deployment import Deployment
 from tenantgate_cli.doctor.template.environments import parsed_settings
 from tenantgate_cli.outcomes import Finding, failed, ok, skipped, warning
-
-_ENDPOINTS = Unreachable(
-    "failed", "AWS", "with Egress none Secrets Manager can't be reached", "set PrivateEndpoints to true"
-)
 
 
 def egress(of: Deployment) -> Finding:
@@ -31,8 +27,6 @@ def egress(of: Deployment) -> Finding:
         sign_in_issuer=settings.oidc_issuer_url,
         proxy=of.values.get("HttpsProxy", ""),
     )
-    if chosen == "none" and of.values.get("PrivateEndpoints") != "true":
-        found = [_ENDPOINTS, *found]
     if not found:
         return ok(f"{chosen} reaches {len(issuers)} issuer(s)")
     text = "; ".join(f"{each.issuer}: {each.problem}" for each in found)

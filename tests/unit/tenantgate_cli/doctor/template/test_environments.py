@@ -53,10 +53,9 @@ def test_the_variables_are_settings_with_which_the_functions_start(tmp_path: Pat
         # The name is reserved: no machine finds an address or metadata.
         ({"Preset": "small", "OidcIssuerUrl": "https://id.invalid"}, "warning: https://id.invalid: its endpoints"),
         ({"Preset": "small", "OidcIssuerUrl": "https://127.0.0.1:8443"}, "failed: https://127.0.0.1:8443: 127.0.0.1"),
-        ({"Preset": "small", "Egress": "none"}, "failed: AWS: with Egress none"),
-        ({"Preset": "small", "Egress": "none", "PrivateEndpoints": "true"}, "failed: https://id.example.com: its keys"),
+        ({"Preset": "small", "Egress": "none"}, "failed: https://id.example.com: its keys"),
         (
-            {"Preset": "small", "Egress": "none", "PrivateEndpoints": "true", "OidcJwksFile": "/opt/jwks.json"},
+            {"Preset": "small", "Egress": "none", "OidcJwksFile": "/opt/jwks.json"},
             "warning: https://id.example.com: its bundled keys",
         ),
     ],
