@@ -1,9 +1,12 @@
 """The network: its ways out, and who may connect."""
 
 import json
+from typing import Any
 
 import pytest
 
+from lambda_gateway.template.document import load_template
+from tenantgate_cli.paths import TEMPLATE
 from tests.fixtures.template.nested import nested
 
 NETWORK = nested("network")
@@ -31,6 +34,21 @@ def test_functions_reach_secrets_manager_and_s3_with_every_egress(egress: str, e
     # By an endpoint, or over the internet with IPv4: Secrets Manager's usual name has no IPv6 address.
     assert ("SecretsEndpoint" in made) == (endpoints == "true" or egress != "nat")
     assert ("SecretsEndpoint" in made) == ("EndpointSecurityGroup" in made)
+
+
+def test_functions_have_ipv6_addresses_if_they_leave_by_ipv6() -> None:
+    document: Any = load_template(TEMPLATE)
+    configurations = [
+        body["Properties"]["VpcConfig"]["Fn::If"]
+        for body in document["Resources"].values()
+        if "VpcConfig" in body.get("Properties", {})
+    ]
+
+    assert configurations
+    for condition, own, _ in configurations:
+        assert condition == "HasPlatform"
+        assert own["Ipv6AllowedForDualStack"] == {"Fn::If": ["LeavesByIpv6", True, False]}
+    assert document["Conditions"]["LeavesByIpv6"] == {"Fn::Equals": [{"Ref": "Egress"}, "ipv6"]}
 
 
 def test_the_nat_gateway_is_regional() -> None:

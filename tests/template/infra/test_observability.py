@@ -94,6 +94,12 @@ def test_every_alarm_is_sent_and_so_is_its_end() -> None:
         assert properties["AlarmDescription"], name
 
 
+def test_the_caches_limit_is_the_one_that_it_has() -> None:
+    # template.yaml passes neither, so both have their default.
+    assert WATCH.parameters["CacheMaxGb"]["Default"] == nested("data").parameters["CacheMaxGb"]["Default"]
+    assert "CacheMaxGb" not in TEMPLATE.read_text("utf-8")
+
+
 def test_alarms_have_different_names() -> None:
     names = [body["Properties"]["AlarmName"]["Fn::Sub"] for body in WATCH.resources(ALARM).values()]
 
