@@ -98,7 +98,7 @@ def _container(tree: Path, variables: dict[str, str], log: Path) -> Iterator[str
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
     path = f"{tree}:{tree / 'layers' / 'shared'}:{tree / 'cli'}"
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PORT": str(port), **variables}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PORT": str(port), "DRAIN_SECONDS": "0", **variables}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "container.start"], cwd=tree, env=environment, stdout=output, stderr=output

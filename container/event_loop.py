@@ -36,21 +36,23 @@ class AcceptingLoop(uvloop.Loop):
         self, protocol_factory: Callable[[], asyncio.Protocol], *arguments: Any, **options: Any
     ) -> asyncio.Server:
         server = cast("asyncio.Server", await super().create_server(protocol_factory, *arguments, **options))
+        copies = []
         for listening in server.sockets:
             # uvloop watches its own descriptor, and allows no other reader for it.
             copy = socket.socket(fileno=os.dup(listening.fileno()))
             copy.setblocking(False)
-            self._listening.append(copy)
-            self.add_reader(copy, self._accept, server, copy, protocol_factory)
-        return server
+            copies.append(copy)
+            self.add_reader(copy, self._accept, copy, protocol_factory)
+        self._listening += copies
+        return cast("asyncio.Server", _Server(server, lambda: self._stop(copies)))
 
-    def _accept(
-        self, server: asyncio.Server, listening: socket.socket, protocol_factory: Callable[[], asyncio.Protocol]
-    ) -> None:
-        if not server.is_serving():
-            self.remove_reader(listening)
-            listening.close()
-            return
+    def _stop(self, listening: list[socket.socket]) -> None:
+        for one in listening:
+            if one.fileno() != -1:
+                self.remove_reader(one)
+                one.close()
+
+    def _accept(self, listening: socket.socket, protocol_factory: Callable[[], asyncio.Protocol]) -> None:
         for _ in range(_MOST_AT_ONCE):
             try:
                 accepted, _ = listening.accept()
@@ -66,3 +68,18 @@ class AcceptingLoop(uvloop.Loop):
         except OSError:
             # The client has reset it already.
             accepted.close()
+
+
+class _Server:
+    """A server that closes the copies of its sockets with them: the kernel accepts connections while one is open."""
+
+    def __init__(self, server: asyncio.Server, stop: Callable[[], None]) -> None:
+        self._server = server
+        self._stop = stop
+
+    def close(self) -> None:
+        self._stop()
+        self._server.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)

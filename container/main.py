@@ -3,8 +3,10 @@
 import gc
 
 from container.app import container_app
+from container.draining import Draining
 
-app = container_app()
+_application = container_app()
+app = Draining(_application, seconds=_application.settings.drain_seconds)
 # The modules and the application stay. A full collection that looks at all of them stops every request for about 50 ms.
 gc.collect()
 gc.freeze()

@@ -1,71 +1,21 @@
-"""`python -m container.start`: migrate the database as its owner, then serve under the same process id.
+"""`python -m container.start`: migrate as `python -m container.migrate` does, then serve under the same process id.
 
-If `DATABASE_URL` has a user other than the owner, that user gets its login and the application's privileges. If it is
-the owner's URL, as hosting platforms provide it, the start creates a login for the application. Neither case needs
-manual SQL, and the server never has the owner's URL.
-
-A database that a newer version migrated is served without a migration, so that a rollback starts.
+The server never has the owner's URL.
 """
 
-import logging
 import os
 import sys
 from typing import NoReturn
 
-from sqlalchemy import make_url
-
-from tenantgate.database.errors import MadeByNewer
-from tenantgate.database.migrator import owner_url, upgrade
-from tenantgate.database.own_login import ensure_own_login
-from tenantgate.database.roles import ensure_login
-from tenantgate.errors.base import TenantgateError
-from tenantgate.observability.logging import configure_logging
-from tenantgate.settings.environment import get_settings
-from tenantgate.settings.errors import SettingsError
+from container.migrate import migrate
 from tenantgate.settings.server_variables import server_variables
-
-logger = logging.getLogger("container.start")  # run as __main__
 
 
 def main() -> NoReturn:
-    try:
-        settings = get_settings()
-        owner, application = owner_url(), settings.required_database_url
-    except SettingsError as error:
-        sys.exit(str(error))
-    configure_logging(level=settings.effective_log_level, service="tenantgate")
-    try:
-        _migrate(owner)
-        serving = _login(owner, application)
-    except TenantgateError as error:
-        context = {"error_code": error.error.code, "detail": error.detail, "remedy": error.error.remedy}
-        logger.exception("the migration failed; not serving", extra={"context": context})
-        sys.exit(1)
-    except Exception:
-        logger.exception("the migration failed; not serving")
-        sys.exit(1)
+    migrated = migrate()
+    variables = server_variables(migrated.application, migrated.owner)
     # Replaces the process image, so that an attacker finds nothing of this process in the server's memory.
-    os.execve(sys.executable, [sys.executable, "-m", "container"], server_variables(serving, owner))  # noqa: S606
-
-
-def _migrate(owner: str) -> None:
-    try:
-        migrated = upgrade(owner)
-    except MadeByNewer as newer:
-        # A rollback: migrations keep the tables that the version before them uses, so this version can serve.
-        logger.warning(
-            "the database was made by a newer Tenantgate; serving without a migration", extra={"context": newer.detail}
-        )
-    else:
-        logger.info("database migrated", extra={"context": {"before": migrated.before, "after": migrated.after}})
-
-
-def _login(owner: str, application: str) -> str:
-    """Return the URL to serve with."""
-    if make_url(application).username == make_url(owner).username:
-        return ensure_own_login(owner)
-    ensure_login(owner, application)
-    return application
+    os.execve(sys.executable, [sys.executable, "-m", "container"], variables)  # noqa: S606
 
 
 if __name__ == "__main__":

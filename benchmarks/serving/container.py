@@ -52,7 +52,7 @@ def running_container(variables: Mapping[str, str], log: Path) -> Iterator[tuple
         taken.bind(("127.0.0.1", 0))
         port: int = taken.getsockname()[1]
     path = f"{ROOT}:{ROOT / 'layers' / 'shared'}:{ROOT / 'cli'}"
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PORT": str(port), **variables}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": path, "PORT": str(port), "DRAIN_SECONDS": "0", **variables}
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "container.start"], cwd=ROOT, env=environment, stdout=output, stderr=output

@@ -44,6 +44,7 @@ def variables(database_url: str, owner_url: str, port: int) -> dict[str, str]:
         "PYTHONPATH": f"{ROOT}:{ROOT / 'layers' / 'shared'}",
         "ENVIRONMENT": "production",
         "PORT": str(port),
+        "DRAIN_SECONDS": "0",
         "PUBLIC_BASE_URL": "https://auth.example.com",
         "ALLOWED_ORIGINS": "https://app.example.com",
         "DATABASE_URL": database_url,

@@ -235,6 +235,7 @@ def test_the_container_writes_no_secret_of_a_request(tmp_path: Path) -> None:
         "COOKIE_SEALING_KEYS": canaries.opaque("sealing key") + "=",
         "OIDC_JWKS_FILE": str(issuer.jwks_file),
         "OIDC_ISSUER_URL": ISSUER,
+        "DRAIN_SECONDS": "0",
     }
     # With uvicorn's default logging, including access lines: importing the application must replace it.
     out, err = run_server(["-m", "uvicorn", "container.main:app", "--port", "0"], variables, use)

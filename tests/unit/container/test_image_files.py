@@ -38,6 +38,12 @@ def test_the_image_starts_by_migrating_on_port_8000() -> None:
     assert re.search(r"^\s*PORT=8000$", STAGES[-1], flags=re.MULTILINE)
 
 
+def test_the_health_check_runs_our_script_without_a_shell() -> None:
+    (check,) = re.findall(r"^HEALTHCHECK .*\\\n    CMD (.+)$", STAGES[-1], flags=re.MULTILINE)
+
+    assert check == '["python", "-I", "-S", "/app/container/healthcheck.py"]'
+
+
 def test_what_is_copied_exists_and_is_not_ignored() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     kept = [line.removeprefix("!") for line in ignored if line.startswith("!")]

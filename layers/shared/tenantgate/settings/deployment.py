@@ -119,6 +119,14 @@ class DeploymentSettings(BaseSettings):
     port: int = setting(
         "Port of the container and of `tenantgate dev`.", injected_by="host", default=8000, ge=0, le=65535
     )
+    drain_seconds: int = setting(
+        "How long the container still accepts requests after SIGTERM, while its readiness check fails: the time that a "
+        "load balancer needs to notice. Then it finishes the requests in progress, for at most 20 seconds more.",
+        injected_by="host",
+        default=5,
+        ge=0,
+        le=600,
+    )
     aws_region: str | None = setting("AWS region.", injected_by="Lambda", example="eu-central-1", default=None)
     aws_secrets_manager_secret_id: str | None = setting(
         "Name or ARN of the secret (a JSON object) that holds "

@@ -1,0 +1,30 @@
+"""The image is built once, for all tests in this folder, and gone after the last one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
+from tests.fixtures.databases.postgres import QUICK
+from tests.fixtures.image.engine import Engine
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Engine]:
+    assert pytestconfig.cache is not None
+    engine = Engine(tmp_path_factory.mktemp("image"), kept=pytestconfig.cache.mkdir("image"))
+    try:
+        engine.build()
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresAddresses]:
+    """A server without any migration: roles belong to the server, so an empty database alone isn't a new one."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=QUICK)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
