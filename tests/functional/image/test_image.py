@@ -94,9 +94,8 @@ def test_three_at_once_on_an_empty_database_migrate_it_once(
     with running(image, variables, tmp_path, number=3) as started:
         for one in started:
             assert one.await_ready().json()["checks"]["schema"] == "ok"
-        migrated = [
-            line["context"] for one in started for line in one.lines() if line["message"] == "database migrated"
-        ]
+        lines = [line for one in started for line in one.lines()]
+    migrated = [line["context"] for line in lines if line["message"] == "database migrated"]
 
     assert sorted(entry["before"] is None for entry in migrated) == [False, False, True]
     assert len({entry["after"] for entry in migrated}) == 1

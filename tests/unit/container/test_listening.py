@@ -48,10 +48,8 @@ def test_a_host_without_one_family_is_served_by_the_other(
 
 
 def test_a_taken_port_is_an_error_and_leaves_no_socket() -> None:
-    with socket.create_server(("0.0.0.0", 0)) as taken:
-        with pytest.raises(OSError) as caught:
-            listening_sockets(taken.getsockname()[1])
-    assert caught.value.errno == errno.EADDRINUSE
+    with socket.create_server(("0.0.0.0", 0)) as taken, pytest.raises(OSError, match=f"Errno {errno.EADDRINUSE}"):
+        listening_sockets(taken.getsockname()[1])
 
 
 def test_a_host_without_any_family_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,5 +57,5 @@ def test_a_host_without_any_family_is_an_error(monkeypatch: pytest.MonkeyPatch) 
         raise OSError(errno.EAFNOSUPPORT, "no such family")
 
     monkeypatch.setattr(listening, "_bound", none)
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="no such family"):
         listening_sockets(0)
