@@ -257,8 +257,8 @@ def _seen(target: Target, response: httpx2.Response) -> list[str]:
         f"{name.lower()}: {target.named(value)}"
         for name, value in response.headers.multi_items()
         if name.lower() not in OWNED_BY_THE_FRONT
-        # Only the container's CORS headers need `Vary`; API Gateway adds a content type to empty bodies.
-        and (name.lower(), value) != ("vary", "Origin")
+        # Only the container writes CORS headers and compresses; API Gateway adds a content type to empty bodies.
+        and (name.lower(), value) not in {("vary", "Origin"), ("vary", "Accept-Encoding")}
         and (response.content or name.lower() != "content-type")
     )
     return [str(response.status_code), *headers, *target.named(response.text).splitlines()]

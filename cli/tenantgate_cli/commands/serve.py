@@ -39,6 +39,7 @@ def _serve(stack: Stack) -> None:
     os.environ["LOG_LEVEL"] = environment().get("LOG_LEVEL") or "INFO"
     with step("application"):
         from container.app import container_app  # noqa: PLC0415 - reads the environment
+        from container.compression import Compression  # noqa: PLC0415
         from container.server import SERVER_OPTIONS  # noqa: PLC0415
         from tenantgate.observability.logging import configure_logging  # noqa: PLC0415
         from tenantgate.settings.environment import get_settings  # noqa: PLC0415
@@ -48,7 +49,7 @@ def _serve(stack: Stack) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
         # With the settings: the notes on this process's variables are printed already.
-        app = container_app(get_settings())
+        app = Compression(container_app(get_settings()))
     config = uvicorn.Config(app, timeout_graceful_shutdown=2, **SERVER_OPTIONS)
     server = _Server(config, stack)
     try:

@@ -43,7 +43,7 @@ def test_its_user_owns_nothing_and_no_tool_of_the_build_is_in_it(image: Engine, 
         "paths = [os.path.join(folder, name) for folder, _, names in os.walk('/app') for name in [*names, '']]\n"
         "print([path for path in paths if os.access(path, os.W_OK) or os.stat(path).st_uid != 0])\n"
         "print(sorted(set(os.listdir('/app/.venv/lib/python3.13/site-packages')) & {'pip', 'uv', 'pytest'}))\n"
-        "print([path for path in paths if path.endswith(('.env', '.pem', '.key')) or '/.git' in path])\n"
+        "print([path for path in paths if path.endswith(('.env', '.pem', '.key')) or '/.git/' in path])\n"
     )
     argv = run_command(image, "looking", {}, tmp_path, command=("python", "-c", script))
     said = image.podman(*argv[len(image.podman_command()) :])
