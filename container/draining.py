@@ -78,7 +78,7 @@ class Draining:
             self._ends.cancel()
             self._pass_on(number)
             return
-        logger.info("stopping", extra={"context": {"accepts_for_seconds": self._seconds}})
+        logger.info("stopping")
         self._ends = loop.call_later(self._seconds, self._pass_on, number)
 
     def _pass_on(self, number: int) -> None:
