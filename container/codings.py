@@ -11,7 +11,7 @@ from backports import zstd
 
 type Coding = Literal["gzip", "zstd"]
 
-# The better one first: it decides where a client accepts both alike.
+# The better one first: it is used if the client prefers neither.
 _CODINGS: tuple[Coding, ...] = ("zstd", "gzip")
 _ALIASES = {"x-gzip": "gzip"}
 _MEMBER = re.compile(
@@ -23,10 +23,10 @@ _ZSTD_LEVEL = 9
 
 
 def chosen_coding(accept_encoding: Iterable[str]) -> Coding | None:
-    """Return the coding that these header lines prefer, None to send the response as it is.
+    """Return the coding that these header lines prefer, None to send the response unchanged.
 
     A member that isn't of the header's form is ignored. Of a coding that is named twice, the lower weight counts.
-    A client that refuses everything, `identity` too, gets the response as it is.
+    A client that refuses everything, `identity` too, gets the response unchanged.
     """
     weights = _weights(accept_encoding)
     others = weights.get("*", 0.0)

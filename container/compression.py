@@ -1,8 +1,8 @@
 """Compresses large public documents, and nothing else.
 
-The size of a compressed response tells how much its parts have in common. Where a secret and text of an attacker share
-a body, that reveals the secret byte by byte (BREACH, CVE-2013-3587). So only the paths below are compressed, whose body
-is the same for every caller and request: no page, no token, no error.
+The size of a compressed response tells how much its parts have in common. If a body contains a secret and text of an
+attacker, the sizes of many responses reveal the secret byte by byte (BREACH, CVE-2013-3587). So compress only the paths
+below, whose body is the same for every caller and request: no page, no token, no error.
 """
 
 from __future__ import annotations

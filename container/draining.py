@@ -1,8 +1,8 @@
 """The end of a process that serves: a while after SIGTERM in which it still accepts requests.
 
 A load balancer that checks health, or learns of the end at the same time as this process, sends requests for a few
-more seconds. Until then this serves them, fails the readiness check, and asks each client to close its connection. A
-keep-alive connection that the server closes while the next request is on its way loses that request.
+more seconds. Until then this serves them, fails the readiness check, and asks each client to close its connection. If a
+server closes a keep-alive connection while the client sends the next request, that request is lost.
 
 uvicorn does the rest: it closes the sockets and the idle connections, and waits for the requests in progress.
 """

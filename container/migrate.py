@@ -7,7 +7,7 @@ If `DATABASE_URL` has a user other than the owner, that user gets its login and 
 the owner's URL, as hosting platforms provide it, this creates a login for the application. Neither case needs manual
 SQL.
 
-A database that a newer version migrated is left as it is, so that a rollback starts.
+A database that a newer version migrated is not changed, so that a rollback starts.
 """
 
 import logging

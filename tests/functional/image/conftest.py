@@ -22,7 +22,7 @@ def image(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
 
 @pytest.fixture
 def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresAddresses]:
-    """A server without any migration: roles belong to the server, so an empty database alone isn't a new one."""
+    """A server without any migration: roles belong to the server, so an empty database isn't a new one."""
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=QUICK)
     try:
         yield server.start()

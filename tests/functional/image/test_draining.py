@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.xdist_group("stacks"), requires_image_tools]
 
 CLIENTS = 16
 DRAIN_SECONDS = 4
-# A load balancer's: it asks this often, and believes the second failure.
+# A load balancer's: the time between two checks. The second failure in a row counts.
 CHECK_SECONDS = 0.25
 
 
@@ -65,7 +65,7 @@ class Balancer:
                         self.outcomes["asked to close"] += 1
 
 
-def _await_refusal(port: int) -> None:
+def _await_closed_port(port: int) -> None:
     """Wait for the end of the time in which it accepts requests."""
     ends = time.monotonic() + 5 * DRAIN_SECONDS
     while time.monotonic() < ends:
@@ -94,7 +94,7 @@ def test_no_request_fails_and_one_in_progress_is_finished(
                 b"Content-Length: %d\r\n\r\n" % len(body) + body[:5]
             )
             asyncio.run(balancer.run(started, before=1.5))
-            _await_refusal(started.port)
+            _await_closed_port(started.port)
             slow.sendall(body[5:])
             answer = slow.recv(65536)
         status = started.process.wait(30)

@@ -28,7 +28,7 @@ def served(image: Engine, empty_database: PostgresAddresses, tmp_path: Path) -> 
         yield started
 
 
-def test_it_has_at_most_250_mb_and_what_hosts_read(image: Engine) -> None:
+def test_it_has_at_most_250_mb_and_the_settings_that_hosts_read(image: Engine) -> None:
     found = image.inspect()
     assert found["Size"] <= 250 * 1000 * 1000
     assert found["User"] == "10001:10001"

@@ -1,4 +1,4 @@
-"""Which responses are compressed, and how."""
+"""The choice of the responses that are compressed, and their headers."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ async def test_another_client_gets_it_as_it_is_and_a_cache_learns_that_it_varies
         pytest.param(App(chunks=3), id="streamed"),
     ],
 )
-async def test_what_is_left_as_it_is(app: App) -> None:
+async def test_other_responses_are_unchanged(app: App) -> None:
     headers, body = await ask(Compression(app))
     assert (headers, body) == await ask(app)
     assert b"vary" not in headers
 
 
-async def test_a_body_that_would_grow_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_would_grow_is_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compression, "compressed", lambda body, coding: body + b"x")
     headers, body = await ask(Compression(App()))
     assert body == BODY

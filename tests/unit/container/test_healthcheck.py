@@ -13,8 +13,8 @@ from tenantgate_cli.paths import ROOT
 
 
 @contextmanager
-def responding(answer: bytes | None) -> Iterator[int]:
-    """Serve one connection with `answer`; None: without one."""
+def responding(response: bytes | None) -> Iterator[int]:
+    """Serve one connection with `response`; None: without one."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def serve() -> None:
@@ -22,8 +22,8 @@ def responding(answer: bytes | None) -> Iterator[int]:
             with connection:
                 asked = connection.recv(1000)
                 assert asked.startswith(b"GET /api/v1/health/live HTTP/1.1\r\nHost: localhost\r\n")
-                if answer is not None:
-                    connection.sendall(answer)
+                if response is not None:
+                    connection.sendall(response)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -38,7 +38,7 @@ def check(port: int) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "said"),
+    ("response", "status", "said"),
     [
         (b"HTTP/1.1 200 OK\r\n\r\n", 0, ""),
         (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", 1, "not 200: b'HTTP/1.1 503 Service Unavailable\\r\\n'\n"),
@@ -46,8 +46,8 @@ def check(port: int) -> tuple[int, str]:
         (None, 1, "not 200: b''\n"),
     ],
 )
-def test_it_passes_only_with_200(answer: bytes | None, status: int, said: str) -> None:
-    with responding(answer) as port:
+def test_it_passes_only_with_200(response: bytes | None, status: int, said: str) -> None:
+    with responding(response) as port:
         assert check(port) == (status, said)
 
 

@@ -1,4 +1,4 @@
-"""The suite's container is the image. What asks only the gateway runs in `tests/contract/`."""
+"""The suite's container is the image. Tests of only the gateway run in `tests/contract/`."""
 
 from collections.abc import Iterator
 from pathlib import Path
