@@ -1,7 +1,6 @@
 """The files that make and run the image, without building it."""
 
 import fnmatch
-import json
 import re
 import sys
 import tomllib
@@ -69,15 +68,3 @@ def test_the_labels_have_the_projects_version_and_license() -> None:
 
     assert f"ARG VERSION={__version__}\n" in STAGES[-1]
     assert f'org.opencontainers.image.licenses="{project["license"]}"' in STAGES[-1]
-
-
-def test_railway_builds_the_dockerfile_and_waits_until_it_is_ready() -> None:
-    railway = json.loads((ROOT / "railway.json").read_text(encoding="utf-8"))
-
-    assert railway["build"] == {"builder": "DOCKERFILE", "dockerfilePath": "container/Dockerfile"}
-    assert railway["deploy"] == {
-        "healthcheckPath": "/api/v1/health/ready",
-        "healthcheckTimeout": 30,
-        "restartPolicyType": "ON_FAILURE",
-        "restartPolicyMaxRetries": 3,
-    }
