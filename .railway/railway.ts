@@ -10,9 +10,9 @@ export default defineRailway((ctx) => {
   const cache = service("Valkey", {
     source: image("valkey/valkey:9"),
     // A cache, so it keeps nothing. When it is full it refuses writes: evicting an entry could bring back an ended
-    // session. The private network has IPv6 addresses, too.
+    // session. The image's entry point leaves root. The private network has IPv6 addresses, too.
     start:
-      'sh -c \'exec valkey-server --bind "*" "-::*" --save "" --appendonly no --maxmemory 128mb ' +
+      'sh -c \'exec docker-entrypoint.sh valkey-server --bind "*" "-::*" --save "" --appendonly no --maxmemory 128mb ' +
       '--maxmemory-policy noeviction --requirepass "${VALKEY_PASSWORD:?set it to a long random text}"\'',
     deploy: { restartPolicyType: "ON_FAILURE", restartPolicyMaxRetries: 3 },
     env: {

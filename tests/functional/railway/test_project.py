@@ -98,8 +98,8 @@ def test_postgresql_and_valkey_are_part_of_the_project_and_the_databases_are_rea
 
 def test_valkey_does_not_start_without_a_password(compiled: Path, tmp_path: Path) -> None:
     command = resources(compiled, "production")["Valkey"]["deploy"]["startCommand"]
-    (tmp_path / "valkey-server").write_text('#!/bin/sh\necho "$@"\n')
-    (tmp_path / "valkey-server").chmod(0o755)
+    (tmp_path / "docker-entrypoint.sh").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "docker-entrypoint.sh").chmod(0o755)
 
     def start(**variables: str) -> subprocess.CompletedProcess[str]:
         environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", **variables}
