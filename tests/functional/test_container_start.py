@@ -136,6 +136,27 @@ def test_the_owners_url_is_enough_and_does_not_reach_the_server(
         assert url.startswith("DATABASE_URL=postgresql://tenantgate_tenantgate_")
 
 
+def test_pgvector_is_optional_and_enabled_once_the_server_offers_it(tmp_path: Path, port: int) -> None:
+    # Railway's PostgreSQL doesn't have it.
+    warning = "this database has no pgvector: the server doesn't offer it, or the owner may not create it"
+    seen = []
+    for settings in ({"extension_control_path": "/nowhere"}, {}):
+        server = EmbeddedPostgres(tmp_path / "postgres", settings=settings)
+        try:
+            addresses = server.start()
+            with started(variables(addresses.admin_url, "", port), tmp_path) as process:
+                assert process.stdout is not None
+                lines = [
+                    json.loads(line) for line in takewhile(lambda line: "Uvicorn running" not in line, process.stdout)
+                ]
+                ready = httpx2.get(f"http://127.0.0.1:{port}/api/v1/health/ready")
+        finally:
+            server.stop()
+        warned = [line["message"] for line in lines if line["level"] == "WARNING"]
+        seen.append((ready.status_code, ready.json()["checks"]["vector"], warning in warned))
+    assert seen == [(200, "absent", True), (200, "ok", False)]
+
+
 def test_a_rollback_serves_the_database_of_a_newer_version(
     postgres: PostgresAddresses, tmp_path: Path, port: int
 ) -> None:
