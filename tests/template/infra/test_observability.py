@@ -246,14 +246,17 @@ def test_the_dashboard_is_json_whose_widgets_dont_overlap(given: dict[str, str])
 
 
 def test_alarms_are_encrypted_and_only_this_accounts_services_send_them() -> None:
-    key = WATCH.properties("TopicKey")["KeyPolicy"]["Statement"]
+    account, use = WATCH.properties("TopicKey")["KeyPolicy"]["Statement"]
     topic = WATCH.properties("TopicPolicy")["PolicyDocument"]["Statement"]
-    senders = {"Service": ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]}
-    own = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    alarms = "arn:${AWS::Partition}:cloudwatch:${AWS::Region}:${AWS::AccountId}:alarm:*"
 
     assert WATCH.properties("Topic")["KmsMasterKeyId"] == {"Ref": "TopicKey"}
-    assert [(each["Principal"], each["Condition"]) for each in topic] == [(senders, own)]
-    assert [(each["Principal"], each["Condition"]) for each in key[1:]] == [(senders, own)]
+    assert [(each["Principal"]["Service"], each["Condition"]) for each in topic] == [
+        ("cloudwatch.amazonaws.com", {"ArnLike": {"aws:SourceArn": {"Fn::Sub": alarms}}}),
+        ("budgets.amazonaws.com", {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}),
+    ]
+    assert account["Principal"]["AWS"]["Fn::Sub"].endswith("${AWS::AccountId}:root")
+    assert use["Principal"]["Service"] == [each["Principal"]["Service"] for each in topic]
 
 
 def test_address_and_budget_are_choices() -> None:
