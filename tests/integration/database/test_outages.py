@@ -17,7 +17,7 @@ from tenantgate.database import connection as limits
 from tenantgate.database import migrator, pool
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.patience import note_work
-from tenantgate.database.pool import CONTAINER_POOL, LAMBDA_POOL, PooledDatabase
+from tenantgate.database.pool import CONTAINER_POOL, FURTHER_AFTER_SECONDS, LAMBDA_POOL, PooledDatabase
 from tenantgate.database.unit import Database, Unit
 from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.repository import SessionRepository
@@ -372,6 +372,39 @@ async def test_the_pool_holds_20_requests_at_once_and_the_next_one_waits(server:
         assert len(set(backends)) == 20
         assert await late in backends
     await database.dispose()
+
+
+async def test_further_connections_are_kept_for_the_next_burst_and_closed_if_none_comes(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = PooledDatabase(server.start().app_url)
+    together = asyncio.Barrier(20)
+
+    async def request(*, single: bool) -> int:
+        async with database.tenant(TENANT) as unit:
+            used = await backend(unit)
+            if not single:
+                await together.wait()
+            return used
+
+    async def burst() -> set[int]:
+        return set(await asyncio.gather(*(request(single=False) for _ in range(20))))
+
+    try:
+        async with asyncio.timeout(20):
+            first = await burst()
+            began = time.monotonic()
+            assert await burst() == first
+            # None of the requests had to wait for a further connection to be opened.
+            assert time.monotonic() - began < 10 * FURTHER_AFTER_SECONDS
+            monkeypatch.setattr(pool, "FURTHER_KEPT_SECONDS", 0.0)
+            await asyncio.sleep(0.01)
+            for _ in range(30):
+                await request(single=True)
+            assert len(database._kept) == CONTAINER_POOL.size
+            assert {await request(single=True)} < first
+    finally:
+        await database.dispose()
 
 
 async def test_reports_that_no_connection_became_free(server: EmbeddedPostgres) -> None:

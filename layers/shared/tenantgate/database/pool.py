@@ -14,6 +14,7 @@ out, or belongs to a cancelled request is dropped at once: the next request must
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -31,13 +32,17 @@ KEPT_SECONDS = time_limits.DATABASE_KEPT_CONNECTION
 # Most transactions are shorter, and opening a connection takes about as long: its login costs both sides 4,096
 # rounds of a hash function.
 FURTHER_AFTER_SECONDS = 0.05
+# A load that needed further connections for a moment usually needs them again: opening them again and again would take
+# processor time just when there is too little.
+FURTHER_KEPT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
     """Connections kept, further connections under load, and the seconds to wait for one.
 
-    `first_wait_seconds`: for a request that has done nothing yet (`patience.py`); None: the same.
+    A further connection is closed when it was not needed for `FURTHER_KEPT_SECONDS`. `first_wait_seconds`: for a
+    request that has done nothing yet (`patience.py`); None: the same.
     """
 
     size: int
@@ -65,8 +70,9 @@ class PooledDatabase:
         self._url = url
         self.limits = pool
         self._probe = Probe(url)
-        # Only between units of work: a unit takes its connection from here. The last one used is the first one taken.
-        self._kept: list[Connection] = []
+        # Only between units of work, with the time of its return: a unit takes its connection from here. The last one
+        # used is the first one taken, so that the first one is the one that is needed least.
+        self._kept: list[tuple[Connection, float]] = []
         self._places = asyncio.Semaphore(pool.size)
         self._slots = asyncio.Semaphore(pool.size + pool.overflow)
         self._disposed = False
@@ -101,8 +107,9 @@ class PooledDatabase:
 
     @asynccontextmanager
     async def _place(self) -> AsyncIterator[None]:
-        """Wait for a connection that may be used; at first, for a moment, for one of those that are kept."""
-        has_place = await _takes(self._places, FURTHER_AFTER_SECONDS)
+        """Wait for a connection that may be used; at first, for a moment, for one that is open."""
+        # Without a wait if one is open already.
+        has_place = not (self._kept and self._places.locked()) and await _takes(self._places, FURTHER_AFTER_SECONDS)
         try:
             seconds = self.limits.first_wait_seconds
             if seconds is None or has_worked():
@@ -132,8 +139,8 @@ class PooledDatabase:
             await commit(connection)
             ended = True
         finally:
-            if ended and not self._disposed and len(self._kept) < self.limits.size:
-                self._kept.append(connection)
+            if ended and not self._disposed:
+                self._keep(connection)
             else:
                 connection.terminate()
 
@@ -143,7 +150,7 @@ class PooledDatabase:
         The begin is the test: no statement has run yet, so that another connection can safely begin again.
         """
         while self._kept:
-            kept = self._kept.pop()
+            kept, _ = self._kept.pop()
             if kept.is_closed():
                 continue
             try:
@@ -157,9 +164,18 @@ class PooledDatabase:
         await _begin(connection, begins)
         return connection
 
+    def _keep(self, connection: Connection) -> None:
+        now = time.monotonic()
+        self._kept.append((connection, now))
+        first, returned_at = self._kept[0]
+        if len(self._kept) > self.limits.size and now - returned_at > FURTHER_KEPT_SECONDS:
+            del self._kept[0]
+            first.terminate()
+
     def _drop_kept(self) -> None:
         while self._kept:
-            self._kept.pop().terminate()
+            connection, _ = self._kept.pop()
+            connection.terminate()
 
 
 async def _begin(connection: Connection, begins: str, *, seconds: float | None = None) -> None:
