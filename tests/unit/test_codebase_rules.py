@@ -28,6 +28,7 @@ LEAN = [
         for path in (PACKAGE / name).rglob("*.py")
     ),
     PACKAGE / "cache_counts.py",
+    PACKAGE / "cache_token.py",
     PACKAGE / "cache_url.py",
     PACKAGE / "context.py",
     PACKAGE / "own_address.py",

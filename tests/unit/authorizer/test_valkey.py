@@ -26,7 +26,7 @@ def test_an_address_that_cannot_be_used_is_no_reason_for_a_401(values: dict[str,
         assert "secret" not in f"{refused.value} {refused.value.private}"
     with pytest.raises(RevocationUnknown) as unknown:
         unusable.revocations()
-    assert unknown.value.private["problem"] == "REDIS_URL or REDIS_TLS is malformed"
+    assert unknown.value.private["problem"] == "REDIS_URL, REDIS_TLS or REDIS_IAM_CACHE is malformed"
 
 
 @pytest.mark.parametrize(

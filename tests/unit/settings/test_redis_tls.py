@@ -71,3 +71,43 @@ def test_the_protection_decides_whether_tls_verifies(tls: str, *, verified: bool
 
 def test_without_the_url_there_is_no_cache() -> None:
     assert Settings.from_mapping(ENVIRONMENT | {"ENVIRONMENT": "production"}).cache_url is None
+
+
+BY_TOKEN = {
+    "REDIS_URL": "rediss://tenantgate-web@tenantgate-a1.serverless.euc1.cache.amazonaws.com:6379/0",
+    "REDIS_IAM_CACHE": "tenantgate",
+    "AWS_REGION": "eu-central-1",
+}
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+def test_a_cache_that_takes_tokens_has_a_user_and_no_password(environment: str) -> None:
+    url = Settings.from_mapping(ENVIRONMENT | BY_TOKEN | {"ENVIRONMENT": environment}).cache_url
+
+    assert url is not None
+    assert (url.user, url.password, url.iam_cache, url.region) == ("tenantgate-web", "", "tenantgate", "eu-central-1")
+    assert url.verified
+
+
+@pytest.mark.parametrize("environment", ["development", "production"])
+@pytest.mark.parametrize(
+    ("changed", "variable"),
+    [
+        pytest.param({"REDIS_URL": SAFE}, "REDIS_URL", id="password"),
+        pytest.param({"REDIS_URL": "redis://app@127.0.0.1"}, "REDIS_URL", id="without-tls"),
+        pytest.param({"REDIS_TLS": "encrypted"}, "REDIS_URL", id="not-verified"),
+        pytest.param({"REDIS_IAM_CACHE": "Tenantgate"}, "REDIS_IAM_CACHE", id="upper-case"),
+        pytest.param({"REDIS_IAM_CACHE": "a/?User=other"}, "REDIS_IAM_CACHE", id="query-in-the-name"),
+        pytest.param({"REDIS_IAM_CACHE": "a" * 41}, "REDIS_IAM_CACHE", id="long-name"),
+        pytest.param({"AWS_REGION": ""}, "REDIS_IAM_CACHE", id="without-a-region"),
+        pytest.param({"REDIS_IAM_CACHE": ""}, "REDIS_URL", id="user-without-a-password"),
+    ],
+)
+def test_a_token_goes_only_to_a_verified_server_of_a_named_cache(
+    environment: str, changed: dict[str, str], variable: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_mapping(ENVIRONMENT | BY_TOKEN | changed | {"ENVIRONMENT": environment})
+
+    assert caught.value.problems.keys() == {variable}
+    assert PASSWORD not in str(caught.value)

@@ -5,10 +5,10 @@ Imported with the first credential, and only with `REDIS_URL`: it opens sockets,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from tenantgate.cache_url import parse_cache_url
+from tenantgate.cache_url import CacheUrl, parse_cache_name, parse_cache_url
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.revoked.holder import Holder
 from tenantgate.revoked.reader import RevocationReader
@@ -47,15 +47,25 @@ class _Unusable:
         self._refuse()
 
     def _refuse(self) -> NoReturn:
-        raise CacheUnavailable("REDIS_URL or REDIS_TLS is malformed", expected=self._form)
+        raise CacheUnavailable("REDIS_URL, REDIS_TLS or REDIS_IAM_CACHE is malformed", expected=self._form)
 
 
 def valkey(values: Mapping[str, str]) -> Valkey:
     """Return the connection to `REDIS_URL`, by `REDIS_TLS` and `ENVIRONMENT`. It is opened with the first read."""
-    url = values.get("REDIS_URL", "").strip()
-    relaxed = values.get("ENVIRONMENT", "").strip().lower() in ("development", "test")
     try:
-        address = parse_cache_url(url, protection=values.get("REDIS_TLS", "").strip() or "verify-full", relaxed=relaxed)
+        address = parse_cache_url(
+            values.get("REDIS_URL", "").strip(),
+            protection=values.get("REDIS_TLS", "").strip() or "verify-full",
+            relaxed=values.get("ENVIRONMENT", "").strip().lower() in ("development", "test"),
+            iam_cache=parse_cache_name(values.get("REDIS_IAM_CACHE", "").strip()),
+            region=values.get("AWS_REGION", ""),
+        )
     except ValueError as form:
         return Valkey(_Unusable(str(form)))
-    return Valkey(ValkeyReader(address))
+    return Valkey(ValkeyReader(address, login=_token_login(address, values) if address.iam_cache else None))
+
+
+def _token_login(address: CacheUrl, values: Mapping[str, str]) -> Callable[[], tuple[str, str]]:
+    from tenantgate.cache_token import cache_token, credentials_in  # noqa: PLC0415  (only with REDIS_IAM_CACHE)
+
+    return lambda: (address.user, cache_token(address, credentials_in(values)))

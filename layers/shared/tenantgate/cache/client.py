@@ -44,6 +44,7 @@ class ValkeyCache:
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._pause = Pause(PAUSE_SECONDS)
         self._disposed = False
+        self._is_prepared = not url.iam_cache
 
     async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
         if not keys:
@@ -75,16 +76,19 @@ class ValkeyCache:
 
     async def ping(self, timeout: float) -> None:  # noqa: ASYNC109  (the caller's own deadline)
         # A new connection, also during a pause: an open one proves little.
-        connection = ValkeyConnection(self._url)
+        await self._prepare()
+        connection: ValkeyConnection | None = None
         failed: CacheUnavailable | None = None
         try:
             async with asyncio.timeout(timeout):
+                connection = ValkeyConnection(self._url, await self._login())
                 await connection.open()
                 await connection.ask("PING")
         except _FAILURES as error:
             failed = _failure(error)
         finally:
-            await connection.abort()
+            if connection is not None:
+                await connection.abort()
         if failed is not None:
             raise failed
         self._pause.succeeded()
@@ -98,6 +102,7 @@ class ValkeyCache:
     async def _run[T](self, work: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
         if not self._pause.admits():
             raise CacheUnavailable("it failed a moment ago")
+        await self._prepare()
         try:
             async with asyncio.timeout(CONNECT_SECONDS + COMMAND_SECONDS), self._slots:
                 result = await self._attempt(work)
@@ -123,14 +128,32 @@ class ValkeyCache:
             except (OSError, ConnectionLost):
                 # The server closed it in the meantime, and with it the others.
                 await self._abort_idle()
-        fresh = ValkeyConnection(self._url)
-        try:
-            async with asyncio.timeout(CONNECT_SECONDS):
+        return await self._on(await self._connected(), work)
+
+    async def _connected(self) -> ValkeyConnection:
+        async with asyncio.timeout(CONNECT_SECONDS):
+            fresh = ValkeyConnection(self._url, await self._login())
+            try:
                 await fresh.open()
-        except BaseException:
-            await fresh.abort()
-            raise
-        return await self._on(fresh, work)
+            except BaseException:
+                await fresh.abort()
+                raise
+        return fresh
+
+    async def _prepare(self) -> None:
+        """Load the code for IAM logins, so that it doesn't count towards the first connection's time limit."""
+        if not self._is_prepared:
+            from tenantgate.aws.elasticache import prepare_cache_login  # noqa: PLC0415  (only with REDIS_IAM_CACHE)
+
+            await asyncio.to_thread(prepare_cache_login)
+            self._is_prepared = True
+
+    async def _login(self) -> tuple[str, str]:
+        if not self._url.iam_cache:
+            return self._url.user, self._url.password
+        from tenantgate.aws.elasticache import cache_login  # noqa: PLC0415  (only with REDIS_IAM_CACHE)
+
+        return await asyncio.to_thread(cache_login, self._url)
 
     async def _on[T](self, connection: ValkeyConnection, work: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
         try:

@@ -22,13 +22,14 @@ from tenantgate.cache_url import CacheUrl
 class ValkeyConnection(Connection):
     """A connection that its owner limits in time and, after any failure, aborts instead of using it again."""
 
-    def __init__(self, url: CacheUrl) -> None:
+    def __init__(self, url: CacheUrl, login: tuple[str, str]) -> None:
+        """Take the user, which may be empty, and the password or token."""
         super().__init__(
             host=url.host,
             port=url.port,
             db=url.number,
-            username=url.user or None,
-            password=url.password or None,
+            username=login[0] or None,
+            password=login[1] or None,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=None,

@@ -34,6 +34,10 @@ def prepare_cache() -> None:
     """Import the modules of `cache()` outside a caller's deadline, if `REDIS_URL` is set. Makes no connection."""
     if get_settings().redis_url is not None:
         _kind()
+        if get_settings().redis_iam_cache:
+            from tenantgate.aws.elasticache import prepare_cache_login  # noqa: PLC0415
+
+            prepare_cache_login()
 
 
 def cache_is_verified() -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 from tenantgate import time_limits
 from tenantgate.cache_counts import KEY_SETS, METADATA
+from tenantgate.cache_url import CacheUrl
 from tenantgate.provider_copies.entry import Place
 from tenantgate.provider_copies.store import IsUsable, ProviderCopies, Values
 from tenantgate.secrets.wiring import secret_store
@@ -56,11 +58,18 @@ def provider_copies() -> ProviderCopies | None:
         from tenantgate.valkey_reader.reader import ValkeyReader  # noqa: PLC0415
 
         if not made:
-            made.append(ValkeyReader(url, connect_seconds=CONNECT_SECONDS, reply_seconds=REPLY_SECONDS))
+            login = _token_login(url) if url.iam_cache else None
+            made.append(ValkeyReader(url, login=login, connect_seconds=CONNECT_SECONDS, reply_seconds=REPLY_SECONDS))
         return made[0]
 
     made: list[Values] = []
     return ProviderCopies(values, secret_store().sealer_now)
+
+
+def _token_login(url: CacheUrl) -> Callable[[], tuple[str, str]]:
+    from tenantgate.aws.elasticache import cache_login  # noqa: PLC0415  (only with REDIS_IAM_CACHE)
+
+    return lambda: cache_login(url)
 
 
 def _discovery_url(issuer: IssuerPolicy) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from tenantgate.cache_url import CacheUrl, parse_cache_url
+from tenantgate.cache_url import CacheUrl, parse_cache_name, parse_cache_url
 from tenantgate.settings.fields import is_relaxed, on_lambda, setting
 from tenantgate.settings.parsing import parse_base_url, parse_database_url, parse_networks, parse_origins
 from tenantgate.settings.rate_limits import DEFAULT_RATE_LIMITS, RateLimits, parse_rate_limits
@@ -101,6 +101,13 @@ class DeploymentSettings(BaseSettings):
         injected_by="the template",
         default=None,
     )
+    aws_region: str | None = setting("AWS region.", injected_by="Lambda", example="eu-central-1", default=None)
+    redis_iam_cache: str = setting(
+        "Name of an ElastiCache cache (Valkey, serverless or not) at which the user in `REDIS_URL` logs in with IAM "
+        "tokens, as the role of the process: `REDIS_URL` is then `rediss://user@endpoint:6379/0`, without a password.",
+        injected_by="the template",
+        default="",
+    )
     redis_tls: ServerTls = setting(
         "How connections to a Valkey or Redis on another machine are protected in staging and production: "
         "`verify-full` (`rediss://`, with a verified server), `encrypted` (`rediss://`; the server isn't verified), or "
@@ -127,7 +134,6 @@ class DeploymentSettings(BaseSettings):
         ge=0,
         le=600,
     )
-    aws_region: str | None = setting("AWS region.", injected_by="Lambda", example="eu-central-1", default=None)
     aws_secrets_manager_secret_id: str | None = setting(
         "Name or ARN of the secret (a JSON object) that holds "
         + " and ".join(f"`{name}`" for name in SECRET_NAMES)
@@ -185,12 +191,26 @@ class DeploymentSettings(BaseSettings):
         tls = "private-network" if is_relaxed(info) else info.data.get("database_tls", "private-network")
         return parse_database_url(value, tls=tls)
 
+    @field_validator("redis_iam_cache")
+    @classmethod
+    def _iam_cache(cls, value: str, info: ValidationInfo) -> str:
+        parse_cache_name(value)
+        if value and not info.data.get("aws_region"):
+            raise ValueError("set AWS_REGION as well, to the region of the cache")
+        return value
+
     @field_validator("redis_url")
     @classmethod
     def _redis(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None:
-            # An invalid REDIS_TLS has its own error, as above.
-            parse_cache_url(value, protection=info.data.get("redis_tls", "private-network"), relaxed=is_relaxed(info))
+        # An invalid REDIS_TLS or REDIS_IAM_CACHE has its own error, as above.
+        if value is not None and {"redis_tls", "redis_iam_cache"} <= info.data.keys():
+            parse_cache_url(
+                value,
+                protection=info.data["redis_tls"],
+                relaxed=is_relaxed(info),
+                iam_cache=info.data["redis_iam_cache"],
+                region=info.data.get("aws_region") or "",
+            )
         return value
 
     @property
@@ -204,5 +224,9 @@ class DeploymentSettings(BaseSettings):
         if self.redis_url is None:
             return None
         return parse_cache_url(
-            self.redis_url, protection=self.redis_tls, relaxed=self.environment in ("development", "test")
+            self.redis_url,
+            protection=self.redis_tls,
+            relaxed=self.environment in ("development", "test"),
+            iam_cache=self.redis_iam_cache,
+            region=self.aws_region or "",
         )

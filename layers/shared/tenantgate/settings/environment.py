@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from tenantgate.cache_token import AwsCredentials, credentials_in
 from tenantgate.settings.deployment import OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate.settings.model import Settings, validated
 
@@ -50,3 +51,8 @@ def environment_secrets() -> dict[str, str]:
 def database_authorities() -> str | None:
     """Return libpq's own variable for the file of certificate authorities; only for `database/tls.py`."""
     return os.environ.get("PGSSLROOTCERT") or None
+
+
+def role_credentials() -> AwsCredentials | None:
+    """Return the credentials that Lambda puts into the environment; only for `aws/`."""
+    return credentials_in(os.environ)

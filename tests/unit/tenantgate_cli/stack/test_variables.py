@@ -143,7 +143,7 @@ def test_every_setting_of_the_caller_is_used_or_has_a_note() -> None:
     # AWS and DATABASE_TLS mean nothing on this machine; PORT is an option.
     secrets = {*SECRET_NAMES, *OPTIONAL_SECRET_NAMES}
     unused = SETTING_NAMES - settings.keys() - set(_PASSED_ON) - set(OTHER_PROVIDER_VARIABLES) - secrets
-    assert unused == {"AWS_REGION", "DATABASE_OWNER_SECRET_ID", "DATABASE_TLS", "PORT"}
+    assert unused == {"AWS_REGION", "DATABASE_OWNER_SECRET_ID", "DATABASE_TLS", "PORT", "REDIS_IAM_CACHE"}
 
 
 def test_a_cache_url_that_is_not_valid_is_reported_without_its_value() -> None:
