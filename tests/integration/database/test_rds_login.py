@@ -7,7 +7,7 @@ endpoint's name that leads to loopback.
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tenantgate.aws import rds
+from tenantgate.database import tls
 from tenantgate.database.connection import connect
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.rds_login import rds_login
@@ -27,6 +28,7 @@ from tests.fixtures.servers.certificates import Authority
 pytestmark = pytest.mark.anyio
 
 ENDPOINT = "gate.proxy-c1a2b3d4e5f6.eu-central-1.rds.amazonaws.com"
+CLUSTER = "gate.cluster-c1a2b3d4e5f6.eu-central-1.rds.amazonaws.com"
 
 
 @dataclass
@@ -83,6 +85,14 @@ def authority(tmp_path: Path) -> Authority:
 
 
 @pytest.fixture(autouse=True)
+def own_contexts() -> Iterator[None]:
+    """No context of another test's authorities."""
+    tls._context.cache_clear()
+    yield
+    tls._context.cache_clear()
+
+
+@pytest.fixture(autouse=True)
 def role(monkeypatch: pytest.MonkeyPatch) -> None:
     """A role's credentials, and the endpoint's name on loopback."""
     rds.signer.cache_clear()
@@ -92,7 +102,7 @@ def role(monkeypatch: pytest.MonkeyPatch) -> None:
     look_up: Callable[..., Any] = socket.getaddrinfo
 
     def on_loopback(host: str, *others: Any, **named: Any) -> Any:
-        return look_up("127.0.0.1" if host == ENDPOINT else host, *others, **named)
+        return look_up("127.0.0.1" if host in (ENDPOINT, CLUSTER) else host, *others, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", on_loopback)
 
@@ -132,6 +142,25 @@ async def test_a_server_without_tls_gets_no_token(authority: Authority) -> None:
             await connect(url(login, sslrootcert=authority.file))
 
     assert set(login.in_clear) == {b""}
+
+
+@pytest.mark.parametrize("region", ["eu-central-1", "us-east-1"])
+async def test_a_cluster_is_verified_by_the_shipped_authorities_of_its_region(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    shipped = tmp_path / "shipped.pem"
+    shipped.write_text(f"head\n\nAmazon RDS {region} Root CA ECC384 G1\n{authority.file.read_text()}")
+    monkeypatch.setattr("tenantgate.database.rds_authorities._FILE", shipped)
+    monkeypatch.delenv("PGSSLROOTCERT", raising=False)
+    async with endpoint(authority.server(CLUSTER)) as login:
+        there = url(login).replace(ENDPOINT, CLUSTER)
+        if region == "eu-central-1":
+            (await connect(there)).terminate()
+        else:
+            with pytest.raises(OSError, match="certificate verify failed"):
+                await connect(there)
+
+    assert len(login.passwords) == (region == "eu-central-1")
 
 
 @pytest.mark.parametrize("wrong", ["name", "authority"])

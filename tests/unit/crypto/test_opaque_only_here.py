@@ -20,6 +20,7 @@ WATCHED: dict[str, set[str] | None] = {
 # Module to purpose. A secret whose digest is stored does not belong here: `crypto/opaque.py` issues it.
 OTHER_USES = {
     "cache/client.py": "the names of scripts in Valkey",
+    "cache_token.py": "signatures of requests to AWS",
     "context.py": "request ids",
     "crypto/comparison.py": "compares in constant time",
     "crypto/opaque.py": "opaque secrets",

@@ -10,6 +10,7 @@ import ssl
 from functools import cache
 from urllib.parse import parse_qs, urlsplit
 
+from tenantgate.database.rds_authorities import rds_authorities
 from tenantgate.settings.environment import database_authorities
 
 # Required by PostgreSQL 17 of clients that start with TLS (sslnegotiation=direct).
@@ -20,14 +21,17 @@ def verified_tls(url: str, *, default: str = "") -> ssl.SSLContext | None:
     """Return the TLS context of a URL with `sslmode=verify-full`; None for any other mode, which the driver handles.
 
     `default` is the mode of a URL without one. The authorities are those of the URL's `sslrootcert`, or else of the
-    file in `PGSSLROOTCERT`, or else (or with `sslrootcert=system`) the system's.
+    file in `PGSSLROOTCERT`, or else those of RDS for its endpoints. Otherwise, and with `sslrootcert=system`, they are
+    the system's.
     """
-    query = {name: values[-1] for name, values in parse_qs(urlsplit(url).query).items()}
+    parts = urlsplit(url)
+    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
     if query.get("sslmode", default) != "verify-full":
         return None
     authorities = query.get("sslrootcert") or database_authorities()
     return _context(
         None if authorities == "system" else authorities,
+        None if authorities else rds_authorities(parts.hostname),
         query.get("sslcert"),
         query.get("sslkey"),
         query.get("sslpassword", ""),
@@ -35,9 +39,11 @@ def verified_tls(url: str, *, default: str = "") -> ssl.SSLContext | None:
 
 
 @cache
-def _context(authorities: str | None, certificate: str | None, key: str | None, password: str) -> ssl.SSLContext:
+def _context(
+    authorities: str | None, of_rds: str | None, certificate: str | None, key: str | None, password: str
+) -> ssl.SSLContext:
     # Created once: reading the system's authorities takes longer than connecting.
-    context = ssl.create_default_context(cafile=authorities)
+    context = ssl.create_default_context(cafile=authorities, cadata=of_rds)
     context.set_alpn_protocols([_ALPN])
     if certificate is not None:
         context.load_cert_chain(certificate, key, lambda: password)

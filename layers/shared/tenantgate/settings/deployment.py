@@ -81,7 +81,7 @@ class DeploymentSettings(BaseSettings):
     database_url: str | None = setting(
         "PostgreSQL, as the application's role: `postgresql://user:password@host:5432/name?sslmode=verify-full` "
         "(`postgres://` too). The certificate authorities are those in `sslrootcert` or `PGSSLROOTCERT`, or the "
-        "system's. "
+        "system's; for RDS, those of its region, which are shipped with the code. "
         "Without a password, on RDS and RDS Proxy: IAM database authentication. A container accepts the "
         "owner's URL: it then creates a login for this database and serves with that one.",
         injected_by="template parameter `DatabaseUrl`; Railway; `tenantgate dev`",

@@ -19,8 +19,8 @@ _TLS_MODES = {
     "private-network": frozenset({"disable", "allow", "prefer"}) | _ENCRYPTED_MODES,
 }
 _TLS_REMEDY = {
-    "verify-full": "add ?sslmode=verify-full (and &sslrootcert=FILE where the server's authority isn't one of the "
-    "system's), so that only the real server gets the password; if it can't be verified, set DATABASE_TLS to "
+    "verify-full": "add ?sslmode=verify-full (and &sslrootcert=FILE where the server's authority is neither one of the "
+    "system's nor RDS's), so that only the real server gets the password; if it can't be verified, set DATABASE_TLS to "
     "encrypted (with sslmode=require), or to private-network in a network without untrusted clients",
     "encrypted": "add ?sslmode=require, or verify-full",
     "private-network": "sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full",
