@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from tenantgate_cli.build.bundles import bundle_hashes
 from tenantgate_cli.build.sam import BUILD, Architecture, build, validate
 from tenantgate_cli.build.uv import UvMissing
 
@@ -25,11 +26,16 @@ def main() -> int:
     build_command.add_argument("--build-dir", type=Path, default=BUILD)
     commands.add_parser("validate", help="lint the template")
     given = parser.parse_args()
+    folder = given.build_dir.absolute() if given.command == "build" else None
     try:
-        done = build(given.arch, given.build_dir.absolute()) if given.command == "build" else validate()
+        done = build(given.arch, folder) if folder is not None else validate()
     except UvMissing as error:
         sys.exit(str(error))
     sys.stdout.write(done.stdout)
+    if folder is not None and done.returncode == 0:
+        print("\nSHA-256 of each bundle (equal for equal sources):")
+        for name, digest in bundle_hashes(folder).items():
+            print(f"  {digest}  {name}")
     return done.returncode
 
 

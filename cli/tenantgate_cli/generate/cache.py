@@ -78,6 +78,12 @@ So only Tenantgate may have access to its Valkey. Use TLS with a verified certif
 ```
 {acl}
 ```
+
+On ElastiCache for Valkey no password is needed: give both users `AuthenticationMode: iam` with the access strings above
+(from `~` on), and set `REDIS_IAM_CACHE` to the name of the cache. `REDIS_URL` is then `rediss://user@endpoint:6379/0`.
+Each new connection logs in with a token that the process signs as its role, which needs `elasticache:Connect` on the
+cache and on the user. A serverless cache is a cluster, but it has one endpoint for all slots, and the keys of each
+command are in one slot. A cluster of several nodes isn't supported.
 """
 
 # A test logs in as these users.
