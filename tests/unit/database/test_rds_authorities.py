@@ -62,7 +62,7 @@ def trusted(query: str, *, host: str = ENDPOINT) -> set[str]:
     context = verified_tls(f"postgresql://app@{host}/name?{query}")
     assert context is not None
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
-    return {str(dict(part[0] for part in root["subject"]).get("commonName")) for root in context.get_ca_certs()}
+    return {str(root["subject"]) for root in context.get_ca_certs()}
 
 
 def test_a_database_of_rds_is_verified_by_its_regions_authorities_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_a_database_of_rds_is_verified_by_its_regions_authorities_only(monkeypat
     of_rds = trusted("sslmode=verify-full")
 
     assert len(of_rds) == 3
-    assert all(name.startswith("Amazon RDS eu-central-1 Root CA ") for name in of_rds)
+    assert all("'Amazon RDS eu-central-1 Root CA " in name for name in of_rds)
     assert not of_rds & trusted("sslmode=verify-full&sslrootcert=system")
     assert not of_rds & trusted("sslmode=verify-full", host=PROXY)
 
@@ -84,4 +84,4 @@ def test_a_named_file_replaces_the_shipped_authorities(tmp_path: object, monkeyp
     monkeypatch.setenv("PGSSLROOTCERT", other)
 
     assert by_url == trusted("sslmode=verify-full")
-    assert all(name.startswith("Amazon RDS us-east-1 ") for name in by_url)
+    assert all("'Amazon RDS us-east-1 " in name for name in by_url)
