@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from redis.exceptions import RedisError
 
-from tenantgate.cache.connection import ValkeyConnection
+from tenantgate.cache.connection import ValkeyConnection, new_connection
 from tenantgate.revoked.holder import BOUND_SECONDS
 from tenantgate.revoked.snapshot import HEAD_KEY, Head
 from tenantgate.urls import is_loopback
@@ -90,9 +90,10 @@ def on_cache(of: Configuration, work: Callable[[ValkeyConnection], Awaitable[Fin
 async def _on_cache(of: Configuration, work: Callable[[ValkeyConnection], Awaitable[Finding]]) -> Finding:
     url = of.settings.cache_url
     assert url is not None  # noqa: S101  (the caller checked it)
-    connection = ValkeyConnection(url)
+    connection: ValkeyConnection | None = None
     try:
         async with asyncio.timeout(SECONDS):
+            connection = await new_connection(url)
             await connection.open()
             return await work(connection)
     except (OSError, RedisError, ValueError) as error:
@@ -100,7 +101,8 @@ async def _on_cache(of: Configuration, work: Callable[[ValkeyConnection], Awaita
         fix = "start Valkey, or correct user, password and scheme (rediss:// with TLS) in REDIS_URL"
         return failed(f"{url.host}:{url.port}: {type(error).__name__}: {text}", fix)
     finally:
-        await connection.abort()
+        if connection is not None:
+            await connection.abort()
 
 
 async def server_time(connection: ValkeyConnection) -> float:

@@ -18,7 +18,7 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as TooSlow
 
 from tenantgate import time_limits
-from tenantgate.cache.connection import ValkeyConnection
+from tenantgate.cache.connection import ValkeyConnection, new_connection
 from tenantgate.cache.interface import ScriptCall
 from tenantgate.cache.pause import Pause
 from tenantgate.cache_url import CacheUrl
@@ -81,7 +81,7 @@ class ValkeyCache:
         failed: CacheUnavailable | None = None
         try:
             async with asyncio.timeout(timeout):
-                connection = ValkeyConnection(self._url, await self._login())
+                connection = await new_connection(self._url)
                 await connection.open()
                 await connection.ask("PING")
         except _FAILURES as error:
@@ -132,7 +132,7 @@ class ValkeyCache:
 
     async def _connected(self) -> ValkeyConnection:
         async with asyncio.timeout(CONNECT_SECONDS):
-            fresh = ValkeyConnection(self._url, await self._login())
+            fresh = await new_connection(self._url)
             try:
                 await fresh.open()
             except BaseException:
@@ -147,13 +147,6 @@ class ValkeyCache:
 
             await asyncio.to_thread(prepare_cache_login)
             self._is_prepared = True
-
-    async def _login(self) -> tuple[str, str]:
-        if not self._url.iam_cache:
-            return self._url.user, self._url.password
-        from tenantgate.aws.elasticache import cache_login  # noqa: PLC0415  (only with REDIS_IAM_CACHE)
-
-        return await asyncio.to_thread(cache_login, self._url)
 
     async def _on[T](self, connection: ValkeyConnection, work: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
         try:

@@ -6,6 +6,7 @@ whose pushed messages can prolong its time limits.
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -78,6 +79,15 @@ class ValkeyConnection(Connection):
     def _connection_arguments(self) -> Mapping[str, Any]:
         arguments = dict(super()._connection_arguments())
         return arguments if self._tls is None else {**arguments, "ssl": self._tls}
+
+
+async def new_connection(url: CacheUrl) -> ValkeyConnection:
+    """Make a connection, not yet open, with the login of the URL or a new IAM token. Raises `TokenUnavailable`."""
+    if not url.iam_cache:
+        return ValkeyConnection(url, (url.user, url.password))
+    from tenantgate.aws.elasticache import cache_login  # noqa: PLC0415  (only with REDIS_IAM_CACHE)
+
+    return ValkeyConnection(url, await asyncio.to_thread(cache_login, url))
 
 
 @cache
