@@ -140,10 +140,11 @@ def test_every_setting_of_the_caller_is_used_or_has_a_note() -> None:
     settings = variables_for(3000, values, STORED, **URLS).settings
 
     assert {name: settings[name] for name in values} == values
-    # AWS and DATABASE_TLS mean nothing on this machine; PORT is an option.
+    # AWS and DATABASE_TLS mean nothing on this machine, DRAIN_SECONDS only in the container; PORT is an option.
     secrets = {*SECRET_NAMES, *OPTIONAL_SECRET_NAMES}
     unused = SETTING_NAMES - settings.keys() - set(_PASSED_ON) - set(OTHER_PROVIDER_VARIABLES) - secrets
-    assert unused == {"AWS_REGION", "DATABASE_OWNER_SECRET_ID", "DATABASE_TLS", "PORT", "REDIS_IAM_CACHE"}
+    on_aws = {"AWS_REGION", "DATABASE_OWNER_SECRET_ID", "DATABASE_TLS", "REDIS_IAM_CACHE"}
+    assert unused == {*on_aws, "DRAIN_SECONDS", "PORT"}
 
 
 def test_a_cache_url_that_is_not_valid_is_reported_without_its_value() -> None:
