@@ -32,7 +32,7 @@ export UV_PYTHON := $(PYTHON3)
 export PYTHONDONTWRITEBYTECODE :=
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.uv/bin:$(PATH)
 
-.PHONY: help dev serve shell test test-unit check build bench fuzz races schema mutate docs fmt clean
+.PHONY: help dev serve shell test test-unit check build deploy bench fuzz races schema mutate docs fmt clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ check: tools ## Check style, types, imports, structure, generated docs, prose an
 
 build: stack ## Build layer and functions into .aws-sam/build (ARCH=arm64 or x86_64)
 	@$(RUN)/python -m tenantgate_cli.commands.sam build --arch $(ARCH)
+
+deploy: stack ## Build, check and deploy to AWS, and test the deployment (ENV=dev, staging or prod; PARAMS=file; DRY=1)
+	@$(RUN)/python -m tenantgate_cli.commands.deploy $(or $(ENV),$(error ENV is missing: make deploy ENV=dev, staging or prod)) --arch $(ARCH) $(if $(PARAMS),--params $(PARAMS)) $(if $(DRY),--dry-run)
 
 bench: tools ## Run the benchmarks and write the figures into docs/PERFORMANCE.md
 	@$(RUN)/python -m benchmarks

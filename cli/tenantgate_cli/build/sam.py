@@ -15,12 +15,32 @@ type Architecture = Literal["arm64", "x86_64"]
 
 SAM_VERSION = "1.170.0"
 BUILD = ROOT / ".aws-sam" / "build"
+_SAM = f"aws-sam-cli=={SAM_VERSION}"
+# Secrets of a deployment, which neither SAM nor the build needs.
+_NOT_FOR_SAM = ("OIDC_CLIENT_SECRET", "TENANTGATE_TOKEN")
 
 
 def sam(*arguments: str, arch: Architecture | None = None) -> subprocess.CompletedProcess[str]:
     """Run SAM CLI at the root of the checkout. `stdout` has its standard output and error, in order."""
-    environment = {
-        **tool_environment(),
+    return subprocess.run(
+        tool(_SAM, "sam", *arguments),
+        cwd=ROOT,
+        env=_environment(arch),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+
+
+def sam_shown(*arguments: str) -> int:
+    """Run SAM CLI as `sam` does, with this process's terminal, and return its exit status."""
+    return subprocess.run(tool(_SAM, "sam", *arguments), cwd=ROOT, env=_environment(None), check=False).returncode
+
+
+def _environment(arch: Architecture | None) -> dict[str, str]:
+    return {
+        **{name: value for name, value in tool_environment().items() if name not in _NOT_FOR_SAM},
         "SAM_CLI_TELEMETRY": "0",
         # infra/observability.yaml has Fn::ForEach.
         "SAM_CLI_ENABLE_LANGUAGE_EXTENSIONS": "1",
@@ -29,15 +49,6 @@ def sam(*arguments: str, arch: Architecture | None = None) -> subprocess.Complet
         "PYTHON": sys.executable,
         **({"ARCH": arch} if arch else {}),
     }
-    return subprocess.run(
-        tool(f"aws-sam-cli=={SAM_VERSION}", "sam", *arguments),
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
 
 
 def native_architecture() -> Architecture:

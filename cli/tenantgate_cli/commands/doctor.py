@@ -33,9 +33,11 @@ def run_template(params: Path | None, template: Path | None, *, as_json: bool = 
     return passed(outcomes)
 
 
-def deployment(parameters: Mapping[str, str], template: Path | None = None, *, is_required: bool = False) -> Deployment:
+def deployment(
+    parameters: Mapping[str, str], template: Path | None = None, *, region: str | None = None, is_required: bool = False
+) -> Deployment:
     """Return the deployment of the template, by default the built one, with the bundles in its folder."""
     built = BUILD / "template.yaml"
     chosen = template or (built if built.is_file() else TEMPLATE)
     build = chosen.parent if (chosen.parent / LAYER).is_dir() else None
-    return Deployment(chosen, parameters, build, is_required=is_required)
+    return Deployment(chosen, parameters, build, region=region, is_required=is_required)

@@ -1,0 +1,1 @@
+"""The deployment to AWS: `make deploy`. Each module has one step."""
