@@ -33,7 +33,7 @@ ORDER BY c.relname
 """
 _MIGRATED = "SELECT coalesce(has_table_privilege(to_regclass('alembic_version'), 'SELECT'), false)"
 _REVISION = "SELECT version_num FROM alembic_version"
-_UNSAFE_FIX = "use the application's role in DATABASE_URL, and the owner's in DATABASE_OWNER_URL"
+UNSAFE_FIX = "use the application's role in DATABASE_URL, and the owner's in DATABASE_OWNER_URL"
 _MIGRATE_FIX = "tenantgate migrate up"
 
 
@@ -47,7 +47,7 @@ def database(of: Configuration) -> Finding:
         row = await connection.fetchrow(_ROLE)
         unsafe = [word for name, word in _UNSAFE.items() if row[name]]
         if unsafe:
-            return failed(f"the role {row['name']} {', and '.join(unsafe)}", _UNSAFE_FIX)
+            return failed(f"the role {row['name']} {', and '.join(unsafe)}", UNSAFE_FIX)
         text = f"PostgreSQL {row['version']}, role {row['name']}, {'TLS' if row['tls'] else 'no TLS'}"
         return _protected(of, url, text, tls=row["tls"])
 
@@ -95,25 +95,6 @@ def schema(of: Configuration) -> Finding:
         if revision is None or revision in KNOWN_REVISIONS:
             return failed(f"revision {revision or 'none'}, and this code needs {newest}", _MIGRATE_FIX)
         return warning(f"revision {revision} is newer than this code ({newest})", "deploy the version that made it")
-
-    return on_database(url, work)
-
-
-def owner(of: Configuration) -> Finding:
-    """Check that the migrations' login may change the schema, and isn't the application's."""
-    url = of.settings.database_owner_url
-    if url is None:
-        return skipped("DATABASE_OWNER_URL is not set: migrations run elsewhere")
-    if url == of.settings.database_url:
-        return failed("DATABASE_OWNER_URL is DATABASE_URL: the application owns its tables", _UNSAFE_FIX)
-
-    async def work(connection: Connection) -> Finding:
-        name = await connection.fetchval("SELECT current_user")
-        if not await connection.fetchval("SELECT has_schema_privilege('public', 'CREATE')"):
-            return failed(
-                f"{name} may not create tables in the schema public", f"GRANT CREATE ON SCHEMA public TO {name}"
-            )
-        return ok(f"{name} may change the schema")
 
     return on_database(url, work)
 

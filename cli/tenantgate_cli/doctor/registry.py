@@ -8,9 +8,10 @@ from functools import partial
 from tenantgate_cli.doctor.cache import republisher, revocations, valkey
 from tenantgate_cli.doctor.clocks import cache_clock, database_clock, provider_clock
 from tenantgate_cli.doctor.configuration import Configuration
-from tenantgate_cli.doctor.database import database, owner, row_security, schema
+from tenantgate_cli.doctor.database import database, row_security, schema
 from tenantgate_cli.doctor.events import security_events
 from tenantgate_cli.doctor.issuers import discovery, keys
+from tenantgate_cli.doctor.owner import owner
 from tenantgate_cli.doctor.public_url import public_url
 from tenantgate_cli.doctor.secrets import kms, secrets
 from tenantgate_cli.doctor.settings import settings

@@ -20,7 +20,10 @@ from tenantgate_cli.deploy import checkout
 from tenantgate_cli.doctor.template import account
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.deploy.recorded_sam import PROGRAM
+from tests.fixtures.programs.requires import requires_git
 from tests.fixtures.servers.scripted_api import TOKEN, Reply, ScriptedApi, scripted_api
+
+pytestmark = requires_git
 
 REGION = "eu-central-1"
 CLIENT_SECRET = "the-secret-of-the-client"

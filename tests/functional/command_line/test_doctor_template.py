@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tenantgate_cli.doctor.template.deployment import Deployment, read_parameters
+from tenantgate_cli.doctor.template.environments import environment_sizes, settings
+from tenantgate_cli.doctor.template.parameters import parameters
 from tenantgate_cli.doctor.template.registry import CHECKS
 from tenantgate_cli.main import app
-from tenantgate_cli.paths import TEMPLATE
+from tenantgate_cli.paths import ROOT, TEMPLATE
 
 PARAMETERS = """
 OidcIssuerUrl: https://id.example.com
@@ -48,6 +51,15 @@ def test_the_products_own_template_passes_what_can_be_checked_before_a_build(tmp
         assert checks[name]["status"] == "skipped", checks[name]
         assert checks[name]["found"]
     assert "secret-of" not in result.stdout
+
+
+@pytest.mark.parametrize("stage", ["dev", "staging", "prod"])
+def test_the_parameters_of_each_stage_need_only_the_issuer_and_the_client_id(stage: str, tmp_path: Path) -> None:
+    given = read_parameters(ROOT / "infra" / "params" / f"{stage}.yaml")
+    of = Deployment(TEMPLATE, {**given, "OidcIssuerUrl": "https://id.example.com", "OidcClientId": "my-client"})
+
+    assert [check(of).status for check in (parameters, settings, environment_sizes)] == ["ok", "ok", "ok"]
+    assert parameters(Deployment(TEMPLATE, given)).found == "OidcIssuerUrl has no value; OidcClientId has no value"
 
 
 def test_a_template_that_cannot_be_read_has_a_remedy(tmp_path: Path) -> None:

@@ -10,11 +10,15 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
+import boto3
 import pytest
 import redis
+from moto import mock_aws
 from typer.testing import CliRunner, Result
 
+from tenantgate.aws.secrets_manager import secrets_client
 from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate.revoked.snapshot import HEAD_KEY, Head
 from tenantgate_cli.doctor.configuration import configuration
@@ -146,6 +150,30 @@ def test_a_role_that_could_read_other_tenants_fails(
     assert found["database"]["status"] == "failed"
     assert words in found["database"]["found"]
     assert found["owner"]["status"] == ("failed" if role == "owner_url" else "ok")
+
+
+def test_the_owners_login_may_be_in_secrets_manager(
+    configured: dict[str, str], database_urls: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts = urlsplit(database_urls.owner_url)
+    login = {"username": parts.username, "password": unquote(parts.password or "")}
+    for name, value in {
+        "DATABASE_OWNER_URL": parts._replace(netloc=f"{parts.username}@{parts.hostname}:{parts.port}").geturl(),
+        "DATABASE_OWNER_SECRET_ID": "owner",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+    }.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        secrets_client.cache_clear()
+        missing = checks(tmp_path)["owner"]
+        boto3.client("secretsmanager", "eu-central-1").create_secret(Name="owner", SecretString=json.dumps(login))
+        found = checks(tmp_path)["owner"]
+    secrets_client.cache_clear()
+
+    assert (missing["status"], found["status"]) == ("failed", "ok")
+    assert found["found"] == f"{parts.username} may change the schema"
 
 
 def test_a_table_without_forced_row_security_fails(
