@@ -13,16 +13,19 @@ from tenantgate_cli.console import Failure
 NAME = "OIDC_CLIENT_SECRET"
 _LONGEST = 4096
 _CONNECT_SECONDS, _READ_SECONDS = 5, 20
-_REMEDY = f"give it: make deploy asks for it at a terminal, or reads the variable {NAME}"
+_REMEDY = f"give it: make deploy asks for it at a terminal, or reads the variable {NAME} (- for standard input)"
 
 
 def given_secret(variables: Mapping[str, str]) -> str:
     """Return the secret in the variable, or the one that a user at a terminal enters; empty: keep the stored one.
 
-    Never an argument of the command: other users of the machine can read those.
+    With `-` in the variable, it is the first line of standard input. Never an argument of the command: other users of
+    the machine can read those.
     """
     found = variables.get(NAME, "")
-    if not found and sys.stdin.isatty():
+    if found == "-":
+        found = sys.stdin.readline(_LONGEST + 2)
+    elif not found and sys.stdin.isatty():
         found = getpass.getpass("The provider's client secret (empty: keep the one in Secrets Manager): ")
     secret = found.strip()
     if len(secret) > _LONGEST or not secret.isprintable():
