@@ -16,8 +16,8 @@ from tenantgate_cli.stack.data_folder import DataFolder
 from tenantgate_cli.stack.variables import environment, parsed
 
 _URLS = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL", "HTTPS_PROXY", "https_proxy")
-# A configuration has at least one of these. Without them, the variables are those of a shell in which nothing is set.
-_NEEDED = ("DATABASE_URL", "OIDC_ISSUER_URL", "AWS_SECRETS_MANAGER_SECRET_ID")
+# One of these is a deployment's configuration, such as an authorizer's, if no stack runs here.
+_ENOUGH = ("OIDC_ISSUER_URL", "AWS_SECRETS_MANAGER_SECRET_ID")
 
 
 @dataclass(frozen=True)
@@ -57,13 +57,17 @@ class Configuration:
 
 
 def configuration(data_dir: Path) -> Configuration:
-    """Return the configuration of this shell if it has one, or else that of the running stack. Raises Failure."""
+    """Return the configuration of this shell if it names a database, or else that of the running stack.
+
+    A `.env` with only a provider is for `make dev`, so that it counts if no stack runs. Raises Failure.
+    """
     given = environment()
     folder = DataFolder(data_dir)
     running = folder.running_settings()
+    url = given.get("DATABASE_URL")
     # `. .local/dev.env` sets the URLs of the running stack in the shell, but not its other settings.
-    is_stacks = running is not None and given.get("DATABASE_URL") == running["DATABASE_URL"]
-    if any(given.get(name) for name in _NEEDED) and not is_stacks:
+    names_another = bool(url) and (running is None or url != running["DATABASE_URL"])
+    if names_another or (running is None and any(given.get(name) for name in _ENOUGH)):
         secrets = {name: given[name] for name in (*SECRET_NAMES, *OPTIONAL_SECRET_NAMES) if given.get(name)}
         return Configuration("the environment", given, secrets)
     if running is None:
