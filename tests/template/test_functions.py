@@ -63,7 +63,7 @@ def test_every_variable_is_a_setting_and_comes_from_the_parameter_of_its_name(st
             elif condition is not None:
                 own, given = given, own
             if given == {"Ref": "AWS::NoValue"}:
-                assert variable in ("DATABASE_OWNER_SECRET_ID", "REDIS_IAM_CACHE")
+                assert variable == "DATABASE_OWNER_SECRET_ID"
             elif variable == "AWS_SECRETS_MANAGER_SECRET_ID":
                 assert given == {"Ref": "SecretArn"}
             else:

@@ -67,6 +67,8 @@ def test_no_default_weakens_security(stack: Stack) -> None:
         pytest.param("DatabaseUserArn", "arn:aws:rds-db:eu-central-1:123456789012:dbuser:prx-0a/app", True, id="user"),
         pytest.param("DatabaseUserArn", "arn:aws:rds-db:eu-central-1:123456789012:dbuser:*/*", False, id="every-user"),
         pytest.param("RedisIamArns", "*", False, id="every-cache"),
+        pytest.param("RedisIamCache", "tenantgate-prod", True, id="cache"),
+        pytest.param("RedisIamCache", "arn:aws:elasticache:eu-central-1:1:serverlesscache:a", False, id="caches-arn"),
         pytest.param("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:*", False, id="any-secret"),
         pytest.param("AuthorizerConcurrency", "0", False, id="no-concurrency"),
         pytest.param("AllowedOrigins", "https://*.example.com", False, id="wildcard-origin"),

@@ -105,7 +105,7 @@ class DeploymentSettings(BaseSettings):
     redis_iam_cache: str = setting(
         "Name of an ElastiCache cache (Valkey, serverless or not) at which the user in `REDIS_URL` logs in with IAM "
         "tokens, as the role of the process: `REDIS_URL` is then `rediss://user@endpoint:6379/0`, without a password.",
-        injected_by="the template",
+        injected_by="template parameter `RedisIamCache`",
         default="",
     )
     redis_tls: ServerTls = setting(
