@@ -1,4 +1,4 @@
-"""Alembic's environment: use the connection of `tenantgate.database.migrator`, or open one.
+"""Alembic's environment: use the connection of `tenantgate.database.migrator`, or open one, or only write SQL.
 
 The URL never comes from a file: the migrator passes an open connection, and alembic's own command line uses the owner's
 URL from the settings.
@@ -11,7 +11,8 @@ import asyncio
 from alembic import context
 from sqlalchemy import Connection, MetaData
 
-from tenantgate.database.migrator import owner_connection, owner_url
+from tenantgate.database.owner import owner_connection
+from tenantgate.database.owner_login import owner_url
 
 
 def _run(connection: Connection) -> None:
@@ -32,7 +33,15 @@ async def _run_on_new_connection() -> None:
         await connection.run_sync(_run)
 
 
-if isinstance(existing := context.config.attributes.get("connection"), Connection):
+def _write() -> None:
+    context.configure(dialect_name="postgresql", transaction_per_migration=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    _write()
+elif isinstance(existing := context.config.attributes.get("connection"), Connection):
     _run(existing)
 else:
     asyncio.run(_run_on_new_connection())

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from tenantgate.errors.base import ValidationFailed
 
-ACTIONS = ("upgrade", "downgrade", "current")
+ACTIONS = ("upgrade", "downgrade", "current", "dry-run")
 
 
 def parse_event(event: object) -> tuple[str, str | None]:

@@ -1,13 +1,14 @@
-"""Run migrations. Invoked directly with an event such as `{"action": "upgrade", "revision": "head"}`.
+"""Run migrations: for CloudFormation, as a custom resource of the stack, or invoked directly with an event.
 
-    upgrade    revision: `head` by default     → {"action", "before", "after"}
-    downgrade  revision: required              → {"action", "before", "after"}
-    current                                    → {"action", "revision", "head"}
+    {"action": "upgrade", "revision": "head"}    the default revision → {"action", "before", "after"}
+    {"action": "downgrade", "revision": "-1"}    revision: required   → {"action", "before", "after"}
+    {"action": "dry-run", "revision": "head"}    the default revision → {"action", "sql"}: the SQL of the upgrade
+    {"action": "current"}                                             → {"action", "revision", "head"}
 
 After an upgrade, the user in `DATABASE_URL` gets its login and the application's privileges.
 
-A failure is a failed invocation (`FunctionError`) with `RunnerFailed`. Its message is JSON, the one shape of all errors
-with the remedy: `{"error": {"code", "message", "detail", "request_id"}, "remedy"}`.
+A failure of a direct invocation is a failed invocation (`FunctionError`) with `RunnerFailed`. Its message is JSON, the
+one shape of all errors with the remedy: `{"error": {"code", "message", "detail", "request_id"}, "remedy"}`.
 """
 
 from __future__ import annotations
@@ -17,18 +18,19 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from functions.migration_runner.custom_resource import is_custom_resource
 from functions.migration_runner.event import parse_event
+from functions.migration_runner.stack_event import answer
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.database import migrator
-from tenantgate.database.roles import ensure_login
+from tenantgate.database.owner_login import as_owner
 from tenantgate.errors.base import InternalError, TenantgateError, error_body
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings.environment import get_settings, read_variables
+from tenantgate.settings.errors import SettingsError
 from tenantgate.settings.notes import log_notes
 
 logger = logging.getLogger(__name__)
-configure_logging(level=get_settings().effective_log_level, service="migration_runner")
-log_notes(get_settings(), read_variables())
 
 
 class RunnerFailed(Exception):
@@ -38,11 +40,31 @@ class RunnerFailed(Exception):
         super().__init__(json.dumps({**error_body(error, request_id=request_id), "remedy": error.error.remedy}))
 
 
+def _start() -> SettingsError | None:
+    # CloudFormation waits for an answer, so wrong settings may not stop the function before it can give one.
+    try:
+        settings = get_settings()
+    except SettingsError as error:
+        configure_logging(level="INFO", service="migration_runner")
+        logger.error("%s", error)
+        return error
+    configure_logging(level=settings.effective_log_level, service="migration_runner")
+    log_notes(settings, read_variables())
+    return None
+
+
+_WRONG_SETTINGS = _start()
+
+
 def lambda_handler(event: object, context: Any) -> dict[str, object]:
     """Run the event's action. Raises `RunnerFailed`, so that a pipeline can't mistake a failure for a success."""
     request_id = choose_request_id(getattr(context, "aws_request_id", None))
     begin_request(RequestContext(request_id=request_id))
     try:
+        if is_custom_resource(event):
+            return answer(event, wrong_settings=_WRONG_SETTINGS, context=context)
+        if _WRONG_SETTINGS is not None:
+            raise _WRONG_SETTINGS
         action, revision = parse_event(event)
         result = _ACTIONS[action](revision)
     except TenantgateError as error:
@@ -52,30 +74,34 @@ def lambda_handler(event: object, context: Any) -> dict[str, object]:
         logger.exception("the migration runner failed")
         failed = InternalError()
     else:
-        logger.info("%s done", action, extra={"context": result})
+        logger.info("%s done", action, extra={"context": {k: v for k, v in result.items() if k != "sql"}})
         return {"action": action, **result}
     # Outside the `except`: the runtime prints the chain of causes, and a driver's error repeats values.
     raise RunnerFailed(failed, request_id=request_id)
 
 
 def _upgrade(revision: str | None) -> dict[str, object]:
-    done = migrator.upgrade(migrator.owner_url(), revision or "head")
-    if (application := get_settings().database_url) is not None:
-        ensure_login(migrator.owner_url(), application)
+    application = get_settings().database_url
+    done = as_owner(lambda url: migrator.upgrade(url, revision or "head", application_url=application))
     return {"before": done.before, "after": done.after}
 
 
 def _downgrade(revision: str | None) -> dict[str, object]:
-    done = migrator.downgrade(migrator.owner_url(), revision or "")
+    done = as_owner(lambda url: migrator.downgrade(url, revision or ""))
     return {"before": done.before, "after": done.after}
 
 
+def _dry_run(revision: str | None) -> dict[str, object]:
+    return {"sql": as_owner(lambda url: migrator.upgrade_sql(url, revision or "head"))}
+
+
 def _current(_: str | None) -> dict[str, object]:
-    return {"revision": migrator.current(migrator.owner_url()), "head": migrator.head()}
+    return {"revision": as_owner(migrator.current), "head": migrator.head()}
 
 
 _ACTIONS: dict[str, Callable[[str | None], dict[str, object]]] = {
     "upgrade": _upgrade,
     "downgrade": _downgrade,
+    "dry-run": _dry_run,
     "current": _current,
 }

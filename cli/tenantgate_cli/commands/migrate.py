@@ -49,7 +49,17 @@ class Current(NamedTuple):
         return f"{self.revision or 'nothing'} ({newest})"
 
 
-def report(result: Moved | Current, *, as_json: bool) -> None:
+class Planned(NamedTuple):
+    """The SQL of migrations that would run; empty if none would."""
+
+    sql: str
+
+    @property
+    def text(self) -> str:
+        return self.sql.rstrip() or "-- nothing to do"
+
+
+def report(result: Moved | Current | Planned, *, as_json: bool) -> None:
     """Print the result."""
     if as_json:
         print_result(**result._asdict())
@@ -64,6 +74,14 @@ def up(revision: str, data_dir: Path, url: str | None) -> Moved:
     with _owner_url(data_dir, url) as owner_url, _explained(owner_url):
         moved = upgrade(owner_url, revision)
     return Moved(moved.before, moved.after)
+
+
+def planned(revision: str, data_dir: Path, url: str | None) -> Planned:
+    """Return the SQL that `up` would run, and change nothing. Raises Failure."""
+    from tenantgate.database.migrator import upgrade_sql  # noqa: PLC0415
+
+    with _owner_url(data_dir, url) as owner_url, _explained(owner_url):
+        return Planned(upgrade_sql(owner_url, revision))
 
 
 def down(revision: str, data_dir: Path, url: str | None, *, confirmed: Callable[[str], bool] | None) -> Moved:

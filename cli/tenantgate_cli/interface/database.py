@@ -13,25 +13,29 @@ from tenantgate_cli.paths import DEFAULT_DATA_DIR
 
 app = typer.Typer()
 migrate = typer.Typer(help="Migrate the database's schema, or show its revision.", no_args_is_help=True)
+_DRY_RUN = "Print the SQL that would run, and change nothing."
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help=_DRY_RUN)]
 _FAILED = "the database can't be reached, or the migration failed"
 
 
 @command(
     migrate,
-    examples=["tenantgate migrate up", "tenantgate migrate up 0002"],
-    exits={0: "the schema is at the revision", 1: _FAILED},
+    examples=["tenantgate migrate up", "tenantgate migrate up 0002", "tenantgate migrate up --dry-run"],
+    exits={0: "the schema is at the revision, or the SQL was printed", 1: _FAILED},
 )
 def up(
     revision: Annotated[str, typer.Argument(help="The revision to migrate to.")] = "head",
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
     database_url: DatabaseOption = None,
+    dry_run: DryRunOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Apply migrations."""
     with failures(as_json=as_json):
-        from tenantgate_cli.commands.migrate import report, up
+        from tenantgate_cli.commands.migrate import planned, report, up
 
-        report(up(revision, data_dir, database_url), as_json=as_json)
+        result = (planned if dry_run else up)(revision, data_dir, database_url)
+        report(result, as_json=as_json)
 
 
 @command(

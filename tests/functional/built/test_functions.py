@@ -1,12 +1,8 @@
 """Every built function under Lambda's runtime client, with only its own folder and the layer on the path."""
 
-import base64
-import contextlib
 import json
-import os
 import re
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,11 +10,10 @@ from typing import Any
 import pytest
 
 from lambda_gateway.runtime.failures import FunctionError
-from lambda_gateway.runtime.process import FunctionProcess
 from tenantgate_cli.checks.structure.tree import Tree
 from tenantgate_cli.paths import ROOT
 from tenantgate_cli.stack.servers.postgres import PostgresAddresses
-from tenantgate_cli.stack.templates import read_product_template
+from tests.fixtures.template.built import running
 
 pytestmark = pytest.mark.anyio
 
@@ -213,39 +208,6 @@ CASES = [
 GUARDED = [
     (function.logical_id, event.key) for function in Tree(ROOT).functions for event in function.events if event.guarded
 ]
-
-
-@contextlib.asynccontextmanager
-async def running(build_dir: Path, name: str, database: PostgresAddresses) -> AsyncIterator[FunctionProcess]:
-    """The function of this name, with the variables that the built template gives it."""
-    base_url = "http://127.0.0.1:9"  # the discard port: nothing listens
-    variables = {
-        "ENVIRONMENT": "development",
-        "LOG_LEVEL": "DEBUG",
-        "PUBLIC_BASE_URL": base_url,
-        "ALLOWED_ORIGINS": "http://localhost:3000",
-        "DATABASE_URL": database.app_url,
-        "DATABASE_OWNER_URL": database.owner_url,
-        "OIDC_ISSUER_URL": f"{base_url}/idp",
-        "OIDC_CLIENT_ID": "tenantgate-dev",
-    }
-    secrets = {
-        "OIDC_CLIENT_SECRET": "a secret for tests",
-        "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(os.urandom(32)).decode(),
-    }
-    function = read_product_template(build_dir / "template.yaml", variables, secrets).functions[name]
-    assert function.root == build_dir / name
-    assert function.layers == (build_dir / "SharedLayer" / "python",)
-    async with FunctionProcess(
-        function.handler,
-        name=name,
-        env=function.env,
-        pythonpath=[function.root, *function.layers],
-        cwd=function.root,
-        timeout=function.timeout,
-        isolated=True,
-    ) as process:
-        yield process
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """`tenantgate migrate` with a real PostgreSQL: its exact words, and its question before data is deleted."""
 
+import asyncio
 import json
 import os
 import pty
@@ -7,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
+import asyncpg
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -79,6 +81,28 @@ def test_up_and_down_say_what_they_did(urls: DatabaseUrls) -> None:
     # Nothing would be deleted, so there is no question.
     assert migrate("down", "base", url=urls.owner_url).stdout == "nothing (nothing to do)\n"
     assert migrate("up", "+1", url=urls.owner_url).stdout == f"nothing → {REVISIONS[0]}\n"
+
+
+async def run_script(url: str, script: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(script)
+    finally:
+        await connection.close()
+
+
+def test_a_dry_run_prints_the_sql_and_changes_nothing(urls: DatabaseUrls) -> None:
+    assert migrate("up", "--dry-run", url=urls.owner_url).stdout == "-- nothing to do\n"
+    migrator.downgrade(urls.owner_url, "-1")
+    planned = migrate("up", "--dry-run", url=urls.owner_url)
+    assert (planned.exit_code, planned.stderr) == (0, "")
+    assert f"UPDATE alembic_version SET version_num='{HEAD}'" in planned.stdout
+    assert json.loads(migrate("up", "--dry-run", "--json", url=urls.owner_url).stdout)["sql"] in planned.stdout
+    assert migrator.current(urls.owner_url) == REVISIONS[-2]
+    # It is the whole migration: run by hand, it leads to the same schema.
+    asyncio.run(run_script(urls.owner_url, planned.stdout))
+    assert migrator.current(urls.owner_url) == HEAD
+    assert migrate("up", "--dry-run", "0001", url=urls.owner_url).stdout == "-- nothing to do\n"
 
 
 def test_programs_get_the_revisions(urls: DatabaseUrls) -> None:

@@ -6,6 +6,7 @@ prepares only unnamed statements, and drops a failed connection at once instead 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NoReturn, override
 
 import asyncpg
@@ -27,7 +28,17 @@ _CLOSE_SECONDS = 1.0
 
 
 class _AdaptedConnection(AsyncAdapt_asyncpg_connection):
-    __slots__ = ()
+    __slots__ = ("limits",)
+
+    limits: Mapping[str, str]
+
+    @override
+    async def _start_transaction(self) -> None:
+        await super()._start_transaction()  # type: ignore[no-untyped-call]
+        if self._transaction is not None and self.limits:
+            # Only for this transaction: the session may belong to a pooler.
+            settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in self.limits.items())
+            await self.driver_connection.execute(f"SELECT {settings}")
 
     @classmethod
     @override
@@ -52,11 +63,14 @@ class _AdaptedConnection(AsyncAdapt_asyncpg_connection):
 
 class _Driver(AsyncAdapt_asyncpg_dbapi):
     @override
-    def connect(self, *arg: Any, **kw: Any) -> _AdaptedConnection:
-        opened = _AdaptedConnection.create(
-            self, connect(**kw), prepared_statement_cache_size=0, prepared_statement_name_func=str
+    def connect(self, *arg: Any, limits: Mapping[str, str], **kw: Any) -> _AdaptedConnection:
+        opened = await_(
+            _AdaptedConnection.create(
+                self, connect(**kw), prepared_statement_cache_size=0, prepared_statement_name_func=str
+            )
         )
-        return await_(opened)
+        opened.limits = limits
+        return opened
 
 
 class TenantgateDialect(PGDialect_asyncpg):

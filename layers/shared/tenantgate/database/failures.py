@@ -21,13 +21,13 @@ def failure(error: BaseException, *, lost: bool) -> DatabaseUnreachable | Statem
 
     Raise it outside the `except` block that caught `error`: a logged exception chain would contain `error`'s values.
     """
-    name, sqlstate, words = type(error).__name__, getattr(error, "sqlstate", None), _words(error)
+    name, sqlstate, words = type(error).__name__, getattr(error, "sqlstate", None), loggable_message(error)
     if lost or isinstance(error, OSError) or is_unreachable(sqlstate):
         return DatabaseUnreachable(name, error=words)
     return StatementRefused(words or name, sqlstate=sqlstate)
 
 
-def _words(error: BaseException) -> str:
+def loggable_message(error: BaseException) -> str:
     """Return the error's message if it may be logged, otherwise an empty text."""
     if isinstance(error, OSError):
         return str(error)

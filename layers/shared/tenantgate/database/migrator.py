@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import io
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,21 +19,30 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, exc, make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, exc, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.util.concurrency import await_
 
-from tenantgate.database.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed
+from tenantgate.database.errors import MigrationFailed
+from tenantgate.database.owner import locked_connection, owner_connection, server_message, sqlstate
 from tenantgate.database.revisions import resolve
+from tenantgate.database.roles import open_application_login
 from tenantgate.database.vector import CREATE_WHERE_AVAILABLE, IS_PRESENT
 from tenantgate.errors.base import TenantgateError
-from tenantgate.settings.environment import get_settings
 
 logger = logging.getLogger(__name__)
 
-# An arbitrary number that no other program uses for a lock of this database.
-LOCK_KEY = 0x7E4A_6A7E
-LOCK_WAIT_SECONDS = 30.0
+# Statements of the application queue behind a migration that waits for a table: it gives way after this time, and comes
+# back. Shorter than PostgreSQL's `deadlock_timeout` (1 s), so that it also gives way in a deadlock.
+LOCK_TIMEOUT_SECONDS = 0.3
+LOCK_ATTEMPTS_SECONDS = 60.0
+# Without a limit of the caller's own.
+STATEMENT_SECONDS = 900.0
+# A Lambda environment may be frozen in the middle of a transaction.
+_IDLE_SECONDS = 60
+# The lock's time is over, or a deadlock (PostgreSQL, appendix A).
+_GIVES_WAY = frozenset({"55P03", "40P01"})
+_SHOW_REVISION = "GRANT SELECT ON alembic_version TO tenantgate_app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +53,26 @@ class Migrated:
     after: str | None
 
 
-def upgrade(url: str, revision: str = "head") -> Migrated:
+def upgrade(
+    url: str, revision: str = "head", *, application_url: str | None = None, seconds: float | None = None
+) -> Migrated:
     """Apply migrations up to `revision`; nothing if the database is past it.
 
-    Raises `ValidationFailed` (no such revision), `MadeByNewer`, `MigrationBusy`, `DatabaseUnreachable`,
+    The user of `application_url` then gets its login (`roles.ensure_login`) under the same lock. `seconds` limits all
+    of it. Raises `ValidationFailed` (no such revision), `MadeByNewer`, `MigrationBusy`, `DatabaseUnreachable`,
     `MigrationFailed` (the failed migration is rolled back; those before it stay applied).
     """
-    return asyncio.run(_migrate(url, revision, command.upgrade))
+    return asyncio.run(_migrate(url, revision, command.upgrade, application_url, seconds))
 
 
-def downgrade(url: str, revision: str) -> Migrated:
+def downgrade(url: str, revision: str, *, seconds: float | None = None) -> Migrated:
     """Undo migrations down to `revision` (`base`: all of them; `-1`: one). Raises as `upgrade` does."""
-    return asyncio.run(_migrate(url, revision, command.downgrade))
+    return asyncio.run(_migrate(url, revision, command.downgrade, None, seconds))
+
+
+def upgrade_sql(url: str, revision: str = "head") -> str:
+    """Return the SQL that `upgrade` would run in this database, without running it; empty if nothing is to do."""
+    return asyncio.run(_sql(url, revision))
 
 
 def current(url: str) -> str | None:
@@ -86,79 +105,51 @@ def _location() -> Path:
     raise FileNotFoundError("no folder migrations/ with an env.py on Python's path")
 
 
-def owner_url() -> str:
-    """Return the owner's URL from the settings: `DATABASE_OWNER_URL`, or `DATABASE_URL` if that isn't set."""
-    settings = get_settings()
-    return settings.database_owner_url or settings.required_database_url
-
-
-@asynccontextmanager
-async def owner_connection(url: str) -> AsyncIterator[AsyncConnection]:
-    """Open a new connection; PostgreSQL's errors become `DatabaseUnreachable` or `MigrationFailed`."""
-    from tenantgate.database.dialect import DRIVER  # noqa: PLC0415  (registers the dialect)
-
-    engine = create_async_engine(
-        make_url(url).set(drivername=DRIVER),
-        poolclass=NullPool,
-        hide_parameters=True,
-        connect_args={"statement_seconds": None},
-    )
-    try:
-        async with engine.connect() as connection:
-            yield connection
-    except exc.DBAPIError as error:
-        if error.connection_invalidated or isinstance(error, exc.OperationalError) or error.statement is None:
-            raise DatabaseUnreachable(type(error).__name__, error=str(error.orig)) from error
-        raise MigrationFailed("a statement was refused", detail={"reason": server_message(error)}) from error
-    finally:
-        await engine.dispose()
-
-
 async def _current(url: str) -> str | None:
     async with owner_connection(url) as connection:
         return await connection.run_sync(_current_revision)
 
 
-async def _migrate(url: str, revision: str, step: Callable[[Config, str], None]) -> Migrated:
-    async with locked_connection(url) as connection:
-        migrated = await connection.run_sync(_step, revision, step)
-        if step is command.upgrade:
-            await _enable_vector(connection)
-            await _show_revision(connection)
-        return migrated
-
-
-@asynccontextmanager
-async def locked_connection(url: str) -> AsyncIterator[AsyncConnection]:
-    """Connect as `owner_connection` does, with a lock against other migrations and login changes of this database.
-
-    The lock belongs to a transaction on a second connection. A session's lock would stay with a server connection of a
-    transaction pooler (PgBouncer, RDS Proxy): never released, and without effect on other clients.
-    Raises `MigrationBusy`.
-    """
-    async with owner_connection(url) as keeper:
-        await _lock(keeper)
-        async with owner_connection(url) as connection:
-            yield connection
-
-
-async def _lock(connection: AsyncConnection) -> None:
-    """Wait for the lock; the end of this connection's transaction releases it."""
+async def _migrate(
+    url: str,
+    revision: str,
+    step: Callable[[Config, str], None],
+    application_url: str | None,
+    seconds: float | None,
+) -> Migrated:
     try:
-        await connection.execute(
-            text(
-                "SELECT set_config('lock_timeout', :limit, true),"
-                " set_config('idle_in_transaction_session_timeout', '0', true)"
-            ),
-            {"limit": f"{LOCK_WAIT_SECONDS * 1000:.0f}ms"},
-        )
-        await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
-    except exc.DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) == "55P03":
-            raise MigrationBusy(
-                "the migration lock was not released in time", waited_seconds=LOCK_WAIT_SECONDS
-            ) from error
-        raise
+        async with asyncio.timeout(seconds), locked_connection(url, _limits(seconds)) as connection:
+            migrated = await connection.run_sync(_step, revision, step)
+            if step is command.upgrade:
+                await _enable_vector(connection)
+                await _show_revision(connection)
+            if application_url is not None:
+                await open_application_login(connection, url, application_url)
+            return migrated
+    except TimeoutError as error:
+        raise MigrationFailed(
+            "the migration took too long", detail={"reason": f"it was stopped after {seconds:.0f} s"}
+        ) from error
+
+
+def _limits(seconds: float | None) -> dict[str, str]:
+    # The server's own limits end what a client that has disappeared has begun.
+    return {
+        "lock_timeout": f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms",
+        "statement_timeout": f"{(seconds or STATEMENT_SECONDS) * 1000:.0f}ms",
+        "idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s",
+    }
+
+
+async def _sql(url: str, revision: str) -> str:
+    at, known = await _current(url), revisions()
+    target = resolve(revision, at=at, known=known, down=False)
+    if at is not None and known.index(target) <= known.index(at):
+        return ""
+    config = configuration()
+    config.output_buffer = written = io.StringIO()
+    command.upgrade(config, target if at is None else f"{at}:{target}", sql=True)
+    return f"{written.getvalue()}{CREATE_WHERE_AVAILABLE.strip()};\n\n{_SHOW_REVISION};\n"
 
 
 async def _enable_vector(connection: AsyncConnection) -> None:
@@ -171,7 +162,7 @@ async def _enable_vector(connection: AsyncConnection) -> None:
 
 async def _show_revision(connection: AsyncConnection) -> None:
     # The readiness check compares it with the code's.
-    await connection.exec_driver_sql("GRANT SELECT ON alembic_version TO tenantgate_app")
+    await connection.exec_driver_sql(_SHOW_REVISION)
     await connection.commit()
 
 
@@ -181,14 +172,21 @@ def _step(connection: Connection, revision: str, step: Callable[[Config, str], N
     before = _current_revision(connection)
     connection.rollback()
     target = resolve(revision, at=before, known=revisions(), down=step is command.downgrade)
-    try:
-        step(config, target)
-    except exc.DBAPIError as error:
-        if error.connection_invalidated:
-            raise
-        raise _failed(error, connection) from error
-    connection.commit()
-    return Migrated(before=before, after=_current_revision(connection))
+    give_up_at = time.monotonic() + LOCK_ATTEMPTS_SECONDS
+    while True:
+        try:
+            step(config, target)
+        except exc.DBAPIError as error:
+            if error.connection_invalidated:
+                raise
+            if sqlstate(error) not in _GIVES_WAY or time.monotonic() >= give_up_at:
+                raise _failed(error, connection) from error
+            connection.rollback()
+            logger.warning("a migration gave way to the application, and tries again")
+            await_(asyncio.sleep(random.uniform(0.2, 1.0)))  # noqa: S311  (jitter, not a secret)
+        else:
+            connection.commit()
+            return Migrated(before=before, after=_current_revision(connection))
 
 
 def _failed(error: exc.DBAPIError, connection: Connection) -> TenantgateError:
@@ -197,11 +195,6 @@ def _failed(error: exc.DBAPIError, connection: Connection) -> TenantgateError:
         "a migration failed",
         detail={"stopped_at": _current_revision(connection), "reason": server_message(error)},
     )
-
-
-def server_message(error: exc.DBAPIError) -> str:
-    """Return PostgreSQL's message without the statement."""
-    return str(error.orig).split("\n", 1)[0]
 
 
 def _current_revision(connection: Connection) -> str | None:

@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tenantgate.database.connection import connect
 from tenantgate.database.errors import MigrationFailed
 from tenantgate.database.failures import DRIVER_ERRORS
-from tenantgate.database.migrator import locked_connection
+from tenantgate.database.owner import locked_connection
 from tenantgate.database.roles import APPLICATION_ROLE, open_login
 
 REMEDY = (

@@ -23,7 +23,7 @@ from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tenantgate.database.errors import MigrationFailed
-from tenantgate.database.migrator import locked_connection, server_message
+from tenantgate.database.owner import locked_connection, server_message, sqlstate
 
 APPLICATION_ROLE = "tenantgate_app"
 _SCRAM_ITERATIONS = 4096
@@ -48,6 +48,12 @@ def ensure_login(owner_url: str, application_url: str) -> None:
 
 
 async def _ensure_login(owner_url: str, application_url: str) -> None:
+    async with locked_connection(owner_url) as connection:
+        await open_application_login(connection, owner_url, application_url)
+
+
+async def open_application_login(connection: AsyncConnection, owner_url: str, application_url: str) -> None:
+    """Do the work of `ensure_login` on a connection with the migration lock."""
     target = make_url(application_url)
     if target.username is None or target.username == make_url(owner_url).username:
         # The same user for both: there is no login to create. The readiness check reports the problem.
@@ -58,8 +64,7 @@ async def _ensure_login(owner_url: str, application_url: str) -> None:
             "the login can't be made",
             detail={"role": target.username, "reason": "its password must have only ASCII characters"},
         )
-    async with locked_connection(owner_url) as connection:
-        await open_login(connection, target.username, target.password)
+    await open_login(connection, target.username, target.password)
 
 
 async def open_login(
@@ -92,8 +97,8 @@ async def open_login(
 
 def _is_race(error: exc.DBAPIError) -> bool:
     """Tell whether another connection changed the same role first."""
-    sqlstate = getattr(error.orig, "sqlstate", None)
-    return sqlstate in _RACES or (sqlstate == "XX000" and "concurrently" in server_message(error))
+    state = sqlstate(error)
+    return state in _RACES or (state == "XX000" and "concurrently" in str(error.orig))
 
 
 async def _open(connection: AsyncConnection, user: str, password: str | None, reset_settings: bool) -> None:

@@ -13,7 +13,7 @@ from tenantgate.database.errors import DatabaseUnreachable
 from tests.fixtures.process.handlers import imported_handler
 from tests.fixtures.web.setup import lambda_context
 
-OWNER = "postgresql://owner@database.example/tenantgate"
+OWNER = "postgresql+asyncpg://owner@database.example/tenantgate"
 APPLICATION = "postgresql+asyncpg://role@database.example/tenantgate"
 REQUEST_ID = "request-0000-0001"
 
@@ -22,10 +22,7 @@ class Migrator:
     """A stand-in for the module `database.migrator`, which records its calls."""
 
     def __init__(self) -> None:
-        self.calls: list[tuple[str, ...]] = []
-
-    def owner_url(self) -> str:
-        return OWNER
+        self.calls: list[tuple[str | None, ...]] = []
 
     def head(self) -> str:
         return "0007"
@@ -33,8 +30,12 @@ class Migrator:
     def current(self, url: str) -> str:
         return "0006"
 
-    def upgrade(self, url: str, revision: str) -> SimpleNamespace:
-        self.calls.append(("upgrade", url, revision))
+    def upgrade_sql(self, url: str, revision: str) -> str:
+        self.calls.append(("sql", url, revision))
+        return "CREATE TABLE"
+
+    def upgrade(self, url: str, revision: str, *, application_url: str | None) -> SimpleNamespace:
+        self.calls.append(("upgrade", url, revision, application_url))
         return SimpleNamespace(before="0006", after="0007")
 
     def downgrade(self, url: str, revision: str) -> SimpleNamespace:
@@ -50,9 +51,8 @@ def migrator() -> Migrator:
 @pytest.fixture(params=[None, APPLICATION], ids=["without-an-application", "with-one"])
 def handler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, migrator: Migrator) -> Iterator[Any]:
     variables = {} if request.param is None else {"DATABASE_URL": request.param}
-    with imported_handler("migration_runner", **variables) as module:
+    with imported_handler("migration_runner", DATABASE_OWNER_URL=OWNER, **variables) as module:
         monkeypatch.setattr(module, "migrator", migrator)
-        monkeypatch.setattr(module, "ensure_login", lambda *urls: migrator.calls.append(("login", *urls)))
         module.application = request.param
         yield module
 
@@ -63,13 +63,13 @@ def handler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, mig
         pytest.param({"action": "current"}, [], {"revision": "0006", "head": "0007"}, id="current"),
         pytest.param(
             {"action": "upgrade"},
-            [("upgrade", OWNER, "head"), ("login", OWNER, APPLICATION)],
+            [("upgrade", OWNER, "head")],
             {"before": "0006", "after": "0007"},
             id="upgrade",
         ),
         pytest.param(
             {"action": "upgrade", "revision": "0007"},
-            [("upgrade", OWNER, "0007"), ("login", OWNER, APPLICATION)],
+            [("upgrade", OWNER, "0007")],
             {"before": "0006", "after": "0007"},
             id="upgrade-to",
         ),
@@ -79,6 +79,9 @@ def handler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, mig
             {"before": "0007", "after": "0006"},
             id="downgrade",
         ),
+        pytest.param(
+            {"action": "dry-run", "revision": "+1"}, [("sql", OWNER, "+1")], {"sql": "CREATE TABLE"}, id="dry-run"
+        ),
     ],
 )
 def test_an_action_returns_its_result(
@@ -86,7 +89,8 @@ def test_an_action_returns_its_result(
 ) -> None:
     assert handler.lambda_handler(event, lambda_context(REQUEST_ID)) == {"action": event["action"], **result}
     # Only a deployment that names its application's user has one to log in.
-    assert migrator.calls == [call for call in calls if handler.application or call[0] != "login"]
+    login = (handler.application,)
+    assert migrator.calls == [(*call, *login) if call[0] == "upgrade" else call for call in calls]
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,7 @@ def test_an_action_returns_its_result(
 def test_a_failure_has_our_error_shape_and_no_chain_of_causes(
     monkeypatch: pytest.MonkeyPatch, *, handler: Any, migrator: Migrator, failure: Exception, code: str
 ) -> None:
-    def fail(*_: str) -> None:
+    def fail(*_: str, **__: object) -> None:
         raise failure
 
     monkeypatch.setattr(migrator, "upgrade", fail)
@@ -116,4 +120,13 @@ def test_a_failure_has_our_error_shape_and_no_chain_of_causes(
 def test_an_invalid_event_runs_nothing(handler: Any, migrator: Migrator) -> None:
     with pytest.raises(handler.RunnerFailed, match="VAL_001"):
         handler.lambda_handler({"action": "drop"}, lambda_context(REQUEST_ID))
+    assert migrator.calls == []
+
+
+def test_wrong_settings_fail_each_invocation_and_not_the_start(migrator: Migrator) -> None:
+    with (
+        imported_handler("migration_runner", DATABASE_OWNER_URL=OWNER, LOG_LEVEL="LOUD") as module,
+        pytest.raises(module.RunnerFailed, match="SYS_003"),
+    ):
+        module.lambda_handler({"action": "current"}, lambda_context(REQUEST_ID))
     assert migrator.calls == []
