@@ -1,8 +1,8 @@
 """The protocol of CloudFormation's custom resources. Standard library only.
 
-CloudFormation invokes the function asynchronously and waits until somebody has put an answer to `ResponseURL`:
+CloudFormation invokes the function asynchronously and waits for a PUT to `ResponseURL`:
 https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-responses.html. Without one, the stack hangs
-until the resource's `ServiceTimeout`. The URL is signed: who has it can answer, so it is never logged.
+until the resource's `ServiceTimeout`. The URL is signed: who has it can response, so it is never logged.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tenantgate.errors.base import ValidationFailed
 
 # Constant: a resource whose id changes would be deleted after the update.
 PHYSICAL_ID = "tenantgate-schema"
-LARGEST_ANSWER = 4096
+LARGEST_RESPONSE = 4096
 _LONGEST = {"ResponseURL": 8192, "StackId": 1024, "RequestId": 256, "LogicalResourceId": 256}
 _TYPES = ("Create", "Update", "Delete")
 _REVISION = re.compile(r"[A-Za-z0-9_]{1,64}")
-# CloudFormation's answers go to a bucket of its own: bucket.s3.region.amazonaws.com, or the older s3-region.
+# CloudFormation's response URLs are in its own buckets: bucket.s3.region.amazonaws.com, or the older s3-region.
 _S3 = re.compile(
     r"(?:[a-z0-9][a-z0-9.-]{1,62}\.)?s3(?:[.-](?:dualstack\.)?[a-z]{2,4}(?:-[a-z]+)+-\d)?\.amazonaws\.com(?:\.cn)?"
 )
@@ -35,7 +35,7 @@ _PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
 type Status = Literal["SUCCESS", "FAILED"]
 
 
-class AnswerLost(Exception):
+class ResponseLost(Exception):
     """No attempt reached CloudFormation. The text has no part of the URL."""
 
 
@@ -57,7 +57,7 @@ def is_custom_resource(event: object) -> TypeIs[Mapping[str, object]]:
 
 
 def parse_request(event: Mapping[str, object], *, allow_loopback: bool) -> Request:
-    """Return the request. Raises `ValidationFailed` for one that can't be answered.
+    """Return the request. Raises `ValidationFailed` for one that can't get a response.
 
     `allow_loopback` also takes URLs of this machine, for tests: never true in a deployment.
     """
@@ -96,8 +96,10 @@ def _parse_url(text: str, *, allow_loopback: bool) -> SplitResult | None:
     return url if url.scheme == "https" and port in (None, 443) and _S3.fullmatch(host) else None
 
 
-def answer_body(request: Request, status: Status, *, reason: str = "", data: Mapping[str, str] | None = None) -> bytes:
-    """Return the answer as JSON of less than 4,096 bytes; a longer reason is cut."""
+def response_body(
+    request: Request, status: Status, *, reason: str = "", data: Mapping[str, str] | None = None
+) -> bytes:
+    """Return the response as JSON of less than 4,096 bytes; a longer reason is cut."""
     while True:
         body = json.dumps(
             {
@@ -110,13 +112,13 @@ def answer_body(request: Request, status: Status, *, reason: str = "", data: Map
                 "Data": dict(data or {}),
             }
         ).encode()
-        if len(body) < LARGEST_ANSWER:
+        if len(body) < LARGEST_RESPONSE:
             return body
         reason = reason[: len(reason) * 3 // 4] if len(reason) > 4 else "too long"
 
 
 def put(url: SplitResult, body: bytes, *, seconds: float) -> None:
-    """Put the answer; try again for `seconds`. Follows no redirect. Raises `AnswerLost`."""
+    """Put the response; try again for `seconds`. Follows no redirect. Raises `ResponseLost`."""
     give_up_at = time.monotonic() + seconds
     problem = ""
     for pause in (*_PAUSES, 0.0):
@@ -132,7 +134,7 @@ def put(url: SplitResult, body: bytes, *, seconds: float) -> None:
         if time.monotonic() + pause >= give_up_at:
             break
         time.sleep(pause)
-    raise AnswerLost(problem)
+    raise ResponseLost(problem)
 
 
 def _put_once(url: SplitResult, body: bytes, *, seconds: float) -> int:

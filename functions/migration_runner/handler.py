@@ -20,7 +20,7 @@ from typing import Any
 
 from functions.migration_runner.custom_resource import is_custom_resource
 from functions.migration_runner.event import parse_event
-from functions.migration_runner.stack_event import answer
+from functions.migration_runner.stack_event import respond
 from tenantgate.context import RequestContext, begin_request, choose_request_id
 from tenantgate.database import migrator
 from tenantgate.database.owner_login import as_owner
@@ -41,7 +41,7 @@ class RunnerFailed(Exception):
 
 
 def _start() -> SettingsError | None:
-    # CloudFormation waits for an answer, so wrong settings may not stop the function before it can give one.
+    # CloudFormation waits for a response, so wrong settings may not stop the function before it can give one.
     try:
         settings = get_settings()
     except SettingsError as error:
@@ -62,7 +62,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, object]:
     begin_request(RequestContext(request_id=request_id))
     try:
         if is_custom_resource(event):
-            return answer(event, wrong_settings=_WRONG_SETTINGS, context=context)
+            return respond(event, wrong_settings=_WRONG_SETTINGS, context=context)
         if _WRONG_SETTINGS is not None:
             raise _WRONG_SETTINGS
         action, revision = parse_event(event)

@@ -1,10 +1,10 @@
-"""A request of CloudFormation: migrate, and answer in every case.
+"""A request of CloudFormation: migrate, and respond in every case.
 
     Create, Update   migrate up to the property `SchemaRevision` (without one: to the newest), and open the login
     Delete           nothing: the data stays
 
-A rollback of the stack arrives as an Update with the old revision. A database that is past it stays as it is: nothing
-ever migrates down here.
+A rollback of the stack arrives as an Update with the old revision. A database that is past it stays unchanged:
+the function never migrates down here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from functions.migration_runner.custom_resource import AnswerLost, Request, Status, answer_body, parse_request, put
+from functions.migration_runner.custom_resource import Request, ResponseLost, Status, parse_request, put, response_body
 from functions.migration_runner.time_limit import OutOfTime, within
 from tenantgate.database import migrator
 from tenantgate.database.errors import MadeByNewer, MigrationFailed
@@ -28,22 +28,22 @@ logger = logging.getLogger(__name__)
 
 # A new cluster's writer, or one after a failover, needs some minutes.
 WRITER_WAIT_SECONDS = 300.0
-# Kept for the answer, at most. Lambda ends the function at its time-out, and then nobody answers.
-ANSWER_SECONDS = 30.0
-# Between the migration's own limit and the moment when the answer is given without it.
+# Kept for the response, at most. Lambda ends the function at its time-out: CloudFormation would then wait for an hour.
+RESPONSE_SECONDS = 30.0
+# Between the migration's own limit and the moment when the response is given without it.
 _GRACE_SECONDS = 1.0
 _MINUTES_15 = 900.0
 
 
-def answer(event: Mapping[str, object], *, wrong_settings: SettingsError | None, context: Any) -> dict[str, object]:
-    """Do what the event asks, tell CloudFormation, and return what it was told.
+def respond(event: Mapping[str, object], *, wrong_settings: SettingsError | None, context: Any) -> dict[str, object]:
+    """Do what the event asks, tell CloudFormation, and return the response.
 
-    Raises `ValidationFailed` for an event that can't be answered, before anything is done, and `InternalError` if
-    the answer was lost: Lambda then repeats the invocation, which does no harm.
+    Raises `ValidationFailed` for an event that can't get a response, before anything is done, and `InternalError` if
+    the response was lost: Lambda then repeats the invocation, which does no harm.
     """
     ends_at = time.monotonic() + _remaining(context)
     request = parse_request(event, allow_loopback=wrong_settings is None and get_settings().is_local_development)
-    kept = min(ANSWER_SECONDS, (ends_at - time.monotonic()) / 2)
+    kept = min(RESPONSE_SECONDS, (ends_at - time.monotonic()) / 2)
     status: Status = "FAILED"
     reason, data = "", {}
     try:
@@ -62,20 +62,20 @@ def answer(event: Mapping[str, object], *, wrong_settings: SettingsError | None,
         logger.exception("the migration runner failed")
         # Only the name: the text of an unexpected error may hold a value.
         reason = f"an unexpected {type(error).__name__}; the function's log has more"
-    _tell(request, answer_body(request, status, reason=reason, data=data), ends_at)
-    logger.info("answered", extra={"context": {"request": request.kind, "status": status, **data}})
+    _send(request, response_body(request, status, reason=reason, data=data), ends_at)
+    logger.info("responded", extra={"context": {"request": request.kind, "status": status, **data}})
     return {"status": status, "reason": reason, "data": data}
 
 
-def _tell(request: Request, body: bytes, ends_at: float) -> None:
+def _send(request: Request, body: bytes, ends_at: float) -> None:
     try:
         # A second stays for the runtime, which reports the end of the invocation.
         put(request.url, body, seconds=ends_at - time.monotonic() - _GRACE_SECONDS)
-    except AnswerLost as lost:
+    except ResponseLost as lost:
         problem = str(lost)
     else:
         return
-    raise InternalError("CloudFormation did not get the answer", problem=problem)
+    raise InternalError("CloudFormation did not get the response", problem=problem)
 
 
 def _migrated(request: Request, stop_at: float, wrong_settings: SettingsError | None) -> dict[str, str]:
@@ -117,5 +117,5 @@ def _reason(error: TenantgateError) -> str:
 
 
 def _remaining(context: Any) -> float:
-    told = getattr(context, "get_remaining_time_in_millis", None)
-    return told() / 1000 if callable(told) else _MINUTES_15
+    remaining = getattr(context, "get_remaining_time_in_millis", None)
+    return remaining() / 1000 if callable(remaining) else _MINUTES_15

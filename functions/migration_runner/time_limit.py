@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 
 class OutOfTime(Exception):
-    """The work has not ended in time; its thread goes on."""
+    """The work has not ended in time; its thread continues."""
 
 
 def within[T](seconds: float, work: Callable[[], T]) -> T:

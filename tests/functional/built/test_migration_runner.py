@@ -24,7 +24,7 @@ pytestmark = pytest.mark.anyio
 RUNNER = "MigrationRunnerFunction"
 HEAD = str(migrator.head())
 BEFORE = migrator.revisions()[-2]
-# Half of it is for the work: see ANSWER_SECONDS.
+# Half of it is for the work: see RESPONSE_SECONDS.
 SHORT = 12.0
 REVISION = "SELECT version_num FROM alembic_version"
 
@@ -93,18 +93,18 @@ async def one(url: str, statement: str) -> object:
     return rows[0][0][0] if rows[0] else None
 
 
-def told(received: Received, database: DatabaseUrls) -> dict[str, Any]:
-    """Return the answer, after what every answer must fulfil."""
-    answer = received.answer
+def checked(received: Received, database: DatabaseUrls) -> dict[str, Any]:
+    """Check the rules of every response, and return it."""
+    response = received.response
     assert received.content_type == ""
     assert len(received.body) < 4096
-    assert answer["PhysicalResourceId"] == "tenantgate-schema"
-    assert answer["LogicalResourceId"] == "Migrations"
-    assert answer["Reason"]
+    assert response["PhysicalResourceId"] == "tenantgate-schema"
+    assert response["LogicalResourceId"] == "Migrations"
+    assert response["Reason"]
     for url in (database.owner_url, database.app_url):
         assert url.partition("://")[2].partition("@")[0] not in received.body.decode()
     assert SIGNATURE not in received.body.decode()
-    return answer
+    return response
 
 
 async def test_up_down_and_the_sql_of_an_upgrade(runner: FunctionProcess, empty: DatabaseUrls) -> None:
@@ -136,15 +136,15 @@ async def test_create_update_rollback_and_delete(
     await runner.invoke(stack.event("Update", SchemaRevision=HEAD))
     await runner.invoke(stack.event("Delete"))
 
-    answers = [told(received, empty) for received in stack.received]
-    assert [(answer["Status"], answer["Data"]) for answer in answers] == [
+    responses = [checked(received, empty) for received in stack.received]
+    assert [(response["Status"], response["Data"]) for response in responses] == [
         ("SUCCESS", {"SchemaRevision": BEFORE}),
         ("SUCCESS", {"SchemaRevision": HEAD}),
         ("SUCCESS", {"SchemaRevision": HEAD}),
         ("SUCCESS", {"SchemaRevision": "9999"}),
         ("SUCCESS", {}),
     ]
-    assert [answer["RequestId"] for answer in answers] == [f"request-{number}" for number in range(5)]
+    assert [response["RequestId"] for response in responses] == [f"request-{number}" for number in range(5)]
     assert await one(empty.owner_url, REVISION) == "9999"
 
 
@@ -155,7 +155,7 @@ async def test_two_at_once_both_succeed(
     results = await asyncio.gather(runner.invoke(create), newer_runner.invoke(create))
 
     assert [result["status"] for result in results] == ["SUCCESS", "SUCCESS"]
-    assert {told(received, empty)["Status"] for received in stack.received} == {"SUCCESS"}
+    assert {checked(received, empty)["Status"] for received in stack.received} == {"SUCCESS"}
     # The application's login works, too.
     assert await one(empty.app_url, REVISION) == HEAD
 
@@ -170,7 +170,7 @@ async def test_a_failing_migration_fails_the_stack_with_the_reason(
     # CloudFormation's rollback, to the revision that the database has.
     await newer_runner.invoke(stack.event("Update", SchemaRevision=HEAD))
 
-    failed, rolled_back = (told(received, migrated) for received in stack.received)
+    failed, rolled_back = (checked(received, migrated) for received in stack.received)
     assert (failed["Status"], result["status"]) == ("FAILED", "FAILED")
     assert f"stopped_at: {HEAD}, reason: InvalidTextRepresentationError (22P02)" in failed["Reason"]
     assert "value-canary" not in failed["Reason"] + str(direct.value)
@@ -179,7 +179,7 @@ async def test_a_failing_migration_fails_the_stack_with_the_reason(
     assert await one(migrated.owner_url, "SELECT to_regclass('half')") is None
 
 
-async def test_an_answer_is_given_before_lambda_ends_the_function(
+async def test_a_response_is_given_before_lambda_ends_the_function(
     *, newer_runner: FunctionProcess, runner: FunctionProcess, migrated: DatabaseUrls, stack: ResponseUrl
 ) -> None:
     await behave(migrated, "pg_sleep(600)")
@@ -188,15 +188,15 @@ async def test_an_answer_is_given_before_lambda_ends_the_function(
     assert (await runner.invoke(stack.event("Update", SchemaRevision=HEAD)))["status"] == "SUCCESS"
 
     assert result["status"] == "FAILED"
-    assert told(stack.received[0], migrated)["Status"] == "FAILED"
-    assert re.search(r"it was stopped after \d s", stack.received[0].answer["Reason"])
+    assert checked(stack.received[0], migrated)["Status"] == "FAILED"
+    assert re.search(r"it was stopped after \d s", stack.received[0].response["Reason"])
     assert await one(migrated.owner_url, REVISION) == HEAD
 
 
-async def test_an_event_that_cannot_be_answered_runs_nothing(
+async def test_an_event_that_cannot_get_a_response_runs_nothing(
     runner: FunctionProcess, empty: DatabaseUrls, stack: ResponseUrl
 ) -> None:
-    event = stack.event("Create") | {"ResponseURL": "https://s3.example.com/answer"}
+    event = stack.event("Create") | {"ResponseURL": "https://s3.example.com/response"}
     with pytest.raises(FunctionError) as refused:
         await runner.invoke(event)
     assert json.loads(str(refused.value))["error"]["detail"] == [

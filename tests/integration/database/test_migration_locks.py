@@ -1,4 +1,4 @@
-"""Migrations at the same time as others, and next to the application: who waits for whom, and how long."""
+"""Migrations at the same time as others, and next to the application: waits and their limits."""
 
 import asyncio
 import threading

@@ -19,7 +19,7 @@ URL = "postgresql+asyncpg://tenantgate_owner@127.0.0.1:5432/tenantgate?sslmode=d
 
 
 class Secret:
-    """Secrets Manager with one secret. `texts`: its next values, the last one for ever."""
+    """Secrets Manager with one secret. `texts`: its next values, the last one then stays."""
 
     def __init__(self, *texts: str | Exception) -> None:
         self.texts = list(texts)

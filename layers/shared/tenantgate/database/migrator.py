@@ -58,8 +58,8 @@ def upgrade(
 ) -> Migrated:
     """Apply migrations up to `revision`; nothing if the database is past it.
 
-    The user of `application_url` then gets its login (`roles.ensure_login`) under the same lock. `seconds` limits all
-    of it. Raises `ValidationFailed` (no such revision), `MadeByNewer`, `MigrationBusy`, `DatabaseUnreachable`,
+    The user of `application_url` then gets its login (`roles.ensure_login`) under the same lock. `seconds` limits
+    everything. Raises `ValidationFailed` (no such revision), `MadeByNewer`, `MigrationBusy`, `DatabaseUnreachable`,
     `MigrationFailed` (the failed migration is rolled back; those before it stay applied).
     """
     return asyncio.run(_migrate(url, revision, command.upgrade, application_url, seconds))

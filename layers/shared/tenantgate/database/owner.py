@@ -67,7 +67,7 @@ async def _lock(connection: AsyncConnection) -> None:
 
     Neither waiting for the lock nor holding it keeps a snapshot. `CREATE INDEX CONCURRENTLY`, in the migration that has
     the lock, waits for the end of every snapshot: both would wait for each other, and PostgreSQL wouldn't see it.
-    So each attempt is a transaction of its own, not a statement that waits.
+    So each attempt is a separate transaction, not a statement that waits.
     """
     deadline = time.monotonic() + LOCK_WAIT_SECONDS
     while not await connection.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK_KEY}):

@@ -1,4 +1,4 @@
-"""CloudFormation's protocol: who gets an answer, and how large it may be."""
+"""CloudFormation's protocol: who gets a response, and how large it may be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from functions.migration_runner.custom_resource import Request, answer_body, is_custom_resource, parse_request
+from functions.migration_runner.custom_resource import Request, is_custom_resource, parse_request, response_body
 from tenantgate.errors.base import ValidationFailed
 
 HOST = "cloudformation-custom-resource-response-eucentral1.s3.eu-central-1.amazonaws.com"
@@ -54,7 +54,7 @@ def test_a_request_has_the_members_of_its_event() -> None:
         f"{HOST}:443",
     ],
 )
-def test_amazon_s3_gets_the_answer(host: str) -> None:
+def test_amazon_s3_gets_the_response(host: str) -> None:
     assert parse_request(EVENT | {"ResponseURL": f"https://{host}/a?b"}, allow_loopback=False).url.netloc == host
 
 
@@ -96,7 +96,7 @@ def test_nothing_else_gets_it(url: object) -> None:
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/a", "http://[::1]:9/a"])
-def test_a_test_may_answer_to_this_machine(url: str) -> None:
+def test_a_test_may_send_it_to_this_machine(url: str) -> None:
     assert parse_request(EVENT | {"ResponseURL": url}, allow_loopback=True).url.geturl() == url
     for other in ("http://192.0.2.1/a", "http://localhost.example.com/a", "https://127.0.0.1/a"):
         with pytest.raises(ValidationFailed):
@@ -116,7 +116,7 @@ def test_a_test_may_answer_to_this_machine(url: str) -> None:
         ({"ResourceProperties": {"SchemaRevision": 7}}, "SchemaRevision"),
     ],
 )
-def test_an_event_that_cannot_be_answered_is_refused(changes: dict[str, object], field: str) -> None:
+def test_an_event_that_cannot_get_a_response_is_refused(changes: dict[str, object], field: str) -> None:
     with pytest.raises(ValidationFailed) as refused:
         parse_request(EVENT | changes, allow_loopback=False)
     assert isinstance(refused.value.detail, list)
@@ -129,13 +129,13 @@ def test_the_revision_is_optional(properties: object) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "short", "x" * 10_000, "\u20ac" * 5_000, "\0" * 5_000], ids=len)
-def test_an_answer_is_small_for_any_reason(reason: str) -> None:
+def test_a_response_is_small_for_any_reason(reason: str) -> None:
     request = Request("Update", urlsplit(URL), "s" * 1024, "r" * 256, "l" * 256, None)
-    body = answer_body(request, "FAILED", reason=reason, data={"SchemaRevision": "0007"})
-    answer = json.loads(body)
+    body = response_body(request, "FAILED", reason=reason, data={"SchemaRevision": "0007"})
+    response = json.loads(body)
     assert len(body) < 4096
-    assert answer.pop("Reason")
-    assert answer == {
+    assert response.pop("Reason")
+    assert response == {
         "Status": "FAILED",
         "PhysicalResourceId": "tenantgate-schema",
         "StackId": request.stack,

@@ -1,4 +1,4 @@
-"""The PUT of a custom resource's answer: its form, its attempts, and its end."""
+"""The PUT of a custom resource's response: its form, its attempts, and its end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from functions.migration_runner import custom_resource
-from functions.migration_runner.custom_resource import AnswerLost, put
+from functions.migration_runner.custom_resource import ResponseLost, put
 from tests.fixtures.migrations.response_url import SIGNATURE, ResponseUrl, response_url
 
 
@@ -20,7 +20,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ResponseUrl]:
         yield made
 
 
-def test_the_signed_url_is_used_as_it_is(server: ResponseUrl) -> None:
+def test_the_signed_url_is_used_unchanged(server: ResponseUrl) -> None:
     put(urlsplit(server.url), b"{}", seconds=10)
     [received] = server.received
     assert received.target == f"/arn%3Aaws%3Astack?X-Signature={SIGNATURE}"
@@ -32,28 +32,28 @@ def test_the_signed_url_is_used_as_it_is(server: ResponseUrl) -> None:
 @pytest.mark.parametrize("statuses", [[500], [503, 503, 403], [0, 0], [0, 500, 429]], ids=str)
 def test_an_attempt_that_fails_is_repeated(server: ResponseUrl, statuses: list[int]) -> None:
     server.statuses = statuses[:]
-    put(urlsplit(server.url), b"answer", seconds=10)
-    assert [received.body for received in server.received] == [b"answer"] * (len(statuses) + 1)
+    put(urlsplit(server.url), b"response", seconds=10)
+    assert [received.body for received in server.received] == [b"response"] * (len(statuses) + 1)
 
 
 @pytest.mark.parametrize(("status", "problem"), [(500, "status 500"), (0, "RemoteDisconnected")])
-def test_an_answer_that_nobody_takes_is_lost(server: ResponseUrl, status: int, problem: str) -> None:
+def test_a_response_that_is_never_taken_is_lost(server: ResponseUrl, status: int, problem: str) -> None:
     server.statuses = [status] * 6
-    with pytest.raises(AnswerLost, match=rf"\A{problem}\Z"):
-        put(urlsplit(server.url), b"answer", seconds=10)
+    with pytest.raises(ResponseLost, match=rf"\A{problem}\Z"):
+        put(urlsplit(server.url), b"response", seconds=10)
     assert len(server.received) == 6
 
 
 def test_a_redirect_is_not_followed(server: ResponseUrl) -> None:
     server.statuses = [307] * 6
-    with pytest.raises(AnswerLost, match=r"\Astatus 307\Z"):
-        put(urlsplit(server.url), b"answer", seconds=10)
+    with pytest.raises(ResponseLost, match=r"\Astatus 307\Z"):
+        put(urlsplit(server.url), b"response", seconds=10)
     assert {received.target.endswith("&elsewhere") for received in server.received} == {False}
 
 
 def test_the_attempts_end_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(custom_resource, "_PAUSES", (60.0,) * 5)
     began = time.monotonic()
-    with pytest.raises(AnswerLost, match=r"\AConnectionRefusedError\Z"):
-        put(urlsplit("http://127.0.0.1:1/a"), b"answer", seconds=1)
+    with pytest.raises(ResponseLost, match=r"\AConnectionRefusedError\Z"):
+        put(urlsplit("http://127.0.0.1:1/a"), b"response", seconds=1)
     assert time.monotonic() - began < 30
