@@ -15,15 +15,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
 from typing import Any
 
+from functions.migration_runner.actions import ACTIONS
 from functions.migration_runner.custom_resource import is_custom_resource
 from functions.migration_runner.event import parse_event
 from functions.migration_runner.stack_event import respond
 from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.database import migrator
-from tenantgate.database.owner_login import as_owner
 from tenantgate.errors.base import InternalError, TenantgateError, error_body
 from tenantgate.observability.logging import configure_logging
 from tenantgate.settings.environment import get_settings, read_variables
@@ -66,7 +64,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, object]:
         if _WRONG_SETTINGS is not None:
             raise _WRONG_SETTINGS
         action, revision = parse_event(event)
-        result = _ACTIONS[action](revision)
+        result = ACTIONS[action](revision)
     except TenantgateError as error:
         logger.error("refused: %s", error, extra={"context": {"error_code": error.error.code, **error.private}})
         failed = error
@@ -78,30 +76,3 @@ def lambda_handler(event: object, context: Any) -> dict[str, object]:
         return {"action": action, **result}
     # Outside the `except`: the runtime prints the chain of causes, and a driver's error repeats values.
     raise RunnerFailed(failed, request_id=request_id)
-
-
-def _upgrade(revision: str | None) -> dict[str, object]:
-    application = get_settings().database_url
-    done = as_owner(lambda url: migrator.upgrade(url, revision or "head", application_url=application))
-    return {"before": done.before, "after": done.after}
-
-
-def _downgrade(revision: str | None) -> dict[str, object]:
-    done = as_owner(lambda url: migrator.downgrade(url, revision or ""))
-    return {"before": done.before, "after": done.after}
-
-
-def _dry_run(revision: str | None) -> dict[str, object]:
-    return {"sql": as_owner(lambda url: migrator.upgrade_sql(url, revision or "head"))}
-
-
-def _current(_: str | None) -> dict[str, object]:
-    return {"revision": as_owner(migrator.current), "head": migrator.head()}
-
-
-_ACTIONS: dict[str, Callable[[str | None], dict[str, object]]] = {
-    "upgrade": _upgrade,
-    "downgrade": _downgrade,
-    "dry-run": _dry_run,
-    "current": _current,
-}

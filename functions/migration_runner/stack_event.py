@@ -20,7 +20,7 @@ from tenantgate.database import migrator
 from tenantgate.database.errors import MadeByNewer, MigrationFailed
 from tenantgate.database.owner_login import as_owner
 from tenantgate.database.roles import ensure_login
-from tenantgate.errors.base import InternalError, TenantgateError
+from tenantgate.errors.base import InternalError, TenantgateError, Word
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.errors import SettingsError
 
@@ -63,7 +63,7 @@ def respond(event: Mapping[str, object], *, wrong_settings: SettingsError | None
         # Only the name: the text of an unexpected error may hold a value.
         reason = f"an unexpected {type(error).__name__}; the function's log has more"
     _send(request, response_body(request, status, reason=reason, data=data), ends_at)
-    logger.info("responded", extra={"context": {"request": request.kind, "status": status, **data}})
+    logger.info("responded", extra={"context": {"status": Word(status), **data}})
     return {"status": status, "reason": reason, "data": data}
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from tenantgate.database import migrator
+from tenantgate.database import migrator, owner
 from tenantgate.database.connection import connect
 from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate_cli.backup.after_restore import end_all_credentials
@@ -35,7 +35,7 @@ _REVISION = "SELECT version_num FROM public.alembic_version"
 _HAS_REVOCATIONS = "SELECT to_regclass('public.revocations') IS NOT NULL"
 # Tables that the migrations fill.
 _FILLED_BY_MIGRATIONS = ("revocation_epoch",)
-_LOCK = f"SELECT set_config('lock_timeout', '30s', true), pg_advisory_xact_lock({migrator.LOCK_KEY})"
+_LOCK = f"SELECT set_config('lock_timeout', '30s', true), pg_advisory_xact_lock({owner.LOCK_KEY})"
 
 
 class RestoreFailed(Failure):

@@ -113,25 +113,26 @@ def test_a_migration_gives_way_to_the_application_and_comes_back(
 
 
 def test_a_migration_that_never_gets_its_table_is_reported(
-    database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+    empty: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    migrator.upgrade(empty.owner_url, "0006")
     monkeypatch.setattr(migrator, "LOCK_ATTEMPTS_SECONDS", 0.0)
 
     async def hold_and_try() -> None:
-        holder = await asyncpg.connect(database_urls.owner_url)
+        holder = await asyncpg.connect(empty.owner_url)
         try:
             await holder.execute("BEGIN; LOCK sessions IN ROW EXCLUSIVE MODE")
-            await asyncio.to_thread(migrator.downgrade, database_urls.owner_url, "-1")
+            await asyncio.to_thread(migrator.upgrade, empty.owner_url, "0007")
         finally:
             await holder.close()
 
     with pytest.raises(MigrationFailed) as caught:
         asyncio.run(hold_and_try())
     assert caught.value.detail == {
-        "stopped_at": migrator.head(),
+        "stopped_at": "0006",
         "reason": "canceling statement due to lock timeout",
     }
-    assert migrator.current(database_urls.owner_url) == migrator.head()
+    assert migrator.current(empty.owner_url) == "0006"
 
 
 def test_the_time_of_a_migration_is_limited_in_the_server_too(empty: DatabaseUrls) -> None:

@@ -9,13 +9,11 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import asyncpg
 from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from tenantgate.database.errors import DatabaseUnreachable, MigrationBusy, MigrationFailed
-from tenantgate.database.failures import loggable_message
 
 # An arbitrary number that no other program uses for a lock of this database.
 LOCK_KEY = 0x7E4A_6A7E
@@ -88,7 +86,8 @@ def sqlstate(error: exc.DBAPIError) -> str | None:
 
 def server_message(error: exc.DBAPIError) -> str:
     """Return PostgreSQL's message without the statement, or the error's name if the message may contain a value."""
-    cause = error.orig.__cause__ if error.orig is not None else None
-    if isinstance(cause, asyncpg.PostgresError):
-        return loggable_message(cause) or f"{type(cause).__name__} ({cause.sqlstate})"
-    return type(cause or error).__name__
+    from tenantgate.database.failures import loggable_message  # noqa: PLC0415  (the driver, loaded by a connection)
+
+    cause = (error.orig.__cause__ if error.orig is not None else None) or error
+    state = sqlstate(error)
+    return loggable_message(cause) or type(cause).__name__ + (f" ({state})" if state else "")

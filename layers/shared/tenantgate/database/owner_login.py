@@ -55,7 +55,7 @@ def as_owner[T](work: Callable[[str], T], *, wait_seconds: float = 0.0) -> T:
             elif time.monotonic() >= give_up_at:
                 raise
             else:
-                logger.warning("the database can't be reached yet", extra={"context": {"error": str(error)}})
+                logger.warning("the database can't be reached yet", extra={"context": {**error.private}})
         time.sleep(_PAUSE_SECONDS)
 
 

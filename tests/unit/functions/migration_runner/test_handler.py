@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from functions.migration_runner import actions
 from tenantgate.database.errors import DatabaseUnreachable
 from tests.fixtures.process.handlers import imported_handler
 from tests.fixtures.web.setup import lambda_context
@@ -52,7 +53,7 @@ def migrator() -> Migrator:
 def handler(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, migrator: Migrator) -> Iterator[Any]:
     variables = {} if request.param is None else {"DATABASE_URL": request.param}
     with imported_handler("migration_runner", DATABASE_OWNER_URL=OWNER, **variables) as module:
-        monkeypatch.setattr(module, "migrator", migrator)
+        monkeypatch.setattr(actions, "migrator", migrator)
         module.application = request.param
         yield module
 
