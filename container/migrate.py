@@ -18,8 +18,8 @@ from sqlalchemy import make_url
 
 from tenantgate.database.errors import MadeByNewer
 from tenantgate.database.migrator import upgrade
-from tenantgate.database.owner_login import owner_url
 from tenantgate.database.own_login import ensure_own_login
+from tenantgate.database.owner_login import owner_url
 from tenantgate.database.roles import ensure_login
 from tenantgate.errors.base import TenantgateError
 from tenantgate.observability.logging import configure_logging
