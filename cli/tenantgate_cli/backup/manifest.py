@@ -33,11 +33,14 @@ class DumpedTable:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """The server of a base. `system_id`: that of its cluster. `admin`: its first superuser. `segment_bytes`: of WAL."""
+    """The server of a base. `system_id`: that of its cluster. `admin`: its first superuser.
+
+    `first_segment`: of the WAL from which it is restored. `segment_bytes`: the size of a segment.
+    """
 
     system_id: str
     admin: str
-    database: str
+    first_segment: str
     segment_bytes: int
 
 

@@ -126,6 +126,11 @@ async def read_rows(connection: Connection, table: Table, take: Callable[[bytes]
     return _rows_in(tag), digest.hexdigest()
 
 
+async def digests(connection: Connection) -> dict[str, tuple[int, str]]:
+    """Return the number of rows of each table and the SHA-256 of their text, which reads every row."""
+    return {table.name: await read_rows(connection, table, lambda _: None) for table in await tables(connection)}
+
+
 async def write_rows(connection: Connection, table: Table, pieces: AsyncIterator[bytes]) -> int:
     """Write rows from their text, and return their number."""
     tag = await connection.copy_to_table(table.relation, schema_name=table.schema, columns=table.columns, source=pieces)

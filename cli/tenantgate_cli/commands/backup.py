@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tenantgate.database.connection import connect
+from tenantgate_cli.backup.after_restore import end_all_credentials
 from tenantgate_cli.backup.dumps import require_restorable, restore_dump, take_dump
 from tenantgate_cli.backup.failures import explained
 from tenantgate_cli.backup.folder import BackupFolder
+from tenantgate_cli.backup.following import Follower, Pace
 from tenantgate_cli.backup.keys import new_key, read_keys
 from tenantgate_cli.backup.manifest import Manifest
+from tenantgate_cli.backup.server_restore import Restored, restore_server
+from tenantgate_cli.backup.tables import EVERY_TENANT, require_all_rows, tables
+from tenantgate_cli.commands.migrate import ask
 from tenantgate_cli.console import Failure, say
 from tenantgate_cli.results import print_result
 from tenantgate_cli.stack.data_folder import DataFolder
@@ -48,6 +57,13 @@ class Place:
         if not self.as_json:
             say(text)
 
+    def note(self, text: str) -> None:
+        """Print what happens now, with the time."""
+        if self.as_json:
+            print_result(ok=not text.startswith("✗"), event=text)
+        else:
+            say(f"{datetime.now(UTC):%H:%M:%S} {text}")
+
 
 def backup(to: Path, key_file: Path | None, keep: int | None, place: Place) -> None:
     """Add a dump to the folder, and remove all but the newest `keep`. Raises Failure."""
@@ -65,6 +81,45 @@ def _remove_old(folder: BackupFolder, keep: int | None) -> list[str]:
     for name in old:
         folder.remove(name)
     return old
+
+
+def stream(to: Path, key_file: Path | None, place: Place, *, every: float, base_hours: float, keep: int | None) -> None:
+    """Keep a base and the write-ahead log in the folder until a signal. Raises Failure."""
+    folder = BackupFolder(to, read_keys(key_file, environment()))
+    url = place.owner_url()
+    ended = threading.Event()
+    earlier = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with folder.held(), explained(url, to):
+            follower = Follower(url, folder, Pace(every, base_hours, keep or 3), place.note)
+            place.note(f"archiving every {every:g} s; stop with Ctrl-C")
+            follower.follow(ended.wait)
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
+    place.note(f"stopped: everything up to {follower.until} is archived")
+
+
+def restore_files(from_: Path, at: str | None, key_file: Path | None, place: Place, *, target: Path) -> None:
+    """Restore a server's files from a base and the log, in a new folder. Raises Failure."""
+    folder = BackupFolder(from_, read_keys(key_file, environment()))
+    moment = None if at is None else moment_of(at)
+    manifest = folder.newest(at=moment, kind="base")
+    with explained("", from_):
+        restored = restore_server(folder, manifest, target, at=moment, progress=place.progress)
+    if place.as_json:
+        print_result(name=manifest.name, moment=restored.moment.isoformat(), rows=_counts(restored), files=str(target))
+        return
+    for database, rows in _counts(restored).items():
+        say(f"{database}: {sum(rows.values()):,} rows in {len(rows)} tables")
+    say(f"{target} has the state of {restored.moment.isoformat()}: start PostgreSQL with it")
+    say(f"Repeat what was changed after {restored.moment.isoformat()}: revoked key ids, suspended tenants.")
+
+
+def _counts(restored: Restored) -> dict[str, dict[str, int]]:
+    return {
+        database: {name: rows for name, (rows, _) in tables.items()} for database, tables in restored.tables.items()
+    }
 
 
 def restore(from_: Path, at: str | None, key_file: Path | None, place: Place, *, overwrite: bool) -> None:
@@ -101,6 +156,30 @@ def check(from_: Path, key_file: Path | None, place: Place) -> None:
         raise Failure(f"there is no complete backup in {from_}", "tenantgate backup --to FOLDER")
     if place.as_json:
         print_result(backups=[manifest.name for manifest in manifests])
+
+
+def end_credentials(place: Place, *, confirmed: bool) -> None:
+    """End all sessions and tokens of the database, which was restored by other means. Raises Failure."""
+    url = place.owner_url()
+    if not confirmed and not ask("End all sessions, and refuse all tokens that were issued up to now?"):
+        raise Failure("nothing was ended")
+    with explained(url, Path()):
+        asyncio.run(_end_credentials(url))
+    if place.as_json:
+        print_result()
+    else:
+        say("all sessions and tokens ended: everyone signs in again")
+
+
+async def _end_credentials(url: str) -> None:
+    connection = await connect(url, statement_seconds=None)
+    try:
+        async with connection.transaction():
+            await connection.execute(EVERY_TENANT)
+            await require_all_rows(connection, await tables(connection))
+            await end_all_credentials(connection)
+    finally:
+        await connection.close()
 
 
 def moment_of(text: str) -> datetime:

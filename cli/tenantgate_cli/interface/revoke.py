@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tenantgate_cli.interface.help import command, failures
-from tenantgate_cli.interface.options import ApplicationDatabaseOption, DataDirOption, JsonOption
+from tenantgate_cli.interface.options import ApplicationDatabaseOption, DatabaseOption, DataDirOption, JsonOption
 from tenantgate_cli.paths import DEFAULT_DATA_DIR
 
 revoke = typer.Typer(
@@ -156,3 +156,23 @@ def kid(
         from tenantgate_cli.commands.revoke import Place, revoke_kid
 
         revoke_kid(key_id, issuer, Place(data_dir, database_url, as_json), lift=lift)
+
+
+@command(
+    revoke,
+    "all",
+    examples=["tenantgate revoke all", "tenantgate revoke all --yes --json"],
+    exits={0: "all were ended", 1: "the database can't be reached, or it wasn't confirmed"},
+)
+def everything(
+    *,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: DatabaseOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask for a confirmation.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """End all sessions and refuse all tokens issued up to now, as the database's owner: after a restoration or a leak."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands.backup import Place, end_credentials
+
+        end_credentials(Place(data_dir, database_url, as_json), confirmed=yes)

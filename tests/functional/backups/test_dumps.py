@@ -20,24 +20,16 @@ from tenantgate.revoked.change import Revocation
 from tenantgate.revoked.names import EVERY_TENANT, kid_name, user_name
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate_cli.backup import dumps
-from tenantgate_cli.backup.keys import new_key
 from tenantgate_cli.backup.tables import read_rows, write_rows
 from tenantgate_cli.main import app
 from tenantgate_cli.stack.seeding import Seed, Size
+from tests.fixtures.backups.server import KEY
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer, execute
 
 ISSUER = "https://login.example.com"
-KEY = new_key()
 _DIGEST = "SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text COLLATE \"C\")) FROM {} AS t"
 # The restoration ends these on purpose.
 _ENDED = ("sessions", "session_secrets", "session_lookup")
-
-
-@pytest.fixture(autouse=True)
-def _settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BACKUP_KEY", KEY)
-    for name in ("BACKUP_KEY_FILE", "DATABASE_URL", "DATABASE_OWNER_URL"):
-        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +137,22 @@ def test_everything_that_was_issued_earlier_is_refused(dumped: Path, source: Dat
     # Again: still higher.
     assert restore(dumped, empty.owner_url, "--overwrite").exit_code == 0
     assert asyncio.run(read()).epoch > snapshot.epoch
+
+
+def test_a_database_that_was_restored_by_other_means(postgres_server: PostgresServer) -> None:
+    """`tenantgate revoke all`: the same rule, for a snapshot of the host."""
+    urls = postgres_server.create_database()
+    asyncio.run(_fill(urls.app_url))
+    assert run("revoke", "all", "--database-url", urls.owner_url).exit_code == 1
+    assert digests(urls.admin_url)["sessions"][0] == 60
+    refused = run("revoke", "all", "--yes", "--database-url", urls.app_url)
+    assert (refused.exit_code, "doesn't see all rows" in refused.output) == (1, True)
+    ran = run("revoke", "all", "--yes", "--database-url", urls.owner_url)
+    assert ran.exit_code == 0, ran.output
+    assert [digests(urls.admin_url)[name][0] for name in _ENDED] == [0, 0, 0]
+    [[row]] = execute(urls.admin_url, "SELECT epoch FROM revocation_epoch")
+    assert row["epoch"] > (time.time() - 600) * 1000
+    postgres_server.drop_database(urls)
 
 
 def test_a_superuser_can_dump_and_restore(source: DatabaseUrls, empty: DatabaseUrls, tmp_path: Path) -> None:

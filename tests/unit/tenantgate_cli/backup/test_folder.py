@@ -22,7 +22,16 @@ from tenantgate_cli.console import Failure
 MOMENT = datetime(2026, 11, 26, 17, 15, tzinfo=UTC)
 TABLE = DumpedTable("public.t", "0001.copy.age", ("a", 'b"'), "a", (True, True), 3, "ab" * 32)
 MANIFEST = Manifest(
-    "", "dump", MOMENT, "0007", "1.0", "18.6", {}, (TABLE,), {"public.s": (7, True)}, Server("1", "postgres", "d", 1)
+    "",
+    "dump",
+    MOMENT,
+    "0007",
+    "1.0",
+    "18.6",
+    {},
+    (TABLE,),
+    {"public.s": (7, True)},
+    Server("1", "postgres", "0" * 24, 1),
 )
 
 
