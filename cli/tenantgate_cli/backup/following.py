@@ -1,4 +1,4 @@
-"""Follow a server: a base now and then, and its write-ahead log all the time."""
+"""Follow a server: its write-ahead log all the time, and a base once a day."""
 
 from __future__ import annotations
 
@@ -65,6 +65,8 @@ class Follower:
         with WalStream(self._url, self._found.major) as stream:
             first = self._first_segment(stream, stopped)
             continues = first is not None and self._archive.follows(first)
+            if not continues and (last := self._archive.last_segment()) is not None:
+                self._progress(f"the archive ends at {last}, the stream begins at {first}: another copy is needed")
             while first is not None:
                 # The stream runs already: a base needs the log from its begin.
                 if not continues or time.time() >= self._base_until:

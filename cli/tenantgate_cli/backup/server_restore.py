@@ -207,7 +207,7 @@ class _Recovery:
         return len(lines) >= 8 and lines[7].strip() == "ready" and not (self._files / "recovery.signal").exists()
 
     async def _end_credentials(self, folder: Path) -> dict[str, dict[str, tuple[int, str]]]:
-        """End the credentials of each of the server's databases that are ours. Return the tables that they had."""
+        """End the credentials in each of our databases of the server. Return the tables that they had."""
         found: dict[str, dict[str, tuple[int, str]]] = {}
         for name in await self._fetch_databases(folder):
             connection = await self._connect(folder, name)

@@ -74,7 +74,7 @@ class WalStream:
     def __init__(self, url: str, major: int) -> None:
         self._url = url
         self._program = program("pg_receivewal", version=major)
-        # The server shows it under a name of its own: another stream may run for a moment.
+        # The server shows it under its own name: another stream may run for a moment.
         self._name = f"tenantgate_backup_{time.time_ns() % 10**9}"
         self._connected = connected(url, application=self._name)
         self._running: Running | None = None

@@ -117,7 +117,7 @@ def restore_drill(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Lose a database in use and restore it, with servers of its own on this machine; measure loss and outage."""
+    """Lose a database in use and restore it, with separate servers on this machine; measure loss and outage."""
     with failures(as_json=as_json):
         from tenantgate_cli.backup.drill.run import Plan
         from tenantgate_cli.commands.restore_drill import run

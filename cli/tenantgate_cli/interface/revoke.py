@@ -171,7 +171,7 @@ def everything(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask for a confirmation.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """End all sessions and refuse all tokens issued up to now, as the database's owner: after a restoration or a leak."""
+    """End all sessions, and refuse all tokens issued up to now, as the database's owner. For a database that leaked."""
     with failures(as_json=as_json):
         from tenantgate_cli.commands.backup import Place, end_credentials
 

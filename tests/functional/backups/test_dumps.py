@@ -140,7 +140,7 @@ def test_everything_that_was_issued_earlier_is_refused(dumped: Path, source: Dat
 
 
 def test_a_database_that_was_restored_by_other_means(postgres_server: PostgresServer) -> None:
-    """`tenantgate revoke all`: the same rule, for a snapshot of the host."""
+    """The same rule for a database that a host restored from its snapshot."""
     urls = postgres_server.create_database()
     asyncio.run(_fill(urls.app_url))
     assert run("revoke", "all", "--database-url", urls.owner_url).exit_code == 1

@@ -70,11 +70,10 @@ def served(path: Path) -> Iterator[Served]:
 
 
 def allow_copies(path: Path) -> None:
-    """Let logins of the server in this data folder replicate, from its next start on."""
-    rules = path / "postgres" / "cluster" / "pg_hba.conf"
-    if _REPLICATION not in rules.read_text():
-        with rules.open("a") as file:
-            file.write(_REPLICATION)
+    """Let logins of the server in this data folder replicate, and keep some of its log, from its next start on."""
+    for name, line in (("pg_hba.conf", _REPLICATION), ("postgresql.conf", "wal_keep_size = '256MB'\n")):
+        with (path / "postgres" / "cluster" / name).open("a") as file:
+            file.write(line)
 
 
 def _ready(folder: DataFolder, process: subprocess.Popen[bytes]) -> Served:
