@@ -95,13 +95,17 @@ class Follower:
             moment = stream.caught_up()
         except _UNREACHABLE as error:
             self._interrupted(f"the server can't be reached: {type(error).__name__}")
+            # The stream may have more than at the last look, which may be the last of a lost server.
+            self._ship(stream)
+            if self.until is not None and self._last is not None:
+                self._archive.set_until(Until(self.until, *self._last))
             return
         self._ship(stream)
         if moment is None or self._last is None:
             self._interrupted(stream.problem())
             return
         self._archive.set_until(Until(moment.astimezone(UTC), *self._last))
-        self.until = moment
+        self.until = moment.astimezone(UTC)
 
     def _ship(self, stream: WalStream) -> None:
         """Archive complete segments, and the part of the next one that is written."""

@@ -107,7 +107,15 @@ class WalStream:
             for path in self.spool.iterdir():
                 path.unlink()
         self._log.unlink(missing_ok=True)
-        command = [self._program, "-D", self.spool, "-d", self._connected.url, "--no-password", "--synchronous"]
+        command = [
+            str(self._program),
+            "-D",
+            str(self.spool),
+            "-d",
+            self._connected.url,
+            "--no-password",
+            "--synchronous",
+        ]
         self._running = launch(
             [*command, "--status-interval=1"],
             directory=self.spool,

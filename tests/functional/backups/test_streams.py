@@ -28,6 +28,7 @@ from tests.fixtures.databases.postgres import crash, execute, start_postgres
 
 PACE = Pace(every=0.2)
 SEGMENT_BYTES = 16 * 1024 * 1024
+_STREAMED = "SELECT bool_and(flush_lsn >= pg_current_wal_flush_lsn()) FROM pg_stat_replication"
 _SYSTEM = "SELECT system_identifier::text FROM pg_control_system()"
 
 
@@ -240,6 +241,21 @@ def test_old_copies_and_their_log_are_removed(streamed: Streamed, tmp_path: Path
     assert base is not None
     archive = WalArchive(BackupFolder(tmp_path, BackupKeys([KEY])), streamed.system_id, SEGMENT_BYTES)
     assert min(archive.segments(), default=base.first_segment) >= base.first_segment
+
+
+def test_writes_after_the_last_look_are_kept_if_the_stream_has_them(streamed: Streamed, tmp_path: Path) -> None:
+    server = streamed.server
+    url = server.start().admin_url
+    with following(url, tmp_path / "backups", Pace(every=5.0)) as follower:
+        wait_for(lambda: follower.until)
+        execute(url, "INSERT INTO tenants (tenant_id) VALUES ('late')")
+        written = datetime.now(UTC)
+        wait_for(lambda: execute(url, _STREAMED)[0][0][0])
+        crash(server)
+    assert follower.until is not None
+    assert follower.until < written
+    assert restore(tmp_path / "backups", tmp_path / "cluster").exit_code == 0
+    assert "late" in tenants(streamed, tmp_path)
 
 
 def test_a_server_that_is_away_is_waited_for(streamed: Streamed, tmp_path: Path) -> None:
