@@ -106,7 +106,7 @@ def restore(
 @command(
     app,
     "restore-drill",
-    examples=["tenantgate restore-drill", "tenantgate restore-drill --seconds 20 --sessions 1000 --every 2 --no-log"],
+    examples=["tenantgate restore-drill", "tenantgate restore-drill --seconds 20 --sessions 1000 --no-log"],
     exits={0: "restored within the limits, and everything was there", 1: "a finding, or a step that failed"},
 )
 def restore_drill(

@@ -17,7 +17,7 @@ from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate_cli.backup.drill.load import Load, found_writes
-from tenantgate_cli.backup.drill.served import Served, allow_copies, served
+from tenantgate_cli.backup.drill.served import Served, prepare, served
 from tenantgate_cli.backup.drill.visitor import Visitor
 from tenantgate_cli.backup.folder import BackupFolder
 from tenantgate_cli.backup.following import Follower, Pace
@@ -91,9 +91,8 @@ def drill(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Drilled:
     backups = BackupFolder(folder / "backups", BackupKeys([new_key()]))
     backups.path.mkdir()
     first, second, earlier = (folder / name for name in ("first", "second", "earlier"))
-    with served(first):
-        progress("a server was created")
-    allow_copies(first)
+    prepare(first)
+    progress("a server was created")
     with served(first) as stack:
         asyncio.run(_seed(stack, plan.sessions))
         progress(f"{plan.sessions:,} sessions were added")

@@ -69,8 +69,9 @@ def served(path: Path) -> Iterator[Served]:
             process.wait()
 
 
-def allow_copies(path: Path) -> None:
-    """Let logins of the server in this data folder replicate, and keep some of its log, from its next start on."""
+def prepare(path: Path) -> None:
+    """Create the server of a data folder. It lets logins replicate, and keeps some of its log."""
+    PostgresFolder(path / "postgres").prepare()
     for name, line in (("pg_hba.conf", _REPLICATION), ("postgresql.conf", "wal_keep_size = '256MB'\n")):
         with (path / "postgres" / "cluster" / name).open("a") as file:
             file.write(line)
