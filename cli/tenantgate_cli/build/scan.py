@@ -21,9 +21,9 @@ def nested_templates() -> list[Path]:
     return sorted(INFRA.glob("*.yaml"))
 
 
-def lint() -> subprocess.CompletedProcess[str]:
-    """Run cfn-lint on the templates in infra/; `sam validate` lints the one at the root."""
-    return _run(f"aws-sam-cli=={SAM_VERSION}", "cfn-lint", "--", *map(str, nested_templates()))
+def lint(*templates: Path) -> subprocess.CompletedProcess[str]:
+    """Run cfn-lint on the templates, by default on those in infra/; `sam validate` lints the one at the root."""
+    return _run(f"aws-sam-cli=={SAM_VERSION}", "cfn-lint", "--", *map(str, templates or nested_templates()))
 
 
 def scan(*templates: Path) -> subprocess.CompletedProcess[str]:

@@ -27,6 +27,7 @@ ORDER = (
     "okta",
     "ad-fs",
     "zitadel",
+    "generic",
     "clerk",
     "supabase",
     "google",
@@ -74,9 +75,10 @@ def read_recipes(folder: Path = FOLDER) -> list[Recipe]:
 
 
 _HEAD = """\
-# Providers
+# Authentication
 
-Each provider has a recipe: the settings here and at the provider, the form of its access token, and the limits. The
+Tenantgate works with any OpenID provider whose access tokens have [these claims](#claims-that-a-token-needs). Each
+provider below has a recipe: the settings here and at the provider, the form of its access token, and the limits. The
 tests run every recipe with the settings below: they serve the provider's discovery document and key sets under its real
 host names, and sign tokens in its form with their own keys. They don't contact the providers.
 
@@ -94,7 +96,6 @@ host names, and sign tokens in its form with their own keys. They don't contact 
   the tenant claim: if users can edit it, they can choose their tenant.
 - A token may be valid for at most `JWT_MAX_LIFETIME_MINUTES` (60). Shorten the lifetime at the provider rather than
   raise the limit.
-- Tenant ids have the form of `TENANT_ID_PATTERN` (`org-{{uuid}}` unless set).
 - ID tokens are rejected as bearer tokens, unless the issuer's entry has `allow_id_tokens`.
 - A refresh token renews a session whose access token has expired; without one, the user signs in again. Most providers
   issue it for the scope `offline_access` in `OIDC_SCOPES`, and the recipes name the exceptions. The built-in provider
@@ -110,13 +111,76 @@ host names, and sign tokens in its form with their own keys. They don't contact 
   customer runs an issuer, bind the issuer to that customer with `tenants`.
 - `tenantgate explain --token-file F` shows which check a token fails. If a sign-in fails with `AUTH_009` or `AUTH_005`,
   `detail` names the setting.
+
+## Claims that a token needs
+
+| claim | required | value |
+|---|---|---|
+| `iss` | yes | `OIDC_ISSUER_URL` or another trusted issuer, to the last character |
+| `aud` | yes | one of `OIDC_AUDIENCE` (the issuer's `audience_claims` can name another claim) |
+| `sub` | yes | the user, by an id that never changes (`claims.user_id` can name another claim) |
+| `exp` | yes | in the future, and at most `JWT_MAX_LIFETIME_MINUTES` after `iat` |
+| `iat` | yes | the time of issue, in seconds since 1970 |
+| `tenant_id` | yes | one tenant like `TENANT_ID_PATTERN` (`org-{{uuid}}`); `JWT_TENANT_CLAIM_NAME` names its claims |
+| `nbf` | no | if present, not in the future |
+| `jti` | no | if present, a text: it names the token when it is revoked |
+| `scope` | no | the scopes for the route rules, separated by spaces, or a list in `scp` |
+| `roles` | no | roles (`JWT_ROLES_CLAIM_NAME` names the claims) |
+
+The header has `alg` (RS256, PS256, ES256, EdDSA or their longer forms, never HS256 or `none`), and should have the
+`kid` of a key in the issuer's key set. A token is at most 16 KB long. AUTHORIZER.md describes
+[nested claims](AUTHORIZER.md#how-claims-are-read), and
+[how access tokens are distinguished from ID tokens](AUTHORIZER.md#access-tokens-and-id-tokens).
+"""
+
+_TAIL = """\
+
+## SAML through a broker
+
+Tenantgate supports only OpenID Connect. For customers with SAML, let your provider be the broker: it is the service
+provider of the customer's SAML identity provider, and the OpenID provider of Tenantgate.
+
+| broker | connection of a customer | tenant |
+|---|---|---|
+| Auth0 | an enterprise connection *SAML*, enabled for the customer's Organization | `org_id` |
+| Keycloak | an identity provider *SAML v2.0*, linked to the customer's Organization | `organization` |
+| Okta | an identity provider *SAML 2.0* with a group for its users | a claim from that group |
+| Entra ID | *Enterprise applications*, or B2C with a custom policy | the directory, or a claim of the policy |
+| Cognito | a SAML provider in the user pool | the trigger, from the name of the provider in `identities` |
+
+The settings are those of the broker's recipe: Tenantgate sees only the broker's tokens.
+
+- **The connection decides the tenant, never an attribute in the assertion.** A customer's identity provider can write
+  any tenant into an attribute. In Cognito, a mapped attribute must also be writable by the app client: don't map the
+  tenant.
+- Accept only sign-ins that the broker started, with signed assertions. Reject unsolicited responses (*IdP-initiated*).
+- A user name of one customer must not match a user of another one: let the broker link accounts by connection and name
+  id, not by e-mail.
+- A sign-out at the customer's identity provider ends the session here only if the broker passes it on by back-channel
+  logout. Otherwise the time-outs count.
+
+## Local tokens
+
+`make dev` includes an OpenID provider for development. Its access tokens have the form of RFC 9068 and the claims
+above; the [demo users](../layers/shared/tenantgate/openid_provider/storage/personas.toml) have tenants and roles.
+
+```sh
+.venv/bin/tenantgate token > token.txt
+.venv/bin/tenantgate token --user member@example.test --scope 'openid orders:read' --expires 5m
+.venv/bin/tenantgate token --expires -5m > expired.txt
+.venv/bin/tenantgate explain --token-file token.txt --route 'GET /api/v1/auth/me'
+```
+
+`tenantgate token --browser` signs in at any provider and prints that provider's token. The built-in provider exists
+only with `ENVIRONMENT=development`: no other deployment has its routes, and its tokens are signed with keys that only
+that database has.
 """
 
 
 def auth_configuration_page() -> str:
     """The page's Markdown."""
     recipes = read_recipes()
-    return _HEAD.format(table=_table(recipes, link="")) + "".join(_section(recipe) for recipe in recipes)
+    return _HEAD.format(table=_table(recipes, link="")) + "".join(_section(recipe) for recipe in recipes) + _TAIL
 
 
 def readme() -> str:
@@ -145,6 +209,9 @@ def _section(recipe: Recipe) -> str:
     data = recipe.data
     parts = [f"\n## {recipe.title}\n", f"{_wrapped(data['summary'])}\n", f"```sh\n{recipe.settings}\n```\n"]
     parts += ["At the provider:\n", *(_wrapped(step, mark="- ") for step in data["at_the_provider"]), ""]
+    if "code" in data:
+        code = Path(data["code"]).read_text(encoding="utf-8").strip()
+        parts += [f"{_wrapped(data['code_text'])}\n", f"```python\n{code}\n```\n"]
     if "claims" in data["access_token"]:
         parts += ["Its access token:\n", f"```text\n{_sample(data['access_token'])}\n```\n"]
     parts += ["Limits:\n", *(_wrapped(limit, mark="- ") for limit in data["limits"])]
