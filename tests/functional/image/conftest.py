@@ -1,12 +1,23 @@
 """The image is built once, for all tests in this folder, and gone after the last one."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddresses
 from tests.fixtures.databases.postgres import QUICK
 from tests.fixtures.image.engine import Engine
+
+
+# The first test builds the image, from Debian's packages if there is no base image yet.
+_SECONDS = 900
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.timeout(_SECONDS))
 
 
 @pytest.fixture(scope="session")
