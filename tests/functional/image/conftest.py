@@ -9,7 +9,6 @@ from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres, PostgresAddr
 from tests.fixtures.databases.postgres import QUICK
 from tests.fixtures.image.engine import Engine
 
-
 # The first test builds the image, from Debian's packages if there is no base image yet.
 _SECONDS = 900
 
