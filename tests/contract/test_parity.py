@@ -211,6 +211,7 @@ VARYING = [
     (re.compile(r"<li data-session=.*</li>", re.DOTALL), "<sessions>"),
     # Sessions that were used in the same second come in any order.
     (re.compile(r'(?<="current":)(?:true|false)'), "<current>"),
+    (re.compile(r'(?<="device":)(?:null|"[^"]*")'), "<device>"),
     (re.compile(r'((?:"csrf_token":|"X-CSRF-Token": )")[\w-]{43}(?=")'), r"\1<csrf token>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<jwt>"),
     (re.compile(r"(?<![\w/+-])[\w/+-]{15}=(?![\w=])"), "<request id>"),
@@ -222,6 +223,8 @@ VARYING = [
     (re.compile(r"((?:state|nonce|code_challenge|client_id)=)[\w-]+"), r"\1<varies>"),
     (re.compile(r'(nonce[-=]"?)[\w+/=-]+'), r"\1<nonce>"),
     (re.compile(r"(?<=<code>)[\w-]{22}(?=</code>)"), "<jti>"),
+    # One target may have more sessions than the other.
+    (re.compile(r'(\{"id":"<uuid>","created_at":[^{}]*\})(?:,\1)+'), r"\1"),
     (re.compile(r"\b(?:in \d+ (?:s|min|h)(?: \d+ min)?|\d+ (?:s|min|h) ago)\b|(?<=\()now(?=\))"), "<distance>"),
 ]
 
