@@ -37,7 +37,7 @@ from lambda_gateway.websocket.api import WebSocketApi
 from lambda_gateway.websocket.handshake import reject
 from lambda_gateway.websocket.limits import Lifetime
 
-# Bytes: the limit of the request line and the headers together.
+# Bytes: the limit for the result of `header_size`.
 MAX_HEADERS = 10240
 
 
@@ -142,7 +142,7 @@ class Gateway:
         try:
             if not request.has_valid_host:
                 response = gateway_response(400)
-            elif header_size(scope) > MAX_HEADERS:
+            elif header_size(scope, api.api.kind) > MAX_HEADERS:
                 response = api.error(request, 431)
             elif not await read_body(request, receive):
                 response = api.error(request, 413)
@@ -178,7 +178,7 @@ class Gateway:
         invalid: Response | None = None
         if not read_request(scope).has_valid_host:
             invalid = gateway_response(400)
-        elif header_size(scope) > MAX_HEADERS:
+        elif header_size(scope, Kind.WEBSOCKET) > MAX_HEADERS:
             invalid = gateway_response(431)
         if not isinstance(api, WebSocketApi):
             # A reload has removed it, or made it an API of another kind.

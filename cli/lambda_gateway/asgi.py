@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from lambda_gateway.events.request import Request
+from lambda_gateway.model import Kind
 from lambda_gateway.responses.response import Response
 
 type Scope = MutableMapping[str, Any]
@@ -40,10 +41,19 @@ def read_request(scope: Scope) -> Request:
     )
 
 
-def header_size(scope: Scope) -> int:
-    """Return the size of the request line and the headers in bytes."""
-    line = len(scope.get("method", "GET")) + len(scope.get("raw_path") or b"") + len(scope["query_string"]) + 12
-    return line + sum(len(name) + len(value) for name, value in scope["headers"])
+def header_size(scope: Scope, kind: Kind) -> int:
+    """Return the bytes that API Gateway limits: the headers' values, and except for a REST API the request line.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+    """
+    values = sum(len(value) for _, value in scope["headers"])
+    if kind is Kind.REST:
+        return values
+    path = (scope.get("raw_path") or scope["path"].encode()).split(b"?", 1)[0]
+    query = len(scope["query_string"])
+    target = len(path) + (query + 1 if query else 0)
+    return values + len(scope.get("method", "GET")) + target + len("  HTTP/1.1")
 
 
 async def read_body(request: Request, receive: Receive) -> bool:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from lambda_gateway.authorizers.gate import AuthorizerGate
 from lambda_gateway.aws import MAX_LAMBDA_PAYLOAD
-from lambda_gateway.model import Api, Route
+from lambda_gateway.model import Api, Kind, Route
 from lambda_gateway.observer import Observer
 from lambda_gateway.responses.response import MalformedResponse, Response
 from lambda_gateway.runtime.failures import FunctionError
 from lambda_gateway.runtime.functions import Functions
 
-# Seconds for which API Gateway waits for an authorizer.
-AUTHORIZER_TIMEOUT = 10.0
+# Seconds for which an HTTP API waits for an authorizer (service quotas). For the other kinds no limit is documented, so
+# the longest that API Gateway waits for any integration applies.
+AUTHORIZER_TIMEOUT = {Kind.HTTP: 10.0, Kind.REST: 29.0, Kind.WEBSOCKET: 29.0}
 
 
 class IntegrationTimeout(Exception):
@@ -31,8 +33,9 @@ class Backend:
 
     def gates(self, api: Api) -> dict[str, AuthorizerGate]:
         """Return the API's authorizers by name."""
+        authorize = partial(self._authorize, limit=AUTHORIZER_TIMEOUT[api.kind])
         return {
-            name: AuthorizerGate(api, authorizer, self._authorize, on_invalid=self._observer.failed)
+            name: AuthorizerGate(api, authorizer, authorize, on_invalid=self._observer.failed)
             for name, authorizer in api.authorizers.items()
         }
 
@@ -56,11 +59,11 @@ class Backend:
             self._observer.failed(route.function, error)
             raise IntegrationFailed from error
 
-    async def _authorize(self, function: str, payload: bytes, trace_id: str) -> bytes:
+    async def _authorize(self, function: str, payload: bytes, trace_id: str, *, limit: float) -> bytes:
         try:
-            return await self._functions.invoke(function, payload, trace_id, AUTHORIZER_TIMEOUT)
+            return await self._functions.invoke(function, payload, trace_id, limit)
         except TimeoutError:
-            self._observer.failed(function, _late(AUTHORIZER_TIMEOUT))
+            self._observer.failed(function, _late(limit))
             raise
         except FunctionError as error:
             # A rejected credential isn't a failure of the function.

@@ -6,7 +6,6 @@ import json
 import time
 import uuid
 from collections.abc import Collection, Mapping
-from urllib.parse import unquote
 
 from lambda_gateway.apis.backend import Backend, IntegrationFailed, IntegrationTimeout
 from lambda_gateway.apis.outcome import Outcome
@@ -40,7 +39,8 @@ class RestApi:
     async def handle(self, request: Request) -> Outcome:
         """Return the outcome. Removes the stage from the request's path.
 
-        A REST API matches resources by the decoded path, but puts the path into events and ARNs as it was sent.
+        A REST API matches resources by the decoded path, but puts the path and its variables into events and ARNs as
+        they were sent.
         """
         request.request_id = str(uuid.uuid4())
         sent = request.encoded_path if request.encoded_path is not None else request.path
@@ -48,7 +48,7 @@ class RestApi:
         if stage != self.api.stage:
             return Outcome(respond(types.NO_STAGE, self.api, request))
         request.path = f"{slash}{rest}" or "/"
-        found = self._router.find(request.method, unquote(request.path, errors="replace"))
+        found = self._router.find(request.method, request.path)
         if found is None:
             return Outcome(respond(types.MISSING_TOKEN, self.api, request))
         route, path_parameters = found
@@ -81,8 +81,9 @@ class RestApi:
         return respond(types.FAILED if status == 500 else types.TOO_LARGE, self.api, request)
 
     def finish(self, request: Request, response: Response) -> None:
-        """Add the header that every response has."""
-        response.headers.append(("x-amzn-requestid", request.request_id))
+        """Add the headers that every response has. They replace those of a function."""
+        own = {"x-amzn-requestid": request.request_id, "x-amzn-trace-id": request.trace_id}
+        response.headers[:] = [header for header in response.headers if header[0] not in own] + [*own.items()]
 
     async def _integrate(self, request: Request, route: Route, payload: bytes) -> Response:
         wants_binary = is_binary(self.api, request.header("accept"))

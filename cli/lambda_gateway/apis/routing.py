@@ -8,10 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from lambda_gateway.model import ANY_METHOD, Route
 
 _VARIABLE = re.compile(r"\{([^}+]+)(\+?)\}")
+_SLASH = re.compile("/|%2[Ff]")
 _LITERAL, _SEGMENT, _GREEDY = 0, 1, 2
 
 
@@ -76,7 +78,8 @@ def _compile(route: Route) -> _Candidate:
 class ResourceRouter:
     """Routes of a REST API: the path selects the resource, then the method selects one of the resource's methods.
 
-    `/path` and `/path/` are the same resource.
+    `/path`, `/path/` and `/path%2F` are the same resource. Paths are decoded to find it, but path variables keep the
+    spelling of the request: `/orders/a%20b` gives `/orders/{id}` the id `a%20b`.
     """
 
     def __init__(self, routes: Sequence[Route]) -> None:
@@ -87,13 +90,15 @@ class ResourceRouter:
         self._patterns = [_compile(route) for route in sorted(patterns, key=_specificity)]
 
     def find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """Return the route for a decoded path without its stage, with its path variables; None if no route matches."""
-        wanted = _without_slash(path)
+        """Return the route for a path as sent, without its stage, with its path variables; None if none matches."""
+        wanted = _without_slash(unquote(path, errors="replace"))
         if wanted in self._resources and "{" not in wanted:
             return self._method(method, wanted, {})
         for candidate in self._patterns:
             if match := candidate.pattern.fullmatch(wanted):
-                parameters = dict(zip(candidate.names, match.groups(), strict=True))
+                spans = (match.span(number) for number in range(1, len(candidate.names) + 1))
+                values = (_as_sent(path, wanted, start, end) for start, end in spans)
+                parameters = dict(zip(candidate.names, values, strict=True))
                 return self._method(method, _without_slash(candidate.route.path or "/"), parameters)
         return None
 
@@ -101,6 +106,14 @@ class ResourceRouter:
         methods = self._resources[path]
         route = methods.get(method) or methods.get(ANY_METHOD)
         return (route, parameters) if route else None
+
+
+def _as_sent(sent: str, decoded: str, start: int, end: int) -> str:
+    """Return `decoded[start:end]` as `sent` spells it. Both have the same slashes, except for those at the end."""
+    slashes = [found.span() for found in _SLASH.finditer(sent)]
+    before = decoded.count("/", 0, start)
+    after = before + decoded.count("/", start, end)
+    return sent[slashes[before - 1][1] : slashes[after][0] if after < len(slashes) else len(sent)]
 
 
 def _without_slash(path: str) -> str:

@@ -206,6 +206,11 @@ async def test_header_limit(serve: Serve) -> None:
         assert (await running.client.get("/x", headers={"x-a": "b" * 9000})).status_code == 200
         response = await running.client.get("/x", headers={"x-a": "b" * 10300})
         assert (response.status_code, response.json()) == (431, {"message": "Request Header Fields Too Large"})
+        # The request line counts, the headers' names don't.
+        response = await running.client.get(f"/x?{'q' * 4000}", headers={"x-a": "b" * 9000})
+        assert response.status_code == 431
+        names = {f"x-{'n' * 100}-{number}": "" for number in range(90)}
+        assert (await running.client.get("/x", headers=names | {"x-a": "b" * 9000})).status_code == 200
 
 
 async def test_a_client_that_disconnects_affects_no_other(serve: Serve) -> None:

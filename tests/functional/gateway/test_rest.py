@@ -20,6 +20,8 @@ RESPONSES = """
             case "/event": return {"statusCode": 200, "body": json.dumps(event)}
             case "/cookies":
                 return {"statusCode": 201, "multiValueHeaders": {"Set-Cookie": ["a=1", "b=2"]}, "body": "{}"}
+            case "/own-ids":
+                return {"statusCode": 200, "headers": {"X-Amzn-Trace-Id": "mine", "x-amzn-requestid": "mine"}}
             case "/inferred": return {"hello": "world"}
             case "/raises": raise ValueError("private detail")
             case "/slow":
@@ -107,6 +109,22 @@ async def test_the_responses_of_functions(serve: Serve) -> None:
         assert response.status_code == 201
         assert response.headers.get_list("set-cookie") == ["a=1", "b=2"]
         assert response.headers["content-type"] == "application/json"
+
+
+async def test_every_response_names_the_request_and_its_trace(serve: Serve) -> None:
+    async with serve(OPEN, responses=RESPONSES) as running:
+        for path in ("/prod/event", "/prod/raises", "/prod/own-ids", "/other/stage"):
+            headers = (await running.client.get(path)).headers
+            assert len(headers["x-amzn-requestid"]) == len("0e3c1d4e-0000-4000-8000-000000000000")
+            assert headers.get_list("x-amzn-trace-id") == [running.handled[-1].trace_id]
+            assert headers["x-amzn-trace-id"].startswith("Root=1-")
+
+
+async def test_header_limit_counts_values_only(serve: Serve) -> None:
+    async with serve(OPEN, responses=RESPONSES) as running:
+        assert (await running.client.get(f"/prod/x?{'q' * 4000}", headers={"x-a": "b" * 9000})).status_code == 200
+        response = await running.client.get("/prod/x", headers={"x-a": "b" * 10300})
+        assert said(response) == (413, {"message": "Request Too Long"})
 
 
 async def test_failures_of_functions_are_a_502_without_details(serve: Serve) -> None:
@@ -287,18 +305,18 @@ async def test_both_kinds_of_api_in_one_template(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "resource"),
+    ("asked", "resource", "parameters"),
     [
-        ("/orders/", "/orders"),
-        ("/orders%2F", "/orders"),
-        ("/%6frders", "/orders"),
-        ("/orders//", "/orders"),
-        ("/orders/a%20b", "/orders/{id}"),
-        ("/orders/7/", "/orders/{id}"),
+        ("/orders/", "/orders", None),
+        ("/orders%2F", "/orders", None),
+        ("/%6frders", "/orders", None),
+        ("/orders//", "/orders", None),
+        ("/orders/a%20b", "/orders/{id}", {"id": "a%20b"}),
+        ("/orders/7/", "/orders/{id}", {"id": "7"}),
     ],
 )
 async def test_a_resource_is_chosen_by_the_decoded_path_and_passed_on_as_sent(
-    serve: Serve, asked: str, resource: str
+    serve: Serve, asked: str, resource: str, parameters: dict[str, str] | None
 ) -> None:
     template = REST_HEAD + function_resource("List", "list", api_event("GET", "/orders"))
     template += function_resource("One", "one", api_event("GET", "/orders/{id}"))
@@ -309,5 +327,5 @@ async def test_a_resource_is_chosen_by_the_decoded_path_and_passed_on_as_sent(
     """
     async with serve(template, list=code, one=code) as running:
         said = json.loads((await send_raw(running.url, f"/prod{asked}")).body)
-    assert (said["resource"], said["path"]) == (resource, asked)
+    assert (said["resource"], said["path"], said["pathParameters"]) == (resource, asked, parameters)
     assert said["requestContext"]["path"] == f"/prod{asked}"

@@ -79,6 +79,25 @@ def test_a_rest_apis_resources(method: str, path: str, key: str, variables: dict
 
 
 @pytest.mark.parametrize(
+    ("path", "key", "variables"),
+    [
+        pytest.param("/orders/a%20b", "GET /orders/{id}", {"id": "a%20b"}, id="blank"),
+        pytest.param("/orders/%37", "GET /orders/{id}", {"id": "%37"}, id="an-escape-that-is-not-needed"),
+        pytest.param("/orders/%C3%A9%2F/", "GET /orders/{id}", {"id": "%C3%A9"}, id="slashes-at-the-end"),
+        pytest.param("/orders/%252F", "GET /orders/{id}", {"id": "%252F"}, id="escaped-twice"),
+        pytest.param("/orders/%ff%C3", "GET /orders/{id}", {"id": "%ff%C3"}, id="not-utf-8"),
+        pytest.param("/orders%2f7", "GET /orders/{id}", {"id": "7"}, id="escaped-slash-before"),
+        pytest.param("/files/a%2Fb/%63", "ANY /files/{proxy+}", {"proxy": "a%2Fb/%63"}, id="greedy"),
+        pytest.param("/files/%6Cist", "GET /files/list", {}, id="literal"),
+    ],
+)
+def test_path_variables_of_a_rest_api_keep_their_spelling(path: str, key: str, variables: dict[str, str]) -> None:
+    match = ResourceRouter(routes(*REST)).find("GET", path)
+    assert match is not None
+    assert (match[0].key, match[1]) == (key, variables)
+
+
+@pytest.mark.parametrize(
     ("method", "path"),
     [
         pytest.param("DELETE", "/orders", id="no-such-method"),
