@@ -71,6 +71,19 @@ def test_a_token_opens_its_routes_and_no_others_in_any_order(api: str, token: st
         assert (request, ask(api, request, token).status_code) == (request, ROUTES[request])
 
 
+# Before the tests that change the rules.
+def test_the_smoke_test_finds_the_denial_of_a_missing_scope(api: str, token: str, stack: RunningStack) -> None:
+    command = [sys.executable, "-m", "tenantgate_cli", "smoke", stack.url, "--data-dir", str(stack.data_dir), "--json"]
+    # A busy machine starts the functions slowly; the limits themselves have their own tests.
+    command += ["--timeout", "60"]
+    done = subprocess.run(
+        [*command, "--scoped", f"POST {api}/orders"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    (line,) = (check for check in json.loads(done.stdout)["checks"] if check["check"] == "missing scope")
+    assert (line["status"], line["found"].split(",")[0]) == ("ok", "401 without a token")
+
+
 def test_the_backend_knows_user_and_tenant_without_reading_a_token(api: str, token: str) -> None:
     said = ask(api, "GET /orders/7", token).json()
     assert said["order"] == "three apples"
@@ -180,15 +193,3 @@ def test_rules_that_leave_a_route_without_one_are_noticed_while_it_runs(stack: R
     assert line.endswith("ChatAuthorizer of ChatApi, and no rule matches it: all its requests would be denied")
     remedy = '  → add [[api.route]] route = "$connect" to the rules of "chat over WebSocket"'
     assert stack.wait_for_line(lambda line: line == remedy)
-
-
-def test_the_smoke_test_finds_the_denial_of_a_missing_scope(api: str, token: str, stack: RunningStack) -> None:
-    command = [sys.executable, "-m", "tenantgate_cli", "smoke", stack.url, "--data-dir", str(stack.data_dir), "--json"]
-    # A busy machine starts the functions slowly; the limits themselves have their own tests.
-    command += ["--timeout", "60"]
-    done = subprocess.run(
-        [*command, "--scoped", f"POST {api}/orders"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-
-    (line,) = (check for check in json.loads(done.stdout)["checks"] if check["check"] == "missing scope")
-    assert (line["status"], line["found"].split(",")[0]) == ("ok", "401 without a token")
