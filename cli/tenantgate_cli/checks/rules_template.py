@@ -57,7 +57,7 @@ def read_guards(path: Path) -> list[Guard]:
     """Return the template's authorizers. Raises Failure if it can't be read."""
     try:
         document = load_template(path)
-        return _Reader(document, _lines(path.read_text("utf-8"))).guards()
+        return _Reader(document, template_lines(path.read_text("utf-8"))).guards()
     except TemplateError as error:
         raise Failure(str(error), f"sam validate --lint --template {path}") from None
 
@@ -251,7 +251,7 @@ def _map(value: object) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _lines(text: str) -> dict[Place, int]:
+def template_lines(text: str) -> dict[Place, int]:
     """Return the line of each key by its place in the document."""
     lines: dict[Place, int] = {}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from tenantgate.route_rules.file import RulesError, as_json, load_rules
 from tenantgate_cli.checks.rules_report import RulesFile, guard_findings, template_guards
 from tenantgate_cli.checks.rules_revocation import revocation_delays
+from tenantgate_cli.checks.rules_tenants import tenant_findings
 from tenantgate_cli.console import Failure, say, show_failure
 from tenantgate_cli.paths import RULES, shown
 from tenantgate_cli.results import Problem, print_result
@@ -56,6 +57,7 @@ def _findings(
     name = shown(template)
     guards = template_guards(name)
     found = [finding for guard in guards for finding in guard_findings(guard, rules, api)]
+    found += tenant_findings(Path(name))
     for finding in found:
         yield Problem(finding.problem, finding.remedy, file=name, line=finding.line)
     if not found:

@@ -14,7 +14,9 @@ from typing import NamedTuple
 from lambda_gateway.model import Template, TemplateError
 from tenantgate.route_rules.file import RulesError, load_rules
 from tenantgate_cli.checks.rules_report import RulesFile, guard_findings
+from tenantgate_cli.checks.rules_safety import Finding
 from tenantgate_cli.checks.rules_template import read_guards
+from tenantgate_cli.checks.rules_tenants import tenant_findings
 from tenantgate_cli.console import Failure
 from tenantgate_cli.paths import shown
 from tenantgate_cli.stack.second_stack import SecondStack, unserved
@@ -73,6 +75,7 @@ def notices(stack: SecondStack, template: Template, rules: Path) -> Iterator[Not
     except Failure as failure:
         raise TemplateError(str(failure)) from None
     path = shown(stack.path)
+    yield from (_of_template(path, finding) for finding in tenant_findings(stack.path))
     if not guards:
         yield Notice(f"{path} has no Lambda authorizer: every caller may use its APIs", "see docs/GUARD_YOUR_API.md")
         return
@@ -92,4 +95,8 @@ def notices(stack: SecondStack, template: Template, rules: Path) -> Iterator[Not
         return
     for guard in guards:
         for finding in guard_findings(guard, file, None):
-            yield Notice(f"{path}:{finding.line}: {finding.problem}", finding.remedy, finding.unsafe)
+            yield _of_template(path, finding)
+
+
+def _of_template(path: str, finding: Finding) -> Notice:
+    return Notice(f"{path}:{finding.line}: {finding.problem}", finding.remedy, finding.unsafe)
