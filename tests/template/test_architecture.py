@@ -54,7 +54,7 @@ def test_the_rest_of_the_template_is_unchanged(built: Stack, stack: Stack) -> No
 def test_a_failed_build_changes_no_template(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     require_uv()
     written = (ROOT / "template.yaml").read_bytes()
-    monkeypatch.setattr(sam, "SAM_VERSION", "0.0.0")
+    monkeypatch.setattr(sam, "_SAM", "aws-sam-cli==0.0.0")
 
     assert build("x86_64", tmp_path).returncode != 0
     assert (ROOT / "template.yaml").read_bytes() == written

@@ -109,7 +109,7 @@ def test_with_valkey_nothing_of_it_is_imported_before_a_good_token(bundle: Path)
 
 
 def test_a_token_is_judged_over_one_connection_and_imports_nothing_of_sessions(bundle: Path) -> None:
-    with ScriptedValkey(replying(reply(*published(snapshot()).values()))) as server:
+    with ScriptedValkey(replying(reply(*published(snapshot()).values(), None))) as server:
         events = (me_event(_valid(), cookie=_cookie()), me_event(_valid()))
         done = run_handler(bundle, *events, REDIS_URL=server.url)
     # Within half a second, the second one reads nothing.
@@ -122,7 +122,7 @@ def test_a_token_is_judged_over_one_connection_and_imports_nothing_of_sessions(b
 def test_tokens_and_cookies_share_a_connection_and_a_list(bundle: Path) -> None:
     now = int(time.time())
     live = entry(auth_time=now, expires_at=now + 3600, last_used_at=now, fresh_until=now + 300)
-    script = replying(reply(live.to_json(), None), reply(*published(snapshot()).values()))
+    script = replying(reply(live.to_json(), None), reply(*published(snapshot()).values(), None))
     with ScriptedValkey(script) as server:
         events = (me_event(None, cookie=_cookie()), me_event(_valid()))
         done = run_handler(bundle, *events, REDIS_URL=server.url)
@@ -132,7 +132,7 @@ def test_tokens_and_cookies_share_a_connection_and_a_list(bundle: Path) -> None:
 
 def test_a_revoked_token_is_a_401_and_logged_as_such(bundle: Path) -> None:
     current = snapshot(exact=[token_name(ISSUER, "token-1", "")])
-    with ScriptedValkey(replying(reply(*published(current).values()))) as server:
+    with ScriptedValkey(replying(reply(*published(current).values(), None))) as server:
         done = _run(bundle, _valid(), REDIS_URL=server.url)
     assert done.responses == [{"exception": "Exception: Unauthorized"}]
     [line] = done.lines
