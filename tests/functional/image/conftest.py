@@ -13,10 +13,13 @@ from tests.fixtures.image.engine import Engine
 _SECONDS = 900
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(_SECONDS))
+            # On one worker: podman's locks don't belong to a storage, so that two engines disturb each other.
+            item.add_marker(pytest.mark.xdist_group("stacks"))
 
 
 @pytest.fixture(scope="session")
