@@ -13,6 +13,8 @@ import asyncpg
 import psutil
 from redis.asyncio import Redis
 
+from benchmarks.serving.messages import Connections
+
 _EVERY_SECONDS = 1.0
 _MB = 1024 * 1024
 
@@ -25,10 +27,14 @@ class Sample(NamedTuple):
 
 
 class Watch:
-    """The samples of a run. `pids`: the main process of each server, by its name."""
+    """The samples of a run. `pids`: the main process of each server, by its name. `clients`: the container's clients.
 
-    def __init__(self, pids: Mapping[str, int], admin_url: str, redis_url: str) -> None:
+    Their connections aren't counted as descriptors of the container: their number is the load's.
+    """
+
+    def __init__(self, pids: Mapping[str, int], admin_url: str, redis_url: str, clients: Connections) -> None:
         self._pids = pids
+        self._clients = clients
         self._admin_url = admin_url
         self._redis_url = redis_url
         self.samples: list[Sample] = []
@@ -52,6 +58,7 @@ class Watch:
         while True:
             began = time.perf_counter()
             values = await asyncio.to_thread(self._of_processes)
+            values["container, descriptors"] -= self._clients.open
             values["PostgreSQL connections"] = await connection.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
                 " AND pid <> pg_backend_pid()"

@@ -25,13 +25,15 @@ class Response(NamedTuple):
 class Connections:
     """Connections to a server on loopback, which take turns.
 
-    `most`: connections at a time; a request beyond them waits. None: each request gets one at once.
+    `most`: connections at a time; a request beyond them waits. None: each request gets one at once. `open`: the number
+    of open ones.
     """
 
     def __init__(self, port: int, *, most: int | None = None) -> None:
         self._port = port
         self._idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
         self._slots = None if most is None else asyncio.Semaphore(most)
+        self.open = 0
 
     async def send(self, request: bytes) -> Response:
         """Send one request, and return its response.
@@ -44,7 +46,7 @@ class Connections:
             return await self._send(request)
 
     async def _send(self, request: bytes) -> Response:
-        reader, writer = self._next_idle() or await asyncio.open_connection("127.0.0.1", self._port)
+        reader, writer = self._next_idle() or await self._new()
         kept = False
         try:
             writer.write(request)
@@ -53,7 +55,7 @@ class Connections:
             kept = b"\r\nconnection: close\r\n" not in head
         finally:
             if not kept:
-                writer.close()
+                self._close(writer)
         if kept:
             self._idle.append((reader, writer))
         return Response(head, body)
@@ -61,14 +63,23 @@ class Connections:
     def close(self) -> None:
         """Close the connections on which no request waits."""
         while self._idle:
-            self._idle.popleft()[1].close()
+            self._close(self._idle.popleft()[1])
+
+    async def _new(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        opened = await asyncio.open_connection("127.0.0.1", self._port)
+        self.open += 1
+        return opened
+
+    def _close(self, writer: asyncio.StreamWriter) -> None:
+        self.open -= 1
+        writer.close()
 
     def _next_idle(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         while self._idle:
             reader, writer = self._idle.popleft()
             if not reader.at_eof():
                 return reader, writer
-            writer.close()
+            self._close(writer)
         return None
 
 

@@ -32,6 +32,8 @@ from tenantgate.sessions.models import SessionTokens
 
 SCOPE = "openid orders:read"
 _LIFETIME = 3600
+# A connection beyond it waits a second for the next attempt, and then three.
+_BACKLOG = 1024
 
 
 class _User(NamedTuple):
@@ -51,7 +53,7 @@ class Provider:
         self._users: dict[str, _User] = {}
         self._signing_in: list[_User] = []
         self._sign_ins = 0
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._socket = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
         self.issuer = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         self.redeemed = 0
 
@@ -74,7 +76,7 @@ class Provider:
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:
         """Serve in this process."""
-        server = await asyncio.start_server(self._serve, sock=self._socket)
+        server = await asyncio.start_server(self._serve, sock=self._socket, backlog=_BACKLOG)
         try:
             yield
         finally:
@@ -111,7 +113,8 @@ class Provider:
         self._key = key
 
     async def serve_forever(self, listening: socket.socket) -> None:
-        await (await asyncio.start_server(self._serve, sock=listening)).serve_forever()
+        server = await asyncio.start_server(self._serve, sock=listening, backlog=_BACKLOG)
+        await server.serve_forever()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
