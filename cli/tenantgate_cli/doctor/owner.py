@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from urllib.parse import quote, urlsplit, urlunsplit
 
 from tenantgate.aws.secrets_manager import secrets_client
 from tenantgate.database.connection import Connection
+from tenantgate.database.owner_login import with_login
 from tenantgate_cli.doctor.configuration import Configuration
 from tenantgate_cli.doctor.database import UNSAFE_FIX, on_database
 from tenantgate_cli.outcomes import Finding, failed, ok, skipped
@@ -20,7 +20,7 @@ def owner(of: Configuration) -> Finding:
         return skipped("DATABASE_OWNER_URL is not set: migrations run elsewhere")
     if settings.database_owner_secret_id is not None:
         try:
-            url = _with_login(url, settings.database_owner_secret_id, settings.aws_region)
+            url = _with_secret(url, settings.database_owner_secret_id, settings.aws_region)
         except Exception as error:  # noqa: BLE001  (boto3's errors have no common base, and JSON's repeat the secret)
             fix = "allow secretsmanager:GetSecretValue; the secret has username and password"
             return failed(f"DATABASE_OWNER_SECRET_ID can't be used: {type(error).__name__}", fix)
@@ -36,8 +36,6 @@ def owner(of: Configuration) -> Finding:
     return on_database(url, work)
 
 
-def _with_login(url: str, secret_id: str, region: str | None) -> str:
+def _with_secret(url: str, secret_id: str, region: str | None) -> str:
     members = json.loads(secrets_client(region).get_secret_value(SecretId=secret_id)["SecretString"])
-    login = f"{quote(members['username'], safe='')}:{quote(members['password'], safe='')}"
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}"))
+    return with_login(url, members["username"], members["password"])

@@ -32,7 +32,7 @@ def owner_url() -> str:
     url = settings.database_owner_url or settings.required_database_url
     if settings.database_owner_secret_id is None:
         return url
-    return _with_login(url, *_read(settings.database_owner_secret_id, settings.aws_region))
+    return with_login(url, *_read(settings.database_owner_secret_id, settings.aws_region))
 
 
 def as_owner[T](work: Callable[[str], T], *, wait_seconds: float = 0.0) -> T:
@@ -77,7 +77,8 @@ def _read(secret_id: str, region: str | None) -> tuple[str, str]:
     raise SecretsUnavailable("the database owner's secret can't be used", failure=problem)
 
 
-def _with_login(url: str, user: str, password: str) -> str:
+def with_login(url: str, user: str, password: str) -> str:
+    """Return the URL with this user and password, which replace those in it."""
     parts = urlsplit(url)
     login = f"{quote(user, safe='')}:{quote(password, safe='')}"
     return urlunsplit(parts._replace(netloc=f"{login}@{parts.netloc.rpartition('@')[2]}"))
