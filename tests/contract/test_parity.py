@@ -212,6 +212,7 @@ VARYING = [
     # Sessions that were used in the same second come in any order.
     (re.compile(r'(?<="current":)(?:true|false)'), "<current>"),
     (re.compile(r'(?<="device":)(?:null|"[^"]*")'), "<device>"),
+    (re.compile(r'(?<="address":)(?:null|"[^"]*")'), "<address>"),
     (re.compile(r'((?:"csrf_token":|"X-CSRF-Token": )")[\w-]{43}(?=")'), r"\1<csrf token>"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "<jwt>"),
     (re.compile(r"(?<![\w/+-])[\w/+-]{15}=(?![\w=])"), "<request id>"),

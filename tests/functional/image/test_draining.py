@@ -16,6 +16,7 @@ from tenantgate_cli.stack.servers.postgres import PostgresAddresses
 from tests.fixtures.image.containers import RunningImage, production, running
 from tests.fixtures.image.engine import Engine
 from tests.fixtures.programs.requires import requires_image_tools
+from tests.fixtures.servers.raw_http import rest_of
 
 pytestmark = [pytest.mark.xdist_group("stacks"), requires_image_tools]
 
@@ -96,7 +97,7 @@ def test_no_request_fails_and_one_in_progress_is_finished(
             asyncio.run(balancer.run(started, before=1.5))
             _await_closed_port(started.port)
             slow.sendall(body[5:])
-            answer = slow.recv(65536)
+            answer = rest_of(slow)
         status = started.process.wait(30)
 
     assert set(balancer.outcomes) == {"401", "asked to close"}, balancer.outcomes
