@@ -22,13 +22,13 @@ from tenantgate.identity.principal import Principal
 from tenantgate.revocation.repository import record_in
 from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import SessionPolicy, SessionTokens, StoredSession
-from tenantgate.sessions.refreshing.flights import Flights
 from tenantgate.sessions.refreshing.lease import Limits
 from tenantgate.sessions.refreshing.models import Redeemed, Verified
 from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.refreshing.service import RefreshService
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService
+from tenantgate.shared_calls import SharedCalls
 
 VARIABLE = "RACES_JOB"
 _JITTER_SECONDS = 0.005
@@ -86,7 +86,9 @@ def services(job: Job, database: PooledDatabase, provider: RemoteProvider, numbe
     endings = Endings(record_in, job.policy)
     sessions = SessionService(SessionRepository(database, endings), current, policy=job.policy)
     limits, store = Limits(lease=job.lease), RefreshRepository(database, endings)
-    return [RefreshService(store, sessions, provider, current, shared=Flights(), limits=limits) for _ in range(number)]
+    return [
+        RefreshService(store, sessions, provider, current, shared=SharedCalls(), limits=limits) for _ in range(number)
+    ]
 
 
 async def work(job: Job) -> None:

@@ -22,8 +22,8 @@ LIMITS: Mapping[str, float] = {
 }
 # The garbage collector's rhythm would be the slope of a shorter phase.
 SHORTEST_SECONDS = 60.0
-# Left over after the load, for two workers. Each keeps 64 connections to Valkey, 10 to PostgreSQL, 16 to the provider.
-LEFT_DESCRIPTORS = 180
+# Left over after the load, for two workers. Each keeps 64 connections to Valkey, 20 to PostgreSQL, 16 to the provider.
+LEFT_DESCRIPTORS = 200
 
 
 class Growth(NamedTuple):

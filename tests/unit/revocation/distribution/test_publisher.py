@@ -23,6 +23,7 @@ class Valkey:
     def __init__(self) -> None:
         self.gate = asyncio.Event()
         self.gate.set()
+        self.reached = asyncio.Event()
         self.failure: Exception | None = None
         self.written = 0
 
@@ -30,6 +31,7 @@ class Valkey:
         return [None for _ in keys]
 
     async def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> object:
+        self.reached.set()
         await self.gate.wait()
         if self.failure is not None:
             raise self.failure
@@ -53,7 +55,7 @@ async def test_calls_at_once_share_one_publication_that_begins_after_them() -> N
     publisher = Publisher(Recorded(store), valkey)
     valkey.gate.clear()
     running = asyncio.create_task(publisher.publish())
-    await asyncio.sleep(0)
+    await valkey.reached.wait()
     # Their records may be later than the running one's reading.
     store.add(b"n" * 16)
     waiting = [asyncio.create_task(publisher.publish()) for _ in range(20)]
@@ -78,7 +80,7 @@ async def test_those_that_share_a_publication_share_its_failure(at: str) -> None
     publisher = Publisher(Recorded(store), valkey)
     valkey.gate.clear()
     running = asyncio.create_task(publisher.publish())
-    await asyncio.sleep(0)
+    await valkey.reached.wait()
     calls = [asyncio.create_task(publisher.publish()) for _ in range(20)]
     await asyncio.sleep(0)
     if at == "valkey":

@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, Key, KeySet, RSAKey, import_key
 from tenantgate.crypto.sealing import SealBroken, Sealer
 from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SigningAlgorithm, StoredKey
 from tenantgate.openid_provider.storage.stores import KeyStore
+from tenantgate.shared_calls import SharedCalls
 
 _log = logging.getLogger(__name__)
 
@@ -79,15 +80,18 @@ class SigningKeys:
         self._clock = clock
         self._ring: KeyRing | None = None
         self._read_at = 0.0
-        self._reading = asyncio.Lock()
+        self._readings = SharedCalls[None, KeyRing]()
 
     async def ring(self) -> KeyRing:
         """Return the current keys, which are read again every few minutes."""
-        async with self._reading:
-            if self._ring is None or self._clock() - self._read_at > _REREAD_AFTER_SECONDS:
-                self._ring = KeyRing(await self._load_or_generate())
-                self._read_at = self._clock()
-            return self._ring
+        if self._ring is None or self._clock() - self._read_at > _REREAD_AFTER_SECONDS:
+            return await self._readings.share(None, self._read)
+        return self._ring
+
+    async def _read(self) -> KeyRing:
+        ring = self._ring = KeyRing(await self._load_or_generate())
+        self._read_at = self._clock()
+        return ring
 
     async def _load_or_generate(self) -> dict[SigningAlgorithm, Key]:
         sealer = await self._sealer()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from tenantgate.cache_counts import REVOCATIONS, count
@@ -13,6 +12,7 @@ from tenantgate.revocation.distribution.recorded import Recorded
 from tenantgate.revoked.fetching import fetch_into
 from tenantgate.revoked.holder import Holder
 from tenantgate.revoked.snapshot import Head, Snapshot
+from tenantgate.shared_calls import SharedCalls
 
 _log = logging.getLogger(__name__)
 
@@ -28,16 +28,12 @@ class CurrentRevocations:
         self._cache = cache
         self._publisher = publisher
         self._holder = holder or Holder()
-        self._turn = asyncio.Lock()
+        self._fetches = SharedCalls[None, None]()
 
     async def refresh(self) -> None:
         """Fetch another snapshot if the held one is due. Never raises: `current` tells whether one counts."""
-        if not self._holder.is_due():
-            return
-        async with self._turn:
-            # Another request may have fetched it meanwhile.
-            if self._holder.is_due():
-                await self._fetch()
+        if self._holder.is_due():
+            await self._fetches.share(None, self._fetch)
 
     def current(self) -> Snapshot:
         """Return the snapshot. Raises `RevocationUnknown`."""

@@ -15,12 +15,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.revocation.distribution.recorded import Recorded
 from tenantgate.revoked.snapshot import ADDITIONS_KEY, BODY_KEY, HEAD_KEY, Head, Snapshot
+from tenantgate.shared_calls import SharedCalls
 
 # A server that gets no further snapshot must not keep an old one.
 KEPT_SECONDS = 60
@@ -73,22 +72,16 @@ class Cache(Protocol):
     async def run_script(self, script: str, keys: Sequence[str], args: Sequence[str | bytes | int]) -> object: ...
 
 
-class _Outcome(NamedTuple):
-    """The result of the publication with this number: the epoch that Valkey then had, or the failure."""
-
-    number: int
-    result: int | Exception
-
-
 class Publisher:
     """Publishes what PostgreSQL has. Belongs to one event loop."""
 
     def __init__(self, recorded: Recorded, cache: Cache) -> None:
         self._recorded = recorded
         self.cache = cache
-        self._turn = asyncio.Lock()
+        # By the number of the publication that was running when the call came: the shared one is the next.
+        self._next = SharedCalls[int, int]()
         self._begun = 0
-        self._last = _Outcome(0, 0)
+        self._running: asyncio.Future[None] | None = None
         # Of the additions that this publisher wrote last.
         self._written: tuple[int, int] | None = None
 
@@ -98,19 +91,18 @@ class Publisher:
         Calls that wait for the same publication share the next one: it begins after each of them, so that it shows what
         they recorded. Raises `DatabaseUnreachable`, `CacheUnavailable`.
         """
-        called_after = self._begun
-        async with self._turn:
-            if self._last.number <= called_after:
-                self._begun += 1
-                number = self._begun
-                try:
-                    self._last = _Outcome(number, await self.put(*await self._recorded.read()))
-                except (DatabaseUnreachable, CacheUnavailable) as failure:
-                    self._last = _Outcome(number, failure)
-            result = self._last.result
-        if isinstance(result, Exception):
-            raise result
-        return result
+        return await self._next.share(self._begun, self._publish_next)
+
+    async def _publish_next(self) -> int:
+        while self._running is not None:
+            await asyncio.wait([self._running])
+        self._begun += 1
+        running = self._running = asyncio.get_running_loop().create_future()
+        try:
+            return await self.put(*await self._recorded.read())
+        finally:
+            self._running = None
+            running.set_result(None)
 
     async def put(self, head: Head, snapshot: Snapshot) -> int:
         """Publish a snapshot, and return the epoch that Valkey then has.

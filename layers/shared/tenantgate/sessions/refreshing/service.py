@@ -28,15 +28,15 @@ from tenantgate.sessions.cache import SessionCache, csrf_text
 from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import NoRefreshToken, SecretReused
 from tenantgate.sessions.models import Grants, SessionTokens, StoredSession
-from tenantgate.sessions.refreshing.flights import Flights
 from tenantgate.sessions.refreshing.interfaces import Provider, RefreshStore
 from tenantgate.sessions.refreshing.lease import Limits, extended, repeated
 from tenantgate.sessions.refreshing.models import Redeemed, Refreshed, RefreshOutcome, Verified
 from tenantgate.sessions.service import SessionService, open_tokens, parse_secret, seal_tokens
+from tenantgate.shared_calls import SharedCalls
 
 _REPLAY_PURPOSE = "session-replay"
 
-type SharedRefreshes = Flights[tuple[str, bytes], RefreshOutcome]
+type SharedRefreshes = SharedCalls[tuple[str, bytes], RefreshOutcome]
 
 
 class _Held(NamedTuple):

@@ -12,11 +12,11 @@ from tenantgate.database.wiring import database
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.cache import entry_of
 from tenantgate.sessions.models import SessionPolicy, StoredSession
-from tenantgate.sessions.refreshing.flights import Flights
 from tenantgate.sessions.refreshing.interfaces import Provider
 from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.refreshing.service import RefreshService, SharedRefreshes
 from tenantgate.sessions.wiring import session_cache, session_endings, session_service, unrevoked
+from tenantgate.shared_calls import SharedCalls
 
 # By event loop: a task must not outlive its loop.
 _refreshes: WeakKeyDictionary[asyncio.AbstractEventLoop, SharedRefreshes] = WeakKeyDictionary()
@@ -25,7 +25,7 @@ _refreshes: WeakKeyDictionary[asyncio.AbstractEventLoop, SharedRefreshes] = Weak
 async def make_refresh_service(provider: Provider[Any]) -> RefreshService:
     """Build the service that refreshes sessions, on the process's database and cache. It is cheap."""
     sessions = await session_service()
-    shared = _refreshes.setdefault(asyncio.get_running_loop(), Flights())
+    shared = _refreshes.setdefault(asyncio.get_running_loop(), SharedCalls())
     return RefreshService(
         RefreshRepository(database(), session_endings(sessions.policy)),
         sessions,

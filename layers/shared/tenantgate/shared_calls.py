@@ -1,4 +1,8 @@
-"""One refresh per process for all callers with the same secret, so that a burst occupies one database connection."""
+"""One call for all callers that need its result at the same time.
+
+Not a lock: its waiters take their turns one after the other, each in a later iteration of the event loop. Under load an
+iteration takes a tenth of a second, and the last of many waiters would wait for seconds.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 
-class Flights[Key, Result]:
-    """The running refreshes of one event loop."""
+class SharedCalls[Key, Result]:
+    """The running calls of one event loop."""
 
     def __init__(self) -> None:
         self._running: dict[Key, asyncio.Task[Result]] = {}
@@ -15,19 +19,19 @@ class Flights[Key, Result]:
     async def share(self, key: Key, begin: Callable[[], Awaitable[Result]]) -> Result:
         """Return the result, or raise the error, of the running call for this key, or of a new one.
 
-        A caller that goes away doesn't cancel the call: the provider may have redeemed the token already.
+        A caller that goes away doesn't cancel the call: others may wait for it, and it may have changed something.
         """
         task = self._running.get(key)
         if task is None:
             task = self._running[key] = asyncio.create_task(_run(begin))
-            task.add_done_callback(lambda done: self._landed(key, done))
+            task.add_done_callback(lambda done: self._ended(key, done))
         return await asyncio.shield(task)
 
-    def _landed(self, key: Key, task: asyncio.Task[Result]) -> None:
+    def _ended(self, key: Key, done: asyncio.Task[Result]) -> None:
         del self._running[key]
-        if not task.cancelled():
+        if not done.cancelled():
             # Without this, asyncio reports an error whose callers have all gone away.
-            task.exception()
+            done.exception()
 
 
 async def _run[Result](begin: Callable[[], Awaitable[Result]]) -> Result:
