@@ -15,7 +15,8 @@ memory, descriptors and connections are sampled each second. The figures and plo
 and docs/load/.
 
 The exit status is 1 if a request gets no response, or another one than 200, 303, or 429 or 503 with `Retry-After`; if
-a response takes longer than 5 s; if memory, descriptors or connections grow; or if another limit is exceeded.
+a response takes longer than 5 s; if memory or descriptors grow, or connections exceed the pools; or if another limit is
+exceeded.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ import uvloop
 
 from benchmarks.__main__ import machine
 from benchmarks.load.capacity import highest_rate
-from benchmarks.load.growth import growth
+from benchmarks.load.growth import growth, peaks
 from benchmarks.load.report import FOLDER, SECTION, section, tables, write_plots
 from benchmarks.load.stack import loaded_stack
 from benchmarks.load.verdict import Run, broken_limits
@@ -59,7 +60,7 @@ async def measure(*, seconds: float, rate: float | None, workers: int, sessions:
         after = await stack.idle()
         samples = [*stack.watch.samples]
     growths = (growth(samples, highest.began, highest.ended), growth(samples, twice.began, twice.ended))
-    return Run(highest, twice, before, after, samples, growths)
+    return Run(highest, twice, before, after, samples, growths, peaks(samples, workers=workers))
 
 
 def main() -> int:

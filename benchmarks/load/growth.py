@@ -1,29 +1,32 @@
-"""Growth of memory, descriptors and connections, compared with its limits.
+"""Growth of memory and descriptors, and the bounds of connections.
 
-Growth is the slope of a series over the last 60 % of a phase, when caches and pools are full: the median of the slopes
-between all pairs of samples (Theil and Sen), which single peaks don't change.
+Growth is the slope of a series over the last 60 % of a phase, when caches are full: the median of the slopes between
+all pairs of samples (Theil and Sen), which single peaks don't change. A pool has as many connections as the load needed
+in the last minute, up to its bound. So connections have no slope, but must never be more than the pools allow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks.load.watch import Sample
+from benchmarks.load.watch import OTHER_DESCRIPTORS, POSTGRES_CONNECTIONS, VALKEY_CLIENTS, Sample
+from tenantgate.cache.client import CONNECTIONS
+from tenantgate.database.pool import CONTAINER_POOL
 
 SHARE = 0.6
 # Per minute.
-LIMITS: Mapping[str, float] = {
-    "container, MB": 3.0,
-    "container, descriptors": 10.0,
-    "PostgreSQL connections": 1.0,
-    "Valkey clients": 1.0,
+LIMITS: Mapping[str, float] = {"container, MB": 3.0, OTHER_DESCRIPTORS: 3.0}
+# For each worker: its pool, and the connection that checks whether the server is ready.
+BOUNDS: Mapping[str, int] = {
+    POSTGRES_CONNECTIONS: CONTAINER_POOL.size + CONTAINER_POOL.overflow + 1,
+    VALKEY_CLIENTS: CONNECTIONS + 1,
 }
 # The garbage collector's rhythm would be the slope of a shorter phase.
 SHORTEST_SECONDS = 60.0
-# Left over after the load, for two workers. Each keeps 64 connections to Valkey, 20 to PostgreSQL, 16 to the provider.
-LEFT_DESCRIPTORS = 200
+# After the load: a look-up of the provider's host, a log line.
+LEFT_DESCRIPTORS = 10
 
 
 class Growth(NamedTuple):
@@ -52,6 +55,26 @@ def growth(samples: Sequence[Sample], began: float, ended: float) -> list[Growth
         last = median(value for _, value in points[-tenth:])
         found.append(Growth(name, first, last, 60 * slope(points), limit))
     return found
+
+
+class Peak(NamedTuple):
+    """The largest number of these connections at any time of a run."""
+
+    series: str
+    most: float
+    bound: float
+
+    @property
+    def exceeded(self) -> bool:
+        return self.most > self.bound
+
+
+def peaks(samples: Iterable[Sample], *, workers: int) -> list[Peak]:
+    """Return the peak of each kind of connections. `workers`: processes of the container."""
+    samples = [*samples]
+    return [
+        Peak(name, max(sample.values[name] for sample in samples), workers * bound) for name, bound in BOUNDS.items()
+    ]
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:

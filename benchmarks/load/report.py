@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.load.growth import SHARE
 from benchmarks.load.phases import Phase, Times
 from benchmarks.load.verdict import LONGEST, Run, broken_limits
+from benchmarks.load.watch import OTHER_DESCRIPTORS, POSTGRES_CONNECTIONS, VALKEY_CLIENTS
 from benchmarks.plots import Mark, Points, line_plot
 
 SECTION = "load"
@@ -31,7 +32,7 @@ def section(run: Run) -> str:
 
 
 def tables(run: Run) -> str:
-    """Return the tables of responses, processor time and growth."""
+    """Return the tables of responses, processor time, growth and connections."""
     return "\n".join(
         ["\n".join([*_responses(run), ""]), "\n".join([*_processor(run), ""]), "\n".join([*_growth(run), ""])]
     )
@@ -52,9 +53,9 @@ def write_plots(run: Run, folder: Path) -> None:
     memory = drawn({f"{name}, MB": name for name in ("container", "PostgreSQL", "Valkey")})
     opened = drawn(
         {
-            "container, descriptors": "descriptors, container",
-            "PostgreSQL connections": "connections, PostgreSQL",
-            "Valkey clients": "clients, Valkey",
+            OTHER_DESCRIPTORS: "other descriptors, container",
+            POSTGRES_CONNECTIONS: "connections, PostgreSQL",
+            VALKEY_CLIENTS: "clients, Valkey",
         }
     )
     responses = {
@@ -108,6 +109,11 @@ def _growth(run: Run) -> Iterable[str]:
         for each in growths:
             values = f"{each.first:.0f} | {each.last:.0f} | {each.per_minute:.2f} | {each.limit:g}"
             yield f"| {name}: {each.series} | {values} |"
+    yield ""
+    yield "| connections | most | bound |"
+    yield "|---|---:|---:|"
+    for peak in run.peaks:
+        yield f"| {peak.series} | {peak.most:.0f} | {peak.bound:.0f} |"
 
 
 def _times(times: Times | None) -> str:

@@ -85,7 +85,7 @@ async def loaded_stack(*, workers: int, sessions: int, tell: Callable[[str], Non
             await run_phase(mix, _WARM_UP_RATE, _WARM_UP_SECONDS)
             servers = {"container": process, "PostgreSQL": _known(postgres.pid), "Valkey": _known(valkey.pid)}
             prefer(os.getpid(), provider_process, over=servers.values())
-            async with Watch(servers, addresses.admin_url, redis_url, connections).running() as watch:
+            async with Watch(servers, provider_process, addresses.admin_url, redis_url, connections).running() as watch:
                 pids = {**servers, "provider": provider_process, "load": os.getpid()}
                 yield Stack(mix, connections, watch, pids)
             connections.close()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from benchmarks.load.growth import LEFT_DESCRIPTORS, Growth
+from benchmarks.load.growth import LEFT_DESCRIPTORS, Growth, Peak
 from benchmarks.load.phases import Phase
-from benchmarks.load.watch import Sample
+from benchmarks.load.watch import OTHER_DESCRIPTORS, Sample
 
 # Of any response, in milliseconds. A load balancer waits a minute, API Gateway 30 s.
 LONGEST = 5000.0
@@ -28,10 +28,11 @@ class Run(NamedTuple):
     after: Sample
     samples: Sequence[Sample]
     growths: tuple[Sequence[Growth], Sequence[Growth]]
+    peaks: Sequence[Peak]
 
     @property
     def left_descriptors(self) -> float:
-        return self.after.values["container, descriptors"] - self.before.values["container, descriptors"]
+        return self.after.values[OTHER_DESCRIPTORS] - self.before.values[OTHER_DESCRIPTORS]
 
     @property
     def phases(self) -> dict[str, Phase]:
@@ -57,8 +58,11 @@ def broken_limits(run: Run) -> list[str]:
             for growth in growths
             if growth.exceeded
         ]
+    found += [
+        f"there were {peak.most:.0f} {peak.series}, more than {peak.bound:.0f}" for peak in run.peaks if peak.exceeded
+    ]
     if run.left_descriptors > LEFT_DESCRIPTORS:
-        found.append(f"after the load, the container had {run.left_descriptors:.0f} more descriptors than before")
+        found.append(f"after the load, the container had {run.left_descriptors:.0f} more other descriptors than before")
     return found
 
 

@@ -15,6 +15,8 @@ from redis.asyncio import Redis
 
 from benchmarks.serving.messages import Connections
 
+POSTGRES_CONNECTIONS, VALKEY_CLIENTS = "PostgreSQL connections", "Valkey clients"
+OTHER_DESCRIPTORS = "container, other descriptors"
 _EVERY_SECONDS = 1.0
 _MB = 1024 * 1024
 
@@ -29,11 +31,16 @@ class Sample(NamedTuple):
 class Watch:
     """The samples of a run. `pids`: the main process of each server, by its name. `clients`: the container's clients.
 
-    Their connections aren't counted as descriptors of the container: their number is the load's.
+    The other descriptors of the container are all but its connections to clients, PostgreSQL, Valkey and the provider,
+    whose numbers follow the load.
     """
 
-    def __init__(self, pids: Mapping[str, int], admin_url: str, redis_url: str, clients: Connections) -> None:
+    def __init__(
+        self, pids: Mapping[str, int], provider: int, admin_url: str, redis_url: str, clients: Connections
+    ) -> None:
         self._pids = pids
+        self._provider = psutil.Process(provider)
+        self._idle_provider = _descriptors(self._provider)
         self._clients = clients
         self._admin_url = admin_url
         self._redis_url = redis_url
@@ -58,22 +65,24 @@ class Watch:
         while True:
             began = time.perf_counter()
             values = await asyncio.to_thread(self._of_processes)
-            values["container, descriptors"] -= self._clients.open
-            values["PostgreSQL connections"] = await connection.fetchval(
+            values[POSTGRES_CONNECTIONS] = await connection.fetchval(
                 "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
                 " AND pid <> pg_backend_pid()"
             )
             # Without the connection of this watch.
-            values["Valkey clients"] = (await valkey.info("clients"))["connected_clients"] - 1
+            values[VALKEY_CLIENTS] = (await valkey.info("clients"))["connected_clients"] - 1
+            connections = self._clients.open + values[POSTGRES_CONNECTIONS] + values[VALKEY_CLIENTS]
+            connections += values.pop("provider, connections")
+            values[OTHER_DESCRIPTORS] = values.pop("container, descriptors") - connections
             self.samples.append(Sample(began, values))
             await asyncio.sleep(max(0.0, _EVERY_SECONDS - (time.perf_counter() - began)))
 
     def _of_processes(self) -> dict[str, float]:
         values: dict[str, float] = {}
         for name, pid in self._pids.items():
-            processes = _tree(pid)
-            values[f"{name}, MB"] = sum(memory(process) for process in processes) / _MB
-            values[f"{name}, descriptors"] = sum(_descriptors(process) for process in processes)
+            values[f"{name}, MB"] = sum(memory(process) for process in _tree(pid)) / _MB
+        values["container, descriptors"] = sum(_descriptors(process) for process in _tree(self._pids["container"]))
+        values["provider, connections"] = _descriptors(self._provider) - self._idle_provider
         return values
 
 

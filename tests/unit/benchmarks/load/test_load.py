@@ -9,12 +9,12 @@ from typing import cast
 import pytest
 
 from benchmarks.load.capacity import MARGIN, confirmed, search
-from benchmarks.load.growth import Growth, growth, slope
+from benchmarks.load.growth import Growth, Peak, growth, peaks, slope
 from benchmarks.load.mix import Mix, Record, Result, judge
 from benchmarks.load.phases import Phase, run_phase
 from benchmarks.load.report import section, write_plots
 from benchmarks.load.verdict import Run, broken_limits
-from benchmarks.load.watch import Sample
+from benchmarks.load.watch import OTHER_DESCRIPTORS, POSTGRES_CONNECTIONS, VALKEY_CLIENTS, Sample
 from benchmarks.serving.messages import Response
 
 pytestmark = pytest.mark.anyio
@@ -30,15 +30,16 @@ def phase(*records: Record, seconds: float = 1.0) -> Phase:
     return Phase(len(records) / seconds, 0.0, seconds, records, {"container": 0.5, "load": 0.1})
 
 
-def sample(at: float, megabytes: float = 100.0, descriptors: float = 50.0) -> Sample:
+def sample(at: float, megabytes: float = 100.0, descriptors: float = 50.0, connections: int = 20) -> Sample:
     values = {f"{name}, MB": megabytes for name in ("container", "PostgreSQL", "Valkey")}
-    values |= {"container, descriptors": descriptors, "PostgreSQL connections": 20, "Valkey clients": 9}
+    values |= {OTHER_DESCRIPTORS: descriptors, POSTGRES_CONNECTIONS: connections, VALKEY_CLIENTS: 9}
     return Sample(at, values)
 
 
 def run(highest: Phase, twice: Phase, *, grew: list[Growth] | None = None, left: float = 0.0) -> Run:
     samples = [sample(float(at)) for at in range(4)]
-    return Run(highest, twice, sample(0), sample(4, descriptors=50 + left), samples, (NONE_GREW, grew or NONE_GREW))
+    after = sample(4, descriptors=50 + left)
+    return Run(highest, twice, sample(0), after, samples, (NONE_GREW, grew or NONE_GREW), peaks(samples, workers=2))
 
 
 GOOD = phase(*[record()] * 100)
@@ -148,6 +149,14 @@ def test_growth_is_measured_at_the_end_of_the_phase() -> None:
     assert not any(each.exceeded for each in others)
 
 
+def test_connections_are_bounded_by_the_pools_of_all_workers() -> None:
+    filled = [sample(float(at), connections=42 if at == 30 else 5) for at in range(60)]
+    for workers, expected in ((2, []), (1, [POSTGRES_CONNECTIONS])):
+        found = peaks(filled, workers=workers)
+        assert [peak.series for peak in found if peak.exceeded] == expected
+        assert [peak.most for peak in found] == [42, 9]
+
+
 def test_a_run_without_faults_keeps_all_limits() -> None:
     assert broken_limits(run(GOOD, phase(*[record()] * 90, *[record("shed", "503 SYS_010")] * 110))) == []
 
@@ -169,7 +178,12 @@ def test_a_run_without_faults_keeps_all_limits() -> None:
             "container, MB grew by 20.0",
             id="growth",
         ),
-        pytest.param(run(GOOD, GOOD, left=500), "500 more descriptors", id="descriptors"),
+        pytest.param(
+            run(GOOD, GOOD)._replace(peaks=[Peak(VALKEY_CLIENTS, 131, 130)]),
+            "131 Valkey clients, more than 130",
+            id="connections",
+        ),
+        pytest.param(run(GOOD, GOOD, left=500), "500 more other descriptors", id="descriptors"),
         pytest.param(
             run(GOOD, phase(*[record()._replace(late=0.9)] * 100)),
             "the load generator was late itself",
