@@ -7,12 +7,12 @@ them, with a stand-in provider, whose access tokens were signed before. Rate lim
 and bearer tokens are mixed: `validate`, `me`, the list of sessions, refreshes, whole sign-ins and sign-outs. The load
 generator, the provider and the servers share the machine's cores.
 
-Requests begin in time, whether or not earlier ones are complete, on up to 600 connections for each worker; times count
-from the intended time of sending. First, phases of 6 seconds find the highest rate at which every request is served,
-and 99 of 100 within 250 ms; one of 30 seconds confirms it, or it is lowered. 90 % of it is the highest rate. 20 seconds
-at twice that fill caches and pools. Then the load is at that rate, and at twice that, for some minutes each, while
-memory, descriptors and connections are sampled each second. The figures and plots are written into docs/RELIABILITY.md
-and docs/load/.
+Requests begin in time, whether or not earlier ones are complete, on 600 connections for each worker, which take turns;
+times count from the intended time of sending. First, phases of 6 seconds find the highest rate at which every request
+is served, and 99 of 100 within 250 ms; one of 30 seconds confirms it, or it is lowered. 90 % of it is the highest rate.
+20 seconds at twice that fill caches and pools. Then the load is at that rate, and at twice that, for some minutes each,
+while memory, descriptors and connections are sampled each second. The figures and plots are written into
+docs/RELIABILITY.md and docs/load/.
 
 The exit status is 1 if a request gets no response, or another one than 200, 303, or 429 or 503 with `Retry-After`; if
 a response takes longer than 5 s; if memory or descriptors grow, or connections exceed the pools; or if another limit is

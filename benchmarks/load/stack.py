@@ -46,7 +46,12 @@ class Stack(NamedTuple):
     pids: dict[str, int]
 
     async def phase(self, rate: float, seconds: float) -> Phase:
-        """Run a phase, and count the processor time of each part."""
+        """Run a phase on all connections, and count the processor time of each part.
+
+        They are opened before it: each takes memory in the container, and how many a phase would need depends on its
+        times.
+        """
+        await self.connections.fill()
         before = {name: cpu_seconds(pid) for name, pid in self.pids.items()}
         phase = await run_phase(self.mix, rate, seconds)
         return phase._replace(cpu={name: cpu_seconds(pid) - before[name] for name, pid in self.pids.items()})

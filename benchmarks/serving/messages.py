@@ -32,6 +32,7 @@ class Connections:
     def __init__(self, port: int, *, most: int | None = None) -> None:
         self._port = port
         self._idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
+        self._most = most
         self._slots = None if most is None else asyncio.Semaphore(most)
         self.open = 0
 
@@ -59,6 +60,11 @@ class Connections:
         if kept:
             self._idle.append((reader, writer))
         return Response(head, body)
+
+    async def fill(self) -> None:
+        """Open connections up to `most`, while no request runs."""
+        while self._most is not None and self.open < self._most:
+            self._idle.append(await self._new())
 
     def close(self) -> None:
         """Close the connections on which no request waits."""
