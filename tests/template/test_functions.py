@@ -15,6 +15,11 @@ from tests.fixtures.template.needs import NEEDS_THE_CACHE, NEEDS_THE_DATABASE, N
 # Set by the host, or not needed on AWS.
 NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "DRAIN_SECONDS", "PORT"}
 NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYDANTIC_DISABLE_PLUGINS"}
+# The parameters take only ARNs, with which a permission can be exact.
+NAMES_OF_SECRETS = {
+    "AWS_SECRETS_MANAGER_SECRET_ID": "SecretArn",
+    "DATABASE_OWNER_SECRET_ID": "DatabaseOwnerSecretArn",
+}
 # Read by `tokens/proxy.py` and boto3.
 PROXY = ("HTTPS_PROXY", "NO_PROXY")
 
@@ -62,10 +67,8 @@ def test_every_variable_is_a_setting_and_comes_from_the_parameter_of_its_name(st
                 assert own["Fn::GetAtt"][0] == "Data"
             elif condition is not None:
                 own, given = given, own
-            if given == {"Ref": "AWS::NoValue"}:
-                assert variable == "DATABASE_OWNER_SECRET_ID"
-            elif variable == "AWS_SECRETS_MANAGER_SECRET_ID":
-                assert given == {"Ref": "SecretArn"}
+            if variable in NAMES_OF_SECRETS:
+                assert given == {"Ref": NAMES_OF_SECRETS[variable]}
             else:
                 assert variable_name(given["Ref"]) == variable
 

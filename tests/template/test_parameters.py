@@ -10,6 +10,15 @@ from tenantgate_cli.build.sam import validate
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import Stack, require_uv
 
+# What a role may use. In a policy, `*` and `?` would stand for others, too.
+PERMITTED = {
+    "DatabaseUserArn": "rds-db:eu-central-1:123456789012:dbuser:prx-0a/app",
+    "RedisIamArns": "elasticache:eu-central-1:123456789012:user:app",
+    "SecretArn": "secretsmanager:eu-central-1:123456789012:secret:tenantgate-AbCdEf",
+    "SecretKeyArn": "kms:eu-central-1:123456789012:key/0a1b",
+    "DatabaseOwnerSecretArn": "secretsmanager:eu-central-1:123456789012:secret:rds!cluster-0a1b-AbCdEf",
+    "DatabaseOwnerKeyArn": "kms:eu-central-1:123456789012:key/0a1b",
+}
 STAGES = {"dev": "development", "staging": "staging", "prod": "production"}
 
 
@@ -69,7 +78,11 @@ def test_no_default_weakens_security(stack: Stack) -> None:
         pytest.param("RedisIamArns", "*", False, id="every-cache"),
         pytest.param("RedisIamCache", "tenantgate-prod", True, id="cache"),
         pytest.param("RedisIamCache", "arn:aws:elasticache:eu-central-1:1:serverlesscache:a", False, id="caches-arn"),
-        pytest.param("SecretArn", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:*", False, id="any-secret"),
+        *(
+            pytest.param(parameter, f"arn:aws:{arn}{wildcard}", not wildcard, id=f"{parameter}{wildcard}")
+            for parameter, arn in PERMITTED.items()
+            for wildcard in ("", "*", "?")
+        ),
         pytest.param("AuthorizerConcurrency", "0", False, id="no-concurrency"),
         pytest.param("AllowedOrigins", "https://*.example.com", False, id="wildcard-origin"),
         pytest.param("DatabaseUrl", "postgres://user:pw@host/name", True, id="database"),

@@ -85,6 +85,8 @@ def test_external_is_the_default_and_small_takes_only_the_provider() -> None:
         pytest.param(EXTERNAL | {"SecretArn": ""}, "SecretArn", id="external-without-a-secret"),
         pytest.param({"Preset": "small", "DatabaseUrl": URL}, "ignore", id="small-with-a-database"),
         pytest.param({"Preset": "production", "SecretArn": ARN}, "ignore", id="production-with-a-secret"),
+        pytest.param({"Preset": "small", "DatabaseOwnerSecretArn": ARN}, "ignore", id="small-with-an-owner"),
+        pytest.param(EXTERNAL | {"DatabaseOwnerKeyArn": "arn:k"}, "missing", id="a-key-without-its-secret"),
         pytest.param({"Preset": "small", "RedisUrl": "rediss://h:6379"}, "ignore", id="small-with-a-cache"),
         pytest.param(
             EXTERNAL | {"DomainName": "auth.example.com"}, "CertificateArn", id="domain-without-a-certificate"

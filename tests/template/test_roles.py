@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
+from lambda_gateway.template.intrinsics import Resolver
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import TEMPLATE, Stack
 from tests.fixtures.template.needs import NEEDS_THE_CACHE, NEEDS_THE_DATABASE, NEEDS_THE_SECRET
@@ -98,16 +101,55 @@ def test_only_the_migration_runner_reads_the_owners_password(stack: Stack) -> No
     inline = {name: role_of(stack, name)["Policies"] for name in stack.functions if "Policies" in role_of(stack, name)}
     assert set(inline) == {"MigrationRunnerFunction"}
     condition, (policy,), otherwise = inline["MigrationRunnerFunction"]["Fn::If"]
-    reads, decrypts = policy["PolicyDocument"]["Statement"]
+    reads, conditional = policy["PolicyDocument"]["Statement"]
+    with_a_key, decrypts, without = conditional["Fn::If"]
 
-    assert (condition, otherwise) == ("HasPlatform", {"Ref": "AWS::NoValue"})
+    assert (condition, otherwise) == ("HasOwnerSecret", {"Ref": "AWS::NoValue"})
     assert (reads["Action"], reads["Resource"]) == (
         "secretsmanager:GetSecretValue",
-        {"Fn::GetAtt": ["Data", "Outputs.OwnerSecretArn"]},
+        {
+            "Fn::If": [
+                "HasPlatform",
+                {"Fn::GetAtt": ["Data", "Outputs.OwnerSecretArn"]},
+                {"Ref": "DatabaseOwnerSecretArn"},
+            ]
+        },
     )
-    assert (decrypts["Action"], decrypts["Resource"]) == ("kms:Decrypt", {"Fn::GetAtt": ["Data", "Outputs.KeyArn"]})
+    assert (with_a_key, without) == ("HasOwnerKey", {"Ref": "AWS::NoValue"})
+    assert (decrypts["Action"], decrypts["Resource"]) == (
+        "kms:Decrypt",
+        {"Fn::If": ["HasPlatform", {"Fn::GetAtt": ["Data", "Outputs.KeyArn"]}, {"Ref": "DatabaseOwnerKeyArn"}]},
+    )
     granted = [name for name, statement in statements(stack) if "OwnerSecretArn" in json.dumps(statement)]
     assert granted == ["MigrationRunnerRole"]
+
+
+@pytest.mark.parametrize(
+    ("given", "actions_of_the_runner"),
+    [
+        pytest.param({}, [], id="a-password-in-the-url"),
+        pytest.param({"DatabaseOwnerSecretArn": "arn:s"}, ["secretsmanager:GetSecretValue"], id="a-secret"),
+        pytest.param(
+            {"DatabaseOwnerSecretArn": "arn:s", "DatabaseOwnerKeyArn": "arn:k"},
+            ["secretsmanager:GetSecretValue", "kms:Decrypt"],
+            id="a-secret-with-its-own-key",
+        ),
+    ],
+)
+def test_the_owners_secret_of_external_is_the_only_one_that_the_runner_may_read(
+    stack: Stack, given: dict[str, str], actions_of_the_runner: list[str]
+) -> None:
+    resolver = Resolver(stack.document, given)
+    wrapped: Any = resolver.resolve([role_of(stack, "MigrationRunnerFunction")["Policies"]], "Policies")
+    found = [
+        (statement["Action"], statement["Resource"])
+        for policy in (wrapped[0] if wrapped else [])
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+    assert found == list(zip(actions_of_the_runner, given.values(), strict=True))
+    variable = resolver.resolve(stack.environment("MigrationRunnerFunction")["DATABASE_OWNER_SECRET_ID"], "")
+    assert variable == given.get("DatabaseOwnerSecretArn", "")
 
 
 def test_keys_decrypt_only_for_secrets_manager(stack: Stack) -> None:

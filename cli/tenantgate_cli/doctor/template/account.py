@@ -12,7 +12,7 @@ _CONNECT_SECONDS, _READ_SECONDS = 3, 6
 # Lambda keeps these unreserved.
 _UNRESERVED = 100
 _RESERVING = ("AuthorizerConcurrency", "WebConcurrency")
-_LOGIN_FIX = "aws configure sso, or set AWS_PROFILE and AWS_REGION"
+LOGIN_FIX = "aws configure sso, or set AWS_PROFILE and AWS_REGION"
 
 
 def account(of: Deployment) -> Finding:
@@ -21,7 +21,7 @@ def account(of: Deployment) -> Finding:
         client = aws_client("sts", of)
         identity = client.get_caller_identity()
     except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
-        return of.unavailable(f"AWS doesn't respond: {type(error).__name__}", _LOGIN_FIX)
+        return of.unavailable(f"AWS doesn't respond: {type(error).__name__}", LOGIN_FIX)
     return ok(f"account {identity['Account']}, region {client.meta.region_name}")
 
 
@@ -31,7 +31,7 @@ def quotas(of: Deployment) -> Finding:
         settings = aws_client("lambda", of).get_account_settings()
         limits, usage = settings["AccountLimit"], settings["AccountUsage"]
     except Exception as error:  # noqa: BLE001  (as above)
-        return of.unavailable(f"Lambda's quotas can't be read: {type(error).__name__}", _LOGIN_FIX)
+        return of.unavailable(f"Lambda's quotas can't be read: {type(error).__name__}", LOGIN_FIX)
     concurrency, total = int(limits["ConcurrentExecutions"]), int(limits["TotalCodeSize"])
     free = total - int(usage["TotalCodeSize"])
     found = f"{concurrency} concurrent executions, {free / 1e9:.1f} GB of {total / 1e9:.0f} GB for code"

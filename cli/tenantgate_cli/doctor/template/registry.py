@@ -12,6 +12,7 @@ from tenantgate_cli.doctor.template.egress import egress
 from tenantgate_cli.doctor.template.environments import environment_sizes, settings
 from tenantgate_cli.doctor.template.parameters import parameters
 from tenantgate_cli.doctor.template.release import base_image, release_id, route_rules, schema_revision
+from tenantgate_cli.doctor.template.secrets import owner_login, secrets
 from tenantgate_cli.outcomes import Check, Finding, Outcome, run_all
 
 # Zipping the layer is the longest.
@@ -22,6 +23,8 @@ CHECKS: dict[str, Callable[[Deployment], Finding]] = {
     "parameters": parameters,
     "settings": settings,
     "environments": environment_sizes,
+    "owner login": owner_login,
+    "secrets": secrets,
     "egress": egress,
     "bundle sizes": sizes,
     "bytecode": bytecode,

@@ -98,7 +98,7 @@ class DeploymentSettings(BaseSettings):
     database_owner_secret_id: str | None = setting(
         "Name or ARN of the secret (a JSON object with `username` and `password`, as RDS manages it) whose user and "
         "password replace those in `DATABASE_OWNER_URL`. Only the migration runner reads it.",
-        injected_by="the template",
+        injected_by="template parameter `DatabaseOwnerSecretArn`, or the template",
         default=None,
     )
     aws_region: str | None = setting("AWS region.", injected_by="Lambda", example="eu-central-1", default=None)

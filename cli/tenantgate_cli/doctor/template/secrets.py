@@ -1,0 +1,83 @@
+"""The secrets and the login of the preset `external`: they exist, and the functions will be able to use them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from tenantgate_cli.doctor.template.account import LOGIN_FIX, aws_client
+from tenantgate_cli.doctor.template.deployment import Deployment
+from tenantgate_cli.outcomes import Finding, failed, ok, skipped, warning
+
+# Each parameter with a secret, and the one with its key.
+_KEYS = {"SecretArn": "SecretKeyArn", "DatabaseOwnerSecretArn": "DatabaseOwnerKeyArn"}
+_OWN_KEYS = ("", "alias/aws/secretsmanager")
+_MISSING = ("ResourceNotFoundException", "InvalidRequestException")
+
+
+def owner_login(of: Deployment) -> Finding:
+    """Check that the migration runner has a password for the owner: it has no permission for a login by IAM."""
+    if of.values.get("Preset", "external") != "external":
+        return skipped("the preset makes the owner and its secret")
+    if of.values.get("DatabaseOwnerSecretArn"):
+        return ok("by the secret in DatabaseOwnerSecretArn")
+    try:
+        password = urlsplit(of.values.get("DatabaseOwnerUrl", "")).password
+    except ValueError:
+        password = None
+    if not password:
+        fix = "set DatabaseOwnerSecretArn to the secret that RDS manages, or write the password into the URL"
+        return failed("DatabaseOwnerUrl has no password, and DatabaseOwnerSecretArn is empty", fix)
+    return ok("by the password in DatabaseOwnerUrl")
+
+
+def secrets(of: Deployment) -> Finding:
+    """Compare the secrets that exist with the permissions that the template gives. Reads no secret's value."""
+    given = {name: arn for name in _KEYS if (arn := of.values.get(name))}
+    if of.values.get("Preset", "external") != "external" or not given:
+        return skipped("the preset makes the secrets")
+    problems: list[str] = []
+    unknown: list[str] = []
+    try:
+        client = aws_client("secretsmanager", of)
+        for name, arn in given.items():
+            code, found = _described(client, arn)
+            if code in _MISSING:
+                problems.append(f"{name} names no secret in {client.meta.region_name}")
+            elif code:
+                unknown.append(f"{name}: {code}")
+            else:
+                problems += _key_problem(of, name, found)
+    except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
+        return of.unavailable(f"Secrets Manager doesn't respond: {type(error).__name__}", LOGIN_FIX)
+    if problems:
+        return failed("; ".join(problems), "correct the parameters: aws secretsmanager list-secrets")
+    if unknown:
+        return warning("; ".join(unknown), "allow secretsmanager:DescribeSecret and kms:DescribeKey to your role")
+    return ok(f"{' and '.join(given)} exist{'s' if len(given) == 1 else ''}")
+
+
+def _described(client: Any, arn: str) -> tuple[str, Mapping[str, Any]]:
+    """Return the error's code, or else the secret's description."""
+    from botocore.exceptions import ClientError  # noqa: PLC0415  (slow to import)
+
+    try:
+        found = client.describe_secret(SecretId=arn)
+    except ClientError as error:
+        return str(error.response["Error"]["Code"]), {}
+    return ("InvalidRequestException" if "DeletedDate" in found else ""), found
+
+
+def _key_problem(of: Deployment, name: str, found: Mapping[str, Any]) -> Iterator[str]:
+    used, given = str(found.get("KmsKeyId") or ""), of.values.get(_KEYS[name], "")
+    if used.rpartition(":")[2] in _OWN_KEYS or _same_key(used, given):
+        return
+    # A key of AWS needs no permission. An alias can't be compared either.
+    key = aws_client("kms", of).describe_key(KeyId=used)["KeyMetadata"]
+    if key["KeyManager"] != "AWS" and not _same_key(str(key["Arn"]), given):
+        yield f"the secret of {name} has the key {key['Arn']}, and {_KEYS[name]} {'another' if given else 'is empty'}"
+
+
+def _same_key(used: str, arn: str) -> bool:
+    return bool(arn) and used.rpartition("/")[2] == arn.rpartition("/")[2]
