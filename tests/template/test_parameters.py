@@ -10,7 +10,7 @@ from tenantgate_cli.build.sam import validate
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import Stack, require_uv
 
-# What a role may use. In a policy, `*` and `?` would stand for others, too.
+# The resources that a role may use. In a policy, `*` and `?` would stand for others, too.
 PERMITTED = {
     "DatabaseUserArn": "rds-db:eu-central-1:123456789012:dbuser:prx-0a/app",
     "RedisIamArns": "elasticache:eu-central-1:123456789012:user:app",

@@ -84,7 +84,7 @@ def _built(release: Release, build_dir: Path) -> Path:
 
 
 def _checked(release: Release, template: Path) -> None:
-    of = deployment(release.parameters, template, region=release.region, is_required=True)
+    of = deployment(release.parameters, template, region=release.region, stack=release.stack, is_required=True)
     outcomes = run_template_checks(of)
     report(shown(template), outcomes, as_json=False)
     if not passed(outcomes):

@@ -66,7 +66,7 @@ def release_of(
     given["SchemaRevision"] = KNOWN_REVISIONS[-1]
     given["ReleaseId"] = release_id(commit, {**given, "Architecture": architecture})
     region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or None
-    return Release(stage, _stack_of(stage), region, commit, architecture, source, given)
+    return Release(stage, stack_of(stage), region, commit, architecture, source, given)
 
 
 def release_id(commit: str, parameters: Mapping[str, str]) -> str:
@@ -75,7 +75,8 @@ def release_id(commit: str, parameters: Mapping[str, str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _stack_of(stage: Stage) -> str:
+def stack_of(stage: Stage | Literal["default"]) -> str:
+    """Return the name of the stack in samconfig.toml. Raises Failure."""
     try:
         with SAM_CONFIG.open("rb") as file:
             return str(tomllib.load(file)[stage]["deploy"]["parameters"]["stack_name"])

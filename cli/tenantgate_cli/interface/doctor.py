@@ -35,16 +35,22 @@ def doctor(
     template_file: Annotated[
         Path | None, typer.Option(help="Another template. Default: the one that make build wrote, or template.yaml.")
     ] = None,
+    stack_name: Annotated[
+        str | None, typer.Option(help="With --template: the name of the stack. Default: tenantgate.")
+    ] = None,
     *,
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
     as_json: JsonOption = False,
 ) -> None:
     """Check a configuration against its live parts: this shell's variables and .env, or the running `make dev`."""
-    if not template and (params or template_file):
-        raise typer.BadParameter("--params and --template-file go with --template")
+    if not template and (params or template_file or stack_name):
+        raise typer.BadParameter("--params, --template-file and --stack-name go with --template")
     with failures(as_json=as_json):
         from tenantgate_cli.commands.doctor import run, run_template
 
-        done = run_template(params, template_file, as_json=as_json) if template else run(data_dir, as_json=as_json)
+        if template:
+            done = run_template(params, template_file, stack_name, as_json=as_json)
+        else:
+            done = run(data_dir, as_json=as_json)
         if not done:
             raise typer.Exit(1)

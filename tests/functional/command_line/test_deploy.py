@@ -16,7 +16,7 @@ from moto import mock_aws
 
 from tenantgate_cli.build.uv import find_uv
 from tenantgate_cli.commands import deploy
-from tenantgate_cli.deploy import checkout
+from tenantgate_cli.deploy import checkout, release
 from tenantgate_cli.doctor.template import account
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.deploy.recorded_sam import PROGRAM
@@ -129,6 +129,18 @@ def test_a_deployment_takes_every_step_and_ends_with_the_smoke_test(
     assert sent["arguments"][-2:] == ["--region", REGION]
     assert stage.stored() == {"OIDC_CLIENT_SECRET": CLIENT_SECRET, "COOKIE_SEALING_KEYS": KEYS}
     assert ("GET /api/v1/auth/me", f"Bearer {TOKEN}") in stage.api.requests
+
+
+def test_a_name_that_the_database_cannot_take_stops_before_the_deployment(
+    stage: Stage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = stage.folder / "samconfig.toml"
+    config.write_text(release.SAM_CONFIG.read_text().replace('"tenantgate-dev"', f'"tenantgate-{"dev" * 10}"'))
+    monkeypatch.setattr(release, "SAM_CONFIG", config)
+
+    assert stage.run() == 1
+    assert "at most 31" in capsys.readouterr().out
+    assert stage.steps == ["build"]
 
 
 def test_only_secrets_manager_gets_the_client_secret(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:

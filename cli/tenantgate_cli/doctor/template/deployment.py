@@ -27,6 +27,7 @@ class Deployment:
     parameters   the given values; the template's defaults stand for the rest
     build        the folder of the built bundles, if there is one
     region       None: that of the AWS configuration
+    stack        the name of the stack
     is_required  a part that can't be checked is a failure, because the deployment follows
     """
 
@@ -34,6 +35,7 @@ class Deployment:
     parameters: Mapping[str, str] = field(default_factory=dict, repr=False)
     build: Path | None = None
     region: str | None = None
+    stack: str = "tenantgate"
     is_required: bool = False
 
     @cached_property
@@ -64,13 +66,12 @@ class Deployment:
     @property
     def functions(self) -> Mapping[str, Mapping[str, object]]:
         """The properties of the functions that this deployment makes, by logical id."""
-        resources = self.document.get("Resources")
-        found: dict[str, Mapping[str, object]] = {}
-        for name, body in (resources if isinstance(resources, dict) else {}).items():
-            if isinstance(body, dict) and body.get("Type") == "AWS::Serverless::Function" and self._is_made(body):
-                properties = body.get("Properties")
-                found[name] = properties if isinstance(properties, dict) else {}
-        return found
+        return self._made("AWS::Serverless::Function")
+
+    @property
+    def nested_stacks(self) -> Mapping[str, Mapping[str, object]]:
+        """The properties of the nested stacks that this deployment makes, by logical id."""
+        return self._made("AWS::CloudFormation::Stack")
 
     def globals_of(self, kind: str) -> Mapping[str, object]:
         """Return the shared properties of one type of resource, such as `Function`."""
@@ -91,6 +92,15 @@ class Deployment:
     def without_build(self) -> Finding:
         """Return the finding for a check of bundles when none are built."""
         return self.unavailable("there are no bundles", _BUILD_FIX)
+
+    def _made(self, kind: str) -> Mapping[str, Mapping[str, object]]:
+        resources = self.document.get("Resources")
+        found: dict[str, Mapping[str, object]] = {}
+        for name, body in (resources if isinstance(resources, dict) else {}).items():
+            if isinstance(body, dict) and body.get("Type") == kind and self._is_made(body):
+                properties = body.get("Properties")
+                found[name] = properties if isinstance(properties, dict) else {}
+        return found
 
     def _is_made(self, body: Mapping[str, object]) -> bool:
         condition = body.get("Condition")

@@ -10,6 +10,7 @@ from tenantgate_cli.doctor.template.bundles import architecture, bytecode, sizes
 from tenantgate_cli.doctor.template.deployment import Deployment
 from tenantgate_cli.doctor.template.egress import egress
 from tenantgate_cli.doctor.template.environments import environment_sizes, settings
+from tenantgate_cli.doctor.template.names import stack_name
 from tenantgate_cli.doctor.template.parameters import parameters
 from tenantgate_cli.doctor.template.release import base_image, release_id, route_rules, schema_revision
 from tenantgate_cli.doctor.template.secrets import owner_login, secrets
@@ -20,6 +21,7 @@ _SECONDS = 120.0
 CHECKS: dict[str, Callable[[Deployment], Finding]] = {
     "account": account,
     "quotas": quotas,
+    "stack name": stack_name,
     "parameters": parameters,
     "settings": settings,
     "environments": environment_sizes,
