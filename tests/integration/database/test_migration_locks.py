@@ -137,8 +137,9 @@ def test_a_migration_that_never_gets_its_table_is_reported(
 
 def test_the_time_of_a_migration_is_limited_in_the_server_too(empty: DatabaseUrls) -> None:
     async def limits() -> str:
-        async with owner_connection(empty.owner_url, migrator._limits(7.5)) as connection:
-            found = "concat_ws(' ', " + ", ".join(f"current_setting('{name}')" for name in migrator._limits(7.5)) + ")"
+        expected = migrator.transaction_limits(7.5)
+        async with owner_connection(empty.owner_url, expected) as connection:
+            found = "concat_ws(' ', " + ", ".join(f"current_setting('{name}')" for name in expected) + ")"
             first = await connection.scalar(text(f"SELECT {found}"))
             await connection.rollback()
             # In each transaction of the connection.

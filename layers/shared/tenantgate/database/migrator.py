@@ -90,6 +90,16 @@ def revisions() -> list[str]:
     return [script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()][::-1]
 
 
+def transaction_limits(seconds: float | None = None) -> dict[str, str]:
+    """Return PostgreSQL's settings for each transaction of a migration; `seconds` limits a statement."""
+    # The server's own limits end what a client that has disappeared has begun.
+    return {
+        "lock_timeout": f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms",
+        "statement_timeout": f"{(seconds or STATEMENT_SECONDS) * 1000:.0f}ms",
+        "idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s",
+    }
+
+
 def configuration() -> Config:
     """Return alembic's configuration, with the `migrations/` folder found on Python's path."""
     config = Config()
@@ -117,8 +127,9 @@ async def _migrate(
     application_url: str | None,
     seconds: float | None,
 ) -> Migrated:
+    limit = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds), locked_connection(url, _limits(seconds)) as connection:
+        async with limit, locked_connection(url, transaction_limits(seconds)) as connection:
             migrated = await connection.run_sync(_step, revision, step)
             if step is command.upgrade:
                 await _enable_vector(connection)
@@ -126,19 +137,13 @@ async def _migrate(
             if application_url is not None:
                 await open_application_login(connection, url, application_url)
             return migrated
-    except TimeoutError as error:
+    # Outside a transaction, alembic uses the connection again after it was closed in the middle of a statement.
+    except (TimeoutError, exc.PendingRollbackError) as error:
+        if not limit.expired():
+            raise
         raise MigrationFailed(
             "the migration took too long", detail={"reason": f"it was stopped after {seconds:.0f} s"}
         ) from error
-
-
-def _limits(seconds: float | None) -> dict[str, str]:
-    # The server's own limits end what a client that has disappeared has begun.
-    return {
-        "lock_timeout": f"{LOCK_TIMEOUT_SECONDS * 1000:.0f}ms",
-        "statement_timeout": f"{(seconds or STATEMENT_SECONDS) * 1000:.0f}ms",
-        "idle_in_transaction_session_timeout": f"{_IDLE_SECONDS}s",
-    }
 
 
 async def _sql(url: str, revision: str) -> str:
