@@ -1,8 +1,8 @@
 """Run the APIs and Python functions of a SAM template on one machine, as API Gateway and Lambda run them.
 
 Each function runs in its own process, under Lambda's runtime client, with the variables that the template gives it.
-HTTP, REST and WebSocket APIs, Lambda authorizers and their cache, CORS and gateway responses are emulated. `Gateway` is
-an ASGI application: serve it with uvicorn, or call it from a test:
+HTTP, REST and WebSocket APIs, Lambda authorizers and their cache, JWT authorizers, CORS and gateway responses are
+emulated. `Gateway` is an ASGI application: serve it with uvicorn, or call it from a test:
 
     import asyncio
     from pathlib import Path
@@ -26,5 +26,6 @@ an ASGI application: serve it with uvicorn, or call it from a test:
 
     asyncio.run(main())
 
-The package imports no other package of this repository. It needs PyYAML, httptools, watchfiles and awslambdaric.
+The package imports no other package of this repository. It needs PyYAML, httptools, watchfiles,
+awslambdaric, joserfc and httpx2.
 """

@@ -76,6 +76,43 @@ class Authorizer:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimRule:
+    """A claim that a REST API's JWT authorizer checks besides the registered ones.
+
+    required  the token must have the claim
+    values    the accepted values of a claim that the token has; empty: any
+    """
+
+    name: str
+    required: bool = False
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JwtIssuer:
+    """An issuer that a JWT authorizer trusts, with the audiences that it accepts from it."""
+
+    url: str
+    audiences: tuple[str, ...]
+    claims: tuple[ClaimRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class JwtAuthorizer:
+    """API Gateway's own authorizer for JSON Web Tokens. No function is invoked.
+
+    identity_source  the mapping expression of the header or query parameter with the token
+    issuers          one for an HTTP API
+    algorithms       the accepted values of the header `alg`
+    """
+
+    name: str
+    identity_source: str
+    issuers: tuple[JwtIssuer, ...]
+    algorithms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A route of an API.
 
@@ -83,6 +120,7 @@ class Route:
     timeout       the integration's, in seconds
     mock_headers  not None: there is no function, and the response is 200 with these headers (REST's CORS preflight)
     responds      WebSocket API: the body of the function's response is sent to the client
+    scopes        the token for a JWT authorizer needs one of them; empty: none
     """
 
     method: str
@@ -92,6 +130,7 @@ class Route:
     timeout: float = 30.0
     mock_headers: tuple[tuple[str, str], ...] | None = None
     responds: bool = False
+    scopes: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -127,6 +166,8 @@ class GatewayResponse:
 class Api:
     """An API. Only REST APIs have `gateway_responses` and `binary_types`. `id` is the API's id in ARNs.
 
+    A route's authorizer is one of `authorizers`, or of `jwt_authorizers`, in which no function takes part.
+
     `selection` are the members of a WebSocket message that lead to its route key: ("action",) for `{"action": "send"}`.
     """
 
@@ -141,6 +182,7 @@ class Api:
     gateway_responses: Mapping[str, GatewayResponse] = field(default_factory=dict)
     binary_types: tuple[str, ...] = ()
     selection: tuple[str, ...] = ()
+    jwt_authorizers: Mapping[str, JwtAuthorizer] = field(default_factory=dict)
 
     @property
     def base_path(self) -> str:

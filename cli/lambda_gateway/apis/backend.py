@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from lambda_gateway.authorizers.gate import AuthorizerGate
+from lambda_gateway.authorizers.jwt_gate import JwtGate
 from lambda_gateway.aws import MAX_LAMBDA_PAYLOAD
 from lambda_gateway.model import Api, Kind, Route
 from lambda_gateway.observer import Observer
@@ -16,6 +17,9 @@ from lambda_gateway.runtime.functions import Functions
 # Seconds for which an HTTP API waits for an authorizer (service quotas). For the other kinds no limit is documented, so
 # the longest that API Gateway waits for any integration applies.
 AUTHORIZER_TIMEOUT = {Kind.HTTP: 10.0, Kind.REST: 29.0, Kind.WEBSOCKET: 29.0}
+
+
+type Gate = AuthorizerGate | JwtGate
 
 
 class IntegrationTimeout(Exception):
@@ -31,13 +35,14 @@ class Backend:
         self._functions = functions
         self._observer = observer
 
-    def gates(self, api: Api) -> dict[str, AuthorizerGate]:
+    def gates(self, api: Api) -> dict[str, Gate]:
         """Return the API's authorizers by name."""
         authorize = partial(self._authorize, limit=AUTHORIZER_TIMEOUT[api.kind])
-        return {
+        gates: dict[str, Gate] = {
             name: AuthorizerGate(api, authorizer, authorize, on_invalid=self._observer.failed)
             for name, authorizer in api.authorizers.items()
         }
+        return gates | {name: JwtGate(api, authorizer) for name, authorizer in api.jwt_authorizers.items()}
 
     async def integrate(
         self, route: Route, payload: bytes, trace_id: str, read: Callable[[bytes], Response]

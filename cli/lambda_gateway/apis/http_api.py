@@ -23,6 +23,7 @@ _DENIALS: Mapping[Reason, int] = {
     Reason.IMPLICIT_DENY: 403,
     Reason.INVALID_RESULT: 500,
     Reason.FAILED: 500,
+    Reason.INSUFFICIENT_SCOPE: 403,
 }
 
 
@@ -46,8 +47,12 @@ class HttpApi:
             decision = await self._gates[route.authorizer].decide(request, route, path_parameters)
             authorization = decision.authorization
             if isinstance(decision, Denied):
-                return Outcome(gateway_response(_DENIALS[decision.reason]), route, authorization)
-            context = decision.context
+                denial = gateway_response(_DENIALS[decision.reason])
+                if decision.challenge:
+                    denial.headers.append(("www-authenticate", decision.challenge))
+                return Outcome(denial, route, authorization)
+            is_jwt = route.authorizer in self.api.jwt_authorizers
+            context = {"jwt" if is_jwt else "lambda": decision.context}
         payload = json.dumps(integration_event(self.api, request, route, path_parameters, context)).encode()
         if len(payload) > MAX_LAMBDA_PAYLOAD:
             return Outcome(gateway_response(413), route, authorization)

@@ -26,6 +26,7 @@ _DENIALS: Mapping[Reason, types.Type] = {
     Reason.IMPLICIT_DENY: types.IMPLICIT_DENY,
     Reason.INVALID_RESULT: types.AUTHORIZER_CONFIGURATION_ERROR,
     Reason.FAILED: types.AUTHORIZER_CONFIGURATION_ERROR,
+    Reason.INSUFFICIENT_SCOPE: types.IMPLICIT_DENY,
 }
 
 
@@ -61,8 +62,11 @@ class RestApi:
             if isinstance(decision, Denied):
                 denial = respond(_DENIALS[decision.reason], self.api, request, route, decision.context)
                 return Outcome(denial, route, authorization)
-            latency = int((time.perf_counter() - began) * 1000)
-            context = flat_context(decision.principal, decision.context, latency)
+            if route.authorizer in self.api.jwt_authorizers:
+                context = decision.context
+            else:
+                latency = int((time.perf_counter() - began) * 1000)
+                context = flat_context(decision.principal, decision.context, latency)
         if route.mock_headers is not None:
             mocked = Response(200, b"{}\n", [("content-type", "application/json"), *route.mock_headers])
             return Outcome(mocked, route, authorization)

@@ -25,7 +25,7 @@ def identity_of(authorizer: Authorizer, api: Api, request: Request, route: Route
     """
     values: list[str] = []
     for source in authorizer.identity_sources:
-        value = _value(source, api, request, route)
+        value = value_of(source, api, request, route)
         if not value:
             return MissingIdentity(source)
         values.append(value)
@@ -44,7 +44,8 @@ def readable(source: str) -> bool:
     return kind.startswith((_HEADER, _QUERY, _STAGE))
 
 
-def _value(source: str, api: Api, request: Request, route: Route) -> str | None:
+def value_of(source: str, api: Api, request: Request, route: Route) -> str | None:
+    """Return the value of one identity source, None if the request has none."""
     kind = _normal(source)
     if kind.startswith(_HEADER):
         return request.header(kind.removeprefix(_HEADER).lower())

@@ -35,18 +35,21 @@ class Reason(Enum):
     IMPLICIT_DENY = "not allowed"
     INVALID_RESULT = "the authorizer's result is invalid"
     FAILED = "the authorizer failed"
+    INSUFFICIENT_SCOPE = "the token has none of the route's scopes"
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
     """The part of an authorizer in one request, for observers.
 
-    function      the authorizer's function
+    function      the authorizer's function, empty for a JWT authorizer
     denied        None for an allowed request
     missing       not None: the gateway itself denied the request, and no result was used
     seconds_left  the remaining lifetime of the cached result, None if the function ran for this request
     trace_id      the trace id of the request for which the function ran
     by_policy     the result is a policy for all routes, evaluated for this one
+    jwt           the name of the JWT authorizer, which no function takes part in
+    problem       the check of a JWT authorizer that failed
     """
 
     function: str
@@ -55,11 +58,13 @@ class Authorization:
     seconds_left: float | None = None
     trace_id: str = ""
     by_policy: bool = False
+    jwt: str = ""
+    problem: str = ""
 
     @property
     def ran(self) -> bool:
         """The origin of the result: the function, invoked for this request."""
-        return self.missing is None and self.seconds_left is None
+        return self.missing is None and self.seconds_left is None and not self.jwt
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +78,11 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Denied:
+    """A denied request. `challenge` is the value of `www-authenticate`, which a JWT authorizer of an HTTP API sends."""
+
     reason: Reason
     context: Mapping[str, object] = field(default_factory=dict)
+    challenge: str = ""
     authorization: Authorization | None = field(default=None, compare=False)
 
 

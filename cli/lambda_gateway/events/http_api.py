@@ -19,10 +19,10 @@ _TEXT_SUFFIXES = ("+json", "+xml")
 
 
 def integration_event(
-    api: Api, request: Request, route: Route, path_parameters: Mapping[str, str], authorizer_context: object = None
+    api: Api, request: Request, route: Route, path_parameters: Mapping[str, str], authorizer: object = None
 ) -> dict[str, object]:
-    """Build the event of a Lambda integration. `authorizer_context` is the `context` of the authorizer's result."""
-    event = common_event(api, request, route, path_parameters, authorizer_context if route.authorizer else None)
+    """Build the event of a Lambda integration. `authorizer` becomes `requestContext.authorizer`."""
+    event = common_event(api, request, route, path_parameters, authorizer)
     if request.body:
         event["body"], event["isBase64Encoded"] = encode_body(request.body, request.header("content-type"))
     else:
@@ -42,7 +42,7 @@ def encode_body(body: bytes, content_type: str | None) -> tuple[str, bool]:
 
 
 def common_event(
-    api: Api, request: Request, route: Route, path_parameters: Mapping[str, str], authorizer_context: object
+    api: Api, request: Request, route: Route, path_parameters: Mapping[str, str], authorizer: object
 ) -> dict[str, object]:
     """Build the members that the events for functions and for authorizers share."""
     route_key = route.key
@@ -58,7 +58,7 @@ def common_event(
     event["headers"] = headers
     if request.query and (parameters := _query_parameters(request.query)):
         event["queryStringParameters"] = parameters
-    event["requestContext"] = _request_context(api, request, route_key, authorizer_context)
+    event["requestContext"] = _request_context(api, request, route_key, authorizer)
     if path_parameters and route_key != DEFAULT_ROUTE:
         event["pathParameters"] = dict(path_parameters)
     if api.stage_variables:
@@ -66,10 +66,10 @@ def common_event(
     return event
 
 
-def _request_context(api: Api, request: Request, route_key: str, authorizer_context: object) -> dict[str, object]:
+def _request_context(api: Api, request: Request, route_key: str, authorizer: object) -> dict[str, object]:
     context: dict[str, object] = {"accountId": ACCOUNT_ID, "apiId": api.id}
-    if authorizer_context is not None:
-        context["authorizer"] = {"lambda": authorizer_context}
+    if authorizer is not None:
+        context["authorizer"] = authorizer
     return context | {
         "domainName": request.domain,
         "domainPrefix": request.domain.split(".", 1)[0],

@@ -44,16 +44,20 @@ class AuthorizerEntry:
         return ttl
 
 
-def lambda_authorizers(
-    auth: Mapping[str, object], functions: Mapping[str, FunctionSpec], where: str
-) -> Iterator[AuthorizerEntry]:
-    """Yield every entry of `Auth.Authorizers`. Raises TemplateError for one that isn't a Lambda authorizer."""
+def authorizer_entries(auth: Mapping[str, object], where: str) -> Iterator[tuple[str, Mapping[str, object], str]]:
+    """Yield the name, the properties and the place of every entry of `Auth.Authorizers`. Raises TemplateError."""
     for name, value in mapping(auth.get("Authorizers"), f"{where}.Auth.Authorizers").items():
         place = f"{where}.Auth.Authorizers.{name}"
-        given = mapping(value, place)
-        if "FunctionArn" not in given:
-            raise TemplateError(f"{place}: only Lambda authorizers (FunctionArn) are emulated")
-        function = function_name(given["FunctionArn"])
-        if function not in functions:
-            raise TemplateError(f"{place}.FunctionArn: {function} isn't a function of this template")
-        yield AuthorizerEntry(name, function, given, place)
+        yield name, mapping(value, place), place
+
+
+def lambda_authorizer(
+    name: str, given: Mapping[str, object], functions: Mapping[str, FunctionSpec], place: str
+) -> AuthorizerEntry:
+    """Return the entry of a Lambda authorizer. Raises TemplateError for any other one."""
+    if "FunctionArn" not in given:
+        raise TemplateError(f"{place}: only Lambda authorizers (FunctionArn) are emulated here")
+    function = function_name(given["FunctionArn"])
+    if function not in functions:
+        raise TemplateError(f"{place}.FunctionArn: {function} isn't a function of this template")
+    return AuthorizerEntry(name, function, given, place)

@@ -1,17 +1,27 @@
-"""Read a template's HTTP APIs: routes, Lambda authorizers, CORS."""
+"""Read a template's HTTP APIs in SAM's form: routes, authorizers, CORS."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from lambda_gateway.model import ANY_METHOD, Api, Authorizer, Cors, FunctionSpec, Payload, Route, TemplateError
-from lambda_gateway.template.authorizers import AuthorizerEntry, lambda_authorizers
+from lambda_gateway.model import (
+    ANY_METHOD,
+    Api,
+    Authorizer,
+    Cors,
+    FunctionSpec,
+    Payload,
+    Route,
+    TemplateError,
+)
+from lambda_gateway.template.authorizers import AuthorizerEntry, authorizer_entries, lambda_authorizer
+from lambda_gateway.template.jwt_authorizers import http_jwt_authorizer
 from lambda_gateway.template.resources import ApiEvent, Resources
 from lambda_gateway.template.values import boolean, mapping, method_of, number, strings
 
 IMPLICIT = "ServerlessHttpApi"
 # Seconds: API Gateway's default for an authorizer with identity sources.
-_DEFAULT_TTL = 300
+DEFAULT_TTL = 300
 _KINDS = {
     "Headers": "$request.header.",
     "QueryStrings": "$request.querystring.",
@@ -27,30 +37,58 @@ def http_api(name: str, resources: Resources, events: Iterable[ApiEvent], functi
     if "DefinitionBody" in given or "DefinitionUri" in given:
         raise TemplateError(f"{where}: OpenAPI definitions are not supported; give the functions HttpApi events")
     auth = resources.resolved_map(given.get("Auth", {}), f"{where}.Auth")
-    routes = tuple(_route(event, auth.get("DefaultAuthorizer")) for event in events)
+    scopes = _authorizer_scopes(auth, where)
+    routes = tuple(_route(event, auth.get("DefaultAuthorizer"), scopes) for event in events)
     variables = resources.resolved_map(given.get("StageVariables", {}), f"{where}.StageVariables")
     return Api(
         name=name,
         routes=routes,
-        authorizers={entry.name: _authorizer(entry) for entry in lambda_authorizers(auth, functions, where)},
-        cors=_cors(resources.resolve(given.get("CorsConfiguration"), f"{where}.CorsConfiguration"), where),
+        authorizers={
+            entry: _authorizer(lambda_authorizer(entry, properties, functions, place))
+            for entry, properties, place in authorizer_entries(auth, where)
+            if not _is_jwt(properties)
+        },
+        jwt_authorizers={
+            entry: http_jwt_authorizer(entry, properties["JwtConfiguration"], properties.get("IdentitySource"), place)
+            for entry, properties, place in authorizer_entries(auth, where)
+            if _is_jwt(properties)
+        },
+        cors=cors_of(resources.resolve(given.get("CorsConfiguration"), f"{where}.CorsConfiguration"), where),
         stage_variables={variable: str(value) for variable, value in variables.items()},
     )
 
 
-def _route(event: ApiEvent, default_authorizer: object) -> Route:
+def _route(event: ApiEvent, default_authorizer: object, scopes: Mapping[str, tuple[str, ...]]) -> Route:
     given, where = event.given, event.where
     version = str(given.get("PayloadFormatVersion", "2.0"))
     if version != "2.0":
         raise TemplateError(f"{where}.PayloadFormatVersion: {version}: only 2.0 is emulated")
     path = given.get("Path")
+    authorizer = event.authorizer(default_authorizer)
+    own_scopes = strings(mapping(given.get("Auth"), f"{where}.Auth").get("AuthorizationScopes"))
+    if own_scopes and authorizer not in scopes:
+        raise TemplateError(f"{where}.Auth.AuthorizationScopes: only a JWT authorizer checks scopes")
     return Route(
         method=method_of(given.get("Method", ANY_METHOD), where),
         path=None if path in (None, "$default", "/$default") else str(path),
         function=event.function,
-        authorizer=event.authorizer(default_authorizer),
+        authorizer=authorizer,
         timeout=number(given.get("TimeoutInMillis", 30000), f"{where}.TimeoutInMillis") / 1000,
+        scopes=own_scopes or scopes.get(authorizer or "", ()),
     )
+
+
+def _authorizer_scopes(auth: Mapping[str, object], where: str) -> dict[str, tuple[str, ...]]:
+    """Return the scopes that each JWT authorizer requires on routes without their own."""
+    return {
+        name: strings(given.get("AuthorizationScopes"))
+        for name, given, _ in authorizer_entries(auth, where)
+        if _is_jwt(given)
+    }
+
+
+def _is_jwt(authorizer: Mapping[str, object]) -> bool:
+    return "JwtConfiguration" in authorizer
 
 
 def _authorizer(entry: AuthorizerEntry) -> Authorizer:
@@ -62,11 +100,12 @@ def _authorizer(entry: AuthorizerEntry) -> Authorizer:
     if simple and version == Payload.V1:
         raise TemplateError(f"{where}.EnableSimpleResponses: needs AuthorizerPayloadFormatVersion 2.0")
     sources = entry.identity_sources(_KINDS)
-    ttl = entry.ttl(_DEFAULT_TTL if sources else 0, sources)
+    ttl = entry.ttl(DEFAULT_TTL if sources else 0, sources)
     return Authorizer(entry.name, entry.function, sources, ttl, Payload(version), simple)
 
 
-def _cors(resolved: object, where: str) -> Cors | None:
+def cors_of(resolved: object, where: str) -> Cors | None:
+    """Read the CORS configuration. Raises TemplateError."""
     if resolved is None or resolved is False:
         return None
     if resolved is True:

@@ -126,6 +126,8 @@ class Resolver:
         kind = resource.get("Type") if isinstance(resource, dict) else None
         if kind == "AWS::Serverless::Function" and attribute == "Arn":
             return function_arn(self._function_names.get(str(name), str(name)))
+        if kind == "AWS::ApiGateway::RestApi" and attribute == "RootResourceId":
+            return f"{name}.RootResourceId"
         if resource is None:
             raise TemplateError(f"{where}: GetAtt names {name}, which isn't a resource")
         raise TemplateError(f"{where}: {name}.{attribute} is unknown before a deployment")

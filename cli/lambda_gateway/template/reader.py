@@ -15,6 +15,8 @@ from lambda_gateway.template import http_api, rest_api, websocket_api
 from lambda_gateway.template.document import load_template
 from lambda_gateway.template.functions import FunctionReader
 from lambda_gateway.template.intrinsics import Resolver
+from lambda_gateway.template.plain_http_api import plain_http_apis
+from lambda_gateway.template.plain_rest_api import plain_rest_apis
 from lambda_gateway.template.resources import ApiEvent, Resources, api_events
 from lambda_gateway.template.unserved import unserved_apis
 from lambda_gateway.template.values import mapping
@@ -103,17 +105,21 @@ class _Reader:
 
     def _apis(self, functions: Mapping[str, FunctionSpec]) -> tuple[Api, ...]:
         """Read all APIs, HTTP APIs first. A first stack without any API gets an HTTP API without routes."""
-        websockets = list(websocket_api.websocket_apis(self._resources, functions))
+        plain = [
+            *plain_http_apis(self._resources, functions),
+            *plain_rest_apis(self._resources, functions),
+            *websocket_api.websocket_apis(self._resources, functions),
+        ]
         http = self._events_by_api("HttpApi", "AWS::Serverless::HttpApi", "ApiId", http_api.IMPLICIT)
         rest = self._events_by_api("Api", "AWS::Serverless::Api", "RestApiId", rest_api.IMPLICIT)
-        if not http and not rest and not websockets and self._after is None:
+        if not http and not rest and not plain and self._after is None:
             http[http_api.IMPLICIT] = []
         # Several APIs need ids that distinguish them. On AWS, API Gateway assigns the ids.
-        single = len(http) + len(rest) + len(websockets) == 1 and self._after is None
+        single = len(http) + len(rest) + len(plain) == 1 and self._after is None
         apis = [
             *(http_api.http_api(name, self._resources, events, functions) for name, events in http.items()),
             *(rest_api.rest_api(name, self._resources, events, functions) for name, events in rest.items()),
-            *websockets,
+            *plain,
         ]
         return tuple(replace(api, name=self._qualified(api.name), id="local" if single else api.name) for api in apis)
 
@@ -161,5 +167,5 @@ class _Reader:
 
 def _check_authorizers(api: Api) -> None:
     for route in api.routes:
-        if route.authorizer is not None and route.authorizer not in api.authorizers:
+        if route.authorizer is not None and route.authorizer not in {*api.authorizers, *api.jwt_authorizers}:
             raise TemplateError(f"route {route.key}: authorizer {route.authorizer} doesn't exist")

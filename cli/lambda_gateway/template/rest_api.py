@@ -1,4 +1,4 @@
-"""Read a template's REST APIs: routes, Lambda authorizers, gateway responses, and the CORS that SAM would generate."""
+"""Read a template's REST APIs in SAM's form: routes, Lambda authorizers, gateway responses, and SAM's CORS."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lambda_gateway.model import (
     TemplateError,
 )
 from lambda_gateway.responses.gateway_responses import NAMES
-from lambda_gateway.template.authorizers import AuthorizerEntry, lambda_authorizers
+from lambda_gateway.template.authorizers import AuthorizerEntry, authorizer_entries, lambda_authorizer
 from lambda_gateway.template.resources import ApiEvent, Resources
 from lambda_gateway.template.values import boolean, mapping, method_of, number, strings
 
@@ -54,7 +54,10 @@ def rest_api(name: str, resources: Resources, events: Iterable[ApiEvent], functi
     return Api(
         name=name,
         routes=(*routes, *_preflights(routes, cors, guard, f"{where}.Cors")),
-        authorizers={entry.name: _authorizer(entry) for entry in lambda_authorizers(auth, functions, where)},
+        authorizers={
+            entry: _authorizer(lambda_authorizer(entry, properties, functions, place))
+            for entry, properties, place in authorizer_entries(auth, where)
+        },
         kind=Kind.REST,
         stage=stage,
         stage_variables={variable: str(value) for variable, value in variables.items()},

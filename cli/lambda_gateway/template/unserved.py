@@ -20,14 +20,39 @@ def unserved_apis(resources: Resources) -> Iterator[Unserved]:
     """Yield the APIs in the order of their types and names."""
     for kind in _TYPES:
         for name in sorted(resources.of_kind(kind)):
-            if not (kind == "AWS::ApiGatewayV2::Api" and is_websocket(resources, name)):
+            served = (
+                is_websocket(resources, name) or is_plain_http(resources, name)
+                if kind == "AWS::ApiGatewayV2::Api"
+                else is_plain_rest(resources, name)
+            )
+            if not served:
                 yield Unserved(name, kind)
 
 
 def is_websocket(resources: Resources, name: str) -> bool:
     """Return True if this `AWS::ApiGatewayV2::Api` is a WebSocket API."""
-    where = f"Resources.{name}.Properties.ProtocolType"
+    return _value(resources, name, "ProtocolType") == "WEBSOCKET"
+
+
+def is_plain_http(resources: Resources, name: str) -> bool:
+    """Return True if this `AWS::ApiGatewayV2::Api` is an HTTP API with a JWT authorizer, which is served."""
+    return _value(resources, name, "ProtocolType") == "HTTP" and any(
+        _value(resources, part, "AuthorizerType") == "JWT" and _value(resources, part, "ApiId") == name
+        for part in resources.of_kind("AWS::ApiGatewayV2::Authorizer")
+    )
+
+
+def is_plain_rest(resources: Resources, name: str) -> bool:
+    """Return True if this `AWS::ApiGateway::RestApi` has a JWT authorizer, so that it is served."""
+    return any(
+        _value(resources, part, "Type") == "JWT" and _value(resources, part, "RestApiId") == name
+        for part in resources.of_kind("AWS::ApiGateway::Authorizer")
+    )
+
+
+def _value(resources: Resources, name: str, member: str) -> object:
+    """Return a property, None if only a deployment knows it."""
     try:
-        return resources.resolve(resources.properties(name).get("ProtocolType"), where) == "WEBSOCKET"
+        return resources.resolve(resources.properties(name).get(member), f"Resources.{name}.Properties.{member}")
     except TemplateError:
-        return False
+        return None

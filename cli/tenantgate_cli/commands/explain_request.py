@@ -15,6 +15,7 @@ from tenantgate_cli.denials.facts import facts_of
 from tenantgate_cli.program import as_called
 from tenantgate_cli.results import print_result
 from tenantgate_cli.stack.data_folder import DataFolder
+from tenantgate_cli.stack.log_files import LogLine
 from tenantgate_cli.stack.log_text import as_json, show_line
 from tenantgate_cli.stack.request_history import RequestHistory, requests_with_id, unknown_request
 
@@ -83,9 +84,11 @@ def _denied_without_reason(history: RequestHistory) -> tuple[str, Facts]:
     seen = gateway.context if gateway is not None else {}
     authorizer, route = seen.get("authorizer"), seen.get("route")
     match seen.get("authorizer_result"):
+        case "jwt":
+            remedy = "Compare the token with JwtConfiguration and the scopes in the template."
+            return f"denied by the JWT authorizer {authorizer}", {"cause": _cause_from(gateway), "remedy": remedy}
         case "not called":
-            words = (gateway.member("message") if gateway is not None else "").partition(": ")[2]
-            cause = f"{words[:1].upper()}{words[1:]}."
+            cause = _cause_from(gateway)
             remedy = "Send the request with this value: it is the authorizer's identity source."
             return "denied by the gateway", {"cause": cause, "remedy": remedy}
         case "cached":
@@ -100,6 +103,12 @@ def _denied_without_reason(history: RequestHistory) -> tuple[str, Facts]:
             cause = f"The log of {authorizer} has no line about this decision."
             remedy = "Run the stack with LOG_LEVEL=INFO or DEBUG, and send the request again."
             return f"denied by {authorizer}", {"cause": cause, "remedy": remedy}
+
+
+def _cause_from(gateway: LogLine | None) -> str:
+    """Return the words after the colon of the gateway's message, as a sentence."""
+    words = (gateway.member("message") if gateway is not None else "").partition(": ")[2]
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _own_error(history: RequestHistory) -> tuple[str, Facts] | None:

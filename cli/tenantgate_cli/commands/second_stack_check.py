@@ -77,7 +77,7 @@ def notices(stack: SecondStack, template: Template, rules: Path) -> Iterator[Not
     path = shown(stack.path)
     yield from (_of_template(path, finding) for finding in tenant_findings(stack.path))
     if not guards:
-        yield Notice(f"{path} has no Lambda authorizer: every caller may use its APIs", "see docs/GUARD_YOUR_API.md")
+        yield from _unguarded(path, template)
         return
     if stack.note:
         # The ready lines say that it has no rules.
@@ -96,6 +96,12 @@ def notices(stack: SecondStack, template: Template, rules: Path) -> Iterator[Not
     for guard in guards:
         for finding in guard_findings(guard, file, None):
             yield _of_template(path, finding)
+
+
+def _unguarded(path: str, template: Template) -> Iterator[Notice]:
+    """Yield a notice, unless API Gateway's own JWT authorizers guard the second stack: they have no rules to check."""
+    if not any(api.jwt_authorizers for api in template.apis[1:]):
+        yield Notice(f"{path} has no authorizer: every caller may use its APIs", "see docs/GUARD_YOUR_API.md")
 
 
 def _of_template(path: str, finding: Finding) -> Notice:

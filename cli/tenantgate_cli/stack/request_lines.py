@@ -157,6 +157,8 @@ def _authorizer(handled: Handled, reason: str | None) -> dict[str, object]:
     seen = handled.authorization
     if seen is None:
         return {}
+    if seen.jwt:
+        return {"authorizer": seen.jwt, "authorizer_result": "jwt", "denied": seen.denied is not None, "reason": reason}
     how = "not called" if seen.missing is not None else "called" if seen.ran else "cached"
     more = {} if seen.seconds_left is None else {"seconds_left": int(seen.seconds_left)}
     facts = {"authorizer": seen.function, "authorizer_result": how, "decided_in": root_of(seen.trace_id)}

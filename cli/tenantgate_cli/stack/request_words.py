@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from lambda_gateway.authorizers.results import MissingIdentity, Reason
+from lambda_gateway.authorizers.results import Authorization, MissingIdentity, Reason
 from lambda_gateway.observer import Handled
 from tenantgate_cli.denials.decision_lines import DecisionLine, OwnError
 
@@ -29,8 +29,8 @@ def explanation(handled: Handled, decision: DecisionLine | None, error: OwnError
         # A WebSocket API has one path, its stage.
         thing = "stage" if handled.method == "CONNECT" else "route"
         return f"no such {thing} in {handled.api_id}" if unrouted else handled.note
-    if seen.missing is not None:
-        return f"from the gateway: {_missing(seen.missing)}, so the authorizer didn't run"
+    if seen.jwt or seen.missing is not None:
+        return _own_denial(seen)
     brief = decision.brief if decision is not None else ""
     if seen.seconds_left is not None:
         words = f"from the authorizer's cache, {math.ceil(seen.seconds_left)} s left"
@@ -38,6 +38,14 @@ def explanation(handled: Handled, decision: DecisionLine | None, error: OwnError
     if decision is not None:
         return f"{decision.message}: {brief}"
     return _WITHOUT_LINE.get(seen.denied, f"denied by {seen.function}")
+
+
+def _own_denial(seen: Authorization) -> str:
+    """Return the words for a request that the gateway itself denied."""
+    problem = _missing(seen.missing) if seen.missing is not None else seen.problem
+    if seen.jwt:
+        return f"from the JWT authorizer {seen.jwt}: {problem}"
+    return f"from the gateway: {problem}, so the authorizer didn't run"
 
 
 def _missing(missing: MissingIdentity) -> str:

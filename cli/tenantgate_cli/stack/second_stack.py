@@ -21,8 +21,12 @@ _GRAPHQL = (
 )
 # The alternative for each type of API that the gateway doesn't serve.
 _REMEDIES = {
-    "AWS::ApiGateway::RestApi": "declare it as AWS::Serverless::Api, with Api events at its functions",
-    "AWS::ApiGatewayV2::Api": "declare it as AWS::Serverless::HttpApi, with HttpApi events at its functions",
+    "AWS::ApiGateway::RestApi": (
+        "declare it as AWS::Serverless::Api, with Api events at its functions, or give it a JWT authorizer"
+    ),
+    "AWS::ApiGatewayV2::Api": (
+        "declare it as AWS::Serverless::HttpApi, with HttpApi events at its functions, or give it a JWT authorizer"
+    ),
     "AWS::AppSync::Api": "the authorizer doesn't support AppSync Events, only AppSync's GraphQL APIs",
     "AWS::AppSync::GraphQLApi": _GRAPHQL,
     "AWS::Serverless::GraphQLApi": _GRAPHQL,

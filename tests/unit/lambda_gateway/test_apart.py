@@ -8,7 +8,9 @@ import pytest
 import lambda_gateway
 
 FOLDER = Path(lambda_gateway.__file__).parent
-PRODUCT = re.compile(r"tenantgate|tenant|oidc|openid|route.rules|rules\.toml|AWS_SECRETS_MANAGER", re.IGNORECASE)
+PRODUCT = re.compile(
+    r"tenantgate|tenant|oidc_|openid_provider|route.rules|rules\.toml|AWS_SECRETS_MANAGER", re.IGNORECASE
+)
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.rglob("*.py")), ids=lambda path: str(path.relative_to(FOLDER)))

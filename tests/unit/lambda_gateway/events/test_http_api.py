@@ -42,8 +42,8 @@ def request(
     )
 
 
-def event(request: Request, route: Route = ROUTE, context: object = None) -> dict[str, Any]:
-    return integration_event(API, request, route, {"id": "7"}, context)
+def event(request: Request, route: Route = ROUTE, authorizer: object = None) -> dict[str, Any]:
+    return integration_event(API, request, route, {"id": "7"}, authorizer)
 
 
 def test_the_whole_event_of_a_plain_request() -> None:
@@ -167,8 +167,8 @@ def test_a_request_without_a_body_has_no_such_member() -> None:
 
 
 def test_the_authorizers_context() -> None:
-    context = {"user_id": "u", "level": 1, "tags": ["a"]}
-    assert event(request(), GUARDED, context)["requestContext"]["authorizer"] == {"lambda": context}
+    authorizer = {"lambda": {"user_id": "u", "level": 1, "tags": ["a"]}}
+    assert event(request(), GUARDED, authorizer)["requestContext"]["authorizer"] == authorizer
 
 
 def test_without_an_authorizer_there_is_no_such_member() -> None:

@@ -89,9 +89,9 @@ def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> Non
         ),
         pytest.param(HEAD + function_resource("H", "hello", "Timeout: soon\n"), "is not a number", id="bad-timeout"),
         pytest.param(
-            api("Auth: { Authorizers: { J: { JwtConfiguration: {} } } }"),
+            api("Auth: { Authorizers: { Pool: { UserPoolArn: x } } }"),
             "only Lambda authorizers",
-            id="jwt-authorizer",
+            id="other-authorizer",
         ),
         pytest.param(
             api(AUTHORIZER.replace('"2.0"', '"1.0"')) + function_resource("Guard", "guard"),

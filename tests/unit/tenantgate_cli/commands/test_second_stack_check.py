@@ -84,7 +84,7 @@ def test_a_safe_stack_has_no_notices(second: Second) -> None:
         (
             HEAD,
             RULES,
-            "template.yaml has no Lambda authorizer: every caller may use its APIs",
+            "template.yaml has no authorizer: every caller may use its APIs",
             "see docs/GUARD_YOUR_API.md",
         ),
         (

@@ -38,6 +38,10 @@ def unidentified(source: str, *, mismatched: bool = False) -> Authorization:
     return Authorization("Gate", Reason.UNAUTHORIZED, MissingIdentity(source, mismatched))
 
 
+def by_jwt(problem: str = "", missing: MissingIdentity | None = None) -> Authorization:
+    return Authorization("", Reason.UNAUTHORIZED, missing, jwt="Native", problem=problem)
+
+
 ROLE = line("missing_role", rule="GET /parcels/{id}", expected=["clerk"], actual=[])
 WORDS = [
     (handled(200, None), None, ""),
@@ -71,6 +75,16 @@ WORDS = [
         handled(401, unidentified("method.request.querystring.token")),
         None,
         "from the gateway: the query parameter token is missing, so the authorizer didn't run",
+    ),
+    (
+        handled(401, by_jwt("the token has expired")),
+        None,
+        "from the JWT authorizer Native: the token has expired",
+    ),
+    (
+        handled(401, by_jwt(missing=MissingIdentity("$request.header.Authorization"))),
+        None,
+        "from the JWT authorizer Native: the Authorization header is missing",
     ),
     (
         handled(401, unidentified("$stageVariables.color")),

@@ -70,11 +70,11 @@ NOT_SERVED = {
     ),
     "Old: { Type: AWS::ApiGateway::RestApi, Properties: { Name: o } }": (
         "Old (AWS::ApiGateway::RestApi) isn't served here: declare it as AWS::Serverless::Api, with Api events at its "
-        "functions"
+        "functions, or give it a JWT authorizer"
     ),
     "New: { Type: AWS::ApiGatewayV2::Api, Properties: { Name: n, ProtocolType: HTTP } }": (
         "New (AWS::ApiGatewayV2::Api) isn't served here: declare it as AWS::Serverless::HttpApi, with HttpApi events "
-        "at its functions"
+        "at its functions, or give it a JWT authorizer"
     ),
 }
 
