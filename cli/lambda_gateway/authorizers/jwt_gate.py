@@ -110,5 +110,5 @@ class JwtGate:
 
 
 def _without_scheme(value: str) -> str:
-    """Return the token: the value, or what follows `Bearer`."""
+    """Return the token, without the scheme `Bearer` if it is there."""
     return value[len(_SCHEME) :].strip() if value[: len(_SCHEME)].lower() == _SCHEME else value.strip()

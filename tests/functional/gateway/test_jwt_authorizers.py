@@ -137,7 +137,7 @@ async def test_an_oversized_token_is_refused_before_the_authorizer(
         assert (await ask(running.client, form, "GET /any", issuer.token(padding="x" * 6000))).status_code == 200
 
 
-async def test_an_http_api_answers_preflight_requests_without_a_token(serve: Serve, issuer: Issuer) -> None:
+async def test_preflight_requests_of_an_http_api_need_no_token(serve: Serve, issuer: Issuer) -> None:
     template = sam_http(issuer.url, AUDIENCE).replace(
         "    Properties:\n      Auth:",
         "    Properties:\n      CorsConfiguration: { AllowOrigins: ['https://a.test'] }\n      Auth:",

@@ -18,9 +18,9 @@ KEYS = f"{ISSUER}/keys"
 
 @dataclass
 class Issuer:
-    """A fake issuer. `answers` has the JSON value or the failure of each URL."""
+    """A fake issuer. `documents` has the JSON value or the failure of each URL."""
 
-    answers: dict[str, object] = field(
+    documents: dict[str, object] = field(
         default_factory=lambda: {DISCOVERY: {"issuer": ISSUER, "jwks_uri": KEYS}, KEYS: public_jwks("rsa-1")}
     )
     asked: list[str] = field(default_factory=list)
@@ -28,10 +28,10 @@ class Issuer:
     async def fetch(self, url: str) -> object:
         self.asked.append(url)
         await asyncio.sleep(0)
-        answer = self.answers[url]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        document = self.documents[url]
+        if isinstance(document, Exception):
+            raise document
+        return document
 
 
 def key_set(issuer: Issuer, clock: ManualClock, *, exact: bool = True) -> KeySet:
@@ -50,7 +50,7 @@ async def test_a_rotated_key_is_found_at_once_and_unknown_ids_cause_no_flood() -
     issuer, clock = Issuer(), ManualClock()
     keys = key_set(issuer, clock)
     await keys.key("rsa-1")
-    issuer.answers[KEYS] = public_jwks("rsa-2")
+    issuer.documents[KEYS] = public_jwks("rsa-2")
     clock.pass_by(6)
     assert await keys.key("rsa-2") is not None
     # The old key is no longer published.
@@ -64,7 +64,7 @@ async def test_a_removed_key_is_used_until_its_lifetime_ends() -> None:
     issuer, clock = Issuer(), ManualClock()
     keys = key_set(issuer, clock)
     await keys.key("rsa-1")
-    issuer.answers[KEYS] = public_jwks("rsa-2")
+    issuer.documents[KEYS] = public_jwks("rsa-2")
     clock.pass_by(HTTP_LIFETIME - 1)
     assert await keys.key("rsa-1") is not None
     clock.pass_by(1)
@@ -72,7 +72,7 @@ async def test_a_removed_key_is_used_until_its_lifetime_ends() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "answer", "said"),
+    ("url", "given", "said"),
     [
         (DISCOVERY, OSError("refused"), "OIDC discovery endpoint communication error"),
         (DISCOVERY, ValueError("no JSON"), "OIDC discovery endpoint communication error"),
@@ -83,15 +83,15 @@ async def test_a_removed_key_is_used_until_its_lifetime_ends() -> None:
         (KEYS, {"keys": {}}, "JWKS communication error"),
     ],
 )
-async def test_an_issuer_that_fails_and_recovers(url: str, answer: object, said: str) -> None:
+async def test_an_issuer_that_fails_and_recovers(url: str, given: object, said: str) -> None:
     issuer, clock = Issuer(), ManualClock()
-    good, issuer.answers[url] = issuer.answers[url], answer
+    good, issuer.documents[url] = issuer.documents[url], given
     keys = key_set(issuer, clock)
     failures = await asyncio.gather(*(keys.key("rsa-1") for _ in range(5)), return_exceptions=True)
     assert {str(failure) for failure in failures} == {said}
     assert all(isinstance(failure, KeysUnavailable) for failure in failures)
     assert issuer.asked.count(url) == 1
-    issuer.answers[url] = good
+    issuer.documents[url] = good
     clock.pass_by(1)
     assert await keys.key("rsa-1") is not None
 
@@ -100,7 +100,7 @@ async def test_current_keys_survive_an_issuer_that_fails() -> None:
     issuer, clock = Issuer(), ManualClock()
     keys = key_set(issuer, clock)
     await keys.key("rsa-1")
-    issuer.answers[KEYS] = OSError("refused")
+    issuer.documents[KEYS] = OSError("refused")
     clock.pass_by(HTTP_LIFETIME - 1)
     assert await keys.key("rsa-1") is not None
     clock.pass_by(1)
@@ -110,18 +110,18 @@ async def test_current_keys_survive_an_issuer_that_fails() -> None:
 
 async def test_keys_without_an_id_are_skipped() -> None:
     issuer = Issuer()
-    issuer.answers[KEYS] = {"keys": [{"kty": "RSA"}, "x", {"kid": 7}, *public_jwks("rsa-1")["keys"]]}  # type: ignore[misc]
+    issuer.documents[KEYS] = {"keys": [{"kty": "RSA"}, "x", {"kid": 7}, *public_jwks("rsa-1")["keys"]]}  # type: ignore[misc]
     assert await key_set(issuer, ManualClock()).key("rsa-1") is not None
 
 
 async def test_another_issuers_document_is_accepted_where_api_gateway_documents_no_check() -> None:
     issuer = Issuer()
-    issuer.answers[DISCOVERY] = {"issuer": "https://x", "jwks_uri": KEYS}
+    issuer.documents[DISCOVERY] = {"issuer": "https://x", "jwks_uri": KEYS}
     assert await key_set(issuer, ManualClock(), exact=False).key("rsa-1") is not None
 
 
 @pytest.mark.parametrize("url", ["http://login.example.test/keys", "ftp://login.example.test/", "file:///etc/passwd"])
-async def test_only_this_machine_is_asked_without_tls(url: str) -> None:
+async def test_other_machines_need_tls(url: str) -> None:
     with pytest.raises(ValueError, match="https"):
         await fetch_json(url)
 

@@ -79,6 +79,22 @@ CASES: dict[str, tuple[dict[str, Any], str]] = {
             "  remedy    Send the request with this value: it is the authorizer's identity source.\n"
         ),
     ),
+    "by a JWT authorizer": (
+        {
+            "api_gateway": [
+                gateway_record(
+                    "401 from the JWT authorizer Native: the token has expired",
+                    "request-1",
+                    **{**CALLED, "authorizer": "Native", "authorizer_result": "jwt"},
+                )
+            ]
+        },
+        (
+            "denied by the JWT authorizer Native\n"
+            "  cause     The token has expired.\n"
+            "  remedy    Compare the token with JwtConfiguration and the scopes in the template.\n"
+        ),
+    ),
     "no decision": (
         {
             "Gate": [

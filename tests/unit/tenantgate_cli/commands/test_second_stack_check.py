@@ -11,6 +11,7 @@ from lambda_gateway.model import Template, TemplateError
 from tenantgate_cli.commands.second_stack_check import Notice, SecondStackCheck
 from tenantgate_cli.stack.second_stack import SecondStack
 from tenantgate_cli.stack.templates import read_product_template
+from tests.fixtures.gateway.jwt_apis import sam_http
 from tests.fixtures.gateway.project import HEAD, function_resource, write_project
 
 SECOND = """\
@@ -67,6 +68,11 @@ def second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Second:
 
 def test_a_safe_stack_has_no_notices(second: Second) -> None:
     assert second.notices(SECOND, RULES) == []
+
+
+def test_jwt_authorizers_need_no_rules(second: Second) -> None:
+    template = sam_http("https://login.example.test", "orders").replace("Hello", "Guard").replace("hello", "guard")
+    assert second.notices(template, None) == []
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,15 @@ async def test_every_request_is_in_the_gateways_log() -> None:
     assert written["context"]["authorizer_result"] == "not called"
 
 
+async def test_a_jwt_authorizers_denial_waits_for_no_line() -> None:
+    printed = Printed()
+    own = Authorization("", Reason.UNAUTHORIZED, trace_id="Root=1-a", jwt="Native", problem="the token has expired")
+    printed.lines.handled(replace(request(), authorization=own))
+    assert printed.words == [("/a", "from the JWT authorizer Native: the token has expired")]
+    context = json.loads(printed.logged[0][1])["context"]
+    assert (context["authorizer"], context["authorizer_result"], context["denied"]) == ("Native", "jwt", True)
+
+
 def test_the_line_of_the_gateways_log() -> None:
     again = Authorization("Gate", Reason.EXPLICIT_DENY, seconds_left=41.7, trace_id="Root=1-0;Parent=1")
     line = gateway_line(
