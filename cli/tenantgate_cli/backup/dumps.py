@@ -7,7 +7,9 @@ policies are those of this version's code, and belong to the owner of the new da
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -35,7 +37,8 @@ _REVISION = "SELECT version_num FROM public.alembic_version"
 _HAS_REVOCATIONS = "SELECT to_regclass('public.revocations') IS NOT NULL"
 # Tables that the migrations fill.
 _FILLED_BY_MIGRATIONS = ("revocation_epoch",)
-_LOCK = f"SELECT set_config('lock_timeout', '30s', true), pg_advisory_xact_lock({owner.LOCK_KEY})"
+_LOCK = f"SELECT pg_try_advisory_xact_lock({owner.LOCK_KEY})"
+_LOCK_POLL_SECONDS = 0.2
 
 
 class RestoreFailed(Failure):
@@ -155,9 +158,8 @@ async def _require_empty(connection: Any, found: Sequence[Table]) -> None:
 async def _load(url: str, folder: BackupFolder, manifest: Manifest, *, overwrite: bool, progress: Progress) -> None:
     connection = await connect(url, attempt_seconds=_CONNECT_SECONDS, statement_seconds=None)
     try:
-        async with connection.transaction():
+        async with _locked(connection):
             await connection.execute(EVERY_TENANT)
-            await connection.execute(_LOCK)
             found = {table.name: table for table in await tables(connection)}
             _require_same(found, manifest)
             # No other connection sees the tables until everything is verified.
@@ -175,6 +177,27 @@ async def _load(url: str, folder: BackupFolder, manifest: Manifest, *, overwrite
             progress("all sessions and tokens ended")
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def _locked(connection: Any) -> AsyncIterator[None]:
+    """Begin a transaction with the lock of migrations. Raises Failure if it isn't released in time.
+
+    Each attempt is a separate transaction: a statement that waits keeps a snapshot, for whose end
+    `CREATE INDEX CONCURRENTLY` in the migration that has the lock would wait (`database.owner`).
+    """
+    deadline = time.monotonic() + owner.LOCK_WAIT_SECONDS
+    while True:
+        async with connection.transaction():
+            if await connection.fetchval(_LOCK):
+                yield
+                return
+        if time.monotonic() >= deadline:
+            raise Failure(
+                f"a migration or another restoration had the database's lock for {owner.LOCK_WAIT_SECONDS:g} s",
+                "wait until it ends, and run this again",
+            )
+        await asyncio.sleep(_LOCK_POLL_SECONDS)
 
 
 def _require_same(found: dict[str, Table], manifest: Manifest) -> None:

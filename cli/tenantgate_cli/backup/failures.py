@@ -13,10 +13,12 @@ import asyncpg
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.base import TenantgateError
 from tenantgate_cli.backup.dumps import RestoreFailed
+from tenantgate_cli.backup.tables import LOCK_SECONDS
 from tenantgate_cli.console import Failure
 from tenantgate_cli.stack.database_failures import failure_of
 
 _NEWER = "use the version that made it"
+_BUSY = "wait for the migration or the restoration that is running, and run this again"
 _REFUSED = "correct the database's URL: give its owner's"
 
 
@@ -32,6 +34,8 @@ def explained(url: str, folder: Path, *, restoring: bool = False) -> Iterator[No
         failure = error
     except TenantgateError as error:
         failure = failure_of(error, url=url, newer_remedy=_NEWER)
+    except asyncpg.LockNotAvailableError:
+        failure = Failure(f"another program held the tables for {LOCK_SECONDS} s", _BUSY)
     except asyncpg.PostgresError as error:
         # The statement may contain a row; the message of a constraint does.
         failure = Failure(f"PostgreSQL refused a statement: {type(error).__name__} ({error.sqlstate})", _REFUSED)

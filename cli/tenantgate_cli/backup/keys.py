@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyrage
 
+from tenantgate.aws.failures import failure_name
 from tenantgate_cli.console import Failure
 
 KEY, KEY_FILE, KEY_SECRET = "BACKUP_KEY", "BACKUP_KEY_FILE", "BACKUP_KEY_SECRET_ID"
@@ -94,9 +95,12 @@ def _of_secret(name: str, region: str | None) -> str:
     from tenantgate.aws.secrets_manager import secrets_client  # noqa: PLC0415  (boto3)
 
     try:
-        return str(secrets_client(region).get_secret_value(SecretId=name)["SecretString"])
+        found = secrets_client(region).get_secret_value(SecretId=name)
     except Exception as error:  # noqa: BLE001  (boto3 has many)
         raise Failure(
-            f"the secret of {KEY_SECRET} can't be read: {type(error).__name__}",
+            f"the secret of {KEY_SECRET} can't be read: {failure_name(error)}",
             "give this machine credentials that may read it, and AWS_REGION",
         ) from None
+    if "SecretString" not in found:
+        raise Failure(f"the secret of {KEY_SECRET} has no text", _MADE_BY)
+    return str(found["SecretString"])

@@ -37,7 +37,13 @@ WHERE c.relkind = ANY ($1::"char"[]) AND NOT c.relispartition AND n.nspname NOT 
 ORDER BY 4
 """
 _SEES_ALL = "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user"
-EVERY_TENANT = "SELECT set_config('tenantgate.every_tenant', 'on', true), set_config('statement_timeout', '0', true)"
+# Seconds that a statement waits for a lock, such as that of a migration or of a restoration by another process.
+LOCK_SECONDS = 30
+# The first statement of each transaction.
+EVERY_TENANT = (
+    "SELECT set_config('tenantgate.every_tenant', 'on', true), set_config('statement_timeout', '0', true),"
+    f" set_config('lock_timeout', '{LOCK_SECONDS}s', true)"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from tenantgate.aws.failures import failure_name
 from tenantgate_cli.console import Failure
 
 NAME = "OIDC_CLIENT_SECRET"
@@ -61,7 +62,7 @@ def put_secret(arn: str, secret: str, region: str | None) -> bool:
 
 def _refused(error: Exception) -> Failure:
     remedy = "allow secretsmanager:GetSecretValue and PutSecretValue on the stack's secret to your role"
-    return Failure(f"the stack's secret can't be read or written: {type(error).__name__}", remedy)
+    return Failure(f"the stack's secret can't be read or written: {failure_name(error)}", remedy)
 
 
 def _client(region: str | None) -> Any:

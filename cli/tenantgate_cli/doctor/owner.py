@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tenantgate.aws.failures import failure_name
 from tenantgate.aws.secrets_manager import secrets_client
 from tenantgate.database.connection import Connection
 from tenantgate.database.owner_login import with_login
@@ -23,7 +24,7 @@ def owner(of: Configuration) -> Finding:
             url = _with_secret(url, settings.database_owner_secret_id, settings.aws_region)
         except Exception as error:  # noqa: BLE001  (boto3's errors have no common base, and JSON's repeat the secret)
             fix = "allow secretsmanager:GetSecretValue; the secret has username and password"
-            return failed(f"DATABASE_OWNER_SECRET_ID can't be used: {type(error).__name__}", fix)
+            return failed(f"DATABASE_OWNER_SECRET_ID can't be used: {failure_name(error)}", fix)
     elif url == settings.database_url:
         return failed("DATABASE_OWNER_URL is DATABASE_URL: the application owns its tables", UNSAFE_FIX)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from tenantgate.aws.failures import failure_name
 from tenantgate.crypto.sealing import SealBroken
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate_cli.doctor.configuration import Configuration
@@ -56,7 +57,7 @@ def kms(of: Configuration) -> Finding:
         state = _client("kms", of).describe_key(KeyId=key)["KeyMetadata"]["KeyState"]
     except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
         fix = "allow secretsmanager:DescribeSecret and kms:DescribeKey to this role; the functions don't need them"
-        return warning(f"the key can't be described: {type(error).__name__}", fix)
+        return warning(f"the key can't be described: {failure_name(error)}", fix)
     if state != "Enabled":
         return failed(f"the secret's key is {state}", "enable the key (aws kms enable-key), or cancel its deletion")
     return ok("the secret's own key is enabled")

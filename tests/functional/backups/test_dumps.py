@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tenantgate.crypto.sealing import Sealer, new_sealing_key
+from tenantgate.database import migrator, owner
 from tenantgate.database.connection import connect
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.revocation.repository import RevocationRepository
@@ -20,6 +23,7 @@ from tenantgate.revoked.change import Revocation
 from tenantgate.revoked.names import EVERY_TENANT, kid_name, user_name
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate_cli.backup import dumps
+from tenantgate_cli.backup.tables import EVERY_TENANT as SETTINGS
 from tenantgate_cli.backup.tables import read_rows, write_rows
 from tenantgate_cli.main import app
 from tenantgate_cli.stack.seeding import Seed, Size
@@ -256,6 +260,70 @@ def test_writes_during_a_backup_are_not_in_it(
     rows = json.loads(ran.stdout)["rows"]
     execute(source.admin_url, "DELETE FROM tenants WHERE tenant_id = 'org-late'")
     assert (ran.exit_code, rows["public.tenants"]) == (0, 4)
+
+
+@contextmanager
+def held(url: str, *statements: str) -> Iterator[None]:
+    """Run the statements in a transaction of another connection that stays open while the block runs."""
+    holding, ended = threading.Event(), threading.Event()
+
+    async def hold() -> None:
+        connection = await connect(url)
+        async with connection.transaction():
+            for statement in statements:
+                await connection.execute(statement)
+            holding.set()
+            while not ended.is_set():
+                await asyncio.sleep(0.05)
+        await connection.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(hold()))
+    thread.start()
+    assert holding.wait(30)
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(30)
+
+
+def test_a_restoration_does_not_wait_forever_for_a_migration(
+    dumped: Path, postgres_server: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = postgres_server.create_database()
+    # The restoration's own migrations have the same lock, and their own limit.
+    monkeypatch.setattr(migrator, "upgrade", lambda *_: None)
+    monkeypatch.setattr(owner, "LOCK_WAIT_SECONDS", 0.5)
+    with held(urls.admin_url, f"SELECT pg_advisory_xact_lock({owner.LOCK_KEY})"):
+        ran = restore(dumped, urls.owner_url)
+        [[waiting]] = execute(urls.admin_url, "SELECT count(*) FROM pg_locks WHERE NOT granted")
+    assert (ran.exit_code, "had the database's lock for 0.5 s" in ran.output) == (3, True), ran.output
+    assert (waiting[0], digests(urls.admin_url)["tenants"][0]) == (0, 0)
+    ran = restore(dumped, urls.owner_url)
+    assert ran.exit_code == 0, ran.output
+    postgres_server.drop_database(urls)
+
+
+@pytest.mark.parametrize("command", ["backup", "restore", "restore --overwrite"])
+def test_no_command_waits_forever_for_a_table(
+    command: str,
+    dumped: Path,
+    postgres_server: PostgresServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another restoration, or a migration that hangs, has the tables."""
+    urls = postgres_server.create_database()
+    monkeypatch.setattr(migrator, "upgrade", lambda *_: None)
+    monkeypatch.setattr(dumps, "EVERY_TENANT", SETTINGS.replace("'30s'", "'300ms'"))
+    name, *options = command.split()
+    where = ["--to", str(tmp_path)] if name == "backup" else ["--from", str(dumped), *options]
+    with held(urls.admin_url, "LOCK TABLE public.tenants IN ACCESS EXCLUSIVE MODE"):
+        ran = run(name, *where, "--database-url", urls.owner_url)
+    assert ran.exit_code in (1, 3)
+    assert "another program held the tables" in ran.output, ran.output
+    assert [path.name for path in tmp_path.iterdir()] in ([], [".lock"])
+    postgres_server.drop_database(urls)
 
 
 def test_only_the_newest_are_kept(source: DatabaseUrls, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tenantgate.aws.failures import failure_name
 from tenantgate_cli.doctor.template.bundles import zipped_size
 from tenantgate_cli.doctor.template.deployment import LAYER, Deployment
 from tenantgate_cli.outcomes import Finding, failed, ok, warning
@@ -21,7 +22,7 @@ def account(of: Deployment) -> Finding:
         client = aws_client("sts", of)
         identity = client.get_caller_identity()
     except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
-        return of.unavailable(f"AWS doesn't respond: {type(error).__name__}", LOGIN_FIX)
+        return of.unavailable(f"AWS doesn't respond: {failure_name(error)}", LOGIN_FIX)
     return ok(f"account {identity['Account']}, region {client.meta.region_name}")
 
 
@@ -31,7 +32,7 @@ def quotas(of: Deployment) -> Finding:
         settings = aws_client("lambda", of).get_account_settings()
         limits, usage = settings["AccountLimit"], settings["AccountUsage"]
     except Exception as error:  # noqa: BLE001  (as above)
-        return of.unavailable(f"Lambda's quotas can't be read: {type(error).__name__}", LOGIN_FIX)
+        return of.unavailable(f"Lambda's quotas can't be read: {failure_name(error)}", LOGIN_FIX)
     concurrency, total = int(limits["ConcurrentExecutions"]), int(limits["TotalCodeSize"])
     free = total - int(usage["TotalCodeSize"])
     found = f"{concurrency} concurrent executions, {free / 1e9:.1f} GB of {total / 1e9:.0f} GB for code"

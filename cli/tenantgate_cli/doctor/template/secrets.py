@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from tenantgate.aws.failures import failure_name
 from tenantgate_cli.doctor.template.account import LOGIN_FIX, aws_client
 from tenantgate_cli.doctor.template.deployment import Deployment
 from tenantgate_cli.outcomes import Finding, failed, ok, skipped, warning
@@ -50,7 +51,7 @@ def secrets(of: Deployment) -> Finding:
             else:
                 problems += _key_problem(of, name, found)
     except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
-        return of.unavailable(f"Secrets Manager doesn't respond: {type(error).__name__}", LOGIN_FIX)
+        return of.unavailable(f"Secrets Manager doesn't respond: {failure_name(error)}", LOGIN_FIX)
     if problems:
         return failed("; ".join(problems), "correct the parameters: aws secretsmanager list-secrets")
     if unknown:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from tenantgate.aws.failures import failure_name
 from tenantgate.aws.secrets_manager import secrets_client
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.secrets.errors import SecretsUnavailable
@@ -68,7 +69,7 @@ def _read(secret_id: str, region: str | None) -> tuple[str, str]:
             members = json.loads(secrets_client(region).get_secret_value(SecretId=secret_id)["SecretString"])
             user, password = members["username"], members["password"]
         except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
-            problem = type(error).__name__
+            problem = failure_name(error)
         else:
             if isinstance(user, str) and isinstance(password, str) and user and password:
                 return user, password

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Literal, Protocol
 
+from tenantgate.aws.failures import failure_name
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.base import Word
 from tenantgate.secrets.errors import SecretsUnavailable
@@ -150,7 +151,7 @@ class SecretStore:
         try:
             return _Held(self._read(self._secret_id), read_again_at=self._clock() + REFRESH_SECONDS)
         except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
-            failure, values = Word(type(error).__name__), self._held.values
+            failure, values = Word(failure_name(error)), self._held.values
             logger.warning("Secrets Manager can't be read", extra={"context": {"error": Word(failure)}})
             if not values and self._fall_back:
                 values = self._from_environment()
