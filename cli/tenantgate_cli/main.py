@@ -21,6 +21,7 @@ from tenantgate_cli.interface import (
     stack,
     tenants,
     tokens,
+    versions,
     websockets,
 )
 from tenantgate_cli.interface.options import JsonOption
@@ -48,6 +49,7 @@ app.add_typer(tenants.tenants, name="tenants")
 app.add_typer(revoke.revoke, name="revoke")
 app.add_typer(jwks.jwks, name="jwks")
 app.add_typer(keys.keys, name="keys")
+app.add_typer(versions.versions, name="versions")
 app.add_typer(growth.new, name="new")
 app.add_typer(documents.app)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from tenantgate_cli.build.sam import BUILD
+from tenantgate_cli.deploy.region import region_of
 from tenantgate_cli.deploy.release import stack_of
 from tenantgate_cli.doctor.configuration import configuration
 from tenantgate_cli.doctor.registry import run as run_checks
@@ -34,7 +36,7 @@ def run_template(
     `stack` is the name of the stack, by default that of `sam deploy` without a configuration.
     """
     given = {} if params is None else read_parameters(params)
-    of = deployment(given, template, stack=stack or stack_of("default"))
+    of = deployment(given, template, stack=stack or stack_of("default"), region=region_of(os.environ))
     outcomes = run_template_checks(of)
     report(shown(of.template), outcomes, as_json=as_json)
     return passed(outcomes)

@@ -17,6 +17,7 @@ import yaml
 from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate_cli.build.sam import Architecture
 from tenantgate_cli.console import Failure
+from tenantgate_cli.deploy.region import region_of
 from tenantgate_cli.doctor.template.deployment import read_parameters
 from tenantgate_cli.paths import ROOT, shown
 
@@ -65,8 +66,7 @@ def release_of(
             given.setdefault(name, variables[variable])
     given["SchemaRevision"] = KNOWN_REVISIONS[-1]
     given["ReleaseId"] = release_id(commit, {**given, "Architecture": architecture})
-    region = variables.get("AWS_REGION") or variables.get("AWS_DEFAULT_REGION") or None
-    return Release(stage, stack_of(stage), region, commit, architecture, source, given)
+    return Release(stage, stack_of(stage), region_of(variables), commit, architecture, source, given)
 
 
 def release_id(commit: str, parameters: Mapping[str, str]) -> str:
