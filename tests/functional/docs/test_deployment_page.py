@@ -1,4 +1,4 @@
-"""docs/DEPLOYMENT.md: its commands, those of AWS by AWS's own models, its parameters and its costs."""
+"""docs/DEPLOYMENT.md: its commands, its parameters and its costs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore import xform_name
-from botocore.session import get_session
 
 from lambda_gateway.template.document import load_template
 from tenantgate_cli.paths import ROOT, TEMPLATE
@@ -23,12 +21,8 @@ pytestmark = pytest.mark.xdist_group("stacks")
 PAGE = (ROOT / "docs" / "DEPLOYMENT.md").read_text(encoding="utf-8")
 # In blocks and in tables.
 OURS = set(re.findall(r"\.venv/bin/tenantgate ([^\n`)]+)", PAGE))
-AWS = re.findall(r"^ *aws (.+)$", PAGE.replace("\\\n", " "), re.MULTILINE)
-# Commands of the command line itself, without an operation of the same name.
-CUSTOM = {("cloudformation", "deploy")}
-GLOBAL_OPTIONS = {"--region", "--query", "--output", "--profile"}
-# tests/functional/jwks runs it with a provider.
-ELSEWHERE = {"jwks bundle"}
+# tests/functional/jwks runs it with a provider, tests/functional/command_line/test_versions.py the others with moto.
+ELSEWHERE = {"jwks bundle", *(command for command in OURS if command.startswith("versions prune"))}
 HOURS = 730
 Json = dict[str, Any]
 
@@ -65,24 +59,8 @@ def test_the_commands_of_the_page(gateway: RunningStack, tmp_path: Path) -> None
         assert done.returncode == 0, (command, done.stdout, done.stderr)
         assert done.stdout.strip()
 
-    assert {command.partition(" ")[0] for command in OURS} == {"keys", "doctor", "smoke", "jwks"}
+    assert {command.partition(" ")[0] for command in OURS} == {"keys", "doctor", "smoke", "jwks", "versions"}
     assert ELSEWHERE < OURS
-
-
-@pytest.mark.parametrize("command", AWS)
-def test_aws_has_the_operation_and_its_options(command: str) -> None:
-    words = [word for word in shlex.split(command) if not word.startswith("$")]
-    service, operation = words[:2]
-    options = {word for word in words[2:] if word.startswith("--")} - GLOBAL_OPTIONS
-    if (service, operation) in CUSTOM:
-        return
-    model = get_session().get_service_model(service)
-    (found,) = [name for name in model.operation_names if xform_name(name, "-") == operation]
-    shape = model.operation_model(found).input_shape
-    known = {f"--{xform_name(name, '-')}" for name in (shape.members if shape else ())}
-
-    assert options <= known
-    assert {f"--{xform_name(name, '-')}" for name in (shape.required_members if shape else ())} <= options
 
 
 def parameters() -> Json:

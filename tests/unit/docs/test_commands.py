@@ -23,6 +23,9 @@ FENCED = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTA
 SHELL = {"sh", "bash", "console", "shell", ""}
 # `make shell` puts it on the PATH; other readers have only the path.
 BARE = re.compile(r"(?<![\w./-])tenantgate +[a-z-]")
+# In text, with the name of a command.
+INLINE = re.compile(r"(?<!`)`(?:\.venv/bin/)?tenantgate ([a-z][^`\n]*)`(?!`)")
+INLINE_MADE = re.compile(r"(?<!`)`make ([a-z-]+)")
 CALLED = re.compile(r"\.venv/bin/tenantgate( [^|)#\n]*)")
 MADE = re.compile(r"(?:^|[$;&] *)make ((?:[A-Z]+=\S+ +)*)([a-z-]+)", re.MULTILINE)
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
@@ -49,6 +52,21 @@ def problems(text: str) -> list[str]:
     return found
 
 
+def inline_problems(text: str) -> list[str]:
+    """Return the commands in a page's text that don't exist, or have no such option. They may lack arguments."""
+    outside = FENCED.sub("", text)
+    found = [f"make {target}" for target in INLINE_MADE.findall(outside) if target not in TARGETS]
+    for arguments in INLINE.findall(outside):
+        words = [word for word in _words(re.sub(r"<[^>]*>", "X", arguments)) if "…" not in word and word != "--help"]
+        try:
+            parse(words)
+        except Exception as error:  # noqa: BLE001 - as above
+            # The text may leave out arguments.
+            if type(error).__name__ not in {"MissingParameter", "NoArgsIsHelpError", "BadOptionUsage"}:
+                found.append(f"tenantgate {arguments}: {error}")
+    return found
+
+
 def _words(arguments: str) -> list[str]:
     words = shlex.split(arguments)
     redirected = next((place for place, word in enumerate(words) if word in {">", "<", "2>"}), len(words))
@@ -60,6 +78,31 @@ def test_the_command_lines_of_a_page_can_be_called(page: str, monkeypatch: pytes
     monkeypatch.chdir(ROOT)
 
     assert problems((ROOT / page).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_in_the_text_of_a_page_exist(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+    assert inline_problems((ROOT / page).read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "is_wrong"),
+    [
+        ("`tenantgate restore`", False),
+        ("`tenantgate revoke`", False),
+        ("`tenantgate token --browser`", False),
+        ("`.venv/bin/tenantgate restore --from FOLDER --check`", False),
+        ("`tenantgate token --broser`", True),
+        ("`tenantgate restores`", True),
+        ("`make schema`", False),
+        ("`make schemas`", True),
+        ("`tenantgate/tokens/`", False),
+    ],
+)
+def test_finds_a_command_in_the_text_that_does_not_exist(text: str, is_wrong: bool) -> None:
+    assert bool(inline_problems(f"Use {text} here.")) is is_wrong
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.fixtures.programs.compose_engine import has_engine
+from tests.fixtures.programs.compose_engine import compose_command
 from tests.fixtures.servers.ports import reserved_port
 from tests.fixtures.stack.commands import RunningStack
 from tests.functional.compose.test_compose import FILE, written
 
 # `test_engine.py` says why.
-collect_ignore = [] if has_engine() else ["test_parity.py"]
+collect_ignore = [] if compose_command() else ["test_parity.py"]
 
 
 def _compose(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", "compose", *arguments], capture_output=True, text=True, check=False)
+    return subprocess.run([*compose_command(), *arguments], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="session")
