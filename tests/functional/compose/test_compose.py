@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tenantgate.crypto.sealing import new_sealing_key
+from tenantgate.crypto.sealing import Sealer, new_sealing_key
 from tenantgate.settings.errors import SettingsError
 from tenantgate.settings.model import Settings
 from tenantgate_cli.paths import ROOT
@@ -82,6 +85,27 @@ def test_with_the_written_secrets_it_runs_in_development_with_the_built_in_provi
     assert (found.environment, found.port) == ("development", 8123)
     assert found.public_base_url == "http://localhost:8123"
     assert found.oidc_issuer_url == "http://localhost:8123/idp"
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl on PATH")
+def test_the_commands_of_the_page_write_what_it_needs(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "OPERATIONS.md").read_text(encoding="utf-8")
+    block, _, _ = page.partition("docker compose --file container/compose.yaml")
+    lines = block.rpartition("```sh\n")[2]
+    (tmp_path / "container").mkdir()
+    program = tmp_path / ".venv" / "bin" / "tenantgate"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m tenantgate_cli "$@"\n')
+    program.chmod(0o700)
+    paths = os.pathsep.join([str(ROOT / "cli"), str(ROOT / "layers" / "shared")])
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": paths}
+    done = subprocess.run(["bash", "-euc", lines], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "container" / ".env").read_text(encoding="utf-8")
+    given = dict(line.split("=", 1) for line in text.splitlines())
+    assert tuple(given) == SECRETS
+    assert settings(**given).environment == "development"
+    Sealer(given["COOKIE_SEALING_KEYS"].split(","))
 
 
 def test_with_a_provider_it_runs_in_production() -> None:

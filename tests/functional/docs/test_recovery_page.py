@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from tenantgate_cli.main import app
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
 from tests.fixtures.docs.entered import ROOT
+from tests.fixtures.template.nested import nested
 
 PAGE = (ROOT / "docs" / "RECOVERY.md").read_text(encoding="utf-8")
 ISSUER = "https://login.example.com"
@@ -70,6 +72,27 @@ def test_the_commands_of_the_page(
                 assert line in PAGE
                 ran.add(begin)
     assert ran == set(SHOWN)
+
+
+def test_the_proxy_gets_the_permission_on_the_restored_cluster_that_it_had_on_the_lost_one() -> None:
+    """A proxy logs in by IAM, and the permission names the cluster's resource id: a restored cluster has another."""
+    [written] = re.findall(r"--policy-document \\\n +'(\{.*\})'$", PAGE, re.MULTILINE)
+    [policy] = nested("data").properties("ProxyRole")["Policies"]
+    [statement] = policy["PolicyDocument"]["Statement"]
+    names = {
+        "${AWS::Partition}": "aws",
+        "${AWS::Region}": "REGION",
+        "${AWS::AccountId}": "ACCOUNT",
+        "${Cluster.DBClusterResourceId}": "RESOURCE-ID",
+    }
+    resource = statement["Resource"]["Fn::Sub"]
+    for name, word in names.items():
+        resource = resource.replace(name, word)
+
+    assert json.loads(written) == {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": statement["Action"], "Resource": resource}],
+    }
 
 
 def test_every_other_command_is_run_elsewhere() -> None:
