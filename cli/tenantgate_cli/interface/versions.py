@@ -18,7 +18,7 @@ versions = typer.Typer(help="Delete old versions of the functions that are deplo
     "prune",
     examples=[
         "tenantgate versions prune --stack-name tenantgate-prod --dry-run",
-        "tenantgate versions prune --stack-name tenantgate-prod --keep 5 --yes",
+        "tenantgate versions prune --stack-name my-auth --keep 5 --yes",
     ],
     exits={0: "the old versions are deleted", 1: "AWS refused, a version stayed, or it wasn't confirmed"},
 )
