@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from tenantgate_cli.outcomes import Finding, failed, ok, skipped, warning
 # Each parameter with a secret, and the one with its key.
 _KEYS = {"SecretArn": "SecretKeyArn", "DatabaseOwnerSecretArn": "DatabaseOwnerKeyArn"}
 _OWN_KEYS = ("", "alias/aws/secretsmanager")
-_MISSING = ("ResourceNotFoundException", "InvalidRequestException")
+_MISSING = ("ResourceNotFoundException",)
 
 
 def owner_login(of: Deployment) -> Finding:
@@ -41,15 +41,10 @@ def secrets(of: Deployment) -> Finding:
     problems: list[str] = []
     unknown: list[str] = []
     try:
-        client = aws_client("secretsmanager", of)
         for name, arn in given.items():
-            code, found = _described(client, arn)
-            if code in _MISSING:
-                problems.append(f"{name} names no secret in {client.meta.region_name}")
-            elif code:
-                unknown.append(f"{name}: {code}")
-            else:
-                problems += _key_problem(of, name, found)
+            found, refused = _problem(of, name, arn)
+            problems += [found] if found else []
+            unknown += [f"{name}: {refused}"] if refused else []
     except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
         return of.unavailable(f"Secrets Manager doesn't respond: {failure_name(error)}", LOGIN_FIX)
     if problems:
@@ -59,25 +54,29 @@ def secrets(of: Deployment) -> Finding:
     return ok(f"{' and '.join(given)} exist{'s' if len(given) == 1 else ''}")
 
 
-def _described(client: Any, arn: str) -> tuple[str, Mapping[str, Any]]:
-    """Return the error's code, or else the secret's description."""
+def _problem(of: Deployment, name: str, arn: str) -> tuple[str, str]:
+    """Return the problem of the secret or its key, and AWS's code if it refuses to describe one of them."""
     from botocore.exceptions import ClientError  # noqa: PLC0415  (slow to import)
 
+    client = aws_client("secretsmanager", of)
+    missing = f"{name} names no secret in {client.meta.region_name}"
     try:
         found = client.describe_secret(SecretId=arn)
+        return (missing if "DeletedDate" in found else _key_problem(of, name, found)), ""
     except ClientError as error:
-        return str(error.response["Error"]["Code"]), {}
-    return ("InvalidRequestException" if "DeletedDate" in found else ""), found
+        code = failure_name(error)
+    return (missing, "") if code in _MISSING else ("", code)
 
 
-def _key_problem(of: Deployment, name: str, found: Mapping[str, Any]) -> Iterator[str]:
-    used, given = str(found.get("KmsKeyId") or ""), of.values.get(_KEYS[name], "")
+def _key_problem(of: Deployment, name: str, secret: Mapping[str, Any]) -> str:
+    used, given = str(secret.get("KmsKeyId") or ""), of.values.get(_KEYS[name], "")
     if used.rpartition(":")[2] in _OWN_KEYS or _same_key(used, given):
-        return
-    # A key of AWS needs no permission. An alias can't be compared either.
+        return ""
+    # A key of AWS needs no permission. An alias stands for the key that it names.
     key = aws_client("kms", of).describe_key(KeyId=used)["KeyMetadata"]
-    if key["KeyManager"] != "AWS" and not _same_key(str(key["Arn"]), given):
-        yield f"the secret of {name} has the key {key['Arn']}, and {_KEYS[name]} {'another' if given else 'is empty'}"
+    if key["KeyManager"] == "AWS" or _same_key(str(key["Arn"]), given):
+        return ""
+    return f"the secret of {name} has the key {key['Arn']}, and {_KEYS[name]} {'another' if given else 'is empty'}"
 
 
 def _same_key(used: str, arn: str) -> bool:

@@ -8,9 +8,10 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 from moto import mock_aws
 
+from tenantgate_cli.doctor.template import account
 from tenantgate_cli.doctor.template import secrets as module
 from tenantgate_cli.doctor.template.secrets import owner_login, secrets
 from tests.fixtures.doctor.template import deployment
@@ -107,13 +108,20 @@ def test_a_secret_that_does_not_exist_or_is_being_deleted_is_found(aws: None, tm
         assert (finding.status, finding.found) == ("failed", f"SecretArn names no secret in {REGION}")
 
 
-def test_a_role_that_may_not_look_is_a_warning(aws: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Refusing:
-        def describe_secret(self, **_: str) -> None:
-            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeSecret")
+@pytest.mark.parametrize(
+    ("service", "operation"), [("secretsmanager", "describe_secret"), ("kms", "describe_key")], ids=["secret", "key"]
+)
+def test_a_role_that_may_not_look_is_a_warning_and_no_failure_of_the_deployment(
+    aws: None, service: str, operation: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = new_secret("with-a-key", KmsKeyId=new_key())
+    rejecting = Stubber(boto3.client(service, REGION))
+    rejecting.add_client_error(operation, "AccessDeniedException")
+    rejecting.activate()
+    usual = account.aws_client
+    monkeypatch.setattr(module, "aws_client", lambda name, of: rejecting.client if name == service else usual(name, of))
 
-    monkeypatch.setattr(module, "aws_client", lambda *_: Refusing())
-    finding = secrets(deployment(tmp_path))
+    finding = secrets(deployment(tmp_path, is_required=True, SecretArn=secret))
 
     assert (finding.status, finding.found) == ("warning", "SecretArn: AccessDeniedException")
 
