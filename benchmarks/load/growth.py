@@ -1,8 +1,10 @@
 """Growth of memory and descriptors, and the bounds of connections.
 
-Growth is the slope of a series over the last 60 % of a phase, when caches are full: the median of the slopes between
-all pairs of samples (Theil and Sen), which single peaks don't change. A pool has as many connections as the load needed
-in the last minute, up to its bound. So connections have no slope, but must never be more than the pools allow.
+Growth is the slope of a series over the last 60 % of a phase, when caches are full. The slope of each third of them is
+the median of the slopes between all pairs of samples (Theil and Sen), which single peaks don't change. Growth is the
+median of the thirds: a stall of the machine may need more memory than any before, but only once. A pool has as many
+connections as the load needed in the last minute, up to its bound. So connections have no slope, but must never be more
+than the pools allow.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ def growth(samples: Sequence[Sample], began: float, ended: float) -> list[Growth
         tenth = max(1, len(points) // 10)
         first = median(value for _, value in points[:tenth])
         last = median(value for _, value in points[-tenth:])
-        found.append(Growth(name, first, last, 60 * slope(points), limit))
+        found.append(Growth(name, first, last, 60 * continued_slope(points), limit))
     return found
 
 
@@ -75,6 +77,12 @@ def peaks(samples: Iterable[Sample], *, workers: int) -> list[Peak]:
     return [
         Peak(name, max(sample.values[name] for sample in samples), workers * bound) for name, bound in BOUNDS.items()
     ]
+
+
+def continued_slope(points: Sequence[tuple[float, float]]) -> float:
+    """Return the median of the slopes of the three thirds of these points."""
+    third = max(1, len(points) // 3)
+    return median(slope(points[begin : begin + third]) for begin in (0, third, 2 * third))
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:

@@ -1,8 +1,9 @@
 """The client of Valkey.
 
 Time limits keep a server that is down or frozen from blocking requests: 0.5 s to connect and log in, 0.5 s for a
-command. After a failure, callers get `CacheUnavailable` at once for a second; then one of them tries again.
-A connection whose command failed, timed out or was cancelled is aborted: the next caller would read its late reply.
+command; up to twice that while this process itself is late (`own_delay.py`). After a failure, callers get
+`CacheUnavailable` at once for a second; then one of them tries again. A connection whose command failed, timed out or
+was cancelled is aborted: the next caller would read its late reply.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from tenantgate.cache.interface import ScriptCall
 from tenantgate.cache.pause import Pause
 from tenantgate.cache_url import CacheUrl
 from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.own_delay import within
 
 CONNECT_SECONDS = time_limits.CACHE_CONNECT
 COMMAND_SECONDS = time_limits.CACHE_COMMAND
@@ -104,7 +106,7 @@ class ValkeyCache:
             raise CacheUnavailable("it failed a moment ago")
         await self._prepare()
         try:
-            async with asyncio.timeout(CONNECT_SECONDS + COMMAND_SECONDS), self._slots:
+            async with within(CONNECT_SECONDS + COMMAND_SECONDS), self._slots:
                 result = await self._attempt(work)
         except ResponseError as error:
             # The server responds, so that nothing is gained by a pause.
@@ -131,7 +133,7 @@ class ValkeyCache:
         return await self._on(await self._connected(), work)
 
     async def _connected(self) -> ValkeyConnection:
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with within(CONNECT_SECONDS):
             fresh = await new_connection(self._url)
             try:
                 await fresh.open()
@@ -150,7 +152,7 @@ class ValkeyCache:
 
     async def _on[T](self, connection: ValkeyConnection, work: Callable[[ValkeyConnection], Awaitable[T]]) -> T:
         try:
-            async with asyncio.timeout(COMMAND_SECONDS):
+            async with within(COMMAND_SECONDS):
                 result = await work(connection)
         except ResponseError:
             await self._give_back(connection)

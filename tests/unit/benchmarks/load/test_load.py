@@ -149,6 +149,13 @@ def test_growth_is_measured_at_the_end_of_the_phase() -> None:
     assert not any(each.exceeded for each in others)
 
 
+def test_a_single_step_does_not_count() -> None:
+    for at in range(20, 110):
+        stepped = [sample(float(second), megabytes=100 if second < at else 130) for second in range(120)]
+        (memory, *_) = growth(stepped, 0.0, 120.0)
+        assert memory.per_minute == 0
+
+
 def test_connections_are_bounded_by_the_pools_of_all_workers() -> None:
     filled = [sample(float(at), connections=42 if at == 30 else 5) for at in range(60)]
     for workers, expected in ((2, []), (1, [POSTGRES_CONNECTIONS])):

@@ -1,18 +1,17 @@
 """Calls to the endpoints of an identity provider.
 
-Limits: 3 s to connect, 5 s for each read or write, 8 s and 256 KiB for the whole response, unless the caller sets
-others. A call beyond them raises `ProviderTimeout` or `ProviderUnreachable`. Redirects are not followed: they would
-send the code and the client's secret to another URL. At most 64 calls run at the same time, so that a silent provider
-blocks no more requests; further calls raise `Overloaded`. httpcore2 is imported at the first call, since few requests
-make one; httpx2, on top of it, would take as long again for each call.
+Limits: 3 s to connect, which is tried twice, 5 s for each read or write, 8 s and 256 KiB for the whole response, unless
+the caller sets others. A call beyond them raises `ProviderTimeout` or `ProviderUnreachable`. Redirects are not
+followed: they would send the code and the client's secret to another URL. At most 64 calls run at the same time, so
+that a silent provider blocks no more requests; further calls raise `Overloaded`. httpcore2 is imported at the first
+call, since few requests make one; httpx2, on top of it, would take as long again for each call.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,6 +22,7 @@ from tenantgate.database.patience import note_work
 from tenantgate.errors.tokens import Overloaded, ProviderTimeout, ProviderUnreachable
 from tenantgate.login.provider.connections import connection_pool
 from tenantgate.login.provider.lookups import HostLookups
+from tenantgate.own_delay import within
 from tenantgate.tokens.waiting import MOST_WAITING
 
 if TYPE_CHECKING:
@@ -106,29 +106,43 @@ class ProviderCalls:
         target, host = _target(url)
         proxy = _proxy(url)
         limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read}
-        raw = bytearray()
         try:
-            async with asyncio.timeout(timeouts.total):
+            async with within(timeouts.total):
                 await self._lookups.require(host if proxy is None else proxy.host, seconds=timeouts.connect)
-                async with (
-                    connection_pool(proxy, self._tls) as pool,
-                    pool.stream(
-                        method,
-                        target,
-                        headers=_headers(target, headers),
-                        content=content,
-                        extensions={"timeout": limits},
-                    ) as response,
-                ):
-                    async for chunk in response.aiter_stream():
-                        raw += chunk
-                        if len(raw) > MAX_RESPONSE_BYTES:
-                            raise ProviderUnreachable("the provider's response is too large", limit=MAX_RESPONSE_BYTES)
+                async with connection_pool(proxy, self._tls) as pool:
+                    asked = _Asked(method, target, _headers(target, headers), content, {"timeout": limits})
+                    try:
+                        status, raw = await _exchanged(pool, asked)
+                    except httpcore2.ConnectTimeout:
+                        # Nothing was sent. A lost packet, or a server that was busy for a moment.
+                        status, raw = await _exchanged(pool, asked)
         except (TimeoutError, httpcore2.TimeoutException) as error:
             raise ProviderTimeout("the provider took too long", failure=type(error).__name__) from None
         except failures as error:
             raise ProviderUnreachable("the provider can't be reached", failure=type(error).__name__) from None
-        return Reply(response.status, _json_object(bytes(raw)))
+        return Reply(status, _json_object(raw))
+
+
+class _Asked(NamedTuple):
+    method: str
+    target: httpcore2.URL
+    headers: Sequence[tuple[bytes, bytes]]
+    content: bytes | None
+    extensions: dict[str, object]
+
+
+async def _exchanged(pool: httpcore2.AsyncConnectionPool, asked: _Asked) -> tuple[int, bytes]:
+    """Send the request, and return the response's status and body. Raises httpcore2's errors, `ProviderUnreachable`."""
+    raw = bytearray()
+    exchange = pool.stream(
+        asked.method, asked.target, headers=asked.headers, content=asked.content, extensions=asked.extensions
+    )
+    async with exchange as response:
+        async for chunk in response.aiter_stream():
+            raw += chunk
+            if len(raw) > MAX_RESPONSE_BYTES:
+                raise ProviderUnreachable("the provider's response is too large", limit=MAX_RESPONSE_BYTES)
+    return response.status, bytes(raw)
 
 
 def _target(url: str) -> tuple[httpcore2.URL, str]:

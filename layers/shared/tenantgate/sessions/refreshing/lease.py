@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from tenantgate import time_limits
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.sessions.models import StoredSession
 
@@ -18,9 +19,9 @@ from tenantgate.sessions.models import StoredSession
 class Limits:
     """Seconds. `lease`: without an extension, such as that of a killed process. `wait`: for another caller's refresh.
 
-    `verify`: for keys that the verification of new tokens needs. `store`: for a database that is away when the
-    provider has given new tokens. API Gateway waits 30 s and Lambda 29 s: 25 s are the provider's, and the rest is for
-    the database.
+    `verify`: for keys that the verification of new tokens needs; more if there is time left (`to_verify`). `store`: for
+    a database that is away when the provider has given new tokens. API Gateway waits 30 s and Lambda 29 s: 25 s are the
+    provider's, and the rest is for the database.
     """
 
     lease: float = 5.0
@@ -29,6 +30,14 @@ class Limits:
     store: float = 10.0
     first_pause: float = 0.02
     longest_pause: float = 0.5
+
+    def to_verify(self, left: float) -> float:
+        """Return the limit of a verification, `left` seconds before the response must be sent.
+
+        It is longer than `verify` if the provider was quick: it has redeemed the refresh token, and a failure here
+        leaves the caller without a new access token.
+        """
+        return max(self.verify, min(time_limits.KEYS_TOTAL, left - self.store))
 
 
 class Leases(Protocol):

@@ -24,6 +24,7 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, TenantNotAllowed
 from tenantgate.identity.session_entry import SESSION_SECRETS
+from tenantgate.own_delay import within
 from tenantgate.sessions.cache import SessionCache, csrf_text
 from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import NoRefreshToken, SecretReused
@@ -35,7 +36,6 @@ from tenantgate.sessions.service import SessionService, open_tokens, parse_secre
 from tenantgate.shared_calls import SharedCalls
 
 _REPLAY_PURPOSE = "session-replay"
-
 type SharedRefreshes = SharedCalls[tuple[str, bytes], RefreshOutcome]
 
 
@@ -116,7 +116,7 @@ class RefreshService:
             if outcome is not None:
                 return outcome
             if time.monotonic() >= patience_ends:
-                return _failed(session, ProviderTimeout("another request's refresh takes too long"), retry_after=5)
+                return _failed(session, ProviderTimeout("another refresh takes too long"), retry_after=5)
             # Only after a refresh by another caller was seen does its failure count for this one.
             waits = waits or session.lease_holder is not None
             await asyncio.sleep(pause)
@@ -191,7 +191,7 @@ class RefreshService:
         """Verify the new tokens and store the result."""
         failure: TenantgateError
         try:
-            async with asyncio.timeout(self._limits.verify):
+            async with within(self._limits.to_verify(held.ends - time.monotonic())):
                 verified = await self._provider.verify(held.session, held.tokens, redeemed)
         except SessionEnded as ended:
             await self._revoke(redeemed)
@@ -249,8 +249,8 @@ class RefreshService:
 
     async def _written[T](self, held: _Held, write: Callable[[], Awaitable[T]]) -> T:
         """Write new tokens, as `repeated` does."""
-        ends = min(held.ends, time.monotonic() + self._limits.store)
-        return await repeated(write, until=ends, pause=self._limits.longest_pause)
+        until = min(held.ends, time.monotonic() + self._limits.store)
+        return await repeated(write, until=until, pause=self._limits.longest_pause)
 
     async def _given_up(
         self, held: _Held, error: TenantgateError, *, tokens: SessionTokens | None = None
