@@ -24,6 +24,15 @@ from tests.fixtures.programs.requires import requires_node
 FOLDER = Path(__file__).parent
 FILE = ROOT / "container" / "compose.yaml"
 SECRETS = ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
+# The readiness checks of the stack. Its servers have no certificate that could be verified.
+READY = {
+    "database": "warning",
+    "schema": "ok",
+    "vector": "ok",
+    "secrets": "ok",
+    "cache": "warning",
+    "revocation": "ok",
+}
 PRODUCTION = {
     "ENVIRONMENT": "production",
     "PUBLIC_BASE_URL": "https://auth.example.com",
@@ -46,8 +55,8 @@ def written() -> dict[str, str]:
     return {name: secrets.token_hex(32) for name in SECRETS} | {"COOKIE_SEALING_KEYS": new_sealing_key()}
 
 
-def settings(**given: str) -> Settings:
-    """Return the API's settings with these variables in `.env`, which come before those of the file."""
+def api_variables(**given: str) -> dict[str, str]:
+    """Return the API's variables with these in `.env`, as Compose interpolates them."""
 
     def value(found: re.Match[str]) -> str:
         name, operator, other = found.groups()
@@ -58,8 +67,12 @@ def settings(**given: str) -> Settings:
         once = _VARIABLE.sub(value, text)
         return once if once == text else replaced(once)
 
-    environment = {name: replaced(str(text)) for name, text in services()["api"]["environment"].items()}
-    return Settings.from_mapping({**given, **environment})
+    return {name: replaced(str(text)) for name, text in services()["api"]["environment"].items()}
+
+
+def settings(**given: str) -> Settings:
+    """Return the API's settings with these variables in `.env`. Those of the file come before them."""
+    return Settings.from_mapping({**given, **api_variables(**given)})
 
 
 def lint(file: Path) -> subprocess.CompletedProcess[str]:
