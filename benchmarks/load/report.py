@@ -110,10 +110,10 @@ def _growth(run: Run) -> Iterable[str]:
             values = f"{each.first:.0f} | {each.last:.0f} | {each.per_minute:.2f} | {each.limit:g}"
             yield f"| {name}: {each.series} | {values} |"
     yield ""
-    yield "| connections | most | bound |"
-    yield "|---|---:|---:|"
+    yield "| connections | most | 99 % of the time at most | bound |"
+    yield "|---|---:|---:|---:|"
     for peak in run.peaks:
-        yield f"| {peak.series} | {peak.most:.0f} | {peak.bound:.0f} |"
+        yield f"| {peak.series} | {peak.most:.0f} | {peak.usual:.0f} | {peak.bound:.0f} |"
 
 
 def _times(times: Times | None) -> str:

@@ -59,7 +59,7 @@ def broken_limits(run: Run) -> list[str]:
             if growth.exceeded
         ]
     found += [
-        f"there were {peak.most:.0f} {peak.series}, more than {peak.bound:.0f}" for peak in run.peaks if peak.exceeded
+        f"there were {peak.usual:.0f} {peak.series}, more than {peak.bound:.0f}" for peak in run.peaks if peak.exceeded
     ]
     if run.left_descriptors > LEFT_DESCRIPTORS:
         found.append(f"after the load, the container had {run.left_descriptors:.0f} more other descriptors than before")
