@@ -44,6 +44,7 @@ def _domain_steps(name: str) -> list[str]:
     return [
         f"write its models and decisions: layers/shared/tenantgate/{name}/models.py, service.py, repository.py",
         "change the columns in tables.py and in the migration together",
+        "record the statements of the new schema: python -m tests.fixtures.migrations.recorded",
         "make check, then make test",
         "tenantgate new endpoint NAME, and call the service there as docs/API_ARCHITECTURE.md shows",
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 
 from tenantgate_cli.build.migrations.sql import migration_sql
-from tenantgate_cli.build.migrations.squawk import findings, problems, read_accepted
+from tenantgate_cli.build.migrations.squawk import findings, problems, read_accepted, without_limits
 from tenantgate_cli.build.scan import lint, scan
 from tenantgate_cli.build.uv import UvMissing
 from tenantgate_cli.console import Failure, show_failure
@@ -17,7 +17,8 @@ from tenantgate_cli.console import Failure, show_failure
 def main() -> int:
     try:
         results = [lint(), scan()]
-        in_migrations = list(problems(findings(migration_sql()), read_accepted()))
+        migrations = list(migration_sql())
+        in_migrations = [*problems(findings(migrations), read_accepted()), *without_limits(migrations)]
     except UvMissing as error:
         sys.exit(str(error))
     except Failure as failure:

@@ -8,7 +8,7 @@ import pytest
 
 from tenantgate.database import migrator
 from tenantgate_cli.build.migrations.sql import MigrationSql, migration_sql
-from tenantgate_cli.build.migrations.squawk import Accepted, Finding, findings, problems, read_accepted
+from tenantgate_cli.build.migrations.squawk import Accepted, Finding, findings, problems, read_accepted, without_limits
 from tenantgate_cli.console import Failure
 from tests.fixtures.migrations.written import OUTSIDE, Steps, written_migrations
 from tests.fixtures.template.deployed import require_uv
@@ -46,7 +46,9 @@ FOUND = Finding("0009", "upgrade", "ban-drop-column", "ALTER TABLE sessions DROP
 
 def test_nothing_is_reported_in_the_migrations() -> None:
     require_uv()
-    assert list(problems(findings(migration_sql()), read_accepted())) == []
+    migrations = list(migration_sql())
+    assert list(problems(findings(migrations), read_accepted())) == []
+    assert list(without_limits(migrations)) == []
 
 
 def test_every_migration_is_read_up_and_down() -> None:
@@ -76,6 +78,15 @@ def test_a_migration_without_limits_of_its_locks_is_reported() -> None:
     require_uv()
     without = MigrationSql("a", "upgrade", "BEGIN;\nALTER TABLE sessions ADD COLUMN place text;\nCOMMIT;\n")
     assert {found.rule for found in findings([without])} == {"require-lock-timeout", "require-statement-timeout"}
+
+
+def test_a_lock_outside_a_transaction_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The limits of the migrator are those of its transactions."""
+    locking = "ALTER TABLE sessions ADD COLUMN place text"
+    steps: dict[str, Steps] = {"index": (SAFE["index"], SAFE["index"]), "alter": ((f"{OUTSIDE}{locking}",), ())}
+    written_migrations(tmp_path / "migrations", steps, monkeypatch)
+    (found,) = without_limits(migration_sql())
+    assert found.problem == f"upgrade alter: without a limit for its lock: {locking}"
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class MigrationSql(NamedTuple):
     revision: str
     direction: Direction
     sql: str
+    limits: str = ""
 
 
 def migration_sql() -> Iterator[MigrationSql]:
@@ -27,8 +28,12 @@ def migration_sql() -> Iterator[MigrationSql]:
     limits = "".join(f"SET {name} = '{value}';\n" for name, value in transaction_limits().items())
     for script in reversed(list(ScriptDirectory.from_config(configuration()).walk_revisions())):
         before = script.down_revision if isinstance(script.down_revision, str) else "base"
-        yield MigrationSql(script.revision, "upgrade", limits + _written("upgrade", f"{before}:{script.revision}"))
-        yield MigrationSql(script.revision, "downgrade", limits + _written("downgrade", f"{script.revision}:{before}"))
+        spans: dict[Direction, str] = {
+            "upgrade": f"{before}:{script.revision}",
+            "downgrade": f"{script.revision}:{before}",
+        }
+        for direction, span in spans.items():
+            yield MigrationSql(script.revision, direction, limits + _written(direction, span), limits)
 
 
 def _written(direction: Direction, span: str) -> str:

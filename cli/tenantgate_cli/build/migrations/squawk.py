@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import tempfile
 import tomllib
@@ -22,6 +23,13 @@ POSTGRES_VERSION = "15.0"
 ACCEPTED = Path(__file__).with_name("accepted.toml")
 _SHOWN = "cli/tenantgate_cli/build/migrations/accepted.toml"
 _REMEDY = f"change the migration as CONTRIBUTING.md describes, or write into {_SHOWN} why it may stay"
+
+_IN_TRANSACTION = re.compile(r"^BEGIN;$.*?^COMMIT;$", re.MULTILINE | re.DOTALL)
+# They wait without holding up reads and writes.
+_HARMLESS = re.compile(
+    r"(CREATE (UNIQUE )?INDEX|DROP INDEX|REINDEX (INDEX|TABLE)) CONCURRENTLY |ALTER TABLE \w+ VALIDATE CONSTRAINT ",
+    re.IGNORECASE,
+)
 
 
 class Finding(NamedTuple):
@@ -91,6 +99,15 @@ def _finding(migration: MigrationSql, reported: dict[str, Any]) -> Finding:
     return Finding(
         migration.revision, migration.direction, str(reported["rule_name"]), statement, str(reported["message"])
     )
+
+
+def without_limits(migrations: Iterable[MigrationSql]) -> Iterator[Problem]:
+    """Yield the statements outside a transaction, where the migrator's limits end, that lock a table for others."""
+    for each in migrations:
+        outside = _IN_TRANSACTION.sub("", each.sql.removeprefix(each.limits))
+        for statement in filter(None, map(str.strip, outside.split(";"))):
+            if _HARMLESS.match(statement) is None:
+                yield Problem(f"{each.direction} {each.revision}: without a limit for its lock: {statement}", _REMEDY)
 
 
 def problems(found: Iterable[Finding], accepted: Iterable[Accepted]) -> Iterator[Problem]:
