@@ -27,5 +27,5 @@ emulated. `Gateway` is an ASGI application: serve it with uvicorn, or call it fr
     asyncio.run(main())
 
 The package imports no other package of this repository. It needs PyYAML, httptools, watchfiles,
-awslambdaric, joserfc and httpx2.
+awslambdaric, joserfc, httpx2 and psutil.
 """

@@ -192,6 +192,7 @@ class Function:
             pythonpath=(spec.root, *spec.layers),
             timeout=spec.timeout,
             memory=spec.memory,
+            confined=True,
             on_output=lambda line: self._on_output(spec.name, line),
         )
 

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from lambda_gateway.model import FunctionSpec
 from lambda_gateway.runtime.environments import Function
 from lambda_gateway.runtime.failures import FunctionError
+
+
+@dataclass(slots=True)
+class Metrics:
+    """A function's metrics, as CloudWatch counts them (AWS/Lambda: Invocations, Errors).
+
+    An invocation that raised, timed out or ended its process is an error. So is the exception by which an authorizer
+    requests a 401.
+    """
+
+    invocations: int = 0
+    errors: int = 0
 
 
 class Functions(Mapping[str, Function]):
@@ -25,6 +38,8 @@ class Functions(Mapping[str, Function]):
         self._on_output = on_output
         self._on_start = on_start
         self._functions: dict[str, Function] = {}
+        # Kept for functions that a reload removed.
+        self.metrics: dict[str, Metrics] = {}
         # Work that no caller waits for: invocations past the gateway's timeout, and functions that were removed.
         self._abandoned: set[asyncio.Task[bytes] | asyncio.Task[None]] = set()
         self._warming: asyncio.Task[None] | None = None
@@ -88,7 +103,7 @@ class Functions(Mapping[str, Function]):
         if name not in self._functions:
             # A reload removed it while a request or a connection still needed it.
             raise FunctionError("Function.Removed", f"{name} is no longer in the template")
-        task = asyncio.create_task(self._functions[name].invoke(payload, trace_id=trace_id))
+        task = asyncio.create_task(self._counted(name, payload, trace_id))
         try:
             done, _ = await asyncio.wait({task}, timeout=limit)
         except asyncio.CancelledError:
@@ -98,6 +113,15 @@ class Functions(Mapping[str, Function]):
             return task.result()
         self._abandon(task)
         raise TimeoutError
+
+    async def _counted(self, name: str, payload: bytes, trace_id: str) -> bytes:
+        metrics = self.metrics.setdefault(name, Metrics())
+        metrics.invocations += 1
+        try:
+            return await self._functions[name].invoke(payload, trace_id=trace_id)
+        except FunctionError:
+            metrics.errors += 1
+            raise
 
     def _abandon(self, task: asyncio.Task[bytes] | asyncio.Task[None]) -> None:
         self._abandoned.add(task)

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import sys
 import time
 import uuid
@@ -21,10 +20,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from lambda_gateway.aws import REGION, function_arn, new_trace_id
+from lambda_gateway.aws import function_arn, new_trace_id
 from lambda_gateway.runtime.api import Invocation, RuntimeApi, RuntimeEvents
 from lambda_gateway.runtime.failures import Crashed, FunctionError, InitFailed, NotRunning, TimedOut
+from lambda_gateway.runtime.memory import memory_exceeded
 from lambda_gateway.runtime.packages import runtime_packages
+from lambda_gateway.runtime.variables import process_variables
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 # Seconds. Lambda's limit is 10 s, but there the bytecode is compiled already and the CPU isn't shared.
@@ -37,13 +38,13 @@ class FunctionProcess:
     """One execution environment. Accepts one invocation at a time, as on Lambda.
 
     handler         dotted name, such as `app.lambda_handler`
-    env             all of the function's variables, except AWS_LAMBDA_* and those that Python itself needs: the process
-                    inherits no other variable
+    env             the function's variables; the process inherits no others (`process_variables` adds Lambda's)
     pythonpath      folders that come before the interpreter's own on the path; the first is /var/task on Lambda
     cwd             the working directory; default: the first of `pythonpath`
     timeout         seconds for one invocation
     isolated        True: only `pythonpath`, the standard library and the packages of Lambda's runtime (awslambdaric,
                     boto3) can be imported, not this interpreter's site-packages
+    confined        True: the folders in `pythonpath` are read-only and `memory` is a limit, as on Lambda
     on_output       called with each line that the process writes, without its end; `output` keeps the last lines
     """
 
@@ -58,6 +59,7 @@ class FunctionProcess:
         memory: int = 128,
         name: str = "function",
         isolated: bool = False,
+        confined: bool = False,
         python: str = sys.executable,
         init_timeout: float = _INIT_TIMEOUT,
         on_output: Callable[[str], None] | None = None,
@@ -74,11 +76,14 @@ class FunctionProcess:
         self._pythonpath = [Path(path).resolve() for path in pythonpath]
         self._cwd = (cwd or (self._pythonpath[0] if self._pythonpath else Path.cwd())).resolve()
         self._isolated = isolated
+        self._confined = confined
+        self._used_memory = 0
         self._python = python
         self._on_output = on_output
         self._api = RuntimeApi(RuntimeEvents(self._ready, self._responded, self._failed, self._init_failed))
         self._process: asyncio.subprocess.Process | None = None
         self._watcher: asyncio.Task[None] | None = None
+        self._memory_watcher: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
         self._request_id = ""
         self._at_ready: asyncio.Future[None] | None = None
@@ -128,6 +133,8 @@ class FunctionProcess:
             )
             self._reader = asyncio.create_task(self._read_output(self._process))
             self._watcher = asyncio.create_task(self._watch(self._process))
+            if self._confined:
+                self._memory_watcher = asyncio.create_task(self._limit_memory(self._process))
             async with asyncio.timeout(self.init_timeout):
                 await ready
         except TimeoutError:
@@ -162,8 +169,7 @@ class FunctionProcess:
             raise RuntimeError(f"{self.name} is busy with an invocation")
         limit = self.timeout if timeout is None else timeout
         loop = asyncio.get_running_loop()
-        request_id = str(uuid.uuid4())
-        self._request_id = request_id
+        self._request_id = request_id = str(uuid.uuid4())
         response: asyncio.Future[bytes] = loop.create_future()
         self._response = response
         try:
@@ -217,33 +223,19 @@ class FunctionProcess:
     def _command(self) -> list[str]:
         # -P keeps the bootstrap's folder off the path, -S the site-packages.
         flags = ["-P", "-S"] if self._isolated else ["-P"]
-        return [self._python, *flags, str(_BOOTSTRAP), self.handler]
+        protected = map(str, self._pythonpath) if self._confined else ()
+        return [self._python, *flags, str(_BOOTSTRAP), self.handler, *protected]
 
     def _environment(self, address: str) -> dict[str, str]:
-        path = [str(folder) for folder in self._pythonpath]
-        task_root = path[0] if path else str(self._cwd)
-        if self._isolated:
-            path.append(str(runtime_packages()))
-        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-        return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "LANG": "en_US.UTF-8",
-            "TZ": ":UTC",
-            **self._env,
-            "PYTHONPATH": os.pathsep.join(path),
-            "LAMBDA_TASK_ROOT": task_root,
-            "AWS_LAMBDA_RUNTIME_API": address,
-            "AWS_LAMBDA_FUNCTION_NAME": self.name,
-            "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(self.memory),
-            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{self.name}",
-            "AWS_LAMBDA_LOG_STREAM_NAME": f"local/[$LATEST]{secrets.token_hex(16)}",
-            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-            "AWS_EXECUTION_ENV": f"AWS_Lambda_{version}",
-            "AWS_REGION": self._env.get("AWS_REGION", REGION),
-            "AWS_DEFAULT_REGION": self._env.get("AWS_REGION", REGION),
-            "_HANDLER": self.handler,
-        }
+        return process_variables(
+            self._env,
+            [*self._pythonpath, *([runtime_packages()] if self._isolated else [])],
+            handler=self.handler,
+            name=self.name,
+            memory=self.memory,
+            address=address,
+            task_root=self._pythonpath[0] if self._pythonpath else self._cwd,
+        )
 
     def _ready(self) -> None:
         if self._at_ready is not None and not self._at_ready.done():
@@ -264,13 +256,23 @@ class FunctionProcess:
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         """Report it to the waiting caller when the process ends on its own."""
         status = await process.wait()
+        if self._memory_watcher is not None:
+            self._memory_watcher.cancel()
         how = f"exit status {status}" if status >= 0 else f"signal: {-status}"
+        if self._used_memory:
+            how = f"signal: killed (Memory Size: {self.memory} MB, Max Memory Used: {self._used_memory} MB)"
         if self._at_ready is not None and not self._at_ready.done():
             self._at_ready.set_exception(InitFailed("Runtime.ExitError", f"Runtime exited with error: {how}"))
             # Retrieved here, because no caller may be waiting: the process can end between two invocations.
             self._at_ready.exception()
         if self._response is not None and not self._response.done():
             self._response.set_exception(Crashed("Runtime.ExitError", f"Runtime exited with error: {how}"))
+
+    async def _limit_memory(self, process: asyncio.subprocess.Process) -> None:
+        self._used_memory = await memory_exceeded(process.pid, self.memory)
+        if self._used_memory:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
 
     async def _read_output(self, process: asyncio.subprocess.Process) -> None:
         if process.stdout is None:

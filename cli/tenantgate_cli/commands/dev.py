@@ -110,6 +110,7 @@ class _Dev:
             servers.stop()
             if gateway is not None:
                 await gateway.stop()
+                dev_output.show_errors(gateway.functions.metrics)
             for task in tasks:
                 task.cancel()
             await servers.wait_stopped()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.text import Text
 
 from lambda_gateway.model import TemplateError
 from lambda_gateway.observer import Handled
 from lambda_gateway.responses.response import MalformedResponse
 from lambda_gateway.runtime.failures import FunctionError, InitFailed
+from lambda_gateway.runtime.functions import Metrics
 from tenantgate_cli.console import printable, say
 from tenantgate_cli.program import as_called
 
@@ -36,6 +39,16 @@ def show_request(handled: Handled, words: str = "") -> None:
 def show_hint(handled: Handled, option: str) -> None:
     """Print how to learn more about a denied request. `option` names the data folder if it isn't the default."""
     say(Text(f"  why: {as_called(f'tenantgate explain --request {handled.request_id}{option}')}", style="dim"))
+
+
+def show_errors(metrics: Mapping[str, Metrics]) -> None:
+    """Print the functions' errors as CloudWatch counts them, if there are any."""
+    counted = [
+        f"{name} {found.errors} of {found.invocations}" for name, found in sorted(metrics.items()) if found.errors
+    ]
+    if counted:
+        words = f"errors as CloudWatch counts them, with each 401 of an authorizer: {', '.join(counted)}"
+        say(Text(words, style="dim"))
 
 
 def show_refused_origin(origin: str, remedy: str) -> None:

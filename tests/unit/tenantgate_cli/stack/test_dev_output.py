@@ -6,6 +6,7 @@ import pytest
 
 from lambda_gateway.observer import Handled
 from lambda_gateway.runtime.failures import FunctionError
+from lambda_gateway.runtime.functions import Metrics
 from tenantgate_cli.stack import dev_output
 
 
@@ -62,3 +63,11 @@ def test_output_of_functions_cannot_write_to_the_terminal(capsys: pytest.Capture
 def test_headers_cannot_write_to_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     dev_output.show_refused_origin("http://a\x1b[2J\x9b", "Add it.")
     assert capsys.readouterr().out == "WARNING the origin http://a?[2J? is refused. Add it.\n"
+
+
+def test_the_errors_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    dev_output.show_errors({"B": Metrics(3, 1), "A": Metrics(12, 4), "C": Metrics(7)})
+    words = "errors as CloudWatch counts them, with each 401 of an authorizer: A 4 of 12, B 1 of 3"
+    assert " ".join(capsys.readouterr().out.split()) == words
+    dev_output.show_errors({"C": Metrics(7)})
+    assert capsys.readouterr().out == ""
