@@ -30,8 +30,11 @@ def _rows() -> list[tuple[str, str]]:
         ("PostgreSQL: first response on a kept connection", _seconds(limits.DATABASE_KEPT_CONNECTION)),
         ("PostgreSQL: a new connection, with up to three attempts", _seconds(limits.DATABASE_CONNECT)),
         ("PostgreSQL: a statement", _seconds(limits.DATABASE_STATEMENT)),
-        ("Valkey, web functions: a new connection with its login", _seconds(limits.CACHE_CONNECT)),
-        ("Valkey, web functions: a command", _seconds(limits.CACHE_COMMAND)),
+        (
+            "Valkey, web functions: a new connection with its login; longer if the process itself is late",
+            _seconds(limits.CACHE_CONNECT),
+        ),
+        ("Valkey, web functions: a command; longer if the process itself is late", _seconds(limits.CACHE_COMMAND)),
         (
             "Valkey, web functions: reading a copy of a provider's document",
             (
@@ -60,7 +63,11 @@ def _rows() -> list[tuple[str, str]]:
 
 
 def _call(connect: float, read: float, total: float) -> str:
-    return f"{_seconds(connect)} to connect, {_seconds(read)} for a read, {_seconds(total)} in all"
+    return f"{_seconds(connect)} to connect, tried twice, {_seconds(read)} for a read, {_seconds(total)} in all"
+
+
+def _extended(seconds: float) -> str:
+    return f"{_seconds(seconds)}; longer if the process itself is late"
 
 
 def _seconds(seconds: float) -> str:

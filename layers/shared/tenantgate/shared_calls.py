@@ -1,7 +1,10 @@
 """One call for all callers that need its result at the same time.
 
-Not a lock: its waiters take their turns one after the other, each in a later iteration of the event loop. Under load an
-iteration takes a tenth of a second, and the last of many waiters would wait for seconds.
+It replaces a lock, whose waiters continue one after the other, each in a later iteration of the event loop. Under load
+an iteration takes a tenth of a second, and the last of many waiters would wait for seconds.
+
+The call runs in the context of its first caller: its log lines have that request's id. Context variables that it sets
+are set for no caller.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The client of Valkey.
 
 Time limits keep a server that is down or frozen from blocking requests: 0.5 s to connect and log in, 0.5 s for a
-command; up to twice that while this process itself is late (`own_delay.py`). After a failure, callers get
+command; longer if this process itself notices their end late (`own_delay.py`). After a failure, callers get
 `CacheUnavailable` at once for a second; then one of them tries again. A connection whose command failed, timed out or
 was cancelled is aborted: the next caller would read its late reply.
 """
@@ -21,10 +21,10 @@ from redis.exceptions import TimeoutError as TooSlow
 from tenantgate import time_limits
 from tenantgate.cache.connection import ValkeyConnection, new_connection
 from tenantgate.cache.interface import ScriptCall
+from tenantgate.cache.own_delay import within
 from tenantgate.cache.pause import Pause
 from tenantgate.cache_url import CacheUrl
 from tenantgate.errors.cache import CacheUnavailable
-from tenantgate.own_delay import within
 
 CONNECT_SECONDS = time_limits.CACHE_CONNECT
 COMMAND_SECONDS = time_limits.CACHE_COMMAND

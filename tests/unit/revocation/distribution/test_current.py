@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tenantgate.database.patience import has_worked
 from tenantgate.errors.revocation import RevocationUnknown
 from tenantgate.revocation.distribution.current import CurrentRevocations
 from tenantgate.revocation.distribution.recorded import Recorded
@@ -27,6 +28,8 @@ class Store(SnapshotStore):
         self.reached = asyncio.Event()
 
     async def snapshot(self, *, now: float) -> Snapshot:
+        # Some of those that wait may have done work that would be lost: the reading waits for as long as any does.
+        assert has_worked()
         self.reached.set()
         await self.gate.wait()
         return await super().snapshot(now=now)

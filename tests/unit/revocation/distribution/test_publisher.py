@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.database.patience import has_worked
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.revocation.distribution.publisher import Publisher
 from tenantgate.revocation.distribution.recorded import Recorded
@@ -45,6 +46,8 @@ class Store(LoggingStore):
     failure: Exception | None = None
 
     async def snapshot(self, *, now: float) -> Snapshot:
+        # All callers have recorded something: the reading waits for as long as any does.
+        assert has_worked()
         if self.failure is not None:
             raise self.failure
         return await super().snapshot(now=now)

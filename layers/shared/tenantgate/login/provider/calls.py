@@ -9,6 +9,7 @@ call, since few requests make one; httpx2, on top of it, would take as long agai
 
 from __future__ import annotations
 
+import asyncio
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +23,6 @@ from tenantgate.database.patience import note_work
 from tenantgate.errors.tokens import Overloaded, ProviderTimeout, ProviderUnreachable
 from tenantgate.login.provider.connections import connection_pool
 from tenantgate.login.provider.lookups import HostLookups
-from tenantgate.own_delay import within
 from tenantgate.tokens.waiting import MOST_WAITING
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class ProviderCalls:
         proxy = _proxy(url)
         limits = {"connect": timeouts.connect, "read": timeouts.read, "write": timeouts.read}
         try:
-            async with within(timeouts.total):
+            async with asyncio.timeout(timeouts.total):
                 await self._lookups.require(host if proxy is None else proxy.host, seconds=timeouts.connect)
                 async with connection_pool(proxy, self._tls) as pool:
                     asked = _Asked(method, target, _headers(target, headers), content, {"timeout": limits})

@@ -13,6 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, Key, KeySet, RSAKey, import_key
 
 from tenantgate.crypto.sealing import SealBroken, Sealer
+from tenantgate.database.patience import note_work
 from tenantgate.openid_provider.models import SIGNING_ALGORITHMS, SigningAlgorithm, StoredKey
 from tenantgate.openid_provider.storage.stores import KeyStore
 from tenantgate.shared_calls import SharedCalls
@@ -71,7 +72,7 @@ class KeyRing:
 class SigningKeys:
     """The current key ring, with missing keys generated first.
 
-    One per process. Processes that start at the same time end up with the same keys.
+    One per event loop. Processes that start at the same time end up with the same keys.
     """
 
     def __init__(self, store: KeyStore, *, sealer: Callable[[], Awaitable[Sealer]], clock: Callable[[], float]) -> None:
@@ -89,6 +90,8 @@ class SigningKeys:
         return self._ring
 
     async def _read(self) -> KeyRing:
+        # For all that wait: some of them may have done work that would be lost.
+        note_work()
         ring = self._ring = KeyRing(await self._load_or_generate())
         self._read_at = self._clock()
         return ring

@@ -6,6 +6,7 @@ import logging
 
 from tenantgate.cache_counts import REVOCATIONS, count
 from tenantgate.database.errors import DatabaseUnreachable
+from tenantgate.database.patience import note_work
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.revocation.distribution.publisher import Cache, Publisher
 from tenantgate.revocation.distribution.recorded import Recorded
@@ -40,6 +41,8 @@ class CurrentRevocations:
         return self._holder.current()
 
     async def _fetch(self) -> None:
+        # For all that wait: some of them may have done work that would be lost.
+        note_work()
         if self._cache is not None and await self._fetches_from(self._cache):
             return
         try:

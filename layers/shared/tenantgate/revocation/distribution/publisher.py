@@ -17,6 +17,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from tenantgate.database.patience import note_work
 from tenantgate.revocation.distribution.recorded import Recorded
 from tenantgate.revoked.snapshot import ADDITIONS_KEY, BODY_KEY, HEAD_KEY, Head, Snapshot
 from tenantgate.shared_calls import SharedCalls
@@ -94,9 +95,11 @@ class Publisher:
         return await self._next.share(self._begun, self._publish_next)
 
     async def _publish_next(self) -> int:
-        while self._running is not None:
+        if self._running is not None:
             await asyncio.wait([self._running])
         self._begun += 1
+        # For all that wait: their revocations are recorded.
+        note_work()
         running = self._running = asyncio.get_running_loop().create_future()
         try:
             return await self.put(*await self._recorded.read())

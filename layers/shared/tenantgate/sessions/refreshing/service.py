@@ -24,7 +24,6 @@ from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import ProviderTimeout, ProviderUnreachable, TenantNotAllowed
 from tenantgate.identity.session_entry import SESSION_SECRETS
-from tenantgate.own_delay import within
 from tenantgate.sessions.cache import SessionCache, csrf_text
 from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import NoRefreshToken, SecretReused
@@ -191,7 +190,7 @@ class RefreshService:
         """Verify the new tokens and store the result."""
         failure: TenantgateError
         try:
-            async with within(self._limits.to_verify(held.ends - time.monotonic())):
+            async with asyncio.timeout(self._limits.to_verify(held.ends - time.monotonic())):
                 verified = await self._provider.verify(held.session, held.tokens, redeemed)
         except SessionEnded as ended:
             await self._revoke(redeemed)

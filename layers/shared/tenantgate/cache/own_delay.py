@@ -1,9 +1,8 @@
-"""Time limits for another server that the delay of this process's own event loop doesn't use up.
+"""A time limit that is extended if this process itself notices its end late.
 
-While a machine gives a process no processor time, the limits of all its calls continue, although the responses have
-come. `asyncio.timeout` would then fail them all at once, and with them the requests: a healthy Valkey would count as
-lost, and the database would get its load. So a limit that is noticed late is extended by as much, and the loop reads
-first.
+While a machine gives a process no processor time, the limits of all its commands continue, although the replies have
+come. `asyncio.timeout` would then fail them all at once: a healthy Valkey would count as lost, and the database would
+get its load. So a limit that is noticed late is extended by as much, and the loop reads first.
 """
 
 from __future__ import annotations
@@ -11,14 +10,15 @@ from __future__ import annotations
 import asyncio
 from types import TracebackType
 
-# An event loop with much to do is late by this much at most.
+# Below this, a late timer counts as on time.
 _TOLERATED_SECONDS = 0.02
 
 
 class within:  # noqa: N801  (used like `asyncio.timeout`)
-    """Raise `TimeoutError` if the block takes longer than `seconds`, and this process is not the reason.
+    """Raise `TimeoutError` if the block takes longer than `seconds`: `async with within(0.5):`.
 
-    It never takes longer than twice that. Use it as `async with within(0.5):`.
+    Only the delay with which the end is noticed counts, not an earlier one. All extensions together are at most
+    `seconds`, and the delays themselves come on top of both.
     """
 
     __slots__ = ("_due", "_left", "_limit", "_loop", "_seconds", "_timer")
