@@ -33,9 +33,7 @@ def section(run: Run) -> str:
 
 def tables(run: Run) -> str:
     """Return the tables of responses, processor time, growth and connections."""
-    return "\n".join(
-        ["\n".join([*_responses(run), ""]), "\n".join([*_processor(run), ""]), "\n".join([*_growth(run), ""])]
-    )
+    return "\n".join("\n".join([*rows, ""]) for rows in (_responses(run), _processor(run), _growth(run)))
 
 
 def write_plots(run: Run, folder: Path) -> None:

@@ -24,6 +24,8 @@ _PAUSE = 5.0
 _FAILURE_PAUSE = 1.0
 # Seconds that API Gateway waits for the issuer, as users report; no limit is documented.
 _TIMEOUT = 1.5
+# Seconds for an issuer on this machine, which may still be starting.
+_LOCAL_TIMEOUT = 10.0
 _MAX_BYTES = 512 * 1024
 
 type Keys = Mapping[str, Mapping[str, object]]
@@ -109,14 +111,15 @@ class KeySet:
 async def fetch_json(url: str) -> object:
     """Return the JSON value at the URL. Raises OSError or ValueError. Redirects aren't followed."""
     parts = urlsplit(url)
-    if parts.scheme != "https" and not is_loopback(parts.hostname):
+    is_local = is_loopback(parts.hostname)
+    if parts.scheme != "https" and not is_local:
         raise ValueError("an issuer needs https")
-    # A proxy can't reach this machine's own addresses.
-    uses_proxy = not is_loopback(parts.hostname)
+    limit = _LOCAL_TIMEOUT if is_local else _TIMEOUT
     try:
         async with (
-            asyncio.timeout(_TIMEOUT),
-            httpx2.AsyncClient(timeout=_TIMEOUT, trust_env=uses_proxy) as client,
+            asyncio.timeout(limit),
+            # A proxy can't reach this machine's own addresses.
+            httpx2.AsyncClient(timeout=limit, trust_env=not is_local) as client,
             client.stream("GET", url, headers={"accept": "application/json"}) as response,
         ):
             if response.status_code != 200:

@@ -23,8 +23,7 @@ class ApiParts:
 
     def parts(self, kind: str, api: str) -> list[str]:
         """Return the API's resources of this CloudFormation type by their logical ids."""
-        member = "RestApiId" if kind.startswith(V1) else "ApiId"
-        return [name for name in self.resources.of_kind(kind) if self.value(name, member) == api]
+        return [name for name in self.resources.of_kind(kind) if self.value(name, _member(kind)) == api]
 
     def value(self, name: str, key: str, default: object = None) -> object:
         """Return a resolved property of a resource."""
@@ -36,9 +35,8 @@ class ApiParts:
         stages = self.parts(kind, api)
         if len(stages) != 1:
             found = "none" if not stages else f"{len(stages)}, {', '.join(stages)}"
-            member = "RestApiId" if kind.startswith(V1) else "ApiId"
             raise TemplateError(
-                f"{properties_of(api)}: needs one {kind} whose {member} is {api}; the template has {found}"
+                f"{properties_of(api)}: needs one {kind} whose {_member(kind)} is {api}; the template has {found}"
             )
         return stages[0]
 
@@ -64,6 +62,11 @@ class ApiParts:
         if self.resources.kind(integration) != f"{V2}Integration":
             raise TemplateError(f"{properties_of(route)}.Target: must be integrations/ and an {V2}Integration")
         return integration
+
+
+def _member(kind: str) -> str:
+    """Return the property that names the API of a resource."""
+    return "RestApiId" if kind.startswith(V1) else "ApiId"
 
 
 def properties_of(name: str) -> str:

@@ -7,10 +7,10 @@ import os
 from tenantgate_cli.commands.migrate import ask
 from tenantgate_cli.console import Failure, say
 from tenantgate_cli.deploy.region import region_of
-from tenantgate_cli.deploy.versions import StackVersions, Versions
+from tenantgate_cli.deploy.versions import REMEDY, StackVersions, Versions
 from tenantgate_cli.results import Problem, print_result
 
-_REFUSED = "run it again: the versions that are served now are kept"
+_REMEDIES = {"ResourceConflictException": "run it again: the versions that are served now are kept"}
 
 
 def prune(stack: str, keep: int, *, confirmed: bool, dry_run: bool, as_json: bool) -> bool:
@@ -24,7 +24,7 @@ def prune(stack: str, keep: int, *, confirmed: bool, dry_run: bool, as_json: boo
             say(_line(each))
     count = sum(len(each.old) for each in found)
     snapshots = sum(len(each.snapshots) for each in found)
-    what = f"{count} old versions of {stack}, {snapshots} of them with a SnapStart snapshot"
+    what = f"{_counted(count, 'old version')} of {stack}, {snapshots} of them with a SnapStart snapshot"
     if dry_run or not count:
         _report(stack, found, {}, [], as_json=as_json, text=f"would delete {what}" if count else "nothing to delete")
         return True
@@ -35,12 +35,20 @@ def prune(stack: str, keep: int, *, confirmed: bool, dry_run: bool, as_json: boo
     for each in found:
         for version in each.old:
             if refusal := of_stack.delete(each.function, version):
-                problems.append(Problem(f"version {version} of {each.function} stays: {refusal}", _REFUSED))
+                problems.append(_stays(each.function, version, refusal))
             else:
                 deleted.setdefault(each.function, []).append(version)
     done = sum(map(len, deleted.values()))
-    _report(stack, found, deleted, problems, as_json=as_json, text=f"deleted {done} versions")
+    _report(stack, found, deleted, problems, as_json=as_json, text=f"deleted {_counted(done, 'version')}")
     return not problems
+
+
+def _stays(function: str, version: int, refusal: str) -> Problem:
+    return Problem(f"version {version} of {function} stays: {refusal}", _REMEDIES.get(refusal, REMEDY))
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}{'' if count == 1 else 's'}"
 
 
 def _line(of: Versions) -> str:

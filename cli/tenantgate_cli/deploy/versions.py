@@ -16,7 +16,7 @@ _CONNECT_SECONDS, _READ_SECONDS = 3, 20
 _MAY = (
     "cloudformation:DescribeStacks and ListStackResources, lambda:ListAliases, ListVersionsByFunction, DeleteFunction"
 )
-_REMEDY = f"name the stack, set AWS_PROFILE and AWS_REGION, and allow your role {_MAY}"
+REMEDY = f"name the stack, set AWS_PROFILE and AWS_REGION, and allow your role {_MAY}"
 _ALWAYS = "$LATEST"
 
 
@@ -43,7 +43,7 @@ class StackVersions:
             self._formation: Any = boto3.client("cloudformation", region_name=region, config=limits)
             self._lambda: Any = boto3.client("lambda", region_name=region, config=limits)
         except Exception as error:  # noqa: BLE001  (boto3's errors have no common base)
-            raise Failure(f"AWS can't be called: {failure_name(error)}", _REMEDY) from None
+            raise Failure(f"AWS can't be called: {failure_name(error)}", REMEDY) from None
 
     def found(self, keep: int) -> list[Versions]:
         """Return the versions of each function: kept are those of an alias, and the `keep` newest ones."""
@@ -53,7 +53,7 @@ class StackVersions:
         except Failure:
             raise
         except Exception as error:  # noqa: BLE001  (as above)
-            raise Failure(f"the versions of {self._stack} can't be read: {failure_name(error)}", _REMEDY) from None
+            raise Failure(f"the versions of {self._stack} can't be read: {failure_name(error)}", REMEDY) from None
 
     def delete(self, function: str, version: int) -> str:
         """Delete a version. Return AWS's code if it refuses: it does so for a version that an alias has got since."""
@@ -66,11 +66,12 @@ class StackVersions:
         return ""
 
     def _require_rest(self) -> None:
-        """Raise Failure during a deployment: its rollback needs the versions of the release before."""
+        """Raise Failure unless the last deployment is complete: a rollback needs the versions of the release before."""
         [stack] = self._formation.describe_stacks(StackName=self._stack)["Stacks"]
         status = str(stack["StackStatus"])
-        if status.endswith("_IN_PROGRESS"):
-            raise Failure(f"{self._stack} is being deployed or rolled back: {status}", "wait until it has ended")
+        if not status.endswith("_COMPLETE"):
+            remedy = "wait until the deployment or the rollback has ended; continue a rollback that failed"
+            raise Failure(f"{self._stack} may still need its versions for a rollback: {status}", remedy)
 
     def _functions(self) -> Iterator[str]:
         for page in self._formation.get_paginator("list_stack_resources").paginate(StackName=self._stack):

@@ -160,7 +160,7 @@ def test_with_nothing_to_delete(account: Account) -> None:
     assert (ran.exit_code, "nothing to delete" in ran.output) == (0, True)
 
 
-@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"])
+@pytest.mark.parametrize("status", ["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"])
 def test_a_deployment_that_may_roll_back_keeps_its_versions(account: Account, status: str) -> None:
     account.serve(6)
     account.status = status
@@ -171,16 +171,19 @@ def test_a_deployment_that_may_roll_back_keeps_its_versions(account: Account, st
     assert len(account.versions()) == 7
 
 
+@pytest.mark.parametrize(
+    ("refusal", "remedy"), [("ResourceConflictException", "run it again"), ("AccessDeniedException", "DeleteFunction")]
+)
 def test_a_version_that_aws_keeps_is_reported_and_the_others_are_deleted(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: Account, refusal: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Here a release moved an alias back after the list was read."""
+    """A conflict: a release moved an alias back after the list was read."""
     account.serve(6)
     delete = StackVersions.delete
     monkeypatch.setattr(
         StackVersions,
         "delete",
-        lambda self, name, version: "ResourceConflictException" if version == 2 else delete(self, name, version),
+        lambda self, name, version: refusal if version == 2 else delete(self, name, version),
     )
 
     ran = prune("--yes", "--json")
@@ -188,7 +191,8 @@ def test_a_version_that_aws_keeps_is_reported_and_the_others_are_deleted(
     shown = json.loads(ran.stdout)
     assert (ran.exit_code, shown["ok"]) == (1, False)
     assert [each["deleted"] for each in shown["functions"]] == [[1, 3], [1, 3]]
-    assert "ResourceConflictException" in shown["problems"][0]["problem"]
+    assert refusal in shown["problems"][0]["problem"]
+    assert remedy in shown["problems"][0]["remedy"]
 
 
 def test_a_stack_without_functions(account: Account) -> None:

@@ -80,10 +80,19 @@ def test_a_migration_without_limits_of_its_locks_is_reported() -> None:
     assert {found.rule for found in findings([without])} == {"require-lock-timeout", "require-statement-timeout"}
 
 
-def test_a_lock_outside_a_transaction_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "locking",
+    [
+        "ALTER TABLE sessions ADD COLUMN place text",
+        "ALTER TABLE sessions VALIDATE CONSTRAINT short, ALTER COLUMN device SET NOT NULL",
+    ],
+)
+def test_a_lock_outside_a_transaction_is_reported(
+    locking: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The limits of the migrator are those of its transactions."""
-    locking = "ALTER TABLE sessions ADD COLUMN place text"
-    steps: dict[str, Steps] = {"index": (SAFE["index"], SAFE["index"]), "alter": ((f"{OUTSIDE}{locking}",), ())}
+    harmless = (*SAFE["index"], f"{OUTSIDE}ALTER TABLE sessions VALIDATE CONSTRAINT short")
+    steps: dict[str, Steps] = {"index": (harmless, SAFE["index"]), "alter": ((f"{OUTSIDE}{locking}",), ())}
     written_migrations(tmp_path / "migrations", steps, monkeypatch)
     (found,) = without_limits(migration_sql())
     assert found.problem == f"upgrade alter: without a limit for its lock: {locking}"

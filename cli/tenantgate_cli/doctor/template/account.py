@@ -42,7 +42,8 @@ def quotas(of: Deployment) -> Finding:
         return failed(f"{found}; {reserved} would be reserved, and {_UNRESERVED} must remain", fix)
     needed = zipped_size(of.build / LAYER) if of.build is not None and (of.build / LAYER).is_dir() else 0
     if free < needed:
-        return failed(f"{found}: too little for the layer", "tenantgate versions prune, and delete old layers")
+        fix = f"tenantgate versions prune --stack-name {of.stack}, and delete old layers"
+        return failed(f"{found}: too little for the layer", fix)
     if concurrency < _UNRESERVED:
         return warning(f"{found}: a new account's limit", "request a higher quota of Lambda (L-B99A9384)")
     return ok(found)

@@ -126,6 +126,21 @@ async def test_other_machines_need_tls(url: str) -> None:
         await fetch_json(url)
 
 
+async def test_a_slow_issuer_on_this_machine_is_waited_for() -> None:
+    """It has just started, or the machine is busy."""
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(2)
+        writer.write(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\n{}")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert await fetch_json(f"http://127.0.0.1:{port}/keys") == {}
+
+
 @pytest.mark.parametrize(
     ("host", "local"),
     [
