@@ -32,6 +32,11 @@ MIGRATIONS = {
     ),
 }
 
+IS_BUILDING = """
+SELECT EXISTS (SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'active' AND query LIKE 'CREATE INDEX CONCURRENTLY%')
+"""
+
 
 @pytest.fixture
 def at_table(
@@ -45,16 +50,22 @@ def at_table(
     postgres_server.drop_database(urls)
 
 
+async def until_building(connection: asyncpg.Connection) -> None:
+    async with asyncio.timeout(30):
+        while not await connection.fetchval(IS_BUILDING):
+            await asyncio.sleep(0.02)
+
+
 def test_an_index_waits_for_a_long_transaction_and_writes_do_not_wait_for_it(at_table: DatabaseUrls) -> None:
     async def migrate_next_to_a_writer() -> migrator.Migrated:
         holder, other = await asyncpg.connect(at_table.owner_url), await asyncpg.connect(at_table.owner_url)
         try:
             await holder.execute("BEGIN; UPDATE places SET place = 'held' WHERE place = 'place 1'")
             migrating = asyncio.create_task(asyncio.to_thread(migrator.upgrade, at_table.owner_url))
+            await until_building(other)
             for _ in range(20):
-                await other.execute("UPDATE places SET place = 'written' WHERE place = 'place 2'", timeout=1)
-                await asyncio.sleep(0.05)
-            assert not migrating.done()
+                await other.execute("UPDATE places SET place = 'written' WHERE place = 'place 2'", timeout=10)
+            assert await other.fetchval(IS_BUILDING)
             await holder.execute("COMMIT")
             return await migrating
         finally:
@@ -77,12 +88,16 @@ def test_an_index_that_stayed_half_built_is_built_again(at_table: DatabaseUrls) 
 
 def test_the_time_of_a_migration_ends_outside_a_transaction_too(at_table: DatabaseUrls) -> None:
     async def run_out_of_time() -> None:
-        holder = await asyncpg.connect(at_table.owner_url)
+        holder, other = await asyncpg.connect(at_table.owner_url), await asyncpg.connect(at_table.owner_url)
         try:
             await holder.execute("BEGIN; UPDATE places SET place = 'held' WHERE place = 'place 1'")
-            await asyncio.to_thread(migrator.upgrade, at_table.owner_url, seconds=1.5)
+            migrating = asyncio.create_task(asyncio.to_thread(migrator.upgrade, at_table.owner_url, seconds=5))
+            await until_building(other)
+            assert not migrating.done()
+            await migrating
         finally:
             await holder.close()
+            await other.close()
 
     with pytest.raises(MigrationFailed, match="took too long"):
         asyncio.run(run_out_of_time())

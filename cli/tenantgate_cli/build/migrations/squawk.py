@@ -27,7 +27,8 @@ _REMEDY = f"change the migration as CONTRIBUTING.md describes, or write into {_S
 _IN_TRANSACTION = re.compile(r"^BEGIN;$.*?^COMMIT;$", re.MULTILINE | re.DOTALL)
 # They wait without holding up reads and writes.
 _HARMLESS = re.compile(
-    r"(CREATE (UNIQUE )?INDEX|DROP INDEX|REINDEX (INDEX|TABLE)) CONCURRENTLY |ALTER TABLE \w+ VALIDATE CONSTRAINT \w+\s*$",
+    r"(CREATE (UNIQUE )?INDEX|DROP INDEX|REINDEX (INDEX|TABLE)) CONCURRENTLY "
+    r"|ALTER TABLE \w+ VALIDATE CONSTRAINT \w+\s*$",
     re.IGNORECASE,
 )
 
