@@ -34,8 +34,8 @@ def prune(stack: str, keep: int, *, confirmed: bool, dry_run: bool, as_json: boo
     problems = []
     for each in found:
         for version in each.old:
-            if refusal := of_stack.delete(each.function, version):
-                problems.append(_stays(each.function, version, refusal))
+            if code := of_stack.delete(each.function, version):
+                problems.append(_stays(each.function, version, code))
             else:
                 deleted.setdefault(each.function, []).append(version)
     done = sum(map(len, deleted.values()))
@@ -43,8 +43,8 @@ def prune(stack: str, keep: int, *, confirmed: bool, dry_run: bool, as_json: boo
     return not problems
 
 
-def _stays(function: str, version: int, refusal: str) -> Problem:
-    return Problem(f"version {version} of {function} stays: {refusal}", _REMEDIES.get(refusal, REMEDY))
+def _stays(function: str, version: int, code: str) -> Problem:
+    return Problem(f"version {version} of {function} stays: {code}", _REMEDIES.get(code, REMEDY))
 
 
 def _counted(count: int, thing: str) -> str:

@@ -172,10 +172,10 @@ def test_a_deployment_that_may_roll_back_keeps_its_versions(account: Account, st
 
 
 @pytest.mark.parametrize(
-    ("refusal", "remedy"), [("ResourceConflictException", "run it again"), ("AccessDeniedException", "DeleteFunction")]
+    ("code", "remedy"), [("ResourceConflictException", "run it again"), ("AccessDeniedException", "DeleteFunction")]
 )
 def test_a_version_that_aws_keeps_is_reported_and_the_others_are_deleted(
-    account: Account, refusal: str, remedy: str, monkeypatch: pytest.MonkeyPatch
+    account: Account, code: str, remedy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A conflict: a release moved an alias back after the list was read."""
     account.serve(6)
@@ -183,7 +183,7 @@ def test_a_version_that_aws_keeps_is_reported_and_the_others_are_deleted(
     monkeypatch.setattr(
         StackVersions,
         "delete",
-        lambda self, name, version: refusal if version == 2 else delete(self, name, version),
+        lambda self, name, version: code if version == 2 else delete(self, name, version),
     )
 
     ran = prune("--yes", "--json")
@@ -191,7 +191,7 @@ def test_a_version_that_aws_keeps_is_reported_and_the_others_are_deleted(
     shown = json.loads(ran.stdout)
     assert (ran.exit_code, shown["ok"]) == (1, False)
     assert [each["deleted"] for each in shown["functions"]] == [[1, 3], [1, 3]]
-    assert refusal in shown["problems"][0]["problem"]
+    assert code in shown["problems"][0]["problem"]
     assert remedy in shown["problems"][0]["remedy"]
 
 

@@ -127,7 +127,7 @@ async def test_other_machines_need_tls(url: str) -> None:
 
 
 async def test_a_slow_issuer_on_this_machine_is_waited_for() -> None:
-    """It has just started, or the machine is busy."""
+    """The issuer has just started, or the machine is busy."""
 
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
