@@ -44,7 +44,7 @@ def test_a_refused_name_has_its_limit_and_a_fix() -> None:
     finding = stack_name(Deployment(TEMPLATE, {"Preset": "small"}, stack=LONG))
 
     assert finding.found == (
-        f"'{LONG}' must be at most 31 small letters, digits and single hyphens, beginning with a letter, "
+        f"'{LONG}' must be at most 31 lowercase letters, digits and single hyphens, beginning with a letter, "
         "for the nested stack Data"
     )
     assert "--stack-name" in finding.fix
