@@ -39,7 +39,7 @@ ORDER BY 4
 _SEES_ALL = "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user"
 # Seconds that a statement waits for a lock, such as that of a migration or of a restoration by another process.
 LOCK_SECONDS = 30
-# The first statement of each transaction.
+# Before any other statement on tables.
 EVERY_TENANT = (
     "SELECT set_config('tenantgate.every_tenant', 'on', true), set_config('statement_timeout', '0', true),"
     f" set_config('lock_timeout', '{LOCK_SECONDS}s', true)"
