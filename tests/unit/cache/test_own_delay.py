@@ -41,14 +41,12 @@ async def _elapsed(limit: float, *, stalls: float = 0.0, forever: bool = False) 
     return time.monotonic() - began
 
 
-@pytest.mark.timed
 @pytest.mark.parametrize("new_loop", LOOPS)
 def test_the_limit_ends_a_block_that_waits(new_loop: object) -> None:
     with asyncio.Runner(loop_factory=new_loop) as runner:  # type: ignore[arg-type]
         assert 0.09 <= runner.run(_elapsed(0.1)) < 10
 
 
-@pytest.mark.timed
 @pytest.mark.parametrize("new_loop", LOOPS)
 def test_the_loops_own_delay_is_added_once(new_loop: object) -> None:
     with asyncio.Runner(loop_factory=new_loop) as runner:  # type: ignore[arg-type]
@@ -56,7 +54,6 @@ def test_the_loops_own_delay_is_added_once(new_loop: object) -> None:
         assert 0.35 <= runner.run(_elapsed(0.2, stalls=0.3)) < 10
 
 
-@pytest.mark.timed
 @pytest.mark.parametrize("new_loop", LOOPS)
 def test_the_extensions_of_a_loop_that_is_always_late_end(new_loop: object) -> None:
     with asyncio.Runner(loop_factory=new_loop) as runner:  # type: ignore[arg-type]
