@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from tenantgate_cli.doctor.template import account
 from tenantgate_cli.doctor.template import secrets as module
@@ -18,14 +16,6 @@ from tests.fixtures.doctor.template import deployment
 
 REGION = "eu-central-1"
 WITHOUT_A_PASSWORD = "postgresql://owner@db.example.com/tenantgate?sslmode=verify-full"
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        yield
 
 
 def new_key() -> str:
