@@ -10,35 +10,33 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import sys
 import tempfile
-from datetime import UTC, datetime
 from pathlib import Path
 
 from races.coordinator import ROOT, Run, run_races
+from tenantgate_cli.run_logs import PROCESSORS, append_row
 
 LOG = ROOT / "docs" / "races" / "LOG.md"
 _HEAD = """# Log of refresh races
 
 `make races` appends a row for each run; don't edit this page. [README.md](README.md) describes a race. Times are wall
 times, with PostgreSQL on the same machine.
-
-| date (UTC) | races | callers | processes | processors | seconds | redemptions | findings |
-|---|--:|--:|--:|--:|--:|--:|--:|
 """
 
 
 def append(run: Run, log: Path = LOG) -> None:
     """Add a row to the log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    text = log.read_text(encoding="utf-8") if log.exists() else _HEAD
-    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-    row = (
-        f"| {date} | {run.races:,} | {run.callers} | {run.processes} | {os.cpu_count()} | {run.seconds:,.0f} "
-        f"| {run.redemptions:,} | {len(run.findings)} |\n"
-    )
-    log.write_text(text + row, encoding="utf-8")
+    figures = {
+        "races": f"{run.races:,}",
+        "callers": str(run.callers),
+        "processes": str(run.processes),
+        **PROCESSORS,
+        "seconds": f"{run.seconds:,.0f}",
+        "redemptions": f"{run.redemptions:,}",
+        "findings": str(len(run.findings)),
+    }
+    append_row(log, _HEAD, figures)
 
 
 def main() -> int:

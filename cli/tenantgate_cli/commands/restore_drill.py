@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from tenantgate_cli.backup.drill.run import LONGEST_LOSS, LONGEST_OUTAGE, Drille
 from tenantgate_cli.backup.failures import explained
 from tenantgate_cli.console import Failure, say
 from tenantgate_cli.results import print_result
+from tenantgate_cli.run_logs import PROCESSORS, append_row
 
 _HEAD = f"""# Log of restore drills
 
@@ -31,7 +31,7 @@ def run(plan: Plan, log: Path | None, *, as_json: bool) -> None:
             done = drill(plan, folder, _silent if as_json else _with_the_time)
     figures = figures_of(plan, done)
     if log is not None:
-        append(log, figures)
+        append_row(log, _HEAD, figures)
     if as_json:
         print_result(ok=not done.findings, findings=done.findings, figures=figures)
     else:
@@ -46,8 +46,7 @@ def run(plan: Plan, log: Path | None, *, as_json: bool) -> None:
 def figures_of(plan: Plan, done: Drilled) -> dict[str, str]:
     """Return the figures of a run by their titles."""
     return {
-        "date (UTC)": f"{_now():%Y-%m-%d %H:%M}",
-        "processors": str(os.cpu_count()),
+        **PROCESSORS,
         "rows": f"{done.rows:,}",
         "copy, MB": f"{done.base_bytes / 1e6:,.1f}",
         "seconds of load": f"{plan.seconds:g}",
@@ -59,14 +58,6 @@ def figures_of(plan: Plan, done: Drilled) -> dict[str, str]:
         "of it restoring": f"{done.restoring:.1f} s",
         "findings": str(len(done.findings)),
     }
-
-
-def append(log: Path, figures: dict[str, str]) -> None:
-    """Add a row to the log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    head = f"{_HEAD}\n| {' | '.join(figures)} |\n|---|{'--:|' * (len(figures) - 1)}\n"
-    text = log.read_text(encoding="utf-8") if log.exists() else head
-    log.write_text(f"{text}| {' | '.join(figures.values())} |\n", encoding="utf-8")
 
 
 def _with_the_time(text: str) -> None:

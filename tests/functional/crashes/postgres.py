@@ -14,12 +14,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from tenantgate_cli.paths import ROOT
+from tenantgate_cli.run_logs import PROCESSORS, append_row
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
-from tests.functional.crashes.log import FOLDER, append
 from tests.functional.crashes.outages import Outages, run_outages
 
-LOG = FOLDER / "POSTGRESQL.md"
+LOG = ROOT / "docs" / "crashes" / "POSTGRESQL.md"
 _HEAD = """# Log of kills of PostgreSQL
 
 `python -m tests.functional.crashes.postgres` appends a row for each run; don't edit this page.
@@ -32,6 +33,7 @@ refresh an outage interrupted, so that the provider's new token was lost.
 def add_row(done: Outages, seconds: float, log: Path = LOG) -> None:
     """Add a run to the log."""
     figures = {
+        **PROCESSORS,
         "seconds": f"{seconds:,.0f}",
         "kills": f"{done.kills:,}",
         "requests": f"{done.requests:,}",
@@ -43,7 +45,7 @@ def add_row(done: Outages, seconds: float, log: Path = LOG) -> None:
         "slowest response": f"{done.slowest_response:.1f}",
         "findings": f"{len(done.found):,}",
     }
-    append(log, _HEAD, figures)
+    append_row(log, _HEAD, figures)
 
 
 def main() -> int:

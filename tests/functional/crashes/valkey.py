@@ -19,13 +19,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tenantgate_cli.paths import ROOT
+from tenantgate_cli.run_logs import PROCESSORS, append_row
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 from tests.fixtures.databases.postgres import QUICK, PostgresServer
 from tests.functional.crashes.decisions import FAULTS, Decisions, Fault, run_decisions
-from tests.functional.crashes.log import FOLDER, append
 
-LOG = FOLDER / "VALKEY.md"
+LOG = ROOT / "docs" / "crashes" / "VALKEY.md"
 _HEAD = """# Log of decisions without a reliable Valkey
 
 `python -m tests.functional.crashes.valkey` appends a row for each run; don't edit this page.
@@ -40,6 +41,7 @@ _LONGEST_CALM = 6.0
 def add_row(done: Decisions, seconds: float, *, deciders: int, log: Path = LOG) -> None:
     """Add a run to the log."""
     figures = {
+        **PROCESSORS,
         "seconds": f"{seconds:,.0f}",
         "authorizers": f"{deciders}",
         "allowed": f"{done.allowed:,}",
@@ -53,7 +55,7 @@ def add_row(done: Decisions, seconds: float, *, deciders: int, log: Path = LOG) 
         "recovered, slowest": f"{max(done.recovered):.2f}",
         "findings": f"{len(done.found):,}",
     }
-    append(log, _HEAD, figures)
+    append_row(log, _HEAD, figures)
 
 
 def main() -> int:

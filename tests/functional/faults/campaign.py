@@ -10,17 +10,16 @@ anything is not as stated.
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import sys
 import tempfile
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 from tenantgate_cli.paths import ROOT
+from tenantgate_cli.run_logs import PROCESSORS, append_row
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 from tests.fixtures.databases.postgres import QUICK, PostgresServer, execute
@@ -37,9 +36,6 @@ _HEAD = """# Log of fault campaigns
 `python -m tests.functional.faults.campaign` appends a row for each run; don't edit this page.
 [RELIABILITY.md](../RELIABILITY.md#a-link-fails) describes the cells. "losses": links lost after a random number of
 bytes. "slowest recovery": seconds from the end of a fault until every flow worked again.
-
-| date (UTC) | cells | losses | processors | seconds | slowest recovery | findings |
-|---|--:|--:|--:|--:|--:|--:|
 """
 # Longer than every response; shorter ones are more frequent.
 _MOST_BYTES = 6000
@@ -107,14 +103,15 @@ def _recovered(flows: Flows, link: Link, ran: dict[Flow, Ran], found: list[str])
 
 def append(done: Campaign, seconds: float, log: Path = LOG) -> None:
     """Add a row to the log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    text = log.read_text(encoding="utf-8") if log.exists() else _HEAD
-    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-    row = (
-        f"| {date} | {done.cells:,} | {done.losses:,} | {os.cpu_count()} | {seconds:,.0f} "
-        f"| {done.slowest_recovery:.2f} | {len(done.found)} |\n"
-    )
-    log.write_text(text + row, encoding="utf-8")
+    figures = {
+        "cells": f"{done.cells:,}",
+        "losses": f"{done.losses:,}",
+        **PROCESSORS,
+        "seconds": f"{seconds:,.0f}",
+        "slowest recovery": f"{done.slowest_recovery:.2f}",
+        "findings": str(len(done.found)),
+    }
+    append_row(log, _HEAD, figures)
 
 
 def main() -> int:

@@ -17,11 +17,11 @@ from pathlib import Path
 from statistics import quantiles
 
 from tenantgate_cli.paths import ROOT
+from tenantgate_cli.run_logs import PROCESSORS, append_row
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tenantgate_cli.stack.servers.valkey import EmbeddedValkey
 from tests.fixtures.databases.postgres import QUICK, PostgresServer
 from tests.fixtures.faults.stack import FaultStack, fault_stack
-from tests.functional.crashes.log import append
 from tests.functional.key_rotations.rotations import SLOW_KEYS, Door, Judged, Load, revoke, rotate, withdraw
 
 LOG = ROOT / "docs" / "rotations" / "LOG.md"
@@ -74,6 +74,7 @@ def main() -> int:
     wrong = load.wrong()
     slowest = max((one.longest for one in revoked), default=0.0)
     figures = {
+        **PROCESSORS,
         "rotations": f"{options.rotations}",
         "tokens": f"{len(load.judged):,}",
         "wrong": f"{len(wrong)}",
@@ -84,7 +85,7 @@ def main() -> int:
         "until refused, issuer": f"{max((one.longest for one in withdrawn), default=0.0):.1f}",
     }
     if not options.no_log:
-        append(LOG, _HEAD, figures)
+        append_row(LOG, _HEAD, figures)
     for line in [*wrong[:20], str(figures)]:
         _say(line)
     return 1 if wrong or slowest > BOUND_SECONDS else 0

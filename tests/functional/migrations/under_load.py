@@ -11,16 +11,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
-import os
 import sys
 import tempfile
-from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
 from tenantgate.database import migrator
 from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate_cli.paths import ROOT
+from tenantgate_cli.run_logs import PROCESSORS, append_row
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 from tests.fixtures.databases.postgres import PostgresServer
 from tests.fixtures.migrations.applied import Applied, apply
@@ -31,9 +30,6 @@ _HEAD = """# Log of migrations under load
 `python -m tests.functional.migrations.under_load` appends a row for each migration; don't edit this page.
 [README.md](README.md) describes the clients. Times are in seconds, with PostgreSQL on the same machine; "wait": the
 longest wait of a client for the lock of a table; "slowest": the slowest statement of a client.
-
-| date (UTC) | revision | sessions | clients | processors | statements | up | wait | down | wait | slowest | findings |
-|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
 """
 # The second migration creates the first table.
 APPLIED = tuple(pairwise(KNOWN_REVISIONS[1:]))
@@ -41,15 +37,20 @@ APPLIED = tuple(pairwise(KNOWN_REVISIONS[1:]))
 
 def append(done: Applied, sessions: int, clients: int, log: Path = LOG) -> None:
     """Add a row to the log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    text = log.read_text(encoding="utf-8") if log.exists() else _HEAD
-    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
-    row = (
-        f"| {date} | {done.revision} | {sessions:,} | {clients} | {os.cpu_count()} | {done.statements:,} "
-        f"| {done.up:.2f} | {done.up_wait:.2f} | {done.down:.2f} | {done.down_wait:.2f} | {done.slowest:.2f} "
-        f"| {len(done.findings)} |\n"
-    )
-    log.write_text(text + row, encoding="utf-8")
+    figures = {
+        "revision": done.revision,
+        "sessions": f"{sessions:,}",
+        "clients": str(clients),
+        **PROCESSORS,
+        "statements": f"{done.statements:,}",
+        "up": f"{done.up:.2f}",
+        "wait, up": f"{done.up_wait:.2f}",
+        "down": f"{done.down:.2f}",
+        "wait, down": f"{done.down_wait:.2f}",
+        "slowest": f"{done.slowest:.2f}",
+        "findings": str(len(done.findings)),
+    }
+    append_row(log, _HEAD, figures)
 
 
 def main() -> int:

@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
 from tenantgate_cli.paths import ROOT
+from tenantgate_cli.run_logs import PROCESSORS, append_row
 from tests.fixtures.schema.run import Run, run
 from tests.fixtures.schema.target import FORMS, Form, running_target
 
@@ -32,9 +31,6 @@ _HEAD = """# Log of schema campaigns
 
 `make schema` appends a row for each run; don't edit this page. [README.md](README.md) describes a run. "fewest
 successes": of any operation at either target.
-
-| date (UTC) | seed | container | gateway | operations | fewest successes | processors | seconds | findings |
-|---|--:|--:|--:|--:|--:|--:|--:|--:|
 """
 _ROUTES_HEAD = """# Requests of the last schema campaign
 
@@ -61,17 +57,18 @@ def run_one(form: Form, amount: int, seed: int, *, batch: int = _BATCH, uses: in
 
 def append(runs: list[Run], seed: int, seconds: float, log: Path = LOG) -> None:
     """Add a row to the log."""
-    log.parent.mkdir(parents=True, exist_ok=True)
-    text = log.read_text(encoding="utf-8") if log.exists() else _HEAD
-    date = datetime.now(UTC).strftime("%Y-%m-%d %H:%M")
     sent = {one.form: one.requests for one in runs}
-    fewest = min(one.successes(label) for one in runs for label in one.operations)
-    findings = sum(len(one.findings) + len(one.unreached) for one in runs)
-    row = (
-        f"| {date} | {seed} | {sent['container']:,} | {sent['gateway']:,} | {len(runs[0].operations)} | {fewest} "
-        f"| {os.cpu_count()} | {seconds:,.0f} | {findings} |\n"
-    )
-    log.write_text(text + row, encoding="utf-8")
+    figures = {
+        "seed": str(seed),
+        "container": f"{sent['container']:,}",
+        "gateway": f"{sent['gateway']:,}",
+        "operations": str(len(runs[0].operations)),
+        "fewest successes": str(min(one.successes(label) for one in runs for label in one.operations)),
+        **PROCESSORS,
+        "seconds": f"{seconds:,.0f}",
+        "findings": str(sum(len(one.findings) + len(one.unreached) for one in runs)),
+    }
+    append_row(log, _HEAD, figures)
 
 
 def routes_page(runs: list[Run]) -> str:
