@@ -24,8 +24,8 @@ UV := $(or $(shell for u in uv $(wildcard $(PYENV)/*/bin/uv); do "$$u" run --qui
 RUN := .venv/bin
 # A Ctrl-C while Python itself starts waits until the command handles it. Python would print a stack trace.
 START := $(shell env --block-signal=INT true 2>/dev/null && echo "env --block-signal=INT")
-# One worker of pytest-xdist for each core. In T, `-n 0` runs the tests in one process.
-PYTEST := $(RUN)/pytest -n logical --maxprocesses 8 --dist loadgroup -p tests.plugins.distribution -p tests.plugins.leftovers
+# tests/plugins/distribution.py says how many workers there are. In T, `-n 0` runs the tests in one process.
+PYTEST := $(RUN)/pytest -n auto --maxprocesses 8 --dist loadgroup -p tests.plugins.distribution -p tests.plugins.leftovers
 export UV
 export UV_PYTHON := $(PYTHON3)
 # Tests start many processes: without bytecode, each of them compiles everything it imports.

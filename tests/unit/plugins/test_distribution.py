@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import deque
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from tests.plugins.distribution import TimedLastScheduling
 
+ROOT = Path(__file__).parents[3]
 TESTS = [
     "tests/a.py::test_1",
     "tests/a.py::test_2[x@y]",
@@ -82,3 +87,42 @@ def test_the_timed_tests_run_when_every_other_worker_has_ended(workers: int) -> 
 
     assert [first[1:], second[1:]] == [("tests/d.py::test_5@timed", 1), ("tests/f.py::test_9[1]@timed", 1)]
     assert not any(test.endswith("@timed") for _, test, _ in others)
+
+
+_MODULE = """
+import gc, os, time
+from pathlib import Path
+import pytest
+
+{mark}
+@pytest.mark.parametrize("number", [1, 2])
+def test_it(number):
+    time.sleep(0.05)
+    with Path("ran").open("a") as file:
+        file.write(f"{name} {{os.environ['PYTEST_XDIST_WORKER']}} {{gc.get_freeze_count() > 0}}\\n")
+"""
+
+
+def test_pytest_and_xdist_apply_the_marks(tmp_path: Path) -> None:
+    marks = {"timed": "@pytest.mark.timed", "stacks": '@pytest.mark.xdist_group("stacks")'}
+    for number, kind in enumerate(("timed", "plain", "stacks", "plain", "stacks", "timed")):
+        module = _MODULE.format(mark=marks.get(kind, ""), name=kind)
+        (tmp_path / f"test_{number}.py").write_text(module, "utf-8")
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    timed: measures time\n", "utf-8")
+    command = [sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup", "-p", "tests.plugins.distribution"]
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider", "-p", "no:schemathesis"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    ran = [line.split() for line in (tmp_path / "ran").read_text("utf-8").splitlines()]
+    assert [kind for kind, _, _ in ran].count("plain") == 4
+    assert len({worker for kind, worker, _ in ran if kind == "stacks"}) == 1
+    assert [kind for kind, _, _ in ran[-4:]] == ["timed"] * 4
+    assert len({worker for _, worker, _ in ran[-4:]}) == 1
+    assert {(kind == "timed", frozen == "True") for kind, _, frozen in ran} == {(True, True), (False, False)}
