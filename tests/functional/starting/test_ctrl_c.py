@@ -88,10 +88,11 @@ def test_ctrl_c_leaves_neither_a_stack_trace_nor_a_process(command: str, moment:
         printed, errors = process.communicate(timeout=60)
 
     assert errors == ""
-    # The signal's own end before anything runs, and an orderly one after that.
-    assert process.returncode in ((0, -signal.SIGINT) if not children else (0,))
+    # The signal's own end before anything runs, and an orderly one after that. Even then, Python exits by the signal if
+    # it arrived during an `exec`, such as those of SQLAlchemy's imports.
+    assert process.returncode in (0, -signal.SIGINT)
     assert "Traceback" not in printed
-    assert process.returncode != 0 or printed.splitlines()[-1] == "stopped"
+    assert printed.splitlines()[-1:] == ["stopped"] or (process.returncode != 0 and not children)
     _, alive = psutil.wait_procs(children, timeout=15)
     assert [child for child in alive if child.status() != psutil.STATUS_ZOMBIE] == []
     with DataFolder(data).held():

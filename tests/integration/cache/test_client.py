@@ -210,6 +210,29 @@ async def test_after_dispose_no_connection_is_left(redis_url: str) -> None:
     assert clients(redis_url) == before
 
 
+async def test_a_connection_that_is_in_use_at_dispose_is_closed_after_its_command(redis_url: str) -> None:
+    before = clients(redis_url)
+    async with cache_at(redis_url) as cache:
+        # It waits at the server longer than the loop needs to begin it.
+        script = "local i = 0 repeat i = i + 1 until i == 3000000 return {ARGV[1]}"
+        call = asyncio.create_task(cache.run_script(script, [], ["late"]))
+        while clients(redis_url) == before:
+            await asyncio.sleep(0)
+    assert await call == [b"late"]
+    assert cache._idle == []
+    await asyncio.sleep(0.05)
+    assert clients(redis_url) == before
+
+
+async def test_a_connection_whose_state_is_unknown_is_not_used(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with cache_at(redis_url) as cache:
+        await cache.set("key", b"1", seconds=5)
+        (idle,) = cache._idle
+        monkeypatch.setattr(idle, "can_read", AsyncMock(side_effect=OSError("closed")))
+        assert await cache.get_many(["key"]) == [b"1"]
+        assert idle not in cache._idle
+
+
 @pytest.mark.parametrize("reply", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$-5\r\n", b"\x00" * 100, b""])
 async def test_another_program_on_the_port_is_unavailable(reply: bytes) -> None:
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -5,6 +5,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from unittest.mock import Mock
 
 import pytest
 
@@ -75,6 +76,20 @@ def test_a_server_that_is_not_verified_is_logged_once(
         assert [cache_is_verified(), cache_is_verified()] == [verified, verified]
 
     assert len([r for r in caplog.records if f"REDIS_TLS={tls}" in r.getMessage()]) == (0 if verified else 1)
+
+
+@pytest.mark.parametrize(("iam_cache", "prepared"), [("sessions", 1), (None, 0)])
+def test_the_login_is_prepared_with_iam(
+    configure: Configure, monkeypatch: pytest.MonkeyPatch, iam_cache: str | None, prepared: int
+) -> None:
+    prepare = Mock()
+    monkeypatch.setattr("tenantgate.aws.elasticache.prepare_cache_login", prepare)
+    if iam_cache is not None:
+        monkeypatch.setenv("AWS_REGION", "eu-central-1")
+        monkeypatch.setenv("REDIS_IAM_CACHE", iam_cache)
+    configure("rediss://app@cache.example:6379" if iam_cache else "redis://127.0.0.1")
+    wiring.prepare_cache()
+    assert prepare.call_count == prepared
 
 
 def test_the_library_is_imported_only_for_a_cache() -> None:

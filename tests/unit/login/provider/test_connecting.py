@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import httpcore2
@@ -42,6 +43,11 @@ class FullServer:
         for client in self._filling:
             client.close()
         self._filling.clear()
+        self.listening.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                self.listening.accept()[0].close()
+        self.listening.settimeout(30)
 
     def serve(self) -> None:
         """Respond to one request."""
@@ -87,8 +93,8 @@ async def test_the_second_attempt_sends_the_request_once(server: FullServer, mon
         try:
             return await exchanged(*args)
         except httpcore2.ConnectTimeout:
-            threading.Thread(target=server.serve, daemon=True).start()
             server.empty()
+            threading.Thread(target=server.serve, daemon=True).start()
             raise
 
     monkeypatch.setattr(calls, "_exchanged", emptied)
