@@ -110,10 +110,14 @@ class Gateway:
         """Run until cancelled: stop processes that only a burst of requests needed."""
         await self.functions.retire_idle()
 
-    async def stop(self) -> None:
-        """Close every connection and stop every function's processes."""
+    async def close_websockets(self) -> None:
+        """Close every connection of WebSocket APIs, and wait for their functions for a moment."""
         websockets = [api for api in self._apis.values() if isinstance(api, WebSocketApi)]
         await asyncio.gather(*(api.stop() for api in (*websockets, *self._replaced)))
+
+    async def stop(self) -> None:
+        """Close every connection and stop every function's processes."""
+        await self.close_websockets()
         await self.functions.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -107,6 +107,9 @@ class _Dev:
             ignore_signals_in(loop)
             # A request that the stop cancels is not an error.
             logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+            if gateway is not None:
+                # First: a server that stops tells its clients that it restarts (1012), not that it goes away (1001).
+                await gateway.close_websockets()
             servers.stop()
             if gateway is not None:
                 await gateway.stop()
