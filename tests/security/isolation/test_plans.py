@@ -24,6 +24,7 @@ WHOLE_TABLES = {
         (f"revocation.repository.{name}" for name in ("_RULES", "_EXACT", "_BY_USER", "_BY_TENANT")),
         "the list of all revocations, and the registry, read only after a change",
     ),
+    "data_keys.repository._GROUPS": "the numbers of a tenant's keys, for operators",
     "sessions.repository._COUNT": "the number of a tenant's sessions, for operators",
     "sessions.repository._REMOVE_BEGUN": "all of a revoked tenant's sessions, in pages",
 }

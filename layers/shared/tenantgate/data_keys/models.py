@@ -10,6 +10,9 @@ from uuid import UUID
 
 from tenantgate.crypto.envelopes import KeyOwner, framed
 
+# Tenants with keys that the registry never lists.
+UNREGISTERED_TENANTS: tuple[str, ...] = ()
+
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]{1,40}")
 
 
