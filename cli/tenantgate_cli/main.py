@@ -8,6 +8,7 @@ import typer
 
 from tenantgate_cli.interface import (
     backups,
+    data_keys,
     database,
     diagnosis,
     doctor,
@@ -49,6 +50,7 @@ app.add_typer(tenants.tenants, name="tenants")
 app.add_typer(revoke.revoke, name="revoke")
 app.add_typer(jwks.jwks, name="jwks")
 app.add_typer(keys.keys, name="keys")
+app.add_typer(data_keys.data_keys, name="data-keys")
 app.add_typer(versions.versions, name="versions")
 app.add_typer(growth.new, name="new")
 app.add_typer(documents.app)

@@ -59,6 +59,13 @@ def _rows() -> list[tuple[str, str]]:
         ),
         ("AWS Secrets Manager: connect", _seconds(limits.SECRETS_CONNECT)),
         ("AWS Secrets Manager: a response", _seconds(limits.SECRETS_READ)),
+        (
+            "AWS KMS",
+            (
+                f"{_seconds(limits.KMS_CONNECT)} to connect, {_seconds(limits.KMS_READ)} for a response, "
+                f"tried twice, {_seconds(limits.KMS_TOTAL)} in all"
+            ),
+        ),
     ]
 
 

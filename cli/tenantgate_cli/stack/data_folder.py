@@ -2,7 +2,7 @@
 
 dev.json        the process that uses the folder: its id, address and owner's database URL; mode 0600
 dev.env         the URLs of the running database and cache, for a developer's own programs; mode 0600
-secrets.json    client secret and sealing keys, random and kept, so that sessions survive a restart; mode 0600
+secrets.json    client secret, sealing and key-encryption keys, random and kept for the stored data; mode 0600
 postgres/       the database
 valkey/         the cache, which keeps nothing from one start to the next
 logs/           the output of each function in the last run
@@ -144,15 +144,27 @@ class DataFolder:
             made = {
                 "OIDC_CLIENT_SECRET": secrets.token_urlsafe(32),
                 "COOKIE_SEALING_KEYS": new_sealing_key(),
+                "KEY_ENCRYPTION_KEYS": new_sealing_key(),
             }
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "w") as stream:
-                json.dump(made, stream)
+            self._write_secrets(made)
             return made
         try:
             stored = json.loads(file.read_text())
         except (OSError, ValueError):
             stored = None
+        if isinstance(stored, dict) and "KEY_ENCRYPTION_KEYS" not in stored:
+            # A folder of an earlier version, which encrypted nothing with it.
+            stored["KEY_ENCRYPTION_KEYS"] = new_sealing_key()
+            self._write_secrets(stored)
         if not isinstance(stored, dict) or not all(isinstance(stored.get(name), str) for name in SECRET_NAMES):
             raise Failure(f"the data folder is damaged: {self.shown()}/secrets.json can't be read", RESET_REMEDY)
         return stored
+
+    def _write_secrets(self, values: Mapping[str, object]) -> None:
+        # As a whole or not at all: without these keys, the stored sessions don't open.
+        written = self.path / "secrets.json.new"
+        written.unlink(missing_ok=True)
+        handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as stream:
+            json.dump(values, stream)
+        written.replace(self.path / "secrets.json")

@@ -18,6 +18,7 @@ from tenantgate_cli.stack.variables import environment
 
 # Enough to read and change sessions; the defaults of development stand for the rest.
 _NEEDED = (
+    *("AWS_REGION", "AWS_SECRETS_MANAGER_SECRET_ID", "KEY_ENCRYPTION_KMS_KEYS"),
     *("DATABASE_TLS", "REDIS_URL", "REDIS_TLS", "TENANT_ID_PATTERN"),
     *("SESSION_IDLE_MINUTES", "SESSION_ABSOLUTE_HOURS", "SESSION_CACHE_SECONDS", "SESSION_REUSE_GRACE_SECONDS"),
 )

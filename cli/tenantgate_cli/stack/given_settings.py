@@ -41,8 +41,9 @@ def _ignored(port: int, given: Mapping[str, str], folder: DataFolder) -> Iterabl
     secrets = f"{folder.shown()}/secrets.json"
     if built_in and given.get("OIDC_CLIENT_SECRET"):
         yield "OIDC_CLIENT_SECRET is ignored: the built-in provider has its own"
-    if given.get("COOKIE_SEALING_KEYS"):
-        yield f"COOKIE_SEALING_KEYS is ignored: this stack has its own in {secrets}"
+    for name in ("COOKIE_SEALING_KEYS", "KEY_ENCRYPTION_KEYS"):
+        if given.get(name):
+            yield f"{name} is ignored: this stack has its own in {secrets}"
     if given.get("AWS_SECRETS_MANAGER_SECRET_ID"):
         yield f"AWS_SECRETS_MANAGER_SECRET_ID is ignored: this stack has its secrets in {secrets}"
     for name in ("DATABASE_URL", "DATABASE_OWNER_URL"):

@@ -132,6 +132,10 @@ def variables_for(
             settings[name] = str(Path(settings[name]).absolute())
     machine = {name: given[name] for name in _MACHINE_VARIABLES if given.get(name)}
     secrets = {name: kept[name] for name in SECRET_NAMES}
+    # Those of the shell would open none of the stack's data.
+    given = {name: value for name, value in given.items() if name != "KEY_ENCRYPTION_KEYS"} | {
+        name: kept[name] for name in ("KEY_ENCRYPTION_KEYS",) if name in kept
+    }
     secrets |= {name: given[name] for name in OPTIONAL_SECRET_NAMES if given.get(name)}
     return Variables(settings, secrets, machine, provider)
 

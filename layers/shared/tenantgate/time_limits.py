@@ -40,3 +40,8 @@ LOGOUT_TOKEN_TOTAL = 5.0
 
 SECRETS_CONNECT = 1
 SECRETS_READ = 2
+
+# AWS KMS: of one attempt, and of up to two.
+KMS_CONNECT = 1
+KMS_READ = 1
+KMS_TOTAL = 3.0

@@ -10,7 +10,7 @@ from tenantgate_cli.checks.structure.tree import NUMBERS, PACKAGE, PYPROJECT, Tr
 from tenantgate_cli.results import Problem
 
 # Packages that have some of a domain's files but make no decisions about requests.
-INFRASTRUCTURE = {"cache", "database", "provider_copies", "rate_limits", "secrets", "tokens"}
+INFRASTRUCTURE = {"cache", "data_keys", "database", "provider_copies", "rate_limits", "secrets", "tokens"}
 # It decides, but has neither state nor services.
 AUTHORIZER = "authorizer"
 REQUIRED_FILES = ("__init__", "models", "errors", "service", "wiring")

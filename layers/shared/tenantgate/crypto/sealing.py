@@ -49,7 +49,14 @@ class Sealer:
     plainly not random, raises `ValueError`, which gives its number in the list and never its text.
     """
 
-    def __init__(self, keys: Sequence[str], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        keys: Sequence[str],
+        *,
+        setting: str = "COOKIE_SEALING_KEYS",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`setting`: the variable of the keys, for the log."""
         if not keys:
             raise ValueError(f"at least one sealing key is needed; {_REMEDY}")
         self._keys: dict[bytes, bytes] = {}
@@ -60,9 +67,15 @@ class Sealer:
                 raise ValueError(f"key {number} of {len(keys)}: {problem}") from None
             self._keys[self._key_id(key)] = key
         self._newest = next(iter(self._keys))
+        self._setting = Word(setting)
         self._clock = clock
         self._unreported = 0
         self._report_at = float("-inf")
+
+    @property
+    def key_ids(self) -> Sequence[str]:
+        """The ids of the keys, the newest first: 16 hexadecimal digits each. They tell nothing of the keys."""
+        return [key_id.hex() for key_id in self._keys]
 
     def seal(self, plaintext: bytes, *, purpose: str, context: bytes = b"") -> str:
         """Seal `plaintext`, so that only `open` with the same `purpose` and `context` returns it."""
@@ -105,8 +118,8 @@ class Sealer:
         if (now := self._clock()) < self._report_at:
             return
         logger.warning(
-            "sealed values were refused: no key of COOKIE_SEALING_KEYS has sealed them (a key that was removed, or a "
-            "forgery)",
+            "sealed values were refused: no key of %s has sealed them (a key that was removed, or a forgery)",
+            self._setting,
             extra={"context": {"purpose": Word(purpose), "refused": self._unreported}},
         )
         self._unreported, self._report_at = 0, now + _REPORT_SECONDS

@@ -82,6 +82,5 @@ class HeldKeys:
     def _is_live(self, held: _Held) -> bool:
         now = self.now()
         return (
-            0 <= now.wall - held.read_at.wall < HELD_SECONDS
-            and now.monotonic - held.read_at.monotonic < HELD_SECONDS
+            0 <= now.wall - held.read_at.wall < HELD_SECONDS and now.monotonic - held.read_at.monotonic < HELD_SECONDS
         )

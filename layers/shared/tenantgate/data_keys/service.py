@@ -60,15 +60,15 @@ class DataKeys:
     """The data keys of one event loop.
 
     Take a key before a unit of work begins: these methods may open one of their own, and call AWS KMS; on Lambda there
-    is only one connection. `held` and the methods of `DataKey` make no call. Keys are made on demand: the tenant must be
-    one that was verified.
+    is only one connection. `held` and the methods of `DataKey` make no call. Keys are made on demand: the tenant must
+    be one that was verified.
     """
 
     def __init__(self, store: KeyStore, wrapper: KeyWrapper, *, held: HeldKeys | None = None) -> None:
         self._store = store
         self._wrapper = wrapper
         self._held = HeldKeys() if held is None else held
-        self._shared: SharedCalls[tuple[KeyOwner, UUID | Literal["current"]], DataKey | None] = SharedCalls()
+        self._shared: SharedCalls[tuple[KeyOwner, UUID | Literal["current", "made"]], DataKey | None] = SharedCalls()
 
     def held(self, owner: KeyOwner) -> DataKey | None:
         """Return the key that encrypts, if it is in memory. Waits for nothing."""
@@ -79,10 +79,13 @@ class DataKeys:
 
         Raises `KeyServiceUnavailable` and `SecretsUnavailable` if it isn't in memory and can't be unwrapped or wrapped.
         """
-        for _ in range(_ATTEMPTS):
-            if (key := await self.existing(owner) or await self._made(owner)) is not None:
-                return key
-        raise InternalError("the keys of an owner are destroyed again and again", purpose=owner.purpose)
+        if (held := self._held.find(owner, None)) is not None:
+            return held
+        require_owner(owner)
+        key = await self._shared.share((owner, "made"), lambda: self._read_or_made(owner))
+        if key is None:
+            raise InternalError("the keys of an owner are destroyed again and again", purpose=owner.purpose)
+        return key
 
     async def existing(self, owner: KeyOwner) -> DataKey | None:
         """Return the key that encrypts for the owner; None if the owner has none. Raises as `current` does."""
@@ -122,7 +125,7 @@ class DataKeys:
 
         Other processes encrypt with the old key until they read again, within 60 seconds. It still decrypts.
         """
-        made, key = await self._new(owner)
+        made, _ = await self._new(owner)
         replaced = await self._store.replace(key_id, made)
         self._held.forget(owner)
         return replaced
@@ -152,6 +155,12 @@ class DataKeys:
     def forget(self, owner: KeyOwner) -> None:
         """Forget the owner's keys in this process."""
         self._held.forget(owner)
+
+    async def _read_or_made(self, owner: KeyOwner) -> DataKey | None:
+        for _ in range(_ATTEMPTS):
+            if (key := await self._read_current(owner) or await self._made(owner)) is not None:
+                return key
+        return None
 
     async def _read_current(self, owner: KeyOwner) -> DataKey | None:
         read_at, forgotten = self._held.now(), self._held.forgotten

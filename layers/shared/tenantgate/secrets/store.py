@@ -96,6 +96,10 @@ class SecretStore:
         """Return a sealer with `COOKIE_SEALING_KEYS` (comma-separated, newest first). Raises `SecretsUnavailable`."""
         return _sealer(await self.get("COOKIE_SEALING_KEYS"))
 
+    async def key_encryption(self) -> Sealer:
+        """Return the `KEY_ENCRYPTION_KEYS` (comma-separated, newest first). Raises `SecretsUnavailable`."""
+        return _key_encryption(await self.get("KEY_ENCRYPTION_KEYS"))
+
     def sealer_now(self) -> Sealer:
         """Return a sealer with the keys in memory, even outdated ones; without any, read them and block.
 
@@ -188,7 +192,16 @@ class SecretStore:
 # Only the newest: old keys must not stay in memory after a rotation.
 @lru_cache(maxsize=1)
 def _sealer(keys: str) -> Sealer:
+    return _made("COOKIE_SEALING_KEYS", keys)
+
+
+@lru_cache(maxsize=1)
+def _key_encryption(keys: str) -> Sealer:
+    return _made("KEY_ENCRYPTION_KEYS", keys)
+
+
+def _made(name: str, keys: str) -> Sealer:
     try:
-        return Sealer([key for key in keys.split(",") if key.strip()])
+        return Sealer([key for key in keys.split(",") if key.strip()], setting=name)
     except ValueError as error:
-        raise SecretsUnavailable(f"COOKIE_SEALING_KEYS: {error}") from None
+        raise SecretsUnavailable(f"{name}: {error}") from None

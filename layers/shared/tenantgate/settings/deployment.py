@@ -9,7 +9,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tenantgate.cache_url import CacheUrl, parse_cache_name, parse_cache_url
 from tenantgate.settings.fields import is_relaxed, on_lambda, setting
-from tenantgate.settings.parsing import parse_base_url, parse_database_url, parse_networks, parse_origins
+from tenantgate.settings.parsing import (
+    parse_base_url,
+    parse_database_url,
+    parse_kms_keys,
+    parse_networks,
+    parse_origins,
+)
 from tenantgate.settings.rate_limits import DEFAULT_RATE_LIMITS, RateLimits, parse_rate_limits
 
 type Environment = Literal["development", "test", "staging", "production"]
@@ -20,7 +26,7 @@ DEVELOPMENT_BASE_URL = "http://localhost:3000"
 # Secrets that the environment may contain when Secrets Manager isn't used.
 SECRET_NAMES = ("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
 # The same for secrets that few deployments need.
-OPTIONAL_SECRET_NAMES = ("EVENT_POLL_AUTHORIZATION",)
+OPTIONAL_SECRET_NAMES = ("KEY_ENCRYPTION_KEYS", "EVENT_POLL_AUTHORIZATION")
 
 
 class DeploymentSettings(BaseSettings):
@@ -102,6 +108,11 @@ class DeploymentSettings(BaseSettings):
         default=None,
     )
     aws_region: str | None = setting("AWS region.", injected_by="Lambda", example="eu-central-1", default=None)
+    key_encryption_kms_keys: Annotated[tuple[str, ...], NoDecode] = setting(
+        "ARNs of the AWS KMS keys that wrap the data keys of data at rest, such as the providers' tokens; "
+        "comma-separated, newest first. The first one wraps, each unwraps. Unset: the secret `KEY_ENCRYPTION_KEYS`.",
+        default=(),
+    )
     redis_iam_cache: str = setting(
         "Name of an ElastiCache cache (Valkey, serverless or not) at which the user in `REDIS_URL` logs in with IAM "
         "tokens, as the role of the process: `REDIS_URL` is then `rediss://user@endpoint:6379/0`, without a password.",
@@ -136,8 +147,7 @@ class DeploymentSettings(BaseSettings):
     )
     aws_secrets_manager_secret_id: str | None = setting(
         "Name or ARN of the secret (a JSON object) that holds "
-        + " and ".join(f"`{name}`" for name in SECRET_NAMES)
-        + ".",
+        "`OIDC_CLIENT_SECRET` and `COOKIE_SEALING_KEYS`, and without `KEY_ENCRYPTION_KMS_KEYS` `KEY_ENCRYPTION_KEYS`.",
         injected_by="template parameter `SecretArn`",
         needed_by="sign-in, sign-out and sessions on AWS",
         default=None,
@@ -165,6 +175,11 @@ class DeploymentSettings(BaseSettings):
     @classmethod
     def _networks(cls, value: object, info: ValidationInfo) -> object:
         return parse_networks(value) if isinstance(value, str) else value
+
+    @field_validator("key_encryption_kms_keys", mode="before")
+    @classmethod
+    def _kms_keys(cls, value: object) -> object:
+        return parse_kms_keys(value) if isinstance(value, str) else value
 
     @field_validator("rate_limits")
     @classmethod

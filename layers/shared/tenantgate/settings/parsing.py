@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from urllib.parse import SplitResult, parse_qs, urlsplit, urlunsplit
 
 from tenantgate.urls import is_loopback, parse_http_url
@@ -25,6 +26,10 @@ _TLS_REMEDY = {
     "encrypted": "add ?sslmode=require, or verify-full",
     "private-network": "sslmode must be one of disable, allow, prefer, require, verify-ca, verify-full",
 }
+# An alias could be moved to another key, which doesn't unwrap.
+KMS_KEY_ARN = re.compile(
+    r"arn:aws[a-z-]*:kms:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):\d{12}:key/(?P<id>[0-9a-f-]{36}|mrk-[0-9a-f]{32})"
+)
 # Parameters that the sign-in itself sets: one that could be overridden would undo a check.
 PROTOCOL_PARAMETERS = frozenset(
     {
@@ -40,6 +45,14 @@ def split_url(text: str) -> SplitResult | None:
         return urlsplit(text)
     except ValueError:
         return None
+
+
+def parse_kms_keys(text: str) -> tuple[str, ...]:
+    """Comma-separated ARNs of KMS keys."""
+    arns = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not all(KMS_KEY_ARN.fullmatch(arn) for arn in arns):
+        raise ValueError("list ARNs of keys, not aliases, such as arn:aws:kms:eu-central-1:123456789012:key/<its id>")
+    return arns
 
 
 def parse_origins(text: str, *, allow_loopback_http: bool) -> tuple[str, ...]:
