@@ -1,4 +1,4 @@
-"""Data keys in PostgreSQL: races of processes, and what stays after a destruction."""
+"""Data keys in PostgreSQL: races of processes, and the rest of a destroyed key."""
 
 import asyncio
 from typing import Any
@@ -67,7 +67,7 @@ async def test_processes_that_make_the_first_key_together_make_one(
 
 
 async def test_rotations_under_use_lose_nothing(owner: KeyOwner, repository: DataKeyRepository) -> None:
-    """Four processes, whose memory expires now and then, write and read while the key is rotated again and again."""
+    """Four processes, whose memory expires repeatedly, write and read while the key is rotated again and again."""
     now = 0.0
     processes = [keys_of(repository, held=HeldKeys(clock=lambda: now, monotonic=lambda: now)) for _ in range(4)]
     written: list[tuple[str, bytes]] = []

@@ -1,4 +1,4 @@
-"""Envelopes: what opens them, and what doesn't."""
+"""Envelopes: the owners and places for which they open."""
 
 import base64
 import time
@@ -42,7 +42,7 @@ def test_opens_for_its_owner_and_place(plaintext: bytes, place: list[str]) -> No
     assert (is_envelope(envelope), named_key(envelope)) == (True, KEY_ID)
 
 
-def test_two_envelopes_of_one_text_have_nothing_but_their_key_in_common() -> None:
+def test_two_envelopes_of_one_text_have_only_their_key_in_common() -> None:
     first, second = (base64.urlsafe_b64decode(key_of().encrypt(b"x" * 31, place=PLACE)[3:] + "==") for _ in range(2))
     assert first[:17] == second[:17]
     assert not any(first[at : at + 8] == second[at : at + 8] for at in range(17, len(first) - 8))

@@ -161,7 +161,7 @@ async def test_the_60_seconds_count_from_the_reading_and_not_from_the_unwrapping
         pytest.param(-0.5, 0.5, id="the-clock-is-before-the-reading"),
     ],
 )
-async def test_neither_clock_alone_makes_a_key_younger(wall: float, monotonic: float) -> None:
+async def test_a_key_expires_by_either_clock(wall: float, monotonic: float) -> None:
     clock = Clock()
     keys = data_keys_in_memory(held=clock.held())
     await keys.current(OWNER)

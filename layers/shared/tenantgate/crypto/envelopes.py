@@ -56,7 +56,7 @@ class DataKey:
     """A data key in memory. No repr shows it. Safe to share between tasks and threads; makes no call.
 
     Hold one only for the duration of one piece of work: the 60 seconds within which a destroyed key stops opening are
-    counted by `data_keys.service.DataKeys`, which hands them out.
+    counted by `data_keys.service.DataKeys`, which returns them.
     """
 
     __slots__ = ("_key", "_owner", "id")

@@ -56,7 +56,7 @@ class Sealer:
         setting: str = "COOKIE_SEALING_KEYS",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`setting`: the variable of the keys, for the log."""
+        """Take the keys, and in `setting` the name of their variable, for the log."""
         if not keys:
             raise ValueError(f"at least one sealing key is needed; {_REMEDY}")
         self._keys: dict[bytes, bytes] = {}

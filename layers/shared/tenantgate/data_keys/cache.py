@@ -44,7 +44,7 @@ class HeldKeys:
         self._limit = limit
         # The one that was used last is the last.
         self._keys: OrderedDict[tuple[KeyOwner, UUID | None], _Held] = OrderedDict()
-        # How often keys were forgotten: a reading that began before is not kept.
+        # The number of times that keys were forgotten: a reading that began before is not kept.
         self.forgotten = 0
 
     def __len__(self) -> int:

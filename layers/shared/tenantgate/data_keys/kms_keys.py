@@ -50,7 +50,7 @@ class KmsKeys:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`arns`: of keys, newest first. `client` returns the client of a region."""
+        """Take the ARNs of keys, the newest first. `client` returns the client of a region."""
         found = [match for arn in arns if (match := KMS_KEY_ARN.fullmatch(arn)) is not None]
         if not arns or len(found) != len(arns):
             raise ValueError("at least one ARN of a KMS key is needed, and no other text")

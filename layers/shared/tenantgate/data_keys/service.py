@@ -59,7 +59,7 @@ class KeyStore(Protocol):
 class DataKeys:
     """The data keys of one event loop.
 
-    Take a key before a unit of work begins: these methods may open one of their own, and call AWS KMS; on Lambda there
+    Take a key before a unit of work begins: these methods may open another one, and call AWS KMS; on Lambda there
     is only one connection. `held` and the methods of `DataKey` make no call. Keys are made on demand: the tenant must
     be one that was verified.
     """
