@@ -13,7 +13,7 @@ from tests.fixtures.template.deployed import TEMPLATE, Stack, function_folder
 from tests.fixtures.template.needs import NEEDS_THE_CACHE, NEEDS_THE_DATABASE, NEEDS_THE_SECRET
 
 # Set by the host, or not needed on AWS.
-NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "DRAIN_SECONDS", "PORT"}
+NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "DRAIN_SECONDS", "PORT", "KEY_ENCRYPTION_KMS_KEYS"}
 NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYDANTIC_DISABLE_PLUGINS"}
 # The parameters take only ARNs, with which a permission can be exact.
 NAMES_OF_SECRETS = {

@@ -99,3 +99,16 @@ def test_other_commands_need_an_option_only_for_another_folder(tmp_path: Path, m
     assert DataFolder(tmp_path / ".local").option() == ""
     assert DataFolder(Path("other")).option() == " --data-dir other"
     assert DataFolder(Path("/elsewhere")).option() == " --data-dir /elsewhere"
+
+
+def test_a_folder_of_an_earlier_version_gets_a_key_encryption_key_and_keeps_it(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path)
+    made = folder.secrets()
+    file = tmp_path / "secrets.json"
+    file.write_text(json.dumps({name: value for name, value in made.items() if name != "KEY_ENCRYPTION_KEYS"}))
+
+    added = folder.secrets()
+
+    assert added == {**made, "KEY_ENCRYPTION_KEYS": added["KEY_ENCRYPTION_KEYS"]}
+    assert folder.secrets() == added
+    assert file.stat().st_mode & 0o777 == 0o600
