@@ -22,7 +22,7 @@ from tenantgate.observability import security_events
 from tenantgate.observability.logging import JsonFormatter
 from tenantgate.revocation.service import RevocationService
 from tenantgate.revocation.wiring import revocation_service_of
-from tenantgate.sessions.models import User
+from tenantgate.sessions.models import BY_OPERATOR, User
 from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.wiring import remove_sessions_of_revoked, session_service_of
 from tenantgate.tokens.jws import MAX_TOKEN_LENGTH, read_jws
@@ -110,7 +110,7 @@ def revoke_session(session_id: str, tenant_id: str, place: Place) -> None:
         raise Failure(f"{printable(session_id)} isn't a session id", "ids are in GET /api/v1/auth/sessions") from None
 
     async def work(services: Services) -> Outcome:
-        ended = len(await services.sessions.end_sessions([wanted], tenant_id=tenant_id, actor="operator"))
+        ended = len(await services.sessions.end_sessions([wanted], tenant_id=tenant_id, end=BY_OPERATOR))
         if not ended:
             # An entry in Valkey may be left.
             await services.revocations.revoke_session(tenant_id, str(wanted))
@@ -126,7 +126,7 @@ def revoke_user(user: User, place: Place) -> None:
 
     async def work(services: Services) -> Outcome:
         await services.revocations.revoke_user(*user)
-        ended = await services.sessions.end_of_user(user, actor="operator")
+        ended = await services.sessions.end_of_user(user, end=BY_OPERATOR)
         words = f"the user {user.user_id} of {user.tenant_id} is revoked, and {_counted(ended)} ended"
         members = {"user": user.user_id, "tenant": user.tenant_id, "issuer": user.issuer, "sessions": ended}
         return Outcome("user", words, members)

@@ -27,6 +27,7 @@ from tenantgate_cli.backup.tables import EVERY_TENANT as SETTINGS
 from tenantgate_cli.backup.tables import read_rows, write_rows
 from tenantgate_cli.main import app
 from tenantgate_cli.stack.seeding import Seed, Size
+from tests.fixtures.audit.events import any_event
 from tests.fixtures.backups.server import KEY
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer, execute
 
@@ -51,8 +52,9 @@ async def _fill(url: str) -> None:
     seed = Seed(database, Sealer([new_sealing_key()]), SessionPolicy(), ISSUER, lambda: f'org-{next(numbers)} "ä\\\n\t')
     await seed.plant(Size(20, 4, 60))
     repository = RevocationRepository(database, closed=False)
-    await repository.record([Revocation("kid", kid_name(ISSUER, "k1"), None)], at=time.time())
-    await repository.record([Revocation("user", user_name("org-0", ISSUER, "u"), time.time() + 9999)], at=time.time())
+    await repository.record([Revocation("kid", kid_name(ISSUER, "k1"), None)], at=time.time(), event=any_event())
+    revoked = Revocation("user", user_name("org-0", ISSUER, "u"), time.time() + 9999)
+    await repository.record([revoked], at=time.time(), event=any_event())
     await database.dispose()
 
 

@@ -189,7 +189,8 @@ def test_the_log_has_nothing_of_a_token(
     statuses = [post(http, app, form(("logout_token", token))).status_code for token in (good, good, other, other[:-9])]
     assert statuses == [200, 400, 400, 400]
     written = "".join(capfd.readouterr())
-    assert written.count("LOGOUT_TOKEN_REFUSED") == 3
+    # Each has its line, and here, where no database is, its marked line for the audit trail.
+    assert written.count("LOGOUT_TOKEN_REFUSED") == 6
     assert "BACKCHANNEL_LOGOUT" in written
     for secret in (*canaries.values(), good, other, good.split(".")[1]):
         assert secret not in written

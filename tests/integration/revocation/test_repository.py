@@ -14,6 +14,7 @@ from tenantgate.revocation.repository import RevocationRepository, count_change,
 from tenantgate.revoked.additions import Additions
 from tenantgate.revoked.change import Revocation
 from tenantgate.revoked.names import issuer_name, kid_name, tenant_name, token_name, user_name
+from tests.fixtures.audit.events import any_event
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
 
 pytestmark = pytest.mark.anyio
@@ -45,31 +46,31 @@ async def epoch_of(repository: RevocationRepository) -> int:
 
 async def test_each_revocation_has_the_next_epoch(repository: RevocationRepository) -> None:
     before = await epoch_of(repository)
-    await repository.record([token("a")], at=NOW)
+    await repository.record([token("a")], at=NOW, event=any_event())
     assert await epoch_of(repository) == before + 1
-    await repository.record([token("a"), token("b"), token("b")], at=NOW)
+    await repository.record([token("a"), token("b"), token("b")], at=NOW, event=any_event())
     assert await epoch_of(repository) == before + 3
     assert (await repository.snapshot(now=NOW)).exact == {token("a").name, token("b").name}
-    assert await repository.lift(token("b").name)
-    assert not await repository.lift(token("b").name)
+    assert await repository.lift(token("b").name, event=any_event())
+    assert not await repository.lift(token("b").name, event=any_event())
     snapshot = await repository.snapshot(now=NOW)
     assert snapshot.epoch == before + 4
     assert snapshot.exact == {token("a").name}
 
 
 async def test_what_was_added_after_an_epoch_is_read_without_the_rest(repository: RevocationRepository) -> None:
-    await repository.record([token("old")], at=NOW)
+    await repository.record([token("old")], at=NOW, event=any_event())
     old = await repository.snapshot(now=NOW)
     user = Revocation("user", user_name("org-1", "i", "u"), NOW + 100)
-    await repository.record([token("a"), user], at=NOW)
-    await repository.record([token("b")], at=NOW)
+    await repository.record([token("a"), user], at=NOW, event=any_event())
+    await repository.record([token("b")], at=NOW, event=any_event())
     since = await repository.additions(since=old.epoch, rules=old.rules, most=3)
     assert since == Additions(
         old.epoch, old.epoch + 3, frozenset({token("a").name, token("b").name}), {user.name: int(NOW)}
     )
     assert await repository.additions(since=old.epoch, rules=old.rules, most=2) is None
     # One that is revoked again is among the additions again.
-    await repository.record([token("old")], at=NOW + 1)
+    await repository.record([token("old")], at=NOW + 1, event=any_event())
     again = await repository.additions(since=old.epoch + 3, rules=old.rules, most=3)
     assert again == Additions(old.epoch + 3, old.epoch + 4, frozenset({token("old").name}), {})
 
@@ -77,14 +78,14 @@ async def test_what_was_added_after_an_epoch_is_read_without_the_rest(repository
 async def test_what_is_more_than_an_addition_needs_the_whole_list(
     database: PooledDatabase, repository: RevocationRepository
 ) -> None:
-    await repository.record([token("a")], at=NOW)
+    await repository.record([token("a")], at=NOW, event=any_event())
     before = await repository.snapshot(now=NOW)
     async with database.untenanted() as unit:
         await count_change(unit)
     assert await repository.additions(since=before.epoch, rules=before.rules, most=9) is None
     changed = await repository.snapshot(now=NOW)
     assert (changed.epoch, changed.rules) == (before.epoch + 1, before.rules + 1)
-    await repository.lift(token("a").name)
+    await repository.lift(token("a").name, event=any_event())
     assert await repository.additions(since=changed.epoch, rules=changed.rules, most=9) is None
 
 
@@ -109,7 +110,7 @@ async def test_concurrent_revocations_have_an_order(
     repository: RevocationRepository, database_urls: DatabaseUrls
 ) -> None:
     before = await epoch_of(repository)
-    await asyncio.gather(*(repository.record([token(f"t-{n}")], at=NOW) for n in range(30)))
+    await asyncio.gather(*(repository.record([token(f"t-{n}")], at=NOW, event=any_event()) for n in range(30)))
     rows = await asyncio.to_thread(execute, database_urls.admin_url, "SELECT epoch FROM revocations ORDER BY epoch")
     assert [row["epoch"] for row in rows[0]] == [*range(before + 1, before + 31)]
     assert len((await repository.snapshot(now=NOW)).exact) == 30
@@ -117,7 +118,9 @@ async def test_concurrent_revocations_have_an_order(
 
 async def test_units_that_revoke_the_same_do_not_block_each_other(repository: RevocationRepository) -> None:
     tokens = [token(f"t-{n}") for n in range(40)]
-    await asyncio.gather(*(repository.record(tokens[:: 1 if n % 2 else -1], at=NOW) for n in range(10)))
+    await asyncio.gather(
+        *(repository.record(tokens[:: 1 if n % 2 else -1], at=NOW, event=any_event()) for n in range(10))
+    )
     assert len((await repository.snapshot(now=NOW)).exact) == 40
 
 
@@ -127,7 +130,7 @@ async def test_a_unit_that_has_revoked_does_not_keep_others_waiting(
     async with database.untenanted() as unit:
         await record_in(unit, [token("first")], at=NOW)
         async with asyncio.timeout(2):
-            await repository.record([token("second")], at=NOW)
+            await repository.record([token("second")], at=NOW, event=any_event())
         assert (await repository.snapshot(now=NOW)).exact == {token("second").name}
     assert (await repository.snapshot(now=NOW)).exact == {token("first").name, token("second").name}
 
@@ -138,7 +141,7 @@ async def test_a_wait_for_the_row_of_the_epoch_that_takes_too_long_is_a_database
     async with database.untenanted() as unit:
         await count_change(unit)
         with pytest.raises(DatabaseUnreachable):
-            await repository.record([token("second")], at=NOW)
+            await repository.record([token("second")], at=NOW, event=any_event())
     assert (await repository.snapshot(now=NOW)).exact == frozenset()
 
 
@@ -164,17 +167,17 @@ async def test_a_unit_that_is_rolled_back_revokes_nothing(
 async def test_the_later_time_and_expiry_stay(repository: RevocationRepository) -> None:
     user = Revocation("user", user_name("org-1", "i", "u"), NOW + 100)
     for at, expires_at in ((NOW, NOW + 100), (NOW - 50, NOW + 200), (NOW + 10.9, NOW + 50)):
-        await repository.record([Revocation("user", user.name, expires_at)], at=at)
+        await repository.record([Revocation("user", user.name, expires_at)], at=at, event=any_event())
     assert (await repository.snapshot(now=NOW + 199)).until == {user.name: int(NOW + 10.9)}
     assert (await repository.snapshot(now=NOW + 200)).until == {}
-    await repository.record([Revocation("user", user.name, None)], at=NOW)
-    await repository.record([Revocation("user", user.name, NOW + 1)], at=NOW)
+    await repository.record([Revocation("user", user.name, None)], at=NOW, event=any_event())
+    await repository.record([Revocation("user", user.name, NOW + 1)], at=NOW, event=any_event())
     assert (await repository.snapshot(now=NOW + 10_000)).until != {}
 
 
 async def test_expired_ones_are_pruned_and_keys_stay(repository: RevocationRepository) -> None:
     key = Revocation("kid", kid_name("i", "k"), None)
-    await repository.record([token("a", expires_at=NOW - 1), token("b"), key], at=NOW)
+    await repository.record([token("a", expires_at=NOW - 1), token("b"), key], at=NOW, event=any_event())
     assert (await repository.snapshot(now=NOW)).exact == {token("b").name, key.name}
     assert await repository.prune(now=NOW, limit=10) == 1
     assert await repository.prune(now=NOW + 601, limit=10) == 1
@@ -199,7 +202,7 @@ async def test_too_many_tokens_become_their_users_and_then_their_tenant(reposito
     key = Revocation("kid", kid_name("i", "k"), None)
     unowned = token("unowned")
     owned = [token(f"{user}-{n}", user=user) for user in ("u", "v", "w") for n in range(4)]
-    await repository.record([key, unowned, *owned], at=NOW)
+    await repository.record([key, unowned, *owned], at=NOW, event=any_event())
     exact = await repository.snapshot(now=NOW, most=14)
     assert (len(exact.exact), exact.until) == (14, {})
     users = await repository.snapshot(now=NOW, most=13)

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tenantgate.audit.repository import event_values
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.database.unit import Unit
@@ -28,6 +29,7 @@ from tenantgate.sessions.refreshing import repository as refreshes
 from tenantgate.sessions.refreshing.repository import RefreshRepository
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService
+from tenantgate.sessions.storing import acts
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
 from tests.fixtures.databases.refresh_stores import GRANTS, rotated
 from tests.fixtures.databases.session_stores import ENDINGS, KEY, OTHER_TENANT, TENANT, session_service_of
@@ -233,7 +235,8 @@ class TestConcurrentEndAndRefresh:
         after = replace(rotated(session, grants=GRANTS if new_id else None), issued_tokens=issued)
         after = replace(after, sealed_tokens=session.sealed_tokens, rotated_at=time.time())
         async with world.database.tenant(TENANT) as unit:
-            values = (TENANT, session.id, holder, *refreshes._rotated(after), session.secret_hash)
+            event = event_values(acts.refreshed(session, after))
+            values = (TENANT, session.id, holder, *refreshes._rotated(after), session.secret_hash, *event)
             assert await unit.fetch_one(refreshes._ROTATE, *values) is not None
             if new_id:
                 await unit.execute(refreshes._FOLLOW, TENANT, session.id, after.id)

@@ -50,6 +50,7 @@ FROM_OUTSIDE = {
     "refused": "a count",
     "withheld": "the caller's scopes, of which one with the text of a secret is masked",
     "origin": "the caller's, and masked where the caller sent the same text as a secret",
+    "audit": "an audit event, whose own vocabulary is words",
     "detail": "an error's, logged where no request is served",
     "remedy": "the registry's, logged where no request is served",
 }

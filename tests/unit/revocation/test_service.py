@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from tenantgate.audit.models import StoredEvent
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.cache import CacheUnavailable
@@ -35,12 +36,15 @@ OWNER_NAMES = (user_name("org-1", "https://i", "u"), tenant_name("org-1"))
 class Store:
     def __init__(self) -> None:
         self.recorded: list[Revocation] = []
+        self.events: list[StoredEvent] = []
 
-    async def record(self, revocations: Iterable[Revocation], *, at: float) -> None:
+    async def record(self, revocations: Iterable[Revocation], *, at: float, event: StoredEvent) -> None:
         assert at == NOW
+        self.events.append(event)
         self.recorded += revocations
 
-    async def lift(self, name: bytes) -> bool:
+    async def lift(self, name: bytes, *, event: StoredEvent) -> bool:
+        self.events.append(event)
         kept = [one for one in self.recorded if one.name != name]
         found, self.recorded = len(kept) < len(self.recorded), kept
         return found

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from tenantgate.audit.models import StoredEvent
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import (
@@ -69,6 +70,7 @@ class World:
         self.known: dict[str, SecurityEvent | TokenError] = {}
         self.received: dict[bytes, float] = {}
         self.done: set[bytes] = set()
+        self.events: list[StoredEvent] = []
         self.named: list[bytes] = []
         self.effects: list[tuple[object, ...]] = []
         self.ended: Sequence[EndedSession] = ()
@@ -118,7 +120,8 @@ class World:
         self.named += named
         return token_hash not in self.done
 
-    async def finish(self, token_hash: bytes, *, at: float) -> None:
+    async def finish(self, token_hash: bytes, *, at: float, event: StoredEvent) -> None:
+        self.events.append(event)
         self.done.add(token_hash)
 
     async def digests(self, issuer: str, *, user: str | None, sid: str | None) -> Sequence[bytes]:

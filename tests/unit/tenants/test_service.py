@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tenantgate.audit.models import StoredEvent
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.base import TenantgateError, ValidationFailed
 from tenantgate.errors.cache import CacheUnavailable
@@ -27,6 +28,7 @@ class MemoryTenants:
 
     def __init__(self, *tenants: Tenant) -> None:
         self.rows = {tenant.tenant_id: tenant for tenant in tenants}
+        self.events: list[StoredEvent] = []
 
     async def page(self, *, after: str, limit: int) -> Sequence[Tenant]:
         return [self.rows[name] for name in sorted(self.rows) if name > after][:limit]
@@ -34,12 +36,14 @@ class MemoryTenants:
     async def find(self, tenant_id: str) -> Tenant | None:
         return self.rows.get(tenant_id)
 
-    async def add(self, tenant: Tenant) -> bool:
+    async def add(self, tenant: Tenant, event: StoredEvent) -> bool:
+        self.events.append(event)
         return self.rows.setdefault(tenant.tenant_id, tenant) is tenant
 
-    async def change(self, tenant_id: str, changes: Changes) -> Tenant | None:
+    async def change(self, tenant_id: str, changes: Changes, event: StoredEvent) -> Tenant | None:
         if tenant_id not in self.rows:
             return None
+        self.events.append(event)
         values: dict[str, Any] = dict(changes)
         self.rows[tenant_id] = replace(self.rows[tenant_id], **values)
         return self.rows[tenant_id]

@@ -10,7 +10,7 @@ from tenantgate_cli.checks.structure.tree import NUMBERS, PACKAGE, PYPROJECT, Tr
 from tenantgate_cli.results import Problem
 
 # Packages that have some of a domain's files but make no decisions about requests.
-INFRASTRUCTURE = {"cache", "data_keys", "database", "provider_copies", "rate_limits", "secrets", "tokens"}
+INFRASTRUCTURE = {"audit", "cache", "data_keys", "database", "provider_copies", "rate_limits", "secrets", "tokens"}
 # It decides, but has neither state nor services.
 AUTHORIZER = "authorizer"
 REQUIRED_FILES = ("__init__", "models", "errors", "service", "wiring")
@@ -21,7 +21,7 @@ SUB_PACKAGES = {
     "login": {"service", "provider", "attempts", "refreshing"},
     "openid_provider": {"endpoints", "protocol", "storage"},
     "revocation": {"distribution"},
-    "sessions": {"backchannel", "ending", "refreshing"},
+    "sessions": {"backchannel", "ending", "refreshing", "storing"},
 }
 # Contracts that list the domains: the suffix of the listed modules.
 CONTRACTS = {"web-apart": "", "domains-meet-in-wiring": "", "plain": "", "wiring-on-top": ".wiring"}

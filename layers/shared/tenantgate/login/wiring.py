@@ -8,6 +8,9 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import NamedTuple
 
+from tenantgate.audit.line import mark
+from tenantgate.audit.service import Append
+from tenantgate.audit.wiring import append
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.identity.bearer import BearerCredential
 from tenantgate.login.attempts.redirects import RedirectPolicy
@@ -27,7 +30,7 @@ from tenantgate.secrets.store import SecretStore
 from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.backchannel.service import NamedSessions, ProviderName
 from tenantgate.sessions.errors import EndedOnlyInPart
-from tenantgate.sessions.models import SessionTokens, SignIn
+from tenantgate.sessions.models import REPLACED, SIGN_OUT, SessionTokens, SignIn
 from tenantgate.sessions.service import SessionService
 from tenantgate.sessions.wiring import named_sessions, session_service
 from tenantgate.settings.allowed_origins import origin_remedy
@@ -46,7 +49,7 @@ async def login_service() -> LoginService:
 
 async def callback_service() -> CallbackService:
     """Build a `CallbackService` for one request, with the current sealing keys. Raises `SecretsUnavailable`."""
-    return make_callback_service(_login_service(), await session_service())
+    return make_callback_service(_login_service(), await session_service(), append=append)
 
 
 async def logout_service() -> LogoutService:
@@ -106,9 +109,9 @@ def make_login_service(
     )
 
 
-def make_callback_service(login: LoginService, sessions: SessionService) -> CallbackService:
-    """Build a `CallbackService` from services."""
-    return CallbackService(login, _Sessions(sessions))
+def make_callback_service(login: LoginService, sessions: SessionService, *, append: Append = mark) -> CallbackService:
+    """Build a `CallbackService` from services. `append` records failed sign-ins."""
+    return CallbackService(login, _Sessions(sessions), append=append)
 
 
 def make_logout_service(
@@ -156,7 +159,7 @@ class _Sessions:
     async def end(self, secret: str) -> None:
         # A copy in Valkey expires. The sign-in must not fail because of it.
         with suppress(CacheUnavailable):
-            await self._service.end(secret)
+            await self._service.end(secret, end=REPLACED)
 
 
 class SessionEndings:
@@ -175,7 +178,8 @@ class SessionEndings:
 
     async def end_named(self, *, issuer: str, subject: str, sid: str) -> Ended:
         try:
-            return Ended(await self._service.tokens_of(await self._named.end(ProviderName(issuer, subject, sid))))
+            ended = await self._named.end(ProviderName(issuer, subject, sid), end=SIGN_OUT)
+            return Ended(await self._service.tokens_of(ended))
         except EndedOnlyInPart as error:
             return await self._unfinished(error)
 

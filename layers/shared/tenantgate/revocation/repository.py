@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from tenantgate.audit.models import StoredEvent
+from tenantgate.audit.repository import record
 from tenantgate.database.moments import moment
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.errors.base import InternalError
@@ -107,16 +109,18 @@ class RevocationRepository:
         self._database = database
         self._closed = closed
 
-    async def record(self, revocations: Iterable[Revocation], *, at: float) -> None:
-        """Record revocations. `at`: epoch seconds."""
-        async with self._database.untenanted() as unit:
+    async def record(self, revocations: Iterable[Revocation], *, at: float, event: StoredEvent) -> None:
+        """Record revocations and their audit event, which says in whose log it is. `at`: epoch seconds."""
+        async with self._database.tenant(event.tenant_id) as unit:
             await record_in(unit, revocations, at=at)
+            await record(unit, event)
 
-    async def lift(self, name: bytes) -> bool:
-        """Remove a revocation; return False without one."""
-        async with self._database.untenanted() as unit:
+    async def lift(self, name: bytes, *, event: StoredEvent) -> bool:
+        """Remove a revocation and record the audit event; return False without one."""
+        async with self._database.tenant(event.tenant_id) as unit:
             if await unit.fetch_one(_LIFT, name) is None:
                 return False
+            await record(unit, event)
             await count_change(unit)
             return True
 

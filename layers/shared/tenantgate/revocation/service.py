@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from tenantgate.audit.models import Event, StoredEvent
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.observability.security_events import Actor, log_security_event
@@ -26,14 +27,15 @@ from tenantgate.revoked.names import (
     token_name,
     user_name,
 )
+from tenantgate.tokens.tenant import DEPLOYMENT
 
 
 class Store(Protocol):
     """The part of `repository.RevocationRepository` that the service uses."""
 
-    async def record(self, revocations: Iterable[Revocation], *, at: float) -> None: ...
+    async def record(self, revocations: Iterable[Revocation], *, at: float, event: StoredEvent) -> None: ...
 
-    async def lift(self, name: bytes) -> bool: ...
+    async def lift(self, name: bytes, *, event: StoredEvent) -> bool: ...
 
 
 class Publisher(Protocol):
@@ -82,7 +84,7 @@ class RevocationService:
         """Refuse a session's cookie. Its tokens are revoked where it ends (`sessions/`)."""
         until = self._clock() + self._policy.longest_session
         revocation = _owned("session", session_name(tenant_id, session_id), until, owner)
-        await self._revoke(revocation, tenant_id=tenant_id)
+        await self._revoke(revocation, tenant_id=tenant_id, resource_id=session_id)
 
     async def revoke_user(self, tenant_id: str | None, issuer: str, user_id: str) -> None:
         """Refuse what the user got up to now, in one tenant or, without one, in all. A new sign-in passes."""
@@ -91,19 +93,22 @@ class RevocationService:
 
     async def revoke_client(self, issuer: str, client_id: str) -> None:
         """Refuse the tokens that the client got up to now."""
-        await self._revoke(self._until_now("client", client_name(issuer, client_id)))
+        await self._revoke(self._until_now("client", client_name(issuer, client_id)), resource_id=client_id)
 
     async def revoke_tenant(self, tenant_id: str) -> None:
         """Refuse what the tenant's users got up to now. A suspension refuses them until it is lifted."""
-        await self._revoke(self._until_now("tenant", tenant_name(tenant_id)), tenant_id=tenant_id)
+        await self._revoke(
+            self._until_now("tenant", tenant_name(tenant_id)), tenant_id=tenant_id, resource_id=tenant_id
+        )
 
     async def revoke_kid(self, issuer: str, kid: str) -> None:
         """Refuse the tokens that a key signed, until this is lifted."""
-        await self._revoke(Revocation("kid", kid_name(issuer, kid), None))
+        await self._revoke(Revocation("kid", kid_name(issuer, kid), None), resource_id=kid)
 
     async def lift_kid(self, issuer: str, kid: str) -> bool:
         """Accept a key again; return False if it was not revoked."""
-        if not await self._store.lift(kid_name(issuer, kid)):
+        event = Event("REVOCATION_LIFTED", DEPLOYMENT, actor=self._actor, resource_type="kid", resource_id=kid)
+        if not await self._store.lift(kid_name(issuer, kid), event=event.stored(None)):
             return False
         log_security_event("REVOCATION_LIFTED", kind="kid", actor=self._actor)
         await self.spread()
@@ -119,8 +124,17 @@ class RevocationService:
             # A publication reads PostgreSQL, which may be lost since the revocation was recorded.
             raise NotYetEverywhere(error) from error
 
-    async def _revoke(self, revocation: Revocation, *, tenant_id: str | None = None) -> None:
-        await self._store.record([revocation], at=self._clock())
+    async def _revoke(
+        self, revocation: Revocation, *, tenant_id: str | None = None, resource_id: str | None = None
+    ) -> None:
+        event = Event(
+            "REVOKED",
+            DEPLOYMENT if tenant_id is None else tenant_id,
+            actor=self._actor,
+            resource_type=revocation.kind,
+            resource_id=resource_id,
+        )
+        await self._store.record([revocation], at=self._clock(), event=event.stored(None))
         log_security_event("REVOKED", kind=revocation.kind, actor=self._actor, tenant_id=tenant_id)
         await self.spread()
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from tenantgate.audit.models import StoredUser
+from tenantgate.audit.types import Actor
 from tenantgate.errors.tokens import TenantNotAllowed
 from tenantgate.identity.principal import Principal
 
@@ -50,6 +52,25 @@ class TenantState(NamedTuple):
     def admits(self, issuer: str) -> bool:
         """Tell whether the tenant's users may sign in by this issuer now."""
         return self.status == "active" and (self.allowed_issuers is None or issuer in self.allowed_issuers)
+
+
+class End(NamedTuple):
+    """Why a session ends before its time-out, and who wanted it. For its audit event and its log line."""
+
+    reason: Literal[
+        "sign_out", "ended", "new_sign_in", "secret_reused", "revoked", "refresh_refused", "provider_sign_out"
+    ]
+    actor: Actor
+
+
+SIGN_OUT = End("sign_out", "user")
+BY_USER = End("ended", "user")
+BY_OPERATOR = End("ended", "operator")
+REPLACED = End("new_sign_in", "user")
+REUSED = End("secret_reused", "system")
+REVOKED = End("revoked", "system")
+REFRESH_REFUSED = End("refresh_refused", "provider")
+BY_PROVIDER = End("provider_sign_out", "provider")
 
 
 class Grants(NamedTuple):
@@ -143,7 +164,8 @@ class StoredSession:
     `secret_hash`: the digest (32 bytes) of its current secret. `sealed_tokens`: opens with the id's bytes as context.
     `expires_at`: the end by the deployment's absolute timeout. `previous_hash`: the secret that `rotated_at` replaced.
     `sealed_replay`: what that rotation returned. `lease_holder`: the caller that asks the provider until `lease_until`.
-    `issued_tokens`: as in `ending/issued_tokens.py`. `tenant`: None for a tenant that isn't registered.
+    `issued_tokens`: as in `ending/issued_tokens.py`. `tenant`: None for a tenant that isn't registered. `audit_user`:
+    the user as its audit events name it, so that none of them has to wait for a key.
     """
 
     id: UUID
@@ -168,6 +190,7 @@ class StoredSession:
     device: str | None = None
     address: str | None = None
     issued_tokens: tuple[bytes, ...] = ()
+    audit_user: StoredUser | None = field(default=None, repr=False)
     tenant: TenantState | None = None
 
     @property

@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from uuid import UUID
 
+from tenantgate.audit.models import stored_user
+from tenantgate.audit.repository import record
 from tenantgate.database.moments import moment, whole_seconds
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.sessions.ending.record import Endings
-from tenantgate.sessions.models import Grants, PageWork, SessionSecrets, StoredSession, TenantState, User
-
-_NAMES = (
-    *("id", "tenant_id", "user_id", "issuer", "secret_hash", "sealed_tokens", "created_at", "expires_at", "auth_time"),
-    *("last_used_at", "csrf_token", "scopes", "roles", "acr", "amr", "provider_auth_time", "device", "address"),
-    "issued_tokens",
+from tenantgate.sessions.models import (
+    BY_USER,
+    End,
+    PageWork,
+    SessionSecrets,
+    StoredSession,
+    TenantState,
+    User,
 )
-_ROTATION = ("version", "previous_hash", "rotated_at", "sealed_replay", "lease_holder", "lease_until")
+from tenantgate.sessions.storing import acts
+from tenantgate.sessions.storing.rows import NAMES, ROTATION, session_values, stored_session, tenant_state
+
 _POLICY = "t.status, t.session_idle_minutes, t.session_absolute_hours, t.allowed_issuers"
 # Columns for `stored_session`, from `sessions s` and its tenant `t`.
-STORED_COLUMNS = f"{', '.join(f's.{name}' for name in _NAMES + _ROTATION)}, {_POLICY}"
+STORED_COLUMNS = f"{', '.join(f's.{name}' for name in NAMES + ROTATION)}, {_POLICY}"
 _FROM = "FROM sessions s LEFT JOIN tenants t ON t.tenant_id = s.tenant_id"
 
 # Every statement names the tenant too, and does not rely only on row-level security.
 _TENANT = f"SELECT {_POLICY} FROM tenants t WHERE t.tenant_id = $1"  # noqa: S608  (constant lists, here and below)
-_REGISTER = "INSERT INTO tenants (tenant_id) VALUES ($1) ON CONFLICT (tenant_id) DO NOTHING"
+_REGISTER = "INSERT INTO tenants (tenant_id) VALUES ($1) ON CONFLICT (tenant_id) DO NOTHING RETURNING tenant_id"
 _ADD = (
-    f"INSERT INTO sessions ({', '.join(_NAMES)})"  # noqa: S608
-    f" VALUES ({', '.join(f'${place}' for place in range(1, len(_NAMES) + 1))})"
+    f"INSERT INTO sessions ({', '.join(NAMES)})"  # noqa: S608
+    f" VALUES ({', '.join(f'${place}' for place in range(1, len(NAMES) + 1))})"
 )
 _ADD_LOOKUPS = "INSERT INTO session_lookup (lookup_hash, tenant_id, session_id) SELECT unnest($1::bytea[]), $2, $3"
 # A token that names a `sid` and a subject concerns sessions with both.
@@ -101,25 +108,36 @@ _PRUNE_SEEN = (
 
 
 class SessionRepository:
-    """The session store on PostgreSQL: one transaction per call, inside the tenant. `endings` records removals."""
+    """The session store on PostgreSQL: one transaction per call, inside the tenant, with its audit event.
 
-    def __init__(self, database: Database, endings: Endings) -> None:
+    `endings` records removals. `keys`: None where no session begins, or where events name no user.
+    """
+
+    def __init__(self, database: Database, endings: Endings, keys: acts.Keys | None = None) -> None:
         self._database = database
         self._endings = endings
+        self._keys = keys
 
     async def tenant(self, tenant_id: str, *, register: bool) -> TenantState | None:
-        async with self._database.untenanted() as unit:
+        async with self._database.tenant(tenant_id) as unit:
             row = await unit.fetch_one(_TENANT, tenant_id)
             if row is None and register:
-                await unit.execute(_REGISTER, tenant_id)
+                if await unit.fetch_one(_REGISTER, tenant_id) is not None:
+                    await record(unit, acts.registered(tenant_id))
                 row = await unit.fetch_one(_TENANT, tenant_id)
-        return None if row is None else _tenant(row)
+        return None if row is None else tenant_state(row)
 
     async def add(self, session: StoredSession, *, lookups: Sequence[bytes] = ()) -> None:
+        key = None
+        if self._keys is not None:
+            # Before the unit of work begins: this may read the database, and call AWS KMS.
+            key = await self._keys.current(acts.owner_of(session.user))
+            session = replace(session, audit_user=stored_user(key, session.issuer, session.user_id))
         async with self._database.tenant(session.tenant_id) as unit:
-            await unit.execute(_ADD, *_values(session))
+            await unit.execute(_ADD, *session_values(session))
             if lookups:
                 await unit.execute(_ADD_LOOKUPS, [*lookups], session.tenant_id, session.id)
+            await record(unit, acts.signed_in(session, key))
 
     async def was_logged_out(self, lookups: Sequence[bytes], *, since: float) -> bool:
         async with self._database.untenanted() as unit:
@@ -141,87 +159,27 @@ class SessionRepository:
         async with self._database.tenant(tenant_id) as unit:
             await unit.execute(_MARK_USED, tenant_id, session_id, moment(at))
 
-    async def remove(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
+    async def remove(
+        self, session_ids: Sequence[UUID], *, tenant_id: str, end: End = BY_USER
+    ) -> Sequence[StoredSession]:
         async with self._database.tenant(tenant_id) as unit:
             rows = await unit.fetch_all(_REMOVE, tenant_id, [*session_ids])
-            return await self._recorded(unit, rows)
+            return await self._recorded(unit, rows, end)
 
-    async def remove_of_user(self, user: User, session_id: UUID | None = None) -> Sequence[StoredSession]:
+    async def remove_of_user(
+        self, user: User, session_id: UUID | None = None, *, end: End = BY_USER
+    ) -> Sequence[StoredSession]:
         async with self._database.tenant(user.tenant_id) as unit:
             if session_id is None:
                 rows = await unit.fetch_all(_REMOVE_OF_USER, user.tenant_id, user.issuer, user.user_id)
             else:
                 rows = await unit.fetch_all(_REMOVE_ONE_OF_USER, user.tenant_id, user.issuer, user.user_id, session_id)
-            return await self._recorded(unit, rows)
+            return await self._recorded(unit, rows, end)
 
-    async def _recorded(self, unit: Unit, rows: Sequence[Row]) -> Sequence[StoredSession]:
+    async def _recorded(self, unit: Unit, rows: Sequence[Row], end: End) -> Sequence[StoredSession]:
         removed = [stored_session(row) for row in rows]
-        await self._endings.record(unit, removed)
+        await self._endings.record(unit, removed, end)
         return removed
-
-
-def stored_session(row: Row) -> StoredSession:
-    """Return the session in a row of `STORED_COLUMNS`."""
-    return StoredSession(
-        id=row["id"],
-        tenant_id=row["tenant_id"],
-        user_id=row["user_id"],
-        issuer=row["issuer"],
-        secret_hash=row["secret_hash"],
-        sealed_tokens=row["sealed_tokens"],
-        created_at=whole_seconds(row["created_at"]),
-        expires_at=whole_seconds(row["expires_at"]),
-        auth_time=whole_seconds(row["auth_time"]),
-        last_used_at=whole_seconds(row["last_used_at"]),
-        csrf_token=row["csrf_token"],
-        grants=Grants(tuple(row["scopes"]), tuple(row["roles"]), row["acr"], tuple(row["amr"])),
-        provider_auth_time=None if row["provider_auth_time"] is None else whole_seconds(row["provider_auth_time"]),
-        version=row["version"],
-        previous_hash=row["previous_hash"],
-        rotated_at=None if row["rotated_at"] is None else row["rotated_at"].timestamp(),
-        sealed_replay=row["sealed_replay"],
-        lease_holder=row["lease_holder"],
-        lease_until=None if row["lease_until"] is None else row["lease_until"].timestamp(),
-        device=row["device"],
-        address=row["address"],
-        issued_tokens=tuple(row["issued_tokens"]),
-        tenant=None if row["status"] is None else _tenant(row),
-    )
-
-
-def _tenant(row: Row) -> TenantState:
-    issuers = row["allowed_issuers"]
-    return TenantState(
-        row["status"],
-        row["session_idle_minutes"],
-        row["session_absolute_hours"],
-        None if issuers is None else tuple(issuers),
-    )
-
-
-def _values(session: StoredSession) -> tuple[object, ...]:
-    """Return the values of `_NAMES`."""
-    return (
-        session.id,
-        session.tenant_id,
-        session.user_id,
-        session.issuer,
-        session.secret_hash,
-        session.sealed_tokens,
-        moment(session.created_at),
-        moment(session.expires_at),
-        moment(session.auth_time),
-        moment(session.last_used_at),
-        session.csrf_token,
-        [*session.grants.scopes],
-        [*session.grants.roles],
-        session.grants.acr,
-        [*session.grants.amr],
-        None if session.provider_auth_time is None else moment(session.provider_auth_time),
-        session.device,
-        session.address,
-        [*session.issued_tokens],
-    )
 
 
 class TenantSessionRepository:
@@ -287,5 +245,5 @@ def _secrets(row: Row) -> SessionSecrets:
         secret_hashes=hashes,
         last_used_at=whole_seconds(row["last_used_at"]),
         expires_at=whole_seconds(row["expires_at"]),
-        admitted=row["status"] is None or _tenant(row).admits(row["issuer"]),
+        admitted=row["status"] is None or tenant_state(row).admits(row["issuer"]),
     )

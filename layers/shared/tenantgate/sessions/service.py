@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
-from typing import Protocol
 from uuid import UUID, uuid4
 
 from tenantgate.crypto.opaque import OpaqueSecret, random_token
@@ -24,11 +23,16 @@ from tenantgate.identity.session_entry import (
     needs_mark,
     session_keys,
 )
-from tenantgate.observability.security_events import Actor, log_security_event
+from tenantgate.observability.security_events import log_security_event
 from tenantgate.sessions.cache import SessionCache, csrf_text, entry_of
 from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import SecretReused
 from tenantgate.sessions.models import (
+    BY_PROVIDER,
+    BY_USER,
+    REUSED,
+    SIGN_OUT,
+    End,
     Grants,
     Session,
     SessionPolicy,
@@ -36,50 +40,13 @@ from tenantgate.sessions.models import (
     SignIn,
     StartedSession,
     StoredSession,
-    TenantState,
     User,
     require_admitted,
 )
+from tenantgate.sessions.storing.interfaces import SessionStore
 
 _TOKENS_PURPOSE = "session-tokens"
 LOOKUP_PURPOSE = "session-lookup"
-
-
-class SessionStore(Protocol):
-    """A store of sessions. Every call is inside one tenant: another tenant's sessions aren't found."""
-
-    async def tenant(self, tenant_id: str, *, register: bool) -> TenantState | None:
-        """Return the tenant's state; None if it isn't registered. `register`: register it first."""
-        ...
-
-    async def add(self, session: StoredSession, *, lookups: Sequence[bytes] = ()) -> None:
-        """Add a session, and the digests by which a logout token finds it."""
-        ...
-
-    async def was_logged_out(self, lookups: Sequence[bytes], *, since: float) -> bool:
-        """Tell whether a logout token issued since then named a session or user with these digests."""
-        ...
-
-    async def find(self, secret_hash: bytes, *, tenant_id: str) -> StoredSession | None:
-        """Return the session that has, or once had, this secret."""
-        ...
-
-    async def of_user(self, user: User) -> Sequence[StoredSession]:
-        """Return all sessions of the user, the one that was used last first."""
-        ...
-
-    async def mark_used(self, session_id: UUID, *, tenant_id: str, at: float) -> None: ...
-
-    async def remove(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
-        """Remove sessions and return those that existed. Of concurrent calls only one gets each.
-
-        The transaction records them as revoked, and each unexpired access token that their clients got.
-        """
-        ...
-
-    async def remove_of_user(self, user: User, session_id: UUID | None = None) -> Sequence[StoredSession]:
-        """Remove the user's sessions, or only one of them, as `remove` does."""
-        ...
 
 
 class SessionService:
@@ -140,7 +107,7 @@ class SessionService:
         await self._store.add(stored, lookups=[found[0] for found in digests])
         # After the session was added: a logout token that comes later finds it, and one that came before is found here.
         if await self._store.was_logged_out([one for found in digests for one in found], since=sign_in.issued_at):
-            await self.end_sessions([session_id], tenant_id=stored.tenant_id)
+            await self.end_sessions([session_id], tenant_id=stored.tenant_id, end=BY_PROVIDER)
             raise SessionEnded("the provider ended it during the sign-in", session_id=session_id)
         await self._cache.put(stored, read_at=started_at)
         return StartedSession(secret=secret.text, session=self._opened(stored, tokens))
@@ -196,14 +163,14 @@ class SessionService:
                 live.append(await self.require_live(stored))
         return live
 
-    async def end(self, secret: str) -> Session | None:
+    async def end(self, secret: str, *, end: End = SIGN_OUT) -> Session | None:
         """End the session, expired or not, and return it; None if it is unknown.
 
         Raises `EndedOnlyInPart` if it has ended in PostgreSQL only. A repeated call then tries the rest again.
         """
         if (parsed := SESSION_SECRETS.parse(secret)) is None:
             return None
-        ended = await self._removed(parsed.digest, tenant_id=parsed.tenant_id)
+        ended = await self._removed(parsed.digest, tenant_id=parsed.tenant_id, end=end)
         await self._cache.end(ended, secret=parsed)
         tokens = await self.tokens_of(ended)
         return self._opened(ended[0], tokens[0]) if tokens else None
@@ -216,18 +183,18 @@ class SessionService:
                 opened.append(open_tokens(await self._sealer(), stored))
         return opened
 
-    async def end_of_user(self, user: User, session_id: UUID | None = None, *, actor: Actor = "user") -> int:
+    async def end_of_user(self, user: User, session_id: UUID | None = None, *, end: End = BY_USER) -> int:
         """End all sessions of the user, or only one; return their number. Raises `EndedOnlyInPart` as `end` does."""
-        ended = await self._store.remove_of_user(user, session_id)
-        await self._cache.end(ended, actor=actor)
+        ended = await self._store.remove_of_user(user, session_id, end=end)
+        await self._cache.end(ended, actor=end.actor)
         return len(ended)
 
     async def end_sessions(
-        self, session_ids: Sequence[UUID], *, tenant_id: str, actor: Actor = "provider"
+        self, session_ids: Sequence[UUID], *, tenant_id: str, end: End = BY_PROVIDER
     ) -> Sequence[StoredSession]:
         """End sessions by their ids and return those that existed. Raises `EndedOnlyInPart` as `end` does."""
-        ended = await self._store.remove(session_ids, tenant_id=tenant_id)
-        await self._cache.end(ended, actor=actor)
+        ended = await self._store.remove(session_ids, tenant_id=tenant_id, end=end)
+        await self._cache.end(ended, actor=end.actor)
         return ended
 
     async def end_reused(self, stored: StoredSession) -> None:
@@ -237,17 +204,18 @@ class SessionService:
         log_security_event(
             "SESSION_SECRET_REUSED", kind="session", actor=None, tenant_id=stored.tenant_id, details=details
         )
-        await self._cache.end(await self._removed(stored.secret_hash, tenant_id=stored.tenant_id), actor="system")
+        ended = await self._removed(stored.secret_hash, tenant_id=stored.tenant_id, end=REUSED)
+        await self._cache.end(ended, actor=REUSED.actor)
 
     async def publish_ends(self) -> None:
         """Publish the ends of sessions that were recorded before. Raises `EndedOnlyInPart`."""
         await self._cache.end(())
 
-    async def _removed(self, secret_hash: bytes, *, tenant_id: str) -> Sequence[StoredSession]:
+    async def _removed(self, secret_hash: bytes, *, tenant_id: str, end: End) -> Sequence[StoredSession]:
         """Remove the session that has, or once had, this secret; return it, or nothing if it is unknown."""
         while (found := await self._store.find(secret_hash, tenant_id=tenant_id)) is not None:
             # Nothing is removed if another request ended it, or if a refresh gave it another id.
-            if removed := await self._store.remove([found.id], tenant_id=tenant_id):
+            if removed := await self._store.remove([found.id], tenant_id=tenant_id, end=end):
                 return removed
         return ()
 

@@ -20,7 +20,7 @@ class SessionRow(Base):
     `secret_hash`: of the current secret; `previous_hash`: of the one before it. `sealed_replay`: what the last rotation
     returned, until its grace ends. `lease_holder`: the caller that asks the provider for new tokens.
     `issued_tokens`: the access tokens that clients got, each as its name (`revoked/names.py`) and 4 bytes of the epoch
-    second of its expiry.
+    second of its expiry. `audit_user_digest`, `audit_user`: the user as its audit events name it.
     """
 
     __tablename__ = "sessions"
@@ -58,3 +58,5 @@ class SessionRow(Base):
     device: Mapped[str | None] = mapped_column(Text)
     address: Mapped[str | None] = mapped_column(Text)
     issued_tokens: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), server_default=_NO_TEXTS)
+    audit_user_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
+    audit_user: Mapped[str | None] = mapped_column(Text)

@@ -6,8 +6,10 @@ import functools
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING
 
+from tenantgate.audit.wiring import append
 from tenantgate.cache.wiring import cache
 from tenantgate.crypto.sealing import Sealer
+from tenantgate.data_keys.wiring import data_keys
 from tenantgate.database.wiring import database
 from tenantgate.errors.base import InternalError
 from tenantgate.identity.presented import presented_session
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 async def session_service() -> SessionService:
     """Build the service on the process's database and cache. It is cheap."""
     policy = session_policy(get_settings())
-    store = SessionRepository(database(), session_endings(policy))
+    store = SessionRepository(database(), session_endings(policy), data_keys())
     return SessionService(store, secret_store().sealer, policy=policy, cache=session_cache(policy))
 
 
@@ -101,6 +103,7 @@ async def logout_token_service() -> LogoutTokenService:
         await named_sessions(),
         client_id=get_settings().oidc_client_id,
         require_key=require_key,
+        append=append,
     )
 
 

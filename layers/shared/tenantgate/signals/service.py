@@ -7,6 +7,9 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
+from tenantgate.audit.line import mark
+from tenantgate.audit.models import Event, StoredEvent
+from tenantgate.audit.service import Append
 from tenantgate.errors.base import Word
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import TokenError
@@ -20,6 +23,7 @@ from tenantgate.signals.errors import (
 from tenantgate.signals.models import ENDING_EVENTS, VERIFICATION_EVENT, Subject, read_subject
 from tenantgate.tokens.issuers import IssuerPolicy
 from tenantgate.tokens.security_event import LONGEST_AGE_SECONDS, SecurityEvent
+from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.tokens.waiting import awaited
 
 # Beyond the age at which a token is refused anyway: the clocks of two servers differ.
@@ -45,7 +49,9 @@ class ReceivedTokens(Protocol):
         """Record a token. Return False if it was finished before."""
         ...
 
-    async def finish(self, token_hash: bytes, *, at: float) -> None: ...
+    async def finish(self, token_hash: bytes, *, at: float, event: StoredEvent) -> None:
+        """Record that a token was acted on, with its audit event."""
+        ...
 
 
 class EndedSession(Protocol):
@@ -112,8 +118,10 @@ class SecurityEventService:
         sessions: NamedSessions,
         revocations: Revocations,
         require_key: KeyCheck,
+        append: Append = mark,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._append = append
         self._verifier = verifier
         self._issuers = {issuer.issuer: issuer for issuer in issuers}
         self._audiences = {issuer.issuer: issuer.event_audiences for issuer in issuers}
@@ -139,10 +147,10 @@ class SecurityEventService:
             await self._act(event)
         except TokenError as rejection:
             refused = SecurityEventRefused.of(rejection)
-            _log_refused(refused)
+            await self._refuse(refused)
             raise refused from rejection
         except SecurityEventRefused as refused:
-            _log_refused(refused)
+            await self._refuse(refused)
             raise
 
     async def _act(self, event: SecurityEvent) -> None:
@@ -162,8 +170,19 @@ class SecurityEventService:
         if not is_new:
             raise AlreadyReceived("jti was received before")
         ended = () if subject is None else await self._end(event.issuer, subject)
-        await self._received.finish(token_hash, at=self._clock())
         is_known = ends or VERIFICATION_EVENT in event.events
+        recorded = Event(
+            "SECURITY_EVENT_RECEIVED" if is_known else "SECURITY_EVENT_IGNORED",
+            DEPLOYMENT,
+            actor="provider",
+            resource_type="security_event_token",
+            detail={
+                "issuer": event.issuer,
+                "types": [shown_type(name) for name in event.events],
+                "sessions": len(ended),
+            },
+        )
+        await self._received.finish(token_hash, at=self._clock(), event=recorded.stored(None))
         details = {
             "issuer": Word(event.issuer),
             "types": [Word(shown_type(name)) for name in event.events],
@@ -176,6 +195,18 @@ class SecurityEventService:
             tenant_id=None if subject is None else subject.tenant_id,
             details=details,
         )
+
+    async def _refuse(self, refused: SecurityEventRefused) -> None:
+        details = {"err": Word(refused.err), **reasons_of(refused)}
+        log_security_event("SECURITY_EVENT_REFUSED", kind="security_event_token", actor=None, details=details)
+        event = Event(
+            "SECURITY_EVENT_REFUSED",
+            DEPLOYMENT,
+            outcome="denied",
+            resource_type="security_event_token",
+            detail={"err": refused.err},
+        )
+        await self._append(event)
 
     def _subject(self, event: SecurityEvent) -> Subject:
         subject = read_subject(event.subject, issuer=event.issuer)
@@ -220,8 +251,3 @@ class SecurityEventService:
         if failure is not None:
             raise failure
         return ended
-
-
-def _log_refused(refused: SecurityEventRefused) -> None:
-    details = {"err": Word(refused.err), **reasons_of(refused)}
-    log_security_event("SECURITY_EVENT_REFUSED", kind="security_event_token", actor=None, details=details)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
+from tenantgate.audit.line import mark
+from tenantgate.audit.service import Append
+from tenantgate.audit.wiring import append
 from tenantgate.database.wiring import database
 from tenantgate.provider_copies.wiring import sharing_verifier
 from tenantgate.revocation.credential import require_key
@@ -40,6 +43,7 @@ async def security_event_service() -> SecurityEventService:
         sessions=await named_sessions(),
         revocations=await revocation_service(actor="provider"),
         require_key=require_key,
+        append=append,
     )
 
 
@@ -57,8 +61,9 @@ def make_security_event_service(
     sessions: NamedSessions,
     revocations: Revocations,
     require_key: KeyCheck,
+    append: Append = mark,
 ) -> SecurityEventService:
-    """Build the service from services of sessions and revocations."""
+    """Build the service from services of sessions and revocations. `append` records refused tokens."""
     return SecurityEventService(
         verifier,
         issuers,
@@ -66,6 +71,7 @@ def make_security_event_service(
         sessions=_Sessions(sessions),
         revocations=revocations,
         require_key=require_key,
+        append=append,
     )
 
 

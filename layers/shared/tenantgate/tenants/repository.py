@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 
+from tenantgate.audit.models import StoredEvent
+from tenantgate.audit.repository import record
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.tenants.models import Changes, Tenant
 
@@ -34,7 +36,7 @@ type CountChange = Callable[[Unit], Awaitable[object]]
 
 
 class TenantRepository:
-    """The store of tenants on PostgreSQL: one transaction per call, outside of all tenants."""
+    """The store of tenants on PostgreSQL: one transaction per call. A change is inside its tenant, with its event."""
 
     def __init__(self, database: Database, count_change: CountChange) -> None:
         """Take the database, and the function that counts a change for the list of revocations, in the same unit."""
@@ -50,8 +52,8 @@ class TenantRepository:
         async with self._database.untenanted() as unit:
             return await _find(unit, tenant_id)
 
-    async def add(self, tenant: Tenant) -> bool:
-        async with self._database.untenanted() as unit:
+    async def add(self, tenant: Tenant, event: StoredEvent) -> bool:
+        async with self._database.tenant(tenant.tenant_id) as unit:
             row = await unit.fetch_one(
                 _ADD,
                 tenant.tenant_id,
@@ -62,18 +64,21 @@ class TenantRepository:
                 _listed(tenant.allowed_issuers),
             )
             if row is not None:
+                await record(unit, event)
                 await self._count_change(unit)
         return row is not None
 
-    async def change(self, tenant_id: str, changes: Changes) -> Tenant | None:
+    async def change(self, tenant_id: str, changes: Changes, event: StoredEvent) -> Tenant | None:
         names = [name for name in _CHANGEABLE if name in changes]
         if not names:
             return await self.find(tenant_id)
         values = (_listed(changes.get(name)) for name in _CHANGEABLE)
-        async with self._database.untenanted() as unit:
+        async with self._database.tenant(tenant_id) as unit:
             row = await unit.fetch_one(_CHANGE, tenant_id, names, *values)
-            if row is not None and not _PUBLISHED.isdisjoint(names):
-                await self._count_change(unit)
+            if row is not None:
+                await record(unit, event)
+                if not _PUBLISHED.isdisjoint(names):
+                    await self._count_change(unit)
         return None if row is None else _tenant(row)
 
 

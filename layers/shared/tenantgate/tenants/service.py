@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from typing import Protocol
 
+from tenantgate.audit.models import Event, StoredEvent
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.base import ValidationFailed
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.tenants.errors import TenantExists, TenantUnknown
 from tenantgate.tenants.models import LONGEST_ID, LONGEST_NAME, Applied, Changes, Tenant, TenantRules
+from tenantgate.tokens.tenant import DEPLOYMENT
 
 _PAGE = 500
 
@@ -24,12 +26,12 @@ class TenantStore(Protocol):
 
     async def find(self, tenant_id: str) -> Tenant | None: ...
 
-    async def add(self, tenant: Tenant) -> bool:
-        """Add a tenant; return False if its id is taken."""
+    async def add(self, tenant: Tenant, event: StoredEvent) -> bool:
+        """Add a tenant and record its audit event; return False if its id is taken."""
         ...
 
-    async def change(self, tenant_id: str, changes: Changes) -> Tenant | None:
-        """Set these fields and return the tenant; None if it is unknown."""
+    async def change(self, tenant_id: str, changes: Changes, event: StoredEvent) -> Tenant | None:
+        """Set these fields, record the audit event, and return the tenant; None if it is unknown."""
         ...
 
 
@@ -89,7 +91,14 @@ class TenantService:
         problems = {} if self._may_be_asserted(tenant.tenant_id) else {"tenant_id": self._form()}
         problems |= self._problems(_policy_of(tenant))
         _require_none(problems)
-        if not await self._store.add(tenant):
+        event = Event(
+            "TENANT_REGISTERED",
+            tenant.tenant_id,
+            actor="operator",
+            resource_type="tenant",
+            resource_id=tenant.tenant_id,
+        )
+        if not await self._store.add(tenant, event.stored(None)):
             raise TenantExists(tenant_id=tenant.tenant_id)
         if self._publish is not None:
             # A failure only delays the tenant's first requests: the republisher publishes every second.
@@ -111,7 +120,15 @@ class TenantService:
         return await self._change(tenant_id, {"status": "active"})
 
     async def _change(self, tenant_id: str, changes: Changes) -> Applied:
-        tenant = await self._store.change(tenant_id, changes)
+        event = Event(
+            "TENANT_CHANGED",
+            tenant_id,
+            actor="operator",
+            resource_type="tenant",
+            resource_id=tenant_id,
+            detail={"changed": sorted(changes), "status": changes.get("status")},
+        )
+        tenant = await self._store.change(tenant_id, changes, event.stored(None))
         if tenant is None:
             raise TenantUnknown(tenant_id=tenant_id)
         # Also if nothing changed: an earlier call may have failed after PostgreSQL.
@@ -133,6 +150,7 @@ class TenantService:
     def _may_be_asserted(self, tenant_id: str) -> bool:
         return (
             0 < len(tenant_id) <= LONGEST_ID
+            and tenant_id != DEPLOYMENT
             and tenant_id.isprintable()
             and self.rules.matches.fullmatch(tenant_id) is not None
         )

@@ -8,6 +8,9 @@ from tenantgate.errors.tokens import TenantMalformed, TenantMissing, TenantNotAl
 from tenantgate.tokens.claims import Claims, find, one_text, only_name, shown
 from tenantgate.tokens.issuers import IssuerPolicy
 
+# The deployment's own log of audit events, for those without a verified tenant. No token may name it, whatever
+# `TENANT_ID_PATTERN` says: its issuer could read the log, and write into it.
+DEPLOYMENT = ":deployment"
 _LONGEST = 128
 
 
@@ -44,7 +47,13 @@ class TenantExtractor:
     def _accepted(self, value: object, name: str, issuer: object) -> str:
         tenant = value if isinstance(value, str) else one_text(value) or only_name(value)
         # Printable under any pattern: a tenant id goes into logs, headers and the authorizer's context.
-        if tenant is None or len(tenant) > _LONGEST or not tenant.isprintable() or self._matches(tenant) is None:
+        if (
+            tenant is None
+            or tenant == DEPLOYMENT
+            or len(tenant) > _LONGEST
+            or not tenant.isprintable()
+            or self._matches(tenant) is None
+        ):
             raise TenantMalformed(
                 "the tenant claim's form is wrong", claim=name, expected=self._pattern, actual=shown(value)
             )

@@ -21,7 +21,15 @@ from tenantgate.identity.principal import Principal
 from tenantgate.sessions.backchannel.service import LogoutTokenService, NamedSessions, ProviderName
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.errors import EndedOnlyInPart
-from tenantgate.sessions.models import SessionPolicy, SessionTokens, SignIn, StartedSession, StoredSession
+from tenantgate.sessions.models import (
+    BY_PROVIDER,
+    End,
+    SessionPolicy,
+    SessionTokens,
+    SignIn,
+    StartedSession,
+    StoredSession,
+)
 from tenantgate.sessions.service import SessionService
 from tenantgate.tokens.logout_token import LogoutToken
 from tests.fixtures.databases.recording_cache import RecordingCache
@@ -49,10 +57,12 @@ class BreakingStore(MemorySessionStore):
     down: str | None = None
 
     @override
-    async def remove(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]:
+    async def remove(
+        self, session_ids: Sequence[UUID], *, tenant_id: str, end: End = BY_PROVIDER
+    ) -> Sequence[StoredSession]:
         if tenant_id == self.down:
             raise DatabaseUnreachable("connection refused")
-        return await super().remove(session_ids, tenant_id=tenant_id)
+        return await super().remove(session_ids, tenant_id=tenant_id, end=end)
 
 
 class ParsedTokens:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from typing import Protocol
 
+from tenantgate.audit.line import mark
+from tenantgate.audit.models import Event
+from tenantgate.audit.service import Append
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
 from tenantgate.login.attempts.transactions import transaction_cookie_name
 from tenantgate.login.errors import ProviderRefusedClient, StateMismatch
 from tenantgate.login.models import AuthorizationResponse, SignedIn, VerifiedSignIn
+from tenantgate.tokens.tenant import DEPLOYMENT
 
 
 class NewSession(Protocol):
@@ -45,9 +50,12 @@ class Login(Protocol):
 
 
 class CallbackService:
-    """Completes sign-ins. `clock` gives epoch seconds."""
+    """Completes sign-ins. `append` records those that fail. `clock` gives epoch seconds."""
 
-    def __init__(self, login: Login, sessions: Sessions, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, login: Login, sessions: Sessions, *, append: Append = mark, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._append = append
         self._login = login
         self._sessions = sessions
         self._clock = clock
@@ -79,6 +87,7 @@ class CallbackService:
             session = await self._sessions.start(verified, device=device, address=address)
         except TenantgateError as error:
             error.clears_cookies = _ended_attempt(error, response.state, cookies)
+            await self._append(_failed(error, address))
             raise
         return SignedIn(
             access_token=verified.tokens.access_token,
@@ -89,6 +98,17 @@ class CallbackService:
             csrf_token=session.csrf_token,
             attempt_cookie=transaction_cookie_name(response.state or ""),
         )
+
+
+def _failed(error: TenantgateError, address: str | None) -> Event:
+    # In the deployment's own log, even if a verified token named a tenant: that tenant hasn't admitted the caller.
+    return Event(
+        "AUTH_LOGIN_FAILED",
+        DEPLOYMENT,
+        outcome="denied" if error.http_status < HTTPStatus.INTERNAL_SERVER_ERROR else "failure",
+        address=address,
+        detail={"error_code": error.error.code, "check": type(error).__name__},
+    )
 
 
 def _ended_attempt(error: TenantgateError, state: str | None, cookies: Mapping[str, str]) -> tuple[str, ...]:

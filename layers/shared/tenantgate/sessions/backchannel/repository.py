@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
+from tenantgate.audit.models import StoredEvent
+from tenantgate.audit.repository import record
 from tenantgate.database.moments import moment
 from tenantgate.database.unit import Database
 
@@ -39,6 +41,7 @@ class NameRepository:
             row = await unit.fetch_one(_BEGIN, token_hash, [*named], moment(issued_at), moment(expires_at))
         return row is not None and row["done_at"] is None
 
-    async def finish(self, token_hash: bytes, *, at: float) -> None:
-        async with self._database.untenanted() as unit:
+    async def finish(self, token_hash: bytes, *, at: float, event: StoredEvent) -> None:
+        async with self._database.tenant(event.tenant_id) as unit:
             await unit.execute(_FINISH, token_hash, moment(at))
+            await record(unit, event)

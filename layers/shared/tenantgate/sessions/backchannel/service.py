@@ -9,14 +9,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from tenantgate.audit.line import mark
+from tenantgate.audit.models import Event, StoredEvent
+from tenantgate.audit.service import Append
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.base import Word
 from tenantgate.errors.tokens import InvalidClaim, TokenError
 from tenantgate.observability.security_events import log_security_event, reasons_of
 from tenantgate.sessions.errors import EndedOnlyInPart
-from tenantgate.sessions.models import StoredSession, sid_text, subject_text
+from tenantgate.sessions.models import BY_PROVIDER, End, StoredSession, sid_text, subject_text
 from tenantgate.sessions.service import LOOKUP_PURPOSE
 from tenantgate.tokens.logout_token import LogoutToken
+from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.tokens.waiting import awaited
 
 # At least as long as a sign-in takes from the ID token to the session's row.
@@ -48,13 +52,17 @@ class NameStore(Protocol):
         """Record a logout token. Return False if it was finished before."""
         ...
 
-    async def finish(self, token_hash: bytes, *, at: float) -> None: ...
+    async def finish(self, token_hash: bytes, *, at: float, event: StoredEvent) -> None:
+        """Record that a logout token was acted on, with its audit event."""
+        ...
 
 
 class Sessions(Protocol):
     """The part of `sessions.service.SessionService` that ends sessions."""
 
-    async def end_sessions(self, session_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredSession]: ...
+    async def end_sessions(
+        self, session_ids: Sequence[UUID], *, tenant_id: str, end: End
+    ) -> Sequence[StoredSession]: ...
 
     async def publish_ends(self) -> None: ...
 
@@ -84,7 +92,9 @@ class NamedSessions:
         sealer = await self._sealer()
         return [sealer.digests(text, purpose=LOOKUP_PURPOSE) for text in name.texts]
 
-    async def end(self, name: ProviderName, *, tenant_id: str | None = None) -> Sequence[StoredSession]:
+    async def end(
+        self, name: ProviderName, *, tenant_id: str | None = None, end: End = BY_PROVIDER
+    ) -> Sequence[StoredSession]:
         """End the sessions, in all tenants or in one, and return those that existed.
 
         Raises `EndedOnlyInPart` after all of them have ended in PostgreSQL, and `DatabaseUnreachable` and
@@ -101,7 +111,7 @@ class NamedSessions:
                 if tenant_id not in (None, tenant):
                     continue
                 try:
-                    ended += await sessions.end_sessions(ids, tenant_id=tenant)
+                    ended += await sessions.end_sessions(ids, tenant_id=tenant, end=end)
                 except EndedOnlyInPart as error:
                     ended += error.ended
                     failure = error
@@ -114,7 +124,7 @@ class NamedSessions:
 
 
 class LogoutTokenService:
-    """Acts on the provider's logout tokens. `clock` returns epoch seconds."""
+    """Acts on the provider's logout tokens. `append` records refused ones. `clock` returns epoch seconds."""
 
     def __init__(
         self,
@@ -124,8 +134,10 @@ class LogoutTokenService:
         *,
         client_id: str,
         require_key: KeyCheck,
+        append: Append = mark,
         clock: Callable[[], float] = time.time,
     ) -> None:
+        self._append = append
         self._verifier = verifier
         self._store = store
         self._sessions = sessions
@@ -151,6 +163,14 @@ class LogoutTokenService:
         except TokenError as error:
             details = {"check": type(error), **reasons_of(error)}
             log_security_event("LOGOUT_TOKEN_REFUSED", kind="logout_token", actor=None, details=details)
+            refused = Event(
+                "LOGOUT_TOKEN_REFUSED",
+                DEPLOYMENT,
+                outcome="denied",
+                resource_type="logout_token",
+                detail={"check": type(error).__name__},
+            )
+            await self._append(refused)
             raise
 
     async def _end(self, token: LogoutToken) -> None:
@@ -167,7 +187,14 @@ class LogoutTokenService:
         if not is_new:
             raise InvalidClaim("jti was received before", claim="jti")
         ended = await self._sessions.end(name)
-        await self._store.finish(token_hash, at=self._clock())
+        event = Event(
+            "BACKCHANNEL_LOGOUT",
+            DEPLOYMENT,
+            actor="provider",
+            resource_type="logout_token",
+            detail={"issuer": token.issuer, "sessions": len(ended)},
+        )
+        await self._store.finish(token_hash, at=self._clock(), event=event.stored(None))
         details = {"issuer": Word(token.issuer), "sessions": len(ended)}
         log_security_event("BACKCHANNEL_LOGOUT", kind="logout_token", actor="provider", details=details)
 

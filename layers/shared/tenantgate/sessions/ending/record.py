@@ -1,4 +1,4 @@
-"""The end of sessions as revocations: of the sessions, and of each unexpired access token that their clients got."""
+"""The end of sessions: their audit events, and the revocation of them and of each unexpired access token they gave."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
+from tenantgate.audit.repository import record
 from tenantgate.database.unit import Unit
 from tenantgate.revoked.change import Revocation
 from tenantgate.revoked.names import session_name, tenant_name, user_name
 from tenantgate.sessions.ending.issued_tokens import unexpired
-from tenantgate.sessions.models import SessionPolicy, StoredSession
+from tenantgate.sessions.models import End, SessionPolicy, StoredSession
+from tenantgate.sessions.storing import acts
 
 # Clocks may differ by this much.
 _MARGIN_SECONDS = 60
@@ -30,10 +32,12 @@ class Endings:
         self._policy = policy
         self._clock = clock
 
-    async def record(self, unit: Unit, ended: Sequence[StoredSession]) -> None:
+    async def record(self, unit: Unit, ended: Sequence[StoredSession], end: End) -> None:
         """Record the end of sessions in the transaction that removes them."""
         if ended:
             now = self._clock()
+            reused = [acts.secret_reused(session) for session in ended] if end.reason == "secret_reused" else []
+            await record(unit, *reused, *(acts.ended(session, end) for session in ended))
             given = [one for session in ended for one in revocations_of(session, self._policy, now=now)]
             await self._record(unit, given, at=now)
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from tenantgate.audit.repository import event_values, insertion
 from tenantgate.database.moments import moment
 from tenantgate.database.unit import Database
 from tenantgate.sessions.ending.record import Endings
-from tenantgate.sessions.models import StoredSession
+from tenantgate.sessions.models import REFRESH_REFUSED, StoredSession
 from tenantgate.sessions.refreshing.models import Claim, Rotation
 from tenantgate.sessions.repository import (
     FIND,
     FIND_BY_EARLIER_SECRET,
     STORED_COLUMNS,
     removal,
-    stored_session,
 )
+from tenantgate.sessions.storing import acts
+from tenantgate.sessions.storing.rows import stored_session
 
 # A lease need not survive a crash of the server, so it isn't committed durably (decision 0051).
 # Every statement names the tenant too, and does not rely only on row-level security.
@@ -41,7 +43,9 @@ _ROTATE = (
     " sealed_tokens = $7, sealed_replay = $8, csrf_token = $9, scopes = $10, roles = $11, acr = $12, amr = $13,"
     " issued_tokens = $14,"
     " version = version + 1, last_used_at = greatest(last_used_at, $6), lease_holder = NULL, lease_until = NULL"
-    f" {_STILL_HELD} RETURNING tenant_id, id, previous_hash)"
+    f" {_STILL_HELD} RETURNING tenant_id, id, previous_hash),"
+    # In the same statement: a refresh pays for no further round trip.
+    f" recorded AS ({insertion(16, source='rotated')})"
     " INSERT INTO session_secrets (tenant_id, session_id, secret_hash)"
     " SELECT tenant_id, id, previous_hash FROM rotated RETURNING session_id"
 )
@@ -90,8 +94,9 @@ class RefreshRepository:
 
     async def rotate(self, session: StoredSession, holder: UUID, *, to: StoredSession) -> Rotation:
         held = (session.tenant_id, session.id, holder)
+        event = event_values(acts.refreshed(session, to))
         async with self._database.tenant(session.tenant_id) as unit:
-            if await unit.fetch_one(_ROTATE, *held, *_rotated(to), session.secret_hash) is not None:
+            if await unit.fetch_one(_ROTATE, *held, *_rotated(to), session.secret_hash, *event) is not None:
                 if to.id != session.id:
                     await unit.execute(_FOLLOW, session.tenant_id, session.id, to.id)
                 return "stored"
@@ -104,7 +109,7 @@ class RefreshRepository:
         async with self._database.tenant(session.tenant_id) as unit:
             row = await unit.fetch_one(_END, session.tenant_id, session.id, holder)
             ended = None if row is None else stored_session(row)
-            await self._endings.record(unit, [] if ended is None else [ended])
+            await self._endings.record(unit, [] if ended is None else [ended], REFRESH_REFUSED)
         return ended
 
 

@@ -27,7 +27,7 @@ from tenantgate.identity.session_entry import SESSION_SECRETS
 from tenantgate.sessions.cache import SessionCache, csrf_text
 from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import NoRefreshToken, SecretReused
-from tenantgate.sessions.models import Grants, SessionTokens, StoredSession
+from tenantgate.sessions.models import REFRESH_REFUSED, REVOKED, Grants, SessionTokens, StoredSession
 from tenantgate.sessions.refreshing.interfaces import Provider, RefreshStore
 from tenantgate.sessions.refreshing.lease import Limits, extended, repeated
 from tenantgate.sessions.refreshing.models import Redeemed, Refreshed, RefreshOutcome, Verified
@@ -128,7 +128,7 @@ class RefreshService:
                 await self._unrevoked(session)
         except SessionEnded:
             with suppress(CacheUnavailable):
-                await self._sessions.end_sessions([session.id], tenant_id=session.tenant_id, actor="system")
+                await self._sessions.end_sessions([session.id], tenant_id=session.tenant_id, end=REVOKED)
             raise
 
     async def _found(
@@ -274,7 +274,7 @@ class RefreshService:
             return None
         # Valkey's entry expires within minutes. The caller must not try again.
         with suppress(CacheUnavailable):
-            await self._cache.end([ended], actor="provider")
+            await self._cache.end([ended], actor=REFRESH_REFUSED.actor)
         raise reason
 
     async def _revoke(self, redeemed: Redeemed[Any]) -> None:

@@ -1,0 +1,55 @@
+"""The events of refused requests, which have no unit of work of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from tenantgate.audit.line import mark
+from tenantgate.audit.models import Event, StoredEvent, log_owner
+from tenantgate.crypto.envelopes import DataKey, KeyOwner
+from tenantgate.crypto.errors import KeyServiceUnavailable
+from tenantgate.errors.base import TenantgateError
+
+# Appends an event. Never raises: the caller reports its own error.
+type Append = Callable[[Event], Awaitable[None]]
+
+
+class EventStore(Protocol):
+    """A store of events."""
+
+    async def add(self, event: StoredEvent) -> None:
+        """Add an event in its own transaction. Raises `DatabaseUnreachable`."""
+        ...
+
+
+class Keys(Protocol):
+    """The part of `data_keys.service.DataKeys` that the log uses."""
+
+    async def current(self, owner: KeyOwner) -> DataKey: ...
+
+
+class AuditLog:
+    """Appends events to the deployment's own log."""
+
+    def __init__(self, store: EventStore, keys: Keys) -> None:
+        self._store = store
+        self._keys = keys
+
+    async def append(self, event: Event) -> None:
+        """Store an event; if the database can't, write it as a marked log line. Never raises.
+
+        Without a key, it is stored without its address.
+        """
+        try:
+            await self._store.add(event.stored(await self._key(event)))
+        except TenantgateError:
+            await mark(event)
+
+    async def _key(self, event: Event) -> DataKey | None:
+        if event.address is None:
+            return None
+        try:
+            return await self._keys.current(log_owner(event.tenant_id))
+        except KeyServiceUnavailable:
+            return None

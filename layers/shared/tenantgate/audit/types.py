@@ -1,0 +1,147 @@
+"""The types of audit events, and the schema of each one's details. docs/AUDIT_EVENTS.md is written from this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+type EventType = Literal[
+    "AUTH_LOGIN_SUCCESS",
+    "AUTH_LOGIN_FAILED",
+    "AUTH_LOGOUT",
+    "AUTH_TOKEN_REFRESHED",
+    "SESSION_ENDED",
+    "SESSION_SECRET_REUSED",
+    "BACKCHANNEL_LOGOUT",
+    "LOGOUT_TOKEN_REFUSED",
+    "REVOKED",
+    "REVOCATION_LIFTED",
+    "SECURITY_EVENT_RECEIVED",
+    "SECURITY_EVENT_IGNORED",
+    "SECURITY_EVENT_REFUSED",
+    "TENANT_REGISTERED",
+    "TENANT_CHANGED",
+]
+type Outcome = Literal["success", "failure", "denied"]
+type Actor = Literal["operator", "user", "provider", "system"]
+type ResourceType = Literal[
+    "session", "token", "user", "client", "tenant", "kid", "logout_token", "security_event_token"
+]
+
+
+class Member(NamedTuple):
+    """A member of an event's details.
+
+    `type`: of its value: `str`, `int`, or `list` of `str`. `values`: the permitted texts, None for any. `personal`: it
+    may name a person, so it is only stored encrypted.
+    """
+
+    type: type[str | int | list[str]]
+    meaning: str
+    values: tuple[str, ...] | None = None
+    personal: bool = False
+
+
+class Declared(NamedTuple):
+    """An event type: its meaning, the outcomes and types of resources that it can have, and its details."""
+
+    meaning: str
+    outcomes: tuple[Outcome, ...]
+    resources: tuple[ResourceType, ...] = ()
+    detail: Mapping[str, Member] = {}
+
+
+# The most characters of a text in the details. A provider's text must not decide how much the trail stores.
+LONGEST_TEXT = 500
+
+_ERROR_CODE = Member(str, "The code of the error that the caller got (docs/ERROR_CODES.md).")
+_CHECK = Member(str, "The name of the check that failed.")
+_ISSUER = Member(str, "The issuer of the token.")
+_SESSIONS = Member(int, "The number of sessions that ended.")
+_TYPES = Member(list, "The types of the events in the token.")
+_END = Member(
+    str,
+    "Why it ended.",
+    values=("sign_out", "ended", "new_sign_in", "secret_reused", "revoked", "refresh_refused", "provider_sign_out"),
+)
+_REVOKED: tuple[ResourceType, ...] = ("token", "session", "user", "client", "tenant", "kid")
+
+EVENT_TYPES: Mapping[EventType, Declared] = {
+    "AUTH_LOGIN_SUCCESS": Declared(
+        "A user signed in, and a session started.",
+        ("success",),
+        ("session",),
+        {
+            "amr": Member(list, "How the user signed in, as the provider states it (RFC 8176)."),
+            "acr": Member(str, "The level of the sign-in, as the provider states it."),
+            "device": Member(str, "The browser and system.", personal=True),
+        },
+    ),
+    "AUTH_LOGIN_FAILED": Declared(
+        "A sign-in failed. It is in the deployment's own log, because nothing proves its tenant.",
+        ("failure", "denied"),
+        (),
+        {"error_code": _ERROR_CODE, "check": _CHECK},
+    ),
+    "AUTH_LOGOUT": Declared("A user signed out.", ("success",), ("session",), {"reason": _END}),
+    "AUTH_TOKEN_REFRESHED": Declared(
+        "A session got new tokens, and its cookie was replaced.",
+        ("success",),
+        ("session",),
+        {"previous_session_id": Member(str, "The session's id before, if its rights changed.")},
+    ),
+    "SESSION_ENDED": Declared(
+        "A session ended before its time-out, except by a sign-out. A revoked tenant leaves no event for each session.",
+        ("success",),
+        ("session",),
+        {"reason": _END},
+    ),
+    "SESSION_SECRET_REUSED": Declared(
+        "A cookie that a refresh had replaced was used after its grace: it, or the one after it, was stolen. The "
+        "session ends.",
+        ("denied",),
+        ("session",),
+    ),
+    "BACKCHANNEL_LOGOUT": Declared(
+        "The provider ended sessions by a logout token. Each has its own `SESSION_ENDED` in its tenant.",
+        ("success",),
+        ("logout_token",),
+        {"issuer": _ISSUER, "sessions": _SESSIONS},
+    ),
+    "LOGOUT_TOKEN_REFUSED": Declared(
+        "A logout token was refused: it is forged, a copy, or the provider is misconfigured.",
+        ("denied",),
+        ("logout_token",),
+        {"check": _CHECK},
+    ),
+    "REVOKED": Declared("A token, session, user, client, tenant or key id was revoked.", ("success",), _REVOKED),
+    "REVOCATION_LIFTED": Declared("A revoked key id is accepted again.", ("success",), ("kid",)),
+    "SECURITY_EVENT_RECEIVED": Declared(
+        "A trusted issuer's event was acted on, or verifies the stream.",
+        ("success",),
+        ("security_event_token",),
+        {"issuer": _ISSUER, "types": _TYPES, "sessions": _SESSIONS},
+    ),
+    "SECURITY_EVENT_IGNORED": Declared(
+        "A trusted issuer's event has a type that ends nothing.",
+        ("success",),
+        ("security_event_token",),
+        {"issuer": _ISSUER, "types": _TYPES, "sessions": _SESSIONS},
+    ),
+    "SECURITY_EVENT_REFUSED": Declared(
+        "A security event token was refused: it is forged, a copy, or names what isn't its issuer's.",
+        ("denied",),
+        ("security_event_token",),
+        {"err": Member(str, "The error that the sender got (RFC 8935 §2.4).")},
+    ),
+    "TENANT_REGISTERED": Declared("A tenant was added to the registry.", ("success",), ("tenant",)),
+    "TENANT_CHANGED": Declared(
+        "An operator changed, suspended or activated a tenant.",
+        ("success",),
+        ("tenant",),
+        {
+            "changed": Member(list, "The names of the changed fields."),
+            "status": Member(str, "The new status, if it was set.", values=("active", "suspended")),
+        },
+    ),
+}
