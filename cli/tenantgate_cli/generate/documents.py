@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tenantgate_cli.generate.architecture import architecture_page
+from tenantgate_cli.generate.audit_events import audit_page
 from tenantgate_cli.generate.authorizer import authorizer_page
 from tenantgate_cli.generate.cache import cache_page
 from tenantgate_cli.generate.configuration import configuration_page, env_example
@@ -21,6 +22,7 @@ from tenantgate_cli.generate.time_limits import reliability_page
 DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "README.md": readme,
     "docs/API_ARCHITECTURE.md": architecture_page,
+    "docs/AUDIT.md": audit_page,
     "docs/AUTH_CONFIGURATION.md": auth_configuration_page,
     "docs/AUTHORIZER.md": authorizer_page,
     "docs/CACHE.md": cache_page,

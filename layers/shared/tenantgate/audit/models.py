@@ -15,6 +15,7 @@ from tenantgate.crypto.envelopes import DataKey, KeyOwner
 
 _PURPOSE = "audit-subject"
 _TABLE = "audit_events"
+_MOST_TEXTS = 20
 
 
 class StoredUser(NamedTuple):
@@ -82,7 +83,7 @@ class Event:
             outcome=self.outcome,
             actor=self.actor,
             resource_type=self.resource_type,
-            resource_id=self.resource_id,
+            resource_id=None if self.resource_id is None else _storable(self.resource_id),
             request_id=self.request_id,
             session_id=self.session_id,
             user_digest=None if self.user is None else self.user.digest,
@@ -154,11 +155,14 @@ def _fits(value: object, member: Member) -> bool:
 
 def _shortened(value: object) -> object:
     if isinstance(value, str):
-        return str(value[:LONGEST_TEXT])
-    return [str(one[:LONGEST_TEXT]) for one in value[:20]] if isinstance(value, list | tuple) else value
+        return _storable(value)
+    return [_storable(one) for one in value[:_MOST_TEXTS]] if isinstance(value, list | tuple) else value
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL's jsonb can't hold a NUL, nor half a surrogate pair: neither may keep an event from being recorded.
+    return text[:LONGEST_TEXT].replace("\0", "\ufffd").encode(errors="replace").decode()
 
 
 def _json(value: object) -> str:
-    # PostgreSQL's jsonb can't hold a NUL, nor half a surrogate pair: neither may keep an event from being recorded.
-    text = json.dumps(value, separators=(",", ":"))
-    return text.replace("\\u0000", "\\ufffd")
+    return json.dumps(value, separators=(",", ":"))
