@@ -180,7 +180,7 @@ async def test_no_unit_writes_into_another_tenants_log(database: PooledDatabase,
 
 @pytest.mark.parametrize("statement", _CHANGES)
 @pytest.mark.parametrize("role", ["app_url", "owner_url", "admin_url"])
-async def test_nobody_changes_or_removes_an_event(
+async def test_no_role_changes_or_removes_an_event(
     database: PooledDatabase, database_urls: DatabaseUrls, statement: str, role: str
 ) -> None:
     tenant = f"org-{uuid4()}"
@@ -249,7 +249,7 @@ async def test_revocations_and_tenants_are_recorded_in_their_log(
     ]
 
 
-async def test_the_log_of_the_deployment_encrypts_addresses_and_does_without_a_key(
+async def test_the_log_of_the_deployment_encrypts_addresses_and_works_without_a_key(
     database: PooledDatabase, database_urls: DatabaseUrls, caplog: pytest.LogCaptureFixture
 ) -> None:
     keys, address = MemoryKeys(), "203.0.113.0/24"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from tenantgate.tenants.errors import TenantExists, TenantUnknown
 from tenantgate.tenants.models import Changes, Tenant, TenantRules
 from tenantgate.tenants.service import TenantService
 from tenantgate.tokens.policy import parse_tenant_id_pattern
+from tenantgate.tokens.tenant import DEPLOYMENT
 
 pytestmark = pytest.mark.anyio
 
@@ -93,6 +95,28 @@ async def test_a_tenant_is_added_once() -> None:
     assert await registry.add(Tenant("org-a", "A", session_idle_minutes=30, allowed_issuers=ISSUERS))
     with pytest.raises(TenantExists):
         await registry.add(Tenant("org-a"))
+
+
+async def test_the_deployments_own_log_is_not_added_under_any_pattern() -> None:
+    registry = TenantService(MemoryTenants(), Sessions(), replace(RULES, matches=re.compile(".*")))
+    with pytest.raises(ValidationFailed):
+        await registry.add(Tenant(DEPLOYMENT))
+
+
+async def test_each_change_brings_its_event_and_a_refused_one_none() -> None:
+    store = MemoryTenants()
+    registry = TenantService(store, Sessions(), RULES)
+    await registry.add(Tenant("org-a"))
+    await registry.suspend("org-a")
+    await registry.change("org-a", {"name": "A name of a person"})
+    for refused in (registry.suspend("org-b"), registry.change("org-a", {"session_idle_minutes": 0})):
+        with pytest.raises(TenantgateError):
+            await refused
+    assert [(event.event_type, event.tenant_id, event.actor, event.detail) for event in store.events] == [
+        ("TENANT_REGISTERED", "org-a", "operator", "{}"),
+        ("TENANT_CHANGED", "org-a", "operator", '{"changed":["status"],"status":"suspended"}'),
+        ("TENANT_CHANGED", "org-a", "operator", '{"changed":["name"]}'),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from tenantgate.errors.tokens import TenantMalformed, TenantMissing, TenantNotAllowed, TokenError
 from tenantgate.tokens.policy import parse_tenant_id_pattern
-from tenantgate.tokens.tenant import TenantExtractor
+from tenantgate.tokens.tenant import DEPLOYMENT, TenantExtractor
 from tenantgate.tokens.wiring import tenant_extractor
 from tests.fixtures.tokens.issuer import ISSUER, TENANT, policy_of
 
@@ -78,6 +78,16 @@ def test_a_tenant_id_has_at_most_128_characters_under_any_pattern() -> None:
     assert extractor.tenant_of({"a": "x" * 128}) == "x" * 128
     with pytest.raises(TenantMalformed):
         extractor.tenant_of({"a": "x" * 129})
+
+
+@pytest.mark.parametrize("pattern", ["^.*$", "^:deployment$", "^.{1,128}$"])
+def test_no_token_names_the_deployments_own_log_under_any_pattern(pattern: str) -> None:
+    bound = {"issuer": "https://bound.example.test", "audiences": ["a"], "tenants": [DEPLOYMENT]}
+    policy = policy_of(trusted_issuers=json.dumps([bound]), tenant_id_pattern=pattern)
+    for issuer in (ISSUER, bound["issuer"]):
+        for claim in (DEPLOYMENT, [DEPLOYMENT]):
+            with pytest.raises(TenantMalformed):
+                tenant_extractor(policy).tenant_of({"iss": issuer, "tenant_id": claim})
 
 
 def test_an_issuer_may_issue_tokens_only_for_its_own_tenants() -> None:

@@ -1,1 +1,1 @@
-"""The audit trail: what happened, to which resource, by whom; append-only in the database (HIPAA 164.312(b))."""
+"""The audit trail: each act with its time, user, resource and outcome; append-only in PostgreSQL (HIPAA 164.312(b))."""

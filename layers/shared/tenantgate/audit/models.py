@@ -31,7 +31,7 @@ class StoredUser(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened, of a declared type. Raises `ValueError` for what its type doesn't declare.
+    """Something that happened, of a declared type. Raises `ValueError` unless its type declares every part.
 
     `tenant_id`: the tenant in whose log it is, `DEPLOYMENT` without a verified one. `user`: the one that it is about.
     `resource_id`: never names a person. `address`: masked. `detail`: members that are None are left out.
@@ -66,7 +66,7 @@ class Event:
     def stored(self, key: DataKey | None) -> StoredEvent:
         """Return the row's values. `key`: of the user, or of the log for an event without a user.
 
-        Without the key at hand, the address and personal details are left out: no act waits for a key.
+        Without the key, the address and personal details are left out: no act waits for a key.
         """
         declared = EVENT_TYPES[self.type].detail
         given = {name: _shortened(value) for name, value in self.detail.items() if value is not None}

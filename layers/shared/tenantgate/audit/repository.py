@@ -49,7 +49,7 @@ def event_values(event: StoredEvent) -> Sequence[object]:
 
 
 class EventRepository:
-    """The store of events that have no unit of work of their own."""
+    """The store of events that belong to no other unit of work."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""The events of refused requests, which have no unit of work of their own."""
+"""The events of refused requests, which have no unit of work."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ class TenantState(NamedTuple):
 
 
 class End(NamedTuple):
-    """Why a session ends before its time-out, and who wanted it. For its audit event and its log line."""
+    """The reason for the end of a session before its time-out, and who wanted it. For its audit event and log line."""
 
     reason: Literal[
         "sign_out", "ended", "new_sign_in", "secret_reused", "revoked", "refresh_refused", "provider_sign_out"

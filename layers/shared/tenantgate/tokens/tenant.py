@@ -8,8 +8,8 @@ from tenantgate.errors.tokens import TenantMalformed, TenantMissing, TenantNotAl
 from tenantgate.tokens.claims import Claims, find, one_text, only_name, shown
 from tenantgate.tokens.issuers import IssuerPolicy
 
-# The deployment's own log of audit events, for those without a verified tenant. No token may name it, whatever
-# `TENANT_ID_PATTERN` says: its issuer could read the log, and write into it.
+# The deployment's own log of audit events, for those without a verified tenant. No token may name it, under any
+# `TENANT_ID_PATTERN`: its issuer could read the log, and write into it.
 DEPLOYMENT = ":deployment"
 _LONGEST = 128
 

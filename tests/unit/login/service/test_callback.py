@@ -7,15 +7,24 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tenantgate.audit.models import Event
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.errors.base import TenantgateError
-from tenantgate.errors.tokens import IdTokenRefused, Overloaded, ProviderTimeout, ProviderUnreachable, TenantMissing
+from tenantgate.errors.base import InternalError, TenantgateError
+from tenantgate.errors.tokens import (
+    IdTokenRefused,
+    Overloaded,
+    ProviderTimeout,
+    ProviderUnreachable,
+    TenantMissing,
+    TenantNotAllowed,
+)
 from tenantgate.identity.principal import Principal
 from tenantgate.login.attempts.transactions import transaction_cookie_name
 from tenantgate.login.errors import AccessTokenUnusable, InvalidAuthorizationCode, StateMismatch
 from tenantgate.login.models import AuthorizationResponse, ProviderTokens, SignedIn, VerifiedSignIn
 from tenantgate.login.service.callback import CallbackService
 from tenantgate.secrets.errors import SecretsUnavailable
+from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.tokens.verifier import VerifiedToken
 
 STATE = "state-1"
@@ -111,6 +120,45 @@ async def test_the_cookie_of_a_session_that_has_already_expired_has_no_lifetime(
     signed_in = await complete(FakeLogin(), FakeSessions(session=FakeSession(expires_at=NOW - 1)))
 
     assert signed_in.session_lifetime == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (StateMismatch(), "denied"),
+        (TenantNotAllowed("suspended", tenant_id="org-1"), "denied"),
+        (InternalError(), "failure"),
+    ],
+)
+async def test_a_failed_sign_in_is_in_the_deployments_own_log(error: TenantgateError, outcome: str) -> None:
+    """Even if a verified token names a tenant: the tenant hasn't admitted its sender."""
+    events: list[Event] = []
+
+    async def append(event: Event) -> None:
+        events.append(event)
+
+    service = CallbackService(FakeLogin(), FakeSessions(error=error), append=append)
+    with pytest.raises(type(error)):
+        await service.complete(
+            AuthorizationResponse(state=STATE, code="code"),
+            by_redirect=True,
+            cookies={},
+            session_cookie=None,
+            address="203.0.113.0/24",
+        )
+    assert [(one.type, one.tenant_id, one.outcome, one.user, one.address) for one in events] == [
+        ("AUTH_LOGIN_FAILED", DEPLOYMENT, outcome, None, "203.0.113.0/24")
+    ]
+    assert events[0].detail == {"error_code": error.error.code, "check": type(error).__name__}
+
+
+async def test_a_successful_sign_in_has_no_failure() -> None:
+    async def append(event: Event) -> None:
+        raise AssertionError(event)
+
+    assert await CallbackService(FakeLogin(), FakeSessions(), append=append).complete(
+        AuthorizationResponse(state=STATE, code="code"), by_redirect=True, cookies={}, session_cookie=None
+    )
 
 
 async def test_the_replaced_session_ends_first() -> None:

@@ -13,7 +13,7 @@ class Keys(Protocol):
     """The part of `data_keys.service.DataKeys` that sign-ins use."""
 
     async def current(self, owner: KeyOwner) -> DataKey:
-        """Return the owner's key, made if there is none. Raises `KeyServiceUnavailable`, `DatabaseUnreachable`."""
+        """Return the owner's key, and make the first one. Raises `KeyServiceUnavailable`, `DatabaseUnreachable`."""
         ...
 
 

@@ -19,7 +19,7 @@ class SessionStore(Protocol):
     async def add(self, session: StoredSession, *, lookups: Sequence[bytes] = ()) -> None:
         """Add a session, its audit event, and the digests by which a logout token finds it.
 
-        Raises `KeyServiceUnavailable` and `SecretsUnavailable` if the user's key is needed and can't be had.
+        Raises `KeyServiceUnavailable` and `SecretsUnavailable` if the user's key is needed and unavailable.
         """
         ...
 
