@@ -20,11 +20,11 @@ def audit_page() -> str:
         listed = (_listed(one.outcomes), _listed(one.resources), _listed(tuple(one.detail)))
         events.append(f"| `{name}` | {' | '.join(listed)} | {one.meaning} |")
     details = ["| member | type | meaning |", "|---|---|---|"]
-    for name, member in sorted(members.items()):
+    for detail, member in sorted(members.items()):
         kind = {str: "text", int: "number", list: "list of texts"}[member.type]
         values = "" if member.values is None else f" One of {_listed(member.values)}."
         stored = " Stored encrypted." if member.personal else ""
-        details.append(f"| `{name}` | {kind} | {member.meaning}{values}{stored} |")
+        details.append(f"| `{detail}` | {kind} | {member.meaning}{values}{stored} |")
     return f"{before}{BEGIN}\n\n{'\n'.join(events)}\n\n{'\n'.join(details)}\n\n{END}{rest.partition(END)[2]}"
 
 

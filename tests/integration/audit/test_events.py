@@ -22,6 +22,7 @@ from tenantgate.database.unit import StatementRefused, Unit
 from tenantgate.revocation.models import RevocationPolicy
 from tenantgate.revocation.repository import RevocationRepository, count_change
 from tenantgate.revocation.service import RevocationService
+from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.sessions import models
 from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import End, SessionPolicy, StoredSession
@@ -138,6 +139,17 @@ async def test_no_session_starts_without_the_users_key(database: PooledDatabase,
         await SessionRepository(database, ENDINGS, MemoryKeys(KeyServiceUnavailable("away"))).add(session)
     assert await recorded_events(database_urls.admin_url, session.tenant_id) == []
     assert await SessionRepository(database, ENDINGS).find(session.secret_hash, tenant_id=session.tenant_id) is None
+
+
+async def test_without_a_key_encryption_key_a_session_starts_and_its_events_name_no_user(
+    database: PooledDatabase, database_urls: DatabaseUrls
+) -> None:
+    session = new_session()
+    keys = MemoryKeys(SecretsUnavailable("KEY_ENCRYPTION_KEYS is missing"))
+    await SessionRepository(database, ENDINGS, keys).add(session)
+    (row,) = await recorded_events(database_urls.admin_url, session.tenant_id)
+    assert row["session_id"] == session.id
+    assert row["encrypted_user"] is row["user_digest"] is row["encrypted_detail"] is None
 
 
 async def test_act_and_event_are_committed_together_or_not_at_all(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
+from functools import cache
 from typing import Protocol
 
 from tenantgate.audit.line import mark
@@ -10,6 +12,9 @@ from tenantgate.audit.models import Event, StoredEvent, log_owner
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
 from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.errors.base import TenantgateError
+from tenantgate.secrets.errors import SecretsUnavailable
+
+_log = logging.getLogger(__name__)
 
 # Appends an event. Never raises: the caller reports its own error.
 type Append = Callable[[Event], Awaitable[None]]
@@ -26,7 +31,29 @@ class EventStore(Protocol):
 class Keys(Protocol):
     """The part of `data_keys.service.DataKeys` that the log uses."""
 
-    async def current(self, owner: KeyOwner) -> DataKey: ...
+    async def current(self, owner: KeyOwner) -> DataKey:
+        """Return the owner's key, and make the first one.
+
+        Raises `KeyServiceUnavailable`, `DatabaseUnreachable`, and `SecretsUnavailable` without a key-encryption key.
+        """
+        ...
+
+
+async def key_for(keys: Keys, owner: KeyOwner) -> DataKey | None:
+    """Return the owner's key; None in a deployment without a key-encryption key, whose events name no person.
+
+    Raises `KeyServiceUnavailable`, `DatabaseUnreachable`.
+    """
+    try:
+        return await keys.current(owner)
+    except SecretsUnavailable:
+        _warn()
+        return None
+
+
+@cache
+def _warn() -> None:
+    _log.warning("audit events name no person: set KEY_ENCRYPTION_KEYS or KEY_ENCRYPTION_KMS_KEYS")
 
 
 class AuditLog:
@@ -50,6 +77,6 @@ class AuditLog:
         if event.address is None:
             return None
         try:
-            return await self._keys.current(log_owner(event.tenant_id))
+            return await key_for(self._keys, log_owner(event.tenant_id))
         except KeyServiceUnavailable:
             return None

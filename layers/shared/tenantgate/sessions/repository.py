@@ -8,6 +8,7 @@ from uuid import UUID
 
 from tenantgate.audit.models import stored_user
 from tenantgate.audit.repository import record
+from tenantgate.audit.service import Keys, key_for
 from tenantgate.database.moments import moment, whole_seconds
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.sessions.ending.record import Endings
@@ -113,7 +114,7 @@ class SessionRepository:
     `endings` records removals. `keys`: None where no session begins, or where events name no user.
     """
 
-    def __init__(self, database: Database, endings: Endings, keys: acts.Keys | None = None) -> None:
+    def __init__(self, database: Database, endings: Endings, keys: Keys | None = None) -> None:
         self._database = database
         self._endings = endings
         self._keys = keys
@@ -128,10 +129,9 @@ class SessionRepository:
         return None if row is None else tenant_state(row)
 
     async def add(self, session: StoredSession, *, lookups: Sequence[bytes] = ()) -> None:
-        key = None
-        if self._keys is not None:
-            # Before the unit of work begins: this may read the database, and call AWS KMS.
-            key = await self._keys.current(acts.owner_of(session.user))
+        # Before the unit of work begins: this may read the database, and call AWS KMS.
+        key = None if self._keys is None else await key_for(self._keys, acts.owner_of(session.user))
+        if key is not None:
             session = replace(session, audit_user=stored_user(key, session.issuer, session.user_id))
         async with self._database.tenant(session.tenant_id) as unit:
             await unit.execute(_ADD, *session_values(session))

@@ -2,19 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 from tenantgate.audit.models import Event, StoredEvent, user_owner
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
 from tenantgate.sessions.models import End, StoredSession, User
-
-
-class Keys(Protocol):
-    """The part of `data_keys.service.DataKeys` that sign-ins use."""
-
-    async def current(self, owner: KeyOwner) -> DataKey:
-        """Return the owner's key, and make the first one. Raises `KeyServiceUnavailable`, `DatabaseUnreachable`."""
-        ...
 
 
 def owner_of(user: User) -> KeyOwner:
