@@ -96,7 +96,9 @@ class KmsKeys:
                 raise EnvelopeBroken("KMS doesn't unwrap a data key", key_id=context.key, failure=failure) from None
             if getattr(error, "response", None) is None:
                 self._calls_from = self._clock() + PAUSE_SECONDS
-            logger.warning("AWS KMS can't be used", extra={"context": {"operation": Word(operation), "error": failure}})
+            logger.warning(
+                "AWS KMS can't be used", extra={"context": {"operation": Word(operation), "error": Word(failure)}}
+            )
             raise KeyServiceUnavailable("KMS can't be used", operation=Word(operation), failure=failure) from error
 
     def _blocking(self, operation: str, region: str, **arguments: Any) -> Mapping[str, Any]:
