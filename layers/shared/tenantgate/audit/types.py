@@ -1,4 +1,4 @@
-"""The types of audit events, and the schema of each one's details. docs/AUDIT_EVENTS.md is written from this module."""
+"""The types of audit events, and the schema of each one's details. docs/AUDIT.md is written from this module."""
 
 from __future__ import annotations
 
