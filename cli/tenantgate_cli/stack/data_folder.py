@@ -138,33 +138,48 @@ class DataFolder:
                 ) from error
 
     def secrets(self) -> dict[str, str]:
-        """Return the stack's secrets, which the first call creates. Raises Failure if the file is damaged."""
+        """Return the stack's secrets, which the first call creates. Raises Failure if the file is damaged.
+
+        Several processes may call it at once: all of them get the same secrets.
+        """
         file = self.path / "secrets.json"
-        if not file.exists():
-            made = {
-                "OIDC_CLIENT_SECRET": secrets.token_urlsafe(32),
-                "COOKIE_SEALING_KEYS": new_sealing_key(),
-                "KEY_ENCRYPTION_KEYS": new_sealing_key(),
-            }
-            self._write_secrets(made)
-            return made
-        try:
-            stored = json.loads(file.read_text())
-        except (OSError, ValueError):
-            stored = None
-        if isinstance(stored, dict) and "KEY_ENCRYPTION_KEYS" not in stored:
-            # A folder of an earlier version, which encrypted nothing with it.
-            stored["KEY_ENCRYPTION_KEYS"] = new_sealing_key()
-            self._write_secrets(stored)
+        with self._exclusively():
+            if not file.exists():
+                made = {
+                    "OIDC_CLIENT_SECRET": secrets.token_urlsafe(32),
+                    "COOKIE_SEALING_KEYS": new_sealing_key(),
+                    "KEY_ENCRYPTION_KEYS": new_sealing_key(),
+                }
+                _write_secrets(file, made)
+                return made
+            try:
+                stored = json.loads(file.read_text())
+            except (OSError, ValueError):
+                stored = None
+            if isinstance(stored, dict) and "KEY_ENCRYPTION_KEYS" not in stored:
+                # A folder of an earlier version, which encrypted nothing with it.
+                stored["KEY_ENCRYPTION_KEYS"] = new_sealing_key()
+                _write_secrets(file, stored)
         if not isinstance(stored, dict) or not all(isinstance(stored.get(name), str) for name in SECRET_NAMES):
             raise Failure(f"the data folder is damaged: {self.shown()}/secrets.json can't be read", RESET_REMEDY)
         return stored
 
-    def _write_secrets(self, values: Mapping[str, object]) -> None:
-        # As a whole or not at all: without these keys, the stored sessions don't open.
-        written = self.path / "secrets.json.new"
-        written.unlink(missing_ok=True)
-        handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as stream:
-            json.dump(values, stream)
-        written.replace(self.path / "secrets.json")
+    @contextmanager
+    def _exclusively(self) -> Iterator[None]:
+        """Wait until no other process is in such a block. Locks the folder itself: `held` locks a file in it."""
+        handle = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _write_secrets(file: Path, values: Mapping[str, object]) -> None:
+    # As a whole or not at all: without these keys, the stored sessions don't open.
+    written = file.with_name("secrets.json.new")
+    written.unlink(missing_ok=True)
+    handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as stream:
+        json.dump(values, stream)
+    written.replace(file)

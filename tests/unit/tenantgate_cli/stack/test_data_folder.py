@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,18 @@ def test_a_folder_of_an_earlier_version_gets_a_key_encryption_key_and_keeps_it(t
     assert added == {**made, "KEY_ENCRYPTION_KEYS": added["KEY_ENCRYPTION_KEYS"]}
     assert folder.secrets() == added
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("earlier", [None, {"OIDC_CLIENT_SECRET": "a", "COOKIE_SEALING_KEYS": "b"}])
+def test_callers_at_the_same_time_get_the_same_secrets(tmp_path: Path, earlier: dict[str, str] | None) -> None:
+    # Each opens the folder for itself, as a process does: the lock belongs to the open folder.
+    with ThreadPoolExecutor(8) as threads:
+        for number in range(20):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            if earlier is not None:
+                (folder / "secrets.json").write_text(json.dumps(earlier))
+            got = list(threads.map(lambda one: one.secrets(), [DataFolder(folder) for _ in range(8)]))
+            assert got == [got[0]] * 8
+            assert json.loads((folder / "secrets.json").read_text()) == got[0]
+            assert [path.name for path in folder.iterdir()] == ["secrets.json"]
