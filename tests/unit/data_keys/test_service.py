@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 import pytest
 
@@ -10,7 +11,8 @@ from tenantgate.crypto.errors import EnvelopeBroken, KeyDestroyed, KeyServiceUna
 from tenantgate.data_keys.cache import HELD_SECONDS, HeldKeys
 from tenantgate.data_keys.models import KeyContext, StoredKey, WrappedKey, subject_digest
 from tenantgate.data_keys.service import DataKeys
-from tenantgate.errors.base import error_body
+from tenantgate.database.unit import Unit
+from tenantgate.errors.base import InternalError, error_body
 from tests.fixtures.data_keys.memory import KEY, NEW_KEY, MemoryKeyStore, data_keys_in_memory, local_keys
 
 pytestmark = pytest.mark.anyio
@@ -326,3 +328,47 @@ async def test_an_envelope_names_the_key_that_encrypts() -> None:
     keys = data_keys_in_memory()
     key = await keys.current(OWNER)
     assert named_key(key.encrypt(b"", place=())) == key.id
+
+
+class EndlesslyDestroyed(MemoryKeyStore):
+    """Another process adds and destroys a key between every two calls of this one."""
+
+    async def add(self, key: StoredKey) -> bool:
+        return False
+
+
+async def test_an_owner_whose_keys_are_destroyed_again_and_again_ends_the_wait() -> None:
+    store = EndlesslyDestroyed()
+    with pytest.raises(InternalError, match="again and again"):
+        await data_keys_in_memory(store).current(OWNER)
+    assert store.calls.count("current") == 5
+
+
+async def test_an_existing_key_is_returned_and_none_is_made() -> None:
+    store = MemoryKeyStore()
+    keys = data_keys_in_memory(store)
+    assert await keys.existing(OWNER) is None
+    assert store.rows == {}
+    made = await keys.current(OWNER)
+    assert await keys.existing(OWNER) is made
+    assert (found := await data_keys_in_memory(store).existing(OWNER)) is not None
+    assert found.id == made.id
+
+
+async def test_a_destruction_inside_a_unit_of_work_counts_here_from_its_commit() -> None:
+    store = MemoryKeyStore()
+    keys = data_keys_in_memory(store)
+    envelope = (await keys.current(OWNER)).encrypt(b"secret", place=PLACE)
+    # The unit is the store's own concern; this one is in memory.
+    assert await keys.destroy_in(cast("Unit", None), OWNER) == 1
+    keys.forget(OWNER)
+    with pytest.raises(KeyDestroyed):
+        await keys.decrypt(OWNER, envelope, place=PLACE)
+
+
+async def test_a_first_key_that_is_forgotten_while_it_is_made_is_not_kept() -> None:
+    service = Away()
+    keys = data_keys_in_memory(wrapper=service)
+    service.entered = lambda: keys.forget(OWNER)
+    await keys.current(OWNER)
+    assert keys.held(OWNER) is None

@@ -9,9 +9,10 @@ from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from tenantgate.crypto.envelopes import KeyOwner, framed
+from tenantgate.tokens.tenant import DEPLOYMENT
 
 # Tenants with keys that the registry never lists.
-UNREGISTERED_TENANTS: tuple[str, ...] = ()
+UNREGISTERED_TENANTS: tuple[str, ...] = (DEPLOYMENT,)
 
 _PURPOSE = re.compile(r"[a-z][a-z0-9-]{1,40}")
 

@@ -61,7 +61,7 @@ class Selection:
 
 @dataclass
 class Done:
-    """The counts of a run. `skipped`: another process changed or destroyed the key meanwhile."""
+    """The counts of a run. `tenants`: those with such keys. `skipped`: another process was faster with the key."""
 
     tenants: int = 0
     keys: int = 0
@@ -129,7 +129,7 @@ class AllKeys:
         """Do the work on each key; it returns None for one that isn't concerned."""
         done = Done()
         async for tenant_id in self._tenants(selection):
-            after = _FIRST
+            after, before = _FIRST, done.keys + done.skipped
             while page := await self._store.page(tenant_id, after=after, limit=_PAGE):
                 after = page[-1].id
                 for start in range(0, len(page), _AT_ONCE):
@@ -137,7 +137,7 @@ class AllKeys:
                     done.keys += results.count(True)
                     done.skipped += results.count(False)
                     on_progress(done)
-            done.tenants += 1
+            done.tenants += done.keys + done.skipped > before
             on_progress(done)
         return done
 
