@@ -57,6 +57,10 @@ def _rows() -> list[tuple[str, str]]:
             "Built-in provider: a logout token to a client",
             f"{_seconds(limits.LOGOUT_TOKEN_CONNECT)} to connect, {_seconds(limits.LOGOUT_TOKEN_TOTAL)} in all",
         ),
+        (
+            "PostgreSQL: the audit event of a refused request",
+            f"{_seconds(limits.AUDIT_KEY)} for its key, {_seconds(limits.AUDIT_EVENT)} for the event",
+        ),
         ("AWS Secrets Manager: connect", _seconds(limits.SECRETS_CONNECT)),
         ("AWS Secrets Manager: a response", _seconds(limits.SECRETS_READ)),
         (

@@ -38,6 +38,10 @@ BACKGROUND_KEYS = 10.0
 LOGOUT_TOKEN_CONNECT = 1.0
 LOGOUT_TOKEN_TOTAL = 5.0
 
+# The audit event of a refused request: its key, then the event itself.
+AUDIT_KEY = 0.5
+AUDIT_EVENT = 1.0
+
 SECRETS_CONNECT = 1
 SECRETS_READ = 2
 

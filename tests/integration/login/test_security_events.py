@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from functions.security_events.routes import router
+from tenantgate.audit.line import mark
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
@@ -113,6 +114,7 @@ def running_events(provider: MisbehavingProvider, *entries: dict[str, object]) -
                 sessions=named,
                 revocations=events,
                 require_key=login.keys.require,
+                append=mark,
             )
 
         app = create_app(router, settings=login.settings)

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import pytest
 
-from tenantgate.audit.models import StoredEvent
+from tenantgate.audit.models import Event, StoredEvent
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.errors.tokens import (
@@ -71,6 +71,7 @@ class World:
         self.received: dict[bytes, float] = {}
         self.done: set[bytes] = set()
         self.events: list[StoredEvent] = []
+        self.appended: list[Event] = []
         self.named: list[bytes] = []
         self.effects: list[tuple[object, ...]] = []
         self.ended: Sequence[EndedSession] = ()
@@ -85,6 +86,7 @@ class World:
             sessions=self,
             revocations=self,
             require_key=self.keys.require,
+            append=self.append,
             clock=self.clock,
         )
 
@@ -112,6 +114,9 @@ class World:
         if found.issuer not in audiences:
             raise WrongIssuer("iss sends no security events")
         return found
+
+    async def append(self, event: Event) -> None:
+        self.appended.append(event)
 
     async def begin(self, token_hash: bytes, *, named: Sequence[bytes], issued_at: float, expires_at: float) -> bool:
         self._require_up()
@@ -242,6 +247,9 @@ async def test_a_foreign_subject_is_denied(
     assert not world.effects
     assert not world.received
     assert events_in(caplog) == ["SECURITY_EVENT_REFUSED"]
+    assert [(one.type, one.outcome, one.detail) for one in world.appended] == [
+        ("SECURITY_EVENT_REFUSED", "denied", {"err": "access_denied"})
+    ]
 
 
 async def test_an_ending_event_without_a_supported_subject_is_refused(world: World) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Protocol
 
+from tenantgate import time_limits
 from tenantgate.audit.line import mark
 from tenantgate.audit.models import Event, StoredEvent, log_owner
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
@@ -64,19 +66,22 @@ class AuditLog:
         self._keys = keys
 
     async def append(self, event: Event) -> None:
-        """Store an event; if the database can't, write it as a marked log line. Never raises.
+        """Store an event; if the database can't in time, write it as a marked log line. Never raises.
 
-        Without a key, it is stored without its address.
+        Without a key in time, it is stored without its address. The caller has waited for its own failure already.
         """
         try:
-            await self._store.add(event.stored(await self._key(event)))
-        except TenantgateError:
+            stored = event.stored(await self._key(event))
+            async with asyncio.timeout(time_limits.AUDIT_EVENT):
+                await self._store.add(stored)
+        except (TenantgateError, TimeoutError):
             await mark(event)
 
     async def _key(self, event: Event) -> DataKey | None:
         if event.address is None:
             return None
         try:
-            return await key_for(self._keys, log_owner(event.tenant_id))
-        except KeyServiceUnavailable:
+            async with asyncio.timeout(time_limits.AUDIT_KEY):
+                return await key_for(self._keys, log_owner(event.tenant_id))
+        except (KeyServiceUnavailable, TimeoutError):
             return None

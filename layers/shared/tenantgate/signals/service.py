@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from tenantgate.audit.line import mark
 from tenantgate.audit.models import Event, StoredEvent
 from tenantgate.audit.service import Append
 from tenantgate.errors.base import Word
@@ -118,7 +117,7 @@ class SecurityEventService:
         sessions: NamedSessions,
         revocations: Revocations,
         require_key: KeyCheck,
-        append: Append = mark,
+        append: Append,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._append = append

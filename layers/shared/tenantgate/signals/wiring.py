@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 
-from tenantgate.audit.line import mark
 from tenantgate.audit.service import Append
 from tenantgate.audit.wiring import append
 from tenantgate.database.wiring import database
@@ -61,7 +60,7 @@ def make_security_event_service(
     sessions: NamedSessions,
     revocations: Revocations,
     require_key: KeyCheck,
-    append: Append = mark,
+    append: Append,
 ) -> SecurityEventService:
     """Build the service from services of sessions and revocations. `append` records refused tokens."""
     return SecurityEventService(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -150,6 +151,22 @@ async def test_a_failed_sign_in_is_in_the_deployments_own_log(error: TenantgateE
         ("AUTH_LOGIN_FAILED", DEPLOYMENT, outcome, None, "203.0.113.0/24")
     ]
     assert events[0].detail == {"error_code": error.error.code, "check": type(error).__name__}
+
+
+async def test_a_sign_in_that_waited_for_the_database_does_not_wait_for_it_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def append(event: Event) -> None:
+        raise AssertionError(event)
+
+    caplog.set_level(logging.INFO, logger="tenantgate.audit.line")
+    service = CallbackService(FakeLogin(), FakeSessions(error=DatabaseUnreachable("silent")), append=append)
+    with pytest.raises(DatabaseUnreachable):
+        await service.complete(
+            AuthorizationResponse(state=STATE, code="code"), by_redirect=True, cookies={}, session_cookie=None
+        )
+    (line,) = [vars(one)["context"] for one in caplog.records if one.getMessage() == "audit event"]
+    assert line["audit"]["detail"] == {"error_code": "SYS_001", "check": "DatabaseUnreachable"}
 
 
 async def test_a_successful_sign_in_has_no_failure() -> None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from tenantgate.audit.line import mark
 from tenantgate.audit.models import Event
 from tenantgate.audit.service import Append
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.base import TenantgateError
 from tenantgate.errors.tokens import Overloaded, ProviderUnreachable
 from tenantgate.login.attempts.transactions import transaction_cookie_name
@@ -87,7 +88,9 @@ class CallbackService:
             session = await self._sessions.start(verified, device=device, address=address)
         except TenantgateError as error:
             error.clears_cookies = _ended_attempt(error, response.state, cookies)
-            await self._append(_failed(error, address))
+            # The request has just waited for the database: don't wait for it again.
+            append = mark if isinstance(error, DatabaseUnreachable) else self._append
+            await append(_failed(error, address))
             raise
         return SignedIn(
             access_token=verified.tokens.access_token,
