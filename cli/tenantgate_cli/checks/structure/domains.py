@@ -10,7 +10,17 @@ from tenantgate_cli.checks.structure.tree import NUMBERS, PACKAGE, PYPROJECT, Tr
 from tenantgate_cli.results import Problem
 
 # Packages that have some of a domain's files but make no decisions about requests.
-INFRASTRUCTURE = {"audit", "cache", "data_keys", "database", "provider_copies", "rate_limits", "secrets", "tokens"}
+INFRASTRUCTURE = {
+    "audit",
+    "cache",
+    "data_keys",
+    "database",
+    "provider_copies",
+    "rate_limits",
+    "secrets",
+    "tokens",
+    "transparency",
+}
 # It decides, but has neither state nor services.
 AUTHORIZER = "authorizer"
 REQUIRED_FILES = ("__init__", "models", "errors", "service", "wiring")

@@ -1,0 +1,35 @@
+"""Errors of proofs and notes, which callers report in their own words. None of them is the error of a request.
+
+Unproven
+├── ProofBroken           the hashes don't give the root
+├── NoteMalformed         not a signed note
+├── NoteUnsigned          no signature of a known key, or a wrong one
+├── CheckpointMalformed   a note's text isn't a checkpoint
+└── LeafMalformed         not the leaf of an event
+"""
+
+from __future__ import annotations
+
+
+class Unproven(Exception):
+    """Something isn't proven. Its text says what, and has nothing from the input."""
+
+
+class ProofBroken(Unproven):
+    """A proof of inclusion or consistency doesn't lead to the root."""
+
+
+class NoteMalformed(Unproven):
+    """A text that is neither a signed note nor a verifier key."""
+
+
+class NoteUnsigned(Unproven):
+    """A note without a signature of a known key, or with a wrong signature of one."""
+
+
+class CheckpointMalformed(Unproven):
+    """The text of a note isn't a checkpoint."""
+
+
+class LeafMalformed(Unproven):
+    """Leaf data that aren't those of an audit event."""
