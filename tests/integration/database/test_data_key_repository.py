@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tenantgate.crypto.envelopes import KeyOwner, named_key
+from tenantgate.crypto.envelopes import KeyOwner, named_key, subject_digest
 from tenantgate.crypto.errors import EnvelopeBroken, KeyDestroyed
 from tenantgate.data_keys.cache import HELD_SECONDS, HeldKeys
-from tenantgate.data_keys.models import StoredKey, WrappedKey, subject_digest
+from tenantgate.data_keys.models import StoredKey, WrappedKey
 from tenantgate.data_keys.repository import DataKeyRepository
 from tenantgate.data_keys.service import DataKeys
 from tenantgate.database.unit import Database, StatementRefused

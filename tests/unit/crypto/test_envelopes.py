@@ -42,6 +42,15 @@ def test_opens_for_its_owner_and_place(plaintext: bytes, place: list[str]) -> No
     assert (is_envelope(envelope), named_key(envelope)) == (True, KEY_ID)
 
 
+def test_the_digest_of_a_subject_opens_what_the_subject_encrypted() -> None:
+    person = KeyOwner("org-1", "audit", "a person")
+    envelope = key_of(person).encrypt(b"secret", place=PLACE)
+    assert DataKey(person.stored(), KEY_ID, bytes(range(32))).decrypt(envelope, place=PLACE) == b"secret"
+    other = person.stored()._replace(subject_hash=bytes(32))
+    with pytest.raises(EnvelopeBroken):
+        DataKey(other, KEY_ID, bytes(range(32))).decrypt(envelope, place=PLACE)
+
+
 def test_two_envelopes_of_one_text_have_only_their_key_in_common() -> None:
     first, second = (base64.urlsafe_b64decode(key_of().encrypt(b"x" * 31, place=PLACE)[3:] + "==") for _ in range(2))
     assert first[:17] == second[:17]

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from typing import cast
+from uuid import UUID
 
 import pytest
 
-from tenantgate.crypto.envelopes import KeyOwner, named_key
+from tenantgate.crypto.envelopes import KeyOwner, named_key, subject_digest
 from tenantgate.crypto.errors import EnvelopeBroken, KeyDestroyed, KeyServiceUnavailable
 from tenantgate.data_keys.cache import HELD_SECONDS, HeldKeys
-from tenantgate.data_keys.models import KeyContext, StoredKey, WrappedKey, subject_digest
+from tenantgate.data_keys.models import KeyContext, StoredKey, WrappedKey
 from tenantgate.data_keys.service import DataKeys
 from tenantgate.database.unit import Unit
 from tenantgate.errors.base import InternalError, error_body
@@ -198,6 +199,48 @@ async def test_after_a_destruction_a_new_key_is_made_and_the_row_tells_no_subjec
     third = await keys.current(PERSON)
     assert len({first.id, second.id, third.id}) == 3
     assert third.digest("user-1") not in (first.digest("user-1"), second.digest("user-1"))
+
+
+async def test_keys_are_found_by_the_ids_that_envelopes_name_without_their_subjects() -> None:
+    store = MemoryKeyStore()
+    writer = data_keys_in_memory(store)
+    people = [PERSON._replace(subject=f"person {number}") for number in range(20)]
+    envelopes = [(await writer.current(one)).encrypt(b"secret", place=PLACE) for one in people]
+    whole = await writer.current(PERSON._replace(subject=None))
+    foreign = [await writer.current(KeyOwner("org-2", "audit", "x")), await writer.current(OWNER)]
+    ids = [*map(named_key, envelopes), whole.id, *(key.id for key in foreign), UUID(int=7)]
+    await writer.destroy(people[0])
+    tampered = store.rows[ids[1]]
+    store.rows[ids[1]] = tampered._replace(wrapped_key=b"other" + (tampered.wrapped_key or b""))
+    # A row that was given to another person unwraps, and opens nothing of that person.
+    store.rows[ids[2]] = store.rows[ids[2]]._replace(subject_hash=subject_digest(people[3]))
+    reader = data_keys_in_memory(store)
+    store.calls.clear()
+    found = await reader.named("org-1", "audit", ids)
+    assert (set(found.keys), found.destroyed) == ({*ids[2:20], whole.id}, {ids[0]})
+    assert all(found.keys[key_id].decrypt(envelopes[at], place=PLACE) for at, key_id in enumerate(ids[3:20], 3))
+    with pytest.raises(EnvelopeBroken):
+        found.keys[ids[2]].decrypt(envelopes[2], place=PLACE)
+    assert store.calls == ["find_all"]
+    # Those in memory are not read again, and not one of them is another purpose's.
+    assert (await reader.named("org-1", "audit", ids[4:20])).keys.keys() == {*ids[4:20]}
+    assert (await reader.named("org-1", "session-tokens", ids[4:20])).keys == {}
+    assert store.calls == ["find_all", "find_all"]
+    await reader.destroy(people[5])
+    assert ids[5] not in (await reader.named("org-1", "audit", [ids[5]])).keys
+
+
+async def test_named_keys_need_the_key_service_unless_they_are_in_memory() -> None:
+    store, wrapper = MemoryKeyStore(), Away()
+    key = await data_keys_in_memory(store, wrapper).current(PERSON)
+    reader = data_keys_in_memory(store, wrapper)
+    wrapper.away = True
+    with pytest.raises(KeyServiceUnavailable):
+        await reader.named("org-1", "audit", [key.id])
+    wrapper.away = False
+    assert (await reader.named("org-1", "audit", [key.id])).keys[key.id].id == key.id
+    wrapper.away = True
+    assert key.id in (await reader.named("org-1", "audit", [key.id])).keys
 
 
 async def test_a_rotation_keeps_what_was_encrypted_and_two_at_once_make_one_key() -> None:

@@ -6,14 +6,16 @@ An envelope is the text `e1.` and unpadded base64url (RFC 4648 §5) of
 
 It is AES-256-GCM (NIST SP 800-38D) under a key that HMAC-SHA-256 derives from the data key and the salt for this one
 message, so that a data key encrypts any number of messages: random nonces of one key would repeat after about 2^32.
-The associated data are the bytes before the ciphertext, the owner, and the place: the table, column and primary key
-for which the value was encrypted. Copied to another row, tenant or purpose, an envelope doesn't open.
+The associated data are the bytes before the ciphertext, the owner with its subject's digest, and the place: the table,
+column and primary key for which the value was encrypted. Copied to another row, tenant or purpose, an envelope doesn't
+open.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
 import os
 from collections.abc import Sequence
@@ -51,6 +53,29 @@ class KeyOwner(NamedTuple):
     purpose: str
     subject: str | None = None
 
+    def stored(self) -> StoredOwner:
+        """Return the owner as its stored keys name it."""
+        return StoredOwner(self.tenant_id, self.purpose, subject_digest(self))
+
+
+class StoredOwner(NamedTuple):
+    """The owner of a stored data key. `subject_hash`: `subject_digest`, so that the key opens without its subject."""
+
+    tenant_id: str
+    purpose: str
+    subject_hash: bytes
+
+
+def subject_digest(owner: KeyOwner) -> bytes:
+    """Return the digest (32 bytes) by which the keys of a subject are found; empty for a key of the whole tenant.
+
+    It is bound to the tenant and the purpose, so that it doesn't tell whether two tenants know the same person. Anyone
+    who can guess the subject can compute it: it is removed with the key.
+    """
+    if owner.subject is None:
+        return b""
+    return hashlib.sha256(b"tenantgate/data-key/subject" + framed(*owner[:2], owner.subject)).digest()
+
 
 class DataKey:
     """A data key in memory. No repr shows it. Safe to share between tasks and threads; makes no call.
@@ -59,13 +84,14 @@ class DataKey:
     counted by `data_keys.service.DataKeys`, which returns them.
     """
 
-    __slots__ = ("_key", "_owner", "id")
+    __slots__ = ("_key", "_owner", "id", "owner")
 
-    def __init__(self, owner: KeyOwner, key_id: UUID, key: bytes) -> None:
+    def __init__(self, owner: KeyOwner | StoredOwner, key_id: UUID, key: bytes) -> None:
         if len(key) != KEY_BYTES:
             raise ValueError("a data key is 32 bytes")
         self.id = key_id
-        self._owner = framed(owner.tenant_id, owner.purpose, owner.subject or "")
+        self.owner = owner.stored() if isinstance(owner, KeyOwner) else owner
+        self._owner = framed(self.owner.tenant_id, self.owner.purpose, self.owner.subject_hash.hex())
         self._key = key
 
     def encrypt(self, plaintext: bytes, *, place: Sequence[str]) -> str:

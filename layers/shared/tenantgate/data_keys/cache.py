@@ -42,8 +42,8 @@ class HeldKeys:
         self._clock = clock
         self._monotonic = monotonic
         self._limit = limit
-        # The one that was used last is the last.
-        self._keys: OrderedDict[tuple[KeyOwner, UUID | None], _Held] = OrderedDict()
+        # By the key's id, and the one that encrypts by its subject too. The one that was used last is the last.
+        self._keys: OrderedDict[tuple[str, str, UUID | bytes], _Held] = OrderedDict()
         # The number of times that keys were forgotten: a reading that began before is not kept.
         self.forgotten = 0
 
@@ -55,29 +55,41 @@ class HeldKeys:
 
     def find(self, owner: KeyOwner, key_id: UUID | None) -> DataKey | None:
         """Return the owner's key of this id, or with None the one that encrypts, if it is in memory."""
-        held = self._keys.get((owner, key_id))
-        if held is None:
-            return None
-        if not self._is_live(held):
-            del self._keys[owner, key_id]
-            return None
-        self._keys.move_to_end((owner, key_id))
-        return held.key
+        stored = owner.stored()
+        if key_id is None:
+            return self._find(stored)
+        key = self.find_named(owner.tenant_id, owner.purpose, key_id)
+        return key if key is not None and key.owner == stored else None
 
-    def keep(self, owner: KeyOwner, key: DataKey, *, read_at: Moment, is_current: bool) -> None:
+    def find_named(self, tenant_id: str, purpose: str, key_id: UUID) -> DataKey | None:
+        """Return the key of this id, whoever its subject is, if it is in memory."""
+        return self._find((tenant_id, purpose, key_id))
+
+    def keep(self, key: DataKey, *, read_at: Moment, is_current: bool) -> None:
         """Keep a key whose row was read at `read_at`."""
-        held = _Held(key, read_at)
-        for key_id in (key.id, None) if is_current else (key.id,):
-            self._keys[owner, key_id] = held
-            self._keys.move_to_end((owner, key_id))
+        held, by_id = _Held(key, read_at), (key.owner.tenant_id, key.owner.purpose, key.id)
+        for place in (by_id, key.owner) if is_current else (by_id,):
+            self._keys[place] = held
+            self._keys.move_to_end(place)
         while len(self._keys) > self._limit:
             self._keys.popitem(last=False)
 
     def forget(self, owner: KeyOwner) -> None:
         """Forget every key of an owner, also those that are being read at this moment."""
         self.forgotten += 1
-        for known in [known for known in self._keys if known[0] == owner]:
-            del self._keys[known]
+        stored = owner.stored()
+        for place in [place for place, held in self._keys.items() if held.key.owner == stored]:
+            del self._keys[place]
+
+    def _find(self, place: tuple[str, str, UUID | bytes]) -> DataKey | None:
+        held = self._keys.get(place)
+        if held is None:
+            return None
+        if not self._is_live(held):
+            del self._keys[place]
+            return None
+        self._keys.move_to_end(place)
+        return held.key
 
     def _is_live(self, held: _Held) -> bool:
         now = self.now()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
-from tenantgate.crypto.envelopes import KeyOwner, framed
+from tenantgate.crypto.envelopes import DataKey, KeyOwner, StoredOwner
 from tenantgate.tokens.tenant import DEPLOYMENT
 
 # Tenants with keys that the registry never lists.
@@ -35,6 +36,10 @@ class StoredKey(NamedTuple):
     retired_at: datetime | None = None
 
     @property
+    def owner(self) -> StoredOwner:
+        return StoredOwner(self.tenant_id, self.purpose, self.subject_hash)
+
+    @property
     def context(self) -> KeyContext:
         return KeyContext(self.tenant_id, self.purpose, str(self.id))
 
@@ -52,6 +57,13 @@ class WrappedKey(NamedTuple):
 
     wrapped_by: str
     wrapped_key: bytes
+
+
+class NamedKeys(NamedTuple):
+    """The data keys that envelopes name, by their ids. A key in neither part was lost, or is another owner's."""
+
+    keys: Mapping[UUID, DataKey]
+    destroyed: AbstractSet[UUID]
 
 
 class KeyWrapper(Protocol):
@@ -80,17 +92,6 @@ class KeyGroup(NamedTuple):
     destroyed: int
     subjects: int
     oldest: datetime | None
-
-
-def subject_digest(owner: KeyOwner) -> bytes:
-    """Return the digest (32 bytes) by which the keys of a subject are found; empty for a key of the whole tenant.
-
-    It is bound to the tenant and the purpose, so that it doesn't tell whether two tenants know the same person. Anyone
-    who can guess the subject can compute it: it is removed with the key.
-    """
-    if owner.subject is None:
-        return b""
-    return hashlib.sha256(b"tenantgate/data-key/subject" + framed(*owner[:2], owner.subject)).digest()
 
 
 def require_owner(owner: KeyOwner) -> None:

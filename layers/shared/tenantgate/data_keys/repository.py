@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from tenantgate.crypto.envelopes import KeyOwner
-from tenantgate.data_keys.models import KeyGroup, StoredKey, WrappedKey, subject_digest
+from tenantgate.crypto.envelopes import KeyOwner, subject_digest
+from tenantgate.data_keys.models import KeyGroup, StoredKey, WrappedKey
 from tenantgate.database.unit import Database, Row, Unit
 
 _COLUMNS = "id, tenant_id, purpose, subject_hash, wrapped_by, wrapped_key, created_at, retired_at"
@@ -15,6 +15,7 @@ _OF_OWNER = "tenant_id = $1 AND purpose = $2 AND subject_hash = $3"
 _ENCRYPTS = "retired_at IS NULL AND wrapped_key IS NOT NULL"
 _CURRENT = f"SELECT {_COLUMNS} FROM data_keys WHERE {_OF_OWNER} AND {_ENCRYPTS}"  # noqa: S608  (constants, as below)
 _FIND = f"SELECT {_COLUMNS} FROM data_keys WHERE tenant_id = $1 AND id = $2"  # noqa: S608
+_FIND_ALL = f"SELECT {_COLUMNS} FROM data_keys WHERE tenant_id = $1 AND id = ANY($2::uuid[])"  # noqa: S608
 _USABLE = (
     f"SELECT {_COLUMNS} FROM data_keys WHERE {_OF_OWNER} AND wrapped_key IS NOT NULL"  # noqa: S608
     " ORDER BY retired_at DESC NULLS FIRST, created_at DESC, id"
@@ -67,6 +68,10 @@ class DataKeyRepository:
         async with self._database.tenant(tenant_id) as unit:
             row = await unit.fetch_one(_FIND, tenant_id, key_id)
         return None if row is None else _stored(row)
+
+    async def find_all(self, key_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredKey]:
+        async with self._database.tenant(tenant_id) as unit:
+            return [_stored(row) for row in await unit.fetch_all(_FIND_ALL, tenant_id, key_ids)]
 
     async def usable(self, owner: KeyOwner) -> Sequence[StoredKey]:
         async with self._database.tenant(owner.tenant_id) as unit:

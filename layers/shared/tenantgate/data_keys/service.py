@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal, Protocol
 from uuid import UUID, uuid4
 
-from tenantgate.crypto.envelopes import KEY_BYTES, DataKey, KeyOwner, named_key
+from tenantgate.crypto.envelopes import KEY_BYTES, DataKey, KeyOwner, named_key, subject_digest
 from tenantgate.crypto.errors import EnvelopeBroken, KeyDestroyed
 from tenantgate.data_keys.cache import HeldKeys, Moment
-from tenantgate.data_keys.models import KeyWrapper, StoredKey, WrappedKey, require_owner, subject_digest
+from tenantgate.data_keys.models import KeyWrapper, NamedKeys, StoredKey, WrappedKey, require_owner
 from tenantgate.database.unit import Unit
 from tenantgate.errors.base import InternalError
 from tenantgate.shared_calls import SharedCalls
 
 # A key that was found may be destroyed, and another one made, before this call made its own.
 _ATTEMPTS = 5
+# Calls to AWS KMS at the same time, for one page of audit events.
+_AT_ONCE = 8
 
 
 class KeyStore(Protocol):
@@ -30,6 +33,8 @@ class KeyStore(Protocol):
         ...
 
     async def find(self, key_id: UUID, *, tenant_id: str) -> StoredKey | None: ...
+
+    async def find_all(self, key_ids: Sequence[UUID], *, tenant_id: str) -> Sequence[StoredKey]: ...
 
     async def usable(self, owner: KeyOwner) -> Sequence[StoredKey]:
         """Return the owner's keys that aren't destroyed, the newest first."""
@@ -102,7 +107,7 @@ class DataKeys:
         require_owner(owner)
         read_at, forgotten = self._held.now(), self._held.forgotten
         return [
-            self._held.find(owner, stored.id) or await self._unwrapped(owner, stored, read_at, forgotten)
+            self._held.find(owner, stored.id) or await self._unwrapped(stored, read_at, forgotten)
             for stored in await self._store.usable(owner)
         ]
 
@@ -119,6 +124,28 @@ class DataKeys:
         if key is None:
             raise KeyDestroyed("no key of this owner has this id", key_id=key_id, purpose=owner.purpose)
         return key.decrypt(envelope, place=place)
+
+    async def named(self, tenant_id: str, purpose: str, key_ids: Iterable[UUID]) -> NamedKeys:
+        """Return the keys that the envelopes of a purpose name, without knowing whose they are.
+
+        Each key opens only the envelopes of its own subject. Raises as `current` does.
+        """
+        keys: dict[UUID, DataKey] = {}
+        missing: list[UUID] = []
+        for key_id in set(key_ids):
+            if (held := self._held.find_named(tenant_id, purpose, key_id)) is None:
+                missing.append(key_id)
+            else:
+                keys[key_id] = held
+        if not missing:
+            return NamedKeys(keys, frozenset())
+        read_at, forgotten = self._held.now(), self._held.forgotten
+        rows = [row for row in await self._store.find_all(missing, tenant_id=tenant_id) if row.purpose == purpose]
+        whole = [row for row in rows if row.wrapped_key is not None]
+        for first in range(0, len(whole), _AT_ONCE):
+            opened = (self._opened(row, read_at, forgotten) for row in whole[first : first + _AT_ONCE])
+            keys |= {key.id: key for key in await asyncio.gather(*opened) if key is not None}
+        return NamedKeys(keys, frozenset(row.id for row in rows if row.wrapped_key is None))
 
     async def rotate(self, owner: KeyOwner, key_id: UUID) -> bool:
         """Replace the key that encrypts by a new one; return False if another process was faster.
@@ -165,7 +192,7 @@ class DataKeys:
     async def _read_current(self, owner: KeyOwner) -> DataKey | None:
         read_at, forgotten = self._held.now(), self._held.forgotten
         stored = await self._store.current(owner)
-        return None if stored is None else await self._unwrapped(owner, stored, read_at, forgotten)
+        return None if stored is None else await self._unwrapped(stored, read_at, forgotten)
 
     async def _read(self, owner: KeyOwner, key_id: UUID) -> DataKey | None:
         read_at, forgotten = self._held.now(), self._held.forgotten
@@ -175,7 +202,7 @@ class DataKeys:
         if stored.purpose != owner.purpose or stored.subject_hash != subject_digest(owner):
             # An envelope that was moved to another purpose or subject.
             raise EnvelopeBroken("the envelope names a key of another owner", key_id=key_id, purpose=owner.purpose)
-        return await self._unwrapped(owner, stored, read_at, forgotten)
+        return await self._unwrapped(stored, read_at, forgotten)
 
     async def _made(self, owner: KeyOwner) -> DataKey | None:
         """Make the owner's first key; None if another call was faster."""
@@ -184,7 +211,7 @@ class DataKeys:
         if not await self._store.add(made):
             return None
         if forgotten == self._held.forgotten:
-            self._held.keep(owner, key, read_at=read_at, is_current=True)
+            self._held.keep(key, read_at=read_at, is_current=True)
         return key
 
     async def _new(self, owner: KeyOwner) -> tuple[StoredKey, DataKey]:
@@ -194,12 +221,19 @@ class DataKeys:
         wrapped = await self._wrapper.wrap(key, stored.context)
         return stored._replace(**wrapped._asdict()), DataKey(owner, key_id, key)
 
-    async def _unwrapped(self, owner: KeyOwner, stored: StoredKey, read_at: Moment, forgotten: int) -> DataKey:
+    async def _opened(self, stored: StoredKey, read_at: Moment, forgotten: int) -> DataKey | None:
+        """Unwrap a key; None if its row was changed or moved."""
+        try:
+            return await self._unwrapped(stored, read_at, forgotten)
+        except EnvelopeBroken:
+            return None
+
+    async def _unwrapped(self, stored: StoredKey, read_at: Moment, forgotten: int) -> DataKey:
         wrapped = WrappedKey(stored.wrapped_by, _material(stored))
-        key = DataKey(owner, stored.id, await self._wrapper.unwrap(wrapped, stored.context))
+        key = DataKey(stored.owner, stored.id, await self._wrapper.unwrap(wrapped, stored.context))
         # A key that was forgotten meanwhile may be destroyed.
         if forgotten == self._held.forgotten:
-            self._held.keep(owner, key, read_at=read_at, is_current=stored.retired_at is None)
+            self._held.keep(key, read_at=read_at, is_current=stored.retired_at is None)
         return key
 
 
