@@ -31,6 +31,7 @@ LEAN = [
     PACKAGE / "cache_token.py",
     PACKAGE / "cache_url.py",
     PACKAGE / "context.py",
+    PACKAGE / "masking.py",
     PACKAGE / "own_address.py",
     PACKAGE / "time_limits.py",
     PACKAGE / "urls.py",

@@ -62,7 +62,7 @@ class HeldKeys:
         return key if key is not None and key.owner == stored else None
 
     def find_named(self, tenant_id: str, purpose: str, key_id: UUID) -> DataKey | None:
-        """Return the key of this id, whoever its subject is, if it is in memory."""
+        """Return the key of this id, of any subject, if it is in memory."""
         return self._find((tenant_id, purpose, key_id))
 
     def keep(self, key: DataKey, *, read_at: Moment, is_current: bool) -> None:

@@ -2,7 +2,7 @@
 
 Three independent methods: mask members by name (`names.py`), text by pattern (`forms.py`: tokens, credentials, query
 strings), and the current request's secrets verbatim, anywhere in a line (`carried.py`). All three also search inside
-URL encoding and JSON escapes (`escapes.py`).
+URL encoding and JSON escapes (`escapes.py`). `masking.py` has the policies.
 
 A caller chooses the contents of its request, so the third method leaves the product's own words: a `Word`, the names of
 a context's members, and the literals of the code that logs or raises (`speakers.py`). Texts are masked before they are
@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
 from tenantgate.errors.base import Word
+from tenantgate.masking import MASK
 from tenantgate.observability.carried import CarriedSecrets, carried_secrets, carry_secrets
 from tenantgate.observability.carried_values import SHORTEST
 from tenantgate.observability.escapes import layers
 from tenantgate.observability.forms import form_spans
-from tenantgate.observability.names import MASK, is_sensitive, sanitize_query
+from tenantgate.observability.names import is_sensitive, sanitize_query
 from tenantgate.observability.speakers import UNKNOWN, Speaker
 
 __all__ = [

@@ -5,9 +5,10 @@ An operator needs to see the mistake, but the log of a failed start must not dis
 
 from __future__ import annotations
 
+from tenantgate.masking import MASK
 from tenantgate.observability.escapes import layers
 from tenantgate.observability.forms import is_opaque, secret_spans
-from tenantgate.observability.names import MASK, is_sensitive
+from tenantgate.observability.names import is_sensitive
 from tenantgate.observability.redaction import masked
 
 # Each of its values may be a key of the provider.

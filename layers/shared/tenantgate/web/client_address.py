@@ -12,11 +12,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.requests import Request
 
+from tenantgate.masking import network_of
+
 # More proxies in a row than any deployment has. A client may send a longer header.
 _MOST_PROXIES = 16
-# The bits of an address that are kept: the network of a provider's region or a customer's site, not one person's line.
-_KEPT_BITS = {4: 24, 6: 48}
-
 # Networks inside an organization, a host or a hosting platform: RFC 1918, 4193 and 6598, loopback and link-local.
 _PRIVATE = tuple(
     map(
@@ -37,11 +36,7 @@ def client_network(request: Request, *, trusted_proxies: Sequence[str]) -> str |
     This machine's own address is returned whole. None if it isn't known. `trusted_proxies`: networks in CIDR form.
     """
     address = client_address(request, trusted_proxies=trusted_proxies)
-    if address is None:
-        return None
-    if address.is_loopback:
-        return str(address)
-    return str(ip_network((int(address), _KEPT_BITS[address.version]), strict=False))
+    return None if address is None else network_of(address)
 
 
 def client_address(request: Request, *, trusted_proxies: Sequence[str]) -> Address | None:
