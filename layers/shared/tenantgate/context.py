@@ -9,6 +9,23 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
+
+    class Caller(Protocol):
+        """A verified caller, such as a principal."""
+
+        @property
+        def tenant_id(self) -> str: ...
+
+        @property
+        def issuer(self) -> str: ...
+
+        @property
+        def user_id(self) -> str: ...
+
+        @property
+        def session_id(self) -> str | None: ...
+
 
 # Long enough for UUIDs, trace ids and API Gateway's own ids; no character that can forge a line or header.
 # A token sent in the wrong header is rejected too: every line would repeat it.
@@ -21,7 +38,7 @@ _TOKEN_PREFIX = "eyJ"  # noqa: S105
 class RequestContext:
     """Filled in during the request; read by the log formatter and the error renderer."""
 
-    __slots__ = ("carried", "gateway_request_id", "request_id", "tenant_id", "user_id")
+    __slots__ = ("caller", "carried", "gateway_request_id", "request_id", "tenant_id", "user_id")
 
     def __init__(
         self,
@@ -36,6 +53,8 @@ class RequestContext:
         self.tenant_id = tenant_id
         # The parts of the request that no log line may contain: an authorizer's event, read when a line is written.
         self.carried: object = None
+        # For audit events; `user_id` and `tenant_id` are its.
+        self.caller: Caller | None = None
 
 
 _current: ContextVar[RequestContext] = ContextVar("tenantgate_request")

@@ -9,6 +9,8 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from tenantgate.audit.line import Marked
+from tenantgate.audit.types import EVENT_TYPES
 from tenantgate.context import RequestContext, begin_request
 from tenantgate.errors.base import REGISTRY, TenantgateError, Word
 from tenantgate.errors.tokens import InvalidSignature
@@ -92,13 +94,17 @@ def errors() -> list[type[TenantgateError]]:
 def test_no_code_no_kind_and_no_member_name_is_masked(capsys: pytest.CaptureFixture[str]) -> None:
     kinds = errors()
     names = ["error_code", "reason", "private", "expected_value", "request refused", "request failed"]
-    names += ["security event", "check", *MEMBERS, *EVENTS]
+    names += ["security event", "check", *MEMBERS, *EVENTS, "audit event", "audit", *Marked._fields, *EVENT_TYPES]
     with carrying(*REGISTRY, *(kind.__name__ for kind in kinds), *names, SECRET):
         for kind in kinds:
             failure = kind.__new__(kind)  # some make their own arguments
             TenantgateError.__init__(failure, SECRET, expected_value=SECRET)
             log_failure(failure)
     written = log_lines(capsys.readouterr().out)
+    audited = [line["context"] for line in written if line["message"] == "audit event"]
+    written = [line for line in written if line["message"] != "audit event"]
+    assert {one["event"] for one in audited} >= {"AUTH_PERMISSION_DENIED", "CROSS_SITE_REQUEST_REFUSED"}
+    assert all({*one["audit"]} == {*Marked._fields} - {"event"} and MASK not in str(one) for one in audited)
     lines = [line for line in written if line["message"] != "security event"]
     assert len(lines) == len(kinds) > 20
     events = [(line["context"]["event"], line["context"]["check"]) for line in written if line not in lines]

@@ -99,7 +99,12 @@ def test_a_principal_needs_no_check_that_explain_does_not_make() -> None:
         "Principal",
     }
     # Of revocations, `explain` says that it doesn't know them.
-    assert set(_calls(BearerCredential.principal)) == {"self.verify", "self._revocations", "self.require_unrevoked"}
+    assert set(_calls(BearerCredential.principal)) == {
+        "self.verify",
+        "self._revocations",
+        "self.require_unrevoked",
+        "self.name_caller",
+    }
     assert [name for name, *_ in explain._steps(policy_of())][-2:] == ["tenant", "roles"]
 
 

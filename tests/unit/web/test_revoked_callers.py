@@ -43,9 +43,9 @@ def revocations(monkeypatch: pytest.MonkeyPatch) -> Revocations:
     made = Revocations()
     verify = TokenVerifier.verify
 
-    def noted(self: TokenVerifier, token: str, *, fetch: bool = True) -> object:
+    def noted(self: TokenVerifier, token: str, **options: bool) -> object:
         made.happened.append("verify")
-        return verify(self, token, fetch=fetch)
+        return verify(self, token, **options)
 
     monkeypatch.setattr(TokenVerifier, "verify", noted)
     return made

@@ -21,12 +21,20 @@ type EventType = Literal[
     "SECURITY_EVENT_REFUSED",
     "TENANT_REGISTERED",
     "TENANT_CHANGED",
+    "AUTH_TOKEN_EXPIRED",
+    "AUTH_TOKEN_REFUSED",
+    "AUTH_PERMISSION_DENIED",
+    "CROSS_SITE_REQUEST_REFUSED",
+    "TENANT_REFUSED",
+    "EVENTS_LEFT_OUT",
 ]
 type Outcome = Literal["success", "failure", "denied"]
 type Actor = Literal["operator", "user", "provider", "system"]
 type ResourceType = Literal[
-    "session", "token", "user", "client", "tenant", "kid", "logout_token", "security_event_token"
+    "session", "token", "user", "client", "tenant", "kid", "logout_token", "security_event_token", "route", "request"
 ]
+# The logs in which a marked line may have an event: only the deployment's own, or also a tenant's.
+type Lines = Literal["deployment", "any"]
 
 
 class Member(NamedTuple):
@@ -43,12 +51,16 @@ class Member(NamedTuple):
 
 
 class Declared(NamedTuple):
-    """An event type: its meaning, the outcomes and types of resources that it can have, and its details."""
+    """An event type: its meaning, the outcomes and types of resources that it can have, and its details.
+
+    `lines`: the logs for which a marked line (`line.py`) may have it. None: only its act records it.
+    """
 
     meaning: str
     outcomes: tuple[Outcome, ...]
     resources: tuple[ResourceType, ...] = ()
     detail: Mapping[str, Member] = {}
+    lines: Lines | None = None
 
 
 # The most characters of a text in the details. A provider's text must not decide how much the trail stores.
@@ -56,6 +68,7 @@ LONGEST_TEXT = 500
 
 _ERROR_CODE = Member(str, "The code of the error that the caller got (docs/ERROR_CODES.md).")
 _CHECK = Member(str, "The name of the check that failed.")
+_ROUTE = Member(str, "The route that was called: the API's id, and the method and pattern as it defines them.")
 _ISSUER = Member(str, "The issuer of the token.")
 _SESSIONS = Member(int, "The number of sessions that ended.")
 _TYPES = Member(list, "The types of the events in the token.")
@@ -82,6 +95,7 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
         ("failure", "denied"),
         (),
         {"error_code": _ERROR_CODE, "check": _CHECK},
+        lines="deployment",
     ),
     "AUTH_LOGOUT": Declared("A user signed out.", ("success",), ("session",), {"reason": _END}),
     "AUTH_TOKEN_REFRESHED": Declared(
@@ -113,6 +127,7 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
         ("denied",),
         ("logout_token",),
         {"check": _CHECK},
+        lines="deployment",
     ),
     "REVOKED": Declared("A token, session, user, client, tenant or key id was revoked.", ("success",), _REVOKED),
     "REVOCATION_LIFTED": Declared("A revoked key id is accepted again.", ("success",), ("kid",)),
@@ -133,6 +148,7 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
         ("denied",),
         ("security_event_token",),
         {"err": Member(str, "The error that the sender got (RFC 8935 §2.4).")},
+        lines="deployment",
     ),
     "TENANT_REGISTERED": Declared("A tenant was added to the registry.", ("success",), ("tenant",)),
     "TENANT_CHANGED": Declared(
@@ -143,5 +159,53 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
             "changed": Member(list, "The names of the changed fields."),
             "status": Member(str, "The new status, if it was set.", values=("active", "suspended")),
         },
+    ),
+    "AUTH_TOKEN_EXPIRED": Declared(
+        "A token was refused only because it had expired.",
+        ("denied",),
+        ("token",),
+        {"error_code": _ERROR_CODE, "check": _CHECK, "route": _ROUTE},
+        lines="any",
+    ),
+    "AUTH_TOKEN_REFUSED": Declared(
+        "A token was refused. If it was revoked, this is in its tenant's log. Otherwise nothing proves its tenant: it "
+        "may be forged.",
+        ("denied",),
+        ("token",),
+        {"error_code": _ERROR_CODE, "check": _CHECK, "route": _ROUTE},
+        lines="any",
+    ),
+    "AUTH_PERMISSION_DENIED": Declared(
+        "A verified caller lacks what the route's rule requires, or no rule allows the request. The resource is the "
+        "rule's route.",
+        ("denied",),
+        ("route",),
+        {"error_code": _ERROR_CODE, "check": _CHECK},
+        lines="any",
+    ),
+    "CROSS_SITE_REQUEST_REFUSED": Declared(
+        "A request of another site's page was refused, or one with a session cookie but without its CSRF token.",
+        ("denied",),
+        ("request",),
+        {"error_code": _ERROR_CODE, "check": _CHECK},
+        lines="deployment",
+    ),
+    "TENANT_REFUSED": Declared(
+        "A verified token, session or sign-in was refused, because its tenant isn't registered, is suspended, or "
+        "doesn't allow the issuer. It is in the deployment's own log: the tenant has not admitted the sender.",
+        ("denied",),
+        ("tenant",),
+        {"error_code": _ERROR_CODE, "check": _CHECK},
+        lines="deployment",
+    ),
+    "EVENTS_LEFT_OUT": Declared(
+        "There were too many refused requests for an event each. This is the number of those that have none.",
+        ("denied",),
+        (),
+        {
+            "event_type": Member(str, "The type of the events that were left out."),
+            "count": Member(int, "The number of events."),
+        },
+        lines="any",
     ),
 }

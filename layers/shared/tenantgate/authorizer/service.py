@@ -35,6 +35,7 @@ from tenantgate.route_rules.matching import has_control_characters
 if TYPE_CHECKING:
     from tenantgate.authorizer.method_arn import MethodArn
     from tenantgate.authorizer.responses import AuthorizerResponse, ContextValue, Policy
+    from tenantgate.route_rules.model import Decision, RouteRule
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +83,7 @@ class Authorizer:
         try:
             principal = self._authenticate(call)
             if principal is not None:
-                request.user_id, request.tenant_id = principal.user_id, principal.tenant_id
+                request.user_id, request.tenant_id, request.caller = principal.user_id, principal.tenant_id, principal
             return self._respond(call, principal, request)
         except TenantgateError as error:
             return _reject(call, error, request)
@@ -114,6 +115,7 @@ class Authorizer:
         context["request_id"] = request.request_id
         if not decision.allowed:
             _log.info("denied", extra={"context": decision_log.of_denial(call, decision)})
+            _record_denied(call, decision)
             if call.kind in _RESPONSES_FOR_ONE_ROUTE:
                 # A policy may be reused for routes that are allowed, so it must not carry the reason for this denial.
                 context |= {"error_code": decision_log.error_code_of(decision), "reason": decision.reason}
@@ -210,11 +212,27 @@ def _reject(call: AuthorizerCall, error: TenantgateError, request: RequestContex
         _log.error("no decision", extra={"context": record})
         raise AuthorizerFailed(error.error.code) from None
     _log.info("denied", extra={"context": record})
+    if error.audited:
+        from tenantgate.audit.denials import record_refused  # noqa: PLC0415  (slows a cold start)
+
+        record_refused(error, presented=True, route=_named_route(call, None))
     if status == 401 and call.kind != APPSYNC:
         raise _unauthorized() from None
     context = {"request_id": request.request_id, "error_code": error.error.code, "reason": str(record["reason"])}
     policy = deny_all(call.arn.stage_arn) if call.arn is not None else None
     return response(call.kind, allowed=False, context=context, policy=policy)
+
+
+def _record_denied(call: AuthorizerCall, decision: Decision) -> None:
+    from tenantgate.audit.denials import record_denied  # noqa: PLC0415  (slows a cold start)
+
+    record_denied(decision_log.error_code_of(decision), decision.reason, _named_route(call, decision.rule))
+
+
+def _named_route(call: AuthorizerCall, rule: RouteRule | None) -> str | None:
+    # Never the path: a caller chooses it, and it may name a person.
+    route = rule.route if rule is not None else call.route
+    return None if route is None else f"{call.api_id} {route}"
 
 
 def _unauthorized() -> Exception:

@@ -91,6 +91,7 @@ class InsufficientScope(TenantgateError):
     """
 
     error = AUTH_010
+    audited = True
     challenge_error = "insufficient_scope"
 
     def __init__(self, reason: str = "", *, scope: str = "", detail: Detail = None, **private: object) -> None:
@@ -105,6 +106,7 @@ class StepUpRequired(TenantgateError):
     """The sign-in behind the token is too weak or too old (RFC 9470 §3)."""
 
     error = AUTH_011
+    audited = True
     challenge_error = "insufficient_user_authentication"
 
     def __init__(
@@ -136,6 +138,7 @@ class CrossSiteRequest(TenantgateError):
     """A request with the session cookie came from an origin that is not allowed."""
 
     error = AUTH_021
+    audited = True
     security_event = "CROSS_SITE_REQUEST_REFUSED"
 
 

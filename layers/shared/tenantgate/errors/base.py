@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from typing import ClassVar
 
+    from tenantgate.context import Caller
+
 type Detail = str | Mapping[str, object] | list[Mapping[str, object]] | None
 
 
@@ -80,6 +82,12 @@ class TenantgateError(Exception):
     challenge_error: ClassVar[str | None] = None
     # The security event of a request that a web function refuses with this error (`observability/security_events.py`).
     security_event: ClassVar[str | None] = None
+    # A request that is refused with this error may leave an audit event (`audit/denials.py`).
+    audited: ClassVar[bool] = False
+    # The credential that was refused is the request's own, not that of a sign-in at a provider.
+    presented: bool = False
+    # Whose credential it is, if everything that proves it was verified: that of an expired or revoked one.
+    caller: Caller | None = None
     # Seconds after which the same request may succeed; sent as `Retry-After` (RFC 9110 §10.2.3).
     retry_after: int | None = None
     # Names of cookies that the failure makes worthless; the response clears them.

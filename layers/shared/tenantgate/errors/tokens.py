@@ -85,6 +85,7 @@ class TokenError(TenantgateError):
 
     error = AUTH_004
     challenge_error: ClassVar[str | None] = "invalid_token"
+    audited = True
 
 
 class MalformedToken(TokenError):

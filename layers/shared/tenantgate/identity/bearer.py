@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from tenantgate.errors.access import AuthenticationRequired
+from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.tokens import TokenError, TokenExpired
 from tenantgate.identity.credential import split_authorization
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.jws import MAX_TOKEN_LENGTH
+from tenantgate.tokens.keys import KeyFetchNeeded
 from tenantgate.tokens.policy import TokenPolicy
+from tenantgate.tokens.records import Record
 from tenantgate.tokens.roles import RoleReader
 from tenantgate.tokens.verifier import TokenVerifier
 from tenantgate.tokens.wiring import tenant_extractor
@@ -46,6 +50,17 @@ def _token_in(value: str) -> str:
     return token
 
 
+class RefusedCaller(Record):
+    """The verified caller of an expired or revoked token, for audit events. It isn't a principal: it may do nothing."""
+
+    __slots__ = ()
+
+    tenant_id: str
+    issuer: str
+    user_id: str
+    session_id: str | None = None
+
+
 class BearerCredential:
     """The bearer token as a `Credential`."""
 
@@ -74,7 +89,11 @@ class BearerCredential:
         Raises the errors of `TokenVerifier.verify`, `TenantExtractor.tenant_of` and `Snapshot.require_token`, and
         `RevocationUnknown`.
         """
-        principal, verified = self.verify(token, fetch=fetch)
+        try:
+            principal, verified = self.verify(token, fetch=fetch)
+        except TokenExpired as expired:
+            self.name_caller(expired, token, self._revocations)
+            raise
         if self._revocations is not None:
             self.require_unrevoked(verified, principal.tenant_id, token, self._revocations())
         return principal
@@ -98,7 +117,27 @@ class BearerCredential:
         from tenantgate.identity.presented import presented_token  # noqa: PLC0415
 
         presented = presented_token(verified, tenant_id=tenant_id, token=token)
-        revocations.require_token(presented, leeway=self._leeway)
+        try:
+            revocations.require_token(presented, leeway=self._leeway)
+        except TokenError as refused:
+            # The thief of a key, for which it was revoked, could name any tenant.
+            if refused.private.get("actual") != "kid":
+                refused.caller = RefusedCaller(tenant_id, verified.issuer, verified.subject)
+            raise
+
+    def name_caller(self, expired: TokenExpired, token: str, revocations: Callable[[], Snapshot] | None) -> None:
+        """Set the caller of an expired token, unless its key is revoked or its tenant is refused. Never raises.
+
+        `revocations` returns the current ones, or raises `RevocationUnknown`; None: nothing counts as revoked.
+        """
+        try:
+            verified = self._verifier.verify(token, fetch=False, allow_expired=True)
+            tenant_id = self._tenants.tenant_of(verified.claims)
+            if revocations is not None:
+                revocations().require_issued(tenant_id, verified.issuer, verified.kid)
+        except (TenantgateError, KeyFetchNeeded):
+            return
+        expired.caller = RefusedCaller(tenant_id, verified.issuer, verified.subject)
 
 
 def _auth_time(claims: Mapping[str, object]) -> int | None:

@@ -164,6 +164,11 @@ class Snapshot(Record):
             if token.issued_at <= self.until.get(name, -leeway - 1) + leeway:
                 raise TokenRevoked("the token was issued before a revocation", actual=Word(kind.partition(" ")[0]))
 
+    def require_issued(self, tenant_id: str, issuer: str, kid: str | None) -> None:
+        """Raise `TenantNotAllowed`, or `TokenRevoked`, unless a token of this tenant and key can be genuine."""
+        self._require_tenant(tenant_name(tenant_id), issuer)
+        self.require_key(issuer, kid)
+
     def require_key(self, issuer: str, kid: str | None) -> None:
         """Raise `TokenRevoked` if the issuer's key is revoked that signed a token of any kind. None: it has no id."""
         if kid is not None and self.has(kid_name(issuer, kid)):

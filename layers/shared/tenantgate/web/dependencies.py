@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, Protocol
 from fastapi import Depends, Request
 
 from tenantgate.context import current_request
+from tenantgate.errors.tokens import TokenError, TokenExpired
 from tenantgate.identity.bearer import BearerCredential, bearer_token
 from tenantgate.identity.principal import Principal
 from tenantgate.tokens.waiting import awaited
@@ -84,13 +85,11 @@ async def verify_caller(
     authorization = request.headers.get("authorization")
     if session is not None and authorization is None and (secret := session_cookie(request)) is not None:
         return await _by_session(request, secret, session)
-    bearer, token = _bearer(request), bearer_token(authorization)
-    principal, proof = await awaited(lambda: bearer.verify(token, fetch=False))
-    if revocations is not None:
-        # Only for a caller that proved something: others must cause no reading.
-        current = revocations()
-        await current.refresh()
-        bearer.require_unrevoked(proof, principal.tenant_id, token, current.current())
+    try:
+        principal = await _by_bearer(_bearer(request), bearer_token(authorization), revocations)
+    except TokenError as refused:
+        refused.presented = True
+        raise
     return VerifiedCaller(await _admitted(request, principal))
 
 
@@ -103,6 +102,23 @@ def verified_caller(
         return await verify_caller(request, session, revocations)
 
     return verified
+
+
+async def _by_bearer(bearer: BearerCredential, token: str, revocations: RevocationSource | None) -> Principal:
+    try:
+        principal, proof = await awaited(lambda: bearer.verify(token, fetch=False))
+    except TokenExpired as expired:
+        current = None if revocations is None else revocations()
+        if current is not None:
+            await current.refresh()
+        bearer.name_caller(expired, token, None if current is None else current.current)
+        raise
+    if revocations is not None:
+        # Only for a caller that proved something: others must cause no reading.
+        current = revocations()
+        await current.refresh()
+        bearer.require_unrevoked(proof, principal.tenant_id, token, current.current())
+    return principal
 
 
 async def _by_session(request: Request, secret: str, session: SessionCredential) -> VerifiedCaller:
@@ -136,7 +152,7 @@ async def _admitted(request: Request, principal: Principal) -> Principal:
     """
     request.state.tenant_id = principal.tenant_id
     context = current_request()
-    context.user_id, context.tenant_id = principal.user_id, principal.tenant_id
+    context.user_id, context.tenant_id, context.caller = principal.user_id, principal.tenant_id, principal
     await count_caller(request.scope, principal)
     return principal
 

@@ -65,3 +65,7 @@ def log_failure(failure: TenantgateError) -> None:
         from tenantgate.observability.security_events import log_refused_request  # noqa: PLC0415  (few requests)
 
         log_refused_request(failure)
+    if failure.audited:
+        from tenantgate.audit.denials import record_refused  # noqa: PLC0415  (few requests)
+
+        record_refused(failure, presented=failure.presented)

@@ -1,0 +1,116 @@
+"""Marked lines: what they have, that no caller changes them, and that none fails a request."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tenantgate.audit.line import LOGGER, MARK, Marked, deliver_to, mark, refused
+from tenantgate.audit.line_limits import OF_THE_DEPLOYMENT, PERIOD
+from tenantgate.audit.models import Event
+from tenantgate.context import RequestContext, begin_request, end_request
+from tenantgate.observability.logging import configure_logging
+from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
+from tenantgate.tokens.tenant import DEPLOYMENT
+from tests.fixtures.audit.marked import collected
+from tests.fixtures.tokens.issuer import ManualClock
+from tests.fixtures.web.setup import log_lines
+
+USER = ("https://issuer.example", "user-0123456789")
+
+
+@pytest.mark.parametrize("level", ["DEBUG", "ERROR"])
+def test_a_line_is_complete_at_every_level_even_if_the_caller_sends_its_words(
+    level: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure_logging(level=level, service="authorizer")
+    sent = [*USER, "AUTH_PERMISSION_DENIED", "missing_scope", "session-0123456789", "org-0123456789", "permission"]
+    carry_secrets(CarriedSecrets([], "&".join(f"a={one}" for one in sent).encode()))
+    begin_request(RequestContext("request-0123"))
+    try:
+        with collected(monkeypatch):
+            deliver_to(None)
+            refused(
+                "AUTH_PERMISSION_DENIED",
+                "org-0123456789",
+                resource_type="route",
+                resource_id="api GET /orders/{id}",
+                session_id="session-0123456789",
+                user=USER,
+                detail={"error_code": "AUTH_010", "check": "missing_scope", "route": None},
+            )
+    finally:
+        carry_secrets(None)
+        begin_request(RequestContext())
+    (line,) = log_lines(capsys.readouterr().out)
+    audit = line["context"]["audit"]
+    assert (line["message"], line["logger"], line["context"]["event"]) == (MARK, LOGGER, "AUTH_PERMISSION_DENIED")
+    assert {name: audit[name] for name in audit if name not in ("event_id", "occurred_at")} == {
+        "log": "org-0123456789",
+        "outcome": "denied",
+        "actor": None,
+        "resource_type": "route",
+        "resource_id": "api GET /orders/{id}",
+        "session_id": "session-0123456789",
+        "issuer": USER[0],
+        "user_id": USER[1],
+        "request_id": "request-0123",
+        "detail": {"error_code": "AUTH_010", "check": "missing_scope"},
+    }
+
+
+def test_what_is_left_out_is_reported_with_a_later_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    with collected(monkeypatch, clock := ManualClock()) as found:
+        for _ in range(100):
+            refused("AUTH_TOKEN_REFUSED", DEPLOYMENT, resource_type="token", detail={})
+        assert len({one.event_id for one in found}) == OF_THE_DEPLOYMENT
+        end_request()
+        assert len(found) == OF_THE_DEPLOYMENT
+        clock.pass_by(PERIOD)
+        # Of an allowed request, which leaves no event.
+        end_request()
+        end_request()
+    (count,) = found[OF_THE_DEPLOYMENT:]
+    assert (count.event, count.log, count.request_id) == ("EVENTS_LEFT_OUT", DEPLOYMENT, None)
+    assert count.detail == {"event_type": "AUTH_TOKEN_REFUSED", "count": 100 - OF_THE_DEPLOYMENT}
+
+
+def test_a_sink_that_fails_fails_no_request(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: Marked) -> None:
+        raise OSError("no space")
+
+    deliver_to(fail)
+    try:
+        refused("AUTH_TOKEN_EXPIRED", "org-1", resource_type="token", detail={})
+    finally:
+        deliver_to(None)
+    assert [record.getMessage() for record in caplog.records] == ["an audit event could not be delivered"]
+
+
+@pytest.mark.anyio
+async def test_an_event_that_could_not_be_stored_has_its_own_id(monkeypatch: pytest.MonkeyPatch) -> None:
+    event = Event("AUTH_LOGIN_FAILED", DEPLOYMENT, outcome="failure", address="203.0.113.0/24")
+    with collected(monkeypatch) as found:
+        await mark(event)
+    (one,) = found
+    assert (one.event_id, one.event, one.log, one.outcome) == (str(event.id), event.type, DEPLOYMENT, "failure")
+    assert "203.0.113" not in str(one)
+
+
+def test_the_authorizers_path_imports_no_package(tmp_path: Path) -> None:
+    code = (
+        "import sys, json; before = set(sys.modules); import tenantgate.audit.denials; "
+        "print(json.dumps(sorted({name.partition('.')[0] for name in set(sys.modules) - before})))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert set(json.loads(ran.stdout)) <= sys.stdlib_module_names | {"tenantgate"}
+
+
+def test_the_logger_is_the_modules() -> None:
+    assert logging.getLogger(LOGGER).level == logging.INFO
+    assert mark.__module__ == LOGGER
