@@ -11,15 +11,13 @@ since 1970. It is signed: a row that is older and isn't in the log was added lat
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from tenantgate.transparency.errors import CheckpointMalformed, NoteUnsigned
-from tenantgate.transparency.notes import VerifierKey, open_note
+from tenantgate.transparency.notes import VerifierKey, decoded, encoded, open_note
 from tenantgate.transparency.tree import HASH_BYTES, MAX_SIZE
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
@@ -44,8 +42,7 @@ class Checkpoint:
     @property
     def text(self) -> str:
         """The text to sign."""
-        root = base64.b64encode(self.root).decode()
-        return "".join(f"{line}\n" for line in (self.origin, str(self.size), root, *self.extensions))
+        return "".join(f"{line}\n" for line in (self.origin, str(self.size), encoded(self.root), *self.extensions))
 
     @property
     def sealed_at(self) -> int | None:
@@ -72,12 +69,9 @@ def parse_checkpoint(text: str) -> Checkpoint:
     lines = text.split("\n")
     if len(lines) < 4 or lines.pop() or not all(lines):
         raise CheckpointMalformed("not a checkpoint: it has three or more lines, none of them empty")
-    origin, size, encoded, *extensions = lines
-    try:
-        root = base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        root = b""
-    if not _NUMBER.fullmatch(size) or base64.b64encode(root).decode() != encoded:
+    origin, size, hashed, *extensions = lines
+    root = decoded(hashed)
+    if not _NUMBER.fullmatch(size) or root is None:
         raise CheckpointMalformed("not a checkpoint: its size or its root is malformed")
     try:
         return Checkpoint(origin, int(size), root, tuple(extensions))

@@ -5,6 +5,7 @@ Unproven
 ├── NoteMalformed         not a signed note
 ├── NoteUnsigned          no signature of a known key, or a wrong one
 ├── CheckpointMalformed   a note's text isn't a checkpoint
+├── ProofMalformed        not a proof file
 └── LeafMalformed         not the leaf of an event
 """
 
@@ -29,6 +30,10 @@ class NoteUnsigned(Unproven):
 
 class CheckpointMalformed(Unproven):
     """The text of a note isn't a checkpoint."""
+
+
+class ProofMalformed(Unproven):
+    """A file isn't a proof of inclusion or consistency."""
 
 
 class LeafMalformed(Unproven):

@@ -56,7 +56,7 @@ class VerifierKey:
         return sha256(self.name.encode() + b"\n" + _ED25519 + self.public_key).digest()[:_ID_BYTES]
 
     def __str__(self) -> str:
-        return f"{self.name}+{self.id.hex()}+{_base64(_ED25519 + self.public_key)}"
+        return f"{self.name}+{self.id.hex()}+{encoded(_ED25519 + self.public_key)}"
 
     def verify(self, signature: bytes, text: str) -> None:
         """Verify a signature (64 bytes) of a note's text. Raises `NoteUnsigned`."""
@@ -78,7 +78,7 @@ def verifier_key(text: str) -> VerifierKey:
     parts = text.split("+", 2)
     if len(parts) != 3 or not _HEX_ID.fullmatch(parts[1]):
         raise NoteMalformed("not a verifier key: it has a name, 8 hexadecimal digits and a key, joined by plus signs")
-    raw = _decoded(parts[2])
+    raw = decoded(parts[2])
     if raw is None or raw[:1] != _ED25519:
         raise NoteMalformed("not an Ed25519 verifier key")
     try:
@@ -104,7 +104,7 @@ def sign(text: str, name: str, private_key: Ed25519PrivateKey) -> str:
 def signed_note(text: str, signatures: Iterable[tuple[VerifierKey, bytes]]) -> str:
     """Return the note of a text whose UTF-8 bytes were signed. Raises `ValueError` for a text that no note can have."""
     require_note_text(text)
-    lines = [f"{_MARK}{key.name} {_base64(key.id + signature)}\n" for key, signature in signatures]
+    lines = [f"{_MARK}{key.name} {encoded(key.id + signature)}\n" for key, signature in signatures]
     if not lines:
         raise ValueError("a note has a signature")
     return f"{text}\n{''.join(lines)}"
@@ -147,8 +147,8 @@ def split_note(note: str | bytes) -> tuple[str, list[tuple[str, bytes]]]:
         raise NoteMalformed("not a signed note")
     signatures = []
     for line in lines[:-1].split("\n"):
-        name, space, encoded = line.removeprefix(_MARK).partition(" ")
-        raw = _decoded(encoded)
+        name, space, signature = line.removeprefix(_MARK).partition(" ")
+        raw = decoded(signature)
         if not line.startswith(_MARK) or not space or not name or raw is None or len(raw) <= _ID_BYTES:
             raise NoteMalformed("not a signed note: one of its signature lines is malformed")
         signatures.append((name, raw))
@@ -171,15 +171,16 @@ def _readable(note: str | bytes) -> str:
     return text
 
 
-def _base64(raw: bytes) -> str:
+def encoded(raw: bytes) -> str:
+    """Return bytes as base64 (RFC 4648 §4)."""
     return base64.b64encode(raw).decode()
 
 
-def _decoded(text: str) -> bytes | None:
+def decoded(text: str) -> bytes | None:
     """Return the bytes of a base64 text, None if it isn't exactly what `_base64` returns."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         return None
     # Padding and stray last bits would give one signature several spellings.
-    return raw if _base64(raw) == text else None
+    return raw if encoded(raw) == text else None
