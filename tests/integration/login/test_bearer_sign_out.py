@@ -15,14 +15,16 @@ from tenantgate.database.unit import Row
 from tenantgate.database.wiring import database, dispose_database
 from tenantgate.errors.cache import CacheUnavailable
 from tenantgate.login import wiring
-from tenantgate.revoked.names import token_name
+from tenantgate.revoked.names import tenant_name, token_name, user_name
 from tenantgate.settings.environment import get_settings
 from tenantgate.tokens.jws import read_jws
+from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.tokens.verifier import VerifiedToken
+from tests.fixtures.audit.events import recorded_events
 from tests.fixtures.browsers.scripted import Browser
 from tests.fixtures.databases.postgres import DatabaseUrls
 from tests.fixtures.login.app import ALLOWED_ORIGIN, LoginApp
-from tests.fixtures.providers.misbehaving import MisbehavingProvider
+from tests.fixtures.providers.misbehaving import TENANT, MisbehavingProvider
 
 ISSUER = "https://issuer.example"
 
@@ -73,9 +75,24 @@ def test_a_revocation_that_is_not_known_everywhere_is_reported_and_may_be_repeat
     assert app.revoked == [name_of(token)] * 2
 
 
-@pytest.mark.parametrize(("seconds_left", "is_recorded"), [(600, True), (-30, True), (-61, False)])
-def test_the_process_records_it_until_its_leeway_ends(
-    seconds_left: int, is_recorded: bool, database_urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("seconds_left", "tenant_id", "log"),
+    [
+        (600, TENANT, TENANT),
+        (-30, TENANT, TENANT),
+        (-61, TENANT, None),
+        # No tenant that a token may name.
+        (600, DEPLOYMENT, DEPLOYMENT),
+        (600, "org-1' OR true", DEPLOYMENT),
+        (600, None, DEPLOYMENT),
+    ],
+)
+def test_the_process_records_it_until_its_leeway_ends_in_the_tenants_log(
+    seconds_left: int,
+    tenant_id: str | None,
+    log: str | None,
+    database_urls: DatabaseUrls,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     key = base64.urlsafe_b64encode(hashlib.sha256().digest()).decode()
     variables = {"ENVIRONMENT": "test", "COOKIE_SEALING_KEYS": key, "DATABASE_URL": database_urls.app_url}
@@ -84,22 +101,31 @@ def test_the_process_records_it_until_its_leeway_ends(
     monkeypatch.delenv("AWS_LAMBDA_FUNCTION_NAME", raising=False)
     get_settings.cache_clear()
     now = int(time.time())
-    expires_at, token_id = now + seconds_left, f"id-{seconds_left}"
-    bearer = VerifiedToken(ISSUER, "user", now - 700, expires_at, frozenset(), MappingProxyType({}), token_id)
+    expires_at, token_id = now + seconds_left, f"id-{seconds_left}-{tenant_id}"
+    claims = MappingProxyType({"iss": ISSUER, "tenant_id": tenant_id})
+    bearer = VerifiedToken(ISSUER, "user", now - 700, expires_at, frozenset(), claims, token_id)
 
     async def run() -> Row | None:
         try:
             await wiring._revoke_bearer(bearer, "a.b.c")
             async with database().untenanted() as unit:
                 name = token_name(ISSUER, token_id, "")
-                return await unit.fetch_one("SELECT kind, expires_at FROM revocations WHERE name = $1", name)
+                query = "SELECT kind, expires_at, user_name, tenant_name FROM revocations WHERE name = $1"
+                return await unit.fetch_one(query, name)
         finally:
             await dispose_database()
 
+    before = {one: len(asyncio.run(recorded_events(database_urls.admin_url, one))) for one in (TENANT, DEPLOYMENT)}
     try:
         row = asyncio.run(run())
     finally:
         get_settings.cache_clear()
-    assert (row is not None) is is_recorded
+    assert (row is None) is (log is None)
     if row is not None:
         assert (row["kind"], row["expires_at"].timestamp()) == ("token", expires_at + 60)
+        is_known = log == TENANT
+        assert row["user_name"] == (user_name(TENANT, ISSUER, "user") if is_known else None)
+        assert row["tenant_name"] == (tenant_name(TENANT) if is_known else None)
+    for one, number in before.items():
+        events = asyncio.run(recorded_events(database_urls.admin_url, one))[number:]
+        assert [event["event_type"] for event in events] == (["REVOKED"] if one == log else [])

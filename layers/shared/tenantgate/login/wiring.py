@@ -12,6 +12,7 @@ from tenantgate.audit.line import mark
 from tenantgate.audit.service import Append
 from tenantgate.audit.wiring import append
 from tenantgate.errors.cache import CacheUnavailable
+from tenantgate.errors.tokens import TokenError
 from tenantgate.identity.bearer import BearerCredential
 from tenantgate.login.attempts.redirects import RedirectPolicy
 from tenantgate.login.models import VerifiedSignIn
@@ -37,6 +38,7 @@ from tenantgate.settings.allowed_origins import origin_remedy
 from tenantgate.settings.environment import get_settings
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.verifier import TokenVerifier, VerifiedToken
+from tenantgate.tokens.wiring import tenant_extractor
 
 # The year 9999: PostgreSQL and Python hold no later time in common.
 _LATEST_TIME = 253_402_300_800
@@ -199,12 +201,20 @@ async def _session_ender() -> SessionEndings:
 
 
 async def _revoke_bearer(bearer: VerifiedToken, token: str) -> None:
-    from tenantgate.revocation.wiring import revocation_service  # noqa: PLC0415  (only sign-outs by token need it)
+    # Imported here: only sign-outs by token need them.
+    from tenantgate.revocation.models import TokenOwner  # noqa: PLC0415
+    from tenantgate.revocation.wiring import revocation_service  # noqa: PLC0415
 
-    expires_at = bearer.expires_at + get_settings().token_policy.leeway_seconds
-    if expires_at > time.time():
-        service = await revocation_service(actor="user")
-        await service.revoke_token(bearer.issuer, token_id=bearer.token_id, text=token, expires_at=expires_at)
+    policy = get_settings().token_policy
+    expires_at = bearer.expires_at + policy.leeway_seconds
+    if expires_at <= time.time():
+        return
+    owner = None
+    # A token without a good tenant opens nothing. Its revocation is in the deployment's own log.
+    with suppress(TokenError):
+        owner = TokenOwner(tenant_extractor(policy).tenant_of(bearer.claims), bearer.issuer, bearer.subject)
+    service = await revocation_service(actor="user")
+    await service.revoke_token(bearer.issuer, token_id=bearer.token_id, text=token, expires_at=expires_at, owner=owner)
 
 
 class _NewSession(NamedTuple):
