@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fixtures.audit.recording import _records
 from tests.fixtures.browsers.chromium import chromium, complaints, page
 from tests.fixtures.databases.postgres import database_urls, postgres_server
 from tests.fixtures.databases.valkey import own_valkey, redis_url, valkey_server
@@ -14,6 +15,7 @@ from tests.fixtures.revoked.nothing import nothing_is_revoked_without_settings
 from tests.fixtures.stack.running import container, gateway
 
 __all__ = [  # fixtures
+    "_records",
     "chromium",
     "complaints",
     "container",

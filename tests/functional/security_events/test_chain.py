@@ -12,6 +12,8 @@ import httpx2
 import pytest
 
 from container.polling import POLL_SECONDS
+from tenantgate.tokens.tenant import DEPLOYMENT
+from tests.fixtures.audit.recording import rows
 from tests.fixtures.browsers.scripted import Browser, location
 from tests.fixtures.providers.misbehaving import (
     CLIENT_ID,
@@ -23,6 +25,7 @@ from tests.fixtures.providers.misbehaving import (
 from tests.fixtures.stack.commands import RunningStack, dev_stack, serve_stack
 
 CAEP = "https://schemas.openid.net/secevent/caep/event-type"
+SSF = "https://schemas.openid.net/secevent/ssf/event-type"
 RISC = "https://schemas.openid.net/secevent/risc/event-type"
 SECEVENT = {"content-type": "application/secevent+jwt"}
 # C13: counted from receipt.
@@ -133,6 +136,23 @@ def test_a_pushed_event_is_a_refused_bearer_token_within_a_second(is_whole_user:
         assert time.monotonic() - received < LONGEST_SECONDS
         time.sleep(0.02)
     assert (refused.status_code, refused.json()["error"]["code"]) == (401, "AUTH_030")
+
+
+@pytest.mark.records("SECURITY_EVENT_RECEIVED", "SECURITY_EVENT_IGNORED", "SECURITY_EVENT_REFUSED")
+def test_each_event_is_recorded_in_the_deployments_own_log(chain: Chain) -> None:
+    sent = [f"{SSF}/verification", "https://example.com/event-type/of-no-meaning"]
+    received = [chain.push(chain.event(name)) for name in sent]
+    refused = chain.push("a.b.c")
+    assert [response.status_code for response in (*received, refused)] == [202, 202, 400]
+    query = "SELECT * FROM audit_events WHERE request_id = ANY($1) ORDER BY created_at"
+    found = rows(chain.stack, query, [response.headers["x-request-id"] for response in (*received, refused)])
+    assert [(row["event_type"], row["outcome"]) for row in found] == [
+        ("SECURITY_EVENT_RECEIVED", "success"),
+        ("SECURITY_EVENT_IGNORED", "success"),
+        ("SECURITY_EVENT_REFUSED", "denied"),
+    ]
+    assert {row["tenant_id"] for row in found} == {DEPLOYMENT}
+    assert {row["user_digest"] for row in found} == {None}
 
 
 # On AWS a schedule invokes the poll.
