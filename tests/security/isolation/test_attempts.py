@@ -35,7 +35,7 @@ async def test_no_attempt_reaches_another_tenant(
         PooledDatabase(pooler.app_url, pool=LAMBDA_POOL),
     ]
     try:
-        await campaign.run(pooler.app_url, attempts=ATTEMPTS, clients=12, databases=databases, seed=1)
+        await campaign.run(pooler.app_url, attempts=ATTEMPTS, clients=20, databases=databases, seed=1)
     finally:
         for database in databases:
             await database.dispose()

@@ -25,6 +25,11 @@ WHOLE_TABLES = {
         "the list of all revocations, and the registry, read only after a change",
     ),
     "data_keys.repository._GROUPS": "the numbers of a tenant's keys, for operators",
+    **dict.fromkeys(
+        ("transparency.repository._WAITING", "transparency.repository._UNANCHORED"),
+        "all tenants' queues, in pages, by the sealer",
+    ),
+    "transparency.repository._QUEUED": "the tenant's queue, in batches, of which nothing remains",
     "sessions.repository._COUNT": "the number of a tenant's sessions, for operators",
     "sessions.repository._REMOVE_BEGUN": "all of a revoked tenant's sessions, in pages",
 }

@@ -1,0 +1,75 @@
+"""The values that the sealer reads and writes, and the bound of its promises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+# Events that were recorded within this time before a checkpoint may be missing from it: their transactions can still
+# have been open. PostgreSQL refuses to commit an event that is older than 240 s (migration 0011).
+UNSEALED_WINDOW_SECONDS = 300
+
+
+class Waiting(NamedTuple):
+    """A tenant with unsealed events. `oldest`: when the first of them was recorded."""
+
+    tenant_id: str
+    oldest: datetime
+
+
+class QueuedEvent(NamedTuple):
+    """An event that waits to be sealed.
+
+    `row`: as `leaves.leaf_data` takes it, or None if the event is gone. `is_sealed`: it has a leaf already, because a
+    restored or repeated row queued it again.
+    """
+
+    id: UUID
+    recorded_at: datetime
+    row: Mapping[str, str | None] | None
+    is_sealed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A tenant's log and the next events for it, the oldest first. `now`: the time of the database.
+
+    `is_all`: no others wait. `note`: the last checkpoint, None if the log is empty or the checkpoint is missing.
+    """
+
+    tenant_id: str
+    size: int
+    frontier: Sequence[bytes]
+    note: str | None
+    events: Sequence[QueuedEvent]
+    is_all: bool
+    now: datetime
+
+
+class Leaf(NamedTuple):
+    """The leaf of an event, by its id."""
+
+    id: UUID
+    leaf_hash: bytes
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """A sealed batch: leaves from the log's size on, its new size and frontier, and the signed checkpoint."""
+
+    leaves: Sequence[Leaf]
+    size: int
+    frontier: Sequence[bytes]
+    note: str
+
+
+class SealedCheckpoint(NamedTuple):
+    """A checkpoint that was committed."""
+
+    tenant_id: str
+    id: UUID
+    note: str
