@@ -22,7 +22,7 @@ from tenantgate.database.unit import StatementRefused, Unit
 from tenantgate.revocation.models import RevocationPolicy
 from tenantgate.revocation.repository import RevocationRepository, count_change
 from tenantgate.revocation.service import RevocationService
-from tenantgate.secrets.errors import SecretsUnavailable
+from tenantgate.secrets.errors import SecretMissing
 from tenantgate.sessions import models
 from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import End, SessionPolicy, StoredSession
@@ -145,7 +145,7 @@ async def test_without_a_key_encryption_key_a_session_starts_and_its_events_name
     database: PooledDatabase, database_urls: DatabaseUrls
 ) -> None:
     session = new_session()
-    keys = MemoryKeys(SecretsUnavailable("KEY_ENCRYPTION_KEYS is missing"))
+    keys = MemoryKeys(SecretMissing("KEY_ENCRYPTION_KEYS is missing"))
     await SessionRepository(database, ENDINGS, keys).add(session)
     (row,) = await recorded_events(database_urls.admin_url, session.tenant_id)
     assert row["session_id"] == session.id

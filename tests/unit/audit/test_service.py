@@ -13,7 +13,7 @@ from tenantgate.audit.service import AuditLog, key_for
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
 from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.database.errors import DatabaseUnreachable
-from tenantgate.secrets.errors import SecretsUnavailable
+from tenantgate.secrets.errors import SecretMissing, SecretsUnavailable
 from tenantgate.tokens.tenant import DEPLOYMENT
 from tests.fixtures.audit.events import MemoryKeys
 
@@ -98,5 +98,19 @@ async def test_an_event_that_is_not_stored_in_time_is_a_line(store: Events, capl
 
 
 async def test_without_a_key_encryption_key_there_is_no_key() -> None:
-    keys = MemoryKeys(SecretsUnavailable("KEY_ENCRYPTION_KEYS has no value"))
+    keys = MemoryKeys(SecretMissing("KEY_ENCRYPTION_KEYS has no value"))
     assert await key_for(keys, log_owner(DEPLOYMENT)) is None
+
+
+async def test_a_key_encryption_key_that_can_not_be_used_is_no_missing_one() -> None:
+    keys = MemoryKeys(SecretsUnavailable("KEY_ENCRYPTION_KEYS: a key has 32 bytes"))
+    with pytest.raises(SecretsUnavailable):
+        await key_for(keys, log_owner(DEPLOYMENT))
+
+
+async def test_secrets_that_can_not_be_used_cost_only_the_address() -> None:
+    store = Events()
+    await AuditLog(store, MemoryKeys(SecretsUnavailable("KEY_ENCRYPTION_KEYS: a key has 32 bytes"))).append(
+        failed_sign_in()
+    )
+    assert [row.encrypted_detail for row in store.rows] == [None]

@@ -9,12 +9,15 @@ import pytest
 
 from tenantgate.crypto.envelopes import KeyOwner, named_key, subject_digest
 from tenantgate.crypto.errors import EnvelopeBroken, KeyDestroyed, KeyServiceUnavailable
+from tenantgate.crypto.sealing import Sealer
 from tenantgate.data_keys.cache import HELD_SECONDS, HeldKeys
-from tenantgate.data_keys.models import KeyContext, StoredKey, WrappedKey
+from tenantgate.data_keys.local_keys import LocalKeys
+from tenantgate.data_keys.models import StoredKey
 from tenantgate.data_keys.service import DataKeys
 from tenantgate.database.unit import Unit
 from tenantgate.errors.base import InternalError, error_body
-from tests.fixtures.data_keys.memory import KEY, NEW_KEY, MemoryKeyStore, data_keys_in_memory, local_keys
+from tenantgate.secrets.errors import SecretMissing
+from tests.fixtures.data_keys.memory import KEY, NEW_KEY, Away, MemoryKeyStore, data_keys_in_memory, local_keys
 
 pytestmark = pytest.mark.anyio
 
@@ -35,30 +38,6 @@ class Clock:
 
     def held(self, limit: int = 100) -> HeldKeys:
         return HeldKeys(clock=lambda: self.wall, monotonic=lambda: self.monotonic, limit=limit)
-
-
-class Away:
-    """Key-encryption keys that can be away, and count their calls."""
-
-    def __init__(self, *, away: bool = False) -> None:
-        self.away, self.calls = away, 0
-        self._keys = local_keys()
-        self.entered: Callable[[], object] = lambda: None
-
-    async def wrap(self, key: bytes, context: KeyContext) -> WrappedKey:
-        await self._enter()
-        return await self._keys.wrap(key, context)
-
-    async def unwrap(self, wrapped: WrappedKey, context: KeyContext) -> bytes:
-        await self._enter()
-        return await self._keys.unwrap(wrapped, context)
-
-    async def _enter(self) -> None:
-        self.calls += 1
-        self.entered()
-        await asyncio.sleep(0)
-        if self.away:
-            raise KeyServiceUnavailable("away")
 
 
 async def test_the_first_key_is_made_once_and_used_by_every_process() -> None:
@@ -415,3 +394,13 @@ async def test_a_first_key_that_is_forgotten_while_it_is_made_is_not_kept() -> N
     service.entered = lambda: keys.forget(OWNER)
     await keys.current(OWNER)
     assert keys.held(OWNER) is None
+
+
+async def test_a_deployment_without_a_key_encryption_key_reads_no_database() -> None:
+    async def missing() -> Sealer:
+        raise SecretMissing("KEY_ENCRYPTION_KEYS has no value")
+
+    store = MemoryKeyStore()
+    with pytest.raises(SecretMissing):
+        await data_keys_in_memory(store, LocalKeys(missing)).current(OWNER)
+    assert store.calls == []

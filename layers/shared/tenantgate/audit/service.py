@@ -14,7 +14,7 @@ from tenantgate.audit.models import Event, StoredEvent, log_owner
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
 from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.errors.base import TenantgateError
-from tenantgate.secrets.errors import SecretsUnavailable
+from tenantgate.secrets.errors import SecretMissing, SecretsUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class Keys(Protocol):
     async def current(self, owner: KeyOwner) -> DataKey:
         """Return the owner's key, and make the first one.
 
-        Raises `KeyServiceUnavailable`, `DatabaseUnreachable`, and `SecretsUnavailable` without a key-encryption key.
+        Raises `KeyServiceUnavailable`, `DatabaseUnreachable`, and `SecretMissing` without a key-encryption key.
         """
         ...
 
@@ -44,11 +44,11 @@ class Keys(Protocol):
 async def key_for(keys: Keys, owner: KeyOwner) -> DataKey | None:
     """Return the owner's key; None in a deployment without a key-encryption key, whose events name no person.
 
-    Raises `KeyServiceUnavailable`, `DatabaseUnreachable`.
+    Raises `KeyServiceUnavailable`, `DatabaseUnreachable`, and `SecretsUnavailable` if its value is unusable.
     """
     try:
         return await keys.current(owner)
-    except SecretsUnavailable:
+    except SecretMissing:
         _warn()
         return None
 
@@ -83,5 +83,5 @@ class AuditLog:
         try:
             async with asyncio.timeout(time_limits.AUDIT_KEY):
                 return await key_for(self._keys, log_owner(event.tenant_id))
-        except (KeyServiceUnavailable, TimeoutError):
+        except (KeyServiceUnavailable, SecretsUnavailable, TimeoutError):
             return None

@@ -67,7 +67,11 @@ class NamedKeys(NamedTuple):
 
 
 class KeyWrapper(Protocol):
-    """The key-encryption keys. Both methods raise `KeyServiceUnavailable` and `SecretsUnavailable`."""
+    """The key-encryption keys. The methods that wrap raise `KeyServiceUnavailable` and `SecretsUnavailable`."""
+
+    async def newest(self) -> str:
+        """Return the name of the key that wraps; make no call. Raises `SecretsUnavailable`."""
+        ...
 
     async def wrap(self, key: bytes, context: KeyContext) -> WrappedKey:
         """Wrap a data key with the newest key-encryption key."""

@@ -87,6 +87,8 @@ class DataKeys:
         if (held := self._held.find(owner, None)) is not None:
             return held
         require_owner(owner)
+        # A deployment without a key-encryption key has no data keys: don't read the database for each use.
+        await self._wrapper.newest()
         key = await self._shared.share((owner, "made"), lambda: self._read_or_made(owner))
         if key is None:
             raise InternalError("the keys of an owner are destroyed again and again", purpose=owner.purpose)

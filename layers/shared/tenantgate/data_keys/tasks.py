@@ -38,12 +38,6 @@ class AllKeysStore(Protocol):
     async def rewrap(self, key: StoredKey, wrapped: WrappedKey) -> bool: ...
 
 
-class NewestWrapper(KeyWrapper, Protocol):
-    async def newest(self) -> str:
-        """Return the name of the key-encryption key that wraps."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Selection:
     """The keys that a command works on; None: all. `made_before`: only keys that were made before this moment."""
@@ -71,7 +65,7 @@ class Done:
 class AllKeys:
     """Goes through the keys of the registered tenants, and of `UNREGISTERED_TENANTS`."""
 
-    def __init__(self, store: AllKeysStore, wrapper: NewestWrapper) -> None:
+    def __init__(self, store: AllKeysStore, wrapper: KeyWrapper) -> None:
         self._store = store
         self._wrapper = wrapper
 

@@ -18,3 +18,7 @@ class SecretsUnavailable(TenantgateError):
 
     error = SYS_002
     retry_after = 5
+
+
+class SecretMissing(SecretsUnavailable):
+    """The secrets were read, and this one isn't among them."""

@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol
 from tenantgate.aws.failures import failure_name
 from tenantgate.crypto.sealing import Sealer
 from tenantgate.errors.base import Word
-from tenantgate.secrets.errors import SecretsUnavailable
+from tenantgate.secrets.errors import SecretMissing, SecretsUnavailable
 from tenantgate.settings.deployment import OPTIONAL_SECRET_NAMES, SECRET_NAMES
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,10 @@ class SecretStore:
         self._reading = threading.Lock()
 
     async def get(self, name: str) -> str:
-        """Return the secret's value, without blocking the event loop. Raises `SecretsUnavailable`."""
+        """Return the secret's value, without blocking the event loop.
+
+        Raises `SecretsUnavailable`, and its subclass `SecretMissing` if the secrets were read and have no such value.
+        """
         if self._is_fresh():
             return self._value(name)
         return await asyncio.to_thread(self.get_now, name)
@@ -185,7 +188,7 @@ class SecretStore:
         held = self._held
         value = held.values.get(name)
         if not value:
-            raise SecretsUnavailable(f"{name} has no value", failure=held.failure)
+            raise (SecretsUnavailable if held.failure else SecretMissing)(f"{name} has no value", failure=held.failure)
         return value
 
 
