@@ -86,9 +86,7 @@ def services(job: Job, database: PooledDatabase, provider: RemoteProvider, numbe
     endings = Endings(record_in, job.policy)
     sessions = SessionService(SessionRepository(database, endings), current, policy=job.policy)
     limits, store = Limits(lease=job.lease), RefreshRepository(database, endings)
-    return [
-        RefreshService(store, sessions, provider, current, shared=SharedCalls(), limits=limits) for _ in range(number)
-    ]
+    return [RefreshService(store, sessions, provider, shared=SharedCalls(), limits=limits) for _ in range(number)]
 
 
 async def work(job: Job) -> None:

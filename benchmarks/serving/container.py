@@ -42,6 +42,7 @@ def container_variables(
         "OIDC_JWKS_FILE": str(keys),
         "OIDC_CLIENT_SECRET": uuid.uuid4().hex,
         "COOKIE_SEALING_KEYS": key,
+        "KEY_ENCRYPTION_KEYS": key,
     }
 
 

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from benchmarks.serving.provider import SCOPE, Provider
 from tenantgate.crypto.sealing import Sealer
+from tenantgate.data_keys.local_keys import LocalKeys
+from tenantgate.data_keys.repository import DataKeyRepository
+from tenantgate.data_keys.service import DataKeys
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.identity.principal import Principal
 from tenantgate.revocation.repository import record_in
@@ -29,13 +32,15 @@ class Started(NamedTuple):
 
 
 async def start_sessions(addresses: PostgresAddresses, provider: Provider, key: str, count: int) -> list[Started]:
-    """Start sessions in PostgreSQL, as sign-ins do, sealed by `key`."""
+    """Start sessions in PostgreSQL, as sign-ins do. `key` seals, and wraps the data keys."""
     database, sealer = PooledDatabase(addresses.app_url), Sealer([key])
 
     async def current() -> Sealer:
         return sealer
 
-    service = SessionService(SessionRepository(database, Endings(record_in, SessionPolicy())), current)
+    keys = DataKeys(DataKeyRepository(database), LocalKeys(current))
+    store = SessionRepository(database, Endings(record_in, SessionPolicy()), keys)
+    service = SessionService(store, current, keys=keys)
     all_started: list[Started] = []
     numbers = iter(range(count))
 

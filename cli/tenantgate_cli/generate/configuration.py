@@ -74,9 +74,9 @@ Members of the JSON object in Secrets Manager. Outside AWS, environment variable
 | name | purpose |
 |---|---|
 | `OIDC_CLIENT_SECRET` | The relying party's client secret at the provider. |
-| `COOKIE_SEALING_KEYS` | Keys that seal cookies and stored tokens: 32 random bytes each as base64url, \
-comma-separated, newest first. To rotate, add a new key at the front, and remove an old one when the values that it \
-sealed have expired. |
+| `COOKIE_SEALING_KEYS` | Keys that seal cookies, and without a key-encryption key stored tokens: 32 random \
+bytes each as base64url, comma-separated, newest first. To rotate, add a new key at the front, and remove an old one \
+when the values that it sealed have expired. |
 | `KEY_ENCRYPTION_KEYS` | Keys that wrap the data keys of data at rest, in the same form, newest first; without \
 `KEY_ENCRYPTION_KMS_KEYS`. Remove an old one only after `tenantgate data-keys rewrap`. |
 | `EVENT_POLL_AUTHORIZATION` | Only for issuers with `event_poll_url`: a JSON object from each issuer to the value of \

@@ -49,6 +49,7 @@ def _rows() -> list[tuple[str, str]]:
         ("Provider: a code, or user information", _call(*usual)),
         ("Provider: a refresh", _call(*refresh)),
         ("Provider: all revocations of a sign-out together", _seconds(limits.SIGN_OUT_REVOCATIONS)),
+        ("Data keys: those of the tokens that a sign-out revokes, all together", _seconds(limits.SIGN_OUT_KEYS)),
         ("Provider: metadata", _seconds(limits.METADATA)),
         ("Provider: keys, if none are held", f"{keys}, {_seconds(limits.KEYS_TOTAL)} in all"),
         ("Provider: keys that are stale, or lack a `kid`; two fetches at most", _seconds(limits.STALE_KEYS)),

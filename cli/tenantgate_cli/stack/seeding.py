@@ -21,7 +21,8 @@ from tenantgate.crypto.sealing import Sealer
 from tenantgate.database.unit import Database
 from tenantgate.identity.session_entry import SESSION_SECRETS
 from tenantgate.sessions.models import SessionPolicy, SessionTokens, SignIn
-from tenantgate.sessions.service import LOOKUP_PURPOSE, seal_tokens
+from tenantgate.sessions.service import LOOKUP_PURPOSE
+from tenantgate.sessions.storing.tokens import TokenWriter
 
 _RANDOM = random.SystemRandom()
 BATCH = 500
@@ -138,7 +139,7 @@ class Seed:
                 session_id,
                 user_id,
                 secret.digest,
-                seal_tokens(self.sealer, _tokens(), session_id),
+                TokenWriter(None, self.sealer).tokens(_tokens(), session_id),
                 datetime.fromtimestamp(auth_time, UTC),
                 datetime.fromtimestamp(now - _RANDOM.uniform(0, _USED_SECONDS), UTC),
                 os.urandom(32),

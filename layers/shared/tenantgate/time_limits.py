@@ -28,6 +28,8 @@ PROVIDER_TOTAL = 8.0
 # The provider may have replaced the refresh token already.
 REFRESH_TOTAL = 25.0
 SIGN_OUT_REVOCATIONS = 3.0
+# The data keys of the tokens to revoke, for a session that has ended already.
+SIGN_OUT_KEYS = 1.0
 METADATA = 3.0
 KEYS_ATTEMPT = 3.0
 KEYS_TOTAL = 5.0

@@ -95,6 +95,7 @@ def running_stack(provider: MisbehavingProvider, **variables: str) -> Iterator[s
         "OIDC_AUDIENCE": provider.audience,
         "SESSION_REUSE_GRACE_SECONDS": "1",
         "COOKIE_SEALING_KEYS": base64.urlsafe_b64encode(hashlib.sha256().digest()).decode(),
+        "KEY_ENCRYPTION_KEYS": base64.urlsafe_b64encode(hashlib.sha256(b"wraps").digest()).decode(),
     }
 
     @asynccontextmanager

@@ -111,7 +111,8 @@ async def live():
             principal=principal, tokens=SessionTokens("a", "i"), sign_in=SignIn("i", "u")
         )
         assert await service.find_live(started.secret) == started.session
-        assert await service.end(started.secret) == started.session
+        ended = await service.end(started.secret)
+        assert await service.tokens_of([ended]) == [started.session.tokens]
     assert (await routes.readiness().run())["database"] == "ok"
     await dispose_database()
 
@@ -152,7 +153,9 @@ def test_sessions_start_live_and_end_in_the_process_database() -> None:
                 principal=principal, tokens=SessionTokens("a", "i", None), sign_in=SignIn("i", "u")
             )
             assert await (await session_service()).find_live(started.secret) == started.session
-            assert await service.end(started.secret) == started.session
+            ended = await service.end(started.secret)
+            assert ended is not None
+            assert await service.tokens_of([ended]) == [started.session.tokens]
             assert await service.end(started.secret) is None
         finally:
             await dispose_database()

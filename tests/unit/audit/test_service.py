@@ -102,7 +102,7 @@ async def test_without_a_key_encryption_key_there_is_no_key() -> None:
     assert await key_for(keys, log_owner(DEPLOYMENT)) is None
 
 
-async def test_a_key_encryption_key_that_can_not_be_used_is_no_missing_one() -> None:
+async def test_a_key_encryption_key_that_can_not_be_used_is_a_failure() -> None:
     keys = MemoryKeys(SecretsUnavailable("KEY_ENCRYPTION_KEYS: a key has 32 bytes"))
     with pytest.raises(SecretsUnavailable):
         await key_for(keys, log_owner(DEPLOYMENT))

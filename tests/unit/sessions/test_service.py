@@ -1,5 +1,6 @@
 """Start, look-up and end of sessions."""
 
+import asyncio
 import base64
 import hashlib
 from collections.abc import Callable
@@ -7,12 +8,16 @@ from dataclasses import replace
 
 import pytest
 
+from tenantgate import time_limits
+from tenantgate.crypto.errors import KeyServiceUnavailable
+from tenantgate.data_keys.models import KeyContext, WrappedKey
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.tokens import TenantNotAllowed
 from tenantgate.identity.principal import Principal
 from tenantgate.sessions.errors import SecretReused
 from tenantgate.sessions.models import SessionPolicy, SessionTokens, SignIn, StoredSession, TenantState, User
 from tenantgate.sessions.service import SessionService
+from tests.fixtures.data_keys.memory import Away, MemoryKeyStore, data_keys_in_memory
 from tests.fixtures.databases.session_stores import OTHER_TENANT, TENANT, MemorySessionStore, session_service_of
 
 pytestmark = pytest.mark.anyio
@@ -132,7 +137,9 @@ async def test_refuses_a_forged_cookie_everywhere(store: MemorySessionStore, for
 
 async def test_an_ended_session_is_gone_and_is_given_back_once(store: MemorySessionStore) -> None:
     started = await service_of(store).start(principal=principal(), tokens=TOKENS, sign_in=SIGN_IN)
-    assert await service_of(store).end(started.secret) == started.session
+    ended = await service_of(store).end(started.secret)
+    assert ended is not None
+    assert ended.id == started.session.id
     assert await service_of(store).end(started.secret) is None
     with pytest.raises(SessionEnded):
         await service_of(store).find_live(started.secret)
@@ -142,7 +149,50 @@ async def test_an_expired_session_can_still_be_ended_with_its_tokens(store: Memo
     started = await service_of(store).start(principal=principal(), tokens=TOKENS, sign_in=SIGN_IN)
     ended = await service_of(store, now=NOW + 100_000).end(started.secret)
     assert ended is not None
-    assert ended.tokens == TOKENS
+    assert await service_of(store).tokens_of([ended]) == [TOKENS]
+
+
+async def test_without_the_key_service_no_session_starts_but_each_ends(store: MemorySessionStore) -> None:
+    rows, service = MemoryKeyStore(), Away()
+
+    def process() -> SessionService:
+        return session_service_of(store, clock=lambda: NOW, token_keys=data_keys_in_memory(rows, service))
+
+    secrets = [(await process().start(principal=principal(), tokens=TOKENS, sign_in=SIGN_IN)).secret for _ in range(4)]
+    service.away = True
+    with pytest.raises(KeyServiceUnavailable):
+        await process().start(principal=principal(), tokens=TOKENS, sign_in=SIGN_IN)
+    with pytest.raises(KeyServiceUnavailable):
+        await process().find_live(secrets[0])
+    # Without tokens: the look-up, the sign-out, the end by the user, and that by the provider.
+    assert await process().locate(secrets[0])
+    ended = await process().end(secrets[0])
+    assert ended is not None
+    assert await process().tokens_of([ended]) == []
+    row = await process().locate(secrets[1])
+    assert await process().end_of_user(row.user, row.id) == 1
+    row = await process().locate(secrets[2])
+    assert len(await process().end_sessions([row.id], tenant_id=TENANT)) == 1
+    assert len(store.rows) == 1
+
+
+async def test_the_tokens_of_an_ended_session_are_not_awaited_for_long(
+    store: MemorySessionStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging(Away):
+        async def unwrap(self, wrapped: WrappedKey, context: KeyContext) -> bytes:
+            await asyncio.Event().wait()
+            raise AssertionError(wrapped, context)
+
+    monkeypatch.setattr(time_limits, "SIGN_OUT_KEYS", 0.02)
+    rows = MemoryKeyStore()
+    warm = session_service_of(store, clock=lambda: NOW, token_keys=data_keys_in_memory(rows))
+    started = await warm.start(principal=principal(), tokens=TOKENS, sign_in=SIGN_IN)
+    cold = session_service_of(store, clock=lambda: NOW, token_keys=data_keys_in_memory(rows, Hanging()))
+    ended = await cold.end(started.secret)
+    assert ended is not None
+    assert await cold.tokens_of([ended]) == []
+    assert await warm.tokens_of([ended]) == [TOKENS]
 
 
 async def test_a_rotated_sealing_key_ends_no_session_until_it_is_retired(store: MemorySessionStore) -> None:

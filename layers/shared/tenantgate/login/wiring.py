@@ -176,7 +176,7 @@ class SessionEndings:
             session = await self._service.end(secret)
         except EndedOnlyInPart as error:
             return await self._unfinished(error)
-        return Ended(() if session is None else (session.tokens,))
+        return Ended(() if session is None else await self._service.tokens_of([session]))
 
     async def end_named(self, *, issuer: str, subject: str, sid: str) -> Ended:
         try:

@@ -161,7 +161,7 @@ class StartedSession:
 class StoredSession:
     """A session at rest.
 
-    `secret_hash`: the digest (32 bytes) of its current secret. `sealed_tokens`: opens with the id's bytes as context.
+    `secret_hash`: the digest (32 bytes) of its current secret. `sealed_tokens`: see `storing/tokens.py`.
     `expires_at`: the end by the deployment's absolute timeout. `previous_hash`: the secret that `rotated_at` replaced.
     `sealed_replay`: what that rotation returned. `lease_holder`: the caller that asks the provider until `lease_until`.
     `issued_tokens`: as in `ending/issued_tokens.py`. `tenant`: None for a tenant that isn't registered. `audit_user`:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from uuid import UUID, uuid4
 
+from tenantgate import time_limits
+from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.crypto.opaque import OpaqueSecret, random_token
-from tenantgate.crypto.sealing import SealBroken, Sealer
+from tenantgate.crypto.sealing import Sealer
+from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import SessionEnded
 from tenantgate.errors.base import Word
 from tenantgate.identity.principal import Principal
@@ -24,6 +28,7 @@ from tenantgate.identity.session_entry import (
     session_keys,
 )
 from tenantgate.observability.security_events import log_security_event
+from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.sessions.cache import SessionCache, csrf_text, entry_of
 from tenantgate.sessions.ending.issued_tokens import with_token
 from tenantgate.sessions.errors import SecretReused
@@ -44,8 +49,10 @@ from tenantgate.sessions.models import (
     require_admitted,
 )
 from tenantgate.sessions.storing.interfaces import SessionStore
+from tenantgate.sessions.storing.tokens import TokenEncryption, TokenKeys
 
-_TOKENS_PURPOSE = "session-tokens"
+_log = logging.getLogger(__name__)
+
 LOOKUP_PURPOSE = "session-lookup"
 
 
@@ -61,12 +68,17 @@ class SessionService:
         store: SessionStore,
         sealer: Callable[[], Awaitable[Sealer]],
         *,
+        keys: TokenKeys | None = None,
         policy: SessionPolicy | None = None,
         cache: SessionCache | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`sealer` returns the current keys and raises `SecretsUnavailable`. `clock` returns epoch seconds."""
+        """`sealer` returns the current keys and raises `SecretsUnavailable`. `clock` returns epoch seconds.
+
+        `keys`: the data keys of tenants; None for sessions in the sealed form (`storing/tokens.py`).
+        """
         self.policy = policy or SessionPolicy()
+        self.encryption = TokenEncryption(sealer, keys)
         self._store = store
         self._sealer = sealer
         self._cache = cache or SessionCache(None, self.policy)
@@ -76,11 +88,12 @@ class SessionService:
         """Start a session of the caller that `principal` describes.
 
         Its id and secret are always new, so an attacker can't plant a known one before the sign-in (session fixation).
-        Raises `TenantNotAllowed` if the tenant isn't registered, is suspended, or doesn't allow the issuer, and
-        `SessionEnded` if the provider has signed the user out meanwhile.
+        Raises `TenantNotAllowed` if the tenant isn't registered, is suspended, or doesn't allow the issuer,
+        `SessionEnded` if the provider has signed the user out meanwhile, and `KeyServiceUnavailable`.
         """
         tenant = await self._store.tenant(principal.tenant_id, register=self.policy.registers_tenants)
         require_admitted(tenant, principal)
+        writer = await self.encryption.writer(principal.tenant_id)
         secret = SESSION_SECRETS.issue(principal.tenant_id)
         started_at = self._clock()
         now, session_id, sealer = int(started_at), uuid4(), await self._sealer()
@@ -90,7 +103,7 @@ class SessionService:
             user_id=principal.user_id,
             issuer=principal.issuer,
             secret_hash=secret.digest,
-            sealed_tokens=seal_tokens(sealer, tokens, session_id),
+            sealed_tokens=writer.tokens(tokens, session_id),
             created_at=now,
             expires_at=now + self.policy.absolute_seconds,
             auth_time=now,
@@ -151,9 +164,12 @@ class SessionService:
         return stored
 
     async def find_live(self, secret: str) -> Session:
-        """Return the session of this secret with its tokens, as `locate` does. Also raises `SecretsUnavailable`."""
+        """Return the session of this secret with its tokens, as `locate` does.
+
+        Also raises `KeyServiceUnavailable` and `SecretsUnavailable`.
+        """
         stored = await self.locate(secret)
-        return self._opened(stored, open_tokens(await self._sealer(), stored))
+        return self._opened(stored, await self.encryption.tokens(stored))
 
     async def of_user(self, user: User) -> Sequence[StoredSession]:
         """Return the user's live sessions, the one that was used last first."""
@@ -163,8 +179,8 @@ class SessionService:
                 live.append(await self.require_live(stored))
         return live
 
-    async def end(self, secret: str, *, end: End = SIGN_OUT) -> Session | None:
-        """End the session, expired or not, and return it; None if it is unknown.
+    async def end(self, secret: str, *, end: End = SIGN_OUT) -> StoredSession | None:
+        """End the session, expired or not, and return it; None if it is unknown. No key is needed.
 
         Raises `EndedOnlyInPart` if it has ended in PostgreSQL only. A repeated call then tries the rest again.
         """
@@ -172,15 +188,22 @@ class SessionService:
             return None
         ended = await self._removed(parsed.digest, tenant_id=parsed.tenant_id, end=end)
         await self._cache.end(ended, secret=parsed)
-        tokens = await self.tokens_of(ended)
-        return self._opened(ended[0], tokens[0]) if tokens else None
+        return ended[0] if ended else None
 
     async def tokens_of(self, ended: Sequence[StoredSession]) -> Sequence[SessionTokens]:
-        """Return the tokens of sessions, except those that no longer open. Raises `SecretsUnavailable`."""
+        """Return the tokens of sessions that have ended, except those that don't open within a second.
+
+        Never raises: a sign-out is complete without the provider's part.
+        """
         opened: list[SessionTokens] = []
-        for stored in ended:
-            with suppress(SessionEnded):
-                opened.append(open_tokens(await self._sealer(), stored))
+        try:
+            async with asyncio.timeout(time_limits.SIGN_OUT_KEYS):
+                for stored in ended:
+                    with suppress(SessionEnded):
+                        opened.append(await self.encryption.tokens(stored))
+        except (KeyServiceUnavailable, SecretsUnavailable, DatabaseUnreachable, TimeoutError) as error:
+            context = {"error": Word(type(error).__name__), "sessions": len(ended) - len(opened)}
+            _log.warning("the tokens of ended sessions can't be opened to revoke them", extra={"context": context})
         return opened
 
     async def end_of_user(self, user: User, session_id: UUID | None = None, *, end: End = BY_USER) -> int:
@@ -242,20 +265,6 @@ class SessionService:
             csrf_token=csrf_text(stored.csrf_token),
             tokens=tokens,
         )
-
-
-def seal_tokens(sealer: Sealer, tokens: SessionTokens, session_id: UUID) -> str:
-    """Seal a session's tokens. The session's id is the context, so tokens copied into another row don't open there."""
-    return sealer.seal(json.dumps(asdict(tokens)).encode(), purpose=_TOKENS_PURPOSE, context=session_id.bytes)
-
-
-def open_tokens(sealer: Sealer, stored: StoredSession) -> SessionTokens:
-    """Open a session's tokens. Raises `SessionEnded`: their key was retired, or the row was changed."""
-    try:
-        opened = sealer.open(stored.sealed_tokens, purpose=_TOKENS_PURPOSE, context=stored.id.bytes)
-    except SealBroken:
-        raise SessionEnded("tokens don't open", session_id=stored.id) from None
-    return SessionTokens(**json.loads(opened))
 
 
 def parse_secret(secret: str) -> OpaqueSecret:

@@ -18,7 +18,8 @@ class SessionRow(Base):
     """Table `sessions`, which is under row-level security.
 
     `secret_hash`: of the current secret; `previous_hash`: of the one before it. `sealed_replay`: what the last rotation
-    returned, until its grace ends. `lease_holder`: the caller that asks the provider for new tokens.
+    returned, until its grace ends. It and `sealed_tokens` are envelopes, or in the form of earlier versions
+    (`storing/tokens.py`). `lease_holder`: the caller that asks the provider for new tokens.
     `issued_tokens`: the access tokens that clients got, each as its name (`revoked/names.py`) and 4 bytes of the epoch
     second of its expiry. `audit_user_digest`, `audit_user`: the user as its audit events name it.
     """

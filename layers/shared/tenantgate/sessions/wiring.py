@@ -39,7 +39,7 @@ async def session_service() -> SessionService:
     """Build the service on the process's database and cache. It is cheap."""
     policy = session_policy(get_settings())
     store = SessionRepository(database(), session_endings(policy), data_keys())
-    return SessionService(store, secret_store().sealer, policy=policy, cache=session_cache(policy))
+    return SessionService(store, secret_store().sealer, keys=data_keys(), policy=policy, cache=session_cache(policy))
 
 
 def session_service_of(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+from uuid import UUID
 
 from tenantgate.errors.base import TenantgateError
 from tenantgate.identity.principal import Principal
 from tenantgate.sessions.models import SessionTokens, StoredSession
+from tenantgate.sessions.storing.tokens import TokenWriter
 
 # `lost`: another caller took the lease over. `ended`: the session is gone.
 type Rotation = Literal["stored", "lost", "ended"]
@@ -18,6 +20,20 @@ class Claim(NamedTuple):
 
     session: StoredSession
     is_taken: bool
+
+
+class Held(NamedTuple):
+    """A session whose lease this caller holds, with its tokens opened. `read_at`: just before PostgreSQL was read.
+
+    `ends`: the moment of the monotonic clock at which the caller must respond.
+    """
+
+    session: StoredSession
+    read_at: float
+    ends: float
+    holder: UUID
+    tokens: SessionTokens
+    writer: TokenWriter
 
 
 @dataclass(frozen=True, slots=True)

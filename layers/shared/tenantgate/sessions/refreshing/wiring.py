@@ -9,7 +9,6 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from tenantgate.database.wiring import database
-from tenantgate.secrets.wiring import secret_store
 from tenantgate.sessions.cache import entry_of
 from tenantgate.sessions.models import SessionPolicy, StoredSession
 from tenantgate.sessions.refreshing.interfaces import Provider
@@ -30,7 +29,6 @@ async def make_refresh_service(provider: Provider[Any]) -> RefreshService:
         RefreshRepository(database(), session_endings(sessions.policy)),
         sessions,
         provider,
-        secret_store().sealer,
         shared=shared,
         cache=session_cache(sessions.policy),
         unrevoked=partial(_require_unrevoked, sessions.policy),
