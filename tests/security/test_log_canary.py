@@ -4,18 +4,16 @@ import base64
 import json
 import os
 import re
-import secrets
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import httpx2
-import jwt
 import pytest
 
 from functions.unknown_route.handler import lambda_handler as unknown_route
@@ -26,51 +24,10 @@ from tenantgate.observability.logging import configure_logging
 from tenantgate.tokens.wiring import token_verifier
 from tenantgate.web.lambda_adapter import lambda_handler_for
 from tests.fixtures.authorizer.guarded import rules
+from tests.fixtures.process.canaries import Canaries
 from tests.fixtures.web.setup import ISSUER, Issuer, api_event, lambda_context, log_lines
 
 ROOT = Path(__file__).parents[2]
-
-
-@dataclass
-class Canaries:
-    """Creates unique secrets and finds them in any form in which they may have been written."""
-
-    made: dict[str, str] = field(default_factory=dict)
-
-    def secret(self, place: str) -> str:
-        self.made[place] = f"canary{secrets.token_hex(5)}"
-        return self.made[place]
-
-    def odd(self, place: str) -> str:
-        """Create a secret that every encoding changes."""
-        self.made[place] = f'{secrets.token_hex(3)} "/+?&=%\\é{secrets.token_hex(3)}'
-        return self.made[place]
-
-    def opaque(self, place: str) -> str:
-        self.made[place] = secrets.token_urlsafe(32)
-        return self.made[place]
-
-    def token(self, place: str) -> str:
-        self.made[place] = jwt.encode({"sub": self.secret(f"{place}: subject")}, secrets.token_hex(32))
-        self.made[f"{place}: signature"] = self.made[place].rpartition(".")[2]
-        return self.made[place]
-
-    def escaped_in(self, text: str) -> list[str]:
-        """Return the places whose secret is in `text`, unchanged, escaped or encoded."""
-        found = []
-        for place, value in self.made.items():
-            forms = {value, quote(value), quote_plus(value), json.dumps(value)[1:-1], value[::-1]}
-            forms |= {quote(value, safe=""), quote(quote(value, safe="")), json.dumps(json.dumps(value))[3:-3]}
-            forms |= {value[: len(value) * 3 // 4], repr(value.encode())[2:-1], *base64_forms(value)}
-            found += [place] if any(form in text for form in forms) else []
-        return found
-
-
-def base64_forms(value: str) -> Iterator[str]:
-    """Yield the base64 and base64url characters of the value that don't depend on the text around it."""
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        for shift, first in enumerate((0, 2, 3)):
-            yield encode(b"." * shift + value.encode())[first:-4].decode()
 
 
 @dataclass

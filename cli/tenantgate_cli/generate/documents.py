@@ -13,6 +13,7 @@ from tenantgate_cli.generate.configuration import configuration_page, env_exampl
 from tenantgate_cli.generate.error_codes import error_codes_page
 from tenantgate_cli.generate.known_revisions import known_revisions_module
 from tenantgate_cli.generate.openapi import development_openapi_document, openapi_document
+from tenantgate_cli.generate.personal_data import security_page
 from tenantgate_cli.generate.providers import auth_configuration_page, readme
 from tenantgate_cli.generate.railway import railway_page
 from tenantgate_cli.generate.route_table import route_table_module
@@ -30,6 +31,7 @@ DOCUMENTS: Mapping[str, Callable[[], str]] = {
     "docs/RELIABILITY.md": reliability_page,
     "docs/ERROR_CODES.md": error_codes_page,
     "docs/CONFIGURATION.md": configuration_page,
+    "docs/SECURITY.md": security_page,
     "docs/RAILWAY_ENV.md": railway_page,
     ".env.example": env_example,
     "docs/openapi.json": openapi_document,

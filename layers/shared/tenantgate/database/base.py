@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import DateTime, FetchedValue, MetaData, func, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from tenantgate.masking import DataClass
+
+_PERSONAL = "personal"
+
+
+class PersonalData(NamedTuple):
+    """Personal data that a column has in clear text: its class, and why it must be readable there."""
+
+    data_class: DataClass
+    reason: str
+
+
+def personal(data_class: DataClass, reason: str) -> dict[Any, Any]:
+    """Declare personal data in clear text, as the `info` of a column. No other column may have any."""
+    return {_PERSONAL: PersonalData(data_class, reason)}
 
 
 class Base(DeclarativeBase):
@@ -32,3 +50,13 @@ class Base(DeclarativeBase):
     updated_at: Mapped[datetime] = mapped_column(
         DateTime(timezone=True), server_default=func.now(), server_onupdate=FetchedValue(), sort_order=2
     )
+
+
+def personal_columns() -> Mapping[tuple[str, str], PersonalData]:
+    """Return what the tables declare, by table and column. Only of tables whose modules were imported."""
+    return {
+        (table.name, column.name): column.info[_PERSONAL]
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if _PERSONAL in column.info
+    }

@@ -9,8 +9,10 @@ from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, Text, Uniq
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tenantgate.database.base import Base
+from tenantgate.database.base import Base, personal
 
+_REQUESTS = "Each request with the session's cookie is judged by it, and all sessions of a person are found by it."
+_SHOWN = "The person recognizes an own session by it in the list of sessions."
 _NO_TEXTS = text("'{}'")
 
 
@@ -35,7 +37,7 @@ class SessionRow(Base):
     )
 
     tenant_id: Mapped[str] = mapped_column(Text)
-    user_id: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[str] = mapped_column(Text, info=personal("identifier", _REQUESTS))
     issuer: Mapped[str] = mapped_column(Text)
     secret_hash: Mapped[bytes] = mapped_column(LargeBinary)
     sealed_tokens: Mapped[str] = mapped_column(Text)
@@ -56,8 +58,8 @@ class SessionRow(Base):
     sealed_replay: Mapped[str | None] = mapped_column(Text)
     lease_holder: Mapped[UUID | None]
     lease_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
-    device: Mapped[str | None] = mapped_column(Text)
-    address: Mapped[str | None] = mapped_column(Text)
+    device: Mapped[str | None] = mapped_column(Text, info=personal("device", _SHOWN))
+    address: Mapped[str | None] = mapped_column(Text, info=personal("address", f"The network only. {_SHOWN}"))
     issued_tokens: Mapped[list[bytes]] = mapped_column(ARRAY(LargeBinary), server_default=_NO_TEXTS)
     audit_user_digest: Mapped[bytes | None] = mapped_column(LargeBinary)
     audit_user: Mapped[str | None] = mapped_column(Text)

@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tenantgate.database.base import Base
+from tenantgate.database.base import Base, personal
+
+_SUBJECT = "The built-in provider issues tokens for it, and ends what belongs to it."
 
 
 class SigningKeyRow(Base):
@@ -33,7 +35,7 @@ class CodeRow(Base):
     client_id: Mapped[str] = mapped_column(Text)
     redirect_uri: Mapped[str] = mapped_column(Text)
     scope: Mapped[str] = mapped_column(Text)
-    user_id: Mapped[UUID]
+    user_id: Mapped[UUID] = mapped_column(info=personal("identifier", _SUBJECT))
     sid: Mapped[UUID]
     auth_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     code_challenge: Mapped[str] = mapped_column(Text)
@@ -60,7 +62,7 @@ class RefreshTokenRow(Base):
     code_hash: Mapped[bytes] = mapped_column(LargeBinary)
     client_id: Mapped[str] = mapped_column(Text)
     scope: Mapped[str] = mapped_column(Text)
-    user_id: Mapped[UUID]
+    user_id: Mapped[UUID] = mapped_column(info=personal("identifier", _SUBJECT))
     sid: Mapped[UUID]
     auth_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
@@ -98,6 +100,6 @@ class BrowserSessionRow(Base):
     tenant_id: Mapped[str] = mapped_column(Text)
     cookie_hash: Mapped[bytes] = mapped_column(LargeBinary)
     sid: Mapped[UUID]
-    user_id: Mapped[UUID]
+    user_id: Mapped[UUID] = mapped_column(info=personal("identifier", _SUBJECT))
     auth_time: Mapped[datetime] = mapped_column(DateTime(timezone=True))
     expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
