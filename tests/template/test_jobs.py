@@ -63,7 +63,7 @@ def test_the_list_of_revocations_is_published_without_a_gap(stack: Stack) -> Non
     assert stack.functions["RevocationRepublisherFunction"]["Timeout"] == 60
 
 
-@pytest.mark.parametrize("job", NAMES)
+@pytest.mark.parametrize("job", [*NAMES, "AuditIngest"])
 def test_what_lambda_gives_up_goes_into_the_queue(job: str) -> None:
     failures = JOBS.document["Resources"][f"{job}Failures"]
     properties = failures["Properties"]

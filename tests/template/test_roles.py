@@ -17,6 +17,7 @@ from tests.fixtures.template.needs import NEEDS_THE_CACHE, NEEDS_THE_DATABASE, N
 # Actions without a resource that a policy could name, and the only statements that have every resource.
 OF_EVERY_RESOURCE = {
     "RunPolicy": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+    "AuditIngestRunPolicy": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
     "NetworkPolicy": {
         "ec2:AssignPrivateIpAddresses",
         "ec2:CreateNetworkInterface",
@@ -78,7 +79,8 @@ def test_each_function_has_its_own_role(stack: Stack) -> None:
 
 def test_a_role_has_exactly_the_policies_that_its_function_needs(stack: Stack) -> None:
     for name in stack.functions:
-        expected: dict[str, str | None] = {"RunPolicy": None}
+        run = "AuditIngestRunPolicy" if name == "AuditIngestFunction" else "RunPolicy"
+        expected: dict[str, str | None] = {run: None}
         if name in NEEDS_THE_DATABASE | NEEDS_THE_CACHE | {"MigrationRunnerFunction"}:
             expected["NetworkPolicy"] = "InVpc"
         if name in NEEDS_THE_DATABASE:
@@ -198,7 +200,7 @@ def test_every_resource_is_only_where_the_template_gives_the_reason(stack: Stack
     text = TEMPLATE.read_text(encoding="utf-8")
     everywhere = [*re.finditer(r'^ +Resource: "\*"$', text, re.MULTILINE)]
     reasons = [*re.finditer(r"^ +# Every resource[:,] .+\n +- Effect: (Allow|Deny)$", text, re.MULTILINE)]
-    assert len(everywhere) == len(reasons) == 3
+    assert len(everywhere) == len(reasons) == 4
     for resource, reason in zip(everywhere, reasons, strict=True):
         assert "- Effect" not in text[reason.end() : resource.start()]
 

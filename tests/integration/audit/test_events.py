@@ -286,6 +286,22 @@ async def test_an_event_that_cannot_be_stored_is_a_marked_line(caplog: pytest.Lo
     assert "203.0.113" not in str(line)
 
 
+async def test_an_event_that_is_delivered_again_and_at_the_same_time_is_one_row(
+    database: PooledDatabase, database_urls: DatabaseUrls
+) -> None:
+    log, other = f"org-{uuid4()}", f"org-{uuid4()}"
+    events = [any_event(log) for _ in range(50)]
+    repository = EventRepository(database)
+    added = await asyncio.gather(*(repository.add_once(log, [*events, *events[:9]]) for _ in range(4)))
+    assert sum(added) == 50
+    # Each log has its own ids: none tells whether another log has it.
+    assert await repository.add_once(other, [events[0]._replace(tenant_id=other)]) == 1
+    assert {row["id"] for row in await recorded_events(database_urls.admin_url, log)} == {one.id for one in events}
+    with pytest.raises(StatementRefused):
+        await repository.add_once(log, [any_event(other)])
+    assert len(await recorded_events(database_urls.admin_url, other)) == 1
+
+
 def test_an_envelope_does_not_open_for_another_user_or_event() -> None:
     keys = MemoryKeys()
     mine, theirs = (asyncio.run(keys.current(user_owner("org-1", "https://i", name))) for name in ("u-1", "u-2"))

@@ -22,6 +22,7 @@ _RECORD = (
     + ", ".join(f"${place}::{_TYPES.get(name, 'text')}[]" for place, name in enumerate(_COLUMNS, 1))
     + f") AS given ({_NAMES})"
 )
+_RECORD_ONCE = f"{_RECORD} ON CONFLICT DO NOTHING RETURNING id"
 
 
 async def record(unit: Unit, *events: StoredEvent) -> None:
@@ -57,3 +58,10 @@ class EventRepository:
     async def add(self, event: StoredEvent) -> None:
         async with self._database.tenant(event.tenant_id) as unit:
             await record(unit, event)
+
+    async def add_once(self, tenant_id: str, events: Sequence[StoredEvent]) -> int:
+        """Add those events of one log whose ids it doesn't have; return their number."""
+        columns = zip(*map(event_values, events), strict=True)
+        async with self._database.tenant(tenant_id) as unit:
+            rows = await unit.fetch_all(_RECORD_ONCE, *([*column] for column in columns))
+        return len(rows)

@@ -14,6 +14,19 @@ DEPLOYMENT = ":deployment"
 _LONGEST = 128
 
 
+def may_be_named(tenant_id: str, pattern: re.Pattern[str]) -> bool:
+    """Tell whether a token may name this tenant. `pattern`: of `TENANT_ID_PATTERN`.
+
+    Printable under any pattern: a tenant id goes into logs, headers and the authorizer's context.
+    """
+    return (
+        tenant_id != DEPLOYMENT
+        and len(tenant_id) <= _LONGEST
+        and tenant_id.isprintable()
+        and pattern.fullmatch(tenant_id) is not None
+    )
+
+
 class TenantExtractor:
     """Finds the tenant id under claim names in priority order.
 
@@ -25,8 +38,7 @@ class TenantExtractor:
         self, names: tuple[str, ...], pattern: re.Pattern[str], *, issuers: tuple[IssuerPolicy, ...] = ()
     ) -> None:
         self._names = names
-        self._pattern = pattern.pattern
-        self._matches = pattern.fullmatch
+        self._pattern = pattern
         self._names_of = {
             policy.issuer: policy.tenant_claim_names for policy in issuers if policy.tenant_claim_names is not None
         }
@@ -46,16 +58,9 @@ class TenantExtractor:
 
     def _accepted(self, value: object, name: str, issuer: object) -> str:
         tenant = value if isinstance(value, str) else one_text(value) or only_name(value)
-        # Printable under any pattern: a tenant id goes into logs, headers and the authorizer's context.
-        if (
-            tenant is None
-            or tenant == DEPLOYMENT
-            or len(tenant) > _LONGEST
-            or not tenant.isprintable()
-            or self._matches(tenant) is None
-        ):
+        if tenant is None or not may_be_named(tenant, self._pattern):
             raise TenantMalformed(
-                "the tenant claim's form is wrong", claim=name, expected=self._pattern, actual=shown(value)
+                "the tenant claim's form is wrong", claim=name, expected=self._pattern.pattern, actual=shown(value)
             )
         bound = self._tenants_of.get(issuer) if isinstance(issuer, str) else None
         # The issuer of one tenant must never be able to issue tokens for another tenant.
