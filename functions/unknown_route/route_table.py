@@ -13,5 +13,7 @@ ROUTES: dict[str, tuple[str, ...]] = {
     "/api/v1/auth/validate": ("GET",),
     "/api/v1/health/live": ("GET",),
     "/api/v1/health/ready": ("GET",),
+    "/api/v1/privacy/exports": ("POST",),
+    "/api/v1/privacy/me": ("DELETE",),
     "/api/v1/security-events": ("POST",),
 }

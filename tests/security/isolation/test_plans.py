@@ -30,6 +30,8 @@ WHOLE_TABLES = {
         "all tenants' queues, in pages, by the sealer",
     ),
     "transparency.repository._QUEUED": "the tenant's queue, in batches, of which nothing remains",
+    "openid_provider.storage.repository._OF_USER": "the built-in provider's rows of a user, only in development",
+    "openid_provider.storage.repository._REMOVE_OF_USER": "the same rows, to erase them",
     "sessions.repository._COUNT": "the number of a tenant's sessions, for operators",
     "sessions.repository._REMOVE_BEGUN": "all of a revoked tenant's sessions, in pages",
 }

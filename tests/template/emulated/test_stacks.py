@@ -99,7 +99,7 @@ def test_the_migration_runs_before_any_function_that_reads_the_database(up: Depl
     (earlier,) = MIGRATIONS.functions
     ids = resources(up)[NAME]
 
-    assert (asked["ReleaseId"], asked["SchemaRevision"]) == (RELEASES[0], "0011")
+    assert (asked["ReleaseId"], asked["SchemaRevision"]) == (RELEASES[0], "0012")
     assert asked["ServiceToken"].endswith(f":function:{ids['MigrationRunnerFunction']}")
     assert ids["MigrationRunnerFunction"] in earlier
     assert not earlier & {ids[name] for name in NEEDS_THE_DATABASE if name in ids}

@@ -30,6 +30,7 @@ ALLOWED_FILES = {*REQUIRED_FILES, "repository", "tables", "cache", "client", "cr
 SUB_PACKAGES = {
     "login": {"service", "provider", "attempts", "refreshing"},
     "openid_provider": {"endpoints", "protocol", "storage"},
+    "privacy": {"exporting"},
     "revocation": {"distribution"},
     "sessions": {"backchannel", "ending", "refreshing", "storing"},
 }

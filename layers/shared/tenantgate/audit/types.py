@@ -27,11 +27,23 @@ type EventType = Literal[
     "CROSS_SITE_REQUEST_REFUSED",
     "TENANT_REFUSED",
     "EVENTS_LEFT_OUT",
+    "PRIVACY_EXPORTED",
+    "USER_ERASED",
 ]
 type Outcome = Literal["success", "failure", "denied"]
 type Actor = Literal["operator", "user", "provider", "system"]
 type ResourceType = Literal[
-    "session", "token", "user", "client", "tenant", "kid", "logout_token", "security_event_token", "route", "request"
+    "session",
+    "token",
+    "user",
+    "client",
+    "tenant",
+    "kid",
+    "logout_token",
+    "security_event_token",
+    "route",
+    "request",
+    "erasure",
 ]
 # The logs in which a marked line may have an event: only the deployment's own, or also a tenant's.
 type Lines = Literal["deployment", "any"]
@@ -75,7 +87,16 @@ _TYPES = Member(list, "The types of the events in the token.")
 _END = Member(
     str,
     "Why it ended.",
-    values=("sign_out", "ended", "new_sign_in", "secret_reused", "revoked", "refresh_refused", "provider_sign_out"),
+    values=(
+        "sign_out",
+        "ended",
+        "new_sign_in",
+        "secret_reused",
+        "revoked",
+        "refresh_refused",
+        "provider_sign_out",
+        "erased",
+    ),
 )
 _REVOKED: tuple[ResourceType, ...] = ("token", "session", "user", "client", "tenant", "kid")
 
@@ -207,5 +228,21 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
             "count": Member(int, "The number of events."),
         },
         lines="any",
+    ),
+    "PRIVACY_EXPORTED": Declared(
+        "A user got a page of its personal data.",
+        ("success",),
+        ("user",),
+        {"records": Member(int, "The number of records of the page.")},
+    ),
+    "USER_ERASED": Declared(
+        "A person was erased. It names no person: the id is that of the entry in the erasure ledger.",
+        ("success",),
+        ("erasure",),
+        {
+            "source": Member(str, "What asked for it.", values=("request", "command", "replay")),
+            "sessions": _SESSIONS,
+            "keys": Member(int, "The number of data keys that were destroyed."),
+        },
     ),
 }

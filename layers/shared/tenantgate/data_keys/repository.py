@@ -37,6 +37,8 @@ _DESTROY = (
     "UPDATE data_keys SET wrapped_key = NULL, subject_hash = ''"  # noqa: S608
     f" WHERE {_OF_OWNER} AND wrapped_key IS NOT NULL RETURNING id"
 )
+# Until the unit ends, a destruction waits.
+_HOLD = "SELECT id FROM data_keys WHERE tenant_id = $1 AND id = $2 AND wrapped_key IS NOT NULL FOR SHARE"
 _TENANTS = "SELECT tenant_id FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"
 _PAGE = (
     f"SELECT {_COLUMNS} FROM data_keys"  # noqa: S608
@@ -99,11 +101,18 @@ class DataKeyRepository:
             return await self.destroy_in(unit, owner)
 
     async def destroy_in(self, unit: Unit, owner: KeyOwner) -> int:
-        destroyed = 0
+        return len(await self.destroyed_in(unit, owner))
+
+    async def destroyed_in(self, unit: Unit, owner: KeyOwner) -> Sequence[UUID]:
+        """Destroy as `destroy_in` does; return the ids."""
+        destroyed: list[UUID] = []
         # Again until nothing is left: a statement doesn't see the successor of a key for whose rotation it waited.
         while rows := await unit.fetch_all(_DESTROY, *_values(owner)):
-            destroyed += len(rows)
+            destroyed += [row["id"] for row in rows]
         return destroyed
+
+    async def hold_in(self, unit: Unit, key_id: UUID, *, tenant_id: str) -> bool:
+        return await unit.fetch_one(_HOLD, tenant_id, key_id) is not None
 
     async def tenants(self, *, after: str, limit: int) -> Sequence[str]:
         """Return up to `limit` registered tenants whose ids come after `after`, in their order."""

@@ -60,6 +60,10 @@ class KeyStore(Protocol):
         """Do the work of `destroy` inside a unit of work in the owner's tenant."""
         ...
 
+    async def hold_in(self, unit: Unit, key_id: UUID, *, tenant_id: str) -> bool:
+        """Keep a key from being destroyed until the unit of work ends; return False if it is destroyed."""
+        ...
+
 
 class DataKeys:
     """The data keys of one event loop.
@@ -180,6 +184,16 @@ class DataKeys:
     async def destroy_in(self, unit: Unit, owner: KeyOwner) -> int:
         """Destroy as `destroy` does, inside a unit of work in the owner's tenant. Call `forget` after its commit."""
         return await self._store.destroy_in(unit, owner)
+
+    async def hold_in(self, unit: Unit, owner: KeyOwner, key: DataKey) -> bool:
+        """Keep a key of the owner from being destroyed until the unit of work ends.
+
+        Returns False if another process has destroyed it. It is forgotten then: the next `current` returns another one.
+        """
+        if await self._store.hold_in(unit, key.id, tenant_id=owner.tenant_id):
+            return True
+        self._held.forget(owner)
+        return False
 
     def forget(self, owner: KeyOwner) -> None:
         """Forget the owner's keys in this process."""

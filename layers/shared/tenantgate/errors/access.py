@@ -48,7 +48,8 @@ AUTH_011 = register(
     "AUTH_011",
     401,
     "A stronger or more recent sign-in is required",
-    cause="The route's rule requires an `acr` or a maximum authentication age that the token doesn't meet (RFC 9470).",
+    cause="The route's rule requires an `acr` or a maximum authentication age that the token doesn't meet (RFC 9470). "
+    "Erasing one's own data always requires a sign-in of the last 5 minutes.",
     remedy="Sign in again with the challenge's `acr_values` and `max_age`. Behind an HTTP API's authorizer, which "
     "controls no header, this is a plain 403.",
 )

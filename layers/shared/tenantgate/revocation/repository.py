@@ -43,6 +43,7 @@ _PRUNE = (
     "DELETE FROM revocations WHERE id IN (SELECT id FROM revocations WHERE expires_at <= $1"
     " ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING id"
 )
+_NAMED = "SELECT name, kind, revoked_at, expires_at FROM revocations WHERE name = ANY($1)"
 _UNEXPIRED = "(expires_at > $1 OR expires_at IS NULL)"
 # Each statement sees one moment, and says of which epoch it is.
 _RULES = (
@@ -108,6 +109,11 @@ class RevocationRepository:
         """Take the database. `closed`: a snapshot names the registered tenants, and no other may take part."""
         self._database = database
         self._closed = closed
+
+    async def named(self, names: Sequence[bytes]) -> Sequence[Row]:
+        """Return the revocations with these names."""
+        async with self._database.untenanted() as unit:
+            return await unit.fetch_all(_NAMED, [*names])
 
     async def record(self, revocations: Iterable[Revocation], *, at: float, event: StoredEvent) -> None:
         """Record revocations and their audit event, which says in whose log it is. `at`: epoch seconds."""

@@ -58,7 +58,7 @@ class End(NamedTuple):
     """The reason for the end of a session before its time-out, and who wanted it. For its audit event and log line."""
 
     reason: Literal[
-        "sign_out", "ended", "new_sign_in", "secret_reused", "revoked", "refresh_refused", "provider_sign_out"
+        "sign_out", "ended", "new_sign_in", "secret_reused", "revoked", "refresh_refused", "provider_sign_out", "erased"
     ]
     actor: Actor
 
@@ -71,6 +71,8 @@ REUSED = End("secret_reused", "system")
 REVOKED = End("revoked", "system")
 REFRESH_REFUSED = End("refresh_refused", "provider")
 BY_PROVIDER = End("provider_sign_out", "provider")
+ERASED = End("erased", "user")
+ERASED_BY_OPERATOR = End("erased", "operator")
 
 
 class Grants(NamedTuple):

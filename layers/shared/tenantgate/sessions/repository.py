@@ -8,9 +8,10 @@ from uuid import UUID
 
 from tenantgate.audit.models import stored_user
 from tenantgate.audit.repository import record
-from tenantgate.audit.service import Keys, key_for
+from tenantgate.audit.service import key_for
 from tenantgate.database.moments import moment, whole_seconds
 from tenantgate.database.unit import Database, Row, Unit
+from tenantgate.errors.base import InternalError
 from tenantgate.sessions.ending.record import Endings
 from tenantgate.sessions.models import (
     BY_USER,
@@ -22,8 +23,11 @@ from tenantgate.sessions.models import (
     User,
 )
 from tenantgate.sessions.storing import acts
+from tenantgate.sessions.storing.interfaces import SubjectKeys
 from tenantgate.sessions.storing.rows import NAMES, ROTATION, session_values, stored_session, tenant_state
 
+# A key that was taken may be destroyed before the session is added.
+_ATTEMPTS = 5
 _POLICY = "t.status, t.session_idle_minutes, t.session_absolute_hours, t.allowed_issuers"
 # Columns for `stored_session`, from `sessions s` and its tenant `t`.
 STORED_COLUMNS = f"{', '.join(f's.{name}' for name in NAMES + ROTATION)}, {_POLICY}"
@@ -114,7 +118,7 @@ class SessionRepository:
     `endings` records removals. `keys`: None where no session begins, or where events name no user.
     """
 
-    def __init__(self, database: Database, endings: Endings, keys: Keys | None = None) -> None:
+    def __init__(self, database: Database, endings: Endings, keys: SubjectKeys | None = None) -> None:
         self._database = database
         self._endings = endings
         self._keys = keys
@@ -129,15 +133,22 @@ class SessionRepository:
         return None if row is None else tenant_state(row)
 
     async def add(self, session: StoredSession, *, lookups: Sequence[bytes] = ()) -> None:
-        # Before the unit of work begins: this may read the database, and call AWS KMS.
-        key = None if self._keys is None else await key_for(self._keys, acts.owner_of(session.user))
-        if key is not None:
-            session = replace(session, audit_user=stored_user(key, session.issuer, session.user_id))
-        async with self._database.tenant(session.tenant_id) as unit:
-            await unit.execute(_ADD, *session_values(session))
-            if lookups:
-                await unit.execute(_ADD_LOOKUPS, [*lookups], session.tenant_id, session.id)
-            await record(unit, acts.signed_in(session, key))
+        owner = acts.owner_of(session.user)
+        for _ in range(_ATTEMPTS):
+            # Before the unit of work begins: this may read the database, and call AWS KMS.
+            key = None if self._keys is None else await key_for(self._keys, owner)
+            if key is not None:
+                session = replace(session, audit_user=stored_user(key, session.issuer, session.user_id))
+            async with self._database.tenant(session.tenant_id) as unit:
+                # An erasure destroys keys that other processes still have in memory: no session may begin with one.
+                if self._keys is not None and key is not None and not await self._keys.hold_in(unit, owner, key):
+                    continue
+                await unit.execute(_ADD, *session_values(session))
+                if lookups:
+                    await unit.execute(_ADD_LOOKUPS, [*lookups], session.tenant_id, session.id)
+                await record(unit, acts.signed_in(session, key))
+                return
+        raise InternalError("the user's key is destroyed again and again", session_id=session.id)
 
     async def was_logged_out(self, lookups: Sequence[bytes], *, since: float) -> bool:
         async with self._database.untenanted() as unit:
@@ -171,10 +182,14 @@ class SessionRepository:
     ) -> Sequence[StoredSession]:
         async with self._database.tenant(user.tenant_id) as unit:
             if session_id is None:
-                rows = await unit.fetch_all(_REMOVE_OF_USER, user.tenant_id, user.issuer, user.user_id)
-            else:
-                rows = await unit.fetch_all(_REMOVE_ONE_OF_USER, user.tenant_id, user.issuer, user.user_id, session_id)
+                return await self.remove_of_user_in(unit, user, end=end)
+            rows = await unit.fetch_all(_REMOVE_ONE_OF_USER, user.tenant_id, user.issuer, user.user_id, session_id)
             return await self._recorded(unit, rows, end)
+
+    async def remove_of_user_in(self, unit: Unit, user: User, *, end: End) -> Sequence[StoredSession]:
+        """Remove the user's sessions as `remove_of_user` does, inside a unit of work in the user's tenant."""
+        rows = await unit.fetch_all(_REMOVE_OF_USER, user.tenant_id, user.issuer, user.user_id)
+        return await self._recorded(unit, rows, end)
 
     async def _recorded(self, unit: Unit, rows: Sequence[Row], end: End) -> Sequence[StoredSession]:
         removed = [stored_session(row) for row in rows]

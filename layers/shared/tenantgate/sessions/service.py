@@ -230,9 +230,12 @@ class SessionService:
         ended = await self._removed(stored.secret_hash, tenant_id=stored.tenant_id, end=REUSED)
         await self._cache.end(ended, actor=REUSED.actor)
 
-    async def publish_ends(self) -> None:
-        """Publish the ends of sessions that were recorded before. Raises `EndedOnlyInPart`."""
-        await self._cache.end(())
+    async def publish_ends(self, ended: Sequence[StoredSession] = (), *, end: End = BY_PROVIDER) -> None:
+        """Publish the ends of sessions that were recorded before. Raises `EndedOnlyInPart`.
+
+        `ended`: those that another unit of work removed, which the cache doesn't know yet.
+        """
+        await self._cache.end(ended, actor=end.actor)
 
     async def _removed(self, secret_hash: bytes, *, tenant_id: str, end: End) -> Sequence[StoredSession]:
         """Remove the session that has, or once had, this secret; return it, or nothing if it is unknown."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from tenantgate.database.moments import moment, whole_seconds
-from tenantgate.database.unit import Database, Row
+from tenantgate.database.moments import moment
+from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.openid_provider.models import (
     SIGNING_ALGORITHMS,
     AuthorizationCode,
@@ -14,6 +15,7 @@ from tenantgate.openid_provider.models import (
     RefreshToken,
     StoredKey,
 )
+from tenantgate.openid_provider.storage.rows import browser_session, code, refresh_token
 
 # Used and expired codes stay for a while, so that a reuse can be investigated.
 _CODES_KEPT = timedelta(hours=1)
@@ -92,6 +94,23 @@ WHERE tenant_id = $1 AND cookie_hash = $2
 """
 _REMOVE_BROWSER_SESSION = "DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND cookie_hash = $2 RETURNING id"
 
+_OF_USER = """
+SELECT 'authorization_code' AS kind, id, client_id, scope, auth_time, expires_at FROM provider_authorization_codes
+WHERE tenant_id = $1 AND user_id = $2
+UNION ALL
+SELECT 'refresh_token', id, client_id, scope, auth_time, expires_at FROM provider_refresh_tokens
+WHERE tenant_id = $1 AND user_id = $2
+UNION ALL
+SELECT 'browser_session', id, NULL, NULL, auth_time, expires_at FROM provider_browser_sessions
+WHERE tenant_id = $1 AND user_id = $2
+"""
+_REMOVE_OF_USER = """
+WITH codes AS (DELETE FROM provider_authorization_codes WHERE tenant_id = $1 AND user_id = $2 RETURNING id),
+tokens AS (DELETE FROM provider_refresh_tokens WHERE tenant_id = $1 AND user_id = $2 RETURNING id),
+browsers AS (DELETE FROM provider_browser_sessions WHERE tenant_id = $1 AND user_id = $2 RETURNING id)
+SELECT id FROM codes UNION ALL SELECT id FROM tokens UNION ALL SELECT id FROM browsers
+"""
+
 
 class KeyRepository:
     """The key store on PostgreSQL."""
@@ -146,7 +165,7 @@ class CodeRepository:
     async def redeem(self, digest: bytes, *, tenant_id: str, client_id: str, now: int) -> AuthorizationCode | None:
         async with self._database.tenant(tenant_id) as unit:
             row = await unit.fetch_one(_REDEEM_CODE, tenant_id, digest, client_id, moment(now))
-        return None if row is None else _code(row)
+        return None if row is None else code(row)
 
 
 class RefreshTokenRepository:
@@ -179,7 +198,7 @@ class RefreshTokenRepository:
         async with self._database.tenant(tenant_id) as unit:
             row = await unit.fetch_one(_FIND_FAMILY, tenant_id, digest)
             row = row or await unit.fetch_one(_FIND_FAMILY_OF_USED, tenant_id, digest)
-        return None if row is None else _refresh_token(row)
+        return None if row is None else refresh_token(row)
 
     async def rotate(self, token: RefreshToken, successor: RefreshToken) -> bool:
         values = token.digest, successor.digest, moment(successor.expires_at)
@@ -226,7 +245,7 @@ class BrowserSessionRepository:
     async def find(self, digest: bytes, *, tenant_id: str) -> BrowserSession | None:
         async with self._database.tenant(tenant_id) as unit:
             row = await unit.fetch_one(_FIND_BROWSER_SESSION, tenant_id, digest)
-        return None if row is None else _browser_session(row)
+        return None if row is None else browser_session(row)
 
     async def remove(self, digest: bytes, *, tenant_id: str) -> bool:
         async with self._database.tenant(tenant_id) as unit:
@@ -248,44 +267,17 @@ class ExpiredRepository:
             await unit.execute(_FORGET_BROWSER_SESSIONS, tenant_id, at)
 
 
-def _code(row: Row) -> AuthorizationCode:
-    return AuthorizationCode(
-        digest=row["code_hash"],
-        client_id=row["client_id"],
-        redirect_uri=row["redirect_uri"],
-        scope=row["scope"],
-        tenant_id=row["tenant_id"],
-        user_id=str(row["user_id"]),
-        sid=str(row["sid"]),
-        auth_time=whole_seconds(row["auth_time"]),
-        code_challenge=row["code_challenge"],
-        nonce=row["nonce"],
-        expires_at=whole_seconds(row["expires_at"]),
-    )
+class UserRowsRepository:
+    """All rows of a user, by kind."""
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-def _refresh_token(row: Row) -> RefreshToken:
-    return RefreshToken(
-        family_id=str(row["id"]),
-        digest=row["token_hash"],
-        code_digest=row["code_hash"],
-        client_id=row["client_id"],
-        scope=row["scope"],
-        tenant_id=row["tenant_id"],
-        user_id=str(row["user_id"]),
-        sid=str(row["sid"]),
-        auth_time=whole_seconds(row["auth_time"]),
-        expires_at=whole_seconds(row["expires_at"]),
-        ends_at=whole_seconds(row["ends_at"]),
-    )
+    async def of_user(self, tenant_id: str, user_id: UUID) -> Sequence[Row]:
+        async with self._database.tenant(tenant_id) as unit:
+            return await unit.fetch_all(_OF_USER, tenant_id, user_id)
 
-
-def _browser_session(row: Row) -> BrowserSession:
-    return BrowserSession(
-        digest=row["cookie_hash"],
-        sid=str(row["sid"]),
-        tenant_id=row["tenant_id"],
-        user_id=str(row["user_id"]),
-        auth_time=whole_seconds(row["auth_time"]),
-        expires_at=whole_seconds(row["expires_at"]),
-    )
+    @staticmethod
+    async def remove_in(unit: Unit, tenant_id: str, user_id: UUID) -> int:
+        """Remove them inside a unit of work in the tenant; return their number."""
+        return len(await unit.fetch_all(_REMOVE_OF_USER, tenant_id, user_id))

@@ -6,7 +6,18 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+from tenantgate.audit.service import Keys
+from tenantgate.crypto.envelopes import DataKey, KeyOwner
+from tenantgate.database.unit import Unit
 from tenantgate.sessions.models import BY_USER, End, StoredSession, TenantState, User
+
+
+class SubjectKeys(Keys, Protocol):
+    """The part of `data_keys.service.DataKeys` that a sign-in uses."""
+
+    async def hold_in(self, unit: Unit, owner: KeyOwner, key: DataKey) -> bool:
+        """Keep a key from being destroyed until the unit of work ends; return False if it is destroyed."""
+        ...
 
 
 class SessionStore(Protocol):

@@ -1,0 +1,1 @@
+"""The export: what is held about a person, in pages."""
