@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.transparency.leaves import COLUMNS, Kind
 from tenantgate.transparency.models import Batch, QueuedEvent, Sealed, SealedCheckpoint, Waiting
+from tenantgate.transparency.retention import EVENT_TYPE
 from tenantgate.transparency.tree import HASH_BYTES
+from tenantgate.transparency.verification.models import StoredCheckpoint, StoredState, Unsealed, UnsealedPage
 
 _AS_TEXT: dict[Kind, str] = {
     "uuid": "e.{0}::text",
     "text": "e.{0}",
     "bytes": "encode(e.{0}, 'hex')",
     "json": "e.{0}::text",
-    "time": "(extract(epoch FROM e.{0}) * 1000000)::bigint::text",
+    # Not as a bigint: an infinite time must have a leaf, too.
+    "time": "trunc(extract(epoch FROM e.{0}) * 1000000)::text",
 }
 # The columns of `audit_events AS e` as `leaves.leaf_data` takes them.
 LEAF_COLUMNS = ", ".join(f"{_AS_TEXT[kind].format(name)} AS {name}" for name, kind in COLUMNS.items())
@@ -70,6 +74,43 @@ _UNANCHORED = (
 _NOTES = "SELECT id, note FROM audit_checkpoints WHERE tenant_id = $1 AND id = ANY($2)"
 _ANCHORED = "DELETE FROM audit_anchor_queue WHERE tenant_id = $1 AND id = ANY($2)"
 
+_MICROSECONDS = "trunc(extract(epoch FROM {}) * 1000000)::text"
+_STATE = "SELECT size, frontier FROM audit_trees WHERE tenant_id = $1"
+_LEAF_ROWS = f"""
+SELECT l.position, l.id::text AS leaf_id, l.leaf_hash, {_MICROSECONDS.format("l.recorded_at")} AS leaf_recorded_at,
+       {LEAF_COLUMNS}
+FROM (
+    SELECT * FROM audit_leaves WHERE tenant_id = $1 AND position > $2 ORDER BY tenant_id, position LIMIT $3
+) AS l
+LEFT JOIN audit_events e ON e.tenant_id = l.tenant_id AND e.id = l.id
+ORDER BY l.position
+"""  # noqa: S608  (constants, as below)
+_CHECKPOINT_ROWS = (
+    "SELECT size, note FROM audit_checkpoints WHERE tenant_id = $1 AND size > $2 ORDER BY tenant_id, size LIMIT $3"
+)
+# Of a page of events, those without a leaf, and the last one, where the next page begins. Its time is kept within the
+# years that Python has: a forged one must be found, not end the verification.
+_UNSEALED = f"""
+SELECT e.id, e.seen, e.is_last, l.id IS NOT NULL AS is_sealed, {_MICROSECONDS.format("e.created_at")} AS recorded_at,
+       least(greatest(e.created_at, '0001-01-02Z'::timestamptz), '9999-12-30Z'::timestamptz) AS next_at,
+       CASE WHEN e.event_type = '{EVENT_TYPE}' THEN e.detail::text END AS retention
+FROM (
+    SELECT *, count(*) OVER () AS seen, lead(id) OVER (ORDER BY created_at, id) IS NULL AS is_last FROM (
+        SELECT tenant_id, id, created_at, event_type, detail FROM audit_events
+        WHERE tenant_id = $1 AND (created_at, id) >= (coalesce($2, '-infinity'::timestamptz), $3)
+        ORDER BY tenant_id, created_at, id LIMIT $4
+    ) AS page
+) AS e
+LEFT JOIN audit_leaves l ON l.tenant_id = e.tenant_id AND l.id = e.id
+WHERE l.id IS NULL OR e.is_last
+ORDER BY e.created_at, e.id
+"""  # noqa: S608
+_REGISTERED = "SELECT tenant_id FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"
+_POSITION = "SELECT position FROM audit_leaves WHERE tenant_id = $1 AND id = $2"
+
+_LEAF_PAGE, _CHECKPOINT_PAGE, _EVENT_PAGE, _TENANT_PAGE = 2000, 1000, 5000, 1000
+_FIRST = UUID(int=0)
+
 # Seals a batch; None if there is nothing to add.
 type Work = Callable[[Batch], Awaitable[Sealed | None]]
 
@@ -116,6 +157,51 @@ class LogRepository:
     async def mark_anchored(self, tenant_id: str, ids: Sequence[UUID]) -> None:
         async with self._database.tenant(tenant_id) as unit:
             await unit.execute(_ANCHORED, tenant_id, [*ids])
+
+
+class LogPages:
+    """The logs as a verification reads them (`verification.models.LogReader`): each page is a transaction."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def state(self, tenant_id: str) -> StoredState | None:
+        async with self._database.tenant(tenant_id) as unit:
+            row = await unit.fetch_one(_STATE, tenant_id)
+        return None if row is None else StoredState(row["size"], row["frontier"])
+
+    async def leaves(self, tenant_id: str, *, after: int) -> Sequence[Mapping[str, Any]]:
+        async with self._database.tenant(tenant_id) as unit:
+            return await unit.fetch_all(_LEAF_ROWS, tenant_id, after, _LEAF_PAGE)
+
+    async def checkpoints(self, tenant_id: str, *, after: int) -> Sequence[StoredCheckpoint]:
+        async with self._database.tenant(tenant_id) as unit:
+            rows = await unit.fetch_all(_CHECKPOINT_ROWS, tenant_id, after, _CHECKPOINT_PAGE)
+        return [StoredCheckpoint(row["size"], row["note"]) for row in rows]
+
+    async def unsealed(self, tenant_id: str, *, after: tuple[Any, Any] | None) -> UnsealedPage:
+        moment, event_id = after or (None, _FIRST)
+        async with self._database.tenant(tenant_id) as unit:
+            rows = await unit.fetch_all(_UNSEALED, tenant_id, moment, event_id, _EVENT_PAGE + 1)
+        has_next = bool(rows) and rows[0]["seen"] > _EVENT_PAGE
+        found = [
+            Unsealed(str(row["id"]), row["recorded_at"], row["retention"])
+            for row in rows
+            if not row["is_sealed"] and not (has_next and row["is_last"])
+        ]
+        following = (rows[-1]["next_at"], rows[-1]["id"]) if has_next else None
+        return UnsealedPage(found, None if following == after else following)
+
+    async def tenants(self, *, after: str) -> Sequence[str]:
+        """Return the next registered tenants by their ids."""
+        async with self._database.untenanted() as unit:
+            return [row["tenant_id"] for row in await unit.fetch_all(_REGISTERED, after, _TENANT_PAGE)]
+
+    async def position(self, tenant_id: str, event_id: UUID) -> int | None:
+        """Return the position of an event in its log, None if it isn't sealed."""
+        async with self._database.tenant(tenant_id) as unit:
+            row = await unit.fetch_one(_POSITION, tenant_id, event_id)
+        return None if row is None else row["position"]
 
 
 async def _batch(unit: Unit, tenant_id: str, limit: int) -> Batch | None:

@@ -1,0 +1,70 @@
+"""The checkpoints that are anchored outside the database, in a form of which memory holds millions."""
+
+from __future__ import annotations
+
+import struct
+from collections import defaultdict
+from collections.abc import Iterator
+from operator import le
+from typing import NamedTuple
+
+from tenantgate.transparency.errors import Unproven
+from tenantgate.transparency.tree import leaf_hash
+from tenantgate.transparency.verification.keys import LogKeys, tenant_of
+from tenantgate.transparency.verification.models import Finding
+
+# Size, time or -1, root, and the beginning of the note's hash.
+_RECORD = struct.Struct(">qq32s16s")
+
+
+class AnchoredCheckpoint(NamedTuple):
+    """A verified checkpoint. `sealed_at`: microseconds since 1970. `digest`: of its note."""
+
+    size: int
+    sealed_at: int | None
+    root: bytes
+    digest: bytes
+
+
+class AnchoredCheckpoints:
+    """The verified checkpoints of all anchors, by tenant: 64 bytes each."""
+
+    def __init__(self, keys: LogKeys) -> None:
+        self._keys = keys
+        self._records: defaultdict[str, bytearray] = defaultdict(bytearray)
+        # By tenant, or None if an object doesn't tell.
+        self.findings: defaultdict[str | None, list[Finding]] = defaultdict(list)
+
+    def add(self, note: str, *, anchor: str) -> None:
+        """Add the checkpoint of a note in the object `anchor`. One that isn't proven becomes a finding."""
+        tenant_id = None
+        try:
+            tenant_id = tenant_of(note)
+            found = self._keys.open(note, tenant_id)
+        except Unproven as error:
+            self.findings[tenant_id].append(Finding("anchor_forged", f"a checkpoint in {anchor}: {error}"))
+            return
+        sealed_at = -1 if found.sealed_at is None else found.sealed_at
+        self._records[tenant_id] += _RECORD.pack(found.size, sealed_at, found.root, note_digest(note))
+
+    @property
+    def tenants(self) -> list[str]:
+        """The tenants that have anchored checkpoints, in their order."""
+        return sorted(self._records)
+
+    def of(self, tenant_id: str) -> Iterator[AnchoredCheckpoint]:
+        """Yield the tenant's checkpoints by size."""
+        records = self._records.get(tenant_id, bytearray())
+        sizes = [size for size, *_ in _RECORD.iter_unpack(records)]
+        # The anchors come in the order of their making. Only a forger's order has to be sorted.
+        order = (
+            range(len(sizes)) if all(map(le, sizes, sizes[1:])) else sorted(range(len(sizes)), key=sizes.__getitem__)
+        )
+        for place in order:
+            size, sealed_at, root, digest = _RECORD.unpack_from(records, place * _RECORD.size)
+            yield AnchoredCheckpoint(size, None if sealed_at < 0 else sealed_at, root, digest)
+
+
+def note_digest(note: str) -> bytes:
+    """Return the digest by which a note is recognized as one that was verified."""
+    return leaf_hash(note.encode())[:16]

@@ -1,0 +1,43 @@
+"""The keys of a deployment's logs, which open checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote, unquote
+
+from tenantgate.transparency.checkpoints import Checkpoint, open_checkpoint
+from tenantgate.transparency.errors import NoteUnsigned
+from tenantgate.transparency.notes import VerifierKey, split_note
+
+_PATH = "/audit/"
+
+
+class LogKeys:
+    """Opens the checkpoints of every log of a deployment. `public_keys`: those that sign, or that signed earlier."""
+
+    def __init__(self, public_keys: Sequence[bytes]) -> None:
+        self._public_keys = public_keys
+
+    def of(self, origin: str) -> list[VerifierKey]:
+        """Return the verifier keys of a log. A log keeps its origin when the deployment's address changes."""
+        return [VerifierKey(origin, key) for key in self._public_keys]
+
+    def open(self, note: str, tenant_id: str) -> Checkpoint:
+        """Return a checkpoint of the tenant's log. Raises `Unproven`."""
+        origin = _origin(note)
+        if origin.rpartition(_PATH)[2] != quote(tenant_id, safe=""):
+            raise NoteUnsigned("it is a checkpoint of another log")
+        return open_checkpoint(note, self.of(origin))
+
+
+def tenant_of(note: str) -> str:
+    """Return the tenant that a checkpoint names, unverified. Raises `Unproven`."""
+    return unquote(_origin(note).rpartition(_PATH)[2])
+
+
+def _origin(note: str) -> str:
+    origin = split_note(note)[0].partition("\n")[0]
+    try:
+        return VerifierKey(origin, bytes(32)).name
+    except ValueError:
+        raise NoteUnsigned("it isn't a checkpoint of a log") from None

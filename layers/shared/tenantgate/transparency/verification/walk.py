@@ -1,0 +1,148 @@
+"""The way through a log: each leaf in its order, its event, and the roots of the sizes that were signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tenantgate.transparency.leaves import leaf_data
+from tenantgate.transparency.retention import EVENT_TYPE, Removed
+from tenantgate.transparency.tree import Frontier, leaf_hash
+from tenantgate.transparency.verification.checkpoints import STATE, ExpectedRoots, Signed
+from tenantgate.transparency.verification.models import Finding, LogResult, Wrong
+
+# Retention removes a log's oldest events, so that there is one gap. More gaps than these need no memory.
+_MOST_GAPS = 1000
+
+
+@dataclass
+class Gap:
+    """Leaves from `first` to `last` whose rows are gone. `newest`: when the last of them was recorded."""
+
+    first: int
+    last: int
+    newest: int
+    first_id: str
+
+    def uncovered(self, ranges: Iterable[Removed]) -> int | None:
+        """Return the first position that none of the ranges covers, or None. `ranges`: in their order."""
+        position = self.first
+        for removed in ranges:
+            if removed.first <= position <= removed.last and self.newest < removed.before:
+                position = removed.last + 1
+        return None if position > self.last else position
+
+
+class Walk:
+    """A walk through a log, whose findings go to `result`. `window`: the unsealed window in microseconds.
+
+    `settle` before each leaf whose position is `due`, and after each page of leaves was read.
+    """
+
+    def __init__(self, result: LogResult, expected: ExpectedRoots, *, window: int) -> None:
+        self._result = result
+        self._expected = expected
+        self._window = window
+        # None after a difference: every later root would differ, too.
+        self._tree: Frontier | None = Frontier()
+        self._proven = 0
+        self.position = 0
+        self.due: int | None = None
+        # An event that is recorded before this time is in one of the checkpoints that were passed.
+        self.floor = 0
+        self.gaps: list[Gap] = []
+        # The details of retention events.
+        self.retentions: list[str] = []
+
+    async def settle(self) -> None:
+        """Compare the roots that were signed for the leaves so far."""
+        while (due := await self._expected.next_size()) is not None and due <= self.position:
+            self._compare(due, self._expected.take(due))
+        self.due = due
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Check the next leaf and its event."""
+        position: int = row["position"]
+        if position != self.position:
+            self._jump(position, row)
+        leaf: bytes = row["leaf_hash"]
+        if self._tree is not None:
+            self._tree.append(leaf)
+        self.position = position + 1
+        self._result.events += 1
+        recorded = number(row["leaf_recorded_at"])
+        if row["id"] is None:
+            self._miss(position, row["leaf_id"], recorded)
+        elif leaf_hash(leaf_data(row)) != leaf:
+            self._find("row_changed", "the event isn't the one that was sealed: its row was changed", row)
+        elif row["created_at"] != row["leaf_recorded_at"]:
+            self._find("leaf_changed", "the time in the leaf of the event was changed", row)
+        if row["event_type"] == EVENT_TYPE:
+            self.retentions.append(row["detail"])
+        if recorded is None:
+            self._find("leaf_changed", "the time in the leaf of the event was changed", row)
+        elif recorded < self.floor:
+            text = "the event was added late: an older checkpoint is newer than it, and doesn't have it"
+            self._find("row_added_late", text, row)
+
+    def end(self) -> None:
+        """Check, after the last leaf, that everything that was signed was passed."""
+        first = None
+        # Without reading again: a checkpoint that was added after the last leaf isn't wrong.
+        while (size := self._expected.read_size()) is not None:
+            for source, _ in self._expected.take(size).roots:
+                first = first or (source, size)
+        if first is not None:
+            source, size = first
+            text = f"{source} has {size:,} events, and the log ends after {self.position:,}: its end was cut off"
+            wrong: Wrong = "state_changed" if source == STATE else "log_cut_off"
+            self._result.add(Finding(wrong, text, self.position))
+        if self.position > self._expected.newest:
+            text = f"no checkpoint has the events from position {self._expected.newest:,} on"
+            self._result.add(Finding("leaves_unsigned", text, self._expected.newest))
+
+    def _compare(self, size: int, signed: Signed) -> None:
+        if signed.sealed_at is not None:
+            self.floor = max(self.floor, signed.sealed_at - self._window)
+        if self._tree is None:
+            return
+        root = self._tree.root()
+        of_checkpoints = [(source, one) for source, one in signed.roots if source != STATE]
+        if of_checkpoints and all(one != root for _, one in of_checkpoints):
+            text = (
+                f"the leaves of positions {self._proven:,} to {size - 1:,} aren't those that were sealed: "
+                f"{of_checkpoints[0][0]} has another root"
+            )
+            self._result.add(Finding("leaves_changed", text, self._proven))
+            self._tree = None
+            return
+        if of_checkpoints:
+            self._proven = size
+        if any(source == STATE and one != root for source, one in signed.roots):
+            text = f"the sealer's state at {size:,} events isn't that of the leaves"
+            self._result.add(Finding("state_changed", text, max(0, size - 1)))
+
+    def _jump(self, position: int, row: Mapping[str, Any]) -> None:
+        self._tree = None
+        if position < self.position:
+            self._find("leaf_changed", "there are two leaves with one position", row)
+            return
+        text = f"the leaves of positions {self.position:,} to {position - 1:,} were removed"
+        self._result.add(Finding("leaf_removed", text, self.position))
+
+    def _miss(self, position: int, event_id: str, recorded: int | None) -> None:
+        newest = 0 if recorded is None else recorded
+        last = self.gaps[-1] if self.gaps else None
+        if last is not None and (last.last == position - 1 or len(self.gaps) == _MOST_GAPS):
+            last.last, last.newest = position, max(last.newest, newest)
+        else:
+            self.gaps.append(Gap(position, position, newest, event_id))
+
+    def _find(self, wrong: Wrong, text: str, row: Mapping[str, Any]) -> None:
+        self._result.add(Finding(wrong, text, row["position"], row["leaf_id"]))
+
+
+def number(text: str | None) -> int | None:
+    """Return the number of a stored time; None for infinity, which no event has."""
+    return int(text) if text is not None and text.removeprefix("-").isdecimal() else None
