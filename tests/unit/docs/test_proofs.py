@@ -13,7 +13,7 @@ from tenantgate.settings.model import Settings
 from tenantgate_cli.paths import ROOT
 from tests.unit.docs.test_links import FENCED, LINK
 
-PAGES = ("docs/SECURITY.md",)
+PAGES = ("docs/SECURITY.md", "docs/HIPAA_READINESS.md")
 _LABELED = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _SETTING = re.compile(r"`([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)`")
 _TEST = re.compile(r"`(test_\w+)`")
@@ -60,6 +60,33 @@ def codes() -> set[str]:
 
 def _page(name: str) -> str:
     return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_each_line_has_a_state_and_a_link_unless_it_is_yours() -> None:
+    rows = [line.split(" | ") for line in _page("docs/HIPAA_READINESS.md").splitlines() if line.startswith("| ")]
+    lines = [row for row in rows if row[0].startswith(("| (", "| 1", "| 2", "| 3", "| 5"))]
+    assert len(lines) > 50
+    for row in lines:
+        (state,) = (cell for cell in row if cell in ("done", "partly", "yours"))
+        proof = row[-1]
+        # A line below has the proof, or one above that this one names.
+        is_linked = _LABELED.search(proof) or proof.startswith(("see the next", "As (a)", "The audit", "Changes of"))
+        assert state == "yours" or is_linked, row[0]
+
+
+# (standard, specification) of 45 CFR 164.308 to 164.312, without (a)(2) of 164.310, which one line covers.
+_LINES = """
+(a)(1) (a)(2)(i) (a)(2)(ii) (a)(2)(iii) (a)(2)(iv) (b) (c)(1) (c)(2) (d) (e)(1) (e)(2)(i) (e)(2)(ii)
+(a)(1)(ii)(A) (a)(1)(ii)(B) (a)(1)(ii)(C) (a)(1)(ii)(D) (a)(2) (a)(3)(ii)(A) (a)(3)(ii)(B) (a)(3)(ii)(C) (a)(4)(ii)(A)
+(a)(4)(ii)(B) (a)(4)(ii)(C) (a)(5)(ii)(A) (a)(5)(ii)(B) (a)(5)(ii)(C) (a)(5)(ii)(D) (a)(6)(ii) (a)(7)(ii)(A)
+(a)(7)(ii)(B) (a)(7)(ii)(C) (a)(7)(ii)(D) (a)(7)(ii)(E) (a)(8) (b)(1)
+(a)(1) (b) (c) (d)(2)(i) (d)(2)(ii) (d)(2)(iii) (d)(2)(iv)
+"""
+
+
+def test_no_line_of_the_safeguards_is_missing() -> None:
+    found = re.findall(r"^\| (\([a-e]\)[()\dA-Eiv]*)", _page("docs/HIPAA_READINESS.md"), re.MULTILINE)
+    assert found == _LINES.split()
 
 
 @pytest.mark.parametrize("page", PAGES)
