@@ -211,6 +211,10 @@ class Drive:
         self._ask(browser, "GET", f"{AUTH}/sessions", 401)
 
     def _stay(self, browser: Browser) -> None:
+        csrf_token = self._ask(browser, "GET", f"{AUTH}/sessions", 200).json()["csrf_token"]
+        own_page = {"origin": self._base, "x-csrf-token": csrf_token}
+        exported = self._ask(browser, "POST", f"{API}/privacy/exports", 200, headers=own_page).json()
+        assert exported["user_id"] == self._provider.person["sub"]
         self._ask(browser, "POST", f"{AUTH}/refresh", 200, headers={"origin": self._base})
         self._marks.add("token", browser.named(SESSION)[SESSION].rpartition(".")[2])
 

@@ -29,7 +29,9 @@ _TABLES = {
     "sessions": "SELECT tenant_id, id, version FROM sessions",
     "revocations": "SELECT kind, name FROM revocations",
     "tenants": "SELECT tenant_id FROM tenants",
-    "audit_events": "SELECT tenant_id, event_type, session_id, resource_id FROM audit_events",
+    "audit_events": "SELECT id, tenant_id, event_type, session_id, resource_id FROM audit_events",
+    "audit_queue": "SELECT id FROM audit_queue",
+    "audit_leaves": "SELECT id FROM audit_leaves",
 }
 
 

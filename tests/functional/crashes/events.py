@@ -106,8 +106,11 @@ def _events(acts: Sequence[Noted]) -> Iterator[Pair]:
 def compare_tables(tables: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[str]:
     """Yield what a reader of the tables, who knows no transaction, finds wrong.
 
-    `tables`: the rows of `sessions`, `revocations`, `tenants` and `audit_events`.
+    `tables`: the rows of `sessions`, `revocations`, `tenants`, `audit_events`, `audit_queue` and `audit_leaves`.
     """
+    sealed = {row["id"] for table in ("audit_queue", "audit_leaves") for row in tables[table]}
+    if odd := {row["id"] for row in tables["audit_events"]} ^ sealed:
+        yield f"{len(odd)} events are neither sealed nor queued, or are one of these and aren't there"
     by_type: dict[str, Counter[tuple[str, str]]] = {}
     for event in tables["audit_events"]:
         named = event["resource_id"] if event["session_id"] is None else event["session_id"]

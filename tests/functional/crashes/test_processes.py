@@ -35,3 +35,7 @@ def test_an_act_and_its_event_are_both_committed_or_neither_when_a_server_is_kil
         if first is not None:
             rest = [one for one in recorded if one is not first]
             assert list(compare_tables({**done.tables, "audit_events": rest})), kind
+
+    for missing in ("audit_queue", "audit_events"):
+        fewer = {**done.tables, missing: done.tables[missing][1:]}
+        assert any("neither sealed nor queued" in finding for finding in compare_tables(fewer))
