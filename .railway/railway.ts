@@ -63,6 +63,9 @@ export default defineRailway((ctx) => {
       // A key from `tenantgate keys new`. Seal it.
       // template: ${{secret(42, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")}}${{secret(1, "AEIMQUYcgkosw048")}}=
       COOKIE_SEALING_KEYS: preserve(),
+      // Another key from `tenantgate keys new`. Seal it, and keep a copy apart from the backups: without it, stored data is lost.
+      // template: ${{secret(42, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")}}${{secret(1, "AEIMQUYcgkosw048")}}=
+      KEY_ENCRYPTION_KEYS: preserve(),
     },
   });
 

@@ -10,10 +10,16 @@ from tenantgate.settings.errors import SECRET_VARIABLES
 from tenantgate.settings.model import Settings
 from tenantgate.tokens.policy import token_policy
 from tests.fixtures.template.deployed import TEMPLATE, Stack, function_folder
-from tests.fixtures.template.needs import NEEDS_THE_CACHE, NEEDS_THE_DATABASE, NEEDS_THE_SECRET
+from tests.fixtures.template.needs import (
+    NEEDS_AUDIT_KEYS,
+    NEEDS_THE_CACHE,
+    NEEDS_THE_DATABASE,
+    NEEDS_THE_SECRET,
+    NEEDS_TOKEN_KEYS,
+)
 
 # Set by the host, or not needed on AWS.
-NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "DRAIN_SECONDS", "PORT", "KEY_ENCRYPTION_KMS_KEYS"}
+NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "DRAIN_SECONDS", "PORT"}
 NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYDANTIC_DISABLE_PLUGINS"}
 # The parameters take only ARNs, with which a permission can be exact.
 NAMES_OF_SECRETS = {
@@ -99,7 +105,7 @@ def test_every_setting_can_be_set_by_the_template(stack: Stack) -> None:
 def test_secret_variables_are_only_in_functions_that_need_them(stack: Stack) -> None:
     given = {
         variable: {name for name in stack.functions if variable in stack.environment(name)}
-        for variable in {*SECRET_VARIABLES, *SECRET_NAMES, "AWS_SECRETS_MANAGER_SECRET_ID"}
+        for variable in {*SECRET_VARIABLES, *SECRET_NAMES, "AWS_SECRETS_MANAGER_SECRET_ID", "KEY_ENCRYPTION_KMS_KEYS"}
     }
 
     assert {variable: functions for variable, functions in given.items() if functions} == {
@@ -107,6 +113,7 @@ def test_secret_variables_are_only_in_functions_that_need_them(stack: Stack) -> 
         "DATABASE_OWNER_URL": {"MigrationRunnerFunction"},
         "REDIS_URL": NEEDS_THE_CACHE,
         "AWS_SECRETS_MANAGER_SECRET_ID": NEEDS_THE_SECRET,
+        "KEY_ENCRYPTION_KMS_KEYS": NEEDS_TOKEN_KEYS | NEEDS_AUDIT_KEYS,
     }
 
 

@@ -10,9 +10,18 @@ from typing import Any
 import pytest
 
 from lambda_gateway.template.intrinsics import Resolver
+from tenantgate.audit.models import log_owner
+from tenantgate.data_keys.models import KeyContext
+from tenantgate.sessions.storing.tokens import PURPOSE as TOKENS
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.template.deployed import TEMPLATE, Stack
-from tests.fixtures.template.needs import NEEDS_THE_CACHE, NEEDS_THE_DATABASE, NEEDS_THE_SECRET
+from tests.fixtures.template.needs import (
+    NEEDS_AUDIT_KEYS,
+    NEEDS_THE_CACHE,
+    NEEDS_THE_DATABASE,
+    NEEDS_THE_SECRET,
+    NEEDS_TOKEN_KEYS,
+)
 
 # Actions without a resource that a policy could name, and the only statements that have every resource.
 OF_EVERY_RESOURCE = {
@@ -91,6 +100,10 @@ def test_a_role_has_exactly_the_policies_that_its_function_needs(stack: Stack) -
             expected["CachePolicy"] = "HasCacheUser"
         if name in NEEDS_THE_SECRET:
             expected["SecretPolicy"] = None
+        if name in NEEDS_TOKEN_KEYS:
+            expected["TokenKeysPolicy"] = "HasKmsKeys"
+        if name in NEEDS_AUDIT_KEYS:
+            expected["AuditKeysPolicy"] = "HasKmsKeys"
         assert policies_of(stack, name) == expected, name
 
 
@@ -154,14 +167,52 @@ def test_the_owners_secret_of_external_is_the_only_one_that_the_runner_may_read(
     assert variable == given.get("DatabaseOwnerSecretArn", "")
 
 
-def test_keys_decrypt_only_for_secrets_manager(stack: Stack) -> None:
-    found = [statement for _, statement in statements(stack) if "kms:Decrypt" in actions(statement)]
+# The purposes of data keys, by policy.
+PURPOSES = {"TokenKeysPolicy": TOKENS, "AuditKeysPolicy": log_owner("org-1").purpose}
 
-    assert len(found) == 2
-    for statement in found:
+
+def test_keys_decrypt_only_for_secrets_manager_and_data_keys(stack: Stack) -> None:
+    found = [(name, statement) for name, statement in statements(stack) if "kms:Decrypt" in actions(statement)]
+    of_secrets = [statement for name, statement in found if name not in PURPOSES]
+
+    assert len(of_secrets) == 2
+    assert {name for name, _ in found} > PURPOSES.keys()
+    for statement in of_secrets:
         assert statement["Condition"] == {
             "StringEquals": {"kms:ViaService": {"Fn::Sub": "secretsmanager.${AWS::Region}.${AWS::URLSuffix}"}}
         }
+
+
+@pytest.mark.parametrize("policy", PURPOSES)
+@pytest.mark.parametrize(
+    ("given", "keys"),
+    [
+        pytest.param({"Preset": "small"}, {"Fn::GetAtt": ["Data", "Outputs.KeyEncryptionKeyArn"]}, id="of-the-stack"),
+        pytest.param({"KeyEncryptionKmsKeys": "arn:new,arn:old"}, ["arn:new", "arn:old"], id="given"),
+        pytest.param({"Preset": "small", "KeyEncryptionKmsKeys": "arn:new,arn:old"}, ["arn:new", "arn:old"], id="both"),
+    ],
+)
+def test_data_keys_are_unwrapped_only_with_their_context(
+    stack: Stack, policy: str, given: dict[str, str], keys: object
+) -> None:
+    (statement,) = stack.properties(policy)["PolicyDocument"]["Statement"]
+    context = KeyContext("org-1", PURPOSES[policy], "key")._asdict()
+
+    assert stack.document["Resources"][policy]["Condition"] == "HasKmsKeys"
+    assert actions(statement) == {"kms:Encrypt", "kms:Decrypt"}
+    resolver = Resolver({**stack.document, "Resources": {}}, given)
+    chosen, own, otherwise = statement["Resource"]["Fn::If"]
+    assert (chosen, own) == ("GivesKmsKeys", {"Fn::Split": [",", {"Ref": "KeyEncryptionKmsKeys"}]})
+    if "KeyEncryptionKmsKeys" in given:
+        assert str(resolver.resolve({"Ref": "KeyEncryptionKmsKeys"}, "")).split(",") == keys
+    else:
+        assert otherwise == keys
+    # Exactly the members of the product's context, each of them, and one purpose.
+    assert statement["Condition"] == {
+        "StringEquals": {"kms:EncryptionContext:purpose": context["purpose"]},
+        "Null": {f"kms:EncryptionContext:{name}": "false" for name in context if name != "purpose"},
+        "ForAllValues:StringEquals": {"kms:EncryptionContextKeys": [*context]},
+    }
 
 
 def test_functions_log_in_as_one_user_of_one_server(stack: Stack) -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from tenantgate_cli.doctor.cache import republisher, revocations, valkey
 from tenantgate_cli.doctor.clocks import cache_clock, database_clock, provider_clock
 from tenantgate_cli.doctor.configuration import Configuration
+from tenantgate_cli.doctor.data_keys import data_keys
 from tenantgate_cli.doctor.database import database, row_security, schema
 from tenantgate_cli.doctor.events import security_events
 from tenantgate_cli.doctor.issuers import discovery, keys
@@ -29,6 +30,7 @@ _PARTS: dict[str, Callable[[Configuration], Finding]] = {
     "republisher": republisher,
     "secrets": secrets,
     "kms key": kms,
+    "data keys": data_keys,
     "provider clock": provider_clock,
     "database clock": database_clock,
     "valkey clock": cache_clock,

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from tenantgate_cli.main import app
+from tests.fixtures.data_keys.memory import KEY
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
 from tests.fixtures.docs.entered import ROOT
 from tests.fixtures.template.nested import nested
@@ -47,6 +48,7 @@ def test_the_commands_of_the_page(
     for name, value in {"ENVIRONMENT": "development", "OIDC_ISSUER_URL": ISSUER, "OIDC_CLIENT_ID": "c"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("OIDC_AUDIENCE", "api")
+    monkeypatch.setenv("KEY_ENCRYPTION_KEYS", KEY)
     for name in ("BACKUP_KEY", "BACKUP_KEY_FILE", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     key = tmp_path / "backup.key"

@@ -60,7 +60,9 @@ def test_the_end_of_a_stack_keeps_its_keys_its_secret_its_logs_and_a_snapshot() 
         (snapshot,) = client("rds").describe_db_cluster_snapshots(SnapshotType="manual")["DBClusterSnapshots"]
         assert snapshot["DBClusterIdentifier"] == data["ClusterIdentifier"]
         assert client("secretsmanager").describe_secret(SecretId=data["SecretArn"]).get("DeletedDate") is None
-        assert {data["KeyArn"], data["DataKeyArn"]} <= {key["KeyArn"] for key in client("kms").list_keys()["Keys"]}
+        assert {data["KeyArn"], data["DataKeyArn"], data["KeyEncryptionKeyArn"]} <= {
+            key["KeyArn"] for key in client("kms").list_keys()["Keys"]
+        }
         assert {each["logGroupName"] for each in client("logs").describe_log_groups()["logGroups"]} == groups
 
 

@@ -133,8 +133,9 @@ def test_the_secret_is_made_encrypted_and_rotated_by_the_function(up: Deployment
 def test_keys_rotate(up: Deployment) -> None:
     keys = {key["KeyArn"] for key in client("kms").list_keys()["Keys"]}
 
-    assert {up.outputs("Data")["DataKeyArn"], up.outputs("Data")["KeyArn"]} <= keys
-    for key in (up.outputs("Data")["DataKeyArn"], up.outputs("Data")["KeyArn"]):
+    own = {up.outputs("Data")[name] for name in ("DataKeyArn", "KeyArn", "KeyEncryptionKeyArn")}
+    assert len(own & keys) == 3
+    for key in own:
         assert client("kms").get_key_rotation_status(KeyId=key)["KeyRotationEnabled"] is True
 
 

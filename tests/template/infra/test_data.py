@@ -36,6 +36,12 @@ def test_readers_of_secrets_get_the_key_that_opens_no_snapshot() -> None:
     assert DATA.outputs["KeyArn"]["Value"] == arn_of("SecretsKey")
 
 
+def test_data_keys_have_a_key_that_opens_nothing_else() -> None:
+    assert DATA.outputs["KeyEncryptionKeyArn"]["Value"] == arn_of("KeyEncryptionKey")
+    elsewhere = {name: body for name, body in DATA.resources().items() if name != "KeyEncryptionKey"}
+    assert "KeyEncryptionKey" not in str(elsewhere)
+
+
 def test_what_holds_data_outlives_the_stack() -> None:
     policies = {
         name: (body.get("DeletionPolicy"), body.get("UpdateReplacePolicy"))

@@ -33,7 +33,7 @@ def test_functions_reach_secrets_manager_and_s3_with_every_egress(egress: str, e
     assert "S3Endpoint" in made
     # By an endpoint, or over the internet with IPv4: Secrets Manager's usual name has no IPv6 address.
     assert ("SecretsEndpoint" in made) == (endpoints == "true" or egress != "nat")
-    assert ("SecretsEndpoint" in made) == ("EndpointSecurityGroup" in made)
+    assert ("SecretsEndpoint" in made) == ("EndpointSecurityGroup" in made) == ("KmsEndpoint" in made)
 
 
 def test_functions_have_ipv6_addresses_if_they_leave_by_ipv6() -> None:
@@ -88,6 +88,14 @@ def test_only_this_accounts_identities_use_the_secrets_endpoint() -> None:
     (statement,) = NETWORK.properties("SecretsEndpoint")["PolicyDocument"]["Statement"]
 
     assert statement["Action"] == "secretsmanager:GetSecretValue"
+    assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
+
+
+def test_only_this_accounts_identities_use_its_keys_over_the_endpoint() -> None:
+    (statement,) = NETWORK.properties("KmsEndpoint")["PolicyDocument"]["Statement"]
+
+    assert statement["Action"] == ["kms:Encrypt", "kms:Decrypt"]
+    assert statement["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}
     assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
 
 

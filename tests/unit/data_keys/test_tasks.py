@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from tenantgate.crypto.envelopes import KeyOwner
+from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.data_keys.models import KeyGroup, StoredKey
 from tenantgate.data_keys.tasks import AllKeys, Done, Selection
 from tenantgate.tokens.tenant import DEPLOYMENT
@@ -79,6 +80,19 @@ async def test_rewrapping_leaves_the_old_key_encryption_key_unused(store: PagedS
     assert (await work.rewrap(Selection())).keys == 0
     assert (await work.rewrap(Selection(), again=True)).keys == 16
     assert await data_keys_in_memory(store, local_keys(NEW_KEY)).decrypt(owner, envelope, place=()) == b"secret"
+
+
+async def test_a_rotation_needs_no_key_encryption_key_of_before(store: PagedStore) -> None:
+    """A lost key-encryption key: what it wrapped stays closed, and new data keys take over."""
+    owner = KeyOwner("org-2", "session-tokens")
+    envelope = (await data_keys_in_memory(store).current(owner)).encrypt(b"secret", place=())
+    with pytest.raises(KeyServiceUnavailable):
+        await data_keys_in_memory(store, local_keys(NEW_KEY)).current(owner)
+    assert (await AllKeys(store, local_keys(NEW_KEY)).rotate(Selection())).keys == 16
+    keys = data_keys_in_memory(store, local_keys(NEW_KEY))
+    assert await keys.decrypt(owner, (await keys.current(owner)).encrypt(b"new", place=()), place=()) == b"new"
+    with pytest.raises(KeyServiceUnavailable):
+        await keys.decrypt(owner, envelope, place=())
 
 
 async def test_the_groups_of_all_tenants_are_listed(store: PagedStore) -> None:
