@@ -6,7 +6,8 @@ Unproven
 ├── NoteUnsigned          no signature of a known key, or a wrong one
 ├── CheckpointMalformed   a note's text isn't a checkpoint
 ├── ProofMalformed        not a proof file
-└── LeafMalformed         not the leaf of an event
+├── LeafMalformed         not the leaf of an event
+└── Unprovable            there is no proof to make
 """
 
 from __future__ import annotations
@@ -38,3 +39,7 @@ class ProofMalformed(Unproven):
 
 class LeafMalformed(Unproven):
     """Leaf data that aren't those of an audit event."""
+
+
+class Unprovable(Unproven):
+    """A proof can't be made. The text gives the reason."""

@@ -106,9 +106,13 @@ WHERE l.id IS NULL OR e.is_last
 ORDER BY e.created_at, e.id
 """  # noqa: S608
 _REGISTERED = "SELECT tenant_id FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"
+_NEWEST = "SELECT size, note FROM audit_checkpoints WHERE tenant_id = $1 ORDER BY tenant_id, size DESC LIMIT 1"
+_HASHES = (
+    "SELECT leaf_hash FROM audit_leaves WHERE tenant_id = $1 AND position >= $2 ORDER BY tenant_id, position LIMIT $3"
+)
 _POSITION = "SELECT position FROM audit_leaves WHERE tenant_id = $1 AND id = $2"
 
-_LEAF_PAGE, _CHECKPOINT_PAGE, _EVENT_PAGE, _TENANT_PAGE = 2000, 1000, 5000, 1000
+_LEAF_PAGE, _HASH_PAGE, _CHECKPOINT_PAGE, _EVENT_PAGE, _TENANT_PAGE = 2000, 10_000, 1000, 5000, 1000
 _FIRST = UUID(int=0)
 
 # Seals a batch; None if there is nothing to add.
@@ -196,6 +200,17 @@ class LogPages:
         """Return the next registered tenants by their ids."""
         async with self._database.untenanted() as unit:
             return [row["tenant_id"] for row in await unit.fetch_all(_REGISTERED, after, _TENANT_PAGE)]
+
+    async def newest(self, tenant_id: str) -> StoredCheckpoint | None:
+        """Return the newest checkpoint of a log, None if it has none."""
+        async with self._database.tenant(tenant_id) as unit:
+            row = await unit.fetch_one(_NEWEST, tenant_id)
+        return None if row is None else StoredCheckpoint(row["size"], row["note"])
+
+    async def hashes(self, tenant_id: str, *, begin: int) -> Sequence[bytes]:
+        """Return the next hashes of leaves from a position on."""
+        async with self._database.tenant(tenant_id) as unit:
+            return [row["leaf_hash"] for row in await unit.fetch_all(_HASHES, tenant_id, begin, _HASH_PAGE)]
 
     async def position(self, tenant_id: str, event_id: UUID) -> int | None:
         """Return the position of an event in its log, None if it isn't sealed."""

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from tenantgate.transparency.checkpoints import Checkpoint, open_checkpoint
 from tenantgate.transparency.errors import NoteUnsigned
-from tenantgate.transparency.notes import VerifierKey, split_note
+from tenantgate.transparency.notes import VerifierKey, open_note, split_note
 
 _PATH = "/audit/"
 
@@ -21,6 +21,10 @@ class LogKeys:
     def of(self, origin: str) -> list[VerifierKey]:
         """Return the verifier keys of a log. A log keeps its origin when the deployment's address changes."""
         return [VerifierKey(origin, key) for key in self._public_keys]
+
+    def signer(self, note: str) -> VerifierKey:
+        """Return the key that signed a checkpoint. Raises `Unproven`."""
+        return open_note(note, self.of(_origin(note))).keys[0]
 
     def open(self, note: str, tenant_id: str) -> Checkpoint:
         """Return a checkpoint of the tenant's log. Raises `Unproven`."""
