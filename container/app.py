@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fastapi import APIRouter
 
+from container.audit_events import storing_audit_events
 from container.polling import polling
 from container.republishing import republishing
 from container.sweeping import sweeping
@@ -59,7 +60,13 @@ def _router(function: str) -> APIRouter:
 async def _lifespan(app: TenantgateApp) -> AsyncIterator[None]:
     settings = app.settings
     try:
-        async with keeping_connections(), sweeping(), polling(settings.token_policy), republishing(settings):
+        async with (
+            storing_audit_events(),
+            keeping_connections(),
+            sweeping(),
+            polling(settings.token_policy),
+            republishing(settings),
+        ):
             yield
     finally:
         await dispose_cache()

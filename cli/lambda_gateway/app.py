@@ -27,6 +27,7 @@ from lambda_gateway.asgi import (
     send_response,
 )
 from lambda_gateway.events.request import Request
+from lambda_gateway.logs.delivery import Deliveries
 from lambda_gateway.model import Api, Kind, Template
 from lambda_gateway.observer import Handled, Observer
 from lambda_gateway.responses.http_api import gateway_response
@@ -39,6 +40,8 @@ from lambda_gateway.websocket.limits import Lifetime
 
 # Bytes: the limit for the result of `header_size`.
 MAX_HEADERS = 10240
+# Seconds in which lines that wait are delivered when the gateway stops.
+DELIVERED_FOR = 5.0
 
 
 class _Api(Protocol):
@@ -71,9 +74,8 @@ class Gateway:
         self._apis: dict[str, _Api] = {}
         # WebSocket APIs of earlier templates, whose connections are closing.
         self._replaced: list[WebSocketApi] = []
-        self.functions = Functions(
-            environments=environments, on_output=self._observer.output, on_start=self._observer.started
-        )
+        self.functions = Functions(environments=environments, on_output=self._output, on_start=self._observer.started)
+        self._deliveries: dict[str, list[Deliveries]] = {}
         self._backend = Backend(self.functions, self._observer)
         self.load(template)
 
@@ -84,6 +86,7 @@ class Gateway:
         """
         self.functions.load(template.functions)
         self._template = template
+        self._subscribe(template)
         before = self._apis
         self._apis = {api.name: self._api(api, before.get(api.name)) for api in template.apis}
         self._replaced = [api for api in self._replaced if api.is_serving]
@@ -118,6 +121,7 @@ class Gateway:
     async def stop(self) -> None:
         """Close every connection and stop every function's processes."""
         await self.close_websockets()
+        await asyncio.gather(*(one.stop(DELIVERED_FOR) for of_group in self._deliveries.values() for one in of_group))
         await self.functions.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -193,6 +197,20 @@ class Gateway:
             await api.serve(scope, receive, send, invalid)
         except Exception as error:  # noqa: BLE001 - uvicorn closes the connection
             self._report_bug(error)
+
+    def _subscribe(self, template: Template) -> None:
+        """Begin the deliveries that the template has. Those of an unchanged subscription continue."""
+        known = {one.subscription: one for of_group in self._deliveries.values() for one in of_group}
+        self._deliveries = {}
+        for each in template.subscriptions:
+            made = known.get(each) or Deliveries(each, self.functions.invoke)
+            self._deliveries.setdefault(each.log_group, []).append(made)
+
+    def _output(self, name: str, line: str) -> None:
+        self._observer.output(name, line)
+        spec = self._template.functions.get(name)
+        for one in self._deliveries.get((spec.log_group or "") if spec is not None else "", ()):
+            one.line(line)
 
     def _report_bug(self, error: Exception) -> None:
         self._observer.failed("gateway", FunctionError(type(error).__name__, str(error), format_exception(error)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +29,7 @@ class FunctionSpec:
     layers   the folders whose contents are in /opt/python on Lambda
     timeout  seconds
     memory   MB
+    log_group  the group of its lines, as the template names it; None: its own
     """
 
     name: str
@@ -39,6 +40,7 @@ class FunctionSpec:
     env: Mapping[str, str] = field(default_factory=dict)
     timeout: float = 3.0
     memory: int = 128
+    log_group: str | None = None
 
 
 class Kind(StrEnum):
@@ -191,6 +193,16 @@ class Api:
 
 
 @dataclass(frozen=True, slots=True)
+class Subscription:
+    """A subscription filter: the lines of `log_group` that match `pattern` are delivered to `function`."""
+
+    name: str
+    log_group: str
+    function: str
+    pattern: Callable[[str], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Unserved:
     """An API of the template that the gateway doesn't serve. `type` is CloudFormation's."""
 
@@ -212,6 +224,7 @@ class Template:
     exports: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
     unserved: tuple[Unserved, ...] = ()
+    subscriptions: tuple[Subscription, ...] = ()
 
     @property
     def api(self) -> Api:
@@ -234,4 +247,5 @@ class Template:
             exports={**self.exports, **other.exports},
             parameters={**self.parameters, **other.parameters},
             unserved=(*self.unserved, *other.unserved),
+            subscriptions=(*self.subscriptions, *other.subscriptions),
         )

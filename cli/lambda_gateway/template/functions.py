@@ -43,6 +43,7 @@ class FunctionReader:
             env=self._environment(properties, where),
             timeout=number(given("Timeout", 3), f"{where}.Timeout"),
             memory=int(number(given("MemorySize", 128), f"{where}.MemorySize")),
+            log_group=self._log_group(properties, where),
         )
 
     def _check_kind(self, properties: Mapping[str, object], where: str) -> None:
@@ -98,6 +99,10 @@ class FunctionReader:
         if logging.get("ApplicationLogLevel"):
             env["AWS_LAMBDA_LOG_LEVEL"] = str(logging["ApplicationLogLevel"])
         return env
+
+    def _log_group(self, properties: Mapping[str, object], where: str) -> str | None:
+        logging = mapping(self._resolved_or_empty(properties.get("LoggingConfig")), f"{where}.LoggingConfig")
+        return str(logging["LogGroup"]) if logging.get("LogGroup") else None
 
     def _resolved_or_empty(self, value: object) -> object:
         try:

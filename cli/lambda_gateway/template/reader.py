@@ -18,6 +18,7 @@ from lambda_gateway.template.intrinsics import Resolver
 from lambda_gateway.template.plain_http_api import plain_http_apis
 from lambda_gateway.template.plain_rest_api import plain_rest_apis
 from lambda_gateway.template.resources import ApiEvent, Resources, api_events
+from lambda_gateway.template.subscriptions import subscriptions
 from lambda_gateway.template.unserved import unserved_apis
 from lambda_gateway.template.values import mapping
 
@@ -98,6 +99,7 @@ class _Reader:
             exports=self._exports(),
             parameters=self._parameters(),
             unserved=tuple(unserved_apis(self._resources)),
+            subscriptions=tuple(subscriptions(self._resources, functions)),
         )
 
     def _qualified(self, logical_id: str) -> str:
