@@ -2,6 +2,7 @@
 
 ROUTES: dict[str, tuple[str, ...]] = {
     "/": ("GET",),
+    "/api/v1/audit/events": ("GET",),
     "/api/v1/auth/backchannel-logout": ("POST",),
     "/api/v1/auth/callback": ("GET", "POST"),
     "/api/v1/auth/login": ("GET",),

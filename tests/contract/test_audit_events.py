@@ -12,6 +12,9 @@ import pytest
 
 from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate_cli.commands import revoke, tenants
+from tenantgate_cli.stack.data_folder import DataFolder
+from tenantgate_cli.stack.minting import mint
+from tenantgate_cli.stack.token_request import Wanted
 from tests.fixtures.audit.recording import rows
 from tests.fixtures.browsers.scripted import Browser, form_of
 from tests.fixtures.stack.commands import RunningStack
@@ -23,6 +26,8 @@ pytestmark = pytest.mark.xdist_group("stacks")
 
 SESSION = "__Host-tg_session"
 AUTH = "/api/v1/auth"
+EVENTS = "/api/v1/audit/events"
+ALL_OF = "SELECT * FROM audit_events WHERE request_id = $1"
 _FORM = {"content-type": "application/x-www-form-urlencoded"}
 
 
@@ -157,3 +162,38 @@ def test_a_new_tenant_and_its_change_are_recorded_in_its_own_log(stack: RunningS
         ("TENANT_REGISTERED", "operator", tenant),
         ("TENANT_CHANGED", "operator", tenant),
     ]
+
+
+@pytest.mark.records("DATA_ACCESS")
+def test_a_tenants_auditor_reads_its_events_and_is_recorded(stack: RunningStack) -> None:
+    with Browser() as browser:
+        (signed_in,) = events(stack, sign_in_by_redirect(browser, stack.url))
+    auditor = {"authorization": f"Bearer {minted(stack, 'audit:read')}"}
+    query = {"event_type": "AUTH_LOGIN_SUCCESS", "session_id": str(signed_in["session_id"]), "limit": "1"}
+    response = httpx2.get(f"{stack.url}{EVENTS}", params=query, headers=auditor, trust_env=False, timeout=30)
+    assert response.status_code == 200
+    (event,) = response.json()["events"]
+    assert (event["id"], event["person"], event["address"]) == (str(signed_in["id"]), "known", "127.0.0.1")
+    assert event["user_id"]
+    (row,) = events(stack, response)
+    assert (row["event_type"], row["tenant_id"], row["actor"]) == ("DATA_ACCESS", signed_in["tenant_id"], "user")
+    assert json.loads(row["detail"])["filters"] == ["event_type", "session_id"]
+    # The auditor, a demo user too, is found by its own id.
+    mine = {"user_id": event["user_id"], "event_type": "DATA_ACCESS", "request_id": row["request_id"]}
+    found = httpx2.get(f"{stack.url}{EVENTS}", params=mine, headers=auditor, trust_env=False, timeout=30).json()
+    assert [one["id"] for one in found["events"]] == [str(row["id"])]
+
+
+def test_without_the_scope_no_event_is_read(stack: RunningStack) -> None:
+    with Browser() as browser:
+        sign_in_by_redirect(browser, stack.url)
+        by_session = browser.get(f"{stack.url}{EVENTS}", accept="application/json")
+    headers = {"authorization": f"Bearer {minted(stack, 'orders:read')}"}
+    by_token = httpx2.get(f"{stack.url}{EVENTS}", headers=headers, trust_env=False, timeout=30)
+    assert (by_session.status_code, by_token.status_code) == (403, 403)
+    assert "DATA_ACCESS" not in [row["event_type"] for row in rows(stack, ALL_OF, by_token.headers.get("x-request-id"))]
+
+
+def minted(stack: RunningStack, scope: str) -> str:
+    """Return an access token of the demo user."""
+    return mint(DataFolder(stack.data_dir), Wanted(scopes=[scope])).access_token

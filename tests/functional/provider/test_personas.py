@@ -67,7 +67,9 @@ async def test_the_page_has_a_button_for_each_persona_after_the_password_form(lo
 
 @pytest.mark.parametrize("persona", PERSONAS, ids=lambda persona: persona.email)
 async def test_a_button_signs_its_persona_in(local: httpx2.AsyncClient, persona: Persona) -> None:
-    response = await press(local, await shown_form(local, scope="openid orders:write orders:read"), persona.id)
+    response = await press(
+        local, await shown_form(local, scope="openid orders:write orders:read audit:read"), persona.id
+    )
     assert response.status_code == 303
     code = query_of(response.headers["location"])["code"]
     tokens = await local.post("/idp/token", data=dict(token_request(code, redirect_uri=CALLBACK).values))
@@ -86,7 +88,7 @@ async def test_the_discovery_document_announces_the_scopes_of_the_personas(local
     metadata = (await local.get("/idp/.well-known/openid-configuration")).json()
     assert metadata["scopes_supported"] == [
         *("openid", "profile", "email", "address", "phone", "offline_access"),
-        *("orders:read", "orders:write"),
+        *("audit:read", "orders:read", "orders:write"),
     ]
 
 

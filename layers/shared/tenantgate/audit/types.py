@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from tenantgate.masking import DataClass
 
 type EventType = Literal[
     "AUTH_LOGIN_SUCCESS",
@@ -29,6 +32,7 @@ type EventType = Literal[
     "EVENTS_LEFT_OUT",
     "PRIVACY_EXPORTED",
     "USER_ERASED",
+    "DATA_ACCESS",
 ]
 type Outcome = Literal["success", "failure", "denied"]
 type Actor = Literal["operator", "user", "provider", "system"]
@@ -44,6 +48,7 @@ type ResourceType = Literal[
     "route",
     "request",
     "erasure",
+    "audit_events",
 ]
 # The logs in which a marked line may have an event: only the deployment's own, or also a tenant's.
 type Lines = Literal["deployment", "any"]
@@ -52,14 +57,14 @@ type Lines = Literal["deployment", "any"]
 class Member(NamedTuple):
     """A member of an event's details.
 
-    `type`: of its value: `str`, `int`, or `list` of `str`. `values`: the permitted texts, None for any. `personal`: it
-    may name a person, so it is only stored encrypted.
+    `type`: of its value: `str`, `int`, or `list` of `str`. `values`: the permitted texts, None for any. `personal`: the
+    class of data (`tenantgate/masking.py`) of a member that may name a person: it is only stored encrypted.
     """
 
     type: type[str | int | list[str]]
     meaning: str
     values: tuple[str, ...] | None = None
-    personal: bool = False
+    personal: DataClass | None = None
 
 
 class Declared(NamedTuple):
@@ -108,7 +113,7 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
         {
             "amr": Member(list, "How the user signed in, as the provider states it (RFC 8176)."),
             "acr": Member(str, "The level of the sign-in, as the provider states it."),
-            "device": Member(str, "The browser and system.", personal=True),
+            "device": Member(str, "The browser and system.", personal="device"),
         },
     ),
     "AUTH_LOGIN_FAILED": Declared(
@@ -243,6 +248,20 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
             "source": Member(str, "What asked for it.", values=("request", "command", "replay")),
             "sessions": _SESSIONS,
             "keys": Member(int, "The number of data keys that were destroyed."),
+        },
+    ),
+    "DATA_ACCESS": Declared(
+        "Audit events of this log were read. The record is written before anything is returned.",
+        ("success",),
+        ("audit_events",),
+        {
+            "operation": Member(str, "How they were read.", values=("list", "tail", "export")),
+            "filters": Member(list, "The names of the filters, without their values."),
+            "form": Member(str, "Whether personal data were masked.", values=("masked", "unmasked")),
+            "events": Member(int, "The number of events on a page of the API."),
+            "page": Member(str, "Whether the page is the first one.", values=("first", "next")),
+            "from": Member(str, "The begin of the time that was exported."),
+            "to": Member(str, "The end of the time that was exported."),
         },
     ),
 }

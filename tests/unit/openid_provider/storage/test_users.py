@@ -79,4 +79,4 @@ def test_an_unknown_id_is_not_found() -> None:
 
 
 def test_the_scopes_of_all_personas_are_known_once() -> None:
-    assert list(local().scopes()) == ["orders:read", "orders:write"]
+    assert list(local().scopes()) == ["audit:read", "orders:read", "orders:write"]
