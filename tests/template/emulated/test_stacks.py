@@ -246,10 +246,10 @@ def test_log_groups_end_and_metrics_read_them(up: Deployment) -> None:
     filters = all_pages("logs", "describe_metric_filters", "metricFilters[]")
     days = int(up.parameters.get("LogRetentionDays", "90"))
 
-    assert len(groups) == (5 if has_platform(up) else 2)
+    assert len(groups) == (6 if has_platform(up) else 3)
     assert {group["retentionInDays"] for group in groups.values()} == {days}
     assert {each["logGroupName"] for each in filters} <= groups.keys()
-    assert len(filters) == (13 if up.parameters["Preset"] == "production" else 10)
+    assert len(filters) == (14 if up.parameters["Preset"] == "production" else 11)
 
 
 def test_every_type_of_resource_is_placed_by_one_of_the_ways() -> None:

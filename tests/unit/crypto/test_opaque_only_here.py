@@ -26,7 +26,6 @@ OTHER_USES = {
     "crypto/opaque.py": "opaque secrets",
     "crypto/envelopes.py": "nonces, salts and keyed digests of envelopes",
     "crypto/sealing.py": "nonces and key ids of sealed values",
-    "data_keys/models.py": "the subject of a key, which only finds the key's row",
     "data_keys/service.py": "data keys, which are stored in wrapped form",
     "data_keys/tasks.py": "data keys, which are stored in wrapped form",
     "database/own_login.py": "the name of a database role",

@@ -10,6 +10,7 @@ WITHOUT_ROUTES = {
     "migration_runner",
     "security_event_poll",
     "revocation_republisher",
+    "audit_ingest",
     "session_sweep",
     "unknown_route",
 }

@@ -15,6 +15,7 @@ from tenantgate.audit.service import Keys, key_for
 from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.database.unit import StatementRefused
 from tenantgate.errors.base import Word
+from tenantgate.secrets.errors import SecretsUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -108,7 +109,7 @@ class Ingest:
             if issuer is not None and user_id is not None:
                 try:
                     key = await key_for(self._keys, user_owner(log, issuer, user_id))
-                except KeyServiceUnavailable:
+                except (KeyServiceUnavailable, SecretsUnavailable):
                     # As everywhere: an event waits for no key.
                     continue
                 if key is not None:
