@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field, ValidationInfo, field_validator
 
+from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest
 from tenantgate.errors.revocation import RevocationUnknown
@@ -46,6 +47,7 @@ _SIGN_IN_ERRORS: ErrorClasses = (
     DatabaseUnreachable,
     RevocationUnknown,
     SecretsUnavailable,
+    KeyServiceUnavailable,
     *PROVIDER_ERRORS,
 )
 

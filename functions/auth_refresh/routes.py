@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
+from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import AuthenticationRequired, CrossSiteRequest, SessionEnded
 from tenantgate.errors.cache import CacheUnavailable
@@ -70,6 +71,7 @@ async def _own_session(request: Request) -> str:
             CacheUnavailable,
             RevocationUnknown,
             SecretsUnavailable,
+            KeyServiceUnavailable,
             *PROVIDER_ERRORS,
         ),
     },

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 
+from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import AuthenticationRequired, SessionEnded
 from tenantgate.secrets.errors import SecretsUnavailable
@@ -42,7 +43,7 @@ class StatusResponse(StrictModel):
     dependencies=[ShowPages],
     responses={
         200: {"content": {"text/html": {"schema": {"type": "string"}}}},
-        **error_responses(DatabaseUnreachable, SecretsUnavailable),
+        **error_responses(DatabaseUnreachable, SecretsUnavailable, KeyServiceUnavailable),
     },
 )
 async def root(request: Request) -> Response:
