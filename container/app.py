@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from container.audit_events import storing_audit_events
 from container.polling import polling
 from container.republishing import republishing
+from container.sealing import sealing
 from container.sweeping import sweeping
 from tenantgate.cache.wiring import dispose_cache
 from tenantgate.database.wiring import dispose_database
@@ -64,6 +65,7 @@ async def _lifespan(app: TenantgateApp) -> AsyncIterator[None]:
             storing_audit_events(),
             keeping_connections(),
             sweeping(),
+            sealing(),
             polling(settings.token_policy),
             republishing(settings),
         ):

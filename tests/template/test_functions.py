@@ -19,12 +19,18 @@ from tests.fixtures.template.needs import (
 )
 
 # Set by the host, or not needed on AWS.
-NOT_FROM_THE_TEMPLATE = {"AWS_REGION", "DRAIN_SECONDS", "PORT"}
+NOT_FROM_THE_TEMPLATE = {"AUDIT_RETENTION_DAYS", "AWS_REGION", "DRAIN_SECONDS", "PORT"}
 NOT_A_SETTING = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_METRICS_NAMESPACE", "PYDANTIC_DISABLE_PLUGINS"}
 # The parameters take only ARNs, with which a permission can be exact.
 NAMES_OF_SECRETS = {
     "AWS_SECRETS_MANAGER_SECRET_ID": "SecretArn",
     "DATABASE_OWNER_SECRET_ID": "DatabaseOwnerSecretArn",
+}
+# The folder is for developers' machines.
+FROM_THE_AUDIT_STACK = {
+    "AUDIT_SIGNING_KMS_KEY": {"Fn::GetAtt": ["Audit", "Outputs.SigningKeyArn"]},
+    "AUDIT_ANCHOR_BUCKET": {"Fn::GetAtt": ["Audit", "Outputs.BucketName"]},
+    "AUDIT_ANCHOR_FOLDER": {"Ref": "AWS::NoValue"},
 }
 # Read by `tokens/proxy.py` and boto3.
 PROXY = ("HTTPS_PROXY", "NO_PROXY")
@@ -67,6 +73,9 @@ def test_every_variable_is_a_setting_and_comes_from_the_parameter_of_its_name(st
                 assert isinstance(value, str)
                 continue
             assert variable in settings
+            if variable in FROM_THE_AUDIT_STACK:
+                assert value == FROM_THE_AUDIT_STACK[variable]
+                continue
             # A preset's own value is the output of a nested stack.
             condition, own, given = value.get("Fn::If", (None, None, value))
             if condition == "HasPlatform":
@@ -165,6 +174,7 @@ def test_all_logs_are_json_in_one_group_with_a_retention(stack: Stack) -> None:
 def test_functions_time_out_before_api_gateway(stack: Stack) -> None:
     limits = {
         "AuditIngestFunction": 120.1,
+        "AuditSealFunction": 900.1,
         "AuthorizerFunction": 10,
         "MigrationRunnerFunction": 900.1,
         "RevocationRepublisherFunction": 60.1,

@@ -13,7 +13,8 @@ from tests.fixtures.template.nested import Json, nested
 JOBS = nested("jobs")
 QUEUE = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
 ON = {"Republishes": "true", "SecurityEventPolls": "true"}
-NAMES = ("SessionSweep", "RevocationRepublisher", "SecurityEventPoll")
+NAMES = ("SessionSweep", "AuditSeal", "RevocationRepublisher", "SecurityEventPoll")
+ALWAYS = {"SessionSweepSchedule", "AuditSealSchedule"}
 
 
 def schedule(job: str) -> Json:
@@ -28,11 +29,9 @@ def test_every_function_that_a_schedule_invokes_on_a_developers_machine_has_one_
 @pytest.mark.parametrize(
     ("given", "made"),
     [
-        pytest.param({}, {"SessionSweepSchedule"}, id="neither"),
-        pytest.param(
-            ON | {"SecurityEventPolls": "false"}, {"SessionSweepSchedule", "RevocationRepublisherSchedule"}, id="cache"
-        ),
-        pytest.param(ON | {"Republishes": "false"}, {"SessionSweepSchedule", "SecurityEventPollSchedule"}, id="poll"),
+        pytest.param({}, ALWAYS, id="neither"),
+        pytest.param(ON | {"SecurityEventPolls": "false"}, ALWAYS | {"RevocationRepublisherSchedule"}, id="cache"),
+        pytest.param(ON | {"Republishes": "false"}, ALWAYS | {"SecurityEventPollSchedule"}, id="poll"),
     ],
 )
 def test_a_job_without_work_has_no_schedule(given: dict[str, str], made: set[str]) -> None:

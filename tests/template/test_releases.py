@@ -51,7 +51,7 @@ def test_every_request_and_every_event_reaches_an_alias(stack: Stack) -> None:
     given = stack.properties("Jobs")["Parameters"]
     assert {name: value for name, value in given.items() if name.endswith("Arn")} == {
         f"{job}Arn": {"Ref": f"{job}Function{ALIAS}"}
-        for job in ("SessionSweep", "RevocationRepublisher", "SecurityEventPoll", "AuditIngest")
+        for job in ("SessionSweep", "AuditSeal", "RevocationRepublisher", "SecurityEventPoll", "AuditIngest")
     }
 
 

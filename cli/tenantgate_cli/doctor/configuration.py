@@ -75,5 +75,9 @@ def configuration(data_dir: Path) -> Configuration:
             f"nothing is configured in this shell, and no stack is running with the data in {folder.shown()}",
             "set the deployment's variables (docs/CONFIGURATION.md), or start one: make dev",
         )
-    stored = {name: value for name, value in folder.secrets().items() if name in (*SECRET_NAMES, "KEY_ENCRYPTION_KEYS")}
+    stored = {
+        name: value
+        for name, value in folder.secrets().items()
+        if name in (*SECRET_NAMES, "KEY_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEYS")
+    }
     return Configuration(f"the running stack in {folder.shown()}", running, stored)

@@ -79,6 +79,8 @@ bytes each as base64url, comma-separated, newest first. To rotate, add a new key
 when the values that it sealed have expired. |
 | `KEY_ENCRYPTION_KEYS` | Keys that wrap the data keys of data at rest, in the same form, newest first; without \
 `KEY_ENCRYPTION_KMS_KEYS`. Remove an old one only after `tenantgate data-keys rewrap`. |
+| `AUDIT_SIGNING_KEYS` | Keys that sign the checkpoints of the audit log (Ed25519), in the same form, newest first; \
+without `AUDIT_SIGNING_KMS_KEY`. The newest signs, each verifies: never remove one. |
 | `EVENT_POLL_AUTHORIZATION` | Only for issuers with `event_poll_url`: a JSON object from each issuer to the value of \
 the header `Authorization` for its poll endpoint, such as `{"https://login.example.com": "Bearer …"}`. |
 

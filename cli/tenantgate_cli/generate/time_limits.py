@@ -71,6 +71,10 @@ def _rows() -> list[tuple[str, str]]:
                 f"tried twice, {_seconds(limits.KMS_TOTAL)} in all"
             ),
         ),
+        (
+            "Amazon S3 (anchors of the audit log)",
+            f"{_seconds(limits.S3_CONNECT)} to connect, {_seconds(limits.S3_READ)} for a response, tried three times",
+        ),
     ]
 
 

@@ -2,7 +2,8 @@
 
 dev.json        the process that uses the folder: its id, address and owner's database URL; mode 0600
 dev.env         the URLs of the running database and cache, for a developer's own programs; mode 0600
-secrets.json    client secret, sealing and key-encryption keys, random and kept for the stored data; mode 0600
+secrets.json    client secret, sealing, key-encryption and signing keys, random and kept for the stored data; mode 0600
+anchors/        the checkpoints of the audit log
 postgres/       the database
 valkey/         the cache, which keeps nothing from one start to the next
 logs/           the output of each function in the last run
@@ -26,7 +27,9 @@ from tenantgate_cli.console import Failure
 from tenantgate_cli.paths import DEFAULT_DATA_DIR, shown
 
 RESET_REMEDY = "make dev RESET=1   (starts over; deletes the data)"
-_OWN_FILES = ("secrets.json", "postgres", "valkey", "logs")
+_OWN_FILES = ("secrets.json", "postgres", "valkey", "logs", "anchors")
+# Keys that folders of earlier versions lack: nothing was encrypted or signed with them.
+_LATER_KEYS = ("KEY_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEYS")
 _SERVER_VARIABLES = ("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL")
 
 
@@ -38,6 +41,7 @@ class DataFolder:
         self.postgres = path / "postgres"
         self.valkey = path / "valkey"
         self.logs = path / "logs"
+        self.anchors = path / "anchors"
         self.servers = path / "dev.env"
         self._state = path / "dev.json"
         self._published: dict[str, object] = {}
@@ -148,7 +152,7 @@ class DataFolder:
                 made = {
                     "OIDC_CLIENT_SECRET": secrets.token_urlsafe(32),
                     "COOKIE_SEALING_KEYS": new_sealing_key(),
-                    "KEY_ENCRYPTION_KEYS": new_sealing_key(),
+                    **{name: new_sealing_key() for name in _LATER_KEYS},
                 }
                 _write_secrets(file, made)
                 return made
@@ -156,9 +160,8 @@ class DataFolder:
                 stored = json.loads(file.read_text())
             except (OSError, ValueError):
                 stored = None
-            if isinstance(stored, dict) and "KEY_ENCRYPTION_KEYS" not in stored:
-                # A folder of an earlier version, which encrypted nothing with it.
-                stored["KEY_ENCRYPTION_KEYS"] = new_sealing_key()
+            if isinstance(stored, dict) and (missing := [name for name in _LATER_KEYS if name not in stored]):
+                stored |= {name: new_sealing_key() for name in missing}
                 _write_secrets(file, stored)
         if not isinstance(stored, dict) or not all(isinstance(stored.get(name), str) for name in SECRET_NAMES):
             raise Failure(f"the data folder is damaged: {self.shown()}/secrets.json can't be read", RESET_REMEDY)

@@ -41,7 +41,7 @@ def _ignored(port: int, given: Mapping[str, str], folder: DataFolder) -> Iterabl
     secrets = f"{folder.shown()}/secrets.json"
     if built_in and given.get("OIDC_CLIENT_SECRET"):
         yield "OIDC_CLIENT_SECRET is ignored: the built-in provider has its own"
-    for name in ("COOKIE_SEALING_KEYS", "KEY_ENCRYPTION_KEYS"):
+    for name in ("COOKIE_SEALING_KEYS", "KEY_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEYS"):
         if given.get(name):
             yield f"{name} is ignored: this stack has its own in {secrets}"
     if given.get("AWS_SECRETS_MANAGER_SECRET_ID"):

@@ -48,7 +48,15 @@ def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iter
         stored = folder.secrets()
         app_url, owner_url = stack.enter_context(_database(folder))
         redis_url = given.get("REDIS_URL") or stack.enter_context(_cache(folder))
-        variables = variables_for(bound.port, given, stored, app_url=app_url, owner_url=owner_url, redis_url=redis_url)
+        variables = variables_for(
+            bound.port,
+            given,
+            stored,
+            app_url=app_url,
+            owner_url=owner_url,
+            redis_url=redis_url,
+            anchors=str(folder.anchors.absolute()),
+        )
         url = variables.settings["PUBLIC_BASE_URL"]
         folder.publish(url=url, owner_url=owner_url)
         stack.callback(folder.withdraw)

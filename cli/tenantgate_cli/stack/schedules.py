@@ -24,6 +24,7 @@ FAILED_SECONDS = 1.0
 POLL = "SecurityEventPollFunction"
 SCHEDULES = (
     Schedule("SessionSweepFunction", pause=300.0, limit=900.0),
+    Schedule("AuditSealFunction", pause=3.0, limit=900.0),
     # It runs for a minute; the list that it publishes counts for a few seconds.
     Schedule("RevocationRepublisherFunction", pause=0.2, limit=60.0),
     Schedule(POLL, pause=5.0, limit=300.0),

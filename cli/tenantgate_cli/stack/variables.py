@@ -30,8 +30,9 @@ _PASSED_ON = (
     *("LOG_LEVEL", "JWT_MAX_LIFETIME_MINUTES", "JWT_LEEWAY_SECONDS", "JWKS_CACHE_TTL_SECONDS"),
     *("JWKS_MAX_AGE_SECONDS", "REDIS_TLS", "ROUTE_RULES_FILE", "OIDC_SCOPES"),
     *("SESSION_IDLE_MINUTES", "SESSION_ABSOLUTE_HOURS", "SESSION_CACHE_SECONDS", "SESSION_REUSE_GRACE_SECONDS"),
-    *("TENANT_REGISTRATION", "TRUSTED_PROXIES", "RATE_LIMITS"),
+    *("TENANT_REGISTRATION", "TRUSTED_PROXIES", "RATE_LIMITS", "AUDIT_RETENTION_DAYS"),
 )
+_STACK_KEYS = ("KEY_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEYS")
 _FILES = ("ROUTE_RULES_FILE", "OIDC_JWKS_FILE")
 # The certificates that this machine trusts. Not its proxies: token verification uses none.
 _MACHINE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -88,10 +89,18 @@ def choose_provider(given: Mapping[str, str], base: str) -> Provider:
 
 
 def variables_for(
-    port: int, given: Mapping[str, str], stored: Mapping[str, str], *, app_url: str, owner_url: str, redis_url: str
+    port: int,
+    given: Mapping[str, str],
+    stored: Mapping[str, str],
+    *,
+    app_url: str,
+    owner_url: str,
+    redis_url: str,
+    anchors: str = "",
 ) -> Variables:
     """Combine the caller's variables, the stored secrets and the URLs of the database and the cache.
 
+    `anchors`: the folder for the checkpoints of the audit log, by its absolute path.
     Raises Failure, which names every invalid variable.
     """
     base = base_url(port, given)
@@ -116,6 +125,9 @@ def variables_for(
         # There is no AWS here: the secrets below replace those of Secrets Manager.
         "AWS_SECRETS_MANAGER_SECRET_ID": "",
         "SECRET_ARN": "",
+        "AUDIT_SIGNING_KMS_KEY": "",
+        "AUDIT_ANCHOR_BUCKET": "",
+        "AUDIT_ANCHOR_FOLDER": anchors,
     }
     kept = dict(stored)
     if provider.built_in:
@@ -133,8 +145,8 @@ def variables_for(
     machine = {name: given[name] for name in _MACHINE_VARIABLES if given.get(name)}
     secrets = {name: kept[name] for name in SECRET_NAMES}
     # Those of the shell would open none of the stack's data.
-    given = {name: value for name, value in given.items() if name != "KEY_ENCRYPTION_KEYS"} | {
-        name: kept[name] for name in ("KEY_ENCRYPTION_KEYS",) if name in kept
+    given = {name: value for name, value in given.items() if name not in _STACK_KEYS} | {
+        name: kept[name] for name in _STACK_KEYS if name in kept
     }
     secrets |= {name: given[name] for name in OPTIONAL_SECRET_NAMES if given.get(name)}
     return Variables(settings, secrets, machine, provider)

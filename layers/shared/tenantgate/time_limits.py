@@ -51,3 +51,7 @@ SECRETS_READ = 2
 KMS_CONNECT = 1
 KMS_READ = 1
 KMS_TOTAL = 3.0
+
+# Amazon S3: of each of up to three attempts.
+S3_CONNECT = 2
+S3_READ = 10

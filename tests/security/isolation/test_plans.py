@@ -25,10 +25,6 @@ WHOLE_TABLES = {
         "the list of all revocations, and the registry, read only after a change",
     ),
     "data_keys.repository._GROUPS": "the numbers of a tenant's keys, for operators",
-    **dict.fromkeys(
-        ("transparency.repository._WAITING", "transparency.repository._UNANCHORED"),
-        "all tenants' queues, in pages, by the sealer",
-    ),
     "transparency.repository._QUEUED": "the tenant's queue, in batches, of which nothing remains",
     "openid_provider.storage.repository._OF_USER": "the built-in provider's rows of a user, only in development",
     "openid_provider.storage.repository._REMOVE_OF_USER": "the same rows, to erase them",

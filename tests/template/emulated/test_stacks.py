@@ -186,7 +186,7 @@ def test_the_api_has_its_routes_to_the_aliases_and_may_invoke_them(up: Deploymen
 
 def test_failed_invocations_of_schedules_reach_the_queue(up: Deployment) -> None:
     queue, group = up.outputs("Jobs")["DeadLetterQueueArn"], resources(up)["Jobs"]["Schedules"]
-    jobs = {"SessionSweepFunction"}
+    jobs = {"AuditSealFunction", "SessionSweepFunction"}
     jobs |= {"RevocationRepublisherFunction"} if has_platform(up) else set()
     jobs |= {"SecurityEventPollFunction"} if "SecurityEventPolls" in up.parameters else set()
     aliases = {f"{functions(up)[job]['FunctionArn']}:live" for job in jobs}

@@ -74,14 +74,23 @@ def test_functions_open_connections_only_to_https() -> None:
     assert "SecurityGroupIngress" not in NETWORK.properties("FunctionSecurityGroup")
 
 
-def test_only_results_of_custom_resources_can_be_uploaded_to_s3() -> None:
+def test_only_results_of_custom_resources_and_anchors_can_be_uploaded_to_s3() -> None:
     policy = NETWORK.properties("S3Endpoint")["PolicyDocument"]
     writing = [statement for statement in policy["Statement"] if "Put" in json.dumps(statement["Action"])]
 
-    assert [(each["Action"], each["Resource"]) for each in writing] == [
-        ("s3:PutObject", {"Fn::Sub": "arn:${AWS::Partition}:s3:::cloudformation-custom-resource-response-*/*"})
-    ]
-    assert {each["Action"] for each in policy["Statement"]} == {"s3:PutObject", "s3:GetObject"}
+    results, anchors = writing
+    assert (results["Action"], results["Resource"]) == (
+        "s3:PutObject",
+        {"Fn::Sub": "arn:${AWS::Partition}:s3:::cloudformation-custom-resource-response-*/*"},
+    )
+    # Nothing leaves the account: the bucket is its own, and so is the role.
+    assert (anchors["Action"], anchors["Resource"]) == (
+        ["s3:PutObject", "s3:PutObjectRetention"],
+        {"Fn::Sub": "arn:${AWS::Partition}:s3:::*/checkpoints/*"},
+    )
+    own = {"Ref": "AWS::AccountId"}
+    assert anchors["Condition"] == {"StringEquals": {"aws:PrincipalAccount": own, "aws:ResourceAccount": own}}
+    assert [each["Action"] for each in policy["Statement"] if each not in writing] == ["s3:GetObject"]
 
 
 def test_only_this_accounts_identities_use_the_secrets_endpoint() -> None:
@@ -94,7 +103,7 @@ def test_only_this_accounts_identities_use_the_secrets_endpoint() -> None:
 def test_only_this_accounts_identities_use_its_keys_over_the_endpoint() -> None:
     (statement,) = NETWORK.properties("KmsEndpoint")["PolicyDocument"]["Statement"]
 
-    assert statement["Action"] == ["kms:Encrypt", "kms:Decrypt"]
+    assert statement["Action"] == ["kms:Encrypt", "kms:Decrypt", "kms:Sign", "kms:GetPublicKey"]
     assert statement["Resource"] == {"Fn::Sub": "arn:${AWS::Partition}:kms:${AWS::Region}:${AWS::AccountId}:key/*"}
     assert statement["Condition"] == {"StringEquals": {"aws:PrincipalAccount": {"Ref": "AWS::AccountId"}}}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 FUNCTIONS = Path(__file__).parents[3] / "functions"
 WITHOUT_ROUTES = {
+    "audit_seal",
     "authorizer",
     "migration_runner",
     "security_event_poll",

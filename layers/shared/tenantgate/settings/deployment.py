@@ -26,7 +26,7 @@ DEVELOPMENT_BASE_URL = "http://localhost:3000"
 # Secrets that the environment may contain when Secrets Manager isn't used.
 SECRET_NAMES = ("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
 # The same for secrets that few deployments need.
-OPTIONAL_SECRET_NAMES = ("KEY_ENCRYPTION_KEYS", "EVENT_POLL_AUTHORIZATION")
+OPTIONAL_SECRET_NAMES = ("KEY_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEYS", "EVENT_POLL_AUTHORIZATION")
 
 
 class DeploymentSettings(BaseSettings):

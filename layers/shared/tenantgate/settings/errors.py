@@ -10,7 +10,13 @@ from tenantgate.observability.setting_text import shown_setting
 SECRET_VARIABLES = frozenset(
     {
         *("DATABASE_URL", "DATABASE_OWNER_URL", "REDIS_URL"),
-        *("OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS", "KEY_ENCRYPTION_KEYS", "EVENT_POLL_AUTHORIZATION"),
+        *(
+            "OIDC_CLIENT_SECRET",
+            "COOKIE_SEALING_KEYS",
+            "KEY_ENCRYPTION_KEYS",
+            "AUDIT_SIGNING_KEYS",
+            "EVENT_POLL_AUTHORIZATION",
+        ),
     }
 )
 # These may carry a password, too.

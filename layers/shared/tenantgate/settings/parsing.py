@@ -30,6 +30,7 @@ _TLS_REMEDY = {
 KMS_KEY_ARN = re.compile(
     r"arn:aws[a-z-]*:kms:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):\d{12}:key/(?P<id>[0-9a-f-]{36}|mrk-[0-9a-f]{32})"
 )
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # Parameters that the sign-in itself sets: one that could be overridden would undo a check.
 PROTOCOL_PARAMETERS = frozenset(
     {
@@ -53,6 +54,13 @@ def parse_kms_keys(text: str) -> tuple[str, ...]:
     if not all(KMS_KEY_ARN.fullmatch(arn) for arn in arns):
         raise ValueError("list ARNs of keys, not aliases, such as arn:aws:kms:eu-central-1:123456789012:key/<its id>")
     return arns
+
+
+def parse_bucket(text: str) -> str:
+    """The name of an S3 bucket."""
+    if not _BUCKET.fullmatch(text) or ".." in text:
+        raise ValueError("set it to only the bucket's name, such as acme-audit-anchors")
+    return text
 
 
 def parse_origins(text: str, *, allow_loopback_http: bool) -> tuple[str, ...]:

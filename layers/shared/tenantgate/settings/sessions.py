@@ -6,13 +6,13 @@ from typing import Literal
 
 from pydantic import ValidationInfo, field_validator
 
-from tenantgate.settings.deployment import DeploymentSettings
+from tenantgate.settings.audit import AuditSettings
 from tenantgate.settings.fields import setting
 
 type TenantRegistration = Literal["open", "closed"]
 
 
-class SessionSettings(DeploymentSettings):
+class SessionSettings(AuditSettings):
     """Time-outs of sessions, and the registration of tenants. A tenant's own policy can only shorten a time-out."""
 
     session_idle_minutes: int = setting(

@@ -1,4 +1,4 @@
-"""Errors of proofs and notes, which callers report in their own words. None of them is the error of a request.
+"""Errors of proofs and notes, which callers report in their own words, and of sealing. No request has them.
 
 Unproven
 ├── ProofBroken           the hashes don't give the root
@@ -8,9 +8,16 @@ Unproven
 ├── ProofMalformed        not a proof file
 ├── LeafMalformed         not the leaf of an event
 └── Unprovable            there is no proof to make
+
+InternalError             SYS_003
+├── AnchorUnavailable
+│   └── AnchorExists
+└── LogBroken
 """
 
 from __future__ import annotations
+
+from tenantgate.errors.base import InternalError
 
 
 class Unproven(Exception):
@@ -43,3 +50,15 @@ class LeafMalformed(Unproven):
 
 class Unprovable(Unproven):
     """A proof can't be made. The text gives the reason."""
+
+
+class AnchorUnavailable(InternalError):
+    """The store of anchors can't be used: nothing is known to be anchored."""
+
+
+class AnchorExists(AnchorUnavailable):
+    """There is an object of this name already: it wasn't replaced."""
+
+
+class LogBroken(InternalError):
+    """A log isn't the one that was sealed last: it is not continued."""

@@ -20,6 +20,15 @@ class Waiting(NamedTuple):
     oldest: datetime
 
 
+class QueueState(NamedTuple):
+    """The tenants with unsealed events and unanchored checkpoints, and the ages of the oldest of each in seconds."""
+
+    unsealed_tenants: int
+    unsealed_seconds: int
+    unanchored: int
+    unanchored_seconds: int
+
+
 class QueuedEvent(NamedTuple):
     """An event that waits to be sealed.
 

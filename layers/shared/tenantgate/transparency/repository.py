@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
-from tenantgate.database.unit import Database, Row, Unit
+from tenantgate.database.unit import Database, Row, StatementRefused, Unit
+from tenantgate.transparency.errors import LogBroken
 from tenantgate.transparency.leaves import COLUMNS, Kind
-from tenantgate.transparency.models import Batch, QueuedEvent, Sealed, SealedCheckpoint, Waiting
+from tenantgate.transparency.models import Batch, QueuedEvent, QueueState, Sealed, SealedCheckpoint, Waiting
 from tenantgate.transparency.retention import EVENT_TYPE
 from tenantgate.transparency.tree import HASH_BYTES
 from tenantgate.transparency.verification.models import StoredCheckpoint, StoredState, Unsealed, UnsealedPage
@@ -39,6 +40,14 @@ SELECT tenant_id, created_at FROM (
     ) SELECT * FROM waiting LIMIT $2
 ) AS found
 """
+_QUEUE = f"""
+SELECT count(*)::int AS unsealed_tenants,
+    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::int AS unsealed_seconds,
+    (SELECT count(*) FROM audit_anchor_queue)::int AS unanchored,
+    (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM audit_anchor_queue)::int
+        AS unanchored_seconds
+FROM ({_WAITING.replace("tenant_id > $1 ", "true ").replace("LIMIT $2", "")}) AS oldest
+"""  # noqa: S608  (constants)
 _HOLD = "SELECT size, frontier, now() FROM audit_trees WHERE tenant_id = $1 FOR UPDATE SKIP LOCKED"
 _BEGIN = (
     "INSERT INTO audit_trees (tenant_id, size, frontier) VALUES ($1, 0, '') ON CONFLICT (tenant_id) DO NOTHING"
@@ -114,6 +123,7 @@ _POSITION = "SELECT position FROM audit_leaves WHERE tenant_id = $1 AND id = $2"
 
 _LEAF_PAGE, _HASH_PAGE, _CHECKPOINT_PAGE, _EVENT_PAGE, _TENANT_PAGE = 2000, 10_000, 1000, 5000, 1000
 _FIRST = UUID(int=0)
+_UNIQUE_VIOLATION = "23505"
 
 # Seals a batch; None if there is nothing to add.
 type Work = Callable[[Batch], Awaitable[Sealed | None]]
@@ -132,10 +142,18 @@ class LogRepository:
             rows = await unit.fetch_all(_WAITING, after, limit)
         return [Waiting(row["tenant_id"], row["created_at"]) for row in rows]
 
+    async def queue(self) -> QueueState:
+        """Return what waits in all tenants."""
+        async with self._database.untenanted() as unit:
+            await unit.execute(_SEE_QUEUES)
+            row = await unit.fetch_one(_QUEUE)
+        return QueueState(0, 0, 0, 0) if row is None else QueueState(**row)
+
     async def seal(self, tenant_id: str, work: Work, *, limit: int) -> tuple[int, SealedCheckpoint | None]:
         """Hold the tenant's log while `work` seals up to `limit` queued events; commit everything or nothing.
 
-        Returns the number of events that have left the queue: 0 if none wait, or another process holds the log.
+        Returns the number of events that have left the queue: 0 if none wait, or another process holds the log. Raises
+        `LogBroken` if the log has a leaf or checkpoint already that the batch would add.
         """
         async with self._database.tenant(tenant_id) as unit:
             if (batch := await _batch(unit, tenant_id, limit)) is None or not batch.events:
@@ -241,18 +259,25 @@ async def _batch(unit: Unit, tenant_id: str, limit: int) -> Batch | None:
 
 async def _add(unit: Unit, batch: Batch, sealed: Sealed) -> SealedCheckpoint:
     checkpoint = SealedCheckpoint(batch.tenant_id, uuid4(), sealed.note)
-    await unit.execute(
-        _SEAL,
-        batch.tenant_id,
-        batch.size,
-        [leaf.id for leaf in sealed.leaves],
-        [leaf.leaf_hash for leaf in sealed.leaves],
-        [leaf.recorded_at for leaf in sealed.leaves],
-        sealed.size,
-        b"".join(sealed.frontier),
-        checkpoint.id,
-        checkpoint.note,
-    )
+    try:
+        await unit.execute(
+            _SEAL,
+            batch.tenant_id,
+            batch.size,
+            [leaf.id for leaf in sealed.leaves],
+            [leaf.leaf_hash for leaf in sealed.leaves],
+            [leaf.recorded_at for leaf in sealed.leaves],
+            sealed.size,
+            b"".join(sealed.frontier),
+            checkpoint.id,
+            checkpoint.note,
+        )
+    except StatementRefused as error:
+        if error.sqlstate != _UNIQUE_VIOLATION:
+            raise
+        raise LogBroken(
+            "it has a leaf or checkpoint at the next position already", tenant_id=batch.tenant_id, size=batch.size
+        ) from None
     return checkpoint
 
 

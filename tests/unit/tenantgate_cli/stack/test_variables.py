@@ -143,7 +143,14 @@ def test_every_setting_of_the_caller_is_used_or_has_a_note() -> None:
     # AWS and DATABASE_TLS mean nothing on this machine, DRAIN_SECONDS only in the container; PORT is an option.
     secrets = {*SECRET_NAMES, *OPTIONAL_SECRET_NAMES}
     unused = SETTING_NAMES - settings.keys() - set(_PASSED_ON) - set(OTHER_PROVIDER_VARIABLES) - secrets
-    on_aws = {"AWS_REGION", "DATABASE_OWNER_SECRET_ID", "DATABASE_TLS", "KEY_ENCRYPTION_KMS_KEYS", "REDIS_IAM_CACHE"}
+    on_aws = {
+        "AUDIT_ANCHOR_DAYS",
+        "AWS_REGION",
+        "DATABASE_OWNER_SECRET_ID",
+        "DATABASE_TLS",
+        "KEY_ENCRYPTION_KMS_KEYS",
+        "REDIS_IAM_CACHE",
+    }
     assert unused == {*on_aws, "DRAIN_SECONDS", "PORT"}
 
 

@@ -1,0 +1,1 @@
+"""Anchors: objects outside the database, which nothing replaces."""

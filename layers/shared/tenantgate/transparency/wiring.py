@@ -1,0 +1,98 @@
+"""The transparency log of this process: its keys, its anchors and the sealer."""
+
+from __future__ import annotations
+
+import logging
+from functools import cache
+from urllib.parse import urlsplit
+
+from tenantgate.aws.kms import kms_client
+from tenantgate.aws.s3 import s3_client
+from tenantgate.database.wiring import database
+from tenantgate.secrets.errors import SecretsUnavailable
+from tenantgate.secrets.store import SecretStore
+from tenantgate.secrets.wiring import secret_store
+from tenantgate.settings.environment import get_settings
+from tenantgate.settings.model import Settings
+from tenantgate.settings.parsing import KMS_KEY_ARN
+from tenantgate.transparency.anchors.folder import FolderAnchors
+from tenantgate.transparency.anchors.objects import Anchors
+from tenantgate.transparency.anchors.s3 import S3Anchors
+from tenantgate.transparency.checkpoints import log_origin
+from tenantgate.transparency.repository import LogRepository
+from tenantgate.transparency.signers import SETTING, KmsSigner, SigningKeys
+from tenantgate.transparency.tasks import Sealer, SealRun
+
+logger = logging.getLogger(__name__)
+
+# Tenants that the container seals at once: the database waits for one while Python hashes another.
+_AT_ONCE = 3
+
+
+def anchors(settings: Settings) -> Anchors | None:
+    """Return the store of anchors, None without a setting for one. It makes no connection."""
+    if settings.audit_anchor_bucket is not None:
+        region = settings.aws_region
+        return S3Anchors(settings.audit_anchor_bucket, lambda: s3_client(region), keep_days=settings.audit_anchor_days)
+    return None if settings.audit_anchor_folder is None else FolderAnchors(settings.audit_anchor_folder)
+
+
+def signing_keys(settings: Settings, secrets: SecretStore) -> SigningKeys:
+    """Return the keys that sign checkpoints. It makes no connection."""
+    kms = None
+    if (arn := settings.audit_signing_kms_key) is not None:
+        found = KMS_KEY_ARN.fullmatch(arn)
+        region = None if found is None else found["region"]
+        kms = KmsSigner(arn, lambda: kms_client(region or ""))
+    return SigningKeys(lambda: secrets.get(SETTING), kms)
+
+
+def log_host(settings: Settings) -> str:
+    """Return the host of the origin of new logs: that of `PUBLIC_BASE_URL`, with its port."""
+    return urlsplit(settings.public_base_url).netloc or "tenantgate"
+
+
+async def seal() -> SealRun | None:
+    """Seal the queued events of all tenants once, as `Sealer.run` does; None in a deployment without signing keys.
+
+    Then the events stay in the queue, and a warning says so once.
+    """
+    settings, store = get_settings(), secret_store()
+    if settings.audit_signing_kms_key is None:
+        try:
+            await store.get(SETTING)
+        except SecretsUnavailable as error:
+            if error.private.get("failure"):
+                raise
+            _warn_unsigned()
+            return None
+    if (where := anchors(settings)) is None:
+        _warn_unanchored()
+    host = log_host(settings)
+    sealer = Sealer(
+        LogRepository(database()),
+        signing_keys(settings, store),
+        where,
+        lambda tenant_id: log_origin(host, tenant_id),
+        at_once=1 if settings.on_lambda else _AT_ONCE,
+    )
+    return await sealer.run()
+
+
+async def report_queue() -> None:
+    """Log the age of the oldest unsealed event, on which the template has an alarm. Raises `DatabaseUnreachable`."""
+    state = await LogRepository(database()).queue()
+    logger.info("audit queue", extra={"context": state._asdict()})
+
+
+@cache
+def _warn_unsigned() -> None:
+    logger.warning("audit events aren't sealed: set AUDIT_SIGNING_KEYS or AUDIT_SIGNING_KMS_KEY")
+
+
+@cache
+def _warn_unanchored() -> None:
+    logger.warning(
+        "checkpoints of the audit log aren't anchored: set AUDIT_ANCHOR_BUCKET or AUDIT_ANCHOR_FOLDER. Without "
+        "anchors, nothing shows that an old state of the database was restored"
+    )
