@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,10 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
+from tenantgate.audit.ingest import Ingest, Ingested
+from tenantgate.audit.line import Marked
 from tenantgate.audit.models import user_owner, user_place
+from tenantgate.audit.repository import EventRepository
 from tenantgate.crypto.envelopes import subject_digest
 from tenantgate.crypto.errors import KeyDestroyed
 from tenantgate.database.errors import DatabaseUnreachable
@@ -118,6 +122,42 @@ async def test_an_erasure_is_recorded_without_a_name_and_anchored(
     ledger = (await rows_of_all_tables(database_urls.admin_url))["privacy_erasures"]
     (row,) = [row for row in ledger if row["tenant_id"] == subject.tenant_id]
     assert (row["id"], row["key_ids"], row["anchored"]) == (erased.entry.id, [*erased.entry.key_ids], True)
+
+
+async def test_a_refused_request_that_is_delivered_after_the_erasure_does_not_name_the_person(
+    database: PooledDatabase, database_urls: DatabaseUrls
+) -> None:
+    subject, process = new_subject(), Process(database)
+    await process.sign_in(subject)
+    before = refused(subject, at=time.time())
+    await process.erase(subject)
+    ingest = Ingest(EventRepository(database), process.keys, is_tenant=lambda _: True)
+    assert await ingest.events([before]) == Ingested(stored=1)
+    assert await process.keys.existing(user_owner(*subject)) is None
+    # A later request is that of a person who is here again.
+    assert await ingest.events([refused(subject, at=time.time() + 1)]) == Ingested(stored=1)
+    rows = await recorded_events(database_urls.admin_url, subject.tenant_id)
+    named = [row["encrypted_user"] is not None for row in rows if row["event_type"] == "AUTH_TOKEN_EXPIRED"]
+    assert named == [False, True]
+
+
+def refused(subject: Subject, *, at: float) -> Marked:
+    """Return the event of a request with an expired token."""
+    return Marked(
+        event="AUTH_TOKEN_EXPIRED",
+        event_id=str(uuid4()),
+        log=subject.tenant_id,
+        outcome="denied",
+        actor=None,
+        resource_type="token",
+        resource_id=None,
+        session_id=None,
+        issuer=subject.issuer,
+        user_id=subject.user_id,
+        request_id=None,
+        detail={},
+        occurred_at=at,
+    )
 
 
 async def test_another_person_another_issuer_and_another_tenant_keep_everything(database: PooledDatabase) -> None:

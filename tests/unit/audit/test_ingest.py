@@ -54,6 +54,13 @@ class Store:
         self.rows: dict[UUID, StoredEvent] = {}
         self.failure = failure
         self.calls: list[int] = []
+        # By tenant, those that the next calls return; the last one stays.
+        self.erasures: dict[str, list[float | None]] = {}
+
+    async def last_erasure(self, tenant_id: str, *, since: float) -> float | None:
+        times = self.erasures.get(tenant_id, [None])
+        at = times.pop(0) if len(times) > 1 else times[0]
+        return at if at is not None and at >= since else None
 
     async def add_once(self, tenant_id: str, events: Sequence[StoredEvent]) -> int:
         self.calls.append(len(events))
@@ -142,3 +149,26 @@ async def test_without_a_key_an_event_is_stored_without_its_user(failure: Except
     assert await ingest(store, MemoryKeys(failure)).events([event()]) == Ingested(stored=1)
     (row,) = store.rows.values()
     assert (row.user_digest, row.encrypted_user) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("erasures", "named"),
+    [
+        pytest.param([None], 3, id="none"),
+        pytest.param([-60.0], 3, id="before-the-events"),
+        pytest.param([60.0], 0, id="after-the-events"),
+        # After the first look, and before a key was made.
+        pytest.param([None, 60.0], 0, id="meanwhile"),
+    ],
+)
+async def test_a_late_event_names_no_user_that_may_have_been_erased(erasures: list[float | None], named: int) -> None:
+    store, keys, now = Store(), MemoryKeys(), time.time()
+    store.erasures["org-1"] = [None if seconds is None else now + seconds for seconds in erasures]
+    assert await ingest(store, keys).events([event(), event(), event(user_id="user-2")]) == Ingested(stored=3)
+    assert sum(row.encrypted_user is not None for row in store.rows.values()) == named
+    if erasures == [60.0]:
+        assert keys.keys == {}
+    # Another tenant's erasures don't matter.
+    assert await ingest(store, keys).events([event("org-2")]) == Ingested(stored=1)
+    (other,) = (row for row in store.rows.values() if row.tenant_id == "org-2")
+    assert other.encrypted_user is not None

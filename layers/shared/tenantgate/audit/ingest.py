@@ -35,6 +35,13 @@ class OnceStore(Protocol):
         """
         ...
 
+    async def last_erasure(self, tenant_id: str, *, since: float) -> float | None:
+        """Return when a person of the tenant was erased last, at `since` or later; None if none was. Epoch seconds.
+
+        Raises `DatabaseUnreachable`.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Ingested:
@@ -79,7 +86,7 @@ class Ingest:
         refused = Counter[str]()
         for log, of_log in by_log.items():
             users = await self._users(log, of_log)
-            rows = [event_of(one, users.get((one.issuer, one.user_id))).stored(None) for one in of_log]
+            rows = [event_of(one, users.get(one.event_id)).stored(None) for one in of_log]
             for first in range(0, len(rows), _MOST):
                 part = rows[first : first + _MOST]
                 added, failed = await self._add(log, part)
@@ -103,18 +110,37 @@ class Ingest:
         halves = [await self._add(log, part) for part in (events[:middle], events[middle:])]
         return sum(added for added, _ in halves), sum(failed for _, failed in halves)
 
-    async def _users(self, log: str, events: Iterable[Marked]) -> Mapping[tuple[str | None, str | None], StoredUser]:
+    async def _users(self, log: str, events: Iterable[Marked]) -> Mapping[str, StoredUser]:
+        """Return the encrypted user of each event that may name one, by its id.
+
+        A delivery may come hours after its events, and after the erasure of their user: a new key would name the person
+        again. So events from before the tenant's last erasure name no user. It is read a second time because an
+        erasure may have come before the key that was made.
+        """
+        named = [one for one in events if one.issuer is not None and one.user_id is not None]
+        if not named:
+            return {}
+        first = min(one.occurred_at for one in named)
+        erased = await self._store.last_erasure(log, since=first) or 0.0
         users: dict[tuple[str | None, str | None], StoredUser] = {}
-        for issuer, user_id in {(one.issuer, one.user_id) for one in events}:
-            if issuer is not None and user_id is not None:
-                try:
-                    key = await key_for(self._keys, user_owner(log, issuer, user_id))
-                except (KeyServiceUnavailable, SecretsUnavailable):
-                    # As everywhere: an event waits for no key.
-                    continue
-                if key is not None:
-                    users[issuer, user_id] = stored_user(key, issuer, user_id)
-        return users
+        for issuer, user_id in {(one.issuer, one.user_id) for one in named if one.occurred_at > erased}:
+            if (user := await self._user(log, str(issuer), str(user_id))) is not None:
+                users[issuer, user_id] = user
+        if users:
+            erased = await self._store.last_erasure(log, since=first) or 0.0
+        return {
+            one.event_id: users[one.issuer, one.user_id]
+            for one in named
+            if one.occurred_at > erased and (one.issuer, one.user_id) in users
+        }
+
+    async def _user(self, log: str, issuer: str, user_id: str) -> StoredUser | None:
+        try:
+            key = await key_for(self._keys, user_owner(log, issuer, user_id))
+        except (KeyServiceUnavailable, SecretsUnavailable):
+            # As everywhere: an event waits for no key.
+            return None
+        return None if key is None else stored_user(key, issuer, user_id)
 
 
 def _log_dropped(reasons: Counter[str]) -> None:

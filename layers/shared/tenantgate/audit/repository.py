@@ -23,6 +23,10 @@ _RECORD = (
     + f") AS given ({_NAMES})"
 )
 _RECORD_ONCE = f"{_RECORD} ON CONFLICT DO NOTHING RETURNING id"
+_LAST_ERASURE = (
+    "SELECT created_at FROM privacy_erasures WHERE tenant_id = $1 AND created_at >= $2"
+    " ORDER BY created_at DESC, id DESC LIMIT 1"
+)
 
 
 async def record(unit: Unit, *events: StoredEvent) -> None:
@@ -65,3 +69,9 @@ class EventRepository:
         async with self._database.tenant(tenant_id) as unit:
             rows = await unit.fetch_all(_RECORD_ONCE, *([*column] for column in columns))
         return len(rows)
+
+    async def last_erasure(self, tenant_id: str, *, since: float) -> float | None:
+        """Return when a person of the tenant was erased last, at `since` or later; None if none was. Epoch seconds."""
+        async with self._database.tenant(tenant_id) as unit:
+            row = await unit.fetch_one(_LAST_ERASURE, tenant_id, moment(since))
+        return None if row is None else row["created_at"].timestamp()
