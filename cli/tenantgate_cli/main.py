@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tenantgate_cli.interface import (
-    audit,
+    audit_trail,
     backups,
     data_keys,
     database,
@@ -52,7 +52,7 @@ app.add_typer(revoke.revoke, name="revoke")
 app.add_typer(jwks.jwks, name="jwks")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(data_keys.data_keys, name="data-keys")
-app.add_typer(audit.audit, name="audit")
+app.add_typer(audit_trail.audit, name="audit")
 app.add_typer(versions.versions, name="versions")
 app.add_typer(growth.new, name="new")
 app.add_typer(documents.app)

@@ -80,7 +80,7 @@ def _run[T](work: Callable[[AllKeys], Awaitable[T]], data_dir: Path, url: str | 
     async def run() -> T:
         database = PooledDatabase(place.database_url)
         try:
-            wrapper = key_encryption(place.settings, _secrets(place, data_dir, url))
+            wrapper = key_encryption(place.settings, secrets_of(place, data_dir, url))
             return await work(AllKeys(DataKeyRepository(database), wrapper))
         finally:
             await database.dispose()
@@ -89,7 +89,8 @@ def _run[T](work: Callable[[AllKeys], Awaitable[T]], data_dir: Path, url: str | 
         return asyncio.run(run())
 
 
-def _secrets(place: Deployment, data_dir: Path, url: str | None) -> SecretStore:
+def secrets_of(place: Deployment, data_dir: Path, url: str | None) -> SecretStore:
+    """Return the deployment's secrets: of this shell with `url`, otherwise of the running stack."""
     from tenantgate.aws.secrets_manager import secrets_client  # noqa: PLC0415  (boto3 is slow to import)
 
     given: Mapping[str, object] = environment() if url else DataFolder(data_dir).secrets()

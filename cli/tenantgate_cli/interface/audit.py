@@ -11,7 +11,7 @@ import typer
 from tenantgate_cli.interface.help import command, failures
 from tenantgate_cli.interface.options import JsonOption
 
-audit = typer.Typer(help="Check that the audit trail is complete and unchanged.", no_args_is_help=True)
+audit = typer.Typer(help="Read the audit trail, and check that it is complete and unchanged.", no_args_is_help=True)
 KeyOption = Annotated[
     str, typer.Option("--key", help="The verifier key of the tenant's log, which its operator has published.")
 ]

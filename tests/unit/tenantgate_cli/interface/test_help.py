@@ -20,7 +20,7 @@ from tenantgate_cli.paths import ROOT
 
 PREFIX = ".venv/bin/"
 # Servers and a conversation, and a command whose output is JSON.
-WITHOUT_JSON = {("dev",), ("serve",), ("connect",), ("rules", "json")}
+WITHOUT_JSON = {("dev",), ("serve",), ("connect",), ("rules", "json"), ("audit", "export")}
 FAILED = (
     '{"ok": false, "problems": [{"problem": "there is no file", "remedy": ".venv/bin/tenantgate rules check FILE"}]}\n'
 )

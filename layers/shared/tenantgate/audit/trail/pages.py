@@ -41,6 +41,7 @@ _AFTER = (
     " WHERE tenant_id = $1 AND (created_at, id) > ($2, $3) AND created_at < $4 ORDER BY created_at, id LIMIT $5"
 )
 _CLOCK = "SELECT clock_timestamp() AS now"
+_IS_OWNER = "SELECT pg_has_role(relowner, 'USAGE') AS owns FROM pg_class WHERE oid = to_regclass('audit_events')"
 
 
 class EventPages:
@@ -77,6 +78,12 @@ class EventPages:
             row = await unit.fetch_one(_CLOCK)
         now: datetime = (row or {})["now"]
         return now
+
+    async def is_owner(self) -> bool:
+        """Tell whether this login has the rights of the table's owner."""
+        async with self._database.untenanted() as unit:
+            row = await unit.fetch_one(_IS_OWNER)
+        return row is not None and bool(row["owns"])
 
 
 async def _page(unit: Unit, query: Query) -> Rows:
