@@ -1,4 +1,4 @@
-"""Acts by the thousand at containers and an operator that are killed at any moment."""
+"""Acts by the thousand at containers, an operator and a sealer that are killed at any moment."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tests.fixtures.providers.built_in import sealing_key
 from tests.fixtures.providers.misbehaving import EVENT_AUDIENCE
 from tests.fixtures.servers.containers import ContainerProcesses, container_processes
 from tests.functional.crashes.events import compare, compare_tables, keys_of
+from tests.functional.crashes.sealed import seal_and_kill, verified
 
 # No session times out and no token expires during a run.
 _LONG_HOURS = 10
@@ -72,20 +73,25 @@ def run_acts(
     `calm`: the longest time in seconds between the recovery of one container and the next kill.
     """
     install(urls.admin_url)
+    anchors = folder / "anchors"
     with _stack(urls.app_url, redis_url, folder) as (provider, processes, variables):
         load = Load(provider, processes.start(containers), acts)
-        with ThreadPoolExecutor(people + 2) as pool:
+        with ThreadPoolExecutor(people + 3) as pool:
+            sealing = pool.submit(seal_and_kill, urls.app_url, anchors, load.stopped, calm=calm)
             working = [pool.submit(load.visit) for _ in range(people)]
             working.append(pool.submit(load.operate, Operator(variables, folder / "operator.log")))
             working.append(pool.submit(_kill, load, processes, calm, progress))
             for one in working:
                 one.result()
+            load.kills += sealing.result()
         for process in load.live:
             process.kill()
     logs = "".join(path.read_text(encoding="utf-8") for path in folder.glob("container-*.log"))
     if '"SYS_003"' in logs:
         load.found.append("a container's log has an unexpected failure")
     _await_rest(urls.admin_url)
+    (tenants,) = execute(urls.admin_url, "SELECT DISTINCT tenant_id FROM audit_events")
+    load.found += verified(urls.app_url, anchors, [row["tenant_id"] for row in tenants])
     tables = dict(zip(_TABLES, execute(urls.admin_url, *_TABLES.values()), strict=True))
     return _judged(load, list(noted(urls.admin_url)), tables)
 

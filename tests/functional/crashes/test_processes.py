@@ -36,6 +36,6 @@ def test_an_act_and_its_event_are_both_committed_or_neither_when_a_server_is_kil
             rest = [one for one in recorded if one is not first]
             assert list(compare_tables({**done.tables, "audit_events": rest})), kind
 
-    for missing in ("audit_queue", "audit_events"):
+    for missing in ("audit_leaves", "audit_events"):
         fewer = {**done.tables, missing: done.tables[missing][1:]}
         assert any("neither sealed nor queued" in finding for finding in compare_tables(fewer))
