@@ -17,6 +17,7 @@ from tenantgate_cli.interface import (
     growth,
     jwks,
     keys,
+    privacy,
     revoke,
     rules,
     smoke,
@@ -53,6 +54,7 @@ app.add_typer(jwks.jwks, name="jwks")
 app.add_typer(keys.keys, name="keys")
 app.add_typer(data_keys.data_keys, name="data-keys")
 app.add_typer(audit_trail.audit, name="audit")
+app.add_typer(privacy.privacy, name="privacy")
 app.add_typer(versions.versions, name="versions")
 app.add_typer(growth.new, name="new")
 app.add_typer(documents.app)

@@ -16,7 +16,9 @@ from typing import Any
 from tenantgate.database import migrator, owner
 from tenantgate.database.connection import connect
 from tenantgate.database.known_revisions import KNOWN_REVISIONS
+from tenantgate.privacy.models import LedgerEntry
 from tenantgate_cli.backup.after_restore import end_all_credentials
+from tenantgate_cli.backup.erasures import replay
 from tenantgate_cli.backup.folder import BackupFolder, UnfinishedBackup
 from tenantgate_cli.backup.manifest import DumpedTable, Manifest
 from tenantgate_cli.backup.sealed_files import Sealed
@@ -111,14 +113,23 @@ def require_restorable(url: str, folder: BackupFolder, manifest: Manifest, *, ov
     asyncio.run(_require_room(url, manifest, overwrite=overwrite))
 
 
-def restore_dump(url: str, folder: BackupFolder, manifest: Manifest, *, overwrite: bool, progress: Progress) -> None:
+def restore_dump(
+    url: str,
+    folder: BackupFolder,
+    manifest: Manifest,
+    *,
+    overwrite: bool,
+    progress: Progress,
+    ledger: Sequence[LedgerEntry] = (),
+) -> None:
     """Restore a dump into the database of `url`, its owner's, and migrate it to this version's schema.
 
-    `overwrite`: delete the rows that it has. Call `require_restorable` before. Raises Failure.
+    `overwrite`: delete the rows that it has. `ledger`: erasures, which are repeated. Call `require_restorable` before.
+    Raises Failure.
     """
     migrator.upgrade(url, manifest.revision)
     progress(f"schema at revision {manifest.revision}")
-    asyncio.run(_load(url, folder, manifest, overwrite=overwrite, progress=progress))
+    asyncio.run(_load(url, folder, manifest, ledger, overwrite=overwrite, progress=progress))
     migrator.upgrade(url)
 
 
@@ -157,7 +168,15 @@ async def _require_empty(connection: Any, found: Sequence[Table]) -> None:
             )
 
 
-async def _load(url: str, folder: BackupFolder, manifest: Manifest, *, overwrite: bool, progress: Progress) -> None:
+async def _load(
+    url: str,
+    folder: BackupFolder,
+    manifest: Manifest,
+    ledger: Sequence[LedgerEntry],
+    *,
+    overwrite: bool,
+    progress: Progress,
+) -> None:
     connection = await connect(url, attempt_seconds=_CONNECT_SECONDS, statement_seconds=None)
     try:
         async with _locked(connection):
@@ -180,6 +199,7 @@ async def _load(url: str, folder: BackupFolder, manifest: Manifest, *, overwrite
                 await connection.execute("SELECT setval($1::text::regclass, $2, $3)", name, value, used)
             for name in kept:
                 await connection.execute(f"ALTER TABLE {name} ENABLE TRIGGER USER")
+            progress((await replay(connection, ledger)).words)
             await end_all_credentials(connection)
             progress("all sessions and tokens ended")
     finally:

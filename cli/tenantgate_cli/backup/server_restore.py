@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,9 +21,11 @@ from typing import IO, Any, cast
 from urllib.parse import quote
 
 from tenantgate.database.connection import connect
+from tenantgate.privacy.models import LedgerEntry
 from tenantgate_cli.backup.after_restore import end_all_credentials
 from tenantgate_cli.backup.bases import FILE
 from tenantgate_cli.backup.dumps import require_known
+from tenantgate_cli.backup.erasures import Replayed, replay
 from tenantgate_cli.backup.folder import BackupFolder
 from tenantgate_cli.backup.manifest import Manifest, Server
 from tenantgate_cli.backup.programs import program
@@ -51,17 +53,27 @@ _IS_OURS = "SELECT to_regclass('public.revocation_epoch') IS NOT NULL"
 class Restored:
     """The moment up to which everything is restored, and the tables of each database before credentials were ended.
 
-    A table: the number of its rows, and the SHA-256 of their text.
+    A table: the number of its rows, and the SHA-256 of their text. `replayed`: what the ledger of erasures repeated.
     """
 
     moment: datetime
     tables: Mapping[str, Mapping[str, tuple[int, str]]]
+    replayed: Replayed
 
 
 def restore_server(
-    folder: BackupFolder, manifest: Manifest, target: Path, *, at: datetime | None, progress: Progress
+    folder: BackupFolder,
+    manifest: Manifest,
+    target: Path,
+    *,
+    at: datetime | None,
+    progress: Progress,
+    ledger: Sequence[LedgerEntry] = (),
 ) -> Restored:
-    """Restore a base, and the log that follows it, into the new folder `target`. Raises Failure, `OSError`."""
+    """Restore a base, and the log that follows it, into the new folder `target`. Raises Failure, `OSError`.
+
+    `ledger`: erasures, which are repeated.
+    """
     server = manifest.server
     assert server is not None  # noqa: S101
     require_known(manifest.revision)
@@ -85,7 +97,7 @@ def restore_server(
         (new / _WAL).mkdir(mode=0o700)
         archive.extract(new / _WAL, first=server.first_segment)
         progress("files verified and log decrypted")
-        restored = _Recovery(new, server, _major(manifest), progress).run(at, until)
+        restored = _Recovery(new, server, _major(manifest), progress, ledger).run(at, until)
         if target.is_dir():
             target.rmdir()
         new.rename(target)
@@ -123,7 +135,11 @@ def _verify(manifest: Manifest, folder: Path) -> None:
 class _Recovery:
     """PostgreSQL on the new files, on a socket in a private folder."""
 
-    def __init__(self, files: Path, server: Server, major: int, progress: Progress) -> None:
+    def __init__(
+        self, files: Path, server: Server, major: int, progress: Progress, ledger: Sequence[LedgerEntry]
+    ) -> None:
+        self._ledger = ledger
+        self._replayed = Replayed()
         self._files = files
         self._server = server
         self._progress = progress
@@ -158,7 +174,7 @@ class _Recovery:
             finally:
                 running.stop()
         shutil.rmtree(self._files / _WAL)
-        return Restored(min(at, until.moment) if at is not None else until.moment, found)
+        return Restored(min(at, until.moment) if at is not None else until.moment, found, self._replayed)
 
     def _launch(self, folder: Path, log: Path, at: datetime | None) -> Running | None:
         """Start, and wait until the log is replayed. None: PostgreSQL ended, and its log has the reason."""
@@ -217,6 +233,8 @@ class _Recovery:
                 async with connection.transaction():
                     await connection.execute(EVERY_TENANT)
                     found[name] = await digests(connection)
+                    self._replayed = await replay(connection, self._ledger)
+                    self._progress(self._replayed.words)
                     await end_all_credentials(connection)
             finally:
                 await connection.close()

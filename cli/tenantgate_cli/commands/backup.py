@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tenantgate.database.connection import connect
+from tenantgate.privacy.models import LedgerEntry
+from tenantgate.transparency.errors import AnchorUnavailable
 from tenantgate_cli.backup.after_restore import end_all_credentials
 from tenantgate_cli.backup.dumps import require_restorable, restore_dump, take_dump
+from tenantgate_cli.backup.erasures import read_ledger
 from tenantgate_cli.backup.failures import explained
 from tenantgate_cli.backup.folder import BackupFolder
 from tenantgate_cli.backup.following import Follower, Pace
@@ -22,6 +26,7 @@ from tenantgate_cli.backup.tables import EVERY_TENANT, require_all_rows, tables
 from tenantgate_cli.commands.migrate import ask
 from tenantgate_cli.console import Failure, say
 from tenantgate_cli.results import print_result
+from tenantgate_cli.stack.anchors import anchors_of
 from tenantgate_cli.stack.data_folder import DataFolder
 from tenantgate_cli.stack.variables import environment
 
@@ -52,6 +57,19 @@ class Place:
         except ValueError as problem:
             raise Failure("--database-url (or DATABASE_OWNER_URL) has another form", str(problem)) from None
         return f"postgresql://{url.partition('://')[2]}"
+
+    def ledger(self) -> Sequence[LedgerEntry]:
+        """Return the anchored erasures, which a restoration repeats. Raises Failure."""
+        anchors = anchors_of(self.data_dir, self.url)
+        if anchors is None:
+            self.progress(
+                "no anchors are configured: erasures after the backup are unknown (tenantgate privacy replay)"
+            )
+            return ()
+        try:
+            return asyncio.run(read_ledger(anchors))
+        except AnchorUnavailable as error:
+            raise Failure(f"the ledger of erasures can't be read: {error}", "nothing was restored") from error
 
     def progress(self, text: str) -> None:
         if not self.as_json:
@@ -106,7 +124,8 @@ def restore_files(from_: Path, at: str | None, key_file: Path | None, place: Pla
     moment = None if at is None else moment_of(at)
     manifest = folder.newest(at=moment, kind="base")
     with explained("", from_):
-        restored = restore_server(folder, manifest, target, at=moment, progress=place.progress)
+        ledger = place.ledger()
+        restored = restore_server(folder, manifest, target, at=moment, progress=place.progress, ledger=ledger)
     if place.as_json:
         print_result(name=manifest.name, moment=restored.moment.isoformat(), rows=_counts(restored), files=str(target))
         return
@@ -128,10 +147,11 @@ def restore(from_: Path, at: str | None, key_file: Path | None, place: Place, *,
     manifest = folder.newest(at=None if at is None else moment_of(at), kind="dump")
     url = place.owner_url()
     place.progress(f"backup {manifest.name}: the state of {manifest.moment.isoformat()}")
+    ledger = place.ledger()
     with explained(url, from_):
         require_restorable(url, folder, manifest, overwrite=overwrite)
     with explained(url, from_, restoring=True):
-        restore_dump(url, folder, manifest, overwrite=overwrite, progress=place.progress)
+        restore_dump(url, folder, manifest, overwrite=overwrite, progress=place.progress, ledger=ledger)
         if application_url := environment().get("DATABASE_URL"):
             from tenantgate.database.roles import ensure_login  # noqa: PLC0415
 

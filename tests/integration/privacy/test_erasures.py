@@ -12,15 +12,20 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from redis.asyncio import Redis
 
 from tenantgate.audit.ingest import Ingest, Ingested
 from tenantgate.audit.line import Marked
 from tenantgate.audit.models import user_owner, user_place
 from tenantgate.audit.repository import EventRepository
+from tenantgate.cache.client import ValkeyCache
+from tenantgate.cache_url import parse_cache_url
 from tenantgate.crypto.envelopes import subject_digest
 from tenantgate.crypto.errors import KeyDestroyed
+from tenantgate.data_keys.cache import HELD_SECONDS, HeldKeys
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.pool import PooledDatabase
+from tenantgate.identity.session_entry import session_keys
 from tenantgate.privacy.errors import CursorRefused
 from tenantgate.privacy.models import LEDGER, LedgerEntry, Subject
 from tenantgate.sessions.cache import SessionCache
@@ -331,3 +336,45 @@ async def test_a_cursor_opens_only_for_its_person(database: PooledDatabase, othe
     assert cursor is not None
     with pytest.raises(CursorRefused):
         await process.exports().page(other(subject), cursor)
+
+
+async def test_another_process_opens_nothing_a_minute_after_the_erasure(
+    database: PooledDatabase, database_urls: DatabaseUrls
+) -> None:
+    now = 1_800_000_000.0
+    subject = new_subject()
+    other = Process(database, held=HeldKeys(clock=lambda: now, monotonic=lambda: now))
+    await other.sign_in(subject)
+    await Process(database).erase(subject)
+    (row, *_) = [row for row in await recorded_events(database_urls.admin_url, subject.tenant_id) if row["user_digest"]]
+    place = user_place(row["user_digest"])
+    # It has the key in memory: the bound is real.
+    assert await other.keys.decrypt(user_owner(*subject), row["encrypted_user"], place=place)
+    now += HELD_SECONDS
+    with pytest.raises(KeyDestroyed):
+        await other.keys.decrypt(user_owner(*subject), row["encrypted_user"], place=place)
+    # An export reads the table: it has nothing even within the minute.
+    assert (await Process(database).exports().page(subject)).records["audit_events"] == []
+
+
+async def test_valkey_has_nothing_of_the_erased_person(database: PooledDatabase, redis_url: str) -> None:
+    subject, values = new_subject(), ValkeyCache(parse_cache_url(redis_url, protection="private-network", relaxed=True))
+    client = Redis.from_url(redis_url)
+    try:
+        process = Process(database, cache=SessionCache(values, POLICY))
+        session = await process.sign_in(subject)
+        await SessionCache(values, POLICY).put(session, read_at=session.last_used_at)
+        entry = session_keys(subject.tenant_id, session.secret_hash).entry
+        await client.persist(entry)
+        assert subject.user_id in str(await client.get(entry))
+
+        await process.erase(subject)
+
+        names = [name async for name in client.scan_iter(count=1000)]
+        # All are texts: DUMP would compress them.
+        stored = str([(name, await client.get(name)) for name in names])
+        assert subject.user_id not in stored
+        assert await client.get(entry) == b"ended"
+    finally:
+        await client.aclose()
+        await values.dispose()

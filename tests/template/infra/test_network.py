@@ -86,7 +86,7 @@ def test_only_results_of_custom_resources_and_anchors_can_be_uploaded_to_s3() ->
     # Nothing leaves the account: the bucket is its own, and so is the role.
     assert (anchors["Action"], anchors["Resource"]) == (
         ["s3:PutObject", "s3:PutObjectRetention"],
-        {"Fn::Sub": "arn:${AWS::Partition}:s3:::*/checkpoints/*"},
+        [{"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::*/{folder}/*"} for folder in ("checkpoints", "erasures")],
     )
     own = {"Ref": "AWS::AccountId"}
     assert anchors["Condition"] == {"StringEquals": {"aws:PrincipalAccount": own, "aws:ResourceAccount": own}}

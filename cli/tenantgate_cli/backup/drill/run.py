@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +15,14 @@ from tenantgate.crypto.sealing import Sealer, new_sealing_key
 from tenantgate.database.connection import connect
 from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate.database.pool import PooledDatabase
+from tenantgate.privacy.models import LedgerEntry
 from tenantgate.sessions.models import SessionPolicy
+from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate_cli.backup.drill.load import Load, found_writes
+from tenantgate_cli.backup.drill.person import PERSON, erase, record
 from tenantgate_cli.backup.drill.served import Served, prepare, served
 from tenantgate_cli.backup.drill.visitor import Visitor
+from tenantgate_cli.backup.erasures import read_ledger
 from tenantgate_cli.backup.folder import BackupFolder
 from tenantgate_cli.backup.following import Follower, Pace
 from tenantgate_cli.backup.keys import BackupKeys, new_key
@@ -91,19 +95,22 @@ def drill(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Drilled:
     backups = BackupFolder(folder / "backups", BackupKeys([new_key()]))
     backups.path.mkdir()
     first, second, earlier = (folder / name for name in ("first", "second", "earlier"))
+    anchors = FolderAnchors(folder / "anchors")
     prepare(first)
     progress("a server was created")
     with served(first) as stack:
         asyncio.run(_seed(stack, plan.sessions))
+        asyncio.run(record(stack, PERSON))
         progress(f"{plan.sessions:,} sessions were added")
         stays, leaves = Visitor(stack.url), Visitor(stack.url)
         for visitor in (stays, leaves):
             visitor.sign_in()
         thief = leaves.copy()
-        loss = _lose(plan, stack, backups, leaves, progress)
+        loss = _lose(plan, stack, backups, leaves, anchors, progress)
     done.acknowledged = len(loss.ledger)
     done.base_bytes = backups.newest(kind="base").size
-    restored = _restore(backups, first, second, None, progress)
+    ledger = asyncio.run(read_ledger(anchors))
+    restored = _restore(backups, first, second, None, ledger, progress)
     done.restoring = time.time() - loss.at
     with served(second) as stack:
         Visitor(stack.url).sign_in()
@@ -114,7 +121,13 @@ def drill(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Drilled:
         done.require(not thief.is_signed_in(stack.url), "a session that its user ended is alive again")
     (tables,) = restored.tables.values()
     done.rows = sum(rows for rows, _ in tables.values())
-    (tables,) = _restore(backups, first, earlier, loss.quiet, progress).tables.values()
+    before = _restore(backups, first, earlier, loss.quiet, ledger, progress)
+    (tables,) = before.tables.values()
+    done.require(len(ledger) == 1, "the erasure of a person isn't in the ledger outside the database")
+    done.require(
+        (before.replayed.known, before.replayed.keys) == (0, 1), "an erasure that the database forgot wasn't repeated"
+    )
+    done.require(restored.replayed.known == 1, "an erasure was lost with the server")
     different = sorted(name for name in tables.keys() | loss.tables.keys() if tables.get(name) != loss.tables.get(name))
     done.require(not different, f"restored at a moment, these tables differ: {', '.join(different)}")
     done.require(done.loss <= LONGEST_LOSS, f"{done.loss:.1f} s of writes were lost")
@@ -134,8 +147,15 @@ async def _seed(stack: Served, sessions: int) -> None:
         await database.dispose()
 
 
-def _lose(plan: Plan, stack: Served, backups: BackupFolder, leaves: Visitor, progress: Callable[[str], None]) -> Loss:
-    """Stream the server under load, let a user sign out, and kill it."""
+def _lose(  # noqa: PLR0917  (the parts of a drill)
+    plan: Plan,
+    stack: Served,
+    backups: BackupFolder,
+    leaves: Visitor,
+    anchors: FolderAnchors,
+    progress: Callable[[str], None],
+) -> Loss:
+    """Stream the server under load, let a user sign out and another one be erased, and kill it."""
     ended = threading.Event()
     failures: list[BaseException] = []
     follower = Follower(stack.admin_url, backups, Pace(every=plan.every), progress)
@@ -158,6 +178,8 @@ def _lose(plan: Plan, stack: Served, backups: BackupFolder, leaves: Visitor, pro
                 quiet, tables = asyncio.run(_state(stack.admin_url))
                 time.sleep(_QUIET_SECONDS)
             leaves.sign_out()
+            asyncio.run(erase(stack, PERSON, anchors))
+            progress("a person was erased")
             time.sleep(plan.seconds / 2)
             stack.kill_database()
             lost_at = time.time()
@@ -192,13 +214,18 @@ async def _state(url: str) -> tuple[datetime, Mapping[str, tuple[int, str]]]:
         await connection.close()
 
 
-def _restore(
-    backups: BackupFolder, first: Path, into: Path, at: datetime | None, progress: Callable[[str], None]
+def _restore(  # noqa: PLR0917  (as above)
+    backups: BackupFolder,
+    first: Path,
+    into: Path,
+    at: datetime | None,
+    ledger: Sequence[LedgerEntry],
+    progress: Callable[[str], None],
 ) -> Restored:
     """Restore the files into the data folder of another stack, which gets the passwords and keys of the first one."""
     (into / "postgres").mkdir(parents=True)
     manifest = backups.newest(kind="base", at=at)
-    restored = restore_server(backups, manifest, into / "postgres" / "cluster", at=at, progress=progress)
+    restored = restore_server(backups, manifest, into / "postgres" / "cluster", at=at, progress=progress, ledger=ledger)
     shutil.copy(first / "postgres" / "roles.json", into / "postgres")
     shutil.copy(first / "secrets.json", into)
     return restored

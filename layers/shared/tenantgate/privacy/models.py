@@ -36,6 +36,31 @@ class Subject(NamedTuple):
         return (user_owner(*self),)
 
 
+class RetentionRule(NamedTuple):
+    """The time for which a table keeps its rows, and the command or function that removes them."""
+
+    table: str
+    kept: str
+    by: str
+
+
+RETENTION: Sequence[RetentionRule] = (
+    RetentionRule(
+        "sessions",
+        "until SESSION_IDLE_MINUTES or SESSION_ABSOLUTE_HOURS, or the tenant's shorter limits, have passed",
+        "session_sweep",
+    ),
+    RetentionRule("session_secrets, session_lookup", "as long as their session", "session_sweep"),
+    RetentionRule("seen_token_ids", "until the token has expired", "session_sweep"),
+    RetentionRule("revocations", "until nothing is left to refuse; key ids until they are lifted", "session_sweep"),
+    RetentionRule("provider_*", "until they expire; only in development", "session_sweep"),
+    RetentionRule("audit_events", "as the retention of the audit trail is set; otherwise they stay", "docs/AUDIT.md"),
+    RetentionRule("audit_leaves, audit_checkpoints", "they stay: they are hashes", "-"),
+    RetentionRule("data_keys", "they stay; a destroyed one without its key and digest", "-"),
+    RetentionRule("privacy_erasures", "they stay: they name no person", "-"),
+)
+
+
 class LedgerFormatError(ValueError):
     """The text isn't an entry of the ledger."""
 

@@ -12,6 +12,7 @@ from tenantgate.audit.models import Event
 from tenantgate.audit.repository import record
 from tenantgate.audit.types import Actor
 from tenantgate.crypto.envelopes import KeyOwner, subject_digest
+from tenantgate.database.moments import moment, whole_seconds
 from tenantgate.database.unit import Database, Row, Unit
 from tenantgate.privacy.models import LedgerEntry, Source, Subject
 
@@ -24,6 +25,17 @@ _ADD = (
     "INSERT INTO privacy_erasures (id, tenant_id, key_ids, source, anchored, sessions, rows)"
     " VALUES ($1, $2, $3, $4, $5, $6, $7)"
 )
+_TENANTS = "SELECT tenant_id FROM tenants ORDER BY tenant_id"
+_SESSIONS = (
+    "SELECT count(*) AS sessions, count(*) FILTER (WHERE expires_at <= $2 OR last_used_at <= $3) AS overdue"
+    " FROM sessions WHERE tenant_id = $1"
+)
+_COUNT_EVENTS = "SELECT count(*) AS events, min(created_at) AS oldest FROM audit_events WHERE tenant_id = $1"
+_COUNT_KEYS = (
+    "SELECT count(*) FILTER (WHERE octet_length(subject_hash) > 0) AS keys,"
+    " count(*) FILTER (WHERE wrapped_key IS NULL) AS destroyed FROM data_keys WHERE tenant_id = $1"
+)
+_ERASURES = "SELECT id, created_at, source, anchored FROM privacy_erasures WHERE tenant_id = $1 ORDER BY created_at, id"
 # By one digest: in this order, the index has all that a page needs.
 _EVENTS = (
     "SELECT id, event_type, outcome, actor, resource_type, resource_id, request_id, session_id, encrypted_user,"
@@ -41,6 +53,31 @@ class HeldKey(NamedTuple):
     wrapped_by: str
     created_at: datetime
     retired_at: datetime | None
+
+
+class KnownErasure(NamedTuple):
+    """An erasure in the ledger. `at`: in epoch seconds."""
+
+    id: UUID
+    at: int
+    source: str
+    anchored: bool
+
+
+class Held(NamedTuple):
+    """The numbers of a tenant's rows. `overdue`: sessions past their time-out. `keys`: of persons.
+
+    `oldest_event`: in epoch seconds; None without one.
+    """
+
+    tenant_id: str
+    sessions: int
+    overdue: int
+    events: int
+    oldest_event: int | None
+    keys: int
+    destroyed: int
+    erasures: Sequence[KnownErasure]
 
 
 class KeysChanged(Exception):
@@ -123,3 +160,37 @@ class PrivacyRepository:
         """Return up to `limit` events of a user's digest that were recorded after `after`, in their order."""
         async with self._database.tenant(tenant_id) as unit:
             return await unit.fetch_all(_EVENTS, tenant_id, digest, *after, until, limit)
+
+
+class ReportRepository:
+    """The numbers of rows, for an operator."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def tenants(self) -> Sequence[str]:
+        """Return the ids of the registered tenants."""
+        async with self._database.untenanted() as unit:
+            return [row["tenant_id"] for row in await unit.fetch_all(_TENANTS)]
+
+    async def held(self, tenant_id: str, *, now: float, idle_seconds: int) -> Held:
+        """Count what a tenant holds. `idle_seconds`: the deployment's idle timeout."""
+        async with self._database.tenant(tenant_id) as unit:
+            (sessions,) = await unit.fetch_all(_SESSIONS, tenant_id, moment(now), moment(now - idle_seconds))
+            (events,) = await unit.fetch_all(_COUNT_EVENTS, tenant_id)
+            (keys,) = await unit.fetch_all(_COUNT_KEYS, tenant_id)
+            erasures = await unit.fetch_all(_ERASURES, tenant_id)
+        oldest = events["oldest"]
+        return Held(
+            tenant_id,
+            sessions["sessions"],
+            sessions["overdue"],
+            events["events"],
+            None if oldest is None else whole_seconds(oldest),
+            keys["keys"],
+            keys["destroyed"],
+            [
+                KnownErasure(one["id"], whole_seconds(one["created_at"]), one["source"], one["anchored"])
+                for one in erasures
+            ],
+        )

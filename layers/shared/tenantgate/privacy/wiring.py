@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from uuid import UUID
 
+from tenantgate.cache.interface import Cache
+from tenantgate.data_keys.cache import HeldKeys
 from tenantgate.data_keys.repository import DataKeyRepository
 from tenantgate.data_keys.wiring import data_keys
 from tenantgate.database.moments import whole_seconds
@@ -17,16 +19,18 @@ from tenantgate.privacy.exporting.service import ExportService, ExportSource
 from tenantgate.privacy.exporting.sources import DataKeySource, EventSource, Listed
 from tenantgate.privacy.models import Record, Subject
 from tenantgate.privacy.repository import Eraser, PrivacyRepository
-from tenantgate.privacy.service import ErasureService
+from tenantgate.privacy.service import Anchors, ErasureService
 from tenantgate.revocation.repository import RevocationRepository
 from tenantgate.revocation.wiring import revocation_repository
 from tenantgate.revoked.names import subject_name, user_name
 from tenantgate.secrets.wiring import secret_store
-from tenantgate.sessions.models import ERASED, End, StoredSession, User
+from tenantgate.sessions.models import ERASED, ERASED_BY_OPERATOR, End, StoredSession, User
 from tenantgate.sessions.repository import SessionRepository
 from tenantgate.sessions.service import SessionService
-from tenantgate.sessions.wiring import session_endings, session_policy, session_service
+from tenantgate.sessions.wiring import session_endings, session_policy, session_service, session_service_of
 from tenantgate.settings.environment import get_settings
+from tenantgate.settings.model import Settings
+from tenantgate.transparency.wiring import anchors as anchors_of
 
 
 async def erasure_service() -> ErasureService:
@@ -37,7 +41,28 @@ async def erasure_service() -> ErasureService:
         PrivacyRepository(store, DataKeyRepository(store)),
         data_keys(),
         lambda: EndedSessions(repository, sessions, ERASED),
-        others=_own_provider_rows,
+        others=partial(_own_provider_rows, get_settings()),
+        anchors=anchors_of(get_settings()),
+    )
+
+
+def erasure_service_of(
+    settings: Settings,
+    store: Database,
+    values: Cache | None,
+    *,
+    publish: Callable[[], Awaitable[None]],
+    anchors: Anchors | None,
+) -> ErasureService:
+    """Build the service of an operator's command. `publish`: as in `sessions.cache.SessionCache`."""
+    sessions = session_service_of(settings, store, values, publish=publish)
+    repository = SessionRepository(store, session_endings(session_policy(settings)))
+    return ErasureService(
+        PrivacyRepository(store, DataKeyRepository(store)),
+        HeldKeys(),
+        lambda: EndedSessions(repository, sessions, ERASED_BY_OPERATOR),
+        others=partial(_own_provider_rows, settings),
+        anchors=anchors,
     )
 
 
@@ -78,8 +103,8 @@ class EndedSessions:
         await self._service.publish_ends(self._ended, end=self._end)
 
 
-def _own_provider_rows(subject: Subject) -> Sequence[Eraser]:
-    user_id = _own_user_id(subject)
+def _own_provider_rows(settings: Settings, subject: Subject) -> Sequence[Eraser]:
+    user_id = _own_user_id(settings, subject)
     if user_id is None:
         return ()
 
@@ -89,9 +114,8 @@ def _own_provider_rows(subject: Subject) -> Sequence[Eraser]:
     return (erase,)
 
 
-def _own_user_id(subject: Subject) -> UUID | None:
+def _own_user_id(settings: Settings, subject: Subject) -> UUID | None:
     """Return the user's id at the built-in provider; None for users of other issuers."""
-    settings = get_settings()
     if settings.is_development and subject.issuer == f"{settings.public_base_url}/idp":
         with suppress(ValueError):
             return UUID(subject.user_id)
@@ -99,7 +123,7 @@ def _own_user_id(subject: Subject) -> UUID | None:
 
 
 async def _provider_rows(store: Database, subject: Subject) -> Sequence[tuple[str, Record]]:
-    user_id = _own_user_id(subject)
+    user_id = _own_user_id(get_settings(), subject)
     if user_id is None:
         return ()
     return [

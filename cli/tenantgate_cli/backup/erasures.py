@@ -1,0 +1,122 @@
+"""The ledger of erasures in a restored database: what it has forgotten is erased again, before anyone uses it.
+
+An entry names the data keys that an erasure destroyed. Every encrypted row of the person names one of them, so that
+destroying these keys again is enough; entries that the database still has change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from tenantgate.audit.models import Event
+from tenantgate.audit.repository import record
+from tenantgate.privacy.models import LEDGER, LedgerEntry, LedgerFormatError
+from tenantgate_cli.console import Failure
+
+# A key of a person only: no entry, genuine or not, destroys a tenant's.
+_DESTROY = (
+    "UPDATE public.data_keys SET wrapped_key = NULL, subject_hash = ''"
+    " WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND wrapped_key IS NOT NULL AND octet_length(subject_hash) > 0"
+    " RETURNING id"
+)
+# The bytes 1 to 17 of an envelope are the id of its key (`crypto/envelopes.py`): 24 characters of base64url have 18.
+_NAMES_ONE = (
+    "substring(decode(translate(substr(audit_user, 4, 24), '-_', '+/'), 'base64') FROM 2 FOR 16) = ANY($2::bytea[])"
+)
+# Sessions of a deployment without keys name no person that could be compared: all that began before the erasure end.
+_END = (
+    f"DELETE FROM public.sessions WHERE tenant_id = $1 AND (CASE WHEN audit_user IS NULL THEN $3 AND auth_time <= $4"  # noqa: S608  (constants)
+    f" ELSE {_NAMES_ONE} END) RETURNING id"
+)
+_END_LOOKUPS = "DELETE FROM public.session_lookup WHERE session_id = ANY($1::uuid[])"
+_KNOWN = "SELECT id FROM public.privacy_erasures WHERE tenant_id = $1 AND id = $2"
+_ADD = (
+    "INSERT INTO public.privacy_erasures"
+    " (id, tenant_id, key_ids, source, anchored, sessions, rows, created_at)"
+    " VALUES ($1, $2, $3::uuid[], 'replay', true, $4, 0, $5)"
+)
+_HAS = "SELECT to_regclass('public.' || $1) IS NOT NULL"
+
+
+class Anchored(Protocol):
+    """The part of a store of anchors that is read. Raises `AnchorUnavailable`."""
+
+    async def names(self, prefix: str) -> Sequence[str]: ...
+
+    async def get(self, name: str) -> bytes: ...
+
+
+@dataclass
+class Replayed:
+    """The counts of a replay. `known`: entries that the database has. `keys`, `sessions`: destroyed, and ended."""
+
+    entries: int = 0
+    known: int = 0
+    keys: int = 0
+    sessions: int = 0
+
+    @property
+    def words(self) -> str:
+        """The counts as a sentence."""
+        return (
+            f"{self.entries:,} erasures replayed: {self.entries - self.known:,} were forgotten, {self.keys:,} keys "
+            f"destroyed again, {self.sessions:,} sessions ended"
+        )
+
+
+async def read_ledger(anchors: Anchored) -> list[LedgerEntry]:
+    """Return the anchored entries, one for each erasure. Raises Failure for an object of another form."""
+    found: dict[UUID, LedgerEntry] = {}
+    for name in await anchors.names(LEDGER):
+        try:
+            entry = LedgerEntry.from_json(await anchors.get(name))
+        except LedgerFormatError as problem:
+            raise Failure(f"{name} isn't an entry of the ledger of erasures: {problem}", "look at its origin") from None
+        # An erasure has several entries if keys were made meanwhile: the last one names all of them.
+        before = found.get(entry.id)
+        if before is None or len(before.key_ids) < len(entry.key_ids):
+            found[entry.id] = entry
+    return sorted(found.values(), key=lambda entry: (entry.erased_at, entry.id))
+
+
+async def replay(connection: Any, ledger: Sequence[LedgerEntry]) -> Replayed:
+    """Repeat the erasures in the caller's transaction, which sees every tenant's rows. May be repeated.
+
+    A schema that is older than a table has nothing to erase there.
+    """
+    done = Replayed(entries=len(ledger))
+    has = {name: await connection.fetchval(_HAS, name) for name in ("data_keys", "privacy_erasures", "audit_events")}
+    for entry in ledger:
+        is_known = has["privacy_erasures"] and await connection.fetchval(_KNOWN, entry.tenant_id, entry.id) is not None
+        done.known += bool(is_known)
+        keys = ended = 0
+        if has["data_keys"]:
+            keys = len(await connection.fetch(_DESTROY, entry.tenant_id, [*entry.key_ids]))
+        if has["audit_events"]:
+            ended = await _end_sessions(connection, entry, is_known=bool(is_known))
+        done.keys += keys
+        done.sessions += ended
+        if has["privacy_erasures"] and not is_known:
+            at = datetime.fromtimestamp(entry.erased_at, UTC)
+            await connection.execute(_ADD, entry.id, entry.tenant_id, [*entry.key_ids], ended, at)
+            event = Event(
+                "USER_ERASED",
+                entry.tenant_id,
+                actor="operator",
+                resource_type="erasure",
+                resource_id=str(entry.id),
+                detail={"source": "replay", "sessions": ended, "keys": keys},
+            )
+            await record(connection, event.stored(None))
+    return done
+
+
+async def _end_sessions(connection: Any, entry: LedgerEntry, *, is_known: bool) -> int:
+    at = datetime.fromtimestamp(entry.erased_at, UTC)
+    rows = await connection.fetch(_END, entry.tenant_id, [one.bytes for one in entry.key_ids], not is_known, at)
+    await connection.execute(_END_LOOKUPS, [row["id"] for row in rows])
+    return len(rows)
