@@ -22,6 +22,7 @@ from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.models import SessionPolicy, StoredSession
 from tenantgate.sessions.repository import SessionRepository, TenantSessionRepository
 from tenantgate.sessions.tasks import SessionSweep, Swept, TenantSessions
+from tests.fixtures.audit.events import MemoryKeys, recorded_events
 from tests.fixtures.databases.postgres import DatabaseUrls, execute
 from tests.fixtures.databases.session_stores import ENDINGS, OTHER_TENANT, TENANT, stored_session
 
@@ -104,6 +105,43 @@ async def test_expired_and_idle_sessions_go_with_their_look_ups_and_the_others_s
         lookups = {row["session_id"] for row in await unit.fetch_all("SELECT session_id FROM session_lookup")}
     assert lookups == {each.id for each in live}
     assert (await sweep(database)).sessions == 0
+
+
+async def test_each_session_that_timed_out_leaves_an_event_of_its_user(
+    database: PooledDatabase, database_urls: DatabaseUrls
+) -> None:
+    tenant = f"org-{uuid4()}"
+    repository = SessionRepository(database, ENDINGS, MemoryKeys())
+    await repository.tenant(tenant, register=True)
+    dead = [session(used=NOW - IDLE, tenant_id=tenant), session(expires_at=NOW, tenant_id=tenant)]
+    live = session(tenant_id=tenant)
+    for each in (*dead, live):
+        await repository.add(each)
+    # A session from before the upgrade has no encrypted user.
+    without = session(expires_at=NOW - 1, tenant_id=tenant)
+    await add(database, without)
+    await sweep(database)
+    await sweep(database)
+    rows = await recorded_events(database_urls.admin_url, tenant)
+    users = {row["session_id"]: row["encrypted_user"] for row in rows if row["event_type"] == "AUTH_LOGIN_SUCCESS"}
+    ends = {row["session_id"]: row for row in rows if row["event_type"] == "SESSION_ENDED"}
+    assert ends.keys() == {each.id for each in (*dead, without)}
+    assert len(rows) == 1 + 4 + 3
+    assert {(row["actor"], row["detail"]) for row in ends.values()} == {("system", '{"reason": "timed_out"}')}
+    assert [ends[each.id]["encrypted_user"] == users[each.id] != None for each in dead] == [True, True]  # noqa: E711
+    assert ends[without.id]["encrypted_user"] is None
+
+
+async def test_sweeps_at_the_same_time_record_each_end_once(
+    database: PooledDatabase, database_urls: DatabaseUrls
+) -> None:
+    tenant = f"org-{uuid4()}"
+    await SessionRepository(database, ENDINGS).tenant(tenant, register=True)
+    await add(database, *(session(used=NOW - IDLE, tenant_id=tenant) for _ in range(30)))
+    await asyncio.gather(*(sweep(database) for _ in range(4)))
+    rows = await recorded_events(database_urls.admin_url, tenant)
+    ended = [row["session_id"] for row in rows if row["event_type"] == "SESSION_ENDED"]
+    assert (len(ended), len(set(ended))) == (30, 30)
 
 
 async def test_a_session_in_use_by_the_record_of_valkey_stays_and_postgresql_learns_of_it(

@@ -101,6 +101,7 @@ _END = Member(
         "refresh_refused",
         "provider_sign_out",
         "erased",
+        "timed_out",
     ),
 )
 _REVOKED: tuple[ResourceType, ...] = ("token", "session", "user", "client", "tenant", "kid")
@@ -131,7 +132,8 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
         {"previous_session_id": Member(str, "The session's id before, if its rights changed.")},
     ),
     "SESSION_ENDED": Declared(
-        "A session ended before its time-out, except by a sign-out. A revoked tenant leaves no event for each session.",
+        "A session ended, except by a sign-out. After a time-out, the sweep records it. A revoked tenant leaves no "
+        "event for each session.",
         ("success",),
         ("session",),
         {"reason": _END},

@@ -24,7 +24,14 @@ from tenantgate.sessions.models import (
 )
 from tenantgate.sessions.storing import acts
 from tenantgate.sessions.storing.interfaces import SubjectKeys
-from tenantgate.sessions.storing.rows import NAMES, ROTATION, session_values, stored_session, tenant_state
+from tenantgate.sessions.storing.rows import (
+    NAMES,
+    ROTATION,
+    audit_user_of,
+    session_values,
+    stored_session,
+    tenant_state,
+)
 
 # A key that was taken may be destroyed before the session is added.
 _ATTEMPTS = 5
@@ -85,16 +92,21 @@ _OVERDUE = (
 )
 
 
-def _removal_of_unheld(condition: str) -> str:
-    # Rows that another transaction holds are left to it, or to the next call: no waiting, no deadlock.
+def _removal_of_unheld(condition: str, columns: str = "id") -> str:
+    # Rows that another transaction holds are left to it, or to the next call: no waiting, no deadlock. Materialized: a
+    # sub-select with a limit that runs once for each row would remove more than the limit.
     return (
-        "WITH s AS (DELETE FROM sessions WHERE tenant_id = $1 AND id IN (SELECT id FROM sessions WHERE tenant_id = $1"  # noqa: S608
-        f" AND {condition} FOR UPDATE SKIP LOCKED) RETURNING id),"
-        " l AS (DELETE FROM session_lookup WHERE session_id IN (SELECT id FROM s)) SELECT id FROM s"
+        "WITH unheld AS MATERIALIZED (SELECT id FROM sessions WHERE tenant_id = $1"  # noqa: S608
+        f" AND {condition} FOR UPDATE SKIP LOCKED),"
+        " s AS (DELETE FROM sessions WHERE tenant_id = $1 AND id IN (SELECT id FROM unheld)"
+        f" RETURNING {columns}),"
+        f" l AS (DELETE FROM session_lookup WHERE session_id IN (SELECT id FROM s)) SELECT {columns} FROM s"
     )
 
 
-_PURGE = _removal_of_unheld("id = ANY($2) AND (last_used_at <= $3 OR expires_at <= $4)")
+_PURGE = _removal_of_unheld(
+    "id = ANY($2) AND (last_used_at <= $3 OR expires_at <= $4)", "id, audit_user_digest, audit_user"
+)
 _REMOVE_BEGUN = _removal_of_unheld("auth_time <= $2 LIMIT $3")
 _LOOKUPS = (
     "SELECT tenant_id, array_agg(id) AS ids FROM"
@@ -233,6 +245,7 @@ class TenantSessionRepository:
     ) -> Sequence[UUID]:
         async with self._database.tenant(tenant_id) as unit:
             rows = await unit.fetch_all(_PURGE, tenant_id, [*session_ids], moment(idle_since), moment(now))
+            await record(unit, *(acts.timed_out(tenant_id, row["id"], audit_user_of(row)) for row in rows))
         return [row["id"] for row in rows]
 
     async def remove_begun(self, tenant_id: str, *, until: float, limit: int) -> int:

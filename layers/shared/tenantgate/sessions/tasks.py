@@ -60,7 +60,7 @@ class TenantSessionStore(Protocol):
     async def purge(
         self, session_ids: Sequence[UUID], *, tenant_id: str, idle_since: float, now: float
     ) -> Sequence[UUID]:
-        """Remove those of the sessions that `overdue` would still return, and return their ids."""
+        """Remove those of the sessions that `overdue` would still return, record their ends, and return their ids."""
         ...
 
     async def lookups(self, *, after: UUID, limit: int) -> Mapping[str, Sequence[UUID]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tenantgate.audit.models import Event, StoredEvent, user_owner
+from uuid import UUID
+
+from tenantgate.audit.models import Event, StoredEvent, StoredUser, user_owner
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
 from tenantgate.sessions.models import End, StoredSession, User
 
@@ -61,6 +63,21 @@ def ended(session: StoredSession, end: End) -> StoredEvent:
         session_id=session.id,
         user=session.audit_user,
         detail={"reason": end.reason},
+    )
+    return event.stored(None)
+
+
+def timed_out(tenant_id: str, session_id: UUID, user: StoredUser | None) -> StoredEvent:
+    """Return the event of a session that the sweep removed after its time-out. It needs no key."""
+    event = Event(
+        "SESSION_ENDED",
+        tenant_id,
+        actor="system",
+        resource_type="session",
+        resource_id=str(session_id),
+        session_id=session_id,
+        user=user,
+        detail={"reason": "timed_out"},
     )
     return event.stored(None)
 

@@ -41,7 +41,7 @@ def stored_session(row: Row) -> StoredSession:
         device=row["device"],
         address=row["address"],
         issued_tokens=tuple(row["issued_tokens"]),
-        audit_user=None if row["audit_user"] is None else StoredUser(row["audit_user_digest"], row["audit_user"]),
+        audit_user=audit_user_of(row),
         tenant=None if row["status"] is None else tenant_state(row),
     )
 
@@ -81,3 +81,8 @@ def session_values(session: StoredSession) -> tuple[object, ...]:
         None if session.audit_user is None else session.audit_user.digest,
         None if session.audit_user is None else session.audit_user.encrypted,
     )
+
+
+def audit_user_of(row: Row) -> StoredUser | None:
+    """Return the user of a row, as the audit events of its session name it."""
+    return None if row["audit_user"] is None else StoredUser(row["audit_user_digest"], row["audit_user"])
