@@ -18,6 +18,7 @@ from tenantgate.errors.base import ErrorCode, TenantgateError
 from tenantgate.errors.tokens import UnknownKey
 from tenantgate.identity.bearer import bearer_token
 from tenantgate.identity.principal import Principal
+from tenantgate.masking import mask
 from tenantgate.route_rules.engine import RuleSet
 from tenantgate.tokens.access_token import ACCESS_TOKEN_STEPS
 from tenantgate.tokens.claims import Claims, shown
@@ -241,7 +242,8 @@ _SHOWN: Mapping[str, Callable[[Mapping[str, Any]], tuple[str, str]]] = {
         f"issued {duration(value['now'] - value['issued_at'])} ago",
     ),
     "audience": _audience_shown,
-    "subject": lambda value: (value["issuer"].user_claim, value["user_id"]),
+    # A support view: people paste it into tickets.
+    "subject": lambda value: (value["issuer"].user_claim, mask("identifier", value["user_id"])),
     "scopes": lambda value: _kept(value["issuer"].scopes, value["scopes"]),
     "expiry": lambda value: (
         f"not past, {value['leeway']} s leeway",

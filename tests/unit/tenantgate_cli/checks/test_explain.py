@@ -259,6 +259,10 @@ def test_the_result_as_json(files: Path) -> None:
     found = json.loads(said)
     assert (code, found["ok"], found["problems"], found["error"]) == (0, True, [], None)
     assert [check["check"] for check in found["checks"]] == [*NAMES, "route rule"]
+    # The user's id is masked.
+    (subject,) = (check for check in found["checks"] if check["check"] == "subject")
+    assert subject["actual"].startswith("***")
+    assert len(subject["actual"]) <= len("***") + 4
     code, said = command(*arguments, "--route", "GET /nowhere", "--api", "q7w3e5r9t1")
     found = json.loads(said)
     assert (code, found["ok"], found["error"]["code"]) == (1, False, "AUTH_010")
