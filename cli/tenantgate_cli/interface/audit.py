@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from tenantgate_cli.interface.help import command, failures
-from tenantgate_cli.interface.options import JsonOption
+from tenantgate_cli.interface.options import ApplicationDatabaseOption, DatabaseOption, DataDirOption, JsonOption
+from tenantgate_cli.paths import DEFAULT_DATA_DIR
 
 audit = typer.Typer(help="Read the audit trail, and check that it is complete and unchanged.", no_args_is_help=True)
 KeyOption = Annotated[
@@ -41,3 +42,58 @@ def check_proof(
         from tenantgate_cli.commands.check_proof import check
 
         check(file, key, known, as_json=as_json)
+
+
+@command(
+    audit,
+    examples=["tenantgate audit status", "tenantgate audit status --json"],
+    exits={0: "what isn't sealed or anchored is new", 1: "it has waited for longer than the unsealed window"},
+)
+def status(
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: ApplicationDatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print how many events aren't sealed and checkpoints aren't anchored, and for how long."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands import audit_sealing
+
+        if not audit_sealing.status(data_dir, database_url, as_json=as_json):
+            raise typer.Exit(1)
+
+
+@command(
+    audit,
+    examples=["tenantgate audit keys --tenant org-1"],
+    exits={0: "the keys were printed", 1: "there is no signing key, or it can't be used"},
+)
+def keys(
+    tenant: Annotated[str, typer.Option(help="The tenant whose log it is.")],
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: ApplicationDatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the verifier keys of a tenant's log, which the tenant keeps to check proofs; the newest is the first."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands import audit_sealing
+
+        audit_sealing.keys(tenant, data_dir, database_url, as_json=as_json)
+
+
+@command(
+    audit,
+    examples=["tenantgate audit retain --days 730", "tenantgate audit retain --tenant org-1 --days 90"],
+    exits={0: "the events were removed", 1: "the login isn't the owner's, or a log isn't as it was sealed"},
+)
+def retain(
+    tenant: Annotated[str | None, typer.Option(help="Only the log of this tenant.")] = None,
+    days: Annotated[int | None, typer.Option(min=1, help="Instead of AUDIT_RETENTION_DAYS.")] = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: DatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Remove the contents of sealed events after their time. Their leaves stay, and a signed event says so."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands import audit_sealing
+
+        audit_sealing.retain(tenant, days, data_dir, database_url, as_json=as_json)

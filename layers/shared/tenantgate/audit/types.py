@@ -33,6 +33,7 @@ type EventType = Literal[
     "PRIVACY_EXPORTED",
     "USER_ERASED",
     "DATA_ACCESS",
+    "AUDIT_RETENTION",
 ]
 type Outcome = Literal["success", "failure", "denied"]
 type Actor = Literal["operator", "user", "provider", "system"]
@@ -264,6 +265,17 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
             "page": Member(str, "Whether the page is the first one.", values=("first", "next")),
             "from": Member(str, "The begin of the time that was exported."),
             "to": Member(str, "The end of the time that was exported."),
+        },
+    ),
+    "AUDIT_RETENTION": Declared(
+        "Retention removed the contents of events: those of the positions of the log that the detail names.",
+        ("success",),
+        ("audit_events",),
+        {
+            "first": Member(int, "The first position: 0, because a later statement replaces the earlier ones."),
+            "last": Member(int, "The last position."),
+            "before": Member(int, "The time before which they all were recorded, in microseconds since 1970."),
+            "signature": Member(str, "The signature of these numbers (`tenantgate/transparency/retention.py`)."),
         },
     ),
 }

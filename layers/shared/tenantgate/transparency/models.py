@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -82,3 +82,9 @@ class SealedCheckpoint(NamedTuple):
     tenant_id: str
     id: UUID
     note: str
+
+
+def microseconds(moment: datetime) -> int:
+    """Return the microseconds since 1970, exactly."""
+    whole = moment.astimezone(UTC)
+    return int(whole.replace(microsecond=0).timestamp()) * 1_000_000 + whole.microsecond

@@ -95,6 +95,10 @@ class SigningKeys:
 
     async def sign(self, text: str, name: str) -> str:
         """Return the note of a text, signed under a name. Raises as `public_keys` does."""
+        return signed_note(text, [await self.signature(text, name)])
+
+    async def signature(self, text: str, name: str) -> tuple[VerifierKey, bytes]:
+        """Return the key of this name and its signature of a text. Raises as `public_keys` does."""
         if self._kms is not None:
             public_key, signature = await self._kms.public_key(), await self._kms.sign(text.encode())
         else:
@@ -103,7 +107,7 @@ class SigningKeys:
         key = VerifierKey(name, public_key)
         # A note that doesn't verify must not become part of a log.
         key.verify(signature, text)
-        return signed_note(text, [(key, signature)])
+        return key, signature
 
     async def _local(self) -> list[Ed25519PrivateKey]:
         try:

@@ -23,7 +23,7 @@ from tenantgate.transparency.anchors.objects import Anchors, checkpoints_name, c
 from tenantgate.transparency.checkpoints import open_checkpoint, sealed_checkpoint
 from tenantgate.transparency.errors import LogBroken, Unproven
 from tenantgate.transparency.leaves import leaf_data
-from tenantgate.transparency.models import Batch, Leaf, Sealed, SealedCheckpoint, Waiting
+from tenantgate.transparency.models import Batch, Leaf, Sealed, SealedCheckpoint, Waiting, microseconds
 from tenantgate.transparency.notes import VerifierKey, split_note
 from tenantgate.transparency.repository import Work
 from tenantgate.transparency.tree import Frontier, leaf_hash
@@ -177,7 +177,7 @@ class Sealer:
         tree.extend(leaf.leaf_hash for leaf in leaves)
         # No event that was recorded earlier is missing, apart from the window: those that weren't committed yet.
         sealed_at = batch.now if batch.is_all else batch.events[-1].recorded_at
-        checkpoint = sealed_checkpoint(origin, tree.size, tree.root(), sealed_at=_microseconds(sealed_at))
+        checkpoint = sealed_checkpoint(origin, tree.size, tree.root(), sealed_at=microseconds(sealed_at))
         note = await self._signer.sign(checkpoint.text, origin)
         done.events += len(leaves)
         return Sealed(leaves, tree.size, tree.hashes, note)
@@ -247,8 +247,3 @@ class Sealer:
 def _log(origin: str) -> str:
     """Return the part of an origin that names the tenant."""
     return origin.rpartition("/audit/")[2]
-
-
-def _microseconds(moment: datetime) -> int:
-    whole = moment.astimezone(UTC)
-    return int(whole.replace(microsecond=0).timestamp()) * 1_000_000 + whole.microsecond
