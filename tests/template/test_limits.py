@@ -37,7 +37,7 @@ def test_physical_names_are_left_to_cloudformation(stack: Stack) -> None:
     assert not named
 
 
-@pytest.mark.parametrize("name", ["network", "data", "jobs", "observability"])
+@pytest.mark.parametrize("name", ["network", "data", "jobs", "audit", "observability"])
 def test_a_nested_stack_exists_and_gets_parameters_that_it_has(stack: Stack, name: str) -> None:
 
     (body,) = (

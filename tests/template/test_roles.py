@@ -25,7 +25,7 @@ from tests.fixtures.template.needs import (
 
 # Actions without a resource that a policy could name, and the only statements that have every resource.
 # A prefix of one bucket.
-CHECKPOINTS = {"Fn::Sub": "${Audit.Outputs.BucketArn}/checkpoints/*"}
+CHECKPOINTS, ERASURES = ({"Fn::Sub": f"${{Audit.Outputs.BucketArn}}/{part}/*"} for part in ("checkpoints", "erasures"))
 OF_EVERY_RESOURCE = {
     "RunPolicy": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
     "AuditIngestRunPolicy": {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
@@ -125,9 +125,16 @@ def test_the_sealer_signs_and_adds_checkpoints_and_can_do_nothing_else_with_them
     assert (add["Action"], add["Resource"]) == (["s3:PutObject", "s3:PutObjectRetention"], CHECKPOINTS)
 
 
+def test_an_erasure_is_anchored_and_nothing_else_is_done_with_anchors(stack: Stack) -> None:
+    (policy,) = role_of(stack, "PrivacyFunction")["Policies"]
+    (add,) = policy["PolicyDocument"]["Statement"]
+
+    assert (add["Action"], add["Resource"]) == (["s3:PutObject", "s3:PutObjectRetention"], ERASURES)
+
+
 def test_only_the_migration_runner_reads_the_owners_password(stack: Stack) -> None:
     inline = {name: role_of(stack, name)["Policies"] for name in stack.functions if "Policies" in role_of(stack, name)}
-    assert set(inline) == {"AuditSealFunction", "MigrationRunnerFunction"}
+    assert set(inline) == {"AuditSealFunction", "MigrationRunnerFunction", "PrivacyFunction"}
     condition, (policy,), otherwise = inline["MigrationRunnerFunction"]["Fn::If"]
     reads, conditional = policy["PolicyDocument"]["Statement"]
     with_a_key, decrypts, without = conditional["Fn::If"]
@@ -256,7 +263,7 @@ def test_no_statement_has_every_action(stack: Stack) -> None:
 def test_every_resource_is_only_where_the_template_gives_the_reason(stack: Stack) -> None:
     found: dict[str, set[str]] = {}
     for name, statement in statements(stack):
-        if "*" in json.dumps(statement.get("Resource", "")) and statement["Resource"] != CHECKPOINTS:
+        if "*" in json.dumps(statement.get("Resource", "")) and statement["Resource"] not in (CHECKPOINTS, ERASURES):
             assert statement["Resource"] == "*"
             found.setdefault(name, set()).update(actions(statement))
     assert found == OF_EVERY_RESOURCE

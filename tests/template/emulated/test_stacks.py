@@ -82,7 +82,7 @@ def has_platform(up: Deployment) -> bool:
 
 
 def test_every_stack_is_complete_and_has_its_outputs(up: Deployment) -> None:
-    assert up.stacks.keys() == {NAME, "Jobs", "Observability"} | (PLATFORM if has_platform(up) else set())
+    assert up.stacks.keys() == {NAME, "Audit", "Jobs", "Observability"} | (PLATFORM if has_platform(up) else set())
     assert {stack["StackStatus"] for stack in up.stacks.values()} == {"CREATE_COMPLETE"}
     expected = {short: nested(short.lower()).outputs.keys() for short in up.stacks if short != NAME}
     root = deployed_stack().document["Outputs"].keys()
@@ -130,9 +130,10 @@ def test_functions_have_every_variable_with_its_final_value(up: Deployment) -> N
         "DATABASE_URL": "DatabaseUrl",
         "DATABASE_OWNER_URL": "DatabaseOwnerUrl",
     }
+    elsewhere = {"AUDIT_ANCHOR_FOLDER", "HTTPS_PROXY", "NO_PROXY"}
     for name, function in functions(up).items():
         variables = function["Environment"]["Variables"]
-        assert variables.keys() == deployed_stack().environment(name).keys() - {"HTTPS_PROXY", "NO_PROXY"}
+        assert variables.keys() == deployed_stack().environment(name).keys() - elsewhere
         for variable, source in names.items():
             assert variables.get(variable, given[source]) == given[source]
         if has_platform(up) and "REDIS_URL" in variables:
@@ -249,12 +250,12 @@ def test_log_groups_end_and_metrics_read_them(up: Deployment) -> None:
     assert len(groups) == (6 if has_platform(up) else 3)
     assert {group["retentionInDays"] for group in groups.values()} == {days}
     assert {each["logGroupName"] for each in filters} <= groups.keys()
-    assert len(filters) == (14 if up.parameters["Preset"] == "production" else 11)
+    assert len(filters) == (15 if up.parameters["Preset"] == "production" else 12)
 
 
 def test_every_type_of_resource_is_placed_by_one_of_the_ways() -> None:
     written = {body["Type"] for body in deployed_stack().document["Resources"].values()}
-    for name in ("data", "jobs", "network", "observability"):
+    for name in ("audit", "data", "jobs", "network", "observability"):
         written |= {body["Type"] for body in nested(name).document["Resources"].values()}
 
     # An unknown type stops the creation; this also finds one that no template has any more.

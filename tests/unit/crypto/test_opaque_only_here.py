@@ -43,6 +43,8 @@ OTHER_USES = {
     "signals/service.py": "the ids of security event tokens that were seen",
     "tokens/id_token.py": "at_hash (OpenID Connect Core §3.1.3.6)",
     "tokens/wiring.py": "when a key set is refreshed",
+    "transparency/anchors/folder.py": "the names of temporary files",
+    "transparency/anchors/objects.py": "the names of anchors, which are public",
     "transparency/notes.py": "the ids of verifier keys, which are public",
     "transparency/tree.py": "the hashes of the audit log",
     "web/pages/rendering.py": "nonces of a content security policy",

@@ -49,6 +49,8 @@ FROM_OUTSIDE = {
     "revision": "the database's, logged where no caller chose it",
     "refused": "a count",
     "sessions": "a count",
+    "tenant_id": "a verified tenant's, logged where no request is served",
+    "first": "an event's id",
     "reasons": "counts, by literals",
     "withheld": "the caller's scopes, of which one with the text of a secret is masked",
     "origin": "the caller's, and masked where the caller sent the same text as a secret",

@@ -47,7 +47,7 @@ def test_the_running_stack_is_checked_unless_the_shell_names_another_database(
     of = configuration(running)
 
     assert of.variables == STACK
-    assert set(of.secrets) == {"OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS", "KEY_ENCRYPTION_KEYS"}
+    assert set(of.secrets) == {"OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS", "KEY_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEYS"}
 
 
 def test_another_database_in_the_shell_is_checked_instead(running: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def test_a_lifetime_is_exactly_the_given_one(text: str, expires_in: int, lifetim
 
 KNOWN = "demo@example.test (Demo Admin), member@example.test (Demo Member), outsider@example.test (Demo Outsider)"
 MEMBERS = "openid, profile, email, address, phone, orders:read"
-ADMINS = f"{MEMBERS}, orders:write"
+ADMINS = MEMBERS.replace("orders", "audit:read, orders") + ", orders:write"
 DURATION = "write it as 90s, 5m or 1h, or as a number of seconds; -5m gives a token that expired 5 minutes ago"
 AGO = "choose from --expires -61s to --expires -24h"
 
