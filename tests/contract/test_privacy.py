@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,9 +11,11 @@ import httpx2
 import pytest
 
 from tenantgate.openid_provider.storage.demo import DEMO_PASSWORD
+from tenantgate.privacy.models import LEDGER
 from tests.fixtures.audit.recording import rows
 from tests.fixtures.browsers.scripted import Browser, form_of, location
 from tests.fixtures.stack.commands import RunningStack
+from tests.fixtures.stack.settings import stack_settings
 
 pytestmark = pytest.mark.xdist_group("stacks")
 
@@ -69,6 +72,10 @@ def test_a_user_gets_its_data_erases_it_and_signs_in_again(stack: RunningStack) 
 
         erased = ask(browser, stack.url, "DELETE", ME, **csrf)
         assert (erased.status_code, erased.json()["sessions"]) == (200, 1)
+        # The ledger outside the database has it.
+        folder = Path(stack_settings(stack)["AUDIT_ANCHOR_FOLDER"])
+        (anchored,) = (folder / LEDGER).glob(f"{erased.json()['erasure_id']}-*.json")
+        assert MEMBER_ID not in anchored.read_text(encoding="utf-8")
         assert erased.headers["set-cookie"].startswith(f"{SESSION}=; Max-Age=0")
         # The copied cookie is refused at once, also by the authorizer.
         assert ask(browser, stack.url, "GET", SESSIONS).status_code == 401
