@@ -62,7 +62,14 @@ class MarkingProvider(MisbehavingProvider):
         self.person: Claims = marks.person()
         self.issues_refresh_tokens = True
         self.edit_id_token = lambda claims: claims | self.person
-        self.edit_access_token = lambda claims: claims | self.person | {"tenant_id": TENANT}
+        self.edit_access_token = lambda claims: (
+            claims
+            | self.person
+            | {
+                "tenant_id": TENANT,
+                "scope": "openid profile audit:read",
+            }
+        )
         self.edit_token_response = self._marked
 
     def _marked(self, response: Claims) -> Claims:
@@ -215,6 +222,9 @@ class Drive:
         own_page = {"origin": self._base, "x-csrf-token": csrf_token}
         exported = self._ask(browser, "POST", f"{API}/privacy/exports", 200, headers=own_page).json()
         assert exported["user_id"] == self._provider.person["sub"]
+        query = urlencode({"user_id": exported["user_id"], "issuer": self._provider.issuer})
+        read = self._ask(browser, "GET", f"{API}/audit/events?{query}", 200).json()["events"]
+        assert {event["user_id"] for event in read} == {exported["user_id"]}
         self._ask(browser, "POST", f"{AUTH}/refresh", 200, headers={"origin": self._base})
         self._marks.add("token", browser.named(SESSION)[SESSION].rpartition(".")[2])
 
