@@ -44,6 +44,84 @@ def check_proof(
         check(file, key, known, as_json=as_json)
 
 
+LogKeysOption = Annotated[
+    list[str] | None,
+    typer.Option("--key", help="A verifier key of any log, for each key that signed. Default: the deployment's."),
+]
+AnchorsOption = Annotated[Path | None, typer.Option(help="The folder with the anchors. Default: the deployment's.")]
+OneTenantOption = Annotated[str, typer.Option("--tenant", help="The tenant whose log it is.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="The file to write.")]
+
+
+@command(
+    audit,
+    examples=[
+        "tenantgate audit verify",
+        'tenantgate audit verify --tenant org-1 --json --key "$(cat vkey)"',
+    ],
+    exits={0: "every log is as it was sealed", 1: "something was changed, or can't be read"},
+)
+def verify(  # noqa: PLR0917  (options)
+    tenant: Annotated[str | None, typer.Option(help="Only the log of this tenant.")] = None,
+    key: LogKeysOption = None,
+    anchors: AnchorsOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: ApplicationDatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check that no audit event was changed, removed or added late, and name the first one of each tenant that was."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands import audit_log
+
+        if not audit_log.verify(audit_log.Place(data_dir, database_url, key or (), anchors), tenant, as_json=as_json):
+            raise typer.Exit(1)
+
+
+@command(
+    audit,
+    examples=["tenantgate audit prove 7c5e… --tenant org-1 --output proof"],
+    exits={0: "the proof was written", 1: "there is no such sealed event, or it can't be proven"},
+)
+def prove(  # noqa: PLR0917  (options)
+    event: Annotated[str, typer.Argument(help="The id of the event.")],
+    tenant: OneTenantOption,
+    key: LogKeysOption = None,
+    output: OutputOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: ApplicationDatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write a proof that an event is in its tenant's log. `check-proof` checks it offline."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands import audit_log
+
+        audit_log.prove(audit_log.Place(data_dir, database_url, key or ()), tenant, event, output, as_json=as_json)
+
+
+@command(
+    audit,
+    examples=[
+        "tenantgate audit checkpoint --tenant org-1 --output old",
+        "tenantgate audit checkpoint --tenant org-1 --since old --output new",
+    ],
+    exits={0: "the file was written", 1: "the log has no checkpoint, or doesn't continue the one that was given"},
+)
+def checkpoint(  # noqa: PLR0917  (options)
+    tenant: OneTenantOption,
+    key: LogKeysOption = None,
+    since: Annotated[Path | None, typer.Option(help="A checkpoint that the tenant has kept.")] = None,
+    output: OutputOption = None,
+    data_dir: DataDirOption = DEFAULT_DATA_DIR,
+    database_url: ApplicationDatabaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the newest checkpoint of a log, or the proof that it continues an earlier one."""
+    with failures(as_json=as_json):
+        from tenantgate_cli.commands import audit_log
+
+        audit_log.checkpoint(audit_log.Place(data_dir, database_url, key or ()), tenant, since, output, as_json=as_json)
+
+
 @command(
     audit,
     examples=["tenantgate audit status", "tenantgate audit status --json"],

@@ -19,6 +19,7 @@ from tenantgate_cli.stack.variables import environment
 # Enough to read and change sessions; the defaults of development stand for the rest.
 _NEEDED = (
     *("AWS_REGION", "AWS_SECRETS_MANAGER_SECRET_ID", "KEY_ENCRYPTION_KMS_KEYS"),
+    *("AUDIT_SIGNING_KMS_KEY", "AUDIT_ANCHOR_BUCKET", "AUDIT_ANCHOR_FOLDER", "PUBLIC_BASE_URL"),
     *("DATABASE_TLS", "REDIS_URL", "REDIS_TLS", "TENANT_ID_PATTERN"),
     *("SESSION_IDLE_MINUTES", "SESSION_ABSOLUTE_HOURS", "SESSION_CACHE_SECONDS", "SESSION_REUSE_GRACE_SECONDS"),
 )

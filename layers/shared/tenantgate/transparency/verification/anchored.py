@@ -27,10 +27,11 @@ class AnchoredCheckpoint(NamedTuple):
 
 
 class AnchoredCheckpoints:
-    """The verified checkpoints of all anchors, by tenant: 64 bytes each."""
+    """The verified checkpoints of all anchors, by tenant: 64 bytes each. `only`: ignore other tenants."""
 
-    def __init__(self, keys: LogKeys) -> None:
+    def __init__(self, keys: LogKeys, *, only: str | None = None) -> None:
         self._keys = keys
+        self._only = only
         self._records: defaultdict[str, bytearray] = defaultdict(bytearray)
         # By tenant, or None if an object doesn't tell.
         self.findings: defaultdict[str | None, list[Finding]] = defaultdict(list)
@@ -40,17 +41,23 @@ class AnchoredCheckpoints:
         tenant_id = None
         try:
             tenant_id = tenant_of(note)
+            if self._only not in {None, tenant_id}:
+                return
             found = self._keys.open(note, tenant_id)
         except Unproven as error:
-            self.findings[tenant_id].append(Finding("anchor_forged", f"a checkpoint in {anchor}: {error}"))
+            self.add_broken(f"a checkpoint in {anchor}: {error}", tenant_id)
             return
         sealed_at = -1 if found.sealed_at is None else found.sealed_at
         self._records[tenant_id] += _RECORD.pack(found.size, sealed_at, found.root, note_digest(note))
 
+    def add_broken(self, text: str, tenant_id: str | None = None) -> None:
+        """Note that an anchor isn't as it was written. `tenant_id`: None if it doesn't tell whose it is."""
+        self.findings[tenant_id].append(Finding("anchor_forged", text))
+
     @property
     def tenants(self) -> list[str]:
-        """The tenants that have anchored checkpoints, in their order."""
-        return sorted(self._records)
+        """The tenants that anchors name, in their order."""
+        return sorted(self._records.keys() | {tenant_id for tenant_id in self.findings if tenant_id is not None})
 
     def of(self, tenant_id: str) -> Iterator[AnchoredCheckpoint]:
         """Yield the tenant's checkpoints by size."""

@@ -1,0 +1,70 @@
+"""The verification of all logs of a deployment, and the reading of its anchors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from tenantgate.tokens.tenant import DEPLOYMENT
+from tenantgate.transparency.anchors.objects import CHECKPOINTS, Anchors, read_checkpoints
+from tenantgate.transparency.errors import CheckpointMalformed
+from tenantgate.transparency.models import Waiting
+from tenantgate.transparency.verification.anchored import AnchoredCheckpoints
+from tenantgate.transparency.verification.keys import LogKeys
+from tenantgate.transparency.verification.models import StoredState
+
+_PAGE = 1000
+
+
+class LogLister(Protocol):
+    """Lists logs. Every method raises `DatabaseUnreachable`."""
+
+    async def tenants(self, *, after: str) -> Sequence[str]:
+        """Return the next registered tenants."""
+        ...
+
+    async def state(self, tenant_id: str) -> StoredState | None: ...
+
+
+class QueueLister(Protocol):
+    """Lists the tenants with unsealed events. Raises `DatabaseUnreachable`."""
+
+    async def waiting(self, *, after: str, limit: int) -> Sequence[Waiting]: ...
+
+
+async def read_anchors(anchors: Anchors, keys: LogKeys, *, only: str | None = None) -> AnchoredCheckpoints:
+    """Read and verify all anchored checkpoints. `only`: of one tenant. Raises `AnchorUnavailable`."""
+    found = AnchoredCheckpoints(keys, only=only)
+    for name in await anchors.names(CHECKPOINTS):
+        try:
+            notes = read_checkpoints(await anchors.get(name))
+        except CheckpointMalformed:
+            found.add_broken(f"{name} isn't an object of checkpoints")
+            continue
+        for note in notes:
+            found.add(note, anchor=name)
+    return found
+
+
+async def all_tenants(logs: LogLister, queue: QueueLister, anchored: AnchoredCheckpoints | None) -> list[str]:
+    """Return the tenants whose logs are known: registered ones, those in the queue, and those that anchors name.
+
+    An unregistered tenant without anchors and unsealed events isn't found.
+    """
+    found = {DEPLOYMENT, *(() if anchored is None else anchored.tenants)}
+    after = ""
+    while page := await logs.tenants(after=after):
+        found.update(page)
+        after = page[-1]
+    after = ""
+    while waiting := await queue.waiting(after=after, limit=_PAGE):
+        found.update(one.tenant_id for one in waiting)
+        after = waiting[-1].tenant_id
+    return sorted(found)
+
+
+async def sizes(logs: LogLister, tenants: Sequence[str]) -> AsyncIterator[int]:
+    """Yield the sizes of logs as the sealer states them, for an estimate of the work."""
+    for tenant_id in tenants:
+        state = await logs.state(tenant_id)
+        yield 0 if state is None else state.size
