@@ -10,6 +10,7 @@ import pytest
 
 from tenantgate.identity.session_entry import SESSION_SECRETS
 from tenantgate.revoked.names import token_name
+from tenantgate.tokens.tenant import DEPLOYMENT
 from tests.fixtures.authorizer.handler_process import HandlerRun, me_event, run_handler
 from tests.fixtures.authorizer.sessions import entry, session_cookie
 from tests.fixtures.revoked.snapshots import published, snapshot
@@ -77,16 +78,18 @@ def test_each_denial_is_logged_with_its_invocation(bundle: Path) -> None:
     assert [
         (line["message"], line["request_id"], line["function_request_id"], line["cold_start"]) for line in done.lines
     ] == [
-        ("denied", "gateway-1", "invocation-1", False),
-        ("denied", "gateway-2", "invocation-2", False),
+        (message, f"gateway-{number}", f"invocation-{number}", False)
+        for number in (1, 2)
+        for message in ("denied", "audit event")
     ]
-    assert [line["context"]["error_code"] for line in done.lines] == ["AUTH_004", "AUTH_005"]
+    assert [line["context"]["error_code"] for line in done.lines[::2]] == ["AUTH_004", "AUTH_005"]
+    assert [line["context"]["audit"]["log"] for line in done.lines[1::2]] == [DEPLOYMENT] * 2
     assert done.stderr == ""
 
 
 def test_the_first_invocation_is_the_cold_start(bundle: Path) -> None:
-    [line] = _run(bundle, "Bearer invalid").lines
-    assert line["cold_start"] is True
+    lines = _run(bundle, "Bearer invalid").lines
+    assert [(line["message"], line["cold_start"]) for line in lines] == [("denied", True), ("audit event", True)]
 
 
 def test_an_allowed_request_is_logged_only_at_debug(bundle: Path) -> None:
@@ -105,7 +108,9 @@ def test_with_valkey_nothing_of_it_is_imported_before_a_good_token(bundle: Path)
     forged = _valid().rpartition(".")[0] + ".AAAA"
     done = _run(bundle, forged, REDIS_URL="rediss://valkey.test", LOG_LEVEL="ERROR")
     assert done.responses == [{"exception": "Exception: Unauthorized"}]
-    assert not done.modules & (SLOW | LATE | OF_COOKIES | OF_VALKEY)
+    # Its audit event is written at every level, which imports the logging.
+    assert not done.modules & (SLOW | (LATE - {"tenantgate.observability.logging"}) | OF_COOKIES | OF_VALKEY)
+    assert [line["message"] for line in done.lines] == ["audit event"]
 
 
 def test_a_token_is_judged_over_one_connection_and_imports_nothing_of_sessions(bundle: Path) -> None:
@@ -135,10 +140,11 @@ def test_a_revoked_token_is_a_401_and_logged_as_such(bundle: Path) -> None:
     with ScriptedValkey(replying(reply(*published(current).values(), None))) as server:
         done = _run(bundle, _valid(), REDIS_URL=server.url)
     assert done.responses == [{"exception": "Exception: Unauthorized"}]
-    [line] = done.lines
+    line, event = done.lines
     assert [line["context"][name] for name in ("error_code", "reason", "check", "actual")] == [
         *("AUTH_030", "token_revoked", "revocation", "token"),
     ]
+    assert (event["context"]["event"], event["context"]["audit"]["log"]) == ("AUTH_TOKEN_REFUSED", TENANT)
 
 
 def test_without_a_list_of_revocations_there_is_no_decision(bundle: Path) -> None:
