@@ -5,11 +5,12 @@ Standard library only, because the authorizer logs too. docs/AUDIT.md is written
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from ipaddress import IPv4Address, IPv6Address
+    from typing import Literal
 
 # No pattern of secrets matches these characters, so masking twice changes nothing.
 MASK = "***"
@@ -17,17 +18,20 @@ MASK = "***"
 type DataClass = Literal["email", "phone", "address", "name", "token", "health", "device", "identifier"]
 
 
-class Policy(NamedTuple):
+class Policy:
     """The policy of one class of data.
 
     `masked`: what `mask` keeps. `logged`: whether log lines have such values; if not, `MASK` replaces them. `names`: of
     members, headers and parameters with such values, in lower case with `_`.
     """
 
-    meaning: str
-    masked: str
-    logged: bool = False
-    names: frozenset[str] = frozenset()
+    __slots__ = ("logged", "masked", "meaning", "names")
+
+    def __init__(self, meaning: str, masked: str, *, logged: bool = False, names: frozenset[str] = frozenset()) -> None:
+        self.meaning = meaning
+        self.masked = masked
+        self.logged = logged
+        self.names = names
 
 
 POLICIES: Mapping[DataClass, Policy] = {
