@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from tenantgate.database.base import Base, personal
 
 _REQUESTS = "Each request with the session's cookie is judged by it, and all sessions of a person are found by it."
-_SHOWN = "The person recognizes an own session by it in the list of sessions."
+_SHOWN = "People recognize their sessions by it in the list of sessions."
 _NO_TEXTS = text("'{}'")
 
 
