@@ -173,4 +173,7 @@ def test_the_lines_of_one_function_also_after_the_stack_has_ended(guarded: Guard
     assert all("  AuthorizerFunction  " in line for line in shown.stdout.splitlines() if not line.startswith(" "))
     unknown = command("logs", "nope", *folder)
     assert unknown.returncode == 1
-    assert "the functions are AuthMeFunction, AuthValidateFunction, AuthorizerFunction, " in unknown.stderr
+    assert (
+        "the functions are AuditIngestFunction, AuthMeFunction, AuthValidateFunction, AuthorizerFunction, "
+        in unknown.stderr
+    )
