@@ -142,7 +142,10 @@ def test_a_lines_own_members_survive_any_request(
 
 
 # Members that differ in each request, the query, and expected and actual values such as times.
-VARYING = {"timestamp", "request_id", "duration_ms", "query", "cold_start", "private", "expected", "actual"}
+VARYING = {"timestamp", "request_id", "duration_ms", "query", "cold_start", "private", "expected", "actual"} | {
+    "event_id",
+    "occurred_at",
+}
 
 
 def stable(value: object) -> object:

@@ -30,6 +30,13 @@ WHOLE_TABLES = {
     "transparency.repository._QUEUED": "the tenant's queue, in batches, of which nothing remains",
     "openid_provider.storage.repository._OF_USER": "the built-in provider's rows of a user, only in development",
     "openid_provider.storage.repository._REMOVE_OF_USER": "the same rows, to erase them",
+    **dict.fromkeys(
+        (
+            f"privacy.repository.{name}"
+            for name in ("_COUNT_EVENTS", "_COUNT_KEYS", "_ERASURES", "_SESSIONS", "_TENANTS")
+        ),
+        "the report of what is held, for operators",
+    ),
     "sessions.repository._COUNT": "the number of a tenant's sessions, for operators",
     "sessions.repository._REMOVE_BEGUN": "all of a revoked tenant's sessions, in pages",
 }
