@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
 from uuid import uuid4
 
 from tenantgate.audit.models import Event, stored_user, user_owner
@@ -14,8 +13,6 @@ from tenantgate.database.pool import PooledDatabase
 from tenantgate.privacy.models import Subject
 from tenantgate.privacy.service import Anchors
 from tenantgate.privacy.wiring import erasure_service_of
-from tenantgate.secrets.store import SecretStore
-from tenantgate.settings.model import Settings
 from tenantgate_cli.backup.drill.served import Served
 
 PERSON = Subject(f"org-{uuid4()}", "https://login.example.com", "drill")
@@ -24,11 +21,8 @@ PERSON = Subject(f"org-{uuid4()}", "https://login.example.com", "drill")
 async def record(stack: Served, person: Subject) -> None:
     """Record an event about a person, under a key that only this person has."""
     database = PooledDatabase(stack.app_url)
-    secrets = SecretStore(
-        secret_id=None, environment=dict(stack.folder.secrets()), client=_no_client, fall_back_to_environment=True
-    )
     try:
-        keys = DataKeys(DataKeyRepository(database), key_encryption(_settings(stack), secrets))
+        keys = DataKeys(DataKeyRepository(database), key_encryption(stack.settings, stack.secrets))
         key = await keys.current(user_owner(*person))
         user = stored_user(key, person.issuer, person.user_id)
         event = Event("PRIVACY_EXPORTED", person.tenant_id, actor="user", resource_type="user", user=user)
@@ -41,19 +35,11 @@ async def erase(stack: Served, person: Subject, anchors: Anchors) -> None:
     """Erase the person, as an operator's command does."""
     database = PooledDatabase(stack.app_url)
     try:
-        service = erasure_service_of(_settings(stack), database, None, publish=_published, anchors=anchors)
+        service = erasure_service_of(stack.settings, database, None, publish=_published, anchors=anchors)
         await service.erase(person, source="command", actor="operator")
     finally:
         await database.dispose()
 
 
-def _settings(stack: Served) -> Settings:
-    return Settings.from_mapping(stack.folder.running_settings() or {})
-
-
 async def _published() -> None:
     """Publish nothing: the person has no session."""
-
-
-def _no_client() -> NoReturn:
-    raise RuntimeError("the secrets of a data folder are in its file")

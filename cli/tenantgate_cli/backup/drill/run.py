@@ -18,6 +18,7 @@ from tenantgate.database.pool import PooledDatabase
 from tenantgate.privacy.models import LedgerEntry
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate.transparency.anchors.folder import FolderAnchors
+from tenantgate_cli.backup.drill import logs
 from tenantgate_cli.backup.drill.load import Load, found_writes
 from tenantgate_cli.backup.drill.person import PERSON, erase, record
 from tenantgate_cli.backup.drill.served import Served, prepare, served
@@ -29,6 +30,7 @@ from tenantgate_cli.backup.keys import BackupKeys, new_key
 from tenantgate_cli.backup.server_restore import Restored, restore_server
 from tenantgate_cli.backup.tables import digests
 from tenantgate_cli.console import Failure
+from tenantgate_cli.stack.data_folder import DataFolder
 from tenantgate_cli.stack.seeding import Seed, Size
 
 LONGEST_LOSS, LONGEST_OUTAGE = 60.0, 600.0
@@ -95,7 +97,7 @@ def drill(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Drilled:
     backups = BackupFolder(folder / "backups", BackupKeys([new_key()]))
     backups.path.mkdir()
     first, second, earlier = (folder / name for name in ("first", "second", "earlier"))
-    anchors = FolderAnchors(folder / "anchors")
+    anchors = FolderAnchors(DataFolder(first).anchors)
     prepare(first)
     progress("a server was created")
     with served(first) as stack:
@@ -117,6 +119,11 @@ def drill(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Drilled:
         done.outage = time.time() - loss.at
         progress(f"a user signed in {done.outage:.1f} s after the loss")
         _check(stack, done, loss)
+        events, findings = asyncio.run(logs.verify(stack, anchors))
+        progress(f"the audit logs were verified: {events:,} events")
+        done.require(events > 0, "no sealed audit event was restored")
+        # Writes that were lost can be events that an anchored checkpoint has.
+        done.require(not findings or done.lost > 0, f"the audit logs: {', '.join(findings)}")
         done.require(not stays.is_signed_in(stack.url), "a session of the lost server still works")
         done.require(not thief.is_signed_in(stack.url), "a session that its user ended is alive again")
     (tables,) = restored.tables.values()
@@ -180,6 +187,7 @@ def _lose(  # noqa: PLR0917  (the parts of a drill)
             leaves.sign_out()
             asyncio.run(erase(stack, PERSON, anchors))
             progress("a person was erased")
+            asyncio.run(logs.seal(stack, anchors))
             time.sleep(plan.seconds / 2)
             stack.kill_database()
             lost_at = time.time()

@@ -11,11 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 import psutil
 
+from tenantgate.secrets.store import SecretStore
+from tenantgate.settings.model import Settings
 from tenantgate_cli.console import Failure, printable
 from tenantgate_cli.stack.data_folder import DataFolder
 from tenantgate_cli.stack.servers.postgres_folder import ADMIN, PostgresFolder
@@ -35,6 +38,18 @@ class Served:
     owner_url: str
     app_url: str
     admin_url: str
+
+    @property
+    def settings(self) -> Settings:
+        """The settings that it runs with."""
+        return Settings.from_mapping(self.folder.running_settings() or {})
+
+    @property
+    def secrets(self) -> SecretStore:
+        """The secrets of its data folder."""
+        return SecretStore(
+            secret_id=None, environment=dict(self.folder.secrets()), client=_no_client, fall_back_to_environment=True
+        )
 
     def kill_database(self) -> None:
         """End every process of PostgreSQL at once, as when its machine fails."""
@@ -96,3 +111,7 @@ def _is_ready(url: str) -> bool:
         return httpx2.get(f"{url}/api/v1/health/ready", timeout=10, trust_env=False).status_code == httpx2.codes.OK
     except httpx2.TransportError:
         return False
+
+
+def _no_client() -> NoReturn:
+    raise RuntimeError("the secrets of a data folder are in its file")
