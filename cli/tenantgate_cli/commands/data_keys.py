@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tenantgate.data_keys.models import KeyGroup
-from tenantgate.data_keys.repository import DataKeyRepository
+from tenantgate.audit.models import Event
+from tenantgate.audit.repository import record
+from tenantgate.data_keys.models import KeyGroup, StoredKey
+from tenantgate.data_keys.repository import Change, DataKeyRepository
 from tenantgate.data_keys.tasks import AllKeys, Done, Selection
 from tenantgate.data_keys.wiring import key_encryption
 from tenantgate.database.pool import PooledDatabase
+from tenantgate.database.unit import Unit
 from tenantgate.secrets.store import SecretStore
 from tenantgate.settings.deployment import OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate_cli.console import err, printable, say
@@ -81,12 +84,24 @@ def _run[T](work: Callable[[AllKeys], Awaitable[T]], data_dir: Path, url: str | 
         database = PooledDatabase(place.database_url)
         try:
             wrapper = key_encryption(place.settings, secrets_of(place, data_dir, url))
-            return await work(AllKeys(DataKeyRepository(database), wrapper))
+            return await work(AllKeys(DataKeyRepository(database, _record), wrapper))
         finally:
             await database.dispose()
 
     with explained(place.database_url):
         return asyncio.run(run())
+
+
+async def _record(unit: Unit, key: StoredKey, change: Change) -> None:
+    event = Event(
+        "DATA_MODIFIED",
+        key.tenant_id,
+        actor="operator",
+        resource_type="data_key",
+        resource_id=str(key.id),
+        detail={"change": change, "purpose": key.purpose},
+    )
+    await record(unit, event.stored(None))
 
 
 def secrets_of(place: Deployment, data_dir: Path, url: str | None) -> SecretStore:

@@ -61,10 +61,17 @@ def test_keys_are_listed_rotated_and_rewrapped(database_urls: DatabaseUrls, monk
     (group,) = json.loads(run(database_urls, "list", "--json").stdout)["data_keys"]
     assert (group["current"], group["retired"], group["subjects"]) == (1, 1, 1)
 
+    changes = "SELECT resource_id, detail->>'change' AS change FROM audit_events WHERE event_type = 'DATA_MODIFIED'"
+    (recorded,) = execute(database_urls.admin_url, f"{changes} ORDER BY created_at, id")
+    assert [change for _, change in recorded] == ["rotated", "rewrapped", "rewrapped"]
+    # The rotated key is wrapped again, too: its old envelopes need it.
+    assert recorded[0][0] in [key_id for key_id, _ in recorded[1:]]
+
     # The old data keys are wrapped with a key that isn't there.
     monkeypatch.setenv("KEY_ENCRYPTION_KEYS", KEY)
     failed = run(database_urls, "rewrap", "--all", "--json")
     assert (failed.exit_code, json.loads(failed.stdout)["ok"]) == (1, False)
+    assert len(execute(database_urls.admin_url, changes)[0]) == 3
 
 
 def test_a_key_encryption_key_that_is_missing_is_one_failure(

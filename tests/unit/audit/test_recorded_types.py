@@ -10,7 +10,10 @@ from tenantgate.audit.types import EVENT_TYPES
 
 _TESTS = Path(__file__).parents[2]
 # Operators' commands serve neither: each has its own test.
-_BY_COMMAND = {"AUDIT_RETENTION": "integration/transparency/test_removal.py"}
+_BY_COMMAND = {
+    "AUDIT_RETENTION": "integration/transparency/test_removal.py",
+    "DATA_MODIFIED": "functional/command_line/test_data_keys.py",
+}
 _BOTH = 'params=["gateway", "container"]'
 
 

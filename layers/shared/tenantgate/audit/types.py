@@ -33,6 +33,7 @@ type EventType = Literal[
     "PRIVACY_EXPORTED",
     "USER_ERASED",
     "DATA_ACCESS",
+    "DATA_MODIFIED",
     "AUDIT_RETENTION",
 ]
 type Outcome = Literal["success", "failure", "denied"]
@@ -50,6 +51,7 @@ type ResourceType = Literal[
     "request",
     "erasure",
     "audit_events",
+    "data_key",
 ]
 # The logs in which a marked line may have an event: only the deployment's own, or also a tenant's.
 type Lines = Literal["deployment", "any"]
@@ -265,6 +267,15 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
             "page": Member(str, "Whether the page is the first one.", values=("first", "next")),
             "from": Member(str, "The begin of the time that was exported."),
             "to": Member(str, "The end of the time that was exported."),
+        },
+    ),
+    "DATA_MODIFIED": Declared(
+        "An operator rotated a data key, or wrapped it with another key-encryption key.",
+        ("success",),
+        ("data_key",),
+        {
+            "change": Member(str, "What was done.", values=("rotated", "rewrapped")),
+            "purpose": Member(str, "The purpose of the key."),
         },
     ),
     "AUDIT_RETENTION": Declared(

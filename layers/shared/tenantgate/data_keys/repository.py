@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 from uuid import UUID
 
 from tenantgate.crypto.envelopes import KeyOwner, subject_digest
@@ -55,11 +56,23 @@ _GROUPS = (
 )
 
 
-class DataKeyRepository:
-    """The store of wrapped keys on PostgreSQL: one transaction per call, inside the tenant."""
+type Change = Literal["rotated", "rewrapped"]
+# Records a change in the unit of work that makes it.
+type OnChange = Callable[[Unit, StoredKey, Change], Awaitable[None]]
 
-    def __init__(self, database: Database) -> None:
+
+async def _unrecorded(_: Unit, __: StoredKey, ___: Change) -> None: ...
+
+
+class DataKeyRepository:
+    """The store of wrapped keys on PostgreSQL: one transaction per call, inside the tenant.
+
+    `on_change`: called for each key that is rotated or rewrapped.
+    """
+
+    def __init__(self, database: Database, on_change: OnChange = _unrecorded) -> None:
         self._database = database
+        self._on_change = on_change
 
     async def current(self, owner: KeyOwner) -> StoredKey | None:
         async with self._database.tenant(owner.tenant_id) as unit:
@@ -90,11 +103,15 @@ class DataKeyRepository:
             if await unit.fetch_one(_RETIRE, by.tenant_id, by.purpose, by.subject_hash, key_id) is None:
                 return False
             await unit.execute(_ADD, *_added(by))
+            await self._on_change(unit, by._replace(id=key_id), "rotated")
             return True
 
     async def rewrap(self, key: StoredKey, wrapped: WrappedKey) -> bool:
         async with self._database.tenant(key.tenant_id) as unit:
-            return await unit.fetch_one(_REWRAP, key.tenant_id, key.id, key.wrapped_key, *wrapped) is not None
+            if await unit.fetch_one(_REWRAP, key.tenant_id, key.id, key.wrapped_key, *wrapped) is None:
+                return False
+            await self._on_change(unit, key, "rewrapped")
+            return True
 
     async def destroy(self, owner: KeyOwner) -> int:
         async with self._database.tenant(owner.tenant_id) as unit:
