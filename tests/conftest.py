@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.fixtures.audit.marked import limits_forgotten
 from tests.fixtures.audit.recording import _records
 from tests.fixtures.browsers.chromium import chromium, complaints, page
 from tests.fixtures.databases.postgres import database_urls, postgres_server
@@ -33,6 +34,11 @@ __all__ = [  # fixtures
 def _logging_restored() -> Iterator[None]:
     with logging_restored():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _audit_line_limits() -> None:
+    limits_forgotten()
 
 
 @pytest.fixture(autouse=True, scope="session")

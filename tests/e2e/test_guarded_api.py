@@ -119,7 +119,7 @@ def test_a_denial_has_its_receipt_under_the_id_that_the_client_sees(stack: Runni
     response = httpx2.post(f"{address(stack, name)}/orders", headers=headers, timeout=30, trust_env=False)
     request_id = response.headers["x-amzn-requestid" if name == "OrdersRestApi" else "apigw-requestid"]
     log = (stack.data_dir / "logs" / "AuthorizerFunction.log").read_text()
-    (line,) = (line for line in log.splitlines() if request_id in line and '"denied"' in line)
+    (line,) = (line for line in log.splitlines() if request_id in line and '"message":"denied"' in line)
     assert "orders:write" in line
     assert token not in log
 

@@ -16,7 +16,7 @@ privacy = typer.Typer(help="Erase a person, and report the personal data that is
 
 @command(
     privacy,
-    examples=["tenantgate privacy erase --tenant org-1 --issuer https://login.example.com --user 4711"],
+    examples=["tenantgate privacy erase --tenant org-1 --issuer $ISSUER --user $ID"],
     exits={0: "the person is erased", 1: "nothing was erased, or its sessions haven't ended everywhere yet"},
 )
 def erase(

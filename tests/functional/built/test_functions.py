@@ -334,6 +334,7 @@ async def test_each_function_has_a_case_here(build_dir: Path) -> None:
     guarded = {function for function, _ in GUARDED}
 
     without_http = {
+        "AuditIngestFunction",
         "AuditSealFunction",
         "AuthorizerFunction",
         "MigrationRunnerFunction",

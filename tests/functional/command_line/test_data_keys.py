@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -31,12 +30,6 @@ async def encrypted(url: str, keys: LocalKeys, envelope: str | None = None) -> s
         return (await data_keys.current(OWNER)).encrypt(b"secret", place=())
     finally:
         await database.dispose()
-
-
-@pytest.fixture(autouse=True)
-def _no_log_on_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    # An earlier test of this process may have sent the log to standard output, which is for the result.
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])
 
 
 def run(urls: DatabaseUrls, *words: str) -> Result:

@@ -23,7 +23,8 @@ from tests.fixtures.programs.requires import requires_node
 
 FOLDER = Path(__file__).parent
 FILE = ROOT / "container" / "compose.yaml"
-SECRETS = ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "OIDC_CLIENT_SECRET", "COOKIE_SEALING_KEYS")
+KEYS = ("COOKIE_SEALING_KEYS", "KEY_ENCRYPTION_KEYS", "AUDIT_SIGNING_KEYS")
+SECRETS = ("POSTGRES_PASSWORD", "VALKEY_PASSWORD", "OIDC_CLIENT_SECRET", *KEYS)
 # The readiness checks of the stack. Its servers have no certificate that could be verified.
 READY = {
     "database": "warning",
@@ -52,7 +53,8 @@ def services() -> dict[str, Any]:
 
 def written() -> dict[str, str]:
     """Return what the commands in docs/OPERATIONS.md write into `.env`."""
-    return {name: secrets.token_hex(32) for name in SECRETS} | {"COOKIE_SEALING_KEYS": new_sealing_key()}
+    keys = {name: new_sealing_key() for name in KEYS}
+    return {name: secrets.token_hex(32) for name in SECRETS} | keys
 
 
 def api_variables(**given: str) -> dict[str, str]:
@@ -118,7 +120,8 @@ def test_the_commands_of_the_page_write_what_it_needs(tmp_path: Path) -> None:
     given = dict(line.split("=", 1) for line in text.splitlines())
     assert tuple(given) == SECRETS
     assert settings(**given).environment == "development"
-    Sealer(given["COOKIE_SEALING_KEYS"].split(","))
+    for name in KEYS:
+        Sealer(given[name].split(","))
 
 
 def test_with_a_provider_it_runs_in_production() -> None:

@@ -130,7 +130,7 @@ async def test_a_policy_is_requested_once_for_every_route(ask: Ask, asked: list[
     # The first request is a denial, which the authorizer logs; the others come from the cache and are not.
     for request in ("POST /orders", "DELETE /orders/7", "GET /reports/2026", "GET /unruled"):
         assert (await ask(integration, request, token)).status_code == 403
-    assert len([line for line in asked if '"denied"' in line]) == 1
+    assert len([line for line in asked if '"message":"denied"' in line]) == 1
 
 
 async def test_simple_responses_are_requested_every_time_or_once_per_route(ask: Ask, asked: list[str]) -> None:
@@ -139,4 +139,4 @@ async def test_simple_responses_are_requested_every_time_or_once_per_route(ask: 
         asked.clear()
         for request in ("POST /orders", "DELETE /orders/7", "DELETE /orders/8", "POST /orders"):
             assert (await ask(integration, request, token)).status_code == 403
-        assert len([line for line in asked if '"denied"' in line]) == lines
+        assert len([line for line in asked if '"message":"denied"' in line]) == lines

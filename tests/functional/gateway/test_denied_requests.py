@@ -173,7 +173,6 @@ def test_the_lines_of_one_function_also_after_the_stack_has_ended(guarded: Guard
     assert all("  AuthorizerFunction  " in line for line in shown.stdout.splitlines() if not line.startswith(" "))
     unknown = command("logs", "nope", *folder)
     assert unknown.returncode == 1
-    assert (
-        "the functions are AuditIngestFunction, AuthMeFunction, AuthValidateFunction, AuthorizerFunction, "
-        in unknown.stderr
-    )
+    # Denied requests are audit events, which their function stores at an interval.
+    (named,) = re.findall(r"the functions are (.*)", unknown.stderr)
+    assert {"AuthMeFunction", "AuthorizerFunction", "api-gateway"} <= set(named.split(", "))

@@ -55,7 +55,7 @@ def refuse(number: int = 1) -> None:
         refused("AUTH_TOKEN_REFUSED", DEPLOYMENT, resource_type="token", detail={})
 
 
-async def until(done: object, *, seconds: float = 5.0) -> None:
+async def until(done: object, *, seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not (done() if callable(done) else done):
             await asyncio.sleep(0.005)

@@ -100,18 +100,19 @@ _CHECKPOINT_ROWS = (
 # Of a page of events, those without a leaf, and the last one, where the next page begins. Its time is kept within the
 # years that Python has: a forged one must be found, not end the verification.
 _UNSEALED = f"""
-SELECT e.id, e.seen, e.is_last, l.id IS NOT NULL AS is_sealed, {_MICROSECONDS.format("e.created_at")} AS recorded_at,
+SELECT e.id, e.seen, e.is_last, e.is_sealed, {_MICROSECONDS.format("e.created_at")} AS recorded_at,
        least(greatest(e.created_at, '0001-01-02Z'::timestamptz), '9999-12-30Z'::timestamptz) AS next_at,
        CASE WHEN e.event_type = '{EVENT_TYPE}' THEN e.detail::text END AS retention
 FROM (
-    SELECT *, count(*) OVER () AS seen, lead(id) OVER (ORDER BY created_at, id) IS NULL AS is_last FROM (
+    SELECT *, count(*) OVER () AS seen, lead(id) OVER (ORDER BY created_at, id) IS NULL AS is_last,
+           (SELECT l.id FROM audit_leaves l WHERE l.tenant_id = page.tenant_id AND l.id = page.id) IS NOT NULL AS is_sealed
+    FROM (
         SELECT tenant_id, id, created_at, event_type, detail FROM audit_events
         WHERE tenant_id = $1 AND (created_at, id) >= (coalesce($2, '-infinity'::timestamptz), $3)
         ORDER BY tenant_id, created_at, id LIMIT $4
     ) AS page
 ) AS e
-LEFT JOIN audit_leaves l ON l.tenant_id = e.tenant_id AND l.id = e.id
-WHERE l.id IS NULL OR e.is_last
+WHERE NOT e.is_sealed OR e.is_last
 ORDER BY e.created_at, e.id
 """  # noqa: S608
 _REGISTERED = "SELECT tenant_id FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import pytest
 
+from tenantgate.cache import client
 from tenantgate.cache.client import ValkeyCache
 from tenantgate.cache_url import parse_cache_url
 from tenantgate.revocation.distribution.publisher import Publisher
@@ -64,7 +65,10 @@ class World:
 
 
 @pytest.fixture
-async def world(redis_url: str) -> AsyncIterator[World]:
+async def world(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
+    for limit in ("CONNECT_SECONDS", "COMMAND_SECONDS"):
+        # The tests are about what is read and written, on a machine that may be busy.
+        monkeypatch.setattr(client, limit, 10.0)
     valkey = ValkeyCache(parse_cache_url(redis_url, protection="private-network", relaxed=True))
     made = World(valkey)
     await made.forget(*KEYS)
