@@ -35,7 +35,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         gc.freeze()
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(tryfirst=True, optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     # Many tests wait for a server or a browser.
     return (os.process_cpu_count() or 1) + 1
