@@ -35,7 +35,7 @@ WHOLE_TABLES = {
             f"privacy.repository.{name}"
             for name in ("_COUNT_EVENTS", "_COUNT_KEYS", "_ERASURES", "_SESSIONS", "_TENANTS")
         ),
-        "the report of what is held, for operators",
+        "the report of personal data, for operators",
     ),
     "sessions.repository._COUNT": "the number of a tenant's sessions, for operators",
     "sessions.repository._REMOVE_BEGUN": "all of a revoked tenant's sessions, in pages",

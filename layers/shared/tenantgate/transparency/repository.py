@@ -105,7 +105,8 @@ SELECT e.id, e.seen, e.is_last, e.is_sealed, {_MICROSECONDS.format("e.created_at
        CASE WHEN e.event_type = '{EVENT_TYPE}' THEN e.detail::text END AS retention
 FROM (
     SELECT *, count(*) OVER () AS seen, lead(id) OVER (ORDER BY created_at, id) IS NULL AS is_last,
-           (SELECT l.id FROM audit_leaves l WHERE l.tenant_id = page.tenant_id AND l.id = page.id) IS NOT NULL AS is_sealed
+           (SELECT l.id FROM audit_leaves l WHERE l.tenant_id = page.tenant_id AND l.id = page.id) IS NOT NULL
+               AS is_sealed
     FROM (
         SELECT tenant_id, id, created_at, event_type, detail FROM audit_events
         WHERE tenant_id = $1 AND (created_at, id) >= (coalesce($2, '-infinity'::timestamptz), $3)

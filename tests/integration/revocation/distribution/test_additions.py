@@ -67,7 +67,7 @@ class World:
 @pytest.fixture
 async def world(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[World]:
     for limit in ("CONNECT_SECONDS", "COMMAND_SECONDS"):
-        # The tests are about what is read and written, on a machine that may be busy.
+        # These tests measure no time, and the machine may be busy.
         monkeypatch.setattr(client, limit, 10.0)
     valkey = ValkeyCache(parse_cache_url(redis_url, protection="private-network", relaxed=True))
     made = World(valkey)
