@@ -10,7 +10,7 @@ from tests.fixtures.audit.recording import _records
 from tests.fixtures.browsers.chromium import chromium, complaints, page
 from tests.fixtures.databases.postgres import database_urls, postgres_server
 from tests.fixtures.databases.valkey import own_valkey, redis_url, valkey_server
-from tests.fixtures.process.logs import logging_restored
+from tests.fixtures.process.logs import logging_restored, without_json_logs
 from tests.fixtures.programs.requires import MISSING, SYSTEM_PACKAGES
 from tests.fixtures.revoked.nothing import nothing_is_revoked_without_settings
 from tests.fixtures.stack.running import container, gateway
@@ -28,6 +28,11 @@ __all__ = [  # fixtures
     "redis_url",
     "valkey_server",
 ]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_log_of_imports() -> None:
+    without_json_logs()
 
 
 @pytest.fixture(autouse=True)

@@ -30,6 +30,8 @@ def test_a_line_is_complete_at_every_level_even_if_the_caller_sends_its_words(
 ) -> None:
     configure_logging(level=level, service="authorizer")
     sent = [*USER, "AUTH_PERMISSION_DENIED", "missing_scope", "session-0123456789", "org-0123456789", "permission"]
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.25)
+    sent += ["1800000000", "1800000000.25", "20000000"]
     carry_secrets(CarriedSecrets([], "&".join(f"a={one}" for one in sent).encode()))
     begin_request(RequestContext("request-0123"))
     try:
@@ -42,7 +44,7 @@ def test_a_line_is_complete_at_every_level_even_if_the_caller_sends_its_words(
                 resource_id="api GET /orders/{id}",
                 session_id="session-0123456789",
                 user=USER,
-                detail={"error_code": "AUTH_010", "check": "missing_scope", "route": None},
+                detail={"error_code": "AUTH_010", "check": "missing_scope", "route": None, "count": 20_000_000},
             )
     finally:
         carry_secrets(None)
@@ -50,7 +52,8 @@ def test_a_line_is_complete_at_every_level_even_if_the_caller_sends_its_words(
     (line,) = log_lines(capsys.readouterr().out)
     audit = line["context"]["audit"]
     assert (line["message"], line["logger"], line["context"]["event"]) == (MARK, LOGGER, "AUTH_PERMISSION_DENIED")
-    assert {name: audit[name] for name in audit if name not in ("event_id", "occurred_at")} == {
+    assert {name: audit[name] for name in audit if name != "event_id"} == {
+        "occurred_at": 1_800_000_000.25,
         "log": "org-0123456789",
         "outcome": "denied",
         "actor": None,
@@ -60,7 +63,7 @@ def test_a_line_is_complete_at_every_level_even_if_the_caller_sends_its_words(
         "issuer": USER[0],
         "user_id": USER[1],
         "request_id": "request-0123",
-        "detail": {"error_code": "AUTH_010", "check": "missing_scope"},
+        "detail": {"error_code": "AUTH_010", "check": "missing_scope", "count": 20_000_000},
     }
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tenantgate.audit.line_limits import LeftOut, LineLimits
 from tenantgate.context import at_request_end, current_request
-from tenantgate.errors.base import Word
+from tenantgate.errors.base import Figure, Word
 from tenantgate.tokens.records import Record
 
 if TYPE_CHECKING:
@@ -66,9 +66,12 @@ def write_line(event: Marked) -> None:
 
 
 def _own(value: object) -> object:
-    # A caller that sends its own user id, or the name of a check, must not mask them.
+    # A caller that sends its own user id, the name of a check or the digits of the time must not mask them: an event
+    # without its time is refused.
     if isinstance(value, Mapping):
         return {Word(member): _own(one) for member, one in value.items()}
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return Figure(value)
     return Word(value) if isinstance(value, str) else value
 
 

@@ -26,7 +26,7 @@ from tenantgate.authorizer.events import (
 )
 from tenantgate.authorizer.responses import deny_all, policy_document, response, statement
 from tenantgate.context import RequestContext, begin_request, choose_request_id
-from tenantgate.errors.base import SYS_003, TenantgateError
+from tenantgate.errors.base import SYS_003, TenantgateError, Word
 from tenantgate.identity.credential import Credentials
 from tenantgate.identity.principal import Principal
 from tenantgate.route_rules.engine import RuleSet
@@ -230,9 +230,9 @@ def _record_denied(call: AuthorizerCall, decision: Decision) -> None:
 
 
 def _named_route(call: AuthorizerCall, rule: RouteRule | None) -> str | None:
-    # Never the path: a caller chooses it, and it may name a person.
+    # Never the path: a caller chooses it, and it may name a person. A route is the API's own text.
     route = rule.route if rule is not None else call.route
-    return None if route is None else f"{call.api_id} {route}"
+    return None if route is None else Word(f"{call.api_id} {route}")
 
 
 def _unauthorized() -> Exception:

@@ -25,6 +25,12 @@ class Word(str):
     __slots__ = ()
 
 
+class Figure(float):
+    """A number of the product's own: a time, a count. A log writes it even where a caller sent its digits."""
+
+    __slots__ = ()
+
+
 # Neither a dataclass nor a named tuple: both would add to the authorizer's cold start.
 class ErrorCode:
     """One row of the registry. `message` is for callers, `cause` and `remedy` are for the documentation."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
-from tenantgate.errors.base import Word
+from tenantgate.errors.base import Figure, Word
 from tenantgate.masking import MASK
 from tenantgate.observability.carried import CarriedSecrets, carried_secrets, carry_secrets
 from tenantgate.observability.carried_values import SHORTEST
@@ -166,6 +166,8 @@ class _Copy:
         return [self.of(item, depth) for item in list(value)[:_MOST_ITEMS]]
 
     def _number(self, value: float, depth: int) -> object:
+        if isinstance(value, Figure):
+            return int(value) if value.is_integer() else float(value)
         if depth > 1 and (carried := carried_secrets()) is not None and any(carried.spans(str(value))):
             return MASK
         # JSON has no NaN and no infinity.
