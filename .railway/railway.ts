@@ -66,6 +66,9 @@ export default defineRailway((ctx) => {
       // Another key from `tenantgate keys new`. Seal it, and keep a copy apart from the backups: without it, stored data is lost.
       // template: ${{secret(42, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")}}${{secret(1, "AEIMQUYcgkosw048")}}=
       KEY_ENCRYPTION_KEYS: preserve(),
+      // A third one, which signs the audit log. Seal it, and never remove it: the log's checkpoints verify with it.
+      // template: ${{secret(42, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")}}${{secret(1, "AEIMQUYcgkosw048")}}=
+      AUDIT_SIGNING_KEYS: preserve(),
     },
   });
 

@@ -20,6 +20,7 @@ from tenantgate.privacy.service import ErasureService, require_recent
 from tenantgate.privacy.wiring import erasure_service, export_service
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.sessions.credential import COOKIE_ERRORS
+from tenantgate.transparency.errors import AnchorUnavailable
 from tenantgate.web.cookies import SESSION_COOKIE, clear_cookie
 from tenantgate.web.csrf import CSRF_PARAMETER
 from tenantgate.web.dependencies import CurrentPrincipal
@@ -86,7 +87,7 @@ async def export_own_data(
     operation_id="eraseOwnData",
     summary="Erase own data",
     openapi_extra=_CHANGE,
-    responses=error_responses(*_ERRORS, StepUpRequired, CacheUnavailable),
+    responses=error_responses(*_ERRORS, StepUpRequired, CacheUnavailable, AnchorUnavailable),
 )
 async def erase_own_data(
     request: Request, principal: CurrentPrincipal, service: Annotated[ErasureService, Depends(erasure_service)]
@@ -95,6 +96,7 @@ async def erase_own_data(
 
     It needs a sign-in of the last 5 minutes (`AUTH_011`). Sessions end, their rows are deleted, and the keys that
     encrypt the caller's audit events are destroyed. `SYS_005`: erased, but the sessions have not yet ended everywhere.
+    `SYS_015`: nothing was erased, because the ledger of erasures can't be written.
     """
     require_recent(principal, now=time.time(), leeway=request.app.settings.token_policy.leeway_seconds)
     try:

@@ -36,6 +36,7 @@ LISTED: Mapping[str, str] = {
     "SYS_012": "login",
     "SYS_013": "database",
     "SYS_014": "web",
+    "SYS_015": "transparency",
     "VAL_001": "errors.base",
     "VAL_002": "web",
     "VAL_003": "web",

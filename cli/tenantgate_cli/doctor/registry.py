@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from tenantgate_cli.doctor.audit_log import audit_log
 from tenantgate_cli.doctor.cache import republisher, revocations, valkey
 from tenantgate_cli.doctor.clocks import cache_clock, database_clock, provider_clock
 from tenantgate_cli.doctor.configuration import Configuration
@@ -31,6 +32,7 @@ _PARTS: dict[str, Callable[[Configuration], Finding]] = {
     "secrets": secrets,
     "kms key": kms,
     "data keys": data_keys,
+    "audit log": audit_log,
     "provider clock": provider_clock,
     "database clock": database_clock,
     "valkey clock": cache_clock,

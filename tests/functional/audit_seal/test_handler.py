@@ -118,7 +118,7 @@ def test_without_anchors_a_warning_says_so(urls: DatabaseUrls) -> None:
     [
         pytest.param({"DATABASE_URL": "postgresql://app@127.0.0.1:1/none"}, "SYS_001", id="no database"),
         pytest.param({"AUDIT_SIGNING_KEYS": "short"}, "SYS_002", id="no usable key"),
-        pytest.param({"AUDIT_ANCHOR_FOLDER": "/proc/none"}, "SYS_003", id="no anchor"),
+        pytest.param({"AUDIT_ANCHOR_FOLDER": "/proc/none"}, "SYS_015", id="no anchor"),
     ],
 )
 def test_a_failure_is_a_failed_invocation_with_only_its_code(

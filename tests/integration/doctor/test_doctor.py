@@ -33,8 +33,8 @@ from tests.fixtures.servers.silent import SilentServer
 
 PARTS = (
     *("settings", "discovery", "keys", "database", "row security", "schema", "owner", "valkey", "revocation list"),
-    *("republisher", "secrets", "kms key", "data keys", "provider clock", "database clock", "valkey clock"),
-    *("security events", "public url"),
+    *("republisher", "secrets", "kms key", "data keys", "audit log"),
+    *("provider clock", "database clock", "valkey clock", "security events", "public url"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Errors of proofs and notes, which callers report in their own words, and of sealing. No request has them.
+"""Errors of proofs and notes, which callers report in their own words, of sealing, and of the store of anchors.
 
 Unproven
 ├── ProofBroken           the hashes don't give the root
@@ -9,15 +9,25 @@ Unproven
 ├── LeafMalformed         not the leaf of an event
 └── Unprovable            there is no proof to make
 
-InternalError             SYS_003
-├── AnchorUnavailable
+TenantgateError
+├── AnchorUnavailable     SYS_015
 │   └── AnchorExists
-└── LogBroken
+└── InternalError         SYS_003
+    └── LogBroken
 """
 
 from __future__ import annotations
 
-from tenantgate.errors.base import InternalError
+from tenantgate.errors.base import InternalError, TenantgateError, register
+
+SYS_015 = register(
+    "SYS_015",
+    503,
+    "The store of anchors is unavailable",
+    cause="An erasure is committed only when its entry in the ledger is stored outside the database, and the bucket or "
+    "folder of the audit log's anchors can't be used. Nothing was erased.",
+    remedy="Try again shortly. Operators: `tenantgate doctor` checks `AUDIT_ANCHOR_BUCKET` or `AUDIT_ANCHOR_FOLDER`.",
+)
 
 
 class Unproven(Exception):
@@ -52,8 +62,11 @@ class Unprovable(Unproven):
     """A proof can't be made. The text gives the reason."""
 
 
-class AnchorUnavailable(InternalError):
+class AnchorUnavailable(TenantgateError):
     """The store of anchors can't be used: nothing is known to be anchored."""
+
+    error = SYS_015
+    retry_after = 5
 
 
 class AnchorExists(AnchorUnavailable):

@@ -19,6 +19,7 @@ from tenantgate.privacy.errors import CursorRefused
 from tenantgate.privacy.models import Erased, ExportPage, LedgerEntry, Subject
 from tenantgate.privacy.wiring import erasure_service, export_service
 from tenantgate.sessions.errors import EndedOnlyInPart
+from tenantgate.transparency.errors import AnchorUnavailable
 from tenantgate.web.app import create_app
 from tests.fixtures.web.setup import ISSUER, TENANT, api_event, lambda_context, make_settings
 
@@ -145,6 +146,15 @@ def test_a_malformed_time_in_the_context_is_rejected(auth_time: object) -> None:
     services = Services()
     assert services.ask(ME, {**GRANTED, "auth_time": auth_time})[0] == 401
     assert not services.calls
+
+
+def test_an_erasure_whose_entry_cant_be_stored_asks_to_try_again() -> None:
+    services = Services(AnchorUnavailable("S3 is away"))
+    status, body, response = services.ask(ME, GRANTED | {"auth_time": int(time.time())})
+    assert (status, body["error"]["code"]) == (503, "SYS_015")
+    assert response["headers"]["retry-after"] == "5"
+    # The person is still signed in.
+    assert "cookies" not in response
 
 
 def test_an_erasure_that_isnt_known_everywhere_yet_clears_the_cookie_too() -> None:
