@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from tenantgate.audit.models import Event, StoredEvent, StoredUser, user_owner
+from tenantgate.audit.types import EventType
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
 from tenantgate.sessions.models import End, StoredSession, User
 
@@ -23,74 +25,46 @@ def registered(tenant_id: str) -> StoredEvent:
 def signed_in(session: StoredSession, key: DataKey | None) -> StoredEvent:
     """Return the event of a sign-in. `key`: the user's; without it, the event has no personal data."""
     grants = session.grants
-    event = Event(
-        "AUTH_LOGIN_SUCCESS",
-        session.tenant_id,
-        actor="user",
-        resource_type="session",
-        resource_id=str(session.id),
-        session_id=session.id,
-        user=session.audit_user,
-        address=session.address,
-        detail={"amr": grants.amr, "acr": grants.acr, "device": session.device},
-    )
-    return event.stored(key)
+    detail = {"amr": grants.amr, "acr": grants.acr, "device": session.device}
+    return _of(session, "AUTH_LOGIN_SUCCESS", actor="user", address=session.address, detail=detail).stored(key)
 
 
 def refreshed(before: StoredSession, after: StoredSession) -> StoredEvent:
     """Return the event of a rotation. It needs no key: the session brings its user."""
-    event = Event(
-        "AUTH_TOKEN_REFRESHED",
-        after.tenant_id,
-        actor="user",
-        resource_type="session",
-        resource_id=str(after.id),
-        session_id=after.id,
-        user=before.audit_user,
-        detail={"previous_session_id": None if after.id == before.id else str(before.id)},
-    )
+    previous = None if after.id == before.id else str(before.id)
+    detail = {"previous_session_id": previous}
+    event = _event("AUTH_TOKEN_REFRESHED", after.tenant_id, after.id, before.audit_user, actor="user", detail=detail)
     return event.stored(None)
 
 
 def ended(session: StoredSession, end: End) -> StoredEvent:
     """Return the event of a session's end."""
-    event = Event(
-        "AUTH_LOGOUT" if end.reason == "sign_out" else "SESSION_ENDED",
-        session.tenant_id,
-        actor=end.actor,
-        resource_type="session",
-        resource_id=str(session.id),
-        session_id=session.id,
-        user=session.audit_user,
-        detail={"reason": end.reason},
-    )
-    return event.stored(None)
+    event_type: EventType = "AUTH_LOGOUT" if end.reason == "sign_out" else "SESSION_ENDED"
+    return _of(session, event_type, actor=end.actor, detail={"reason": end.reason}).stored(None)
 
 
 def timed_out(tenant_id: str, session_id: UUID, user: StoredUser | None) -> StoredEvent:
     """Return the event of a session that the sweep removed after its time-out. It needs no key."""
-    event = Event(
-        "SESSION_ENDED",
-        tenant_id,
-        actor="system",
-        resource_type="session",
-        resource_id=str(session_id),
-        session_id=session_id,
-        user=user,
-        detail={"reason": "timed_out"},
-    )
-    return event.stored(None)
+    detail = {"reason": "timed_out"}
+    return _event("SESSION_ENDED", tenant_id, session_id, user, actor="system", detail=detail).stored(None)
 
 
 def secret_reused(session: StoredSession) -> StoredEvent:
     """Return the event of an earlier secret that was used."""
-    event = Event(
-        "SESSION_SECRET_REUSED",
-        session.tenant_id,
-        outcome="denied",
+    return _of(session, "SESSION_SECRET_REUSED", outcome="denied").stored(None)
+
+
+def _of(session: StoredSession, event_type: EventType, **parts: Any) -> Event:
+    return _event(event_type, session.tenant_id, session.id, session.audit_user, **parts)
+
+
+def _event(event_type: EventType, tenant_id: str, session_id: UUID, user: StoredUser | None, **parts: Any) -> Event:
+    return Event(
+        event_type,
+        tenant_id,
         resource_type="session",
-        resource_id=str(session.id),
-        session_id=session.id,
-        user=session.audit_user,
+        resource_id=str(session_id),
+        session_id=session_id,
+        user=user,
+        **parts,
     )
-    return event.stored(None)
