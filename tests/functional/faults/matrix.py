@@ -59,6 +59,9 @@ _LOST: Mapping[Link, Mapping[Flow, tuple[Cell, Cell]]] = {
         "sign in": (Cell(_NO_DATABASE, 2.0), Cell(_NO_DATABASE, 5.0)),
         "refresh": (Cell(_NO_DATABASE, 2.0), Cell(_NO_DATABASE, 5.0)),
         "sign out": (Cell(_NO_DATABASE, 2.0), Cell(_NO_DATABASE, 5.0)),
+        "audit trail": (Cell(_NO_DATABASE, 2.0), Cell(_NO_DATABASE, 5.0)),
+        "export": (Cell(_NO_DATABASE, 2.0), Cell(_NO_DATABASE, 5.0)),
+        "erase": (Cell(_NO_DATABASE, 2.0), Cell(_NO_DATABASE, 5.0)),
     },
     # The web functions read PostgreSQL instead. The session has ended there, but not yet for the authorizer.
     "cache": {
@@ -66,6 +69,9 @@ _LOST: Mapping[Link, Mapping[Flow, tuple[Cell, Cell]]] = {
         "validate, cookie": (_FINE, _FINE),
         "refresh": (_FINE, _FINE),
         "sign out": (Cell(_NO_CACHE, 2.0), Cell(_NO_CACHE, 2.0)),
+        "audit trail": (_FINE, _FINE),
+        "export": (_FINE, _FINE),
+        "erase": (Cell(_NO_CACHE, 2.0), Cell(_NO_CACHE, 2.0)),
     },
     # The old keys stay in use when they can't be fetched again within 2 s. At a sign-out, the provider gets 3 s.
     "provider": {
@@ -73,6 +79,9 @@ _LOST: Mapping[Link, Mapping[Flow, tuple[Cell, Cell]]] = {
         "validate, bearer": (Cell(WORKS, 3.0), Cell(WORKS, 3.0)),
         "refresh": (Cell("502 SYS_004", 2.0), Cell("504 SYS_004", 27.0)),
         "sign out": (_FINE, Cell(WORKS, 5.0)),
+        "audit trail": (Cell(WORKS, 3.0), Cell(WORKS, 3.0)),
+        "export": (Cell(WORKS, 3.0), Cell(WORKS, 3.0)),
+        "erase": (Cell(WORKS, 3.0), Cell(WORKS, 3.0)),
         "authorizer, bearer": (Cell(WORKS, 3.0), Cell(WORKS, 3.0)),
     },
     # No decision on cookies: only Valkey tells the authorizer that a session is live.
@@ -103,6 +112,9 @@ BEYOND_THE_BOUND: Mapping[Link, Mapping[Flow, str]] = {
         "sign in": "503 SYS_011",
         "validate, bearer": "503 SYS_011",
         "validate, cookie": "503 SYS_011",
+        "audit trail": "503 SYS_011",
+        "export": "503 SYS_011",
+        "erase": "503 SYS_011",
         "authorizer, bearer": "500 SYS_011",
         "authorizer, cookie": "500 SYS_011",
     },
@@ -119,7 +131,7 @@ def beyond(link: Link, flow: Flow) -> str:
 def midway(link: Link, flow: Flow) -> frozenset[str]:
     """Return the outcomes of a flow whose link is lost at any moment."""
     outcomes = {WORKS, cell(link, "reset", flow).outcome, cell(link, "time-out", flow).outcome}
-    if (link, flow) == ("database", "sign out"):
-        # The session has ended, but the list of revocations, which is read afterwards, was not published.
+    if link == "database" and flow in ("sign out", "erase"):
+        # It is done, but the list of revocations, which is read afterwards, was not published.
         outcomes.add(_NO_CACHE)
     return frozenset(outcomes)

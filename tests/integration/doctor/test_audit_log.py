@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.crypto.sealing import new_sealing_key
 from tenantgate_cli.doctor import audit_log as checks
 from tenantgate_cli.doctor.audit_log import audit_log
@@ -88,7 +89,7 @@ def test_a_database_without_the_tables_fails(postgres_server: PostgresServer, tm
 def test_a_kms_key_that_refuses_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Refusing:
         async def sign(self, *_: str) -> str:
-            raise checks.KeyServiceUnavailable("KMS can't sign", failure="DisabledException")
+            raise KeyServiceUnavailable("KMS can't sign", failure="DisabledException")
 
     monkeypatch.setattr(checks, "signing_keys", lambda *_: Refusing())
     found = checked(tmp_path, None)
