@@ -25,12 +25,12 @@ pytestmark = pytest.mark.anyio
 def event(log: str = "org-1", user_id: str | None = "user-1", **changes: str) -> Marked:
     named = user_id is not None and log != DEPLOYMENT
     return Marked(
-        "AUTH_TOKEN_EXPIRED",
+        changes.get("event", "AUTH_PERMISSION_DENIED"),
         str(uuid4()),
         log,
         "denied",
         None,
-        changes.get("resource_type", "token"),
+        changes.get("resource_type", "route"),
         None,
         None,
         "https://issuer.example" if named else None,
@@ -172,3 +172,16 @@ async def test_a_late_event_names_no_user_that_may_have_been_erased(erasures: li
     assert await ingest(store, keys).events([event("org-2")]) == Ingested(stored=1)
     (other,) = (row for row in store.rows.values() if row.tenant_id == "org-2")
     assert other.encrypted_user is not None
+
+
+@pytest.mark.parametrize("type_", ["AUTH_TOKEN_EXPIRED", "AUTH_TOKEN_REFUSED"])
+async def test_a_refused_token_makes_no_key_and_uses_one_that_is_there(type_: str) -> None:
+    store, keys = Store(), MemoryKeys()
+    refused = event(event=type_, resource_type="token")
+    assert await ingest(store, keys).events([refused]) == Ingested(stored=1)
+    assert keys.keys == {}
+    await keys.current(user_owner("org-1", "https://issuer.example", "user-1"))
+    again = event(event=type_, resource_type="token")
+    assert await ingest(store, keys).events([again]) == Ingested(stored=1)
+    named = {str(event_id): row.encrypted_user is not None for event_id, row in store.rows.items()}
+    assert named == {refused.event_id: False, again.event_id: True}

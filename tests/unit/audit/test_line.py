@@ -13,6 +13,7 @@ import pytest
 from tenantgate.audit.line import LOGGER, MARK, Marked, deliver_to, mark, refused
 from tenantgate.audit.line_limits import OF_THE_DEPLOYMENT, PERIOD
 from tenantgate.audit.models import Event
+from tenantgate.audit.reading import read_line
 from tenantgate.context import RequestContext, begin_request, end_request
 from tenantgate.observability.logging import configure_logging
 from tenantgate.observability.redaction import CarriedSecrets, carry_secrets
@@ -65,6 +66,30 @@ def test_a_line_is_complete_at_every_level_even_if_the_caller_sends_its_words(
         "request_id": "request-0123",
         "detail": {"error_code": "AUTH_010", "check": "missing_scope", "count": 20_000_000},
     }
+
+
+@pytest.mark.parametrize(
+    ("log", "user_id", "request_id"),
+    [
+        pytest.param("org-0123456789", "user-1", "A" * 40, id="a-request-id-like-a-key"),
+        pytest.param("org-0123456789", "user-1", "a.eyJabcdef", id="a-request-id-like-a-token"),
+        pytest.param("org-0123456789", "user-1", "AKIA" + "A" * 16, id="a-request-id-like-an-access-key"),
+        pytest.param("org-0123456789", "user-1", "123-45-6789", id="a-request-id-like-a-number-of-a-person"),
+        pytest.param("org-0123456789", "anna@example.com", "request-0123", id="an-address-as-a-user-id"),
+        pytest.param("org-0123456789", "Zm9v" * 11, "request-0123", id="a-pairwise-user-id"),
+        pytest.param("customer-eu-0192f5a8-7c1e-7d3a-9b52-3f6f0c1d2e4b", "user-1", "request-0123", id="a-long-tenant"),
+    ],
+)
+def test_no_form_of_an_id_loses_or_changes_the_event(
+    log: str, user_id: str, request_id: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure_logging(level="INFO", service="authorizer")
+    begin_request(RequestContext(request_id))
+    with collected(monkeypatch):
+        deliver_to(None)
+        refused("AUTH_TOKEN_EXPIRED", log, resource_type="token", user=("https://issuer.example", user_id), detail={})
+    read = read_line(capsys.readouterr().out, is_tenant=lambda tenant_id: tenant_id == log)
+    assert (read.log, read.user_id, read.request_id) == (log, user_id, request_id)
 
 
 def test_what_is_left_out_is_reported_with_a_later_request(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tenantgate.audit.line_limits import OF_A_TENANT, OF_ALL, OF_THE_DEPLOYMENT, PERIOD, LeftOut, LineLimits
+from tenantgate.audit.line_limits import (
+    OF_A_TENANT,
+    OF_ALL,
+    OF_SIGN_INS,
+    OF_THE_DEPLOYMENT,
+    PERIOD,
+    LeftOut,
+    LineLimits,
+)
 from tenantgate.tokens.tenant import DEPLOYMENT
 from tests.fixtures.tokens.issuer import ManualClock
 
@@ -28,6 +36,14 @@ def test_a_flood_in_one_log_leaves_the_others_their_events() -> None:
     for _ in range(10_000):
         limits.admits(DEPLOYMENT, "AUTH_TOKEN_REFUSED")
     assert limits.admits("org-1", "AUTH_PERMISSION_DENIED")
+
+
+def test_a_flood_of_one_type_leaves_the_deployments_log_the_others() -> None:
+    limits = LineLimits(ManualClock())
+    for _ in range(10_000):
+        limits.admits(DEPLOYMENT, "AUTH_TOKEN_REFUSED")
+    assert sum(limits.admits(DEPLOYMENT, "LOGOUT_TOKEN_REFUSED") for _ in range(100)) == OF_THE_DEPLOYMENT
+    assert sum(limits.admits(DEPLOYMENT, "AUTH_LOGIN_FAILED") for _ in range(1_000)) == OF_SIGN_INS
 
 
 def test_many_logs_together_are_bounded_in_events_and_in_memory() -> None:

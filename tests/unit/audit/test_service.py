@@ -8,6 +8,7 @@ import logging
 import pytest
 
 from tenantgate import time_limits
+from tenantgate.audit.line_limits import OF_THE_DEPLOYMENT
 from tenantgate.audit.models import Event, StoredEvent, detail_place, log_owner
 from tenantgate.audit.service import AuditLog, key_for
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
@@ -16,6 +17,7 @@ from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.secrets.errors import SecretMissing, SecretsUnavailable
 from tenantgate.tokens.tenant import DEPLOYMENT
 from tests.fixtures.audit.events import MemoryKeys
+from tests.fixtures.audit.marked import limits_forgotten
 
 pytestmark = pytest.mark.anyio
 
@@ -114,3 +116,13 @@ async def test_secrets_that_can_not_be_used_cost_only_the_address() -> None:
         failed_sign_in()
     )
     assert [row.encrypted_detail for row in store.rows] == [None]
+
+
+async def test_a_flood_is_counted_instead_of_stored_or_written(caplog: pytest.LogCaptureFixture) -> None:
+    for store in (Events(), Events(failure=DatabaseUnreachable("away"))):
+        limits_forgotten()
+        log = AuditLog(store, MemoryKeys())
+        for _ in range(50):
+            await log.append(Event("LOGOUT_TOKEN_REFUSED", DEPLOYMENT, outcome="denied", resource_type="logout_token"))
+        assert len(store.rows) + len(lines(caplog)) == OF_THE_DEPLOYMENT
+        caplog.clear()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tenantgate.audit.line import refused
 from tenantgate.context import current_request
 from tenantgate.errors.access import CrossSiteRequest, InsufficientScope, StepUpRequired
-from tenantgate.errors.base import TenantgateError
+from tenantgate.errors.base import TenantgateError, Word
 from tenantgate.errors.tokens import TenantNotAllowed, TokenError, TokenExpired
 from tenantgate.tokens.tenant import DEPLOYMENT
 
@@ -35,7 +35,8 @@ def record_refused(error: TenantgateError, *, presented: bool, route: str | None
         refused("CROSS_SITE_REQUEST_REFUSED", DEPLOYMENT, resource_type="request", detail=detail)
     elif isinstance(error, TenantNotAllowed):
         # Not the tenant's log: it has not admitted the sender.
-        tenant_id = error.caller.tenant_id if error.caller is not None else _text(error.private.get("tenant_id"))
+        verified = error.caller
+        tenant_id = _text(error.private.get("tenant_id")) if verified is None else Word(verified.tenant_id)
         refused("TENANT_REFUSED", DEPLOYMENT, resource_type="tenant", resource_id=tenant_id, detail=detail)
     elif isinstance(error, TokenError) and presented:
         event: EventType = "AUTH_TOKEN_EXPIRED" if isinstance(error, TokenExpired) else "AUTH_TOKEN_REFUSED"

@@ -12,6 +12,7 @@ from tenantgate.audit.line import Marked
 from tenantgate.audit.models import StoredEvent, StoredUser, stored_user, user_owner
 from tenantgate.audit.reading import LineRefused, event_of, read_line
 from tenantgate.audit.service import Keys, key_for
+from tenantgate.crypto.envelopes import DataKey, KeyOwner
 from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.database.unit import StatementRefused
 from tenantgate.errors.base import Word
@@ -23,6 +24,7 @@ _log = logging.getLogger(__name__)
 _MOST = 500
 # Classes of SQLSTATE that are about an event's own values (PostgreSQL's documentation, appendix A).
 _OF_VALUES = ("22", "23")
+_OF_REFUSED_TOKENS = frozenset({"AUTH_TOKEN_EXPIRED", "AUTH_TOKEN_REFUSED"})
 
 
 class OnceStore(Protocol):
@@ -43,6 +45,14 @@ class OnceStore(Protocol):
         ...
 
 
+class PersonKeys(Keys, Protocol):
+    """The part of `data_keys.service.DataKeys` that names the users of events."""
+
+    async def existing(self, owner: KeyOwner) -> DataKey | None:
+        """Return the owner's key; None if the owner has none. Raises as `current` does."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     """`stored`: new events. `known`: those that an earlier delivery stored. `dropped`: lines of another form."""
@@ -55,7 +65,7 @@ class Ingested:
 class Ingest:
     """Stores marked events. Everything may be repeated: an event that is stored stays unchanged."""
 
-    def __init__(self, store: OnceStore, keys: Keys, *, is_tenant: Callable[[str], bool]) -> None:
+    def __init__(self, store: OnceStore, keys: PersonKeys, *, is_tenant: Callable[[str], bool]) -> None:
         """Take the parts. `is_tenant`: may a token name this tenant?"""
         self._store = store
         self._keys = keys
@@ -115,7 +125,8 @@ class Ingest:
 
         A delivery may come hours after its events, and after the erasure of their user: a new key would name the person
         again. So events from before the tenant's last erasure name no user. It is read a second time because an
-        erasure may have come before the key that was made.
+        erasure may have come before the key that was made. After it, clients still send the person's revoked tokens:
+        no refused token makes a key.
         """
         named = [one for one in events if one.issuer is not None and one.user_id is not None]
         if not named:
@@ -123,8 +134,13 @@ class Ingest:
         first = min(one.occurred_at for one in named)
         erased = await self._store.last_erasure(log, since=first) or 0.0
         users: dict[tuple[str | None, str | None], StoredUser] = {}
-        for issuer, user_id in {(one.issuer, one.user_id) for one in named if one.occurred_at > erased}:
-            if (user := await self._user(log, str(issuer), str(user_id))) is not None:
+        makes: dict[tuple[str | None, str | None], bool] = {}
+        for one in named:
+            if one.occurred_at > erased:
+                person = (one.issuer, one.user_id)
+                makes[person] = makes.get(person, False) or one.event not in _OF_REFUSED_TOKENS
+        for (issuer, user_id), makes_key in makes.items():
+            if (user := await self._user(log, str(issuer), str(user_id), makes_key=makes_key)) is not None:
                 users[issuer, user_id] = user
         if users:
             erased = await self._store.last_erasure(log, since=first) or 0.0
@@ -134,9 +150,10 @@ class Ingest:
             if one.occurred_at > erased and (one.issuer, one.user_id) in users
         }
 
-    async def _user(self, log: str, issuer: str, user_id: str) -> StoredUser | None:
+    async def _user(self, log: str, issuer: str, user_id: str, *, makes_key: bool) -> StoredUser | None:
+        owner = user_owner(log, issuer, user_id)
         try:
-            key = await key_for(self._keys, user_owner(log, issuer, user_id))
+            key = await (key_for(self._keys, owner) if makes_key else self._keys.existing(owner))
         except (KeyServiceUnavailable, SecretsUnavailable):
             # As everywhere: an event waits for no key.
             return None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from tenantgate.audit.line_limits import LeftOut, LineLimits
 from tenantgate.context import at_request_end, current_request
-from tenantgate.errors.base import Figure, Word
+from tenantgate.errors.base import Exact, Figure, Word
 from tenantgate.tokens.records import Record
 
 if TYPE_CHECKING:
@@ -61,18 +61,20 @@ def write_line(event: Marked) -> None:
     """Write the log line of an event."""
     members: dict[str, object] = {}
     for name, value in zip(Marked._fields[1:], event[1:], strict=True):
-        members[Word(name)] = value if name == "resource_id" else _own(value)
+        # A resource may have the name that an unverified tenant claim gave it. The API's own text is a `Word`.
+        is_free = name == "resource_id" and not isinstance(value, Word)
+        members[Exact(name)] = value if is_free else _own(value)
     _log.info("audit event", extra={"context": {"event": Word(event.event), "audit": members}})
 
 
 def _own(value: object) -> object:
-    # A caller that sends its own user id, the name of a check or the digits of the time must not mask them: an event
-    # without its time is refused.
+    # A caller must not lose or change its event by a request id that looks like a key, by a user id that looks like a
+    # token, or by sending the name of a check or the digits of the time. These ids are in lines in clear anyway.
     if isinstance(value, Mapping):
-        return {Word(member): _own(one) for member, one in value.items()}
+        return {Exact(member): _own(one) for member, one in value.items()}
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return Figure(value)
-    return Word(value) if isinstance(value, str) else value
+    return Exact(value) if isinstance(value, str) else value
 
 
 _sink: Sink = write_line
@@ -100,15 +102,20 @@ def refused(
 
     `user`: issuer and user id, of a caller that was verified.
     """
-    if not _counts_reported:
-        _counts_reported.append(True)
-        at_request_end(_report_counts)
-    _report_counts()
-    if _limits.admits(log, event):
+    if admitted(event, log):
         issuer, user_id = user or (None, None)
         names = {"resource_type": resource_type, "resource_id": resource_id, "session_id": session_id}
         names |= {"issuer": issuer, "user_id": user_id, "request_id": current_request().request_id or None}
         _deliver(_denied(event, log, detail, names))
+
+
+def admitted(event: EventType, log: str) -> bool:
+    """Tell whether an event of a refused request is within the limits; if not, it is counted."""
+    if not _counts_reported:
+        _counts_reported.append(True)
+        at_request_end(_report_counts)
+    _report_counts()
+    return _limits.admits(log, event)
 
 
 async def mark(event: Event) -> None:

@@ -13,12 +13,14 @@ from collections.abc import Callable, Sequence
 from tenantgate.tokens.records import Record
 from tenantgate.tokens.tenant import DEPLOYMENT
 
-# Seconds of a period, and the most events of a period: of one log, of the deployment's own, which needs no credential,
-# and of all logs. A tenant's log needs a token or session that was verified.
+# Seconds of a period, and the most events of a period: of one tenant's log, which needs a token or session that was
+# verified; of a type in the deployment's own log, which needs no credential; of failed sign-ins; and of all.
 PERIOD = 10.0
 OF_A_TENANT = 20
 OF_THE_DEPLOYMENT = 10
-OF_ALL = 200
+OF_SIGN_INS = 100
+OF_ALL = 300
+_SIGN_IN = "AUTH_LOGIN_FAILED"
 # Different counts of a period. Further events that are left out count for the deployment.
 _MOST_COUNTS = 100
 
@@ -41,17 +43,21 @@ class LineLimits:
         self._lock = threading.Lock()
         self._began = clock()
         self._all = 0
-        self._of_log: dict[str, int] = {}
+        self._counted: dict[tuple[str, str], int] = {}
         self._left_out: dict[tuple[str, str], int] = {}
 
     def admits(self, log: str, event: str) -> bool:
         """Count an event; return False if it is left out."""
+        # A flood of one type must not keep those of the other types out of the deployment's log.
+        place, most = (log, ""), OF_A_TENANT
+        if log == DEPLOYMENT:
+            place, most = (log, event), OF_SIGN_INS if event == _SIGN_IN else OF_THE_DEPLOYMENT
         with self._lock:
             self._begin_period()
-            of_log = self._of_log.get(log, 0)
-            if self._all < OF_ALL and of_log < (OF_THE_DEPLOYMENT if log == DEPLOYMENT else OF_A_TENANT):
+            counted = self._counted.get(place, 0)
+            if self._all < OF_ALL and counted < most:
                 self._all += 1
-                self._of_log[log] = of_log + 1
+                self._counted[place] = counted + 1
                 return True
             count = (log, event)
             if count not in self._left_out and len(self._left_out) >= _MOST_COUNTS:
@@ -71,4 +77,4 @@ class LineLimits:
     def _begin_period(self) -> None:
         now = self._clock()
         if now - self._began >= PERIOD:
-            self._began, self._all, self._of_log = now, 0, {}
+            self._began, self._all, self._counted = now, 0, {}

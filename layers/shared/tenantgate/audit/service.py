@@ -9,7 +9,7 @@ from functools import cache
 from typing import Protocol
 
 from tenantgate import time_limits
-from tenantgate.audit.line import mark
+from tenantgate.audit.line import admitted, mark
 from tenantgate.audit.models import Event, StoredEvent, log_owner
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
 from tenantgate.crypto.errors import KeyServiceUnavailable
@@ -59,7 +59,7 @@ def _warn() -> None:
 
 
 class AuditLog:
-    """Appends events to the deployment's own log."""
+    """Appends the events of refused requests to the deployment's own log."""
 
     def __init__(self, store: EventStore, keys: Keys) -> None:
         self._store = store
@@ -68,8 +68,11 @@ class AuditLog:
     async def append(self, event: Event) -> None:
         """Store an event; if the database can't in time, write it as a marked log line. Never raises.
 
+        Anyone can send what is refused, and a row stays for years: too many are counted instead (`line_limits.py`).
         Without a key in time, it is stored without its address. The caller has waited for its own failure already.
         """
+        if not admitted(event.type, event.tenant_id):
+            return
         try:
             stored = event.stored(await self._key(event))
             async with asyncio.timeout(time_limits.AUDIT_EVENT):

@@ -25,6 +25,15 @@ class Word(str):
     __slots__ = ()
 
 
+class Exact(Word):
+    """A text that a record needs unchanged: a verified id, or a value that this line has in clear anyway.
+
+    No log masks it, neither because a caller sent the same nor by its form. Never for a caller's free text.
+    """
+
+    __slots__ = ()
+
+
 class Figure(float):
     """A number of the product's own: a time, a count. A log writes it even where a caller sent its digits."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 
-from tenantgate.errors.base import Figure, Word
+from tenantgate.errors.base import Exact, Figure, Word
 from tenantgate.masking import MASK
 from tenantgate.observability.carried import CarriedSecrets, carried_secrets, carry_secrets
 from tenantgate.observability.carried_values import SHORTEST
@@ -79,6 +79,8 @@ def disclose(text: str) -> None:
 
 def redact_text(text: str, speaker: Speaker = UNKNOWN) -> str:
     """Mask the parts of `text` that match a pattern of secrets or are secrets of the current request."""
+    if isinstance(text, Exact):
+        return str(text)
     by_form = text not in _found_clean
     carried = None if _is_our_own(text) else carried_secrets()
     if carried is not None and (carried.public(text) or speaker.says(text)):
