@@ -25,14 +25,18 @@ from tenantgate.crypto.errors import KeyDestroyed
 from tenantgate.data_keys.cache import HELD_SECONDS, HeldKeys
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.database.pool import PooledDatabase
+from tenantgate.database.unit import Unit
 from tenantgate.identity.session_entry import session_keys
 from tenantgate.privacy.errors import CursorRefused
 from tenantgate.privacy.models import LEDGER, LedgerEntry, Subject
+from tenantgate.privacy.service import ErasureService
+from tenantgate.privacy.wiring import EndedSessions
 from tenantgate.sessions.cache import SessionCache
 from tenantgate.sessions.errors import EndedOnlyInPart
-from tenantgate.sessions.models import User
+from tenantgate.sessions.models import ERASED, User
 from tests.fixtures.audit.events import recorded_events
 from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.databases.session_stores import session_service_of
 from tests.fixtures.privacy.person import POLICY, MemoryAnchors, Process, new_subject
 
 pytestmark = pytest.mark.anyio
@@ -139,22 +143,45 @@ async def test_a_refused_request_that_is_delivered_after_the_erasure_does_not_na
     ingest = Ingest(EventRepository(database), process.keys, is_tenant=lambda _: True)
     assert await ingest.events([before]) == Ingested(stored=1)
     assert await process.keys.existing(user_owner(*subject)) is None
-    # A later request is that of a person who is here again.
+    # An app still sends the person's tokens, which the erasure revoked.
     assert await ingest.events([refused(subject, at=time.time() + 1)]) == Ingested(stored=1)
+    assert await process.keys.existing(user_owner(*subject)) is None
+    # A request with a new token is that of a person who is here again.
+    denied = refused(subject, at=time.time() + 1, event="AUTH_PERMISSION_DENIED", resource_type="route")
+    assert await ingest.events([denied, refused(subject, at=time.time() + 1)]) == Ingested(stored=2)
     rows = await recorded_events(database_urls.admin_url, subject.tenant_id)
-    named = [row["encrypted_user"] is not None for row in rows if row["event_type"] == "AUTH_TOKEN_EXPIRED"]
-    assert named == [False, True]
+    named = [row["encrypted_user"] is not None for row in rows if row["outcome"] == "denied"]
+    assert named == [False, False, True, True]
 
 
-def refused(subject: Subject, *, at: float) -> Marked:
-    """Return the event of a request with an expired token."""
+async def test_a_first_sign_in_between_the_keys_and_the_sessions_is_erased_whole(database: PooledDatabase) -> None:
+    subject, process = new_subject(), Process(database)
+
+    class Meanwhile(EndedSessions):
+        async def __call__(self, unit: Unit, subject: Subject) -> int:
+            if not await process.privacy.held_keys(subject):
+                await process.sign_in(subject)
+            return await super().__call__(unit, subject)
+
+    service = session_service_of(process.sessions, cache=None)
+    erasures = ErasureService(
+        process.privacy, process.keys, lambda: Meanwhile(process.sessions, service, ERASED), anchors=MemoryAnchors()
+    )
+    erased = await erasures.erase(subject, source="request", actor="user")
+    assert (erased.sessions, len(erased.entry.key_ids)) == (1, 1)
+    assert await process.privacy.held_keys(subject) == []
+    assert await process.sessions.of_user(User(*subject)) == []
+
+
+def refused(subject: Subject, *, at: float, event: str = "AUTH_TOKEN_EXPIRED", resource_type: str = "token") -> Marked:
+    """Return the event of a refused request; without changes, of one with an expired token."""
     return Marked(
-        event="AUTH_TOKEN_EXPIRED",
+        event=event,
         event_id=str(uuid4()),
         log=subject.tenant_id,
         outcome="denied",
         actor=None,
-        resource_type="token",
+        resource_type=resource_type,
         resource_id=None,
         session_id=None,
         issuer=subject.issuer,

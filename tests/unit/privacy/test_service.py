@@ -95,11 +95,12 @@ async def test_keys_that_are_made_again_and_again_end_the_attempts() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("keys", "anchored"), [(0, True), (1, False)], ids=["no-keys", "no-anchors"])
-async def test_nothing_is_anchored_without_keys_or_without_anchors(keys: int, anchored: bool) -> None:
-    world = World(keys=keys)
-    await world.service(anchored=anchored).erase(SUBJECT, source="request", actor="user")
-    assert world.calls[0] == f"erase anchored={anchored} request user"
+@pytest.mark.parametrize("keys", [0, 1])
+async def test_an_erasure_is_anchored_also_without_keys_and_says_so_without_anchors(keys: int) -> None:
+    for anchored, first in ((True, ["anchor"]), (False, [])):
+        world = World(keys=keys)
+        await world.service(anchored=anchored).erase(SUBJECT, source="request", actor="user")
+        assert world.calls[: len(first) + 1] == [*first, f"erase anchored={anchored} request user"]
 
 
 @pytest.mark.parametrize("age", [-60, 0, 300], ids=str)

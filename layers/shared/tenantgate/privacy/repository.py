@@ -132,10 +132,10 @@ class PrivacyRepository:
         """
         async with self._database.tenant(subject.tenant_id) as unit:
             # First: it waits for a sign-in that holds the key, whose session the next statement then sees.
-            for owner in subject.owners:
-                if not set(await self._keys.destroyed_in(unit, owner)) <= set(entry.key_ids):
-                    raise KeysChanged
+            await self._destroy(unit, subject, entry)
             sessions = await erasers.sessions(unit, subject)
+            # Again: without a key to wait for, a first sign-in may have been committed in between, its key before it.
+            await self._destroy(unit, subject, entry)
             rows = sum([await eraser(unit, subject) for eraser in erasers.others])
             await unit.execute(_ADD, entry.id, entry.tenant_id, [*entry.key_ids], source, anchored, sessions, rows)
             event = Event(
@@ -148,6 +148,11 @@ class PrivacyRepository:
             )
             await record(unit, event.stored(None))
         return sessions, rows
+
+    async def _destroy(self, unit: Unit, subject: Subject, entry: LedgerEntry) -> None:
+        for owner in subject.owners:
+            if not set(await self._keys.destroyed_in(unit, owner)) <= set(entry.key_ids):
+                raise KeysChanged
 
     async def record(self, event: Event) -> None:
         """Record an event that belongs to no other unit of work."""
