@@ -15,6 +15,7 @@ from uuid import UUID
 from tenantgate.audit.models import Event
 from tenantgate.audit.repository import record
 from tenantgate.privacy.models import LEDGER, LedgerEntry, LedgerFormatError
+from tenantgate.transparency.anchors.objects import is_name
 from tenantgate_cli.console import Failure
 
 # A key of a person only: no entry, genuine or not, destroys a tenant's.
@@ -69,18 +70,32 @@ class Replayed:
 
 
 async def read_ledger(anchors: Anchored) -> list[LedgerEntry]:
-    """Return the anchored entries, one for each erasure. Raises Failure for an object of another form."""
-    found: dict[UUID, LedgerEntry] = {}
+    """Return the anchored entries, one for each erasure.
+
+    Raises Failure for an object with another name or form, and `AnchorUnavailable`.
+    """
+    found: dict[tuple[str, UUID], LedgerEntry] = {}
     for name in await anchors.names(LEDGER):
+        if not is_name(name):
+            raise Failure(
+                f"{name!a} isn't the name of an entry of the ledger of erasures",
+                "look at its origin, and remove it (in a bucket: every version): Tenantgate writes no such name",
+            )
         try:
             entry = LedgerEntry.from_json(await anchors.get(name))
         except LedgerFormatError as problem:
             raise Failure(f"{name} isn't an entry of the ledger of erasures: {problem}", "look at its origin") from None
-        # An erasure has several entries if keys were made meanwhile: the last one names all of them.
-        before = found.get(entry.id)
-        if before is None or len(before.key_ids) < len(entry.key_ids):
-            found[entry.id] = entry
-    return sorted(found.values(), key=lambda entry: (entry.erased_at, entry.id))
+        # An erasure has several entries if keys were made meanwhile. Entries aren't signed: a forged one may add keys
+        # and a later time to an erasure, but hides none of its keys, and nothing of another tenant's.
+        erasure = (entry.tenant_id, entry.id)
+        before = found.get(erasure, entry)
+        found[erasure] = LedgerEntry(
+            entry.id,
+            entry.tenant_id,
+            tuple(sorted({*before.key_ids, *entry.key_ids})),
+            max(before.erased_at, entry.erased_at),
+        )
+    return sorted(found.values(), key=lambda entry: (entry.erased_at, entry.id, entry.tenant_id))
 
 
 async def replay(connection: Any, ledger: Sequence[LedgerEntry]) -> Replayed:

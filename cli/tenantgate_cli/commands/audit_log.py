@@ -19,7 +19,8 @@ from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.errors import AnchorUnavailable, Unproven
 from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
 from tenantgate.transparency.notes import verifier_key
-from tenantgate.transparency.repository import LogPages, LogRepository
+from tenantgate.transparency.pages import LogPages
+from tenantgate.transparency.repository import LogRepository
 from tenantgate.transparency.verification.anchored import AnchoredCheckpoints
 from tenantgate.transparency.verification.keys import LogKeys
 from tenantgate.transparency.verification.models import Finding, LogResult
@@ -27,6 +28,7 @@ from tenantgate.transparency.verification.proving import Prover
 from tenantgate.transparency.verification.service import LogVerifier
 from tenantgate.transparency.verification.tasks import all_tenants, read_anchors, sizes
 from tenantgate.transparency.wiring import anchors, signing_keys
+from tenantgate_cli.commands.check_proof import known_note
 from tenantgate_cli.commands.data_keys import secrets_of
 from tenantgate_cli.console import Failure, err, printable, say, show_failure
 from tenantgate_cli.results import Problem, print_result
@@ -99,8 +101,11 @@ def prove(place: Place, tenant: str, event: str, output: Path | None, *, as_json
 
 
 def checkpoint(place: Place, tenant: str, since: Path | None, output: Path | None, *, as_json: bool) -> None:
-    """Write the newest checkpoint, or the proof that it continues the one in the file `since`. Raises Failure."""
-    known = None if since is None else _text(since)
+    """Write the newest checkpoint, or the proof that it continues the one in the file `since`. Raises Failure.
+
+    `since`: a checkpoint, or the proof in which an earlier call wrote one.
+    """
+    known = None if since is None else known_note(since)
 
     async def work(database: PooledDatabase, keys: LogKeys, _: Deployment) -> str:
         prover = Prover(LogPages(database), keys)
@@ -138,13 +143,6 @@ def _run[T](place: Place, work: Callable[[PooledDatabase, LogKeys, Deployment], 
             ) from None
         except AnchorUnavailable as error:
             raise Failure(f"the anchors can't be read: {error}", "check the folder or the bucket") from None
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise Failure(f"{printable(str(file))} can't be read", "give the file of a checkpoint") from None
 
 
 def _write(text: str, output: Path, *, as_json: bool) -> None:

@@ -16,8 +16,9 @@ from tenantgate.transparency.checkpoints import log_origin
 from tenantgate.transparency.errors import LogBroken
 from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
 from tenantgate.transparency.notes import VerifierKey
+from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.removal import Retention
-from tenantgate.transparency.repository import LogPages, LogRepository
+from tenantgate.transparency.repository import LogRepository
 from tenantgate.transparency.signers import SigningKeys
 from tenantgate.transparency.wiring import log_host, signing_keys
 from tenantgate_cli.console import Failure, printable, say

@@ -69,7 +69,10 @@ class Place:
         try:
             return asyncio.run(read_ledger(anchors))
         except AnchorUnavailable as error:
-            raise Failure(f"the ledger of erasures can't be read: {error}", "nothing was restored") from error
+            raise Failure(
+                f"the ledger of erasures can't be read: {error}",
+                "nothing was restored: create or mount the folder, or check the bucket",
+            ) from error
 
     def progress(self, text: str) -> None:
         if not self.as_json:

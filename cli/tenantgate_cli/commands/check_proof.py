@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,23 +25,23 @@ from tenantgate_cli.results import print_result
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def check(file: Path, key_text: str, known: Path | None, *, as_json: bool) -> None:
-    """Print what a proof proves. Raises Failure unless it is right."""
+def check(file: Path, key_texts: Sequence[str], known: Path | None, *, as_json: bool) -> None:
+    """Print what a proof proves. `key_texts`: the log's verifier keys. Raises Failure unless the proof is right."""
     try:
-        key = verifier_key(key_text)
+        keys = [verifier_key(text) for text in key_texts]
         proof = parse_proof(_read(file))
         if isinstance(proof, InclusionProof):
-            _show_event(proof, key, known, as_json=as_json)
+            _show_event(proof, keys, known, as_json=as_json)
         else:
-            _show_log(proof, key, known, as_json=as_json)
+            _show_log(proof, keys, known, as_json=as_json)
     except Unproven as error:
-        raise Failure(f"{printable(str(file))}: not proven: {error}", _remedy(key_text)) from None
+        raise Failure(f"{printable(str(file))}: not proven: {error}", _remedy(key_texts)) from None
 
 
-def _show_event(proof: InclusionProof, key: VerifierKey, known: Path | None, *, as_json: bool) -> None:
+def _show_event(proof: InclusionProof, keys: Sequence[VerifierKey], known: Path | None, *, as_json: bool) -> None:
     if known is not None:
         raise Failure("--known is for the proof that a log continues an earlier checkpoint", "leave it out")
-    found = check_inclusion(proof, key)
+    found = check_inclusion(proof, keys)
     if as_json:
         event = {name: _member(name, found.row) for name in COLUMNS if found.row[name] is not None}
         print_result(event=event, position=found.position, checkpoint=_checkpoint(found.checkpoint))
@@ -57,10 +57,10 @@ def _show_event(proof: InclusionProof, key: VerifierKey, known: Path | None, *, 
             say(f"  {name:<17} {text}")
 
 
-def _show_log(proof: ConsistencyProof, key: VerifierKey, known: Path | None, *, as_json: bool) -> None:
+def _show_log(proof: ConsistencyProof, keys: Sequence[VerifierKey], known: Path | None, *, as_json: bool) -> None:
     if known is None:
         raise Failure("this proof continues an earlier checkpoint", "give the checkpoint that you kept with --known")
-    found = check_consistency(proof, _known_note(known), key)
+    found = check_consistency(proof, known_note(known), keys)
     if as_json:
         print_result(known=_checkpoint(found.old), checkpoint=_checkpoint(found.new))
         return
@@ -70,8 +70,8 @@ def _show_log(proof: ConsistencyProof, key: VerifierKey, known: Path | None, *, 
     say(f"  now               {found.new.size:,} events, sealed at {_moment(found.new.sealed_at)}")
 
 
-def _known_note(file: Path) -> bytes:
-    """Return the checkpoint in a file that has only this, or that is a proof with it."""
+def known_note(file: Path) -> bytes:
+    """Return the checkpoint in a file that has only this, or that is a proof with it, unchecked. Raises Failure."""
     raw = _read(file)
     try:
         return parse_proof(raw).note.encode()
@@ -88,9 +88,13 @@ def _read(file: Path) -> bytes:
         raise Failure(f"{printable(str(file))} can't be read: {error.strerror}", "give the path of a file") from None
 
 
-def _remedy(key_text: str) -> str:
-    name = printable(key_text.partition("+")[0])
-    return f"get the file and the verifier key from the operator again; the key given is that of {name or 'no log'}"
+def _remedy(key_texts: Sequence[str]) -> str:
+    names = ", ".join(dict.fromkeys(printable(text.partition("+")[0]) or "no log" for text in key_texts))
+    given = "the key given is that" if len(key_texts) == 1 else "the keys given are those"
+    return (
+        f"get the file and all verifier keys of the log from the operator again, and give each with --key; {given} of "
+        f"{names}"
+    )
 
 
 def _checkpoint(checkpoint: Checkpoint) -> dict[str, object]:

@@ -15,6 +15,7 @@ from tenantgate.privacy.models import RETENTION, Subject
 from tenantgate.privacy.repository import Held, ReportRepository
 from tenantgate.privacy.wiring import erasure_service_of
 from tenantgate.revocation.wiring import revocation_service_of
+from tenantgate.transparency.errors import AnchorUnavailable
 from tenantgate_cli.backup.erasures import Replayed, read_ledger, replay
 from tenantgate_cli.backup.failures import explained as restoring
 from tenantgate_cli.backup.tables import EVERY_TENANT, require_all_rows, tables
@@ -83,7 +84,12 @@ def replay_ledger(place: Place) -> None:
     url = OwnerPlace(place.data_dir, place.url, place.as_json).owner_url()
 
     async def run() -> Replayed:
-        ledger = await read_ledger(anchors)
+        try:
+            ledger = await read_ledger(anchors)
+        except AnchorUnavailable as error:
+            raise Failure(
+                f"the ledger of erasures can't be read: {error}", "create or mount the folder, or check the bucket"
+            ) from None
         connection = await connect(url, statement_seconds=None)
         try:
             async with connection.transaction():

@@ -53,7 +53,8 @@ async def _stored(of: Configuration, keys: str, where: Anchors) -> Finding:
     except AnchorUnavailable as error:
         return failed(
             f"the anchors can't be listed: {error.private.get('failure', error)}",
-            "correct AUDIT_ANCHOR_BUCKET or AUDIT_ANCHOR_FOLDER, and allow s3:ListBucketVersions to this role",
+            "correct AUDIT_ANCHOR_BUCKET, and allow s3:ListBucketVersions to this role; or create or mount the folder "
+            "AUDIT_ANCHOR_FOLDER",
         )
     if of.settings.database_url is not None:
         database = PooledDatabase(of.settings.database_url)

@@ -14,7 +14,10 @@ from tenantgate_cli.paths import DEFAULT_DATA_DIR
 
 audit = typer.Typer(help="Read the audit trail, and check that it is complete and unchanged.", no_args_is_help=True)
 KeyOption = Annotated[
-    str, typer.Option("--key", help="The verifier key of the tenant's log, which its operator has published.")
+    list[str],
+    typer.Option(
+        "--key", help="A verifier key of the tenant's log, which its operator has published: one for each that signed."
+    ),
 ]
 KnownOption = Annotated[
     Path | None,
@@ -28,6 +31,7 @@ KnownOption = Annotated[
     examples=[
         'tenantgate audit check-proof 4.tlog-proof --key "$(cat vkey)"',
         'tenantgate audit check-proof new --known old --key "$(cat vkey)"',
+        'tenantgate audit check-proof new --known old --key "$A" --key "$B"',
     ],
     exits={0: "the proof is right", 1: "it proves nothing: it is wrong, of another log, or can't be read"},
 )
@@ -109,7 +113,9 @@ def prove(  # noqa: PLR0917  (options)
 def checkpoint(  # noqa: PLR0917  (options)
     tenant: OneTenantOption,
     key: LogKeysOption = None,
-    since: Annotated[Path | None, typer.Option(help="A checkpoint that the tenant has kept.")] = None,
+    since: Annotated[
+        Path | None, typer.Option(help="The file of a checkpoint that the tenant has kept, or of a proof with it.")
+    ] = None,
     output: OutputOption = None,
     data_dir: DataDirOption = DEFAULT_DATA_DIR,
     database_url: ApplicationDatabaseOption = None,

@@ -46,6 +46,8 @@ def local_stack(command: str, port: int, data_dir: Path, *, reset: bool) -> Iter
         if reset:
             folder.reset()
         stored = folder.secrets()
+        # Without it, a verification before the first sealing would find no place for anchors.
+        folder.anchors.mkdir(exist_ok=True)
         app_url, owner_url = stack.enter_context(_database(folder))
         redis_url = given.get("REDIS_URL") or stack.enter_context(_cache(folder))
         variables = variables_for(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from uuid import uuid4
 
@@ -54,10 +54,11 @@ class Operator:
         (self.anchors / "checkpoints" / str(uuid4())).write_text(content)
         return log
 
-    def run(self, *words: str, key: str | None = None) -> Result:
-        """Run `tenantgate audit`. `key`: the verifier key; empty: that of the deployment."""
-        vkey = str(public_key("acme.example/audit/any", PRIVATE)) if key is None else key
-        command = ["audit", *words, *(["--key", vkey] if vkey else [])]
+    def run(self, *words: str, key: str | Sequence[str] | None = None) -> Result:
+        """Run `tenantgate audit`. `key`: the verifier key, or several; empty: those of the deployment."""
+        keys = [str(public_key("acme.example/audit/any", PRIVATE))] if key is None else key
+        keys = [keys] if isinstance(keys, str) else keys
+        command = ["audit", *words, *(word for vkey in keys if vkey for word in ("--key", vkey))]
         return CliRunner().invoke(app, command if words[0] == "check-proof" else [*command, *self._database])
 
     @property
@@ -148,8 +149,57 @@ def test_a_tenant_checks_its_proofs_offline(operator: Operator) -> None:
     assert operator.run("check-proof", f"{event_id}.tlog-proof", key=other).exit_code == 1
 
 
+def test_a_tenant_keeps_each_proof_for_the_next_one(operator: Operator) -> None:
+    """The loop of docs/AUDIT.md: the file `new` of one round is `old` in the next one."""
+    log = operator.log(3)
+    key = str(public_key(log.origin, PRIVATE))
+    assert operator.run("checkpoint", "--tenant", log.tenant_id, "--output", "old").exit_code == 0
+    for sizes in ((3, 5), (5, 7)):
+        operator.on(log.tenant_id, lambda again: again.add_and_seal(2))
+        made = operator.run("checkpoint", "--tenant", log.tenant_id, "--since", "old", "--output", "new")
+        assert made.exit_code == 0, made.output
+        checked = json.loads(operator.run("check-proof", "new", "--known", "old", "--json", key=key).stdout)
+        assert (checked["known"]["size"], checked["checkpoint"]["size"]) == sizes
+        Path("new").replace("old")
+    Path("old").write_bytes(b"\xff")
+    malformed = operator.run("checkpoint", "--tenant", log.tenant_id, "--since", "old")
+    assert (malformed.exit_code, "isn't UTF-8" in malformed.stderr) == (1, True)
+
+
+def test_a_proof_over_a_rotation_needs_both_keys(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = [new_sealing_key(), new_sealing_key()]
+    old, new = (local_keys(seed)[0] for seed in seeds)
+
+    async def seal_with_old(log: SealedLog) -> None:
+        await log.add(3)
+        await log.seal(private=old)
+
+    async def seal_with_new(log: SealedLog) -> None:
+        await log.add(2)
+        await log.seal(private=new)
+
+    log = operator.on(f"org-{uuid4()}", seal_with_old)
+    monkeypatch.setenv("AUDIT_SIGNING_KEYS", seeds[0])
+    assert operator.run("checkpoint", "--tenant", log.tenant_id, "--output", "old", key="").exit_code == 0
+    first = operator.run("prove", str(log.events[0]), "--tenant", log.tenant_id, "--output", "event", key="")
+    assert first.exit_code == 0, first.output
+    operator.on(log.tenant_id, seal_with_new)
+    monkeypatch.setenv("AUDIT_SIGNING_KEYS", ",".join(reversed(seeds)))
+    made = operator.run("checkpoint", "--tenant", log.tenant_id, "--since", "old", "--output", "new", key="")
+    assert made.exit_code == 0, made.output
+
+    old_key, new_key = (str(public_key(log.origin, private)) for private in (old, new))
+    both = operator.run("check-proof", "new", "--known", "old", key=[new_key, old_key])
+    assert (both.exit_code, "unchanged" in both.stdout) == (0, True), both.output
+    assert operator.run("check-proof", "event", key=[new_key, old_key]).exit_code == 0
+    elsewhere = str(public_key(f"{log.origin}-2", new))
+    for keys in ([old_key], [new_key], [old_key, elsewhere]):
+        refused = operator.run("check-proof", "new", "--known", "old", key=keys)
+        assert (refused.exit_code, "no known key signed it" in refused.stderr) == (1, True), refused.output
+
+
 def test_progress_is_shown_without_a_terminal(operator: Operator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tenantgate.transparency.repository._LEAF_PAGE", 2)
+    monkeypatch.setattr("tenantgate.transparency.pages._LEAF_PAGE", 2)
     result = operator.verify("--tenant", operator.log(6).tenant_id)
     assert [line for line in result.stderr.splitlines() if line.startswith("events")] == [
         "events 2 of 6",

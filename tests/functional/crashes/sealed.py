@@ -15,7 +15,7 @@ from tenantgate.database.pool import PooledDatabase
 from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.anchors.objects import read_checkpoints
 from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
-from tenantgate.transparency.repository import LogPages
+from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.verification.anchored import AnchoredCheckpoints
 from tenantgate.transparency.verification.keys import LogKeys
 from tenantgate.transparency.verification.service import LogVerifier

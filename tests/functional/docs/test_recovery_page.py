@@ -49,7 +49,9 @@ def test_the_commands_of_the_page(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("OIDC_AUDIENCE", "api")
     monkeypatch.setenv("KEY_ENCRYPTION_KEYS", KEY)
-    monkeypatch.setenv("AUDIT_ANCHOR_FOLDER", str(tmp_path / "anchors"))
+    anchors = tmp_path / "anchors"
+    anchors.mkdir()
+    monkeypatch.setenv("AUDIT_ANCHOR_FOLDER", str(anchors))
     for name in ("BACKUP_KEY", "BACKUP_KEY_FILE", "REDIS_URL"):
         monkeypatch.delenv(name, raising=False)
     key = tmp_path / "backup.key"

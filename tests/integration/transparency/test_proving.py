@@ -9,8 +9,9 @@ import asyncpg
 import pytest
 
 from tenantgate.database.pool import PooledDatabase
-from tenantgate.transparency.errors import Unprovable, Unproven
+from tenantgate.transparency.errors import NoteUnsigned, Unprovable, Unproven
 from tenantgate.transparency.notes import public_key
+from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.proofs import (
     ConsistencyProof,
     InclusionProof,
@@ -18,7 +19,6 @@ from tenantgate.transparency.proofs import (
     check_inclusion,
     parse_proof,
 )
-from tenantgate.transparency.repository import LogPages
 from tenantgate.transparency.verification.keys import LogKeys
 from tenantgate.transparency.verification.proving import Prover
 from tests.fixtures.databases.postgres import DatabaseUrls
@@ -60,7 +60,7 @@ async def test_every_event_has_a_proof(log: SealedLog, prover: Prover) -> None:
     for position, event_id in enumerate(log.events):
         proof = parse_proof((await prover.inclusion(log.tenant_id, event_id)).text.encode())
         assert isinstance(proof, InclusionProof)
-        found = check_inclusion(proof, key)
+        found = check_inclusion(proof, [key])
         assert (found.row["id"], found.position, found.checkpoint.size) == (str(event_id), position, 9)
         assert found.row["event_type"] == "TENANT_CHANGED"
 
@@ -70,8 +70,20 @@ async def test_the_log_continues_each_of_its_checkpoints(log: SealedLog, prover:
     for known, size in zip(log.anchored, (3, 7, 9), strict=True):
         proof = parse_proof((await prover.consistency(log.tenant_id, known)).text.encode())
         assert isinstance(proof, ConsistencyProof)
-        found = check_consistency(proof, known, key)
+        found = check_consistency(proof, known, [key])
         assert (found.old.size, found.new.size) == (size, 9)
+
+
+async def test_a_log_continues_its_checkpoints_after_a_rotation(log: SealedLog, prover: Prover) -> None:
+    await log.add(2)
+    await log.seal(private=OTHER)
+    old, new = (public_key(log.origin, private) for private in (PRIVATE, OTHER))
+    for known in log.anchored:
+        assert check_consistency(await prover.consistency(log.tenant_id, known), known, [old, new]).new.size == 11
+    proof = await prover.consistency(log.tenant_id, log.anchored[0])
+    with pytest.raises(NoteUnsigned):
+        check_consistency(proof, log.anchored[0], [old])
+    assert check_inclusion(await prover.inclusion(log.tenant_id, log.events[0]), [new]).position == 0
 
 
 async def test_no_proof_of_other_events(log: SealedLog, prover: Prover, database: PooledDatabase) -> None:
@@ -119,8 +131,8 @@ async def test_pages_of_a_log_follow_each_other(
 ) -> None:
     """Logs have more events than a page has."""
     for page in ("_LEAF_PAGE", "_HASH_PAGE", "_CHECKPOINT_PAGE", "_EVENT_PAGE"):
-        monkeypatch.setattr(f"tenantgate.transparency.repository.{page}", 2)
-    check_inclusion(await prover.inclusion(log.tenant_id, log.events[8]), public_key(log.origin, PRIVATE))
+        monkeypatch.setattr(f"tenantgate.transparency.pages.{page}", 2)
+    check_inclusion(await prover.inclusion(log.tenant_id, log.events[8]), [public_key(log.origin, PRIVATE)])
     await log.add(3)
     result = await log.verify()
     assert (result.findings, result.events, result.unsealed, result.checkpoints) == ([], 9, 3, 3)

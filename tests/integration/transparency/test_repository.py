@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -42,7 +42,7 @@ async def sealed(batch: Batch) -> Sealed | None:
     leaves = [
         Leaf(event.id, leaf_hash(leaf_data(event.row)), event.recorded_at)
         for event in batch.events
-        if event.row is not None and not event.is_sealed
+        if event.row is not None and event.recorded_at is not None and not event.is_sealed
     ]
     tree.extend(leaf.leaf_hash for leaf in leaves)
     return Sealed(leaves, tree.size, tree.hashes, f"note of {tree.size}") if leaves else None
@@ -65,8 +65,7 @@ async def test_an_event_is_queued_with_its_act_and_sealed_once_in_order(
             await unit.execute("SELECT 1 / 0")
     assert await repository.seal(tenant_id, sealed, limit=10) == (0, None)
     ids = await add(database, tenant_id, 5)
-    (waiting,) = [one for one in await repository.waiting(after="", limit=10_000) if one.tenant_id == tenant_id]
-    assert timedelta() <= datetime.now(UTC) - waiting.oldest < timedelta(minutes=1)
+    assert tenant_id in await repository.waiting(after="", limit=10_000)
 
     batches: list[Batch] = []
 
@@ -92,7 +91,7 @@ async def test_an_event_is_queued_with_its_act_and_sealed_once_in_order(
     assert [tuple(row) for row in leaves] == [(event_id, place, True) for place, event_id in enumerate(ids)]
     notes = await repository.checkpoints(tenant_id, [one.id for _, one in made if one is not None])
     assert {one.note for one in notes} == {"note of 2", "note of 4", "note of 5"}
-    assert tenant_id not in {one.tenant_id for one in await repository.waiting(after="", limit=10_000)}
+    assert tenant_id not in set(await repository.waiting(after="", limit=10_000))
 
 
 async def test_the_row_is_read_as_it_is_stored(database: PooledDatabase, tenant_id: str) -> None:

@@ -164,6 +164,8 @@ async def _notes(anchors: FolderAnchors) -> list[str]:
     [
         pytest.param("UPDATE audit_trees SET frontier = sha256(frontier) WHERE tenant_id = $1", id="another frontier"),
         pytest.param("UPDATE audit_trees SET size = 2 WHERE tenant_id = $1", id="another size"),
+        pytest.param("UPDATE audit_trees SET size = 3 WHERE tenant_id = $1", id="a size with more hashes"),
+        pytest.param("UPDATE audit_trees SET frontier = '' WHERE tenant_id = $1", id="no frontier"),
         pytest.param("UPDATE audit_trees SET size = 0, frontier = '' WHERE tenant_id = $1", id="from the beginning"),
         pytest.param(
             "INSERT INTO audit_leaves (tenant_id, id, position, leaf_hash, recorded_at)"
@@ -185,6 +187,67 @@ async def test_the_applications_login_gets_no_signature_for_another_log(
     # The log isn't continued; the other tenants' are.
     assert [one.size for one in await anchored(anchors, tenant_id)] == [1]
     assert [one.size for one in await anchored(anchors, other)] == [1]
+
+
+@pytest.mark.parametrize("time", ["2099-01-01", "1990-01-01", "4000-01-01 BC", "infinity", "-infinity"])
+async def test_no_time_is_signed_that_an_event_doesnt_have(
+    database: PooledDatabase, urls: DatabaseUrls, anchors: FolderAnchors, tenants: list[str], time: str
+) -> None:
+    tenant_id, other, _ = tenants
+    await add(database, [tenant_id, other])
+    await execute(urls.app_url, "DELETE FROM audit_queue WHERE tenant_id = $1", tenant_id)
+    await execute(
+        urls.app_url,
+        f"INSERT INTO audit_queue (tenant_id, id, created_at) SELECT tenant_id, id, '{time}' FROM audit_events"
+        " WHERE tenant_id = $1",
+        tenant_id,
+    )
+    with pytest.raises(LogBroken):
+        await sealer(database, anchors).run()
+    assert await anchored(anchors, tenant_id) == []
+    assert [one.size for one in await anchored(anchors, other)] == [1]
+    assert (await LogRepository(database).queue()).unsealed_tenants == 1
+
+
+async def test_queued_ids_without_events_give_no_checkpoint_another_time(
+    database: PooledDatabase, urls: DatabaseUrls, anchors: FolderAnchors, tenants: list[str]
+) -> None:
+    (tenant_id, *_) = tenants
+    await add(database, [tenant_id])
+    await execute(
+        urls.app_url,
+        "INSERT INTO audit_queue (tenant_id, id, created_at)"
+        " SELECT $1, gen_random_uuid(), '2099-01-01' FROM generate_series(1, 9)",
+        tenant_id,
+    )
+    done = await sealer(database, anchors, batch=5).run()
+    assert (done.events, done.missing) == (1, 9)
+    (checkpoint,) = await anchored(anchors, tenant_id)
+    (extension,) = checkpoint.extensions
+    assert int(extension.removeprefix("sealed-at ")) < (datetime.now(UTC).timestamp() + 60) * 1_000_000
+
+
+async def test_a_checkpoint_that_doesnt_verify_is_never_anchored(
+    database: PooledDatabase, urls: DatabaseUrls, anchors: FolderAnchors, tenants: list[str]
+) -> None:
+    tenant_id, other, _ = tenants
+    await add(database, [other])
+    await sealer(database, anchors).run()
+    (genuine,) = await _notes(anchors)
+    for size, note in enumerate((genuine, genuine.replace(other, tenant_id), "x/audit/\n1\n\n"), start=1):
+        await execute(
+            urls.app_url,
+            "WITH forged AS (INSERT INTO audit_checkpoints (tenant_id, id, size, note)"
+            " VALUES ($1, gen_random_uuid(), $2, $3) RETURNING id)"
+            " INSERT INTO audit_anchor_queue (tenant_id, id) SELECT $1, id FROM forged",
+            tenant_id,
+            size,
+            note,
+        )
+    with pytest.raises(LogBroken):
+        await sealer(database, anchors).run()
+    assert await _notes(anchors) == [genuine]
+    assert (await LogRepository(database).queue()).unanchored == 0
 
 
 async def test_a_checkpoint_of_another_tenant_doesnt_count(

@@ -16,7 +16,7 @@ from tenantgate.transparency.checkpoints import sealed_checkpoint
 from tenantgate.transparency.notes import public_key, sign
 from tenantgate.transparency.retention import Removed, retention_detail, retention_text
 from tenantgate.transparency.tree import Frontier, node_hash
-from tests.fixtures.databases.postgres import DatabaseUrls
+from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
 from tests.fixtures.transparency.logs import OTHER, PRIVATE, SealedLog
 
 pytestmark = pytest.mark.anyio
@@ -144,6 +144,14 @@ async def insert_without_the_queue(attack: Attack) -> None:
 
 async def insert_at_an_impossible_time(attack: Attack) -> None:
     await attack.insert("'-infinity'")
+
+
+async def insert_in_the_future(attack: Attack) -> None:
+    await attack.insert("now() + interval '30 years'")
+
+
+async def insert_in_the_future_and_queue(attack: Attack) -> None:
+    await seal(attack, await attack.insert("now() + interval '30 years'"))
 
 
 async def insert_and_queue(attack: Attack) -> None:
@@ -309,7 +317,19 @@ async def retention_of_newer_rows(attack: Attack) -> None:
 
 
 async def remove_more_than_retention_says(attack: Attack) -> None:
-    await remove_by_retention(attack, PRIVATE, Removed(0, 1, 2**62))
+    """Retention removed the rows that are older than the third one."""
+    await remove_by_retention(attack, PRIVATE, Removed(0, 1, await recorded(attack, 2)))
+
+
+async def recorded(attack: Attack, position: int) -> int:
+    """Return the time of a leaf, in microseconds since 1970."""
+    found: int = await attack.connection.fetchval(
+        "SELECT (extract(epoch FROM recorded_at) * 1000000)::bigint FROM audit_leaves"
+        " WHERE tenant_id = $1 AND position = $2",
+        attack.log.tenant_id,
+        position,
+    )
+    return found
 
 
 async def remove_by_retention(
@@ -320,6 +340,13 @@ async def remove_by_retention(
         "DELETE FROM audit_events e USING audit_leaves l"
         " WHERE e.tenant_id = $1 AND l.tenant_id = $1 AND l.id = e.id AND l.position < 3"
     )
+    await state_retention(attack, private, removed, is_sealed=is_sealed)
+
+
+async def state_retention(
+    attack: Attack, private: Ed25519PrivateKey, removed: Removed, *, is_sealed: bool = True
+) -> None:
+    """Record that retention removed rows."""
     key = public_key(attack.log.origin, private)
     signature = private.sign(retention_text(attack.log.origin, removed).encode())
     event_id = uuid4()
@@ -345,6 +372,8 @@ ATTACKS = [
     (delete_a_row_and_close_the_gap, {"leaves_changed", "log_cut_off"}, 3),
     (insert_without_the_queue, {"row_not_sealed"}, None),
     (insert_at_an_impossible_time, {"row_not_sealed"}, None),
+    (insert_in_the_future, {"row_ahead"}, None),
+    (insert_in_the_future_and_queue, {"row_ahead"}, 9),
     (insert_and_queue, {"row_added_late"}, 9),
     (insert_into_the_leaves, {"row_changed", "leaves_changed", "leaves_unsigned"}, 5),
     (swap_two_rows, {"row_changed"}, 4),
@@ -388,6 +417,38 @@ async def test_tampering_is_found_and_named(
     named = result.findings[0].event_id
     if named is not None and position is not None and attack is not insert_into_the_leaves:
         assert named == str(log.events[position])
+
+
+async def test_of_removed_rows_only_those_without_retention_are_named(
+    log: SealedLog, superuser: asyncpg.Connection
+) -> None:
+    attack = Attack(superuser, log)
+    await remove_more_than_retention_says(attack)
+    result = await log.verify()
+    assert (result.removed, [(one.position, one.text) for one in result.findings]) == (
+        2,
+        [(2, "the events of position 2 were removed, and no retention signed for it")],
+    )
+    # Not next to them, and two at once.
+    await attack.run(f"DELETE FROM audit_events WHERE tenant_id = $1 AND id IN ({event(5)}, {event(6)})")
+    result = await log.verify()
+    assert (result.removed, [(one.position, one.event_id) for one in result.findings]) == (
+        2,
+        [(position, str(log.events[position])) for position in (2, 5)],
+    )
+    assert "positions 5 to 6 were removed" in result.findings[1].text
+
+
+async def test_several_retentions_cover_rows_together(log: SealedLog, superuser: asyncpg.Connection) -> None:
+    """Retention may run with a longer time later: then the rows of an earlier run are newer than it says."""
+    attack = Attack(superuser, log)
+    await remove_by_retention(attack, PRIVATE, Removed(0, 1, await recorded(attack, 2)))
+    # A row that was recorded earlier than its place says.
+    await attack.run("UPDATE audit_leaves SET recorded_at = 'epoch' WHERE tenant_id = $1 AND position = 2")
+    assert [one.position for one in (await log.verify()).findings] == [2]
+    await state_retention(attack, PRIVATE, Removed(0, 2, 1))
+    result = await log.verify()
+    assert (result.findings, result.removed) == ([], 3)
 
 
 @pytest.mark.parametrize("is_sealed", [True, False])
@@ -452,3 +513,57 @@ async def test_without_anchors_a_log_that_was_cut_off_looks_whole(
 async def test_a_tenant_without_events_has_nothing_wrong(database: PooledDatabase) -> None:
     result = await SealedLog(database, f"org-{uuid4()}").verify(later=HOUR)
     assert (result.findings, result.events) == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("statements", "wrong"),
+    [
+        pytest.param(
+            [
+                "ALTER TABLE audit_leaves DROP CONSTRAINT audit_leaves_position_check",
+                "INSERT INTO audit_leaves (tenant_id, id, position, leaf_hash, recorded_at)"  # noqa: ISC004
+                " SELECT tenant_id, id, -1, sha256('x'), created_at FROM new_event",
+            ],
+            "leaf_changed",
+            id="a-leaf-before-the-log",
+        ),
+        pytest.param(
+            [
+                "ALTER TABLE audit_checkpoints ALTER COLUMN note DROP NOT NULL",
+                "UPDATE audit_checkpoints SET note = NULL WHERE size = 7",
+            ],
+            "log_unreadable",
+            id="a-checkpoint-without-a-note",
+        ),
+        pytest.param(
+            [
+                "ALTER TABLE audit_leaves ALTER COLUMN leaf_hash DROP NOT NULL",
+                "UPDATE audit_leaves SET leaf_hash = NULL WHERE position = 4",
+            ],
+            "log_unreadable",
+            id="a-leaf-without-a-hash",
+        ),
+    ],
+)
+async def test_without_the_constraints_tampering_is_found_too(
+    statements: list[str], wrong: str, postgres_server: PostgresServer
+) -> None:
+    urls = await asyncio.to_thread(postgres_server.create_database)
+    database = PooledDatabase(urls.app_url)
+    superuser = await asyncpg.connect(urls.admin_url)
+    try:
+        log = SealedLog(database, f"org-{uuid4()}")
+        await log.add_and_seal(3, 4, 2)
+        await superuser.execute("SET session_replication_role = replica")
+        event_id = await Attack(superuser, log).insert("now()")
+        await superuser.execute(
+            f"CREATE TEMPORARY TABLE new_event AS SELECT * FROM audit_events WHERE id = '{event_id}'"
+        )
+        for statement in statements:
+            await superuser.execute(statement)
+        result = await log.verify()
+        assert wrong in {finding.wrong for finding in result.findings}
+    finally:
+        await superuser.close()
+        await database.dispose()
+        await asyncio.to_thread(postgres_server.drop_database, urls)

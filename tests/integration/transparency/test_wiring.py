@@ -9,12 +9,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tenantgate.audit.repository import EventRepository
 from tenantgate.database.wiring import database, dispose_database
+from tenantgate.secrets.store import SecretStore
 from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.anchors.s3 import S3Anchors
-from tenantgate.transparency.wiring import anchors, log_host, report_queue, seal
+from tenantgate.transparency.wiring import anchors, log_host, report_queue, seal, signing_keys
 from tests.fixtures.audit.events import any_event
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
 from tests.fixtures.process.settings import process_settings
@@ -86,6 +89,28 @@ async def test_without_anchors_events_are_sealed_and_one_warning_says_what_that_
             assert (done.events, done.anchored) == (1, 0)
     (said,) = [text for text in caplog.messages if "aren't anchored" in text]
     assert "nothing shows that an old state of the database was restored" in said
+
+
+async def test_each_kms_key_is_read_in_its_own_region(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    class Client:
+        def __init__(self, region: str) -> None:
+            self.region = region
+
+        def get_public_key(self, *, KeyId: str) -> dict[str, bytes]:  # noqa: N803  (boto3's name)
+            asked.append((self.region, KeyId))
+            key = Ed25519PrivateKey.generate().public_key()
+            return {"PublicKey": key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)}
+
+    monkeypatch.setattr("tenantgate.transparency.wiring.kms_client", Client)
+    arns = [f"arn:aws:kms:{region}:123456789012:key/{uuid4()}" for region in ("eu-central-1", "eu-west-1")]
+    settings = make_settings(AUDIT_SIGNING_KMS_KEY=",".join(arns), AUDIT_ANCHOR_FOLDER="/anchors")
+    store = SecretStore(
+        secret_id=None, environment={}, client=lambda: pytest.fail("no secret store"), fall_back_to_environment=False
+    )
+    assert len(await signing_keys(settings, store).public_keys()) == 2
+    assert asked == [("eu-central-1", arns[0]), ("eu-west-1", arns[1])]
 
 
 def test_the_settings_choose_the_anchors(tmp_path: Path) -> None:

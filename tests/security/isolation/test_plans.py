@@ -26,7 +26,7 @@ WHOLE_TABLES = {
     ),
     "data_keys.repository._GROUPS": "the numbers of a tenant's keys, for operators",
     "transparency.repository._QUEUE": "the sealer's queues, once a run, of which nothing remains",
-    "transparency.repository._NEWEST": "one row, the first of the index backwards",
+    "transparency.pages._NEWEST": "one row, the first of the index backwards",
     "transparency.repository._QUEUED": "the tenant's queue, in batches, of which nothing remains",
     "openid_provider.storage.repository._OF_USER": "the built-in provider's rows of a user, only in development",
     "openid_provider.storage.repository._REMOVE_OF_USER": "the same rows, to erase them",

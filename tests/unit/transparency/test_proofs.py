@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tenantgate.transparency.checkpoints import Checkpoint, log_origin, sealed_checkpoint
-from tenantgate.transparency.errors import ProofMalformed, Unproven
+from tenantgate.transparency.errors import NoteUnsigned, ProofBroken, ProofMalformed, Unproven
 from tenantgate.transparency.leaves import COLUMNS, leaf_data
 from tenantgate.transparency.notes import public_key, sign
 from tenantgate.transparency.proofs import (
@@ -51,14 +51,14 @@ GROWN = ConsistencyProof(3, consistency_proof(3, HASHES), checkpoint())
 def test_an_inclusion_proof_proves_its_event() -> None:
     read = parse_proof(PROOF.text.encode())
     assert read == PROOF
-    found = check_inclusion(PROOF, KEY)
+    found = check_inclusion(PROOF, [KEY])
     assert (found.row["id"], found.position, found.checkpoint.size) == ("4", INDEX, SIZE)
     assert PROOF.text.startswith("c2sp.org/tlog-proof@v1\nextra ")
 
 
 def test_a_consistency_proof_proves_that_the_log_continues() -> None:
     assert parse_proof(GROWN.text.encode()) == GROWN
-    found = check_consistency(GROWN, checkpoint(3), KEY)
+    found = check_consistency(GROWN, checkpoint(3), [KEY])
     assert (found.old.size, found.new.size) == (3, SIZE)
     assert GROWN.text.startswith("old 3\n")
 
@@ -66,10 +66,35 @@ def test_a_consistency_proof_proves_that_the_log_continues() -> None:
 def test_a_log_of_one_event_has_proofs_without_hashes() -> None:
     single = InclusionProof(LEAVES[0], 0, [], checkpoint(1))
     assert parse_proof(single.text.encode()) == single
-    check_inclusion(single, KEY)
+    check_inclusion(single, [KEY])
     same = ConsistencyProof(1, [], checkpoint(1))
     assert parse_proof(same.text.encode()) == same
-    check_consistency(same, checkpoint(1), KEY)
+    check_consistency(same, checkpoint(1), [KEY])
+
+
+def test_a_log_continues_after_a_rotation_of_its_key_for_those_who_have_both() -> None:
+    rotated = replace(GROWN, note=checkpoint(private=OTHER))
+    new_key = public_key(ORIGIN, OTHER)
+    for keys in ([KEY, new_key], [new_key, KEY]):
+        found = check_consistency(rotated, checkpoint(3), keys)
+        assert (found.old.size, found.new.size) == (3, SIZE)
+    elsewhere = public_key(log_origin("acme.example", "org-2"), OTHER)
+    for keys in ([], [KEY], [new_key], [KEY, elsewhere]):
+        with pytest.raises(NoteUnsigned):
+            check_consistency(rotated, checkpoint(3), keys)
+    assert check_inclusion(replace(PROOF, note=rotated.note), [KEY, new_key]).position == INDEX
+
+
+def test_a_log_does_not_continue_another_tenants() -> None:
+    """Both checkpoints are signed by given keys, and their trees have the same leaves."""
+    origin = log_origin("acme.example", "org-2")
+    other = public_key(origin, PRIVATE)
+    for proof, known in (
+        (replace(GROWN, note=checkpoint(origin=origin)), checkpoint(3)),
+        (GROWN, checkpoint(3, origin=origin)),
+    ):
+        with pytest.raises(ProofBroken, match="two different logs"):
+            check_consistency(proof, known, [KEY, other])
 
 
 MIXED = [*HASHES[:INDEX], leaf_hash(leaf_of("org-2", 0)), *HASHES[INDEX + 1 :]]
@@ -110,7 +135,7 @@ def test_no_forged_inclusion_proof_is_right(forged: InclusionProof) -> None:
     read = parse_proof(forged.text.encode())
     assert isinstance(read, InclusionProof)
     with pytest.raises(Unproven):
-        check_inclusion(read, KEY)
+        check_inclusion(read, [KEY])
 
 
 @pytest.mark.parametrize(
@@ -132,7 +157,7 @@ def test_no_forged_consistency_proof_is_right(forged: ConsistencyProof, known: s
     read = parse_proof(forged.text.encode())
     assert isinstance(read, ConsistencyProof)
     with pytest.raises(Unproven):
-        check_consistency(read, known, KEY)
+        check_consistency(read, known, [KEY])
 
 
 @pytest.mark.parametrize(
@@ -163,7 +188,7 @@ def test_refuses_malformed_files(malformed: bytes) -> None:
 def check_file(raw: bytes) -> None:
     read = parse_proof(raw)
     assert isinstance(read, InclusionProof)
-    check_inclusion(read, KEY)
+    check_inclusion(read, [KEY])
 
 
 @given(st.integers(0, len(PROOF.text.encode()) - 1), st.binary(max_size=3))

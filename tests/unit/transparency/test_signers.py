@@ -80,7 +80,7 @@ async def test_the_newest_key_signs_and_earlier_ones_still_verify() -> None:
 
 async def test_kms_signs_and_the_keys_before_it_still_verify() -> None:
     kms, local = SimulatedKms(), new_sealing_key()
-    keys = SigningKeys(secret(local), KmsSigner(ARN, lambda: kms))
+    keys = SigningKeys(secret(local), [KmsSigner(ARN, lambda: kms)])
     for _ in range(2):
         note = await keys.sign(TEXT, ORIGIN)
         assert open_checkpoint(note, [VerifierKey(ORIGIN, (await keys.public_keys())[0])]).origin == ORIGIN
@@ -90,11 +90,31 @@ async def test_kms_signs_and_the_keys_before_it_still_verify() -> None:
     assert open_checkpoint(earlier, [VerifierKey(ORIGIN, (await keys.public_keys())[1])]).size == 1
 
 
+async def test_the_first_key_of_kms_signs_and_earlier_ones_still_verify() -> None:
+    old, new, local = SimulatedKms(), SimulatedKms(), new_sealing_key()
+    earlier = await SigningKeys(secret(), [KmsSigner(ARN, lambda: old)]).sign(TEXT, ORIGIN)
+    rotated = SigningKeys(secret(local), [KmsSigner(ARN, lambda: new), KmsSigner(ARN, lambda: old)])
+    later = await rotated.sign(TEXT, ORIGIN)
+    newest, oldest, _ = (VerifierKey(ORIGIN, key) for key in await rotated.public_keys())
+    assert open_checkpoint(later, [newest]).size == open_checkpoint(earlier, [oldest]).size == 1
+    assert old.calls == ["get_public_key", "sign", "get_public_key"]
+    with pytest.raises(NoteUnsigned):
+        open_checkpoint(later, [oldest])
+
+
+async def test_no_keys_are_returned_without_those_of_an_earlier_kms_key() -> None:
+    """Otherwise the checkpoints that it signed would look forged."""
+    disabled = SimulatedKms(failure=ClientError({"Error": {"Code": "DisabledException"}}, "GetPublicKey"))
+    keys = SigningKeys(secret(new_sealing_key()), [KmsSigner(ARN, SimulatedKms), KmsSigner(ARN, lambda: disabled)])
+    with pytest.raises(KeyServiceUnavailable):
+        await keys.public_keys()
+
+
 async def test_kms_needs_no_secret_unless_the_secrets_cant_be_read() -> None:
     signer = KmsSigner(ARN, SimulatedKms)
-    assert len(await SigningKeys(secret(), signer).public_keys()) == 1
+    assert len(await SigningKeys(secret(), [signer]).public_keys()) == 1
     with pytest.raises(SecretsUnavailable):
-        await SigningKeys(secret(failure="AccessDenied"), signer).public_keys()
+        await SigningKeys(secret(failure="AccessDenied"), [signer]).public_keys()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +127,7 @@ async def test_kms_needs_no_secret_unless_the_secrets_cant_be_read() -> None:
 async def test_a_failure_of_kms_is_reported(failure: Exception) -> None:
     signer = KmsSigner(ARN, lambda: SimulatedKms(failure=failure))
     with pytest.raises(KeyServiceUnavailable):
-        await SigningKeys(secret(), signer).sign(TEXT, ORIGIN)
+        await SigningKeys(secret(), [signer]).sign(TEXT, ORIGIN)
 
 
 async def test_a_silent_kms_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,7 +150,7 @@ async def test_a_signature_that_doesnt_verify_is_never_returned() -> None:
     await signer.public_key()
     kms.key = Ed25519PrivateKey.generate()
     with pytest.raises(NoteUnsigned):
-        await SigningKeys(secret(), signer).sign(TEXT, ORIGIN)
+        await SigningKeys(secret(), [signer]).sign(TEXT, ORIGIN)
 
 
 @pytest.mark.parametrize("text", ["", " , ", "short", "A" * 43, "Y5pEbVfWkQn8cJ2mT0sRzLxGhDaUiOw3eN7vKqB4yH0,x"])

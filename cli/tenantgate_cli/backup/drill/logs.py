@@ -6,7 +6,8 @@ from tenantgate.database.pool import PooledDatabase
 from tenantgate.transparency.anchors.objects import Anchors
 from tenantgate.transparency.checkpoints import log_origin
 from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
-from tenantgate.transparency.repository import LogPages, LogRepository
+from tenantgate.transparency.pages import LogPages
+from tenantgate.transparency.repository import LogRepository
 from tenantgate.transparency.tasks import Sealer
 from tenantgate.transparency.verification.keys import LogKeys
 from tenantgate.transparency.verification.service import LogVerifier

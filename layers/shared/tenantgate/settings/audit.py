@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import ValidationInfo, field_validator
+from pydantic_settings import NoDecode
 
 from tenantgate.settings.deployment import DeploymentSettings
 from tenantgate.settings.fields import is_relaxed, setting
@@ -32,11 +34,12 @@ class AuditSettings(DeploymentSettings):
         ge=1,
         le=36500,
     )
-    audit_signing_kms_key: str | None = setting(
-        "ARN of the AWS KMS key (key spec `ECC_NIST_EDWARDS25519`) that signs the checkpoints of the audit log. Unset: "
-        "the secret `AUDIT_SIGNING_KEYS`. Both verify.",
+    audit_signing_kms_key: Annotated[tuple[str, ...], NoDecode] = setting(
+        "ARNs of the AWS KMS keys (key spec `ECC_NIST_EDWARDS25519`) that sign the checkpoints of the audit log; "
+        "comma-separated, newest first. The first one signs; each verifies, as do the keys of the secret "
+        "`AUDIT_SIGNING_KEYS`. Never remove one. Unset: the secret.",
         injected_by="the template",
-        default=None,
+        default=(),
     )
     audit_retention_days: int | None = setting(
         "Days after which `tenantgate audit retain` removes the contents of audit events. Unset: they stay.",
@@ -61,17 +64,19 @@ class AuditSettings(DeploymentSettings):
             raise ValueError("unset it or AUDIT_ANCHOR_FOLDER: checkpoints are anchored in one place")
         return parse_bucket(value)
 
+    @field_validator("audit_signing_kms_key", mode="before")
+    @classmethod
+    def _signing_keys(cls, value: object) -> object:
+        return parse_kms_keys(value) if isinstance(value, str) else value
+
     @field_validator("audit_signing_kms_key")
     @classmethod
-    def _signing_key(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is None:
-            return None
-        if len(parse_kms_keys(value)) != 1:
-            raise ValueError("set it to the ARN of one key: earlier ones are in AUDIT_SIGNING_KEYS")
+    def _anchored(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         # Every such key belongs to a deployment that means to be able to prove its log.
         has_anchor = info.data.get("audit_anchor_folder") or info.data.get("audit_anchor_bucket")
         if (
-            not has_anchor
+            value
+            and not has_anchor
             and not is_relaxed(info)
             and {"audit_anchor_folder", "audit_anchor_bucket"} <= info.data.keys()
         ):

@@ -13,13 +13,6 @@ from uuid import UUID
 UNSEALED_WINDOW_SECONDS = 300
 
 
-class Waiting(NamedTuple):
-    """A tenant with unsealed events. `oldest`: when the first of them was recorded."""
-
-    tenant_id: str
-    oldest: datetime
-
-
 class QueueState(NamedTuple):
     """The tenants with unsealed events and unanchored checkpoints, and the ages of the oldest of each in seconds."""
 
@@ -32,14 +25,16 @@ class QueueState(NamedTuple):
 class QueuedEvent(NamedTuple):
     """An event that waits to be sealed.
 
-    `row`: as `leaves.leaf_data` takes it, or None if the event is gone. `is_sealed`: it has a leaf already, because a
-    restored or repeated row queued it again.
+    `recorded_at`, `row`: of the event, the row as `leaves.leaf_data` takes it; None if the event is gone. `is_sealed`:
+    it has a leaf already, because a restored or repeated row queued it again. `is_moved`: the queue has another time
+    for it, by which it would be sealed in another order.
     """
 
     id: UUID
-    recorded_at: datetime
+    recorded_at: datetime | None
     row: Mapping[str, str | None] | None
     is_sealed: bool
+    is_moved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Proof files, which are checked offline against a log's verifier key.
+"""Proof files, which are checked offline against a log's verifier keys.
 
 An inclusion proof (c2sp.org/tlog-proof, version 1) has the leaf data of one event as its extra data:
 
@@ -99,9 +99,9 @@ def parse_proof(raw: bytes) -> InclusionProof | ConsistencyProof:
     return InclusionProof(leaf, _number(lines[2], "index "), _hashes(lines[3:]), note)
 
 
-def check_inclusion(proof: InclusionProof, key: VerifierKey) -> Included:
-    """Check that the event is in the log of the key. Raises `Unproven`: `errors.py` lists its kinds."""
-    checkpoint = open_checkpoint(proof.note, [key])
+def check_inclusion(proof: InclusionProof, keys: Sequence[VerifierKey]) -> Included:
+    """Check that the event is in a log of one of the keys. Raises `Unproven`: `errors.py` lists its kinds."""
+    checkpoint = open_checkpoint(proof.note, keys)
     verify_inclusion(
         index=proof.index,
         size=checkpoint.size,
@@ -117,9 +117,15 @@ def check_inclusion(proof: InclusionProof, key: VerifierKey) -> Included:
     return Included(row, proof.index, checkpoint)
 
 
-def check_consistency(proof: ConsistencyProof, known_note: str | bytes, key: VerifierKey) -> Extended:
-    """Check that the log still has all events of the checkpoint `known_note`, unchanged. Raises `Unproven`."""
-    old, new = open_checkpoint(known_note, [key]), open_checkpoint(proof.note, [key])
+def check_consistency(proof: ConsistencyProof, known_note: str | bytes, keys: Sequence[VerifierKey]) -> Extended:
+    """Check that the log still has all events of the checkpoint `known_note`, unchanged. Raises `Unproven`.
+
+    `keys`: those of the log. After a rotation, another one has signed the newer checkpoint.
+    """
+    old, new = open_checkpoint(known_note, keys), open_checkpoint(proof.note, keys)
+    # Each may be signed by a key of its own log: an equal or longer log of another tenant continues nothing.
+    if old.origin != new.origin:
+        raise ProofBroken("the proof and the known checkpoint are of two different logs")
     if old.size != proof.old_size:
         raise ProofBroken(f"the proof begins at {proof.old_size} events, and the known checkpoint has {old.size}")
     verify_consistency(old_size=old.size, size=new.size, old_root=old.root, root=new.root, proof=proof.hashes)

@@ -1,18 +1,15 @@
-"""The transparency log in PostgreSQL: the queue of events, leaves, checkpoints, and the queue of anchors."""
+"""The transparency log in PostgreSQL as the sealer writes it: two queues, leaves, and checkpoints."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID, uuid4
 
 from tenantgate.database.unit import Database, Row, StatementRefused, Unit
 from tenantgate.transparency.errors import LogBroken
 from tenantgate.transparency.leaves import COLUMNS, Kind
-from tenantgate.transparency.models import Batch, QueuedEvent, QueueState, Sealed, SealedCheckpoint, Waiting
-from tenantgate.transparency.retention import EVENT_TYPE
+from tenantgate.transparency.models import Batch, QueuedEvent, QueueState, Sealed, SealedCheckpoint
 from tenantgate.transparency.tree import HASH_BYTES
-from tenantgate.transparency.verification.models import StoredCheckpoint, StoredState, Unsealed, UnsealedPage
 
 _AS_TEXT: dict[Kind, str] = {
     "uuid": "e.{0}::text",
@@ -29,7 +26,7 @@ LEAF_COLUMNS = ", ".join(f"{_AS_TEXT[kind].format(name)} AS {name}" for name, ki
 _SEE_QUEUES = "SELECT set_config('tenantgate.audit_sealing', 'on', true)"
 # From one tenant's first row to the next one's: as many steps as there are tenants, no matter how long the queue is.
 _WAITING = """
-SELECT tenant_id, created_at FROM (
+SELECT found.tenant_id FROM (
     WITH RECURSIVE waiting AS (
         (SELECT tenant_id, created_at FROM audit_queue WHERE tenant_id > $1 ORDER BY tenant_id, created_at LIMIT 1)
         UNION ALL
@@ -40,13 +37,18 @@ SELECT tenant_id, created_at FROM (
     ) SELECT * FROM waiting LIMIT $2
 ) AS found
 """
+# In seconds. The application's login may write any time into a queue, and none may end the run.
+_AGE = (
+    "CASE WHEN min(created_at) IS NULL THEN 0 ELSE extract(epoch FROM clock_timestamp() - least(clock_timestamp(),"
+    " greatest(min(created_at), clock_timestamp() - interval '10 years')))::int END"
+)
 _QUEUE = f"""
-SELECT count(*)::int AS unsealed_tenants,
-    coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0)::int AS unsealed_seconds,
+SELECT count(*)::int AS unsealed_tenants, {_AGE} AS unsealed_seconds,
     (SELECT count(*) FROM audit_anchor_queue)::int AS unanchored,
-    (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) FROM audit_anchor_queue)::int
-        AS unanchored_seconds
-FROM ({_WAITING.replace("tenant_id > $1 ", "true ").replace("LIMIT $2", "")}) AS oldest
+    (SELECT {_AGE} FROM audit_anchor_queue) AS unanchored_seconds
+FROM (
+    {_WAITING.replace("found.tenant_id", "created_at").replace("tenant_id > $1 ", "true ").replace("LIMIT $2", "")}
+) AS oldest
 """  # noqa: S608  (constants)
 _HOLD = "SELECT size, frontier, now() FROM audit_trees WHERE tenant_id = $1 FOR UPDATE SKIP LOCKED"
 _BEGIN = (
@@ -54,8 +56,14 @@ _BEGIN = (
     " RETURNING size, frontier, now()"
 )
 _NOTE = "SELECT note FROM audit_checkpoints WHERE tenant_id = $1 AND size = $2"
+# A time that Python has, or an infinite one.
+_KEPT = (
+    "CASE WHEN isfinite({0}) THEN least(greatest({0}, '0001-01-02Z'::timestamptz), '9999-12-30Z'::timestamptz)"
+    " ELSE {0} END"
+)
 _QUEUED = f"""
-SELECT q.id AS queued_id, q.created_at AS queued_at, l.id IS NOT NULL AS is_sealed, {LEAF_COLUMNS}
+SELECT q.id AS queued_id, {_KEPT.format("e.created_at")} AS recorded_at, q.created_at <> e.created_at AS is_moved,
+       l.id IS NOT NULL AS is_sealed, {LEAF_COLUMNS}
 FROM (
     SELECT tenant_id, id, created_at FROM audit_queue WHERE tenant_id = $1 ORDER BY tenant_id, created_at, id LIMIT $2
 ) AS q
@@ -83,47 +91,6 @@ _UNANCHORED = (
 _NOTES = "SELECT id, note FROM audit_checkpoints WHERE tenant_id = $1 AND id = ANY($2)"
 _ANCHORED = "DELETE FROM audit_anchor_queue WHERE tenant_id = $1 AND id = ANY($2)"
 
-_MICROSECONDS = "trunc(extract(epoch FROM {}) * 1000000)::text"
-_STATE = "SELECT size, frontier FROM audit_trees WHERE tenant_id = $1"
-_LEAF_ROWS = f"""
-SELECT l.position, l.id::text AS leaf_id, l.leaf_hash, {_MICROSECONDS.format("l.recorded_at")} AS leaf_recorded_at,
-       {LEAF_COLUMNS}
-FROM (
-    SELECT * FROM audit_leaves WHERE tenant_id = $1 AND position > $2 ORDER BY tenant_id, position LIMIT $3
-) AS l
-LEFT JOIN audit_events e ON e.tenant_id = l.tenant_id AND e.id = l.id
-ORDER BY l.position
-"""  # noqa: S608  (constants, as below)
-_CHECKPOINT_ROWS = (
-    "SELECT size, note FROM audit_checkpoints WHERE tenant_id = $1 AND size > $2 ORDER BY tenant_id, size LIMIT $3"
-)
-# Of a page of events, those without a leaf, and the last one, where the next page begins. Its time is kept within the
-# years that Python has: a forged one must be found, not end the verification.
-_UNSEALED = f"""
-SELECT e.id, e.seen, e.is_last, e.is_sealed, {_MICROSECONDS.format("e.created_at")} AS recorded_at,
-       least(greatest(e.created_at, '0001-01-02Z'::timestamptz), '9999-12-30Z'::timestamptz) AS next_at,
-       CASE WHEN e.event_type = '{EVENT_TYPE}' THEN e.detail::text END AS retention
-FROM (
-    SELECT *, count(*) OVER () AS seen, lead(id) OVER (ORDER BY created_at, id) IS NULL AS is_last,
-           (SELECT l.id FROM audit_leaves l WHERE l.tenant_id = page.tenant_id AND l.id = page.id) IS NOT NULL
-               AS is_sealed
-    FROM (
-        SELECT tenant_id, id, created_at, event_type, detail FROM audit_events
-        WHERE tenant_id = $1 AND (created_at, id) >= (coalesce($2, '-infinity'::timestamptz), $3)
-        ORDER BY tenant_id, created_at, id LIMIT $4
-    ) AS page
-) AS e
-WHERE NOT e.is_sealed OR e.is_last
-ORDER BY e.created_at, e.id
-"""  # noqa: S608
-_REGISTERED = "SELECT tenant_id FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"
-_NEWEST = "SELECT size, note FROM audit_checkpoints WHERE tenant_id = $1 ORDER BY tenant_id, size DESC LIMIT 1"
-_HASHES = (
-    "SELECT leaf_hash FROM audit_leaves WHERE tenant_id = $1 AND position >= $2 ORDER BY tenant_id, position LIMIT $3"
-)
-_POSITION = "SELECT position FROM audit_leaves WHERE tenant_id = $1 AND id = $2"
-
-_LEAF_PAGE, _HASH_PAGE, _CHECKPOINT_PAGE, _EVENT_PAGE, _TENANT_PAGE = 2000, 10_000, 1000, 5000, 1000
 _FIRST = UUID(int=0)
 _UNIQUE_VIOLATION = "23505"
 
@@ -137,12 +104,12 @@ class LogRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def waiting(self, *, after: str, limit: int) -> Sequence[Waiting]:
+    async def waiting(self, *, after: str, limit: int) -> Sequence[str]:
         """Return up to `limit` tenants with unsealed events whose ids come after `after`, in their order."""
         async with self._database.untenanted() as unit:
             await unit.execute(_SEE_QUEUES)
             rows = await unit.fetch_all(_WAITING, after, limit)
-        return [Waiting(row["tenant_id"], row["created_at"]) for row in rows]
+        return [row["tenant_id"] for row in rows]
 
     async def queue(self) -> QueueState:
         """Return what waits in all tenants."""
@@ -181,62 +148,6 @@ class LogRepository:
     async def mark_anchored(self, tenant_id: str, ids: Sequence[UUID]) -> None:
         async with self._database.tenant(tenant_id) as unit:
             await unit.execute(_ANCHORED, tenant_id, [*ids])
-
-
-class LogPages:
-    """The logs as a verification reads them (`verification.models.LogReader`): each page is a transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    async def state(self, tenant_id: str) -> StoredState | None:
-        async with self._database.tenant(tenant_id) as unit:
-            row = await unit.fetch_one(_STATE, tenant_id)
-        return None if row is None else StoredState(row["size"], row["frontier"])
-
-    async def leaves(self, tenant_id: str, *, after: int) -> Sequence[Mapping[str, Any]]:
-        async with self._database.tenant(tenant_id) as unit:
-            return await unit.fetch_all(_LEAF_ROWS, tenant_id, after, _LEAF_PAGE)
-
-    async def checkpoints(self, tenant_id: str, *, after: int) -> Sequence[StoredCheckpoint]:
-        async with self._database.tenant(tenant_id) as unit:
-            rows = await unit.fetch_all(_CHECKPOINT_ROWS, tenant_id, after, _CHECKPOINT_PAGE)
-        return [StoredCheckpoint(row["size"], row["note"]) for row in rows]
-
-    async def unsealed(self, tenant_id: str, *, after: tuple[Any, Any] | None) -> UnsealedPage:
-        moment, event_id = after or (None, _FIRST)
-        async with self._database.tenant(tenant_id) as unit:
-            rows = await unit.fetch_all(_UNSEALED, tenant_id, moment, event_id, _EVENT_PAGE + 1)
-        has_next = bool(rows) and rows[0]["seen"] > _EVENT_PAGE
-        found = [
-            Unsealed(str(row["id"]), row["recorded_at"], row["retention"])
-            for row in rows
-            if not row["is_sealed"] and not (has_next and row["is_last"])
-        ]
-        following = (rows[-1]["next_at"], rows[-1]["id"]) if has_next else None
-        return UnsealedPage(found, None if following == after else following)
-
-    async def tenants(self, *, after: str) -> Sequence[str]:
-        """Return the next registered tenants by their ids."""
-        async with self._database.untenanted() as unit:
-            return [row["tenant_id"] for row in await unit.fetch_all(_REGISTERED, after, _TENANT_PAGE)]
-
-    async def newest(self, tenant_id: str) -> StoredCheckpoint | None:
-        """Return the newest checkpoint of a log, None if it has none."""
-        async with self._database.tenant(tenant_id) as unit:
-            row = await unit.fetch_one(_NEWEST, tenant_id)
-        return None if row is None else StoredCheckpoint(row["size"], row["note"])
-
-    async def hashes(self, tenant_id: str, *, begin: int) -> Sequence[bytes]:
-        """Return the next hashes of leaves from a position on."""
-        async with self._database.tenant(tenant_id) as unit:
-            return [row["leaf_hash"] for row in await unit.fetch_all(_HASHES, tenant_id, begin, _HASH_PAGE)]
-
-    async def position(self, tenant_id: str, event_id: UUID) -> int | None:
-        """Return the position of an event in its log, None if it isn't sealed."""
-        async with self._database.tenant(tenant_id) as unit:
-            row = await unit.fetch_one(_POSITION, tenant_id, event_id)
-        return None if row is None else row["position"]
 
 
 async def _batch(unit: Unit, tenant_id: str, limit: int) -> Batch | None:
@@ -284,4 +195,7 @@ async def _add(unit: Unit, batch: Batch, sealed: Sealed) -> SealedCheckpoint:
 
 
 def _queued(row: Row) -> QueuedEvent:
-    return QueuedEvent(row["queued_id"], row["queued_at"], None if row["id"] is None else row, row["is_sealed"])
+    is_there = row["id"] is not None
+    return QueuedEvent(
+        row["queued_id"], row["recorded_at"], row if is_there else None, row["is_sealed"], is_there and row["is_moved"]
+    )

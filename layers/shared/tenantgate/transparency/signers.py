@@ -1,7 +1,7 @@
-"""The keys that sign checkpoints: one in AWS KMS, or those of the secret `AUDIT_SIGNING_KEYS`, newest first.
+"""The keys that sign checkpoints: those in AWS KMS, and those of the secret `AUDIT_SIGNING_KEYS`, each newest first.
 
-The newest key signs; each verifies. A local key is an Ed25519 seed (RFC 8032 §5.1.5): 32 random bytes as base64url. A
-KMS key has the specification `ECC_NIST_EDWARDS25519`, and never leaves KMS.
+The first key in KMS signs, or else the newest of the secret; each verifies. A local key is an Ed25519 seed (RFC 8032
+§5.1.5): 32 random bytes as base64url. A KMS key has the specification `ECC_NIST_EDWARDS25519`, and never leaves KMS.
 https://docs.aws.amazon.com/kms/latest/developerguide/symm-asymm-choose-key-spec.html
 """
 
@@ -52,7 +52,7 @@ class KmsSigner:
             key = load_der_public_key(response["PublicKey"])
             if not isinstance(key, Ed25519PublicKey):
                 raise KeyServiceUnavailable(
-                    "AUDIT_SIGNING_KMS_KEY is a key of another kind: make one with the key spec ECC_NIST_EDWARDS25519"
+                    "AUDIT_SIGNING_KMS_KEY has a key of another kind: make one with the key spec ECC_NIST_EDWARDS25519"
                 )
             self._public_key = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
         return self._public_key
@@ -80,8 +80,8 @@ class KmsSigner:
 class SigningKeys:
     """The keys of a deployment."""
 
-    def __init__(self, secret: Callable[[], Awaitable[str]], kms: KmsSigner | None = None) -> None:
-        """`secret` returns `AUDIT_SIGNING_KEYS` or raises `SecretsUnavailable`. `kms`: signs instead of the newest."""
+    def __init__(self, secret: Callable[[], Awaitable[str]], kms: Sequence[KmsSigner] = ()) -> None:
+        """`secret` returns `AUDIT_SIGNING_KEYS` or raises `SecretsUnavailable`. `kms`: the first signs instead."""
         self._secret = secret
         self._kms = kms
 
@@ -91,7 +91,8 @@ class SigningKeys:
         Raises `SecretsUnavailable` without a key, and `KeyServiceUnavailable`.
         """
         local = [_raw(key) for key in await self._local()]
-        return local if self._kms is None else [await self._kms.public_key(), *local]
+        # It never skips a failing one: a key that is missing from the list would make honest checkpoints look forged.
+        return [*[await signer.public_key() for signer in self._kms], *local]
 
     async def sign(self, text: str, name: str) -> str:
         """Return the note of a text, signed under a name. Raises as `public_keys` does."""
@@ -99,8 +100,8 @@ class SigningKeys:
 
     async def signature(self, text: str, name: str) -> tuple[VerifierKey, bytes]:
         """Return the key of this name and its signature of a text. Raises as `public_keys` does."""
-        if self._kms is not None:
-            public_key, signature = await self._kms.public_key(), await self._kms.sign(text.encode())
+        if self._kms:
+            public_key, signature = await self._kms[0].public_key(), await self._kms[0].sign(text.encode())
         else:
             newest, *_ = await self._local()
             public_key, signature = _raw(newest), newest.sign(text.encode())
@@ -113,9 +114,8 @@ class SigningKeys:
         try:
             return local_keys(await self._secret())
         except SecretsUnavailable as error:
-            # Not while the secret store can't be read: a key that is missing from the list would make honest
-            # checkpoints look forged.
-            if self._kms is None or error.private.get("failure"):
+            # Not while the secret store can't be read: the list would lack keys that it has.
+            if not self._kms or error.private.get("failure"):
                 raise
             return []
 

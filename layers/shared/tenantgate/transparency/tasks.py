@@ -18,12 +18,12 @@ from operator import itemgetter
 from typing import Protocol
 from uuid import UUID
 
-from tenantgate.errors.base import InternalError
+from tenantgate.errors.base import InternalError, TenantgateError, Word
 from tenantgate.transparency.anchors.objects import Anchors, checkpoints_name, checkpoints_object
-from tenantgate.transparency.checkpoints import open_checkpoint, sealed_checkpoint
-from tenantgate.transparency.errors import LogBroken, Unproven
+from tenantgate.transparency.checkpoints import Checkpoint, open_checkpoint, sealed_checkpoint
+from tenantgate.transparency.errors import LogBroken, NoteUnsigned, Unproven
 from tenantgate.transparency.leaves import leaf_data
-from tenantgate.transparency.models import Batch, Leaf, Sealed, SealedCheckpoint, Waiting, microseconds
+from tenantgate.transparency.models import Batch, Leaf, Sealed, SealedCheckpoint, microseconds
 from tenantgate.transparency.notes import VerifierKey, split_note
 from tenantgate.transparency.repository import Work
 from tenantgate.transparency.tree import Frontier, leaf_hash
@@ -41,7 +41,7 @@ _FIRST = ("", UUID(int=0))
 class LogStore(Protocol):
     """The part of `repository.LogRepository` that the sealer uses. Every method raises `DatabaseUnreachable`."""
 
-    async def waiting(self, *, after: str, limit: int) -> Sequence[Waiting]: ...
+    async def waiting(self, *, after: str, limit: int) -> Sequence[str]: ...
 
     async def seal(self, tenant_id: str, work: Work, *, limit: int) -> tuple[int, SealedCheckpoint | None]: ...
 
@@ -116,25 +116,25 @@ class Sealer:
 
         async for page in self._waiting():
             done.tenants += len(page)
-            left = [waiting.tenant_id for waiting in page]
+            left = list(page)
             # A batch of each: one tenant with many events doesn't delay the others.
             while left:
                 left = [one for one in await self._each(seal, left) if one is not None]
-                await self._anchor(done, made)
+                await self._anchor(keys, done, made)
         if not done.tenants:
             # Those of a run that was killed.
-            await self._anchor(done, made)
+            await self._anchor(keys, done, made)
         if any(asdict(done).values()):
             logger.info("audit events sealed", extra={"context": asdict(done)})
         if done.broken:
             raise LogBroken("logs can't be continued", logs=done.broken)
         return done
 
-    async def _waiting(self) -> AsyncIterator[Sequence[Waiting]]:
+    async def _waiting(self) -> AsyncIterator[Sequence[str]]:
         after = ""
         while page := await self._store.waiting(after=after, limit=_TENANTS):
             yield page
-            after = page[-1].tenant_id
+            after = page[-1]
 
     async def _seal(
         self, tenant_id: str, keys: Sequence[bytes], done: SealRun, made: dict[UUID, SealedCheckpoint]
@@ -146,10 +146,14 @@ class Sealer:
 
         try:
             count, checkpoint = await self._store.seal(tenant_id, work, limit=self._batch)
-        except InternalError as error:
-            # One tenant's log must not keep the others from being sealed.
+        except Exception as error:
+            if isinstance(error, TenantgateError) and not isinstance(error, InternalError):
+                # A part of the deployment is away.
+                raise
+            # One tenant's log, in which a login may have written any value, must not keep the others from being sealed.
             done.broken += 1
-            context = {"tenant_id": tenant_id, **error.private}
+            private = error.private if isinstance(error, TenantgateError) else {"kind": type(error)}
+            context = {"tenant_id": tenant_id, **private}
             logger.error("a log can't be continued: %s", error, extra={"context": context})
             return True
         if checkpoint is not None:
@@ -158,8 +162,7 @@ class Sealer:
         return count < self._batch
 
     async def _sealed(self, batch: Batch, keys: Sequence[bytes], done: SealRun) -> Sealed | None:
-        tree = Frontier(batch.size, batch.frontier)
-        origin = self._continued(batch, tree, keys)
+        tree, origin = self._continued(batch, keys)
         missing = [event.id for event in batch.events if event.row is None and not event.is_sealed]
         if missing:
             done.missing += len(missing)
@@ -167,63 +170,92 @@ class Sealer:
             logger.error(
                 "queued audit events are gone: they were removed before they were sealed", extra={"context": context}
             )
+        if any(event.is_moved and not event.is_sealed for event in batch.events):
+            # The times of leaves and checkpoints are signed: they may only be those of events.
+            raise LogBroken("its queue has other times than its events", tenant_id=batch.tenant_id, size=batch.size)
         leaves = [
             Leaf(event.id, leaf_hash(leaf_data(event.row)), event.recorded_at)
             for event in batch.events
-            if event.row is not None and not event.is_sealed
+            if event.row is not None and event.recorded_at is not None and not event.is_sealed
         ]
         if not leaves:
             return None
         tree.extend(leaf.leaf_hash for leaf in leaves)
         # No event that was recorded earlier is missing, apart from the window: those that weren't committed yet.
-        sealed_at = batch.now if batch.is_all else batch.events[-1].recorded_at
+        sealed_at = batch.now if batch.is_all else min(batch.now, max(leaf.recorded_at for leaf in leaves))
         checkpoint = sealed_checkpoint(origin, tree.size, tree.root(), sealed_at=microseconds(sealed_at))
         note = await self._signer.sign(checkpoint.text, origin)
         done.events += len(leaves)
         return Sealed(leaves, tree.size, tree.hashes, note)
 
-    def _continued(self, batch: Batch, tree: Frontier, keys: Sequence[bytes]) -> str:
-        """Return the origin of the log, if it is the one that was sealed last. Raises `LogBroken`.
+    def _continued(self, batch: Batch, keys: Sequence[bytes]) -> tuple[Frontier, str]:
+        """Return the tree and the origin of the log, if it is the one that was sealed last. Raises `LogBroken`.
 
         The application's login may write the frontier: a changed one must not get a signature.
         """
         expected = self._origin(batch.tenant_id)
+        try:
+            tree = Frontier(batch.size, batch.frontier)
+        except ValueError as error:
+            raise LogBroken(f"its tree isn't one: {error}", tenant_id=batch.tenant_id, size=batch.size) from None
         if not batch.size:
-            return expected
+            return tree, expected
         if batch.note is None:
             raise LogBroken("its last checkpoint is missing", tenant_id=batch.tenant_id, size=batch.size)
         try:
-            text, _ = split_note(batch.note)
-            # A log keeps its first origin when the address of the deployment changes.
-            origin = text.partition("\n")[0]
-            last = open_checkpoint(batch.note, [VerifierKey(origin, key) for key in keys])
+            origin, last = self._opened(batch.note, batch.tenant_id, keys)
         except (Unproven, ValueError) as error:
             raise LogBroken(
                 f"its last checkpoint doesn't verify: {error}", tenant_id=batch.tenant_id, size=batch.size
             ) from None
-        if (last.size, last.root) != (batch.size, tree.root()) or _log(origin) != _log(expected):
+        if (last.size, last.root) != (batch.size, tree.root()):
             raise LogBroken("its tree isn't that of its last checkpoint", tenant_id=batch.tenant_id, size=batch.size)
-        return origin
+        return tree, origin
 
-    async def _anchor(self, done: SealRun, made: dict[UUID, SealedCheckpoint]) -> None:
+    def _opened(self, note: str, tenant_id: str, keys: Sequence[bytes]) -> tuple[str, Checkpoint]:
+        """Return the origin and the checkpoint of a note of a tenant's log. Raises `Unproven` or `ValueError`."""
+        text, _ = split_note(note)
+        # A log keeps its first origin when the address of the deployment changes.
+        origin = text.partition("\n")[0]
+        if _log(origin) != _log(self._origin(tenant_id)):
+            raise NoteUnsigned("it is a checkpoint of another log")
+        return origin, open_checkpoint(note, [VerifierKey(origin, key) for key in keys])
+
+    async def _anchor(self, keys: Sequence[bytes], done: SealRun, made: dict[UUID, SealedCheckpoint]) -> None:
         """Anchor what was sealed, also by earlier runs; without a store of anchors, it stays in the queue."""
         if self._anchors is None:
             made.clear()
             return
         while page := await self._store.unanchored(after=_FIRST, limit=_ANCHORED_TOGETHER):
             by_tenant = {tenant_id: [one for _, one in rows] for tenant_id, rows in groupby(page, itemgetter(0))}
-            notes = [note for tenant_id, ids in by_tenant.items() for note in await self._notes(tenant_id, ids, made)]
+            notes: list[str] = []
+            for tenant_id, ids in by_tenant.items():
+                notes += await self._notes(tenant_id, ids, keys, made)
             if notes:
                 await self._anchors.put(checkpoints_name(datetime.now(UTC)), checkpoints_object(notes))
             await self._mark(by_tenant)
             done.anchored += len(notes)
+            done.broken += sum(map(len, by_tenant.values())) - len(notes)
         made.clear()
 
-    async def _notes(self, tenant_id: str, ids: Sequence[UUID], made: Mapping[UUID, SealedCheckpoint]) -> Sequence[str]:
+    async def _notes(
+        self, tenant_id: str, ids: Sequence[UUID], keys: Sequence[bytes], made: Mapping[UUID, SealedCheckpoint]
+    ) -> Sequence[str]:
+        """Return the notes to anchor: those of this run, and those of earlier ones that verify.
+
+        The application's login may add checkpoints, and no role can remove an anchor: a forged one must not become one.
+        """
         known = [made[one].note for one in ids if one in made]
         others = [one for one in ids if one not in made]
         if others:
-            known += [one.note for one in await self._store.checkpoints(tenant_id, others)]
+            for one in await self._store.checkpoints(tenant_id, others):
+                try:
+                    self._opened(one.note, tenant_id, keys)
+                except (Unproven, ValueError) as error:
+                    context = {"tenant_id": tenant_id, "checkpoint": Word(one.id)}
+                    logger.error("a checkpoint isn't anchored: %s", error, extra={"context": context})
+                else:
+                    known.append(one.note)
         return known
 
     async def _mark(self, by_tenant: Mapping[str, Sequence[UUID]]) -> None:

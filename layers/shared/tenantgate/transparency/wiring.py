@@ -39,12 +39,7 @@ def anchors(settings: Settings) -> Anchors | None:
 
 def signing_keys(settings: Settings, secrets: SecretStore) -> SigningKeys:
     """Return the keys that sign checkpoints. It makes no connection."""
-    kms = None
-    if (arn := settings.audit_signing_kms_key) is not None:
-        found = KMS_KEY_ARN.fullmatch(arn)
-        region = None if found is None else found["region"]
-        kms = KmsSigner(arn, lambda: kms_client(region or ""))
-    return SigningKeys(lambda: secrets.get(SETTING), kms)
+    return SigningKeys(lambda: secrets.get(SETTING), [_kms_signer(arn) for arn in settings.audit_signing_kms_key])
 
 
 def log_host(settings: Settings) -> str:
@@ -58,7 +53,7 @@ async def seal() -> SealRun | None:
     Then the events stay in the queue, and a warning says so once.
     """
     settings, store = get_settings(), secret_store()
-    if settings.audit_signing_kms_key is None:
+    if not settings.audit_signing_kms_key:
         try:
             await store.get(SETTING)
         except SecretsUnavailable as error:
@@ -83,6 +78,12 @@ async def report_queue() -> None:
     """Log the age of the oldest unsealed event, on which the template has an alarm. Raises `DatabaseUnreachable`."""
     state = await LogRepository(database()).queue()
     logger.info("audit queue", extra={"context": state._asdict()})
+
+
+def _kms_signer(arn: str) -> KmsSigner:
+    found = KMS_KEY_ARN.fullmatch(arn)
+    region = "" if found is None else found["region"]
+    return KmsSigner(arn, lambda: kms_client(region))
 
 
 @cache

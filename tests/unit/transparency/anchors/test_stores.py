@@ -4,76 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from tenantgate.transparency.anchors.folder import FolderAnchors
-from tenantgate.transparency.anchors.objects import Anchors
 from tenantgate.transparency.anchors.s3 import S3Anchors
 from tenantgate.transparency.errors import AnchorExists, AnchorUnavailable
+from tests.fixtures.transparency.anchors import BUCKET, Store
 
 pytestmark = pytest.mark.anyio
-BUCKET = "acme-anchors"
 
 
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        client = boto3.client("s3", region_name="us-east-1")
-        client.create_bucket(Bucket=BUCKET, ObjectLockEnabledForBucket=True)
-        yield client
+async def test_an_object_is_kept_as_it_was_written(store: Store) -> None:
+    await store.anchors.put("checkpoints/2026/b", b"second")
+    await store.anchors.put("checkpoints/2026/a", b"first")
+    await store.anchors.put("erasures/1", b"")
+    assert await store.anchors.names("checkpoints/") == ["checkpoints/2026/a", "checkpoints/2026/b"]
+    assert await store.anchors.names("nothing/") == []
+    assert [await store.anchors.get(name) for name in await store.anchors.names("")] == [b"first", b"second", b""]
 
 
-@pytest.fixture(params=["folder", "s3"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Anchors:
-    if request.param == "folder":
-        return FolderAnchors(tmp_path / "made" / "anchors")
-    client = request.getfixturevalue("s3")
-    return S3Anchors(BUCKET, lambda: client, keep_days=30)
-
-
-async def test_an_object_is_kept_as_it_was_written(store: Anchors) -> None:
-    await store.put("checkpoints/2026/b", b"second")
-    await store.put("checkpoints/2026/a", b"first")
-    await store.put("erasures/1", b"")
-    assert await store.names("checkpoints/") == ["checkpoints/2026/a", "checkpoints/2026/b"]
-    assert await store.names("nothing/") == []
-    assert [await store.get(name) for name in await store.names("")] == [b"first", b"second", b""]
-
-
-async def test_a_name_is_taken_once(store: Anchors) -> None:
-    await store.put("checkpoints/a", b"first")
+async def test_a_name_is_taken_once(store: Store) -> None:
+    await store.anchors.put("checkpoints/a", b"first")
     with pytest.raises(AnchorExists):
-        await store.put("checkpoints/a", b"other")
-    assert await store.get("checkpoints/a") == b"first"
+        await store.anchors.put("checkpoints/a", b"other")
+    assert await store.anchors.get("checkpoints/a") == b"first"
 
 
-async def test_one_of_several_at_once_gets_the_name(store: Anchors) -> None:
-    results = await asyncio.gather(*(store.put("checkpoints/a", bytes([n])) for n in range(8)), return_exceptions=True)
+async def test_one_of_several_at_once_gets_the_name(store: Store) -> None:
+    puts = (store.anchors.put("checkpoints/a", bytes([n])) for n in range(8))
+    results = await asyncio.gather(*puts, return_exceptions=True)
     assert sorted(type(one).__name__ for one in results) == ["AnchorExists"] * 7 + ["NoneType"]
-    assert await store.get("checkpoints/a") == bytes([results.index(None)])
+    assert await store.anchors.get("checkpoints/a") == bytes([results.index(None)])
 
 
 @pytest.mark.parametrize("name", ["../a", "/etc/a", "checkpoints/../../a"])
-async def test_no_name_leaves_the_store(store: Anchors, name: str) -> None:
+async def test_no_name_leaves_the_store(store: Store, name: str) -> None:
     with pytest.raises(ValueError, match="not the name"):
-        await store.put(name, b"x")
+        await store.anchors.put(name, b"x")
     with pytest.raises(ValueError, match="not the name"):
-        await store.get(name)
+        await store.anchors.get(name)
 
 
-async def test_a_missing_object_is_reported(store: Anchors) -> None:
+async def test_a_missing_object_is_reported(store: Store) -> None:
     with pytest.raises(AnchorUnavailable):
-        await store.get("checkpoints/a")
+        await store.anchors.get("checkpoints/a")
 
 
 async def test_object_lock_keeps_what_was_written(s3: Any) -> None:
@@ -124,3 +103,45 @@ async def test_a_write_that_fails_leaves_no_object(tmp_path: Path, monkeypatch: 
             await store.put("checkpoints/b", b"y")
     assert await store.names("") == ["checkpoints/a"]
     assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["a"]
+
+
+@pytest.mark.parametrize("is_file", [False, True])
+async def test_a_folder_that_is_missing_doesnt_look_empty(tmp_path: Path, is_file: bool) -> None:
+    folder = tmp_path / "mount" / "anchors"
+    if is_file:
+        folder.parent.mkdir()
+        folder.write_text("a file")
+    for prefix in ("", "erasures/"):
+        with pytest.raises(AnchorUnavailable):
+            await FolderAnchors(folder).names(prefix)
+    with pytest.raises(AnchorUnavailable):
+        await FolderAnchors(folder).get("erasures/a")
+
+
+async def test_a_part_that_cant_be_listed_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = FolderAnchors(tmp_path)
+    await store.put("erasures/2026/a", b"x")
+    listed = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("2026"):
+            raise PermissionError
+        return listed(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refuse)
+        with pytest.raises(AnchorUnavailable):
+            await store.names("erasures/")
+
+
+async def test_traces_of_file_managers_and_consoles_arent_listed(store: Store) -> None:
+    await store.anchors.put("erasures/1", b"x")
+    store.plant_trace()
+    assert await store.anchors.names("") == ["erasures/1"]
+
+
+async def test_an_object_of_another_name_is_listed(store: Store) -> None:
+    store.plant("erasures/A b", b"x")
+    assert await store.anchors.names("erasures/") == ["erasures/A b"]
+    with pytest.raises(ValueError, match="not the name"):
+        await store.anchors.get("erasures/A b")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from secrets import token_hex
+from typing import NoReturn
 
 from tenantgate.transparency.anchors.objects import require_name
 from tenantgate.transparency.errors import AnchorExists, AnchorUnavailable
@@ -15,7 +16,11 @@ _UNFINISHED = ".unfinished-"
 
 
 class FolderAnchors:
-    """Each object is a file. It appears as a whole, and after a crash of the machine it is there or not."""
+    """Each object is a file. It appears as a whole, and after a crash of the machine it is there or not.
+
+    The first `put` makes the folder. Without it, the other methods raise `AnchorUnavailable`: a folder that isn't
+    mounted must not look like one without objects.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -54,9 +59,13 @@ class FolderAnchors:
         _sync(folder.parent)
 
     def _names(self, prefix: str) -> list[str]:
-        found = (path for path in self._folder.rglob("*") if path.is_file() and not path.name.startswith(_UNFINISHED))
-        names = (path.relative_to(self._folder).as_posix() for path in found)
-        return sorted(name for name in names if name.startswith(prefix))
+        found = []
+        # `rglob` would pass over a folder that is missing or can't be read.
+        for folder, _, files in self._folder.walk(on_error=_refuse):
+            # Also unfinished files.
+            shown = (folder / file for file in files if not file.startswith("."))
+            found += [path.relative_to(self._folder).as_posix() for path in shown if path.is_file()]
+        return sorted(name for name in found if name.startswith(prefix))
 
 
 def _reported[T](work: Callable[[], T]) -> T:
@@ -66,6 +75,10 @@ def _reported[T](work: Callable[[], T]) -> T:
         raise AnchorExists("there is an anchor of this name") from None
     except OSError as error:
         raise AnchorUnavailable("the folder of anchors can't be used", failure=type(error).__name__) from error
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise error
 
 
 def _sync(folder: Path) -> None:

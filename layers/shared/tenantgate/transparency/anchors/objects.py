@@ -33,7 +33,12 @@ class Anchors(Protocol):
         ...
 
     async def names(self, prefix: str) -> Sequence[str]:
-        """Return the names that begin with `prefix`, in their order, also of objects that were hidden later."""
+        """Return the names that begin with `prefix`, in their order, also of objects that were hidden later.
+
+        Objects that others stored can have names that `is_name` refuses, and `get`, too. A file manager's hidden files
+        and S3's markers of folders are left out: `put` writes no such name, and renaming an object to one only removes
+        it.
+        """
         ...
 
     async def get(self, name: str) -> bytes:
@@ -41,9 +46,14 @@ class Anchors(Protocol):
         ...
 
 
+def is_name(name: str) -> bool:
+    """Tell whether an anchor can have this name."""
+    return len(name) <= _LONGEST_NAME and _NAME.fullmatch(name) is not None
+
+
 def require_name(name: str) -> None:
     """Raise `ValueError` for a name that no anchor has."""
-    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+    if not is_name(name):
         raise ValueError("not the name of an anchor")
 
 

@@ -56,7 +56,16 @@ class S3Anchors:
         )
 
     async def names(self, prefix: str) -> Sequence[str]:
-        return await self._run(lambda client: sorted({one["Key"] for one in self._versions(client, prefix)}))
+        return await self._run(
+            lambda client: sorted(
+                {
+                    # A name that ends with a slash marks a folder in the console.
+                    one["Key"]
+                    for one in self._versions(client, prefix)
+                    if not one["Key"].endswith("/")
+                }
+            )
+        )
 
     async def get(self, name: str) -> bytes:
         require_name(name)

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from tenantgate.transparency.checkpoints import Checkpoint, open_checkpoint
 from tenantgate.transparency.errors import NoteUnsigned
-from tenantgate.transparency.notes import VerifierKey, open_note, split_note
+from tenantgate.transparency.notes import VerifierKey, split_note
 
 _PATH = "/audit/"
 
@@ -22,11 +22,7 @@ class LogKeys:
         """Return the verifier keys of a log. A log keeps its origin when the deployment's address changes."""
         return [VerifierKey(origin, key) for key in self._public_keys]
 
-    def signer(self, note: str) -> VerifierKey:
-        """Return the key that signed a checkpoint. Raises `Unproven`."""
-        return open_note(note, self.of(_origin(note))).keys[0]
-
-    def open(self, note: str, tenant_id: str) -> Checkpoint:
+    def open(self, note: str | bytes, tenant_id: str) -> Checkpoint:
         """Return a checkpoint of the tenant's log. Raises `Unproven`."""
         origin = _origin(note)
         if origin.rpartition(_PATH)[2] != quote(tenant_id, safe=""):
@@ -35,11 +31,16 @@ class LogKeys:
 
 
 def tenant_of(note: str) -> str:
-    """Return the tenant that a checkpoint names, unverified. Raises `Unproven`."""
-    return unquote(_origin(note).rpartition(_PATH)[2])
+    """Return the tenant that a checkpoint names, unverified. Raises `Unproven` unless a tenant can have this name."""
+    _, path, quoted = _origin(note).rpartition(_PATH)
+    tenant_id = unquote(quoted)
+    # Only the one spelling that `log_origin` writes. Every tenant id is printable.
+    if not path or not tenant_id or not tenant_id.isprintable() or quote(tenant_id, safe="") != quoted:
+        raise NoteUnsigned("it isn't a checkpoint of a tenant's log")
+    return tenant_id
 
 
-def _origin(note: str) -> str:
+def _origin(note: str | bytes) -> str:
     origin = split_note(note)[0].partition("\n")[0]
     try:
         return VerifierKey(origin, bytes(32)).name

@@ -12,6 +12,7 @@ type Wrong = Literal[
     "row_removed",
     "row_added_late",
     "row_not_sealed",
+    "row_ahead",
     "leaf_changed",
     "leaf_removed",
     "leaves_changed",
@@ -24,6 +25,7 @@ type Wrong = Literal[
     "anchor_forged",
     "retention_forged",
     "state_changed",
+    "log_unreadable",
 ]
 
 # Of each log. One act of tampering can leave a finding for every row.
@@ -99,6 +101,10 @@ class LogReader(Protocol):
 
     async def state(self, tenant_id: str) -> StoredState | None:
         """Return the sealer's state, None if it has none."""
+        ...
+
+    async def leaves_below(self, tenant_id: str, end: int) -> int:
+        """Count the leaves whose position is below `end` or is missing."""
         ...
 
     async def leaves(self, tenant_id: str, *, after: int) -> Sequence[Mapping[str, Any]]:

@@ -49,10 +49,10 @@ class Prover:
             raise Unprovable(_TAMPERED)
         hashes = await self._roots(tenant_id, inclusion_ranges(position, checkpoint.size), checkpoint.size)
         proof = InclusionProof(leaf_data(row), position, hashes, note)
-        _check(lambda: check_inclusion(proof, self._keys.signer(note)))
+        _check(lambda: check_inclusion(proof, self._keys.of(checkpoint.origin)))
         return proof
 
-    async def consistency(self, tenant_id: str, known_note: str) -> ConsistencyProof:
+    async def consistency(self, tenant_id: str, known_note: str | bytes) -> ConsistencyProof:
         """Return the proof that the log continues a checkpoint. Raises `Unproven` for one that isn't the log's."""
         known = self._keys.open(known_note, tenant_id)
         note, checkpoint = await self.newest(tenant_id)
@@ -60,7 +60,7 @@ class Prover:
             raise Unprovable(_TAMPERED)
         ranges = consistency_ranges(known.size, checkpoint.size)
         proof = ConsistencyProof(known.size, await self._roots(tenant_id, ranges, checkpoint.size), note)
-        _check(lambda: check_consistency(proof, known_note, self._keys.signer(note)))
+        _check(lambda: check_consistency(proof, known_note, self._keys.of(checkpoint.origin)))
         return proof
 
     async def newest(self, tenant_id: str) -> tuple[str, Checkpoint]:

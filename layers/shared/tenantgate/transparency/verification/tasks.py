@@ -6,9 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from tenantgate.tokens.tenant import DEPLOYMENT
-from tenantgate.transparency.anchors.objects import CHECKPOINTS, Anchors, read_checkpoints
+from tenantgate.transparency.anchors.objects import CHECKPOINTS, Anchors, is_name, read_checkpoints
 from tenantgate.transparency.errors import CheckpointMalformed
-from tenantgate.transparency.models import Waiting
 from tenantgate.transparency.verification.anchored import AnchoredCheckpoints
 from tenantgate.transparency.verification.keys import LogKeys
 from tenantgate.transparency.verification.models import StoredState
@@ -29,13 +28,20 @@ class LogLister(Protocol):
 class QueueLister(Protocol):
     """Lists the tenants with unsealed events. Raises `DatabaseUnreachable`."""
 
-    async def waiting(self, *, after: str, limit: int) -> Sequence[Waiting]: ...
+    async def waiting(self, *, after: str, limit: int) -> Sequence[str]: ...
 
 
 async def read_anchors(anchors: Anchors, keys: LogKeys, *, only: str | None = None) -> AnchoredCheckpoints:
-    """Read and verify all anchored checkpoints. `only`: of one tenant. Raises `AnchorUnavailable`."""
+    """Read and verify all anchored checkpoints. `only`: of one tenant. Raises `AnchorUnavailable`.
+
+    An object that the sealer can't have written is a finding of no tenant.
+    """
     found = AnchoredCheckpoints(keys, only=only)
     for name in await anchors.names(CHECKPOINTS):
+        if not is_name(name):
+            # Escaped: a name in a folder may be no text at all.
+            found.add_broken(f"{name!a} isn't the name of an object of checkpoints")
+            continue
         try:
             notes = read_checkpoints(await anchors.get(name))
         except CheckpointMalformed:
@@ -58,8 +64,8 @@ async def all_tenants(logs: LogLister, queue: QueueLister, anchored: AnchoredChe
         after = page[-1]
     after = ""
     while waiting := await queue.waiting(after=after, limit=_PAGE):
-        found.update(one.tenant_id for one in waiting)
-        after = waiting[-1].tenant_id
+        found.update(waiting)
+        after = waiting[-1]
     return sorted(found)
 
 

@@ -18,20 +18,29 @@ _MOST_GAPS = 1000
 
 @dataclass
 class Gap:
-    """Leaves from `first` to `last` whose rows are gone. `newest`: when the last of them was recorded."""
+    """Leaves from `first` to `last` whose rows are gone: `rows`. `newest`: when the last of them was recorded."""
 
     first: int
     last: int
     newest: int
     first_id: str
+    rows: int = 1
 
-    def uncovered(self, ranges: Iterable[Removed]) -> int | None:
-        """Return the first position that none of the ranges covers, or None. `ranges`: in their order."""
-        position = self.first
-        for removed in ranges:
-            if removed.first <= position <= removed.last and self.newest < removed.before:
-                position = removed.last + 1
-        return None if position > self.last else position
+    def is_covered(self, ranges: Iterable[Removed]) -> bool:
+        """Tell whether one of the ranges has all rows. If not, several of them together still may."""
+        return any(one.first <= self.first and self.last <= one.last and self.newest < one.before for one in ranges)
+
+
+class Gaps(list[Gap]):
+    """The gaps of a log by their positions, in bounded memory: the last one takes the rows of those that exceed it."""
+
+    def add(self, position: int, event_id: str, recorded: int) -> None:
+        """Add the next leaf whose row is gone."""
+        last = self[-1] if self else None
+        if last is not None and (last.last == position - 1 or len(self) == _MOST_GAPS):
+            last.last, last.newest, last.rows = position, max(last.newest, recorded), last.rows + 1
+        else:
+            self.append(Gap(position, position, recorded, event_id))
 
 
 class Walk:
@@ -51,7 +60,9 @@ class Walk:
         self.due: int | None = None
         # An event that is recorded before this time is in one of the checkpoints that were passed.
         self.floor = 0
-        self.gaps: list[Gap] = []
+        # Of the leaves since the last signed time, the one with the newest time.
+        self._newest: tuple[int, int, str] | None = None
+        self.gaps = Gaps()
         # The details of retention events.
         self.retentions: list[str] = []
 
@@ -73,7 +84,7 @@ class Walk:
         self._result.events += 1
         recorded = number(row["leaf_recorded_at"])
         if row["id"] is None:
-            self._miss(position, row["leaf_id"], recorded)
+            self.gaps.add(position, row["leaf_id"], recorded or 0)
         elif leaf_hash(leaf_data(row)) != leaf:
             self._find("row_changed", "the event isn't the one that was sealed: its row was changed", row)
         elif row["created_at"] != row["leaf_recorded_at"]:
@@ -85,6 +96,8 @@ class Walk:
         elif recorded < self.floor:
             text = "the event was added late: an older checkpoint is newer than it, and doesn't have it"
             self._find("row_added_late", text, row)
+        if recorded is not None and (self._newest is None or recorded > self._newest[0]):
+            self._newest = recorded, position, row["leaf_id"]
 
     def end(self) -> None:
         """Check, after the last leaf, that everything that was signed was passed."""
@@ -105,6 +118,11 @@ class Walk:
     def _compare(self, size: int, signed: Signed) -> None:
         if signed.sealed_at is not None:
             self.floor = max(self.floor, signed.sealed_at - self._window)
+            if self._newest is not None and self._newest[0] > signed.sealed_at + self._window:
+                _, position, event_id = self._newest
+                text = "the time of the event is after that of the checkpoint that has it"
+                self._result.add(Finding("row_ahead", text, position, event_id))
+            self._newest = None
         if self._tree is None:
             return
         root = self._tree.root()
@@ -130,14 +148,6 @@ class Walk:
             return
         text = f"the leaves of positions {self.position:,} to {position - 1:,} were removed"
         self._result.add(Finding("leaf_removed", text, self.position))
-
-    def _miss(self, position: int, event_id: str, recorded: int | None) -> None:
-        newest = 0 if recorded is None else recorded
-        last = self.gaps[-1] if self.gaps else None
-        if last is not None and (last.last == position - 1 or len(self.gaps) == _MOST_GAPS):
-            last.last, last.newest = position, max(last.newest, newest)
-        else:
-            self.gaps.append(Gap(position, position, newest, event_id))
 
     def _find(self, wrong: Wrong, text: str, row: Mapping[str, Any]) -> None:
         self._result.add(Finding(wrong, text, row["position"], row["leaf_id"]))
