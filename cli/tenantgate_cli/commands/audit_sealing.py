@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.secrets.store import SecretStore
@@ -14,7 +13,7 @@ from tenantgate.settings.deployment import OPTIONAL_SECRET_NAMES, SECRET_NAMES
 from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.transparency.checkpoints import log_origin
 from tenantgate.transparency.errors import LogBroken
-from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
+from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS, QueueState
 from tenantgate.transparency.notes import VerifierKey
 from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.removal import Retention
@@ -33,18 +32,17 @@ _REMEDY = "look into the log of the function `audit_seal`, or of the container: 
 def status(data_dir: Path, url: str | None, *, as_json: bool) -> bool:
     """Print what isn't sealed or anchored, and return whether it is as new as it must be. Raises Failure."""
 
-    async def work(database: PooledDatabase) -> dict[str, Any]:
-        return (await LogRepository(database).queue())._asdict()
+    async def work(database: PooledDatabase) -> QueueState:
+        return await LogRepository(database).queue()
 
     state = _run(deployment(data_dir, url).database_url, work)
-    oldest = max(state["unsealed_seconds"], state["unanchored_seconds"])
-    is_late = oldest > UNSEALED_WINDOW_SECONDS
-    problem = Problem(f"the oldest event or checkpoint has waited for {oldest:,} s", _REMEDY)
+    is_late = state.oldest_seconds > UNSEALED_WINDOW_SECONDS
+    problem = Problem(f"the oldest event or checkpoint has waited for {state.oldest_seconds:,} s", _REMEDY)
     if as_json:
-        print_result(*([problem] if is_late else []), **state, window_seconds=UNSEALED_WINDOW_SECONDS)
+        print_result(*([problem] if is_late else []), **state._asdict(), window_seconds=UNSEALED_WINDOW_SECONDS)
         return not is_late
-    say(f"unsealed: events of {state['unsealed_tenants']:,} tenants, the oldest for {state['unsealed_seconds']:,} s")
-    say(f"unanchored: {state['unanchored']:,} checkpoints, the oldest for {state['unanchored_seconds']:,} s")
+    say(f"unsealed: events of {state.unsealed_tenants:,} tenants, the oldest for {state.unsealed_seconds:,} s")
+    say(f"unanchored: {state.unanchored:,} checkpoints, the oldest for {state.unanchored_seconds:,} s")
     say(f"the unsealed window is {UNSEALED_WINDOW_SECONDS} s")
     if is_late:
         raise Failure(problem.problem, problem.remedy)

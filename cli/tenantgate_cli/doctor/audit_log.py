@@ -64,10 +64,9 @@ async def _stored(of: Configuration, keys: str, where: Anchors) -> Finding:
             return failed("the queue of unsealed events can't be read", "correct `database` and `schema` first")
         finally:
             await database.dispose()
-        oldest = max(state.unsealed_seconds, state.unanchored_seconds)
-        if oldest > UNSEALED_WINDOW_SECONDS:
+        if state.oldest_seconds > UNSEALED_WINDOW_SECONDS:
             return failed(
-                f"the oldest event or checkpoint has waited for {oldest:,} s",
+                f"the oldest event or checkpoint has waited for {state.oldest_seconds:,} s",
                 "find out why the sealer fails: its log has the reason (docs/AUDIT.md, Sealing)",
             )
     return ok(f"{keys} sign checkpoints of {log_host(of.settings)}; the anchors respond")

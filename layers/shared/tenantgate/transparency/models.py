@@ -21,6 +21,11 @@ class QueueState(NamedTuple):
     unanchored: int
     unanchored_seconds: int
 
+    @property
+    def oldest_seconds(self) -> int:
+        """The age of the oldest of both, which the unsealed window bounds."""
+        return max(self.unsealed_seconds, self.unanchored_seconds)
+
 
 class QueuedEvent(NamedTuple):
     """An event that waits to be sealed.
