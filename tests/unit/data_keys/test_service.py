@@ -257,12 +257,19 @@ def _stolen(row: StoredKey, owner: KeyOwner) -> StoredKey:
     return row._replace(tenant_id=owner.tenant_id, purpose=owner.purpose, subject_hash=subject_digest(owner))
 
 
+def _tampered(row: StoredKey) -> StoredKey:
+    assert row.wrapped_key is not None
+    text = bytearray(row.wrapped_key)
+    text[-8] = ord("B" if text[-8] == ord("A") else "A")
+    return row._replace(wrapped_key=bytes(text))
+
+
 @pytest.mark.parametrize(
     "change",
     [
         pytest.param(lambda row: _stolen(row, KeyOwner("org-2", "audit")), id="given-to-another-tenant"),
         pytest.param(lambda row: _stolen(row, KeyOwner("org-1", "other")), id="given-to-another-purpose"),
-        pytest.param(lambda row: row._replace(wrapped_key=row.wrapped_key[:-2] + b"AA"), id="tampered"),
+        pytest.param(_tampered, id="tampered"),
         pytest.param(lambda row: row._replace(wrapped_key=b"\xff\xfe"), id="not-text"),
         pytest.param(lambda row: row._replace(wrapped_key=b""), id="empty"),
     ],
