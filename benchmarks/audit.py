@@ -29,13 +29,12 @@ from tenantgate.database import migrator
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.checkpoints import log_origin
-from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
 from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.repository import LogRepository
 from tenantgate.transparency.signers import SigningKeys
 from tenantgate.transparency.tasks import Sealer
 from tenantgate.transparency.verification.keys import LogKeys
-from tenantgate.transparency.verification.service import LogVerifier
+from tenantgate.transparency.verification.tasks import log_verifier
 from tenantgate_cli.stack.servers.postgres import EmbeddedPostgres
 
 APPENDS = 500
@@ -117,7 +116,7 @@ async def run(tenants: int, events: int, verified: int) -> None:
             tell(idle_run_ms=(time.perf_counter() - began) * 1000)
             memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             log_keys = LogKeys(await signing.public_keys())
-            verifier = LogVerifier(LogPages(database), log_keys, None, window_seconds=UNSEALED_WINDOW_SECONDS)
+            verifier = await log_verifier(LogPages(database), log_keys, None)
             began = time.perf_counter()
             results = [await verifier.verify(f"org-{number}") for number in range(verified)]
             seconds = time.perf_counter() - began

@@ -9,11 +9,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, Field, model_validator
 
+from tenantgate.audit.declarations import Outcome, ResourceType
 from tenantgate.audit.trail.cursor import LONGEST
 from tenantgate.audit.trail.models import Filters, OpenedEvent, Person, written
 from tenantgate.audit.trail.service import Reader, TrailService
 from tenantgate.audit.trail.wiring import trail_service
-from tenantgate.audit.types import EventType, Outcome, ResourceType
+from tenantgate.audit.types import EventType
 from tenantgate.crypto.errors import KeyServiceUnavailable
 from tenantgate.database.errors import DatabaseUnreachable
 from tenantgate.errors.access import InsufficientScope

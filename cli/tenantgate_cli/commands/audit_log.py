@@ -17,7 +17,6 @@ from tenantgate.database.pool import PooledDatabase
 from tenantgate.secrets.errors import SecretsUnavailable
 from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.errors import AnchorUnavailable, Unproven
-from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
 from tenantgate.transparency.notes import verifier_key
 from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.repository import LogRepository
@@ -25,8 +24,7 @@ from tenantgate.transparency.verification.anchored import AnchoredCheckpoints
 from tenantgate.transparency.verification.keys import LogKeys
 from tenantgate.transparency.verification.models import Finding, LogResult
 from tenantgate.transparency.verification.proving import Prover
-from tenantgate.transparency.verification.service import LogVerifier
-from tenantgate.transparency.verification.tasks import all_tenants, read_anchors, sizes
+from tenantgate.transparency.verification.tasks import all_tenants, log_verifier, read_anchors, sizes
 from tenantgate.transparency.wiring import anchors, signing_keys
 from tenantgate_cli.commands.check_proof import known_note
 from tenantgate_cli.commands.data_keys import secrets_of
@@ -63,7 +61,7 @@ def verify(place: Place, tenant: str | None, *, as_json: bool) -> bool:
         anchored = None if where is None else await read_anchors(where, keys, only=tenant)
         logs = LogPages(database)
         tenants = [tenant] if tenant else await all_tenants(logs, LogRepository(database), anchored)
-        verifier = LogVerifier(logs, keys, anchored, window_seconds=UNSEALED_WINDOW_SECONDS)
+        verifier = await log_verifier(logs, keys, anchored)
         total = sum([size async for size in sizes(logs, tenants)])
         with _progress(total) as advance:
             return [await verifier.verify(one, on_progress=advance) for one in tenants], anchored

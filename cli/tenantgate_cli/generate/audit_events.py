@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tenantgate.audit.types import EVENT_TYPES, Member
+from tenantgate.audit.declarations import Member
+from tenantgate.audit.types import EVENT_TYPES
 from tenantgate.masking import MASK, POLICIES
 
 PAGE = Path("docs/AUDIT.md")

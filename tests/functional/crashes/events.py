@@ -16,8 +16,8 @@ _OF_SESSIONS = {"AUTH_LOGIN_SUCCESS": "start", "AUTH_TOKEN_REFRESHED": "refresh"
 _OF_TENANTS = {"TENANT_REGISTERED": "registration", "TENANT_CHANGED": "tenant"}
 _OF_REVOCATIONS = {"REVOKED": "revocation", "REVOCATION_LIFTED": "lift"}
 _OF_TOKENS = frozenset({"BACKCHANNEL_LOGOUT", "SECURITY_EVENT_RECEIVED", "SECURITY_EVENT_IGNORED"})
-# Events of refused requests: nothing else was changed.
-_WITHOUT_ACT = frozenset({"AUTH_LOGIN_FAILED", "LOGOUT_TOKEN_REFUSED", "SECURITY_EVENT_REFUSED"})
+# Events of refused requests, and of the sealer: nothing else was changed.
+WITHOUT_ACT = frozenset({"AUDIT_SEALED", "AUTH_LOGIN_FAILED", "LOGOUT_TOKEN_REFUSED", "SECURITY_EVENT_REFUSED"})
 
 
 class Pair(NamedTuple):
@@ -88,7 +88,7 @@ def _acts(acts: Sequence[Noted]) -> Iterator[Pair]:
 
 def _events(acts: Sequence[Noted]) -> Iterator[Pair]:
     for one in acts:
-        if one.relation != "audit_events" or (kind := one.after["event_type"]) in _WITHOUT_ACT:
+        if one.relation != "audit_events" or (kind := one.after["event_type"]) in WITHOUT_ACT:
             continue
         event, tenant = one.after, one.after["tenant_id"]
         if kind in _OF_SESSIONS:

@@ -13,12 +13,9 @@ from pathlib import Path
 
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.transparency.anchors.folder import FolderAnchors
-from tenantgate.transparency.anchors.objects import read_checkpoints
-from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
 from tenantgate.transparency.pages import LogPages
-from tenantgate.transparency.verification.anchored import AnchoredCheckpoints
 from tenantgate.transparency.verification.keys import LogKeys
-from tenantgate.transparency.verification.service import LogVerifier
+from tenantgate.transparency.verification.tasks import log_verifier, read_anchors
 from tenantgate_cli.paths import ROOT
 from tests.fixtures.transparency.sealing import sealer, signing_keys
 
@@ -47,11 +44,7 @@ def verified(database_url: str, folder: Path, tenants: Iterable[str]) -> list[st
         try:
             await sealer(database, anchors).run()
             keys = LogKeys(await signing_keys().public_keys())
-            anchored = AnchoredCheckpoints(keys)
-            for name in await anchors.names("checkpoints/"):
-                for note in read_checkpoints(await anchors.get(name)):
-                    anchored.add(note, anchor=name)
-            verifier = LogVerifier(LogPages(database), keys, anchored, window_seconds=UNSEALED_WINDOW_SECONDS)
+            verifier = await log_verifier(LogPages(database), keys, await read_anchors(anchors, keys))
             results = [await verifier.verify(tenant_id) for tenant_id in tenants]
         finally:
             await database.dispose()

@@ -22,7 +22,7 @@ from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.errors import LogBroken, NoteUnsigned
 from tenantgate.transparency.notes import VerifierKey
 from tenantgate.transparency.removal import Retention
-from tenantgate.transparency.retention import open_retention
+from tenantgate.transparency.statements import Removed, open_statement
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
 from tests.fixtures.transparency.sealing import origin, sealer, signing_keys
 
@@ -100,12 +100,12 @@ async def test_old_sealed_events_go_and_their_leaves_and_a_signed_statement_stay
     statements = [row["detail"] for row in rows[5:]]
     assert [row["event_type"] for row in rows[5:]] == ["AUDIT_RETENTION"] * len(statements)
     keys = [VerifierKey(origin(tenant_id), key) for key in await signing_keys().public_keys()]
-    removed = open_retention(statements[-1], keys)
+    removed = open_statement(Removed, statements[-1], keys)
     assert (removed.first, removed.last) == (0, 2)
     assert abs(removed.before / 1e6 - before.timestamp()) < 1e-3
     # Of this log only: no other one's key accepts it.
     with pytest.raises(NoteUnsigned):
-        open_retention(statements[-1], [VerifierKey(origin("another"), keys[0].public_key)])
+        open_statement(Removed, statements[-1], [VerifierKey(origin("another"), keys[0].public_key)])
 
 
 async def test_only_the_beginning_of_a_log_is_removed(

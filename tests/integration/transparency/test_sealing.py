@@ -223,8 +223,9 @@ async def test_queued_ids_without_events_give_no_checkpoint_another_time(
     done = await sealer(database, anchors, batch=5).run()
     assert (done.events, done.missing) == (1, 9)
     (checkpoint,) = await anchored(anchors, tenant_id)
-    (extension,) = checkpoint.extensions
-    assert int(extension.removeprefix("sealed-at ")) < (datetime.now(UTC).timestamp() + 60) * 1_000_000
+    assert checkpoint.sealed_at is not None
+    assert checkpoint.signed_at is not None
+    assert checkpoint.sealed_at < checkpoint.signed_at < (datetime.now(UTC).timestamp() + 60) * 1_000_000
 
 
 async def test_a_checkpoint_that_doesnt_verify_is_never_anchored(

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.transparency.checkpoints import sealed_checkpoint
 from tenantgate.transparency.notes import public_key, sign
-from tenantgate.transparency.retention import Removed, retention_detail, retention_text
+from tenantgate.transparency.statements import Removed, statement_detail, statement_text
 from tenantgate.transparency.tree import Frontier, node_hash
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
 from tests.fixtures.transparency.logs import OTHER, PRIVATE, SealedLog
@@ -348,12 +348,12 @@ async def state_retention(
 ) -> None:
     """Record that retention removed rows."""
     key = public_key(attack.log.origin, private)
-    signature = private.sign(retention_text(attack.log.origin, removed).encode())
+    signature = private.sign(statement_text(attack.log.origin, removed).encode())
     event_id = uuid4()
     await attack.run(
         "INSERT INTO audit_events (tenant_id, id, event_type, outcome, detail, occurred_at)"
         " VALUES ($1, $3, 'AUDIT_RETENTION', 'success', $2, now())",
-        json.dumps(retention_detail(removed, key, signature)),
+        json.dumps(statement_detail(removed, key, signature)),
         event_id,
     )
     if is_sealed:
@@ -469,11 +469,11 @@ async def test_a_later_retention_replaces_the_earlier_one(log: SealedLog, superu
     await attack.log.add_and_seal(1)
     key = public_key(log.origin, PRIVATE)
     removed = Removed(0, 9, 2**62)
-    signature = PRIVATE.sign(retention_text(log.origin, removed).encode())
+    signature = PRIVATE.sign(statement_text(log.origin, removed).encode())
     await attack.run(
         "INSERT INTO audit_events (tenant_id, event_type, outcome, detail, occurred_at)"
         " VALUES ($1, 'AUDIT_RETENTION', 'success', $2, now())",
-        json.dumps(retention_detail(removed, key, signature)),
+        json.dumps(statement_detail(removed, key, signature)),
     )
     result = await log.verify()
     assert (result.findings, result.removed) == ([], 10)

@@ -17,6 +17,7 @@ from tenantgate.database.wiring import database, dispose_database
 from tenantgate.secrets.store import SecretStore
 from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.anchors.s3 import S3Anchors
+from tenantgate.transparency.stating import STATEMENT_SECONDS, Turn
 from tenantgate.transparency.wiring import anchors, log_host, report_queue, seal, signing_keys
 from tests.fixtures.audit.events import any_event
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
@@ -82,13 +83,46 @@ async def test_without_anchors_events_are_sealed_and_one_warning_says_what_that_
     urls: DatabaseUrls, tenant_id: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     with process(urls, AUDIT_SIGNING_KEYS=KEY):
-        for _ in range(2):
+        for tenants in (1, 2):
             await add(tenant_id)
             done = await seal()
             assert done is not None
-            assert (done.events, done.anchored) == (1, 0)
+            # The second run seals the statement of the first one, too.
+            assert (done.tenants, done.events, done.anchored) == (tenants, tenants, 0)
     (said,) = [text for text in caplog.messages if "aren't anchored" in text]
     assert "nothing shows that an old state of the database was restored" in said
+
+
+async def test_a_process_states_about_every_hour_that_everything_is_sealed(
+    urls: DatabaseUrls, tenant_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, counts = 0.0, []
+    turn = Turn(STATEMENT_SECONDS, clock=lambda: now)
+    monkeypatch.setattr("tenantgate.transparency.wiring._statements", lambda: turn)
+    with process(urls, AUDIT_SIGNING_KEYS=KEY):
+        for moment in (0.0, 10.0, 3599.0, 3600.0, 3610.0):
+            now = moment
+            done = await seal()
+            assert done is not None
+            counts.append(done.events)
+    # Each is sealed by the next run.
+    assert counts == [0, 1, 0, 0, 1]
+
+
+async def test_while_an_old_event_waits_nothing_is_stated(
+    urls: DatabaseUrls, tenant_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stated = []
+
+    async def too_early(*_: object) -> bool:
+        stated.append(False)
+        return False
+
+    monkeypatch.setattr("tenantgate.transparency.wiring.state_sealed", too_early)
+    with process(urls, AUDIT_SIGNING_KEYS=KEY):
+        await seal()
+        await seal()
+    assert len(stated) == 2
 
 
 async def test_each_kms_key_is_read_in_its_own_region(monkeypatch: pytest.MonkeyPatch) -> None:

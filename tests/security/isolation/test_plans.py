@@ -25,7 +25,10 @@ WHOLE_TABLES = {
         "the list of all revocations, and the registry, read only after a change",
     ),
     "data_keys.repository._GROUPS": "the numbers of a tenant's keys, for operators",
-    "transparency.repository._QUEUE": "the sealer's queues, once a run, of which nothing remains",
+    **dict.fromkeys(
+        (f"transparency.repository.{name}" for name in ("_OF_ALL", "_QUEUE", "_SEALED_THROUGH")),
+        "the sealer's queues, once a run, of which nothing remains",
+    ),
     "transparency.pages._NEWEST": "one row, the first of the index backwards",
     "transparency.repository._QUEUED": "the tenant's queue, in batches, of which nothing remains",
     "openid_provider.storage.repository._OF_USER": "the built-in provider's rows of a user, only in development",

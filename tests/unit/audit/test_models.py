@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
+from tenantgate.audit.declarations import LONGEST_TEXT
 from tenantgate.audit.models import Event, detail_place, stored_user, user_owner
-from tenantgate.audit.types import EVENT_TYPES, LONGEST_TEXT, EventType
+from tenantgate.audit.types import EVENT_TYPES, EventType
 from tenantgate.context import RequestContext, begin_request
 from tenantgate.crypto.envelopes import DataKey
 from tenantgate.observability import security_events

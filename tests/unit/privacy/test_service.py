@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
+from tenantgate.audit.declarations import Actor
 from tenantgate.audit.models import Event
-from tenantgate.audit.types import Actor
 from tenantgate.crypto.envelopes import KeyOwner
 from tenantgate.database.unit import Unit
 from tenantgate.errors.access import StepUpRequired

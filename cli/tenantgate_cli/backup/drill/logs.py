@@ -5,13 +5,11 @@ from __future__ import annotations
 from tenantgate.database.pool import PooledDatabase
 from tenantgate.transparency.anchors.objects import Anchors
 from tenantgate.transparency.checkpoints import log_origin
-from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
 from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.repository import LogRepository
 from tenantgate.transparency.tasks import Sealer
 from tenantgate.transparency.verification.keys import LogKeys
-from tenantgate.transparency.verification.service import LogVerifier
-from tenantgate.transparency.verification.tasks import all_tenants, read_anchors
+from tenantgate.transparency.verification.tasks import all_tenants, log_verifier, read_anchors
 from tenantgate.transparency.wiring import log_host, signing_keys
 from tenantgate_cli.backup.drill.served import Served
 
@@ -33,7 +31,7 @@ async def verify(stack: Served, anchors: Anchors) -> tuple[int, list[str]]:
         keys = LogKeys(await signing_keys(stack.settings, stack.secrets).public_keys())
         anchored = await read_anchors(anchors, keys)
         logs = LogPages(database)
-        verifier = LogVerifier(logs, keys, anchored, window_seconds=UNSEALED_WINDOW_SECONDS)
+        verifier = await log_verifier(logs, keys, anchored)
         results = [
             await verifier.verify(tenant_id) for tenant_id in await all_tenants(logs, LogRepository(database), anchored)
         ]

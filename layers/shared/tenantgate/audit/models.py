@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from tenantgate.audit.types import EVENT_TYPES, LONGEST_TEXT, Actor, EventType, Member, Outcome, ResourceType
+from tenantgate.audit.declarations import LONGEST_TEXT, Actor, Member, Outcome, ResourceType
+from tenantgate.audit.types import EVENT_TYPES, EventType
 from tenantgate.context import current_request
 from tenantgate.crypto.envelopes import DataKey, KeyOwner
 

@@ -14,9 +14,10 @@ from collections.abc import Callable, Mapping
 from typing import cast, get_args
 from uuid import UUID
 
+from tenantgate.audit.declarations import LONGEST_TEXT, Actor, Outcome, ResourceType
 from tenantgate.audit.line import LOGGER, MARK, Marked
 from tenantgate.audit.models import Event, StoredUser
-from tenantgate.audit.types import EVENT_TYPES, LONGEST_TEXT, Actor, EventType, Outcome, ResourceType
+from tenantgate.audit.types import EVENT_TYPES, EventType
 from tenantgate.tokens.tenant import DEPLOYMENT
 
 # Characters of a line. Ours have fewer than 5,000 unless a text in it is escaped.

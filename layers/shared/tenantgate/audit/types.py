@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal
 
-if TYPE_CHECKING:
-    from tenantgate.masking import DataClass
+from tenantgate.audit.declarations import Declared, Member, ResourceType
 
 type EventType = Literal[
     "AUTH_LOGIN_SUCCESS",
@@ -35,62 +34,15 @@ type EventType = Literal[
     "DATA_ACCESS",
     "DATA_MODIFIED",
     "AUDIT_RETENTION",
+    "AUDIT_SEALED",
 ]
-type Outcome = Literal["success", "failure", "denied"]
-type Actor = Literal["operator", "user", "provider", "system"]
-type ResourceType = Literal[
-    "session",
-    "token",
-    "user",
-    "client",
-    "tenant",
-    "kid",
-    "logout_token",
-    "security_event_token",
-    "route",
-    "request",
-    "erasure",
-    "audit_events",
-    "data_key",
-]
-# The logs in which a marked line may have an event: only the deployment's own, or also a tenant's.
-type Lines = Literal["deployment", "any"]
-
-
-class Member(NamedTuple):
-    """A member of an event's details.
-
-    `type`: of its value: `str`, `int`, or `list` of `str`. `values`: the permitted texts, None for any. `personal`: the
-    class of data (`tenantgate/masking.py`) of a member that may name a person: it is only stored encrypted.
-    """
-
-    type: type[str | int | list[str]]
-    meaning: str
-    values: tuple[str, ...] | None = None
-    personal: DataClass | None = None
-
-
-class Declared(NamedTuple):
-    """An event type: its meaning, the outcomes and types of resources that it can have, and its details.
-
-    `lines`: the logs for which a marked line (`line.py`) may have it. None: only its act records it.
-    """
-
-    meaning: str
-    outcomes: tuple[Outcome, ...]
-    resources: tuple[ResourceType, ...] = ()
-    detail: Mapping[str, Member] = {}
-    lines: Lines | None = None
-
-
-# The most characters of a text in the details. A provider's text must not decide how much the trail stores.
-LONGEST_TEXT = 500
 
 _ERROR_CODE = Member(str, "The code of the error that the caller got (docs/ERROR_CODES.md).")
 _CHECK = Member(str, "The name of the check that failed.")
 _ROUTE = Member(str, "The route that was called: the API's id, and the method and pattern as it defines them.")
 _ISSUER = Member(str, "The issuer of the token.")
 _SESSIONS = Member(int, "The number of sessions that ended.")
+_SIGNATURE = Member(str, "The signature of these numbers (`tenantgate/transparency/statements.py`).")
 _TYPES = Member(list, "The types of the events in the token.")
 _END = Member(
     str,
@@ -286,7 +238,18 @@ EVENT_TYPES: Mapping[EventType, Declared] = {
             "first": Member(int, "The first position: 0, because a later statement replaces the earlier ones."),
             "last": Member(int, "The last position."),
             "before": Member(int, "The time before which they all were recorded, in microseconds since 1970."),
-            "signature": Member(str, "The signature of these numbers (`tenantgate/transparency/retention.py`)."),
+            "signature": _SIGNATURE,
+        },
+    ),
+    "AUDIT_SEALED": Declared(
+        "The sealer states, about every hour, that the events of all logs before a time are sealed. It is in the "
+        "deployment's own log.",
+        ("success",),
+        ("audit_events",),
+        {
+            "at": Member(int, "The time of the statement, in microseconds since 1970."),
+            "through": Member(int, "The time before which all were sealed, in microseconds since 1970."),
+            "signature": _SIGNATURE,
         },
     ),
 }

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
+from tenantgate.audit.declarations import Actor
 from tenantgate.audit.models import Event
 from tenantgate.audit.repository import record
-from tenantgate.audit.types import Actor
 from tenantgate.crypto.envelopes import KeyOwner, subject_digest
 from tenantgate.database.moments import moment, whole_seconds
 from tenantgate.database.unit import Database, Row, Unit

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 from uuid import UUID, uuid4
 
-from tenantgate.audit.types import Actor
+from tenantgate.audit.declarations import Actor
 from tenantgate.crypto.envelopes import KeyOwner
 from tenantgate.database.unit import Unit
 from tenantgate.errors.access import StepUpRequired

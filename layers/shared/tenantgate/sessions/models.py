@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from tenantgate.audit.declarations import Actor
 from tenantgate.audit.models import StoredUser
-from tenantgate.audit.types import Actor
 from tenantgate.errors.tokens import TenantNotAllowed
 from tenantgate.identity.principal import Principal
 

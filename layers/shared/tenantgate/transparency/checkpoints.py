@@ -5,8 +5,9 @@
     CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
     sealed-at 1764201600000000
 
-The lines are the log's origin, its size, its root, and extensions. Ours has one: when it was sealed, in microseconds
-since 1970. It is signed: a row that is older and isn't in the log was added late.
+The lines are the log's origin, its size, its root, and extensions. `sealed-at` is the time up to which the log was
+sealed, in microseconds since 1970: an older row that isn't in the log was added late. If further events waited, the
+checkpoint was signed later than that, and `signed-at` tells when.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tenantgate.transparency.notes import VerifierKey, decoded, encoded, open_no
 from tenantgate.transparency.tree import HASH_BYTES, MAX_SIZE
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
-_SEALED_AT = "sealed-at "
+_SEALED_AT, _SIGNED_AT = "sealed-at ", "signed-at "
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,28 @@ class Checkpoint:
 
     @property
     def sealed_at(self) -> int | None:
-        """The time of its sealing, in microseconds since 1970; None if it doesn't say."""
-        found = [line.removeprefix(_SEALED_AT) for line in self.extensions if line.startswith(_SEALED_AT)]
+        """The time up to which the log was sealed, in microseconds since 1970; None if it doesn't say."""
+        return self._time(_SEALED_AT)
+
+    @property
+    def signed_at(self) -> int | None:
+        """The time of its signing, in microseconds since 1970; None if it doesn't say."""
+        return self.sealed_at if (later := self._time(_SIGNED_AT)) is None else later
+
+    def _time(self, name: str) -> int | None:
+        found = [line.removeprefix(name) for line in self.extensions if line.startswith(name)]
         return int(found[0]) if len(found) == 1 and _NUMBER.fullmatch(found[0]) else None
 
 
-def sealed_checkpoint(origin: str, size: int, root: bytes, *, sealed_at: int) -> Checkpoint:
-    """Return a checkpoint with its time, in microseconds since 1970. Raises `ValueError` for impossible values."""
-    return Checkpoint(origin, size, root, (f"{_SEALED_AT}{sealed_at}",))
+def sealed_checkpoint(
+    origin: str, size: int, root: bytes, *, sealed_at: int, signed_at: int | None = None
+) -> Checkpoint:
+    """Return a checkpoint with its times, in microseconds since 1970. Raises `ValueError` for impossible values.
+
+    `signed_at`: if it is another time than `sealed_at`.
+    """
+    later = () if signed_at in {None, sealed_at} else (f"{_SIGNED_AT}{signed_at}",)
+    return Checkpoint(origin, size, root, (f"{_SEALED_AT}{sealed_at}", *later))
 
 
 def log_origin(host: str, tenant_id: str) -> str:

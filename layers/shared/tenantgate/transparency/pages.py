@@ -6,10 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from tenantgate.database.unit import Database
+from tenantgate.database.unit import Database, Row
+from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.transparency.repository import LEAF_COLUMNS
-from tenantgate.transparency.retention import EVENT_TYPE
-from tenantgate.transparency.verification.models import StoredCheckpoint, StoredState, Unsealed, UnsealedPage
+from tenantgate.transparency.statements import RETENTION_EVENT, SEALED_EVENT
+from tenantgate.transparency.verification.models import (
+    StatementPage,
+    StoredCheckpoint,
+    StoredState,
+    StoredStatement,
+    Unsealed,
+    UnsealedPage,
+)
 
 _MICROSECONDS = "trunc(extract(epoch FROM {}) * 1000000)::text"
 _STATE = "SELECT size, frontier FROM audit_trees WHERE tenant_id = $1"
@@ -30,23 +38,36 @@ SELECT (SELECT count(*) FROM audit_leaves WHERE tenant_id = $1 AND position < $2
 _CHECKPOINT_ROWS = (
     "SELECT size, note FROM audit_checkpoints WHERE tenant_id = $1 AND size > $2 ORDER BY tenant_id, size LIMIT $3"
 )
-# Of a page of events, those without a leaf, and the last one, where the next page begins. Its time is kept within the
-# years that Python has: a forged one must be found, not end the verification.
+# Within the years that Python has: a forged time must be found, not end the verification.
+_PAGED = "least(greatest({}, '0001-01-02Z'::timestamptz), '9999-12-30Z'::timestamptz)"
+_EVENTS = """
+        SELECT tenant_id, id, created_at, event_type, detail FROM audit_events
+        WHERE tenant_id = $1 AND (created_at, id) >= (coalesce($2, '-infinity'::timestamptz), $3)
+        ORDER BY tenant_id, created_at, id LIMIT $4
+    """
+# Of a page of events, those without a leaf, and the last one, where the next page begins.
 _UNSEALED = f"""
 SELECT e.id, e.seen, e.is_last, e.is_sealed, {_MICROSECONDS.format("e.created_at")} AS recorded_at,
-       least(greatest(e.created_at, '0001-01-02Z'::timestamptz), '9999-12-30Z'::timestamptz) AS next_at,
-       CASE WHEN e.event_type = '{EVENT_TYPE}' THEN e.detail::text END AS retention
+       {_PAGED.format("e.created_at")} AS next_at,
+       CASE WHEN e.event_type = '{RETENTION_EVENT}' THEN e.detail::text END AS retention
 FROM (
     SELECT *, count(*) OVER () AS seen, lead(id) OVER (ORDER BY created_at, id) IS NULL AS is_last,
            (SELECT l.id FROM audit_leaves l WHERE l.tenant_id = page.tenant_id AND l.id = page.id) IS NOT NULL
                AS is_sealed
-    FROM (
-        SELECT tenant_id, id, created_at, event_type, detail FROM audit_events
-        WHERE tenant_id = $1 AND (created_at, id) >= (coalesce($2, '-infinity'::timestamptz), $3)
-        ORDER BY tenant_id, created_at, id LIMIT $4
-    ) AS page
+    FROM ({_EVENTS}) AS page
 ) AS e
 WHERE NOT e.is_sealed OR e.is_last
+ORDER BY e.created_at, e.id
+"""  # noqa: S608
+# The same with the sealer's statements.
+_STATEMENTS = f"""
+SELECT e.id, e.seen, e.is_last, e.event_type = '{SEALED_EVENT}' AS is_statement, e.detail::text AS detail,
+       {_MICROSECONDS.format("e.created_at")} AS recorded_at, {_PAGED.format("e.created_at")} AS next_at
+FROM (
+    SELECT *, count(*) OVER () AS seen, lead(id) OVER (ORDER BY created_at, id) IS NULL AS is_last
+    FROM ({_EVENTS}) AS page
+) AS e
+WHERE e.event_type = '{SEALED_EVENT}' OR e.is_last
 ORDER BY e.created_at, e.id
 """  # noqa: S608
 _REGISTERED = "SELECT tenant_id FROM tenants WHERE tenant_id > $1 ORDER BY tenant_id LIMIT $2"
@@ -56,7 +77,7 @@ _HASHES = (
 )
 _POSITION = "SELECT position FROM audit_leaves WHERE tenant_id = $1 AND id = $2"
 
-_FIRST = UUID(int=0)
+_BEGIN = (None, UUID(int=0))
 _LEAF_PAGE, _HASH_PAGE, _CHECKPOINT_PAGE, _EVENT_PAGE, _TENANT_PAGE = 2000, 10_000, 1000, 5000, 1000
 
 
@@ -86,17 +107,21 @@ class LogPages:
         return [StoredCheckpoint(row["size"], row["note"]) for row in rows]
 
     async def unsealed(self, tenant_id: str, *, after: tuple[Any, Any] | None) -> UnsealedPage:
-        moment, event_id = after or (None, _FIRST)
         async with self._database.tenant(tenant_id) as unit:
-            rows = await unit.fetch_all(_UNSEALED, tenant_id, moment, event_id, _EVENT_PAGE + 1)
-        has_next = bool(rows) and rows[0]["seen"] > _EVENT_PAGE
+            rows = await unit.fetch_all(_UNSEALED, tenant_id, *(after or _BEGIN), _EVENT_PAGE + 1)
+        rows, following = _page(rows, after)
+        found = [Unsealed(str(row["id"]), row["recorded_at"], row["retention"]) for row in rows if not row["is_sealed"]]
+        return UnsealedPage(found, following)
+
+    async def statements(self, *, after: tuple[Any, Any] | None) -> StatementPage:
+        """Return the sealer's statements in a page of the deployment's own events, by the time of their recording."""
+        async with self._database.tenant(DEPLOYMENT) as unit:
+            rows = await unit.fetch_all(_STATEMENTS, DEPLOYMENT, *(after or _BEGIN), _EVENT_PAGE + 1)
+        rows, following = _page(rows, after)
         found = [
-            Unsealed(str(row["id"]), row["recorded_at"], row["retention"])
-            for row in rows
-            if not row["is_sealed"] and not (has_next and row["is_last"])
+            StoredStatement(str(row["id"]), row["recorded_at"], row["detail"]) for row in rows if row["is_statement"]
         ]
-        following = (rows[-1]["next_at"], rows[-1]["id"]) if has_next else None
-        return UnsealedPage(found, None if following == after else following)
+        return StatementPage(found, following)
 
     async def tenants(self, *, after: str) -> Sequence[str]:
         """Return the next registered tenants by their ids."""
@@ -119,3 +144,11 @@ class LogPages:
         async with self._database.tenant(tenant_id) as unit:
             row = await unit.fetch_one(_POSITION, tenant_id, event_id)
         return None if row is None else row["position"]
+
+
+def _page(rows: Sequence[Row], after: tuple[Any, Any] | None) -> tuple[Sequence[Row], tuple[Any, Any] | None]:
+    """Return the rows of a page of events, without the first of the next one, and where that begins."""
+    if not rows or rows[0]["seen"] <= _EVENT_PAGE:
+        return rows, None
+    following = (rows[-1]["next_at"], rows[-1]["id"])
+    return [row for row in rows if not row["is_last"]], None if following == after else following

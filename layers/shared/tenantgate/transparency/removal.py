@@ -18,7 +18,7 @@ from tenantgate.transparency.checkpoints import open_checkpoint
 from tenantgate.transparency.errors import LogBroken, Unproven
 from tenantgate.transparency.models import microseconds
 from tenantgate.transparency.notes import VerifierKey, split_note
-from tenantgate.transparency.retention import Removed, retention_detail, retention_text
+from tenantgate.transparency.statements import RETENTION_EVENT, Removed, statement_detail, statement_text
 
 # Events of a transaction, about.
 STEP = 20_000
@@ -66,13 +66,13 @@ class Retention:
                 return 0
             # From position 0 on: it replaces earlier statements.
             statement = Removed(0, last, microseconds(before))
-            key, signature = await self._signer.signature(retention_text(origin, statement), origin)
+            key, signature = await self._signer.signature(statement_text(origin, statement), origin)
             event = Event(
-                "AUDIT_RETENTION",
+                RETENTION_EVENT,
                 tenant_id,
                 actor="operator",
                 resource_type="audit_events",
-                detail=retention_detail(statement, key, signature),
+                detail=statement_detail(statement, key, signature),
             )
             await record(unit, event.stored(None))
         return removed

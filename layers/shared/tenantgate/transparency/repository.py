@@ -9,6 +9,7 @@ from tenantgate.database.unit import Database, Row, StatementRefused, Unit
 from tenantgate.transparency.errors import LogBroken
 from tenantgate.transparency.leaves import COLUMNS, Kind
 from tenantgate.transparency.models import Batch, QueuedEvent, QueueState, Sealed, SealedCheckpoint
+from tenantgate.transparency.statements import SealedThrough
 from tenantgate.transparency.tree import HASH_BYTES
 
 _AS_TEXT: dict[Kind, str] = {
@@ -37,6 +38,9 @@ SELECT found.tenant_id FROM (
     ) SELECT * FROM waiting LIMIT $2
 ) AS found
 """
+_OF_ALL = _WAITING.replace("found.tenant_id", "created_at").replace("tenant_id > $1 ", "true ").replace("LIMIT $2", "")
+# The time of each tenant's oldest entry.
+_FROM_OLDEST = f"FROM ({_OF_ALL}) AS oldest"
 # In seconds. The application's login may write any time into a queue, and none may end the run.
 _AGE = (
     "CASE WHEN min(created_at) IS NULL THEN 0 ELSE extract(epoch FROM clock_timestamp() - least(clock_timestamp(),"
@@ -46,10 +50,15 @@ _QUEUE = f"""
 SELECT count(*)::int AS unsealed_tenants, {_AGE} AS unsealed_seconds,
     (SELECT count(*) FROM audit_anchor_queue)::int AS unanchored,
     (SELECT {_AGE} FROM audit_anchor_queue) AS unanchored_seconds
-FROM (
-    {_WAITING.replace("found.tenant_id", "created_at").replace("tenant_id > $1 ", "true ").replace("LIMIT $2", "")}
-) AS oldest
-"""  # noqa: S608  (constants)
+{_FROM_OLDEST}
+"""  # noqa: S608
+# No row if an older event waits. The time is read after the queue: leaves of events that have left it are older.
+_SEALED_THROUGH = f"""
+SELECT trunc(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at,
+       trunc(extract(epoch FROM now() - make_interval(secs => $1)) * 1000000)::bigint AS through
+{_FROM_OLDEST}
+HAVING coalesce(min(created_at) >= now() - make_interval(secs => $1), true)
+"""  # noqa: S608
 _HOLD = "SELECT size, frontier, now() FROM audit_trees WHERE tenant_id = $1 FOR UPDATE SKIP LOCKED"
 _BEGIN = (
     "INSERT INTO audit_trees (tenant_id, size, frontier) VALUES ($1, 0, '') ON CONFLICT (tenant_id) DO NOTHING"
@@ -117,6 +126,13 @@ class LogRepository:
             await unit.execute(_SEE_QUEUES)
             row = await unit.fetch_one(_QUEUE)
         return QueueState(0, 0, 0, 0) if row is None else QueueState(**row)
+
+    async def sealed_through(self, *, window_seconds: float) -> SealedThrough | None:
+        """Return the time before which every event is sealed, None if an event waits that is older than the window."""
+        async with self._database.untenanted() as unit:
+            await unit.execute(_SEE_QUEUES)
+            row = await unit.fetch_one(_SEALED_THROUGH, window_seconds)
+        return None if row is None else SealedThrough(row["at"], row["through"])
 
     async def seal(self, tenant_id: str, work: Work, *, limit: int) -> tuple[int, SealedCheckpoint | None]:
         """Hold the tenant's log while `work` seals up to `limit` queued events; commit everything or nothing.

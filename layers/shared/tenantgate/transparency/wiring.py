@@ -21,6 +21,7 @@ from tenantgate.transparency.anchors.s3 import S3Anchors
 from tenantgate.transparency.checkpoints import log_origin
 from tenantgate.transparency.repository import LogRepository
 from tenantgate.transparency.signers import SETTING, KmsSigner, SigningKeys
+from tenantgate.transparency.stating import STATEMENT_SECONDS, Turn, state_sealed
 from tenantgate.transparency.tasks import Sealer, SealRun
 
 logger = logging.getLogger(__name__)
@@ -63,15 +64,16 @@ async def seal() -> SealRun | None:
             return None
     if (where := anchors(settings)) is None:
         _warn_unanchored()
-    host = log_host(settings)
-    sealer = Sealer(
-        LogRepository(database()),
-        signing_keys(settings, store),
-        where,
-        lambda tenant_id: log_origin(host, tenant_id),
-        at_once=1 if settings.on_lambda else _AT_ONCE,
-    )
-    return await sealer.run()
+    host, keys = log_host(settings), signing_keys(settings, store)
+
+    def origin(tenant_id: str) -> str:
+        return log_origin(host, tenant_id)
+
+    at_once = 1 if settings.on_lambda else _AT_ONCE
+    done = await Sealer(LogRepository(database()), keys, where, origin, at_once=at_once).run()
+    if (turn := _statements()).is_due and await state_sealed(database(), keys, origin):
+        turn.done()
+    return done
 
 
 async def report_queue() -> None:
@@ -84,6 +86,11 @@ def _kms_signer(arn: str) -> KmsSigner:
     found = KMS_KEY_ARN.fullmatch(arn)
     region = "" if found is None else found["region"]
     return KmsSigner(arn, lambda: kms_client(region))
+
+
+@cache
+def _statements() -> Turn:
+    return Turn(STATEMENT_SECONDS)
 
 
 @cache

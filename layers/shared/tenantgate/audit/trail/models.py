@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from tenantgate.audit.types import EVENT_TYPES, Outcome
+from tenantgate.audit.declarations import Outcome
+from tenantgate.audit.types import EVENT_TYPES
 from tenantgate.masking import mask
 
 # The state of an event's user, address and personal details: shown; their key was destroyed, because the person was

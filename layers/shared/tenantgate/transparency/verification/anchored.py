@@ -13,21 +13,22 @@ from tenantgate.transparency.tree import leaf_hash
 from tenantgate.transparency.verification.keys import LogKeys, tenant_of
 from tenantgate.transparency.verification.models import Finding
 
-# Size, time or -1, root, and the beginning of the note's hash.
-_RECORD = struct.Struct(">qq32s16s")
+# Size, two times or -1, root, and the beginning of the note's hash.
+_RECORD = struct.Struct(">qqq32s16s")
 
 
 class AnchoredCheckpoint(NamedTuple):
-    """A verified checkpoint. `sealed_at`: microseconds since 1970. `digest`: of its note."""
+    """A verified checkpoint. `sealed_at`, `signed_at`: microseconds since 1970. `digest`: of its note."""
 
     size: int
     sealed_at: int | None
+    signed_at: int | None
     root: bytes
     digest: bytes
 
 
 class AnchoredCheckpoints:
-    """The verified checkpoints of all anchors, by tenant: 64 bytes each. `only`: ignore other tenants."""
+    """The verified checkpoints of all anchors, by tenant: 72 bytes each. `only`: ignore other tenants."""
 
     def __init__(self, keys: LogKeys, *, only: str | None = None) -> None:
         self._keys = keys
@@ -47,8 +48,8 @@ class AnchoredCheckpoints:
         except Unproven as error:
             self.add_broken(f"a checkpoint in {anchor}: {error}", tenant_id)
             return
-        sealed_at = -1 if found.sealed_at is None else found.sealed_at
-        self._records[tenant_id] += _RECORD.pack(found.size, sealed_at, found.root, note_digest(note))
+        times = (-1 if moment is None else moment for moment in (found.sealed_at, found.signed_at))
+        self._records[tenant_id] += _RECORD.pack(found.size, *times, found.root, note_digest(note))
 
     def add_broken(self, text: str, tenant_id: str | None = None) -> None:
         """Note that an anchor isn't as it was written. `tenant_id`: None if it doesn't tell whose it is."""
@@ -68,8 +69,9 @@ class AnchoredCheckpoints:
             range(len(sizes)) if all(map(le, sizes, sizes[1:])) else sorted(range(len(sizes)), key=sizes.__getitem__)
         )
         for place in order:
-            size, sealed_at, root, digest = _RECORD.unpack_from(records, place * _RECORD.size)
-            yield AnchoredCheckpoint(size, None if sealed_at < 0 else sealed_at, root, digest)
+            size, *times, root, digest = _RECORD.unpack_from(records, place * _RECORD.size)
+            sealed_at, signed_at = (None if moment < 0 else moment for moment in times)
+            yield AnchoredCheckpoint(size, sealed_at, signed_at, root, digest)
 
 
 def note_digest(note: str) -> bytes:

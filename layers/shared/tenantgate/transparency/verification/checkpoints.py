@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from tenantgate.transparency.checkpoints import Checkpoint
+from tenantgate.transparency.checkpoints import Checkpoint, parse_checkpoint
 from tenantgate.transparency.errors import Unproven
+from tenantgate.transparency.notes import split_note
 from tenantgate.transparency.tree import Frontier
 from tenantgate.transparency.verification.anchored import AnchoredCheckpoint, note_digest
 from tenantgate.transparency.verification.keys import LogKeys
@@ -18,10 +19,11 @@ STATE = "the sealer's state"
 
 
 class Signed(NamedTuple):
-    """The roots that were signed for a size, each with its source. `sealed_at`: the newest time that they state."""
+    """The roots that were signed for a size, each with its source, and the newest times that they state."""
 
     roots: list[tuple[str, bytes]]
     sealed_at: int | None
+    signed_at: int | None
 
 
 class ExpectedRoots:
@@ -71,8 +73,8 @@ class ExpectedRoots:
     def take(self, size: int) -> Signed:
         """Return what was signed for `size`, the smallest one that is left."""
         roots: list[tuple[str, bytes]] = []
-        times: list[int] = []
         anchored = self._take_anchored(size)
+        stated: list[Checkpoint | AnchoredCheckpoint] = [*anchored]
         stored = []
         while self._stored and self._stored[0].size == size:
             stored.append(self._stored.popleft())
@@ -81,17 +83,15 @@ class ExpectedRoots:
             self.newest = max(self.newest, one.size)
             if checkpoint is not None:
                 roots.append(("the checkpoint in the database", checkpoint.root))
-                times += [] if checkpoint.sealed_at is None else [checkpoint.sealed_at]
+                stated.append(checkpoint)
                 self._compare(checkpoint, anchored)
         if anchored and not stored:
             self._add("checkpoint_removed", f"the anchored checkpoint of {size:,} events isn't in the database", size)
-        for found in anchored:
-            roots.append(("the anchored checkpoint", found.root))
-            times += [] if found.sealed_at is None else [found.sealed_at]
+        roots += [("the anchored checkpoint", found.root) for found in anchored]
         if self._state is not None and self._state.size == size:
             roots.append((STATE, self._state.root()))
             self._state = None
-        return Signed(roots, max(times, default=None))
+        return Signed(roots, _newest(one.sealed_at for one in stated), _newest(one.signed_at for one in stated))
 
     def _take_anchored(self, size: int) -> list[AnchoredCheckpoint]:
         taken = []
@@ -107,7 +107,9 @@ class ExpectedRoots:
         try:
             # The same note was verified as an anchor.
             checkpoint = (
-                self._keys.open(stored.note, self._result.tenant_id) if same is None else _of(same, stored.note)
+                self._keys.open(stored.note, self._result.tenant_id)
+                if same is None
+                else parse_checkpoint(split_note(stored.note)[0])
             )
         except Unproven as error:
             self._add("checkpoint_forged", f"the checkpoint of {stored.size:,} events: {error}", stored.size)
@@ -137,7 +139,5 @@ class ExpectedRoots:
         self._result.add(Finding(wrong, text, max(0, size - 1)))
 
 
-def _of(anchored: AnchoredCheckpoint, note: str) -> Checkpoint:
-    origin = note.partition("\n")[0]
-    extensions = () if anchored.sealed_at is None else (f"sealed-at {anchored.sealed_at}",)
-    return Checkpoint(origin, anchored.size, anchored.root, extensions)
+def _newest(times: Iterable[int | None]) -> int | None:
+    return max((moment for moment in times if moment is not None), default=None)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 from urllib.parse import quote, unquote
 
 from tenantgate.transparency.checkpoints import Checkpoint, open_checkpoint
-from tenantgate.transparency.errors import NoteUnsigned
+from tenantgate.transparency.errors import NoteUnsigned, Unproven
 from tenantgate.transparency.notes import VerifierKey, split_note
+from tenantgate.transparency.verification.models import StoredCheckpoint
 
 _PATH = "/audit/"
 
@@ -28,6 +30,27 @@ class LogKeys:
         if origin.rpartition(_PATH)[2] != quote(tenant_id, safe=""):
             raise NoteUnsigned("it is a checkpoint of another log")
         return open_checkpoint(note, self.of(origin))
+
+
+class CheckpointReader(Protocol):
+    """Reads the checkpoints of a log in the order of their sizes. Raises `DatabaseUnreachable`."""
+
+    async def checkpoints(self, tenant_id: str, *, after: int) -> Sequence[StoredCheckpoint]: ...
+
+
+async def origin_of(reader: CheckpointReader, keys: LogKeys, tenant_id: str) -> str | None:
+    """Return the origin of a log: that of its first checkpoint, which it keeps. None if none verifies.
+
+    The application's login may add checkpoints, so that neither the newest nor the first row is sure to be one.
+    """
+    after = -1
+    while page := await reader.checkpoints(tenant_id, after=after):
+        for stored in page:
+            try:
+                return keys.open(stored.note, tenant_id).origin
+            except Unproven:
+                after = stored.size
+    return None
 
 
 def tenant_of(note: str) -> str:

@@ -24,6 +24,7 @@ type Wrong = Literal[
     "checkpoint_unanchored",
     "anchor_forged",
     "retention_forged",
+    "statement_forged",
     "state_changed",
     "log_unreadable",
 ]
@@ -86,6 +87,21 @@ class Unsealed(NamedTuple):
     retention: str | None = None
 
 
+class StoredStatement(NamedTuple):
+    """An event `AUDIT_SEALED`. `recorded_at`: microseconds since 1970, as text. `detail`: JSON."""
+
+    event_id: str
+    recorded_at: str | None
+    detail: str | None
+
+
+class StatementPage(NamedTuple):
+    """The statements in a page of events. `after`: where the next page begins; None after the last one."""
+
+    statements: Sequence[StoredStatement]
+    after: tuple[Any, Any] | None
+
+
 class UnsealedPage(NamedTuple):
     """The events without a leaf in a page of events. `after`: where the next page begins; None after the last one."""
 
@@ -125,3 +141,8 @@ class LogReader(Protocol):
 
 # Gets the number of events that were checked since the last call.
 type Progress = Callable[[int], None]
+
+
+def number(text: str | None) -> int | None:
+    """Return the number of a stored time; None for infinity, which no event has."""
+    return int(text) if text is not None and text.removeprefix("-").isdecimal() else None

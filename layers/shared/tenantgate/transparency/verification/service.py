@@ -6,20 +6,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.transparency.errors import Unproven
-from tenantgate.transparency.retention import Removed, open_retention
+from tenantgate.transparency.statements import Removed, open_statement
 from tenantgate.transparency.tree import HASH_BYTES, Frontier
 from tenantgate.transparency.verification.anchored import AnchoredCheckpoint, AnchoredCheckpoints
 from tenantgate.transparency.verification.checkpoints import ExpectedRoots
 from tenantgate.transparency.verification.keys import LogKeys
-from tenantgate.transparency.verification.models import Finding, LogReader, LogResult, Progress
-from tenantgate.transparency.verification.walk import Gap, Gaps, Walk, number
+from tenantgate.transparency.verification.models import Finding, LogReader, LogResult, Progress, number
+from tenantgate.transparency.verification.sealed import SealedStatements
+from tenantgate.transparency.verification.walk import Gap, Gaps, Walk
 
 
 class LogVerifier:
     """Verifies logs. Several can be verified at once.
 
     `anchored`: None if there are no anchors: then nothing shows that a log was set back to an earlier state.
+    `stated`: what the sealer stated; without, a row that was added late to a log without events may not be named.
     `window_seconds`: the unsealed window. `clock`: epoch seconds.
     """
 
@@ -29,12 +32,14 @@ class LogVerifier:
         keys: LogKeys,
         anchored: AnchoredCheckpoints | None,
         *,
+        stated: SealedStatements | None = None,
         window_seconds: float,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._reader = reader
         self._keys = keys
         self._anchored = anchored
+        self._stated = stated or SealedStatements()
         self._window = _microseconds(window_seconds)
         self._clock = clock
 
@@ -59,6 +64,8 @@ class LogVerifier:
             anchored = self._anchored.of(tenant_id)
             for finding in self._anchored.findings.get(tenant_id, ()):
                 result.add(finding)
+        for finding in self._stated.findings if tenant_id == DEPLOYMENT else ():
+            result.add(finding)
         # Before the leaves: it isn't newer than they are.
         state = await self._state(tenant_id, result)
         expected = ExpectedRoots(
@@ -69,7 +76,7 @@ class LogVerifier:
             state=state,
             unanchored_before=None if self._anchored is None else oldest_unsealed,
         )
-        walk = Walk(result, expected, window=self._window)
+        walk = Walk(result, expected, self._stated, window=self._window)
         await self._read_leaves(walk, result, on_progress)
         # After the leaves: retention adds its event when it removes rows.
         await self._read_unsealed(walk, result, oldest_unsealed)
@@ -117,7 +124,7 @@ class LogVerifier:
         keys, ranges = [] if origin is None else self._keys.of(origin), []
         for detail in walk.retentions:
             try:
-                ranges.append(open_retention(detail, keys))
+                ranges.append(open_statement(Removed, detail, keys))
             except Unproven as error:
                 result.add(Finding("retention_forged", f"a retention event: {error}"))
         # The newest ones have the most rows.

@@ -8,9 +8,13 @@ from typing import Protocol
 from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.transparency.anchors.objects import CHECKPOINTS, Anchors, is_name, read_checkpoints
 from tenantgate.transparency.errors import CheckpointMalformed
+from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
+from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.verification.anchored import AnchoredCheckpoints
 from tenantgate.transparency.verification.keys import LogKeys
 from tenantgate.transparency.verification.models import StoredState
+from tenantgate.transparency.verification.sealed import read_statements
+from tenantgate.transparency.verification.service import LogVerifier
 
 _PAGE = 1000
 
@@ -50,6 +54,12 @@ async def read_anchors(anchors: Anchors, keys: LogKeys, *, only: str | None = No
         for note in notes:
             found.add(note, anchor=name)
     return found
+
+
+async def log_verifier(logs: LogPages, keys: LogKeys, anchored: AnchoredCheckpoints | None) -> LogVerifier:
+    """Return a verifier of a deployment's logs, which knows the sealer's statements. Raises `DatabaseUnreachable`."""
+    stated = await read_statements(logs, keys)
+    return LogVerifier(logs, keys, anchored, stated=stated, window_seconds=UNSEALED_WINDOW_SECONDS)
 
 
 async def all_tenants(logs: LogLister, queue: QueueLister, anchored: AnchoredCheckpoints | None) -> list[str]:

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tenantgate.transparency.leaves import leaf_data
-from tenantgate.transparency.retention import EVENT_TYPE, Removed
+from tenantgate.transparency.statements import RETENTION_EVENT, Removed
 from tenantgate.transparency.tree import Frontier, leaf_hash
 from tenantgate.transparency.verification.checkpoints import STATE, ExpectedRoots, Signed
-from tenantgate.transparency.verification.models import Finding, LogResult, Wrong
+from tenantgate.transparency.verification.models import Finding, LogResult, Wrong, number
+from tenantgate.transparency.verification.sealed import SealedStatements
 
 # Retention removes a log's oldest events, so that there is one gap. More gaps than these need no memory.
 _MOST_GAPS = 1000
@@ -49,9 +50,10 @@ class Walk:
     `settle` before each leaf whose position is `due`, and after each page of leaves was read.
     """
 
-    def __init__(self, result: LogResult, expected: ExpectedRoots, *, window: int) -> None:
+    def __init__(self, result: LogResult, expected: ExpectedRoots, stated: SealedStatements, *, window: int) -> None:
         self._result = result
         self._expected = expected
+        self._stated = stated
         self._window = window
         # None after a difference: every later root would differ, too.
         self._tree: Frontier | None = Frontier()
@@ -60,7 +62,8 @@ class Walk:
         self.due: int | None = None
         # An event that is recorded before this time is in one of the checkpoints that were passed.
         self.floor = 0
-        # Of the leaves since the last signed time, the one with the newest time.
+        # Of the leaves since the last signed time, those with the oldest and the newest time.
+        self._oldest: tuple[int, int, str] | None = None
         self._newest: tuple[int, int, str] | None = None
         self.gaps = Gaps()
         # The details of retention events.
@@ -89,15 +92,17 @@ class Walk:
             self._find("row_changed", "the event isn't the one that was sealed: its row was changed", row)
         elif row["created_at"] != row["leaf_recorded_at"]:
             self._find("leaf_changed", "the time in the leaf of the event was changed", row)
-        if row["event_type"] == EVENT_TYPE:
+        if row["event_type"] == RETENTION_EVENT:
             self.retentions.append(row["detail"])
         if recorded is None:
             self._find("leaf_changed", "the time in the leaf of the event was changed", row)
         elif recorded < self.floor:
             text = "the event was added late: an older checkpoint is newer than it, and doesn't have it"
             self._find("row_added_late", text, row)
-        if recorded is not None and (self._newest is None or recorded > self._newest[0]):
-            self._newest = recorded, position, row["leaf_id"]
+        if recorded is not None:
+            leaf_time = recorded, position, row["leaf_id"]
+            self._oldest = min(self._oldest or leaf_time, leaf_time)
+            self._newest = max(self._newest or leaf_time, leaf_time)
 
     def end(self) -> None:
         """Check, after the last leaf, that everything that was signed was passed."""
@@ -123,6 +128,12 @@ class Walk:
                 text = "the time of the event is after that of the checkpoint that has it"
                 self._result.add(Finding("row_ahead", text, position, event_id))
             self._newest = None
+        if signed.signed_at is not None:
+            if self._oldest is not None and self._oldest[0] < self._stated.through(signed.signed_at):
+                _, position, event_id = self._oldest
+                text = "the event was added late: when it was sealed, a statement said that all events of its time were"
+                self._result.add(Finding("row_added_late", text, position, event_id))
+            self._oldest = None
         if self._tree is None:
             return
         root = self._tree.root()
@@ -151,8 +162,3 @@ class Walk:
 
     def _find(self, wrong: Wrong, text: str, row: Mapping[str, Any]) -> None:
         self._result.add(Finding(wrong, text, row["position"], row["leaf_id"]))
-
-
-def number(text: str | None) -> int | None:
-    """Return the number of a stored time; None for infinity, which no event has."""
-    return int(text) if text is not None and text.removeprefix("-").isdecimal() else None
