@@ -16,9 +16,8 @@ from typing import Any
 from tenantgate.database import migrator, owner
 from tenantgate.database.connection import connect
 from tenantgate.database.known_revisions import KNOWN_REVISIONS
-from tenantgate.privacy.models import LedgerEntry
 from tenantgate_cli.backup.after_restore import end_all_credentials
-from tenantgate_cli.backup.erasures import replay
+from tenantgate_cli.backup.erasures import NO_LEDGER, Ledger, replay
 from tenantgate_cli.backup.folder import BackupFolder, UnfinishedBackup
 from tenantgate_cli.backup.manifest import DumpedTable, Manifest
 from tenantgate_cli.backup.sealed_files import Sealed
@@ -120,7 +119,7 @@ def restore_dump(
     *,
     overwrite: bool,
     progress: Progress,
-    ledger: Sequence[LedgerEntry] = (),
+    ledger: Ledger = NO_LEDGER,
 ) -> None:
     """Restore a dump into the database of `url`, its owner's, and migrate it to this version's schema.
 
@@ -172,7 +171,7 @@ async def _load(
     url: str,
     folder: BackupFolder,
     manifest: Manifest,
-    ledger: Sequence[LedgerEntry],
+    ledger: Ledger,
     *,
     overwrite: bool,
     progress: Progress,

@@ -40,6 +40,11 @@ _ADD = (
     " (id, tenant_id, key_ids, source, anchored, sessions, rows, created_at)"
     " VALUES ($1, $2, $3::uuid[], 'replay', true, $4, 0, $5)"
 )
+_WAS_ANCHORED = (
+    "SELECT EXISTS (SELECT FROM public.audit_checkpoints c WHERE NOT EXISTS"
+    " (SELECT FROM public.audit_anchor_queue q WHERE q.tenant_id = c.tenant_id AND q.id = c.id))"
+)
+_TABLES = ("data_keys", "privacy_erasures", "audit_events", "audit_checkpoints")
 _HAS = "SELECT to_regclass('public.' || $1) IS NOT NULL"
 
 
@@ -49,6 +54,17 @@ class Anchored(Protocol):
     async def names(self, prefix: str) -> Sequence[str]: ...
 
     async def get(self, name: str) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The anchored erasures, in their order. `is_store_empty`: the store of anchors has no object of any kind."""
+
+    entries: Sequence[LedgerEntry] = ()
+    is_store_empty: bool = False
+
+
+NO_LEDGER = Ledger()
 
 
 @dataclass
@@ -69,7 +85,7 @@ class Replayed:
         )
 
 
-async def read_ledger(anchors: Anchored) -> list[LedgerEntry]:
+async def read_ledger(anchors: Anchored) -> Ledger:
     """Return the anchored entries, one for each erasure.
 
     Raises Failure for an object with another name or form, and `AnchorUnavailable`.
@@ -95,17 +111,24 @@ async def read_ledger(anchors: Anchored) -> list[LedgerEntry]:
             tuple(sorted({*before.key_ids, *entry.key_ids})),
             max(before.erased_at, entry.erased_at),
         )
-    return sorted(found.values(), key=lambda entry: (entry.erased_at, entry.id, entry.tenant_id))
+    entries = sorted(found.values(), key=lambda entry: (entry.erased_at, entry.id, entry.tenant_id))
+    return Ledger(entries, is_store_empty=not entries and not await anchors.names(""))
 
 
-async def replay(connection: Any, ledger: Sequence[LedgerEntry]) -> Replayed:
+async def replay(connection: Any, ledger: Ledger) -> Replayed:
     """Repeat the erasures in the caller's transaction, which sees every tenant's rows. May be repeated.
 
-    A schema that is older than a table has nothing to erase there.
+    A schema that is older than a table has nothing to erase there. Raises Failure if the ledger's store isn't the one
+    in which the database was anchored: an empty folder may be a disk that isn't mounted.
     """
-    done = Replayed(entries=len(ledger))
-    has = {name: await connection.fetchval(_HAS, name) for name in ("data_keys", "privacy_erasures", "audit_events")}
-    for entry in ledger:
+    done = Replayed(entries=len(ledger.entries))
+    has = {name: await connection.fetchval(_HAS, name) for name in _TABLES}
+    if ledger.is_store_empty and has["audit_checkpoints"] and await connection.fetchval(_WAS_ANCHORED):
+        raise Failure(
+            "the store of anchors is empty, and checkpoints of the database were anchored: erasures may be missing",
+            "nothing was changed: mount the disk, or give the bucket in which they are",
+        )
+    for entry in ledger.entries:
         is_known = has["privacy_erasures"] and await connection.fetchval(_KNOWN, entry.tenant_id, entry.id) is not None
         done.known += bool(is_known)
         keys = ended = 0

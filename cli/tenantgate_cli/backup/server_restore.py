@@ -13,7 +13,7 @@ import subprocess
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -21,11 +21,10 @@ from typing import IO, Any, cast
 from urllib.parse import quote
 
 from tenantgate.database.connection import connect
-from tenantgate.privacy.models import LedgerEntry
 from tenantgate_cli.backup.after_restore import end_all_credentials
 from tenantgate_cli.backup.bases import FILE
 from tenantgate_cli.backup.dumps import require_known
-from tenantgate_cli.backup.erasures import Replayed, replay
+from tenantgate_cli.backup.erasures import NO_LEDGER, Ledger, Replayed, replay
 from tenantgate_cli.backup.folder import BackupFolder
 from tenantgate_cli.backup.manifest import Manifest, Server
 from tenantgate_cli.backup.programs import program
@@ -68,7 +67,7 @@ def restore_server(
     *,
     at: datetime | None,
     progress: Progress,
-    ledger: Sequence[LedgerEntry] = (),
+    ledger: Ledger = NO_LEDGER,
 ) -> Restored:
     """Restore a base, and the log that follows it, into the new folder `target`. Raises Failure, `OSError`.
 
@@ -135,9 +134,7 @@ def _verify(manifest: Manifest, folder: Path) -> None:
 class _Recovery:
     """PostgreSQL on the new files, on a socket in a private folder."""
 
-    def __init__(
-        self, files: Path, server: Server, major: int, progress: Progress, ledger: Sequence[LedgerEntry]
-    ) -> None:
+    def __init__(self, files: Path, server: Server, major: int, progress: Progress, ledger: Ledger) -> None:
         self._ledger = ledger
         self._replayed = Replayed()
         self._files = files

@@ -14,11 +14,11 @@ from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.transparency.checkpoints import log_origin
 from tenantgate.transparency.errors import LogBroken
 from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS, QueueState
-from tenantgate.transparency.notes import VerifierKey
 from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.removal import Retention
 from tenantgate.transparency.repository import LogRepository
 from tenantgate.transparency.signers import SigningKeys
+from tenantgate.transparency.verification.keys import LogKeys, origin_of
 from tenantgate.transparency.wiring import log_host, signing_keys
 from tenantgate_cli.console import Failure, printable, say
 from tenantgate_cli.results import Problem, print_result
@@ -52,10 +52,14 @@ def status(data_dir: Path, url: str | None, *, as_json: bool) -> bool:
 def keys(tenant: str, data_dir: Path, url: str | None, *, as_json: bool) -> None:
     """Print the verifier keys of a tenant's log, that of the signing key first. Raises Failure."""
     place = deployment(data_dir, url)
-    origin = log_origin(log_host(place.settings), tenant)
-    with explained(place.database_url):
-        public = asyncio.run(_keys(place, data_dir, url).public_keys())
-    texts = [str(VerifierKey(origin, key)) for key in public]
+
+    async def work(database: PooledDatabase) -> list[str]:
+        public = LogKeys(await _keys(place, data_dir, url).public_keys())
+        # A log keeps the name that its first checkpoint has.
+        origin = await origin_of(LogPages(database), public, tenant)
+        return [str(key) for key in public.of(origin or log_origin(log_host(place.settings), tenant))]
+
+    texts = _run(place.database_url, work)
     if as_json:
         print_result(verifier_keys=texts)
         return

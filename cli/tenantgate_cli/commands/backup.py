@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tenantgate.database.connection import connect
-from tenantgate.privacy.models import LedgerEntry
 from tenantgate.transparency.errors import AnchorUnavailable
 from tenantgate_cli.backup.after_restore import end_all_credentials
 from tenantgate_cli.backup.dumps import require_restorable, restore_dump, take_dump
-from tenantgate_cli.backup.erasures import read_ledger
+from tenantgate_cli.backup.erasures import NO_LEDGER, Ledger, read_ledger
 from tenantgate_cli.backup.failures import explained
 from tenantgate_cli.backup.folder import BackupFolder
 from tenantgate_cli.backup.following import Follower, Pace
@@ -58,14 +56,14 @@ class Place:
             raise Failure("--database-url (or DATABASE_OWNER_URL) has another form", str(problem)) from None
         return f"postgresql://{url.partition('://')[2]}"
 
-    def ledger(self) -> Sequence[LedgerEntry]:
+    def ledger(self) -> Ledger:
         """Return the anchored erasures, which a restoration repeats. Raises Failure."""
         anchors = anchors_of(self.data_dir, self.url)
         if anchors is None:
             self.progress(
                 "no anchors are configured: erasures after the backup are unknown (tenantgate privacy replay)"
             )
-            return ()
+            return NO_LEDGER
         try:
             return asyncio.run(read_ledger(anchors))
         except AnchorUnavailable as error:

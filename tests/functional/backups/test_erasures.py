@@ -199,6 +199,24 @@ def test_a_restoration_doesnt_begin_without_its_ledger(
     assert query(empty, "SELECT to_regclass('public.sessions') AS found") == [{"found": None}]
 
 
+@pytest.mark.parametrize("is_anchored", [True, False])
+def test_an_empty_folder_is_the_ledger_only_of_a_database_that_was_never_anchored(
+    restored: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_anchored: bool
+) -> None:
+    """It may be the place of a disk that isn't mounted, and the erased would be known again."""
+    query(
+        restored,
+        "INSERT INTO audit_checkpoints (tenant_id, id, size, note) VALUES ('org-1', gen_random_uuid(), 1, 'any')",
+    )
+    if not is_anchored:
+        query(restored, "INSERT INTO audit_anchor_queue (tenant_id, id) SELECT tenant_id, id FROM audit_checkpoints")
+    folder = tmp_path / "mounted"
+    folder.mkdir()
+    monkeypatch.setenv("AUDIT_ANCHOR_FOLDER", str(folder))
+    ran = run("privacy", "replay", "--database-url", restored.owner_url)
+    assert (ran.exit_code, "the store of anchors is empty" in ran.output) == (int(is_anchored), is_anchored)
+
+
 def test_the_report_names_no_person(restored: DatabaseUrls, anchors: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUDIT_ANCHOR_FOLDER", str(anchors))
     assert run("privacy", "replay", "--database-url", restored.owner_url).exit_code == 0

@@ -85,7 +85,12 @@ def test_the_printed_key_verifies_the_tenants_checkpoints(
     note = execute(urls.admin_url, f"SELECT note FROM audit_checkpoints WHERE tenant_id = '{tenant_id}'")[0][0]["note"]
     # The registration of the tenant is an event, too.
     assert open_checkpoint(note, [verifier_key(text)]).size == 4
+    # The log keeps its name when the address changes; another one will have the new name.
+    monkeypatch.setenv("PUBLIC_BASE_URL", "https://new.example.com")
     assert text in run("keys", "--tenant", tenant_id, "--database-url", urls.app_url).output.replace("\n", "")
+    new = run("keys", "--tenant", "org-new", "--database-url", urls.app_url, "--json")
+    (text,) = json.loads(new.stdout)["verifier_keys"]
+    assert text.startswith("new.example.com/audit/org-new+")
 
 
 def test_retention_removes_what_is_older_as_the_owner(urls: DatabaseUrls, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,6 @@ from tenantgate.crypto.sealing import Sealer, new_sealing_key
 from tenantgate.database.connection import connect
 from tenantgate.database.known_revisions import KNOWN_REVISIONS
 from tenantgate.database.pool import PooledDatabase
-from tenantgate.privacy.models import LedgerEntry
 from tenantgate.sessions.models import SessionPolicy
 from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate_cli.backup.drill import logs
@@ -23,7 +22,7 @@ from tenantgate_cli.backup.drill.load import Load, found_writes
 from tenantgate_cli.backup.drill.person import PERSON, erase, record
 from tenantgate_cli.backup.drill.served import Served, prepare, served
 from tenantgate_cli.backup.drill.visitor import Visitor
-from tenantgate_cli.backup.erasures import read_ledger
+from tenantgate_cli.backup.erasures import Ledger, read_ledger
 from tenantgate_cli.backup.folder import BackupFolder
 from tenantgate_cli.backup.following import Follower, Pace
 from tenantgate_cli.backup.keys import BackupKeys, new_key
@@ -130,7 +129,7 @@ def drill(plan: Plan, folder: Path, progress: Callable[[str], None]) -> Drilled:
     done.rows = sum(rows for rows, _ in tables.values())
     before = _restore(backups, first, earlier, loss.quiet, ledger, progress)
     (tables,) = before.tables.values()
-    done.require(len(ledger) == 1, "the erasure of a person isn't in the ledger outside the database")
+    done.require(len(ledger.entries) == 1, "the erasure of a person isn't in the ledger outside the database")
     done.require(
         (before.replayed.known, before.replayed.keys) == (0, 1), "an erasure that the database forgot wasn't repeated"
     )
@@ -227,7 +226,7 @@ def _restore(  # noqa: PLR0917  (as above)
     first: Path,
     into: Path,
     at: datetime | None,
-    ledger: Sequence[LedgerEntry],
+    ledger: Ledger,
     progress: Callable[[str], None],
 ) -> Restored:
     """Restore the files into the data folder of another stack, which gets the passwords and keys of the first one."""
