@@ -28,7 +28,14 @@ NAMES_OF_SECRETS = {
 }
 # The folder is for developers' machines.
 FROM_THE_AUDIT_STACK = {
-    "AUDIT_SIGNING_KMS_KEY": {"Fn::GetAtt": ["Audit", "Outputs.SigningKeyArn"]},
+    "AUDIT_SIGNING_KMS_KEY": {
+        "Fn::If": [
+            "GivesSigningKeys",
+            # The newest one signs: those of the parameter come first.
+            {"Fn::Sub": "${AuditSigningKmsKeys},${Audit.Outputs.SigningKeyArn}"},
+            {"Fn::GetAtt": ["Audit", "Outputs.SigningKeyArn"]},
+        ]
+    },
     "AUDIT_ANCHOR_BUCKET": {"Fn::GetAtt": ["Audit", "Outputs.BucketName"]},
     "AUDIT_ANCHOR_FOLDER": {"Ref": "AWS::NoValue"},
 }

@@ -17,6 +17,7 @@ PERMITTED = {
     "SecretArn": "secretsmanager:eu-central-1:123456789012:secret:tenantgate-AbCdEf",
     "SecretKeyArn": "kms:eu-central-1:123456789012:key/0a1b",
     "KeyEncryptionKmsKeys": "kms:eu-central-1:123456789012:key/0a1b",
+    "AuditSigningKmsKeys": "kms:eu-central-1:123456789012:key/0a1b",
     "DatabaseOwnerSecretArn": "secretsmanager:eu-central-1:123456789012:secret:rds!cluster-0a1b-AbCdEf",
     "DatabaseOwnerKeyArn": "kms:eu-central-1:123456789012:key/0a1b",
 }

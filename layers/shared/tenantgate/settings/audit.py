@@ -38,7 +38,7 @@ class AuditSettings(DeploymentSettings):
         "ARNs of the AWS KMS keys (key spec `ECC_NIST_EDWARDS25519`) that sign the checkpoints of the audit log; "
         "comma-separated, newest first. The first one signs; each verifies, as do the keys of the secret "
         "`AUDIT_SIGNING_KEYS`. Never remove one. Unset: the secret.",
-        injected_by="the template",
+        injected_by="the template, newer ones by its parameter `AuditSigningKmsKeys`",
         default=(),
     )
     audit_retention_days: int | None = setting(
