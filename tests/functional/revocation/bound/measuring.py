@@ -150,8 +150,8 @@ async def _settled(measured: Measured, probers: Sequence[Prober], ended: float) 
 
 
 def _decides(prober: Prober, since: float) -> bool:
-    sent, status = prober.seen.controls[-1]
-    return sent > since and status == 200
+    last = prober.seen.controls[-1]
+    return last.sent > since and last.status == 200
 
 
 def _undecided(measured: Measured, probers: Iterable[Prober], outages: Outages) -> list[float]:
@@ -162,7 +162,12 @@ def _undecided(measured: Measured, probers: Iterable[Prober], outages: Outages) 
             if prober.worker.name == WEB:
                 # It reads PostgreSQL.
                 continue
-            allowed = [sent for sent, status in prober.seen.controls if began < sent < ended and status == 200]
+            # A request that still waits when the outage ends is decided with Valkey.
+            allowed = [
+                one.sent
+                for one in prober.seen.controls
+                if began < one.sent and one.answered < ended and one.status == 200
+            ]
             after.append(max(allowed, default=began) - began)
             if after[-1] > GOAL_LATEST:
                 measured.found.append(f"{measured.name}: {prober.worker.name} decided {after[-1]:.2f} s without Valkey")

@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tests.functional.revocation.bound.credentials import Credential
 from tests.functional.revocation.bound.stack import Worker
@@ -59,12 +60,20 @@ class Revoked:
         return max(0.0, moment - (self.acknowledged or self.sent))
 
 
+class Control(NamedTuple):
+    """A request of the caller that isn't revoked: when it was sent and answered, and its status."""
+
+    sent: float
+    answered: float
+    status: int
+
+
 @dataclass
 class Seen:
-    """The responses of a worker. `controls`: of the caller that isn't revoked: when it was sent, and its status."""
+    """The responses of a worker. `controls`: of the caller that isn't revoked."""
 
     statuses: Counter[int] = field(default_factory=Counter)
-    controls: list[tuple[float, int]] = field(default_factory=list)
+    controls: list[Control] = field(default_factory=list)
 
 
 class Prober:
@@ -94,7 +103,7 @@ class Prober:
         for number in itertools.takewhile(lambda _: not self._stopped, itertools.count()):
             if number % _CONTROL_EVERY == 0:
                 sent, status = await self._ask(self._control)
-                self.seen.controls.append((sent, status))
+                self.seen.controls.append(Control(sent, time.monotonic(), status))
             elif self._refused and (not self._open or number % _AGAIN_EVERY == 0):
                 status = await self.again(self._refused[0])
                 self._refused.rotate(-1)
