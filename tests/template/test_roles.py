@@ -121,7 +121,7 @@ def test_the_sealer_signs_and_adds_checkpoints_and_can_do_nothing_else_with_them
     given, several, own = sign["Resource"]["Fn::If"]
     keys = stack.functions["AuditSealFunction"]["Environment"]["Variables"]["AUDIT_SIGNING_KMS_KEY"]
     assert sign["Action"] == ["kms:Sign", "kms:GetPublicKey"]
-    # Exactly the keys that it is told to use.
+    # Exactly the keys of its setting.
     assert keys == {"Fn::If": [given, several["Fn::Split"][1], own]}
     assert (several["Fn::Split"][0], own) == (",", {"Fn::GetAtt": ["Audit", "Outputs.SigningKeyArn"]})
     assert (add["Action"], add["Resource"]) == (["s3:PutObject", "s3:PutObjectRetention"], CHECKPOINTS)

@@ -7,7 +7,7 @@ destroying these keys again is enough; entries that the database still has chang
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -44,8 +44,15 @@ _WAS_ANCHORED = (
     "SELECT EXISTS (SELECT FROM public.audit_checkpoints c WHERE NOT EXISTS"
     " (SELECT FROM public.audit_anchor_queue q WHERE q.tenant_id = c.tenant_id AND q.id = c.id))"
 )
-_TABLES = ("data_keys", "privacy_erasures", "audit_events", "audit_checkpoints")
+_ANCHORED = "SELECT tenant_id, id FROM public.privacy_erasures WHERE anchored ORDER BY created_at"
+_TABLES = ("data_keys", "privacy_erasures", "audit_events")
 _HAS = "SELECT to_regclass('public.' || $1) IS NOT NULL"
+
+
+_OTHER_STORE = (
+    "mount the disk, or give the bucket in which they are. To restore into another deployment, unset "
+    "AUDIT_ANCHOR_FOLDER and AUDIT_ANCHOR_BUCKET, and replay the first one's ledger: tenantgate privacy replay"
+)
 
 
 class Anchored(Protocol):
@@ -75,6 +82,10 @@ class Replayed:
     known: int = 0
     keys: int = 0
     sessions: int = 0
+
+    def __add__(self, other: Replayed) -> Replayed:
+        """Return the sums."""
+        return Replayed(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(self)))
 
     @property
     def words(self) -> str:
@@ -115,20 +126,44 @@ async def read_ledger(anchors: Anchored) -> Ledger:
     return Ledger(entries, is_store_empty=not entries and not await anchors.names(""))
 
 
-async def replay(connection: Any, ledger: Ledger) -> Replayed:
-    """Repeat the erasures in the caller's transaction, which sees every tenant's rows. May be repeated.
+async def require_ledger(connection: Any, ledger: Ledger) -> None:
+    """Raise Failure if the ledger isn't the one of the database: a folder may be a disk that isn't mounted.
 
-    A schema that is older than a table has nothing to erase there. Raises Failure if the ledger's store isn't the one
-    in which the database was anchored: an empty folder may be a disk that isn't mounted.
+    It must have every anchored erasure that the database knows, and its store isn't empty if checkpoints were anchored.
     """
-    done = Replayed(entries=len(ledger.entries))
-    has = {name: await connection.fetchval(_HAS, name) for name in _TABLES}
-    if ledger.is_store_empty and has["audit_checkpoints"] and await connection.fetchval(_WAS_ANCHORED):
+    if ledger is NO_LEDGER:
+        return
+    known = {(entry.tenant_id, entry.id) for entry in ledger.entries}
+    if await connection.fetchval(_HAS, "privacy_erasures"):
+        rows = await connection.fetch(_ANCHORED)
+        if missing := [row for row in rows if (row["tenant_id"], row["id"]) not in known]:
+            raise Failure(
+                f"the ledger lacks {len(missing):,} anchored erasures that the database knows, such as "
+                f"{missing[0]['id']}: others may be missing, too",
+                _OTHER_STORE,
+            )
+    was_anchored = await connection.fetchval(_HAS, "audit_checkpoints") and await connection.fetchval(_WAS_ANCHORED)
+    if ledger.is_store_empty and was_anchored:
         raise Failure(
             "the store of anchors is empty, and checkpoints of the database were anchored: erasures may be missing",
-            "nothing was changed: mount the disk, or give the bucket in which they are",
+            _OTHER_STORE,
         )
-    for entry in ledger.entries:
+
+
+async def replay(connection: Any, ledger: Ledger) -> Replayed:
+    """Repeat the erasures in the caller's transaction, as `replay_entries` does. Raises Failure: `require_ledger`."""
+    await require_ledger(connection, ledger)
+    return await replay_entries(connection, ledger.entries)
+
+
+async def replay_entries(connection: Any, entries: Sequence[LedgerEntry]) -> Replayed:
+    """Repeat erasures in the caller's transaction, which sees every tenant's rows. May be repeated.
+
+    A schema that is older than a table has nothing to erase there.
+    """
+    done = Replayed(entries=len(entries))
+    has = {name: await connection.fetchval(_HAS, name) for name in _TABLES}
+    for entry in entries:
         is_known = has["privacy_erasures"] and await connection.fetchval(_KNOWN, entry.tenant_id, entry.id) is not None
         done.known += bool(is_known)
         keys = ended = 0

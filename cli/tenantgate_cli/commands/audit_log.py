@@ -24,6 +24,7 @@ from tenantgate.transparency.verification.anchored import AnchoredCheckpoints
 from tenantgate.transparency.verification.keys import LogKeys
 from tenantgate.transparency.verification.models import Finding, LogResult
 from tenantgate.transparency.verification.proving import Prover
+from tenantgate.transparency.verification.sealed import SealedStatements
 from tenantgate.transparency.verification.tasks import all_tenants, log_verifier, read_anchors, sizes
 from tenantgate.transparency.wiring import anchors, signing_keys
 from tenantgate_cli.commands.check_proof import known_note
@@ -32,6 +33,7 @@ from tenantgate_cli.console import Failure, err, printable, say, show_failure
 from tenantgate_cli.results import Problem, print_result
 from tenantgate_cli.stack.deployment import Deployment, deployment, explained
 
+_SECOND = 1_000_000
 _TAMPERED = "change nothing in the database or the anchors, and compare with a backup (docs/AUDIT.md)"
 
 
@@ -56,7 +58,7 @@ def verify(place: Place, tenant: str | None, *, as_json: bool) -> bool:
 
     async def work(
         database: PooledDatabase, keys: LogKeys, found: Deployment
-    ) -> tuple[list[LogResult], AnchoredCheckpoints | None]:
+    ) -> tuple[list[LogResult], AnchoredCheckpoints | None, SealedStatements]:
         where = FolderAnchors(place.anchors) if place.anchors is not None else anchors(found.settings)
         anchored = None if where is None else await read_anchors(where, keys, only=tenant)
         logs = LogPages(database)
@@ -64,15 +66,22 @@ def verify(place: Place, tenant: str | None, *, as_json: bool) -> bool:
         verifier = await log_verifier(logs, keys, anchored)
         total = sum([size async for size in sizes(logs, tenants)])
         with _progress(total) as advance:
-            return [await verifier.verify(one, on_progress=advance) for one in tenants], anchored
+            results = [await verifier.verify(one, on_progress=advance) for one in tenants]
+        return results, anchored, verifier.stated
 
-    results, anchored = _run(place, work)
+    results, anchored, stated = _run(place, work)
     general = [] if anchored is None else anchored.findings[None]
     bad = [result for result in results if result.wrong]
     if as_json:
         problems = [Problem(_line(result.tenant_id, result.findings[0]), _TAMPERED) for result in bad]
         problems += [Problem(finding.text, _TAMPERED) for finding in general]
-        print_result(*problems, logs=[_members(result) for result in results], has_anchors=anchored is not None)
+        print_result(
+            *problems,
+            logs=[_members(result) for result in results],
+            has_anchors=anchored is not None,
+            last_statement=None if stated.last is None else stated.last // _SECOND,
+            longest_pause=stated.longest_pause // _SECOND,
+        )
         return not problems
     for result in bad:
         # The first of the events, if there is one: the other findings often follow from it.
@@ -82,6 +91,7 @@ def verify(place: Place, tenant: str | None, *, as_json: bool) -> bool:
     for finding in general:
         show_failure(Failure(printable(finding.text), _TAMPERED))
     _summarize(results, len(bad), time.monotonic() - began, has_anchors=anchored is not None)
+    _tell_statements(stated)
     return not bad and not general
 
 
@@ -168,6 +178,16 @@ def _summarize(results: Sequence[LogResult], bad: int, seconds: float, *, has_an
         err.print(
             "! no anchors were given: nothing shows whether a log was set back to an earlier state", soft_wrap=True
         )
+
+
+def _tell_statements(stated: SealedStatements) -> None:
+    """Tell since when the sealer has stated nothing: a superuser can keep its statements out, an outage does, too."""
+    if stated.last is None:
+        say("the sealer has not stated yet that everything is sealed")
+        return
+    age = max(0, round(time.time()) - stated.last // _SECOND)
+    pause = stated.longest_pause // _SECOND
+    say(f"the sealer's last statement is {age // 60:,} min old; the longest pause between two was {pause // 60:,} min")
 
 
 def _line(tenant_id: str, finding: Finding) -> str:

@@ -16,7 +16,7 @@ from tenantgate.privacy.repository import Held, ReportRepository
 from tenantgate.privacy.wiring import erasure_service_of
 from tenantgate.revocation.wiring import revocation_service_of
 from tenantgate.transparency.errors import AnchorUnavailable
-from tenantgate_cli.backup.erasures import Replayed, read_ledger, replay
+from tenantgate_cli.backup.erasures import Replayed, read_ledger, replay_entries, require_ledger
 from tenantgate_cli.backup.failures import explained as restoring
 from tenantgate_cli.backup.tables import EVERY_TENANT, require_all_rows, tables
 from tenantgate_cli.commands.backup import Place as OwnerPlace
@@ -95,7 +95,13 @@ def replay_ledger(place: Place) -> None:
             async with connection.transaction():
                 await connection.execute(EVERY_TENANT)
                 await require_all_rows(connection, await tables(connection))
-                done = await replay(connection, ledger)
+                await require_ledger(connection, ledger)
+            done = Replayed()
+            for entry in ledger.entries:
+                # An event that is committed long after the begin of its transaction looks like one that was added late.
+                async with connection.transaction():
+                    await connection.execute(EVERY_TENANT)
+                    done += await replay_entries(connection, [entry])
         finally:
             await connection.close()
         return done

@@ -203,7 +203,7 @@ def test_a_restoration_doesnt_begin_without_its_ledger(
 def test_an_empty_folder_is_the_ledger_only_of_a_database_that_was_never_anchored(
     restored: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_anchored: bool
 ) -> None:
-    """It may be the place of a disk that isn't mounted, and the erased would be known again."""
+    """Without its disk, a mount point is an empty folder, and the erased would be known again."""
     query(
         restored,
         "INSERT INTO audit_checkpoints (tenant_id, id, size, note) VALUES ('org-1', gen_random_uuid(), 1, 'any')",
@@ -215,6 +215,19 @@ def test_an_empty_folder_is_the_ledger_only_of_a_database_that_was_never_anchore
     monkeypatch.setenv("AUDIT_ANCHOR_FOLDER", str(folder))
     ran = run("privacy", "replay", "--database-url", restored.owner_url)
     assert (ran.exit_code, "the store of anchors is empty" in ran.output) == (int(is_anchored), is_anchored)
+
+
+def test_a_ledger_without_an_erasure_that_the_database_knows_is_another_one(
+    restored: DatabaseUrls, anchors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a reboot, a sealer may have written checkpoints where the disk should be mounted."""
+    monkeypatch.setenv("AUDIT_ANCHOR_FOLDER", str(anchors))
+    assert run("privacy", "replay", "--database-url", restored.owner_url).exit_code == 0
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "a").write_text("{}")
+    monkeypatch.setenv("AUDIT_ANCHOR_FOLDER", str(tmp_path))
+    ran = run("privacy", "replay", "--database-url", restored.owner_url)
+    assert (ran.exit_code, "lacks 1 anchored erasures" in ran.output) == (1, True)
 
 
 def test_the_report_names_no_person(restored: DatabaseUrls, anchors: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,10 @@ from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.checkpoints import log_origin
 from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.repository import LogRepository
+from tenantgate.transparency.statements import SealedThrough
 from tenantgate.transparency.stating import state_sealed
 from tenantgate.transparency.verification.keys import LogKeys
+from tenantgate.transparency.verification.sealed import read_statements
 from tenantgate.transparency.verification.tasks import log_verifier, read_anchors
 from tests.fixtures.audit.events import any_event
 from tests.fixtures.databases.postgres import DatabaseUrls, PostgresServer
@@ -241,6 +243,63 @@ async def test_a_statement_stays_valid_when_the_key_is_rotated(deployed: Deploym
     await deployed.seal(*keys)
     assert await deployed.wrong(DEPLOYMENT, *keys) == []
     assert [wrong for wrong, *_ in await deployed.wrong(None, *keys)] == ["row_added_late"]
+
+
+async def test_a_statement_that_a_pause_delayed_is_not_made(
+    deployed: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A verification would take it for a copy."""
+    measured = LogRepository.sealed_through
+
+    async def earlier(repository: LogRepository, *, window_seconds: float) -> SealedThrough | None:
+        found = await measured(repository, window_seconds=window_seconds)
+        assert found is not None
+        return SealedThrough(*(moment - 31_000_000 for moment in found))
+
+    monkeypatch.setattr(LogRepository, "sealed_through", earlier)
+    assert not await deployed.state()
+    assert await deployed.statements() == []
+
+
+async def test_a_removed_checkpoint_is_named_without_anchors_and_accuses_no_event(deployed: Deployment) -> None:
+    """Its leaves would look as if they had been sealed with the next checkpoint."""
+    await deployed.insert("60 min")
+    await deployed.seal()
+    assert await deployed.state()
+    await deployed.add()
+    await deployed.seal()
+    await deployed.superuser.execute(
+        "DELETE FROM audit_checkpoints WHERE tenant_id = $1 AND size = 1", deployed.tenant_id
+    )
+    assert await deployed.wrong() == [("checkpoint_removed", 0, None)]
+    known = LogKeys(await signing_keys().public_keys())
+    result = await (await log_verifier(LogPages(deployed.database), known, None)).verify(deployed.tenant_id)
+    assert [(one.wrong, one.position) for one in result.findings] == [("checkpoint_removed", 0)]
+
+
+async def test_a_time_that_the_database_was_made_to_invent_is_not_stated(
+    deployed: Deployment, urls: DatabaseUrls
+) -> None:
+    name = await deployed.superuser.fetchval("SELECT current_database()")
+    await deployed.superuser.execute(
+        "CREATE SCHEMA evil; GRANT USAGE ON SCHEMA evil TO PUBLIC; CREATE FUNCTION evil.now() RETURNS timestamptz"
+        " LANGUAGE sql AS $$ SELECT pg_catalog.now() + interval '1 day' $$;"
+        f' ALTER DATABASE "{name}" SET search_path = evil, pg_catalog, public'
+    )
+    other = PooledDatabase(urls.app_url)
+    assert await state_sealed(other, signing_keys(), origin)
+    await other.dispose()
+    (detail,) = map(json.loads, await deployed.statements())
+    assert detail["through"] < detail["at"]
+
+
+async def test_many_forged_statements_need_little_memory(deployed: Deployment) -> None:
+    await deployed.add(DEPLOYMENT)
+    await deployed.seal()
+    for _ in range(30):
+        await forged(deployed)
+    stated = await read_statements(LogPages(deployed.database), LogKeys(await signing_keys().public_keys()))
+    assert (len(stated.findings), stated.last, stated.longest_pause) == (20, None, 0)
 
 
 async def test_many_events_are_read_in_pages(deployed: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tenantgate.audit.repository import EventRepository
 from tenantgate.database.wiring import database, dispose_database
 from tenantgate.secrets.store import SecretStore
+from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.anchors.s3 import S3Anchors
+from tenantgate.transparency.errors import AnchorUnavailable
+from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.stating import STATEMENT_SECONDS, Turn
 from tenantgate.transparency.wiring import anchors, log_host, report_queue, seal, signing_keys
 from tests.fixtures.audit.events import any_event
@@ -107,6 +110,17 @@ async def test_a_process_states_about_every_hour_that_everything_is_sealed(
             counts.append(done.events)
     # Each is sealed by the next run.
     assert counts == [0, 1, 0, 0, 1]
+
+
+async def test_it_is_stated_also_while_the_anchors_are_away(urls: DatabaseUrls, tmp_path: Path, tenant_id: str) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with process(urls, AUDIT_SIGNING_KEYS=KEY, AUDIT_ANCHOR_FOLDER=str(tmp_path / "file")):
+        for events in (1, 2):
+            await add(tenant_id)
+            with pytest.raises(AnchorUnavailable):
+                await seal()
+            assert len(await LogPages(database()).leaves(tenant_id, after=-1)) == events
+        assert len(await LogPages(database()).leaves(DEPLOYMENT, after=-1)) == 1
 
 
 async def test_while_an_old_event_waits_nothing_is_stated(

@@ -37,13 +37,14 @@ def test_reads_the_form_of_the_specification() -> None:
 TIMES = st.integers(0, 10**18)
 
 
-@given(st.integers(0, 2**63 - 1), st.binary(min_size=32, max_size=32), TIMES, st.none() | TIMES)
-def test_reads_what_it_writes(size: int, root: bytes, sealed_at: int, signed_at: int | None) -> None:
-    written = sealed_checkpoint(ORIGIN, size, root, sealed_at=sealed_at, signed_at=signed_at)
+@given(st.integers(0, 2**63 - 1), st.binary(min_size=32, max_size=32), TIMES, st.none() | TIMES, TIMES)
+def test_reads_what_it_writes(size: int, root: bytes, sealed_at: int, signed_at: int | None, continues: int) -> None:
+    written = sealed_checkpoint(ORIGIN, size, root, sealed_at=sealed_at, signed_at=signed_at, continues=continues)
     assert parse_checkpoint(written.text) == written
     assert written.sealed_at == sealed_at
     assert written.signed_at == (sealed_at if signed_at is None else signed_at)
-    assert len(written.extensions) == 1 + (written.signed_at != sealed_at)
+    assert written.continues == continues
+    assert len(written.extensions) == 2 + (written.signed_at != sealed_at)
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,12 @@
     1000
     CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
     sealed-at 1764201600000000
+    continues 990
 
 The lines are the log's origin, its size, its root, and extensions. `sealed-at` is the time up to which the log was
 sealed, in microseconds since 1970: an older row that isn't in the log was added late. If further events waited, the
-checkpoint was signed later than that, and `signed-at` tells when.
+checkpoint was signed later than that, and `signed-at` tells when. `continues` is the size of the checkpoint before this
+one, 0 for the first: a checkpoint that was removed is missed by the next one.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from tenantgate.transparency.notes import VerifierKey, decoded, encoded, open_no
 from tenantgate.transparency.tree import HASH_BYTES, MAX_SIZE
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
-_SEALED_AT, _SIGNED_AT = "sealed-at ", "signed-at "
+_SEALED_AT, _SIGNED_AT, _CONTINUES = "sealed-at ", "signed-at ", "continues "
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +50,32 @@ class Checkpoint:
     @property
     def sealed_at(self) -> int | None:
         """The time up to which the log was sealed, in microseconds since 1970; None if it doesn't say."""
-        return self._time(_SEALED_AT)
+        return self._number(_SEALED_AT)
 
     @property
     def signed_at(self) -> int | None:
         """The time of its signing, in microseconds since 1970; None if it doesn't say."""
-        return self.sealed_at if (later := self._time(_SIGNED_AT)) is None else later
+        return self.sealed_at if (later := self._number(_SIGNED_AT)) is None else later
 
-    def _time(self, name: str) -> int | None:
+    @property
+    def continues(self) -> int | None:
+        """The size of the log's checkpoint before this one; None if it doesn't say."""
+        return self._number(_CONTINUES)
+
+    def _number(self, name: str) -> int | None:
         found = [line.removeprefix(name) for line in self.extensions if line.startswith(name)]
         return int(found[0]) if len(found) == 1 and _NUMBER.fullmatch(found[0]) else None
 
 
 def sealed_checkpoint(
-    origin: str, size: int, root: bytes, *, sealed_at: int, signed_at: int | None = None
+    origin: str, size: int, root: bytes, *, sealed_at: int, signed_at: int | None = None, continues: int = 0
 ) -> Checkpoint:
     """Return a checkpoint with its times, in microseconds since 1970. Raises `ValueError` for impossible values.
 
-    `signed_at`: if it is another time than `sealed_at`.
+    `signed_at`: if it is another time than `sealed_at`. `continues`: the size of the checkpoint before it.
     """
     later = () if signed_at in {None, sealed_at} else (f"{_SIGNED_AT}{signed_at}",)
-    return Checkpoint(origin, size, root, (f"{_SEALED_AT}{sealed_at}", *later))
+    return Checkpoint(origin, size, root, (f"{_SEALED_AT}{sealed_at}", *later, f"{_CONTINUES}{continues}"))
 
 
 def log_origin(host: str, tenant_id: str) -> str:

@@ -177,7 +177,7 @@ def encoded(raw: bytes) -> str:
 
 
 def decoded(text: str) -> bytes | None:
-    """Return the bytes of a base64 text, None if it isn't exactly what `_base64` returns."""
+    """Return the bytes of a base64 text, None if it isn't exactly what `encoded` returns."""
     try:
         raw = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

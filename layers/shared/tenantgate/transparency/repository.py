@@ -54,10 +54,10 @@ SELECT count(*)::int AS unsealed_tenants, {_AGE} AS unsealed_seconds,
 """  # noqa: S608
 # No row if an older event waits. The time is read after the queue: leaves of events that have left it are older.
 _SEALED_THROUGH = f"""
-SELECT trunc(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS at,
-       trunc(extract(epoch FROM now() - make_interval(secs => $1)) * 1000000)::bigint AS through
+SELECT trunc(extract(epoch FROM pg_catalog.clock_timestamp()) * 1000000)::bigint AS at,
+       trunc(extract(epoch FROM pg_catalog.now() - make_interval(secs => $1)) * 1000000)::bigint AS through
 {_FROM_OLDEST}
-HAVING coalesce(min(created_at) >= now() - make_interval(secs => $1), true)
+HAVING coalesce(min(created_at) >= pg_catalog.now() - make_interval(secs => $1), true)
 """  # noqa: S608
 _HOLD = "SELECT size, frontier, now() FROM audit_trees WHERE tenant_id = $1 FOR UPDATE SKIP LOCKED"
 _BEGIN = (

@@ -22,6 +22,8 @@ from tenantgate.transparency.notes import VerifierKey, decoded, encoded
 
 RETENTION_EVENT: Final = "AUDIT_RETENTION"
 SEALED_EVENT: Final = "AUDIT_SEALED"
+# From the time of a statement to the recording of its event, in microseconds: a key service signs it in between.
+MOST_DELAY = 60_000_000
 
 
 class Removed(NamedTuple):

@@ -18,11 +18,17 @@ from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
 from tenantgate.transparency.notes import VerifierKey
 from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.repository import LogRepository
-from tenantgate.transparency.statements import SEALED_EVENT, statement_detail, statement_text
+from tenantgate.transparency.statements import MOST_DELAY, SEALED_EVENT, statement_detail, statement_text
 from tenantgate.transparency.verification.keys import LogKeys, origin_of
 
 # A statement is a row and, with anchors, an object; it is the time for which a quiet log can be added to unnoticed.
 STATEMENT_SECONDS = 3600.0
+
+
+# Half of the delay that a verification accepts, in microseconds.
+_MOST_DELAY = MOST_DELAY // 2
+# The time that the event gets: that of its transaction.
+_RECORDED_AT = "SELECT trunc(extract(epoch FROM pg_catalog.now()) * 1000000)::bigint AS recorded_at"
 
 
 class Turn:
@@ -52,15 +58,15 @@ class Signer(Protocol):
 
 
 async def state_sealed(database: Database, signer: Signer, origin: Callable[[str], str]) -> bool:
-    """Record the statement, and return whether nothing older than the unsealed window waits, so that it could be made.
+    """Record the statement, and return whether it could be made: no event may wait for longer than the unsealed window.
 
     `origin` returns the origin of a tenant's new log. Raises `DatabaseUnreachable`, and as the signer does.
     """
+    keys = LogKeys(await signer.public_keys())
+    name = await origin_of(LogPages(database), keys, DEPLOYMENT) or origin(DEPLOYMENT)
     statement = await LogRepository(database).sealed_through(window_seconds=UNSEALED_WINDOW_SECONDS)
     if statement is None:
         return False
-    keys = LogKeys(await signer.public_keys())
-    name = await origin_of(LogPages(database), keys, DEPLOYMENT) or origin(DEPLOYMENT)
     key, signature = await signer.signature(statement_text(name, statement), name)
     event = Event(
         SEALED_EVENT,
@@ -70,5 +76,9 @@ async def state_sealed(database: Database, signer: Signer, origin: Callable[[str
         detail=statement_detail(statement, key, signature),
     )
     async with database.tenant(DEPLOYMENT) as unit:
+        row = await unit.fetch_one(_RECORDED_AT)
+        # After a pause of the process, a verification would take it for a copy.
+        if row is None or not 0 <= row["recorded_at"] - statement.at <= _MOST_DELAY:
+            return False
         await record(unit, event.stored(None))
     return True

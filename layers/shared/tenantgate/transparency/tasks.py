@@ -184,7 +184,12 @@ class Sealer:
         # No event that was recorded earlier is missing, apart from the window: those that weren't committed yet.
         sealed_at = batch.now if batch.is_all else min(batch.now, max(leaf.recorded_at for leaf in leaves))
         checkpoint = sealed_checkpoint(
-            origin, tree.size, tree.root(), sealed_at=microseconds(sealed_at), signed_at=microseconds(batch.now)
+            origin,
+            tree.size,
+            tree.root(),
+            sealed_at=microseconds(sealed_at),
+            signed_at=microseconds(batch.now),
+            continues=batch.size,
         )
         note = await self._signer.sign(checkpoint.text, origin)
         done.events += len(leaves)

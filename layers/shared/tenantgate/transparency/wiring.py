@@ -19,6 +19,7 @@ from tenantgate.transparency.anchors.folder import FolderAnchors
 from tenantgate.transparency.anchors.objects import Anchors
 from tenantgate.transparency.anchors.s3 import S3Anchors
 from tenantgate.transparency.checkpoints import log_origin
+from tenantgate.transparency.errors import AnchorUnavailable, LogBroken
 from tenantgate.transparency.repository import LogRepository
 from tenantgate.transparency.signers import SETTING, KmsSigner, SigningKeys
 from tenantgate.transparency.stating import STATEMENT_SECONDS, Turn, state_sealed
@@ -69,10 +70,18 @@ async def seal() -> SealRun | None:
     def origin(tenant_id: str) -> str:
         return log_origin(host, tenant_id)
 
+    async def state() -> None:
+        if (turn := _statements()).is_due and await state_sealed(database(), keys, origin):
+            turn.done()
+
     at_once = 1 if settings.on_lambda else _AT_ONCE
-    done = await Sealer(LogRepository(database()), keys, where, origin, at_once=at_once).run()
-    if (turn := _statements()).is_due and await state_sealed(database(), keys, origin):
-        turn.done()
+    try:
+        done = await Sealer(LogRepository(database()), keys, where, origin, at_once=at_once).run()
+    except (AnchorUnavailable, LogBroken):
+        # The other logs may be sealed all the same: the queue tells.
+        await state()
+        raise
+    await state()
     return done
 
 

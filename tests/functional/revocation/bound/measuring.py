@@ -166,7 +166,7 @@ def _undecided(measured: Measured, probers: Iterable[Prober], outages: Outages) 
             allowed = [
                 one.sent
                 for one in prober.seen.controls
-                if began < one.sent and one.answered < ended and one.status == 200
+                if began < one.sent and one.received < ended and one.status == 200
             ]
             after.append(max(allowed, default=began) - began)
             if after[-1] > GOAL_LATEST:

@@ -61,10 +61,10 @@ class Revoked:
 
 
 class Control(NamedTuple):
-    """A request of the caller that isn't revoked: when it was sent and answered, and its status."""
+    """A request of the caller that isn't revoked: the times of the request and the response, and the status."""
 
     sent: float
-    answered: float
+    received: float
     status: int
 
 

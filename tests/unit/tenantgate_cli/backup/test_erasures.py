@@ -54,7 +54,7 @@ async def test_traces_of_file_managers_and_consoles_arent_entries(store: Store) 
     assert (await read_ledger(store.anchors)).entries == [GENUINE]
 
 
-async def test_a_store_without_any_object_is_told_from_one_without_erasures(store: Store, tmp_path: Path) -> None:
+async def test_an_empty_store_is_not_one_without_erasures(store: Store, tmp_path: Path) -> None:
     (tmp_path / "anchors").mkdir(exist_ok=True)
     store.plant_trace()
     assert await read_ledger(store.anchors) == Ledger([], is_store_empty=True)

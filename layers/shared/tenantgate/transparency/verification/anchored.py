@@ -13,22 +13,23 @@ from tenantgate.transparency.tree import leaf_hash
 from tenantgate.transparency.verification.keys import LogKeys, tenant_of
 from tenantgate.transparency.verification.models import Finding
 
-# Size, two times or -1, root, and the beginning of the note's hash.
-_RECORD = struct.Struct(">qqq32s16s")
+# Size, two times and the size before it or -1, root, and the beginning of the note's hash.
+_RECORD = struct.Struct(">qqqq32s16s")
 
 
 class AnchoredCheckpoint(NamedTuple):
-    """A verified checkpoint. `sealed_at`, `signed_at`: microseconds since 1970. `digest`: of its note."""
+    """A verified checkpoint: the members of `Checkpoint` that are compared. `digest`: of its note."""
 
     size: int
     sealed_at: int | None
     signed_at: int | None
+    continues: int | None
     root: bytes
     digest: bytes
 
 
 class AnchoredCheckpoints:
-    """The verified checkpoints of all anchors, by tenant: 72 bytes each. `only`: ignore other tenants."""
+    """The verified checkpoints of all anchors, by tenant: 80 bytes each. `only`: ignore other tenants."""
 
     def __init__(self, keys: LogKeys, *, only: str | None = None) -> None:
         self._keys = keys
@@ -48,8 +49,8 @@ class AnchoredCheckpoints:
         except Unproven as error:
             self.add_broken(f"a checkpoint in {anchor}: {error}", tenant_id)
             return
-        times = (-1 if moment is None else moment for moment in (found.sealed_at, found.signed_at))
-        self._records[tenant_id] += _RECORD.pack(found.size, *times, found.root, note_digest(note))
+        numbers = (-1 if one is None else one for one in (found.sealed_at, found.signed_at, found.continues))
+        self._records[tenant_id] += _RECORD.pack(found.size, *numbers, found.root, note_digest(note))
 
     def add_broken(self, text: str, tenant_id: str | None = None) -> None:
         """Note that an anchor isn't as it was written. `tenant_id`: None if it doesn't tell whose it is."""
@@ -69,9 +70,9 @@ class AnchoredCheckpoints:
             range(len(sizes)) if all(map(le, sizes, sizes[1:])) else sorted(range(len(sizes)), key=sizes.__getitem__)
         )
         for place in order:
-            size, *times, root, digest = _RECORD.unpack_from(records, place * _RECORD.size)
-            sealed_at, signed_at = (None if moment < 0 else moment for moment in times)
-            yield AnchoredCheckpoint(size, sealed_at, signed_at, root, digest)
+            size, *numbers, root, digest = _RECORD.unpack_from(records, place * _RECORD.size)
+            sealed_at, signed_at, continues = (None if one < 0 else one for one in numbers)
+            yield AnchoredCheckpoint(size, sealed_at, signed_at, continues, root, digest)
 
 
 def note_digest(note: str) -> bytes:

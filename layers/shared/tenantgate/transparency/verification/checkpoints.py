@@ -19,11 +19,12 @@ STATE = "the sealer's state"
 
 
 class Signed(NamedTuple):
-    """The roots that were signed for a size, each with its source, and the newest times that they state."""
+    """The roots that were signed for a size, each with its source, and the largest numbers that they state."""
 
     roots: list[tuple[str, bytes]]
     sealed_at: int | None
     signed_at: int | None
+    continues: int | None
 
 
 class ExpectedRoots:
@@ -91,7 +92,12 @@ class ExpectedRoots:
         if self._state is not None and self._state.size == size:
             roots.append((STATE, self._state.root()))
             self._state = None
-        return Signed(roots, _newest(one.sealed_at for one in stated), _newest(one.signed_at for one in stated))
+        return Signed(
+            roots,
+            _largest(one.sealed_at for one in stated),
+            _largest(one.signed_at for one in stated),
+            _largest(one.continues for one in stated),
+        )
 
     def _take_anchored(self, size: int) -> list[AnchoredCheckpoint]:
         taken = []
@@ -139,5 +145,5 @@ class ExpectedRoots:
         self._result.add(Finding(wrong, text, max(0, size - 1)))
 
 
-def _newest(times: Iterable[int | None]) -> int | None:
-    return max((moment for moment in times if moment is not None), default=None)
+def _largest(numbers: Iterable[int | None]) -> int | None:
+    return max((one for one in numbers if one is not None), default=None)

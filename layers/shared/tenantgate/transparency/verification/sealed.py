@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.transparency.errors import NoteUnsigned, Unproven
 from tenantgate.transparency.notes import VerifierKey
-from tenantgate.transparency.statements import SealedThrough, open_statement
+from tenantgate.transparency.statements import MOST_DELAY, SealedThrough, open_statement
 from tenantgate.transparency.verification.keys import LogKeys, origin_of
 from tenantgate.transparency.verification.models import (
+    MOST_FINDINGS,
     Finding,
     StatementPage,
     StoredCheckpoint,
     StoredStatement,
     number,
 )
-
-_SECOND = 1_000_000
-# From the time of a statement to the recording of its event: a key service may sign it in between.
-_MOST_DELAY = 60 * _SECOND
 
 
 class StatementReader(Protocol):
@@ -48,6 +46,21 @@ class SealedStatements:
         """Add a statement that isn't older than the last one."""
         self._at.append(statement.at)
         self._through.append(max(statement.through, self._through[-1] if self._through else 0))
+
+    def add_forged(self, event_id: str, text: str) -> None:
+        """Add a finding, unless there are as many as a result shows: any login can add events."""
+        if len(self.findings) < MOST_FINDINGS:
+            self.findings.append(Finding("statement_forged", f"a statement of the sealer: {text}", None, event_id))
+
+    @property
+    def last(self) -> int | None:
+        """The time of the last statement, in microseconds since 1970."""
+        return self._at[-1] if self._at else None
+
+    @property
+    def longest_pause(self) -> int:
+        """The longest time between two statements, in microseconds."""
+        return max((later - earlier for earlier, later in pairwise(self._at)), default=0)
 
     def through(self, moment: int) -> int:
         """Return the time before which all events were sealed when a checkpoint was signed at `moment`.
@@ -73,9 +86,7 @@ async def read_statements(reader: StatementReader, keys: LogKeys) -> SealedState
             try:
                 found.append(_opened(stored, verifiers))
             except Unproven as error:
-                made.findings.append(
-                    Finding("statement_forged", f"a statement of the sealer: {error}", None, stored.event_id)
-                )
+                made.add_forged(stored.event_id, str(error))
         if (after := page.after) is None:
             break
     for statement in sorted(found):
@@ -88,6 +99,6 @@ def _opened(stored: StoredStatement, verifiers: list[VerifierKey]) -> SealedThro
     statement = open_statement(SealedThrough, stored.detail or "", verifiers)
     recorded = number(stored.recorded_at)
     # A copy of an old statement would look like the newest one.
-    if recorded is None or abs(recorded - statement.at) > _MOST_DELAY:
+    if recorded is None or abs(recorded - statement.at) > MOST_DELAY:
         raise NoteUnsigned("it was made at another time than its event")
     return statement

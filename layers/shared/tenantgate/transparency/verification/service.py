@@ -39,7 +39,7 @@ class LogVerifier:
         self._reader = reader
         self._keys = keys
         self._anchored = anchored
-        self._stated = stated or SealedStatements()
+        self.stated = stated or SealedStatements()
         self._window = _microseconds(window_seconds)
         self._clock = clock
 
@@ -64,7 +64,7 @@ class LogVerifier:
             anchored = self._anchored.of(tenant_id)
             for finding in self._anchored.findings.get(tenant_id, ()):
                 result.add(finding)
-        for finding in self._stated.findings if tenant_id == DEPLOYMENT else ():
+        for finding in self.stated.findings if tenant_id == DEPLOYMENT else ():
             result.add(finding)
         # Before the leaves: it isn't newer than they are.
         state = await self._state(tenant_id, result)
@@ -76,7 +76,7 @@ class LogVerifier:
             state=state,
             unanchored_before=None if self._anchored is None else oldest_unsealed,
         )
-        walk = Walk(result, expected, self._stated, window=self._window)
+        walk = Walk(result, expected, self.stated, window=self._window)
         await self._read_leaves(walk, result, on_progress)
         # After the leaves: retention adds its event when it removes rows.
         await self._read_unsealed(walk, result, oldest_unsealed)

@@ -58,6 +58,8 @@ class Walk:
         # None after a difference: every later root would differ, too.
         self._tree: Frontier | None = Frontier()
         self._proven = 0
+        # The size of the last checkpoint that was passed.
+        self._signed = 0
         self.position = 0
         self.due: int | None = None
         # An event that is recorded before this time is in one of the checkpoints that were passed.
@@ -97,7 +99,9 @@ class Walk:
         if recorded is None:
             self._find("leaf_changed", "the time in the leaf of the event was changed", row)
         elif recorded < self.floor:
-            text = "the event was added late: an older checkpoint is newer than it, and doesn't have it"
+            text = (
+                "the event was added late, or kept from the sealer: an earlier checkpoint is newer, and doesn't have it"
+            )
             self._find("row_added_late", text, row)
         if recorded is not None:
             leaf_time = recorded, position, row["leaf_id"]
@@ -129,11 +133,18 @@ class Walk:
                 self._result.add(Finding("row_ahead", text, position, event_id))
             self._newest = None
         if signed.signed_at is not None:
-            if self._oldest is not None and self._oldest[0] < self._stated.through(signed.signed_at):
+            if signed.continues not in {None, self._signed}:
+                text = f"the checkpoint of {signed.continues:,} events is missing before that of {size:,}"
+                self._result.add(Finding("checkpoint_removed", text, max(0, (signed.continues or 0) - 1)))
+            # Of a missing checkpoint, nothing tells when it was signed.
+            elif self._oldest is not None and self._oldest[0] < self._stated.through(signed.signed_at):
                 _, position, event_id = self._oldest
-                text = "the event was added late: when it was sealed, a statement said that all events of its time were"
+                text = (
+                    "the event was added late, or kept from the sealer: when it was sealed, a statement said that all "
+                    "events of its time were"
+                )
                 self._result.add(Finding("row_added_late", text, position, event_id))
-            self._oldest = None
+            self._oldest, self._signed = None, size
         if self._tree is None:
             return
         root = self._tree.root()
