@@ -12,7 +12,7 @@ from itertools import product
 from urllib.parse import unquote
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import example, given, note, settings
 from hypothesis import strategies as st
 
 from tenantgate.authorizer.iam_policy import compile_policy
@@ -154,6 +154,31 @@ STRICTER = re.compile(r"[%;#\\]|/\.\.|/ |[. ](/|$)")
 INEXPRESSIBLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
+_GETS = (RouteRule("GET", "/a/a"), RouteRule("GET", "/a/{x}", scopes=frozenset({"read"})))
+
+
+# HEAD on /a/a is allowed by the last rule and the first one's GET; on /a/b the second one's GET denies it.
+@example(
+    [*_GETS, RouteRule("ANY", "/a/{x}")],
+    set(),
+    "HEAD",
+    [],
+    False,
+)
+@example(
+    [*_GETS, RouteRule("ANY", "/{p+}")],
+    set(),
+    "HEAD",
+    [],
+    False,
+)
+@example(
+    [*_GETS, RouteRule("ANY", "/{p+}")],
+    set(),
+    "HEAD",
+    [],
+    True,
+)
 @settings(max_examples=400, deadline=None)
 @given(RULES, HELD, st.sampled_from(["GET", "POST", "HEAD"]), st.lists(ODD_PATH, max_size=30), st.booleans())
 def test_policy_matches_the_rules_exactly(

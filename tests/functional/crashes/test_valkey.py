@@ -45,13 +45,14 @@ async def test_a_revoked_credential_that_is_allowed_is_detected(
     database_urls: DatabaseUrls, valkey: EmbeddedValkey, tmp_path: Path
 ) -> None:
     """Authorizers look for a newer list every half second, so that one bound of no time is broken again and again."""
-    done = await run_decisions(
-        database_urls.app_url,
-        valkey,
-        tmp_path,
-        decisions=8_000,
-        faults=lambda: iter(()),
-        bound=0.0,
-    )
+    # A run has a few revocations, and only by chance a request in the moment after one of them.
+    for attempt in range(8):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        done = await run_decisions(
+            database_urls.app_url, valkey, folder, decisions=8_000, faults=lambda: iter(()), bound=0.0
+        )
+        if done.wrong:
+            break
     assert done.wrong > 0
     assert "after its revocation" in done.found[0]

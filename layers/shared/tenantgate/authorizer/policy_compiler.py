@@ -130,6 +130,7 @@ class _Compilation:
 
     def listing(self, allowed: list[tuple[Segments, str]]) -> Resources:
         """Allow each route, and deny the paths that only the wildcards match."""
+        self._require_head_like_get()
         for shape, method in allowed:
             for concrete in self._methods(shape, method):
                 if self._allows(self._at(shape), concrete) and not self._covered(shape, concrete):
@@ -139,6 +140,7 @@ class _Compilation:
 
     def excepting(self) -> Resources:
         """Allow everything except the denied routes: shorter for callers that may use most routes."""
+        self._require_head_like_get()
         self._allow = dict.fromkeys(("*/?*",))
         for concrete in METHODS:
             rule = self._root.literals[""].rules if "" in self._root.literals else {}
@@ -188,6 +190,31 @@ class _Compilation:
         for shape, rules in shapes:
             if self._allows(rules, method):
                 raise _NotExpressible(self._route_of(denied, method), self._route_of(shape, method))
+
+    def _require_head_like_get(self) -> None:
+        """Give up if HEAD is allowed on a route only by another pattern, and a third one denies GET on a wider one.
+
+        HEAD without a rule must meet the GET of the most specific pattern. The Deny of a wider pattern's HEAD would
+        match these paths, too.
+        """
+        allowing = [
+            shape
+            for shape, rules in walk(self._root)
+            if (own := rules.get("HEAD", rules.get(ANY))) is not None and own.requirement in self._met
+        ]
+        only_get = {
+            shape: rules["GET"].route
+            for allowed in allowing
+            for shape, rules in self._compiler.specific(allowed)
+            if rules.keys().isdisjoint(("HEAD", ANY)) and "GET" in rules and rules["GET"].requirement in self._met
+        }
+        if not only_get:
+            return
+        for shape, rules in walk(self._root):
+            if "GET" in rules and "HEAD" not in rules and rules["GET"].requirement not in self._met:
+                for narrower, _ in self._compiler.specific(shape):
+                    if narrower in only_get:
+                        raise _NotExpressible(rules["GET"].route, only_get[narrower])
 
     def _deny_shape(self, shape: Segments, method: str) -> None:
         self._require_none_allowed([*self._compiler.specific(shape), *self._compiler.overrun(shape)], shape, method)
