@@ -50,8 +50,11 @@ def _protect(folders: list[str]) -> None:
             check(os.path.realpath(given), given)
 
     def check(path: str, given: str) -> None:
-        # Bytecode is compiled before a deployment. Here the interpreter may keep it.
-        if given and f"{path}{os.sep}".startswith(roots) and f"{os.sep}__pycache__" not in path:
+        # Bytecode is compiled before a deployment. Here the interpreter may keep it. And no deployment has the hidden
+        # folders of a checkout, in which a developer's data may be.
+        inside = [path[len(root) :] for root in roots if f"{path}{os.sep}".startswith(root)]
+        is_code = any(not rest.startswith(".") for rest in inside)
+        if given and is_code and f"{os.sep}__pycache__" not in path:
             raise OSError(errno.EROFS, os.strerror(errno.EROFS), given)
 
     sys.addaudithook(refuse)

@@ -75,6 +75,21 @@ async def test_the_functions_own_folders_are_read_only(tmp_path: Path) -> None:
     assert sorted(path.name for path in (task / "functions" / "it").iterdir() if path.is_file()) == ["handler.py"]
 
 
+async def test_the_hidden_folder_of_a_checkout_is_not_code(tmp_path: Path) -> None:
+    """`make dev` keeps the anchors of the audit log in .local."""
+    writes = """
+        import pathlib
+
+        def lambda_handler(event, context):
+            folder = pathlib.Path(event["root"]) / ".local" / "anchors" / "checkpoints"
+            folder.mkdir(parents=True)
+            return (folder / "new").write_text("x")
+    """
+    async with confined(tmp_path, writes) as process:
+        assert await process.invoke({"root": str(tmp_path)}) == 1
+    assert (tmp_path / ".local/anchors/checkpoints/new").is_file()
+
+
 async def test_bytecode_may_be_kept(tmp_path: Path) -> None:
     async with confined(tmp_path, "def lambda_handler(event, context): return 1") as process:
         assert await process.invoke_raw(b"{}") == b"1"
