@@ -83,10 +83,10 @@ async def test_the_hidden_folder_of_a_checkout_is_not_code(tmp_path: Path) -> No
         def lambda_handler(event, context):
             folder = pathlib.Path(event["root"]) / ".local" / "anchors" / "checkpoints"
             folder.mkdir(parents=True)
-            return (folder / "new").write_text("x")
+            return {"written": (folder / "new").write_text("x")}
     """
     async with confined(tmp_path, writes) as process:
-        assert await process.invoke({"root": str(tmp_path)}) == 1
+        assert await process.invoke({"root": str(tmp_path)}) == {"written": 1}
     assert (tmp_path / ".local/anchors/checkpoints/new").is_file()
 
 
