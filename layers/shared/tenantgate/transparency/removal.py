@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
 
 from tenantgate.audit.models import Event
 from tenantgate.audit.repository import record
@@ -18,18 +17,10 @@ from tenantgate.transparency.checkpoints import open_checkpoint
 from tenantgate.transparency.errors import LogBroken, Unproven
 from tenantgate.transparency.models import microseconds
 from tenantgate.transparency.notes import VerifierKey, split_note
-from tenantgate.transparency.statements import RETENTION_EVENT, Removed, statement_detail, statement_text
+from tenantgate.transparency.statements import RETENTION_EVENT, Removed, Signer, signed_detail
 
 # Events of a transaction, about.
 STEP = 20_000
-
-
-class Signer(Protocol):
-    """The part of `signers.SigningKeys` that retention uses. Raises `SecretsUnavailable`, `KeyServiceUnavailable`."""
-
-    async def public_keys(self) -> Sequence[bytes]: ...
-
-    async def signature(self, text: str, name: str) -> tuple[VerifierKey, bytes]: ...
 
 
 class Retention:
@@ -66,13 +57,12 @@ class Retention:
                 return 0
             # From position 0 on: it replaces earlier statements.
             statement = Removed(0, last, microseconds(before))
-            key, signature = await self._signer.signature(statement_text(origin, statement), origin)
             event = Event(
                 RETENTION_EVENT,
                 tenant_id,
                 actor="operator",
                 resource_type="audit_events",
-                detail=statement_detail(statement, key, signature),
+                detail=await signed_detail(self._signer, origin, statement),
             )
             await record(unit, event.stored(None))
         return removed

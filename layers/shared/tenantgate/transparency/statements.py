@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from tenantgate.transparency.errors import NoteMalformed, NoteUnsigned
 from tenantgate.transparency.notes import VerifierKey, decoded, encoded
@@ -51,6 +51,19 @@ class SealedThrough(NamedTuple):
 type Statement = Removed | SealedThrough
 
 _KINDS: Mapping[type[Statement], str] = {Removed: "retention", SealedThrough: "sealed"}
+
+
+class Signer(Protocol):
+    """The part of `signers.SigningKeys` that signs statements. Raises `SecretsUnavailable`, `KeyServiceUnavailable`."""
+
+    async def public_keys(self) -> Sequence[bytes]: ...
+
+    async def signature(self, text: str, name: str) -> tuple[VerifierKey, bytes]: ...
+
+
+async def signed_detail(signer: Signer, origin: str, statement: Statement) -> dict[str, object]:
+    """Return the detail of the event of a statement. `origin`: of the log that gets it. Raises as the signer does."""
+    return statement_detail(statement, *await signer.signature(statement_text(origin, statement), origin))
 
 
 def statement_text(origin: str, statement: Statement) -> str:

@@ -7,18 +7,16 @@ tells it for all of them, and is sealed there. A row that is added to a quiet lo
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
 
 from tenantgate.audit.models import Event
 from tenantgate.audit.repository import record
 from tenantgate.database.unit import Database
 from tenantgate.tokens.tenant import DEPLOYMENT
 from tenantgate.transparency.models import UNSEALED_WINDOW_SECONDS
-from tenantgate.transparency.notes import VerifierKey
 from tenantgate.transparency.pages import LogPages
 from tenantgate.transparency.repository import LogRepository
-from tenantgate.transparency.statements import MOST_DELAY, SEALED_EVENT, statement_detail, statement_text
+from tenantgate.transparency.statements import MOST_DELAY, SEALED_EVENT, Signer, signed_detail
 from tenantgate.transparency.verification.keys import LogKeys, origin_of
 
 # A statement is a row and, with anchors, an object; it is the time for which a quiet log can be added to unnoticed.
@@ -49,14 +47,6 @@ class Turn:
         self._done = self._clock()
 
 
-class Signer(Protocol):
-    """The part of `signers.SigningKeys` that signs statements. Raises `SecretsUnavailable`, `KeyServiceUnavailable`."""
-
-    async def public_keys(self) -> Sequence[bytes]: ...
-
-    async def signature(self, text: str, name: str) -> tuple[VerifierKey, bytes]: ...
-
-
 async def state_sealed(database: Database, signer: Signer, origin: Callable[[str], str]) -> bool:
     """Record the statement, and return whether it could be made: no event may wait for longer than the unsealed window.
 
@@ -67,13 +57,12 @@ async def state_sealed(database: Database, signer: Signer, origin: Callable[[str
     statement = await LogRepository(database).sealed_through(window_seconds=UNSEALED_WINDOW_SECONDS)
     if statement is None:
         return False
-    key, signature = await signer.signature(statement_text(name, statement), name)
     event = Event(
         SEALED_EVENT,
         DEPLOYMENT,
         actor="system",
         resource_type="audit_events",
-        detail=statement_detail(statement, key, signature),
+        detail=await signed_detail(signer, name, statement),
     )
     async with database.tenant(DEPLOYMENT) as unit:
         row = await unit.fetch_one(_RECORDED_AT)
